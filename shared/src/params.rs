@@ -1,0 +1,166 @@
+//! What the engine follows: session rule, bounds, decays and blend weights.
+//!
+//! The batch chooses or fits them and writes them into the manifest; evaluation and service read them from there, so
+//! that both follow the same rules.
+
+use serde::{Deserialize, Serialize};
+
+/// A source of candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The user's list from the batch: the long-term model's answer.
+    Cached,
+    /// Neighbours of the history in session windows, mostly by what came next.
+    ItemKnnSession,
+    /// Neighbours of the history in user windows, whatever the order.
+    ItemKnnUser,
+    /// Implicit ALS with the user folded in from the history.
+    Als,
+    /// The user's own recent items.
+    Repeat,
+    /// Time-decayed popularity.
+    Popularity,
+}
+
+impl Source {
+    /// How many sources there are.
+    pub const COUNT: usize = 6;
+    /// All of them, in the order of their columns.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Cached, Self::ItemKnnSession, Self::ItemKnnUser, Self::Als, Self::Repeat, Self::Popularity];
+
+    /// The name in answers, metrics and configs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::ItemKnnSession => "item_knn_session",
+            Self::ItemKnnUser => "item_knn_user",
+            Self::Als => "als",
+            Self::Repeat => "repeat",
+            Self::Popularity => "popularity",
+        }
+    }
+
+    /// The source's column in a row of scores.
+    #[must_use]
+    pub fn column(self) -> usize {
+        self as usize
+    }
+}
+
+/// One weight per source; 0 turns a source off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Weights {
+    /// Weight of [`Source::Cached`].
+    pub cached: f32,
+    /// Weight of [`Source::ItemKnnSession`].
+    pub item_knn_session: f32,
+    /// Weight of [`Source::ItemKnnUser`].
+    pub item_knn_user: f32,
+    /// Weight of [`Source::Als`].
+    pub als: f32,
+    /// Weight of [`Source::Repeat`].
+    pub repeat: f32,
+    /// Weight of [`Source::Popularity`].
+    pub popularity: f32,
+}
+
+impl Weights {
+    /// No source at all.
+    pub const NONE: Self =
+        Self { cached: 0.0, item_knn_session: 0.0, item_knn_user: 0.0, als: 0.0, repeat: 0.0, popularity: 0.0 };
+
+    /// One source alone.
+    #[must_use]
+    pub fn only(source: Source) -> Self {
+        let mut weights = Self::NONE;
+        *weights.get_mut(source) = 1.0;
+        weights
+    }
+
+    /// The weight of a source.
+    #[must_use]
+    pub fn get(&self, source: Source) -> f32 {
+        match source {
+            Source::Cached => self.cached,
+            Source::ItemKnnSession => self.item_knn_session,
+            Source::ItemKnnUser => self.item_knn_user,
+            Source::Als => self.als,
+            Source::Repeat => self.repeat,
+            Source::Popularity => self.popularity,
+        }
+    }
+
+    /// The weight of a source, to be set.
+    pub fn get_mut(&mut self, source: Source) -> &mut f32 {
+        match source {
+            Source::Cached => &mut self.cached,
+            Source::ItemKnnSession => &mut self.item_knn_session,
+            Source::ItemKnnUser => &mut self.item_knn_user,
+            Source::Als => &mut self.als,
+            Source::Repeat => &mut self.repeat,
+            Source::Popularity => &mut self.popularity,
+        }
+    }
+}
+
+impl Default for Weights {
+    /// A blend that does well before anything is fitted.
+    fn default() -> Self {
+        Self { cached: 0.5, item_knn_session: 1.0, item_knn_user: 0.3, als: 0.2, repeat: 0.3, popularity: 0.05 }
+    }
+}
+
+/// Where one session of a user ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionRule {
+    /// After a pause of this many milliseconds.
+    Gap(i64),
+    /// Never: all events of a user are one session.
+    User,
+}
+
+/// How the engine answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineParams {
+    /// Where sessions end.
+    pub session: SessionRule,
+    /// The history the engine sees: the user's last events, at most so many.
+    pub max_history: usize,
+    /// Candidates taken from each source.
+    pub per_source: usize,
+    /// A history item `p` places before the last one counts `exp(-p / position_decay)` in session windows.
+    pub position_decay: f32,
+    /// Items of earlier sessions count so much of what those of the current one do, 0 to 1.
+    pub earlier_session_weight: f32,
+    /// Candidate weight of a view, an addtocart and a transaction in the confidence of the fold-in.
+    pub kind_weights: [f32; 3],
+    /// Confidence slope of the ALS fold-in: `c = 1 + alpha * weight`.
+    pub als_alpha: f32,
+    /// L2 penalty of the ALS fold-in.
+    pub als_regularization: f32,
+    /// How wide the ANN index searches; at least the number of candidates taken.
+    pub ann_ef_search: usize,
+    /// The served blend.
+    pub weights: Weights,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_has_its_own_column_and_weight() {
+        for (column, source) in Source::ALL.into_iter().enumerate() {
+            assert_eq!(source.column(), column);
+            let only = Weights::only(source);
+            let total: f32 = Source::ALL.iter().map(|&other| only.get(other)).sum();
+            assert!((only.get(source) - total).abs() < f32::EPSILON);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `als`: the user folded in from the history, and the items whose factors are nearest.
+//!
+//! The fold-in is the half step of training for one user (see [`crate::factors::solve`]), with the history's items as
+//! observations. Cost: O(steps · (f² + n·f)), then a scan or a graph search.
+
+use crate::ann::nearest_exact;
+use crate::factors::{Observations, SolveBuffers, dot, solve};
+use crate::id::ItemIdx;
+use crate::params::EngineParams;
+use crate::snapshot::Als;
+use crate::state::Interaction;
+use crate::topk::{Scored, top_k};
+
+/// Conjugate gradient steps of a fold-in, from zero; the residual is small long before.
+const STEPS: usize = 12;
+/// Most items fetched from the graph on top of the limit, to make up for refused ones.
+const MAX_SURPLUS: usize = 500;
+
+/// A user's factors for one request, with the buffers to find them.
+#[derive(Debug, Default)]
+pub struct FoldIn {
+    user: Vec<f32>,
+    items: Vec<u32>,
+    confidences: Vec<f32>,
+    buffers: SolveBuffers,
+}
+
+impl FoldIn {
+    /// Solves for the user's factors; tells whether the history had any item with factors.
+    pub fn fold(&mut self, als: &Als, params: &EngineParams, history: &[Interaction]) -> bool {
+        self.items.clear();
+        self.confidences.clear();
+        for event in history {
+            let weight = params.als_alpha * params.kind_weights[event.kind as usize];
+            match self.items.iter().position(|&item| item == event.item.0) {
+                Some(at) => self.confidences[at] += weight,
+                None => {
+                    self.items.push(event.item.0);
+                    self.confidences.push(1.0 + weight);
+                }
+            }
+        }
+        self.user.clear();
+        self.user.resize(als.factors, 0.0);
+        let observed = Observations { rows: &self.items, confidences: &self.confidences };
+        solve(&als.gram, &als.item_factors, observed, STEPS, &mut self.user, &mut self.buffers);
+        self.user.iter().any(|&value| value != 0.0)
+    }
+
+    /// The inner product of the user's and an item's factors.
+    #[must_use]
+    pub fn score(&self, als: &Als, item: ItemIdx) -> f32 {
+        dot(&self.user, als.item(item))
+    }
+
+    /// The `limit` admitted items with the largest inner products, best first.
+    ///
+    /// * `refused`: about how many items `admit` refuses among the nearest; so many more are fetched from the graph.
+    /// * `restricted`: only these items, where given; then they are scanned.
+    pub fn nearest(
+        &self,
+        als: &Als,
+        params: &EngineParams,
+        limit: usize,
+        refused: usize,
+        restricted: Option<&[ItemIdx]>,
+        admit: impl Fn(ItemIdx) -> bool,
+    ) -> Vec<Scored> {
+        let scored = |item: ItemIdx| Scored { item, score: self.score(als, item) };
+        match (restricted, &als.graph) {
+            (Some(items), _) => top_k(limit, items.iter().copied().filter(|&item| admit(item)).map(scored)),
+            (None, Some(graph)) => {
+                let found = graph.nearest(&self.user, limit + refused.min(MAX_SURPLUS), params.ann_ef_search);
+                top_k(limit, found.into_iter().filter(|&item| admit(item)).map(scored))
+            }
+            (None, None) => nearest_exact(&als.item_factors, &self.user, limit, admit),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Stage one: each source proposes candidates; their union carries every source's score.
+//!
+//! ```text
+//! history ─▶ recent items ─▶ item_knn (session, user) ┐
+//!         ─▶ folded-in factors ─▶ als                 ├─▶ union: one row of scores per candidate
+//!         ─▶ repeat                                   │
+//! record  ─▶ cached                                   │
+//! snapshot ─▶ popularity                              ┘
+//! ```
+//!
+//! A source with weight 0 is not asked. A candidate that one source proposed gets the scores of all others too, so
+//! that the blend compares like with like.
+
+pub mod accumulator;
+pub mod als;
+pub mod item_knn;
+pub mod recent;
+pub mod repeat;
+
+use accumulator::{Accumulator, Marks};
+use recent::Recent;
+
+use crate::id::ItemIdx;
+use crate::params::{Source, Weights};
+use crate::snapshot::{CategoryIdx, Snapshot};
+use crate::state::Interaction;
+use crate::topk::{Scored, top_k};
+
+/// A set of sources.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SourceSet(u8);
+
+impl SourceSet {
+    /// The set with one more source.
+    #[must_use]
+    pub fn with(self, source: Source) -> Self {
+        Self(self.0 | 1 << source.column())
+    }
+
+    /// Whether a source is in the set.
+    #[must_use]
+    pub fn contains(self, source: Source) -> bool {
+        self.0 >> source.column() & 1 == 1
+    }
+
+    /// The sources, in the order of their columns.
+    pub fn iter(self) -> impl Iterator<Item = Source> {
+        Source::ALL.into_iter().filter(move |&source| self.contains(source))
+    }
+}
+
+/// An item that at least one source proposed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The item.
+    pub item: ItemIdx,
+    /// The score of every source, 0 where it has none.
+    pub scores: [f32; Source::COUNT],
+    /// The sources that proposed it.
+    pub sources: SourceSet,
+    /// The history item that contributed most to it, where neighbours did.
+    pub because: Option<ItemIdx>,
+}
+
+/// Buffers of one thread, to be reused between requests: a few dense arrays of the catalogue's length.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    session: Accumulator,
+    user: Accumulator,
+    /// Items that must not be in the answer.
+    pub(crate) blocked: Marks,
+    /// Items that are candidates already.
+    chosen: Marks,
+    fold_in: als::FoldIn,
+}
+
+/// What is asked of the sources.
+#[derive(Clone, Copy)]
+pub struct Retrieval<'a> {
+    /// The tables.
+    pub snapshot: &'a Snapshot,
+    /// The user's list from the batch.
+    pub cached: &'a [Scored],
+    /// The user's history, oldest first, with the page they are on.
+    pub history: &'a [Interaction],
+    /// Only this category.
+    pub category: Option<CategoryIdx>,
+    /// Candidates from each source.
+    pub limit: usize,
+    /// The time of the question, milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+/// The union of what the sources proposed.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// One row an item, in the order in which they were proposed.
+    pub rows: Vec<Candidate>,
+    /// The best score of each source, 0 where it proposed nothing.
+    pub best: [f32; Source::COUNT],
+    /// How many candidates each source proposed.
+    pub proposed: [u32; Source::COUNT],
+}
+
+impl Candidates {
+    fn add(&mut self, source: Source, proposed: &[Scored], chosen: &mut Marks) {
+        for scored in proposed {
+            let row = chosen.position(scored.item).unwrap_or_else(|| {
+                chosen.insert(scored.item, self.rows.len());
+                self.rows.push(Candidate {
+                    item: scored.item,
+                    scores: [0.0; Source::COUNT],
+                    sources: SourceSet::default(),
+                    because: None,
+                });
+                self.rows.len() - 1
+            });
+            let candidate = &mut self.rows[row];
+            candidate.sources = candidate.sources.with(source);
+            candidate.scores[source.column()] = scored.score;
+        }
+        self.proposed[source.column()] = proposed.len() as u32;
+        self.best[source.column()] = proposed.first().map_or(0.0, |first| first.score);
+    }
+}
+
+/// Asks every source that has a weight, and joins what they propose.
+///
+/// `scratch.blocked` must hold the items that are not wanted.
+pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) -> Candidates {
+    let Scratch { session, user, blocked, chosen, fold_in } = scratch;
+    let Retrieval { snapshot, cached, history, category, limit, now_ms } = query;
+    let (items, params) = (snapshot.items(), snapshot.params());
+    chosen.reset(items.len());
+    let admit = |item: ItemIdx| {
+        !blocked.contains(item) && category.is_none_or(|wanted| items.category_of(item) == Some(wanted))
+    };
+    let on = |source: Source| weights.get(source) > 0.0;
+    let recent = recent::recent(history, params, now_ms);
+    let mut candidates = Candidates::default();
+
+    if on(Source::Cached) {
+        let list = top_k(limit, cached.iter().copied().filter(|scored| admit(scored.item)));
+        candidates.add(Source::Cached, &list, chosen);
+    }
+    session.reset(items.len());
+    if on(Source::ItemKnnSession) {
+        item_knn::accumulate(snapshot.item_knn_session(), recent.iter().map(Recent::in_session), session);
+        candidates.add(Source::ItemKnnSession, &session.best(limit, admit), chosen);
+    }
+    user.reset(items.len());
+    if on(Source::ItemKnnUser) {
+        item_knn::accumulate(snapshot.item_knn_user(), recent.iter().map(Recent::in_past), user);
+        candidates.add(Source::ItemKnnUser, &user.best(limit, admit), chosen);
+    }
+    let folded = on(Source::Als) && fold_in.fold(snapshot.als(), params, history);
+    if folded {
+        let restricted = category.map(|wanted| snapshot.popularity().order(Some(wanted)));
+        let list = fold_in.nearest(snapshot.als(), params, limit, blocked.len(), restricted, admit);
+        candidates.add(Source::Als, &list, chosen);
+    }
+    if on(Source::Repeat) {
+        candidates.add(Source::Repeat, &repeat::own_items(&recent, limit, admit), chosen);
+    }
+    if on(Source::Popularity) {
+        let popularity = snapshot.popularity();
+        let list: Vec<Scored> = (popularity.order(category).iter())
+            .filter(|&&item| admit(item))
+            .take(limit)
+            .map(|&item| Scored { item, score: popularity.score(item) })
+            .collect();
+        candidates.add(Source::Popularity, &list, chosen);
+    }
+
+    let best_of = candidates.best;
+    for candidate in &mut candidates.rows {
+        let (in_session, in_past) = (session.cell(candidate.item), user.cell(candidate.item));
+        candidate.scores[Source::ItemKnnSession.column()] = in_session.score;
+        candidate.scores[Source::ItemKnnUser.column()] = in_past.score;
+        if folded {
+            candidate.scores[Source::Als.column()] = fold_in.score(snapshot.als(), candidate.item);
+        }
+        if on(Source::Popularity) {
+            candidate.scores[Source::Popularity.column()] = snapshot.popularity().score(candidate.item);
+        }
+        let share = |source: Source, value: f32| weights.get(source) * value / best_of[source.column()].max(1e-30);
+        let from_session = share(Source::ItemKnnSession, in_session.strongest);
+        let from_past = share(Source::ItemKnnUser, in_past.strongest);
+        candidate.because = if from_session.max(from_past) > 0.0 {
+            Some(recent[if from_session >= from_past { in_session.from } else { in_past.from } as usize].item)
+        } else {
+            recent.iter().map(|own| own.item).find(|&own| own == candidate.item)
+        };
+    }
+    candidates
+}

@@ -1,0 +1,48 @@
+//! The distinct items of a history, newest first, and what each counts.
+
+use crate::id::ItemIdx;
+use crate::params::{EngineParams, SessionRule};
+use crate::state::Interaction;
+
+/// An item of the history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recent {
+    /// The item.
+    pub item: ItemIdx,
+    /// What it counts in session windows: 1 for the last item, less for those before it and for earlier sessions.
+    pub session_weight: f32,
+}
+
+impl Recent {
+    /// The item with its weight in session windows.
+    #[must_use]
+    pub fn in_session(&self) -> (ItemIdx, f32) {
+        (self.item, self.session_weight)
+    }
+
+    /// The item with its weight in user windows, where the order does not matter.
+    #[must_use]
+    pub fn in_past(&self) -> (ItemIdx, f32) {
+        (self.item, 1.0)
+    }
+}
+
+/// Lists the distinct items of `history` (oldest first), newest first.
+#[must_use]
+pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64) -> Vec<Recent> {
+    let mut recent: Vec<Recent> = Vec::with_capacity(history.len());
+    let (mut later_ms, mut session_factor) = (now_ms, 1.0);
+    for event in history.iter().rev() {
+        if let SessionRule::Gap(gap_ms) = params.session
+            && later_ms.saturating_sub(event.timestamp_ms) > gap_ms
+        {
+            session_factor = params.earlier_session_weight;
+        }
+        later_ms = event.timestamp_ms;
+        if recent.iter().all(|known| known.item != event.item) {
+            let decay = (-(recent.len() as f32) / params.position_decay).exp();
+            recent.push(Recent { item: event.item, session_weight: (decay * session_factor).max(1e-6) });
+        }
+    }
+    recent
+}
