@@ -72,8 +72,8 @@ pub struct LiveSeen {
 
 /// What happened since: the user's last events and what fell out of them.
 ///
-/// A function of the *set* of applied events: neither their order nor applying one twice changes it (as long as it
-/// is among the last `max_events`).
+/// Neither the order in which events are applied nor applying one twice changes it, as long as it is among the last
+/// `max_events`; only events accepted in the same millisecond stay in the order in which they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveHistory {
     /// The last events by arrival, oldest first.
@@ -113,8 +113,7 @@ impl LiveHistory {
         if self.recent.iter().any(|known| known.event_key == event.event_key) {
             return Applied::Duplicate;
         }
-        let order = |known: &LiveEvent| (known.received_ms, known.event_key);
-        let place = self.recent.partition_point(|known| order(known) < order(&event));
+        let place = self.recent.partition_point(|known| known.received_ms <= event.received_ms);
         self.recent.insert(place, event);
         let surplus = self.recent.len().saturating_sub(bounds.max_events);
         for event in self.recent.drain(..surplus) {

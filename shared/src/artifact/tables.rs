@@ -70,8 +70,7 @@ impl Table {
     pub fn open(folder: &Path, name: &str) -> Result<Self, ArtifactError> {
         let path = folder.join(name);
         let file = File::open(&path).map_err(ArtifactError::io(&path))?;
-        // SAFETY: a published version is never written again: it is renamed into place and later unlinked whole,
-        // which leaves a mapping intact.
+        // SAFETY: a written file is never written again, only renamed or unlinked, which leaves a mapping intact.
         let map = unsafe { Mmap::map(&file) }.map_err(ArtifactError::io(&path))?;
         SafeTensors::deserialize(&map).map_err(|error| ArtifactError::shape(&path, error.to_string()))?;
         Ok(Self { path, map: Arc::new(map) })
@@ -162,12 +161,15 @@ impl<'a> TableWriter<'a> {
         self
     }
 
-    /// Writes the file `name` into a folder.
+    /// Writes the file `name` into a folder; one that is there is unlinked first, so that its mappings stay whole.
     ///
     /// # Errors
     /// [`ArtifactError`] when it can't be written.
     pub fn write(self, folder: &Path, name: &str) -> Result<(), ArtifactError> {
         let path = folder.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(ArtifactError::io(&path))?;
+        }
         serialize_to_file(self.columns, None, &path).map_err(|error| ArtifactError::shape(&path, error.to_string()))
     }
 }

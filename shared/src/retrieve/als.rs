@@ -20,6 +20,7 @@ const MAX_SURPLUS: usize = 500;
 #[derive(Debug, Default)]
 pub struct FoldIn {
     user: Vec<f32>,
+    weights: Vec<(u32, f32)>,
     items: Vec<u32>,
     confidences: Vec<f32>,
     buffers: SolveBuffers,
@@ -28,17 +29,16 @@ pub struct FoldIn {
 impl FoldIn {
     /// Solves for the user's factors; tells whether the history had any item with factors.
     pub fn fold(&mut self, als: &Als, params: &EngineParams, history: &[Interaction]) -> bool {
+        let weights = history.iter().map(|event| (event.item.0, params.kind_weights[event.kind as usize]));
+        self.weights.clear();
+        self.weights.extend(weights);
+        // Stable: the weights of an item are added in the order of its events.
+        self.weights.sort_by_key(|&(item, _)| item);
         self.items.clear();
         self.confidences.clear();
-        for event in history {
-            let weight = params.als_alpha * params.kind_weights[event.kind as usize];
-            match self.items.iter().position(|&item| item == event.item.0) {
-                Some(at) => self.confidences[at] += weight,
-                None => {
-                    self.items.push(event.item.0);
-                    self.confidences.push(1.0 + weight);
-                }
-            }
+        for events in self.weights.chunk_by(|a, b| a.0 == b.0) {
+            self.items.push(events[0].0);
+            self.confidences.push(1.0 + params.als_alpha * events.iter().map(|(_, weight)| weight).sum::<f32>());
         }
         self.user.clear();
         self.user.resize(als.factors, 0.0);

@@ -71,6 +71,8 @@ pub struct Scratch {
     pub(crate) blocked: Marks,
     /// Items that are candidates already.
     chosen: Marks,
+    /// The user's own items.
+    own: Marks,
     fold_in: als::FoldIn,
 }
 
@@ -128,15 +130,16 @@ impl Candidates {
 ///
 /// `scratch.blocked` must hold the items that are not wanted.
 pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) -> Candidates {
-    let Scratch { session, user, blocked, chosen, fold_in } = scratch;
+    let Scratch { session, user, blocked, chosen, own, fold_in } = scratch;
     let Retrieval { snapshot, cached, history, category, limit, now_ms } = query;
     let (items, params) = (snapshot.items(), snapshot.params());
     chosen.reset(items.len());
+    own.reset(items.len());
     let admit = |item: ItemIdx| {
         !blocked.contains(item) && category.is_none_or(|wanted| items.category_of(item) == Some(wanted))
     };
     let on = |source: Source| weights.get(source) > 0.0;
-    let recent = recent::recent(history, params, now_ms);
+    let recent = recent::recent(history, params, now_ms, own);
     let mut candidates = Candidates::default();
 
     if on(Source::Cached) {
@@ -189,7 +192,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         candidate.because = if from_session.max(from_past) > 0.0 {
             Some(recent[if from_session >= from_past { in_session.from } else { in_past.from } as usize].item)
         } else {
-            recent.iter().map(|own| own.item).find(|&own| own == candidate.item)
+            own.contains(candidate.item).then_some(candidate.item)
         };
     }
     candidates

@@ -1,5 +1,6 @@
 //! The distinct items of a history, newest first, and what each counts.
 
+use super::accumulator::Marks;
 use crate::id::ItemIdx;
 use crate::params::{EngineParams, SessionRule};
 use crate::state::Interaction;
@@ -27,9 +28,9 @@ impl Recent {
     }
 }
 
-/// Lists the distinct items of `history` (oldest first), newest first.
+/// Lists the distinct items of `history` (oldest first), newest first. `listed` must be empty, and holds them then.
 #[must_use]
-pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64) -> Vec<Recent> {
+pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64, listed: &mut Marks) -> Vec<Recent> {
     let mut recent: Vec<Recent> = Vec::with_capacity(history.len());
     let (mut later_ms, mut session_factor) = (now_ms, 1.0);
     for event in history.iter().rev() {
@@ -39,7 +40,8 @@ pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64) -> Ve
             session_factor = params.earlier_session_weight;
         }
         later_ms = event.timestamp_ms;
-        if recent.iter().all(|known| known.item != event.item) {
+        if !listed.contains(event.item) {
+            listed.insert(event.item, recent.len());
             let decay = (-(recent.len() as f32) / params.position_decay).exp();
             recent.push(Recent { item: event.item, session_weight: (decay * session_factor).max(1e-6) });
         }

@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::api::Seen;
+
+use crate::evaluate::Task;
+use crate::export::Table;
+
+/// Event logs in, recommendation artifacts out.
+#[derive(Debug, Parser)]
+#[command(name = "offline", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// The whole batch: ingest, train, publish.
+    Run {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        output: Output,
+        /// Fit on the events before this time only: milliseconds since the epoch, or a date.
+        #[arg(long, value_parser = time_ms)]
+        until: Option<i64>,
+    },
+    /// Reads logs and reports what is in them; with --out, writes the events as JSON lines.
+    Ingest {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        input: Input,
+        /// Where to write the events in the native schema.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Where to write rejected rows.
+        #[arg(long, default_value = "rejects.jsonl")]
+        rejects: PathBuf,
+    },
+    /// Builds a version without making it the champion.
+    Train {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        output: Output,
+        /// Fit on the events before this time only: milliseconds since the epoch, or a date.
+        #[arg(long, value_parser = time_ms)]
+        until: Option<i64>,
+    },
+    /// Measures every source and the blend on held-out events.
+    Evaluate {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        held_out: HeldOutInput,
+        /// What is predicted.
+        #[arg(long, value_enum)]
+        task: Task,
+        /// Cut-offs.
+        #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
+        k: Vec<usize>,
+        /// The seen policy: next-item allows repeats by default, top-k excludes all of the past.
+        #[arg(long, value_parser = seen)]
+        seen: Option<Seen>,
+        /// The figures as a table or as JSON.
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        /// Where to publish the version that was measured, to serve and replay it.
+        #[arg(long)]
+        artifacts: Option<PathBuf>,
+        /// Redis to copy its user records to.
+        #[arg(long, requires = "artifacts")]
+        redis: Option<String>,
+        /// Where to write the slates of the blend, as JSON lines.
+        #[arg(long)]
+        slates: Option<PathBuf>,
+        /// Where to write the held-out events, as JSON lines in the native schema.
+        #[arg(long)]
+        test_events: Option<PathBuf>,
+    },
+    /// Makes a version that `train` built the champion.
+    Publish {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        output: Output,
+        /// The version; the newest where absent.
+        #[arg(long)]
+        version: Option<String>,
+    },
+    /// Makes an earlier version the champion again.
+    Rollback {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        output: Output,
+        /// The version; the one before the champion where absent.
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Writes a table of a version as JSON lines.
+    Export {
+        /// The folder of the versions.
+        #[arg(long, default_value = "artifacts")]
+        artifacts: PathBuf,
+        /// The version; the champion where absent.
+        #[arg(long)]
+        version: Option<String>,
+        /// What to export.
+        #[arg(long, value_enum)]
+        table: Table,
+        /// The file; standard output where absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Makes the log of a shop that never was: `events.csv` and `items.csv`.
+    Generate {
+        /// How many events.
+        #[arg(long)]
+        events: u64,
+        /// How many users.
+        #[arg(long)]
+        users: u32,
+        /// How many items.
+        #[arg(long)]
+        items: u32,
+        /// The same seed makes the same shop.
+        #[arg(long, default_value_t = 42)]
+        seed: u64,
+        /// The folder to write to.
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+    },
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// A file that overrides the defaults.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// A preset for a known log: native, retailrocket-sessions, online-retail.
+    #[arg(long)]
+    pub preset: Option<String>,
+}
+
+/// What is read.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Event logs: files, folders or patterns; .csv, .parquet, .jsonl.
+    #[arg(long, num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+    /// The item table.
+    #[arg(long)]
+    pub items: Option<PathBuf>,
+}
+
+/// What is read to measure: one log that is split in time, or two.
+#[derive(Debug, Args)]
+pub struct HeldOutInput {
+    /// Event logs, split in time.
+    #[arg(long, num_args = 1.., required_unless_present = "train", conflicts_with_all = ["train", "test"])]
+    pub events: Vec<PathBuf>,
+    /// The item table.
+    #[arg(long)]
+    pub items: Option<PathBuf>,
+    /// Where the held-out part begins: milliseconds since the epoch, or a date; the last tenth of the events where
+    /// absent.
+    #[arg(long, value_parser = time_ms, conflicts_with = "train")]
+    pub split: Option<i64>,
+    /// Train on these logs.
+    #[arg(long, num_args = 1.., requires = "test")]
+    pub train: Vec<PathBuf>,
+    /// Test on these logs.
+    #[arg(long, num_args = 1.., requires = "train")]
+    pub test: Vec<PathBuf>,
+}
+
+/// Where versions go.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// The folder of the versions.
+    #[arg(long, default_value = "artifacts")]
+    pub artifacts: PathBuf,
+    /// Redis to copy user records to, such as redis://127.0.0.1:6379.
+    #[arg(long)]
+    pub redis: Option<String>,
+}
+
+/// How figures are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Text,
+    /// JSON for programs.
+    Json,
+}
+
+/// Reads milliseconds since the epoch, a date, or a date and time (UTC).
+fn time_ms(text: &str) -> Result<i64, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let day = |date: jiff::civil::Date| date.to_datetime(jiff::civil::Time::midnight());
+    let civil = text.parse::<jiff::civil::DateTime>().or_else(|_| text.parse().map(day));
+    let zoned = civil.and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC));
+    zoned.map(|zoned| zoned.timestamp().as_millisecond()).map_err(|error| {
+        format!("expected milliseconds since the epoch or a date such as 2026-06-30 12:00:00: {error}")
+    })
+}
+
+fn seen(text: &str) -> Result<Seen, String> {
+    serde_json::from_value(serde_json::Value::from(text))
+        .map_err(|_| "expected allow, exclude_purchased or exclude_all".to_owned())
+}

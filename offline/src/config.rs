@@ -1,0 +1,218 @@
+//! The batch's settings: embedded defaults, a preset, a file, the environment; checked before any work starts.
+
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Serialize};
+use shared::params::{EngineParams, SessionRule, Weights};
+
+use crate::als::AlsConfig;
+use crate::blend::BlendConfig;
+use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
+use crate::interactions::KindWeights;
+use crate::item_knn::session::SessionKnnConfig;
+use crate::item_knn::user::UserKnnConfig;
+use crate::popularity::PopularityConfig;
+use crate::publish::PublishConfig;
+use crate::user_tables::UsersConfig;
+
+const DEFAULTS: &str = include_str!("../config.default.toml");
+const PRESETS: [(&str, &str); 3] = [
+    ("native", include_str!("../presets/native.toml")),
+    ("retailrocket-sessions", include_str!("../presets/retailrocket-sessions.toml")),
+    ("online-retail", include_str!("../presets/online-retail.toml")),
+];
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key is unknown, missing or of the wrong type.
+    #[error("{0}; config.default.toml lists every key")]
+    Parse(#[from] Box<figment::Error>),
+    /// There is no such preset.
+    #[error("no preset `{name}`; there are {}", PRESETS.map(|(name, _)| name).join(", "))]
+    Preset {
+        /// The name asked for.
+        name: String,
+    },
+    /// The file does not exist.
+    #[error("{path}: no such file; leave --config out for the defaults")]
+    Absent {
+        /// The file asked for.
+        path: String,
+    },
+    /// A value is out of range.
+    #[error("{key} = {value}: must be {expected}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+}
+
+/// When to build a graph over the item factors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnnConfig {
+    /// A graph from so many items on.
+    pub graph_from_items: usize,
+    /// How wide it is searched.
+    pub ef_search: usize,
+}
+
+/// What the engine does with the sources.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Candidates from each source.
+    pub per_source: usize,
+    /// Decay of history items in session windows.
+    pub position_decay: f32,
+    /// What items of earlier sessions count.
+    pub earlier_session_weight: f32,
+}
+
+/// Every setting of the batch. See `config.default.toml`, which documents each key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub ingest: IngestConfig,
+    pub items: ItemColumns,
+    pub interactions: KindWeights,
+    pub popularity: PopularityConfig,
+    pub item_knn_session: SessionKnnConfig,
+    pub item_knn_user: UserKnnConfig,
+    pub als: AlsConfig,
+    pub ann: AnnConfig,
+    pub users: UsersConfig,
+    pub engine: EngineConfig,
+    pub blend: BlendConfig,
+    pub publish: PublishConfig,
+}
+
+impl Config {
+    /// Reads the settings: defaults, then the preset, then `file`, then the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what it must be.
+    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
+        if let Some(path) = file.filter(|path| !path.is_file()) {
+            return Err(ConfigError::Absent { path: path.display().to_string() });
+        }
+        let over = |base: Figment| {
+            let base = file.into_iter().fold(base, |base, path| base.merge(Toml::file_exact(path)));
+            base.merge(Env::prefixed("TANDEM_").split("__"))
+        };
+        let named: String = match preset {
+            Some(name) => name.to_owned(),
+            None => over(Figment::from(Toml::string(DEFAULTS))).extract_inner("ingest.preset").map_err(Box::new)?,
+        };
+        let (_, preset) = PRESETS
+            .into_iter()
+            .find(|(name, _)| *name == named)
+            .ok_or(ConfigError::Preset { name: named.clone() })?;
+        let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
+        let config: Self =
+            over(base).merge(("ingest.preset", named)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks that every value is in its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] for the first that is not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let range = |ok: bool, key: &'static str, value: &dyn ToString, expected: &'static str| {
+            if ok { Ok(()) } else { Err(ConfigError::Range { key, value: value.to_string(), expected }) }
+        };
+        let (als, knn, blend) = (&self.als, &self.item_knn_session, &self.blend);
+        range((1..=512).contains(&als.factors), "als.factors", &als.factors, "1 to 512")?;
+        range((1..=1000).contains(&als.sweeps), "als.sweeps", &als.sweeps, "1 to 1000")?;
+        range(als.regularization > 0.0, "als.regularization", &als.regularization, "greater than 0")?;
+        range(als.alpha > 0.0, "als.alpha", &als.alpha, "greater than 0")?;
+        range(als.solver_steps > 0, "als.solver_steps", &als.solver_steps, "at least 1")?;
+        range(knn.window > 0, "item_knn_session.window", &knn.window, "at least 1")?;
+        range(knn.neighbours > 0, "item_knn_session.neighbours", &knn.neighbours, "at least 1")?;
+        range(self.item_knn_user.window > 1, "item_knn_user.window", &self.item_knn_user.window, "at least 2")?;
+        let session_gap = self.ingest.session_gap_minutes;
+        range(session_gap > 0, "ingest.session_gap_minutes", &session_gap, "at least 1")?;
+        let share = self.ingest.max_reject_share;
+        range((0.0..=1.0).contains(&share), "ingest.max_reject_share", &share, "0 to 1")?;
+        let half_life = self.popularity.half_life_days;
+        range(half_life > 0.0, "popularity.half_life_days", &half_life, "greater than 0")?;
+        let (cached, history) = (self.users.cached, self.users.history);
+        range(cached <= 1000, "users.cached", &cached, "0 to 1000")?;
+        range((1..=60_000).contains(&history), "users.history", &history, "1 to 60000")?;
+        let per_source = self.engine.per_source;
+        range((1..=10_000).contains(&per_source), "engine.per_source", &per_source, "1 to 10000")?;
+        let decay = self.engine.position_decay;
+        range(decay > 0.0, "engine.position_decay", &decay, "greater than 0")?;
+        let validation = blend.validation_share;
+        range(validation > 0.0 && validation < 0.9, "blend.validation_share", &validation, "between 0 and 0.9")?;
+        range(self.publish.keep > 0, "publish.keep", &self.publish.keep, "at least 1")
+    }
+
+    /// What the engine follows under these settings, before any weights are fitted.
+    #[must_use]
+    pub fn engine_params(&self) -> EngineParams {
+        let session = match (&self.ingest.sessions, &self.ingest.columns) {
+            (SessionsFrom::Column, columns) if columns.session == columns.user => SessionRule::User,
+            _ => SessionRule::Gap(self.ingest.session_gap_minutes * 60_000),
+        };
+        EngineParams {
+            session,
+            max_history: self.users.history,
+            per_source: self.engine.per_source,
+            position_decay: self.engine.position_decay,
+            earlier_session_weight: self.engine.earlier_session_weight,
+            kind_weights: self.interactions.by_kind(),
+            als_alpha: self.als.alpha,
+            als_regularization: self.als.regularization,
+            ann_ef_search: self.ann.ef_search,
+            weights: self.blend.weights,
+        }
+    }
+
+    /// The weights of the long-term model that cached candidates come from, before any are fitted.
+    #[must_use]
+    pub fn long_term_weights(&self) -> Weights {
+        Weights { item_knn_user: 0.5, als: 0.5, ..Weights::NONE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_and_every_preset_are_valid() {
+        for (name, _) in PRESETS {
+            let config = Config::load(None, Some(name)).expect(name);
+            assert_eq!(config.ingest.preset, name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, "[als]\nfactor = 3\n").expect("writes");
+        let error = Config::load(Some(&file), None).expect_err("`factor` is no key");
+        assert!(error.to_string().contains("factor"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_says_what_it_must_be() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, "[als]\nfactors = 0\n").expect("writes");
+        let error = Config::load(Some(&file), None).expect_err("no factors");
+        assert_eq!(error.to_string(), "als.factors = 0: must be 1 to 512");
+    }
+}

@@ -1,0 +1,109 @@
+//! What was read or built, as JSON lines for other programs.
+
+use std::io::Write;
+
+use serde_json::json;
+use shared::id::ItemIdx;
+use shared::keys::unpack_user;
+use shared::snapshot::{Neighbours, Snapshot};
+
+use crate::ingest::Log;
+
+/// What can be exported of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Table {
+    /// Items with names, popularity and order.
+    Items,
+    /// Neighbours in session windows.
+    ItemKnnSession,
+    /// Neighbours in user windows.
+    ItemKnnUser,
+    /// Item factors.
+    Als,
+    /// Users' cached candidates, history and seen items.
+    Users,
+}
+
+/// Writes the events of a log in the native schema, in time order. Returns how many.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn events(log: &Log, out: &mut dyn Write) -> std::io::Result<u64> {
+    for event in &log.events {
+        let line = json!({
+            "timestamp": event.timestamp_ms,
+            "visitorid": log.users[event.user.at()],
+            "event": event.kind.as_str(),
+            "itemid": log.items.ids[event.item.at()],
+            "transactionid": null,
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(log.events.len() as u64)
+}
+
+/// Writes a table of a version, a row a line. Returns how many.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn table(snapshot: &Snapshot, table: Table, out: &mut dyn Write) -> std::io::Result<u64> {
+    match table {
+        Table::Items => items(snapshot, out),
+        Table::ItemKnnSession => neighbours(snapshot, snapshot.item_knn_session(), out),
+        Table::ItemKnnUser => neighbours(snapshot, snapshot.item_knn_user(), out),
+        Table::Als => factors(snapshot, out),
+        Table::Users => users(snapshot, out),
+    }
+}
+
+fn all_items(snapshot: &Snapshot) -> impl Iterator<Item = ItemIdx> {
+    (0..snapshot.items().len() as u32).map(ItemIdx)
+}
+
+fn items(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
+    let (items, popularity) = (snapshot.items(), snapshot.popularity());
+    for item in all_items(snapshot) {
+        let line = json!({
+            "item_id": items.id(item), "name": items.name(item), "popularity": popularity.score(item),
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(items.len() as u64)
+}
+
+fn neighbours(snapshot: &Snapshot, table: &Neighbours, out: &mut dyn Write) -> std::io::Result<u64> {
+    let items = snapshot.items();
+    for item in all_items(snapshot) {
+        let row: Vec<_> =
+            table.of(item).map(|(other, score)| json!({ "item_id": items.id(other), "score": score })).collect();
+        writeln!(out, "{}", json!({ "item_id": items.id(item), "neighbours": row }))?;
+    }
+    Ok(items.len() as u64)
+}
+
+fn factors(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
+    for item in all_items(snapshot) {
+        let line = json!({ "item_id": snapshot.items().id(item), "factors": snapshot.als().item(item) });
+        writeln!(out, "{line}")?;
+    }
+    Ok(snapshot.items().len() as u64)
+}
+
+fn users(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
+    let id = |item| snapshot.items().id(item);
+    for (user, record) in snapshot.users().iter() {
+        let record = unpack_user(record).map_err(std::io::Error::other)?;
+        let cached: Vec<_> =
+            record.cached.iter().map(|scored| json!({ "item_id": id(scored.item), "score": scored.score })).collect();
+        let history: Vec<_> = record
+            .history
+            .iter()
+            .map(|event| json!({ "item_id": id(event.item), "event": event.kind, "timestamp": event.timestamp_ms }))
+            .collect();
+        let seen: Vec<_> =
+            record.seen.iter().map(|seen| json!({ "item_id": id(seen.item), "purchased": seen.purchased })).collect();
+        let line = json!({ "user_id": user, "cached": cached, "history": history, "seen": seen });
+        writeln!(out, "{line}")?;
+    }
+    Ok(snapshot.users().len() as u64)
+}

@@ -1,0 +1,154 @@
+//! The item table: ids, names and categories, from a file, from the log, or from both.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use shared::id::{ItemId, ItemIdx};
+use shared::snapshot::NO_CATEGORY;
+
+use super::IngestError;
+use super::read::{Needed, Wanted, for_each_row};
+
+/// Names of the item table's columns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ItemColumns {
+    pub id: String,
+    pub name: String,
+    pub category: String,
+}
+
+/// Items in the order of their external ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// External ids, sorted.
+    pub ids: Vec<Box<str>>,
+    /// Names; empty where there is none.
+    pub names: Vec<Box<str>>,
+    /// Rows of `categories`, or [`NO_CATEGORY`].
+    pub category_of: Vec<u32>,
+    /// Whether the item stands in the item table.
+    pub listed: Vec<bool>,
+    /// Names of categories, sorted.
+    pub categories: Vec<Box<str>>,
+}
+
+impl Catalogue {
+    /// How many items there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Adds the items of a log, with the names it gave them; names of the item table come first.
+    ///
+    /// Returns the catalogue and the row of each item of `seen`.
+    #[must_use]
+    pub fn with_seen(self, seen: Vec<(Box<str>, Option<Box<str>>)>) -> (Self, Vec<ItemIdx>) {
+        let mut rows: BTreeMap<&str, (&str, u32, bool)> = BTreeMap::new();
+        for (id, name) in &seen {
+            rows.insert(id, (name.as_deref().unwrap_or_default(), NO_CATEGORY, false));
+        }
+        for (row, id) in self.ids.iter().enumerate() {
+            let entry = rows.entry(id).or_insert(("", NO_CATEGORY, false));
+            let name = Some(&*self.names[row]).filter(|name| !name.is_empty()).unwrap_or(entry.0);
+            *entry = (name, self.category_of[row], true);
+        }
+        let mut joined = Self { categories: self.categories.clone(), ..Self::default() };
+        for (&id, &(name, category, listed)) in &rows {
+            joined.ids.push(id.into());
+            joined.names.push(name.into());
+            joined.category_of.push(category);
+            joined.listed.push(listed);
+        }
+        let row_of = |id: &str| joined.ids.binary_search_by(|known| (**known).cmp(id));
+        let seen_rows =
+            seen.iter().map(|(id, _)| ItemIdx(row_of(id).expect("every seen item was joined") as u32)).collect();
+        (joined, seen_rows)
+    }
+
+    /// The items with a set flag; all categories stay.
+    #[must_use]
+    pub fn part(&self, keep: &[bool]) -> Self {
+        fn kept<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
+            values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value.clone()).collect()
+        }
+        Self {
+            ids: kept(&self.ids, keep),
+            names: kept(&self.names, keep),
+            category_of: kept(&self.category_of, keep),
+            listed: kept(&self.listed, keep),
+            categories: self.categories.clone(),
+        }
+    }
+
+    /// Adds all of it to a digest.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for text in self.ids.iter().chain(&self.names).chain(&self.categories) {
+            digest.update(text.as_bytes());
+            digest.update([0]);
+        }
+        for category in &self.category_of {
+            digest.update(category.to_le_bytes());
+        }
+    }
+}
+
+/// Reads an item table; an item that stands twice keeps its first row.
+///
+/// # Errors
+/// [`IngestError`] when the file or its id column is missing, or an id can't be one.
+pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, IngestError> {
+    if !path.is_file() {
+        return Err(IngestError::Absent { path: path.to_owned() });
+    }
+    let column = |name: &String, needed: Needed| Wanted { name: name.clone(), needed };
+    let wanted =
+        [column(&columns.id, Needed::Yes), column(&columns.name, Needed::No), column(&columns.category, Needed::No)];
+    let mut rows: BTreeMap<Box<str>, (Box<str>, Box<str>)> = BTreeMap::new();
+    for_each_row(path, &wanted, "items", &mut |number, row| {
+        let values = row.map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
+        let id = values[0].unwrap_or_default();
+        ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;
+        rows.entry(id.into())
+            .or_insert_with(|| (values[1].unwrap_or_default().into(), values[2].unwrap_or_default().into()));
+        Ok(())
+    })?;
+    let mut categories: Vec<Box<str>> =
+        rows.values().map(|(_, category)| category.clone()).filter(|category| !category.is_empty()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    let mut catalogue = Catalogue::default();
+    for (id, (name, category)) in rows {
+        catalogue.ids.push(id);
+        catalogue.names.push(name);
+        catalogue.category_of.push(categories.binary_search(&category).map_or(NO_CATEGORY, |row| row as u32));
+        catalogue.listed.push(true);
+    }
+    Ok(Catalogue { categories, ..catalogue })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_item_table_and_the_log_are_joined_by_id() {
+        let table = Catalogue {
+            ids: vec!["b".into(), "c".into()],
+            names: vec!["Bee".into(), "".into()],
+            category_of: vec![0, NO_CATEGORY],
+            listed: vec![true, true],
+            categories: vec!["insects".into()],
+        };
+        let seen = vec![("c".into(), Some("Sea".into())), ("a".into(), None)];
+        let (joined, rows) = table.with_seen(seen);
+        assert_eq!(joined.ids, ["a".into(), "b".into(), "c".into()]);
+        assert_eq!(joined.names, ["".into(), "Bee".into(), "Sea".into()]);
+        assert_eq!(joined.listed, [false, true, true]);
+        assert_eq!(rows, [ItemIdx(2), ItemIdx(0)]);
+    }
+}

@@ -1,0 +1,230 @@
+//! The ingested log: events in time order, users and items indexed by their sorted external ids.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+use shared::artifact::manifest::hex;
+use shared::event::EventKind;
+use shared::id::{ItemIdx, UserIdx};
+
+use super::{Catalogue, IngestConfig, IngestReport, SessionsFrom};
+
+/// Strings numbered in the order in which they were first seen.
+#[derive(Default)]
+pub struct Interner {
+    rows: HashMap<Box<str>, u32>,
+}
+
+impl Interner {
+    /// The number of a string; a new one gets the next.
+    pub fn row(&mut self, text: &str) -> u32 {
+        if let Some(&row) = self.rows.get(text) {
+            return row;
+        }
+        let row = self.rows.len() as u32;
+        self.rows.insert(text.into(), row);
+        row
+    }
+}
+
+/// An event as it was read: users, items and sessions by their interners' numbers.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct RawEvent {
+    pub user: u32,
+    pub item: u32,
+    pub session: u32,
+    pub kind: EventKind,
+    pub timestamp_ms: i64,
+    pub received_ms: i64,
+    pub order: i64,
+    pub event_key: u64,
+}
+
+/// Events as they were read, numbered in the order of the input.
+#[derive(Default)]
+#[allow(missing_docs)]
+pub struct RawLog {
+    pub users: Interner,
+    pub items: Interner,
+    pub sessions: Interner,
+    pub events: Vec<RawEvent>,
+    names: HashMap<u32, (i64, Box<str>)>,
+}
+
+impl RawLog {
+    /// Notes an item's name; the earliest one stays, so that later events can't change it.
+    pub fn name(&mut self, item: u32, timestamp_ms: i64, name: &str) {
+        match self.names.get_mut(&item) {
+            Some((known_ms, _)) if *known_ms <= timestamp_ms => {}
+            Some(known) => *known = (timestamp_ms, name.into()),
+            None => {
+                self.names.insert(item, (timestamp_ms, name.into()));
+            }
+        }
+    }
+}
+
+/// An event of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Who did it.
+    pub user: UserIdx,
+    /// With which item.
+    pub item: ItemIdx,
+    /// What they did.
+    pub kind: EventKind,
+    /// The session's number where the log names sessions, else 0.
+    pub session: u32,
+    /// When, milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// When the service accepted it; the time of the event for logs that don't say.
+    pub received_ms: i64,
+    /// See [`shared::event::event_key`]; 0 where the log gave the event no id.
+    pub event_key: u64,
+}
+
+/// A log, or a part of it in time.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// External user ids, sorted: row by [`UserIdx`].
+    pub users: Vec<Box<str>>,
+    /// Items, sorted by external id: row by [`ItemIdx`].
+    pub items: Catalogue,
+    /// In time order; equal times in the order of the input.
+    pub events: Vec<LogEvent>,
+    /// Whether the log names its sessions.
+    pub sessions: SessionsFrom,
+    /// What became of the rows.
+    pub report: IngestReport,
+}
+
+impl Log {
+    /// Orders events and indexes users and items.
+    #[must_use]
+    pub fn build(raw: RawLog, catalogue: Catalogue, report: IngestReport, config: &IngestConfig) -> Self {
+        let RawLog { users, items, mut events, names, .. } = raw;
+        events.sort_by_key(|event| (event.timestamp_ms, event.order));
+        if config.drop_equal_rows {
+            let mut seen = std::collections::HashSet::new();
+            events.retain(|event| seen.insert((event.user, event.item, event.kind, event.timestamp_ms)));
+        }
+        let (users, user_rows) = sorted(users);
+        let names: HashMap<u32, Box<str>> = names.into_iter().map(|(item, (_, name))| (item, name)).collect();
+        let mut item_ids: Vec<(Box<str>, u32)> = items.rows.into_iter().collect();
+        item_ids.sort_unstable_by_key(|(_, row)| *row);
+        let seen: Vec<(Box<str>, Option<Box<str>>)> =
+            item_ids.into_iter().map(|(id, row)| (id, names.get(&row).cloned())).collect();
+        let (items, item_rows) = catalogue.with_seen(seen);
+        let mut events: Vec<LogEvent> = events
+            .into_iter()
+            .map(|event| LogEvent {
+                user: user_rows[event.user as usize],
+                item: item_rows[event.item as usize],
+                kind: event.kind,
+                session: event.session,
+                timestamp_ms: event.timestamp_ms,
+                received_ms: event.received_ms,
+                event_key: event.event_key,
+            })
+            .collect();
+        number_sessions(&mut events);
+        Self { users, items, events, sessions: config.sessions, report }
+    }
+
+    /// The events in `range`, with only the users who have one, and the items that have one or stand in the item
+    /// table: as if nothing else had been read.
+    #[must_use]
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let events = &self.events[range];
+        let mut has_user = vec![false; self.users.len()];
+        let mut has_item = self.items.listed.clone();
+        for event in events {
+            has_user[event.user.at()] = true;
+            has_item[event.item.at()] = true;
+        }
+        let users = self.users.iter().zip(&has_user).filter(|(_, has)| **has).map(|(id, _)| id.clone()).collect();
+        let (user_rows, item_rows) = (ranks(&has_user), ranks(&has_item));
+        let mut events: Vec<LogEvent> = events
+            .iter()
+            .map(|event| LogEvent {
+                user: UserIdx(user_rows[event.user.at()]),
+                item: ItemIdx(item_rows[event.item.at()]),
+                ..*event
+            })
+            .collect();
+        number_sessions(&mut events);
+        let (items, report) = (self.items.part(&has_item), self.report.clone());
+        Self { users, items, events, sessions: self.sessions, report }
+    }
+
+    /// The part of the log before a time.
+    #[must_use]
+    pub fn before(&self, time_ms: i64) -> Self {
+        self.part(0..self.events.partition_point(|event| event.timestamp_ms < time_ms))
+    }
+
+    /// The time of the first event, milliseconds since the epoch; 0 for a log without events.
+    #[must_use]
+    pub fn first_ms(&self) -> i64 {
+        self.events.first().map_or(0, |event| event.timestamp_ms)
+    }
+
+    /// The time of the last event, milliseconds since the epoch; 0 for a log without events.
+    #[must_use]
+    pub fn last_ms(&self) -> i64 {
+        self.events.last().map_or(0, |event| event.timestamp_ms)
+    }
+
+    /// SHA-256 over all that the models can see, in hexadecimal.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for id in &self.users {
+            digest.update(id.as_bytes());
+            digest.update([0]);
+        }
+        self.items.digest(&mut digest);
+        for event in &self.events {
+            digest.update(event.user.0.to_le_bytes());
+            digest.update(event.item.0.to_le_bytes());
+            digest.update([event.kind as u8]);
+            digest.update(event.session.to_le_bytes());
+            digest.update(event.timestamp_ms.to_le_bytes());
+        }
+        hex(&digest.finalize())
+    }
+}
+
+/// Numbers the sessions in the order in which they begin.
+fn number_sessions(events: &mut [LogEvent]) {
+    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    for event in events {
+        let next = numbers.len() as u32;
+        event.session = *numbers.entry(event.session).or_insert(next);
+    }
+}
+
+/// The rank of every set flag among the set ones.
+fn ranks(flags: &[bool]) -> Vec<u32> {
+    let mut next = 0;
+    flags
+        .iter()
+        .map(|&flag| {
+            let rank = next;
+            next += u32::from(flag);
+            rank
+        })
+        .collect()
+}
+
+/// The strings of an interner in order, and the row that each number got.
+fn sorted(interner: Interner) -> (Vec<Box<str>>, Vec<UserIdx>) {
+    let mut ids: Vec<(Box<str>, u32)> = interner.rows.into_iter().collect();
+    ids.sort_unstable();
+    let mut rows = vec![UserIdx(0); ids.len()];
+    for (row, (_, number)) in (0..).zip(&ids) {
+        rows[*number as usize] = UserIdx(row);
+    }
+    (ids.into_iter().map(|(id, _)| id).collect(), rows)
+}

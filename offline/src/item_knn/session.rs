@@ -1,0 +1,171 @@
+//! Co-occurrence in session windows: mostly what came next, partly what came before.
+//!
+//! `s(i → j) = Σ_pairs r(session) · d^-p · (1 if j came after i, else reverse) / (n_i^a · n_j^b)` over the pairs at
+//! most `window` places apart; r halves with the session's age. An item that follows itself is its own neighbour.
+//!
+//! Cost: O(events · window).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Neighbours, damped, rows};
+use crate::interactions::Sessions;
+use crate::popularity::DAY_MS;
+
+/// How pairs are counted. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SessionKnnConfig {
+    pub window: usize,
+    pub reverse: f64,
+    pub distance_power: f64,
+    pub half_life_days: f64,
+    pub item_power: f64,
+    pub neighbour_power: f64,
+    pub neighbours: usize,
+}
+
+/// Finds the neighbours of all `item_count` items in session windows.
+#[must_use]
+pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) -> Neighbours {
+    let indptr = sessions.items.indptr();
+    fit_rows(indptr.raw_storage(), sessions.items.data(), &sessions.last_ms, item_count, config)
+}
+
+/// As [`fit`]: session s holds `values[starts[s]..starts[s + 1]]`.
+fn fit_rows(
+    starts: &[u32],
+    values: &[u32],
+    last_ms: &[i64],
+    item_count: usize,
+    config: &SessionKnnConfig,
+) -> Neighbours {
+    let occurrences = occurrences(values, item_count);
+    let count = |item: u32| f64::from(occurrences.starts[item as usize + 1] - occurrences.starts[item as usize]);
+    let neighbour_powers: Vec<f64> = (0..item_count as u32).map(|item| count(item).powf(config.neighbour_power)).collect();
+    let by_distance: Vec<f64> =
+        (0..=config.window).map(|distance| (distance.max(1) as f64).powf(-config.distance_power)).collect();
+    let newest = last_ms.iter().copied().max().unwrap_or(0);
+    let session_weights: Vec<f64> = (last_ms.iter())
+        .map(|&last| match config.half_life_days {
+            days if days > 0.0 => (-((newest - last) as f64) / (days * DAY_MS as f64)).exp2(),
+            _ => 1.0,
+        })
+        .collect();
+    let mut session_of = vec![0u32; values.len()];
+    for (session, bounds) in (0..).zip(starts.windows(2)) {
+        session_of[bounds[0] as usize..bounds[1] as usize].fill(session);
+    }
+    rows(item_count, |item, sums| {
+        let own = occurrences.of(item);
+        for &place in own {
+            let (place, session) = (place as usize, session_of[place as usize] as usize);
+            let (first, end) = (starts[session] as usize, starts[session + 1] as usize);
+            let weight = session_weights[session];
+            for after in place + 1..end.min(place + config.window + 1) {
+                sums.add(values[after], weight * by_distance[after - place]);
+            }
+            for before in first.max(place.saturating_sub(config.window))..place {
+                sums.add(values[before], weight * config.reverse * by_distance[place - before]);
+            }
+        }
+        let own_power = (own.len() as f64).max(1.0).powf(config.item_power);
+        sums.take_best(config.neighbours, |neighbour, sum| {
+            damped(sum, own_power, neighbour_powers[neighbour as usize])
+        })
+    })
+}
+
+/// Where each item occurs.
+struct Occurrences {
+    starts: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl Occurrences {
+    fn of(&self, item: u32) -> &[u32] {
+        &self.places[self.starts[item as usize] as usize..self.starts[item as usize + 1] as usize]
+    }
+}
+
+fn occurrences(values: &[u32], item_count: usize) -> Occurrences {
+    let mut starts = vec![0u32; item_count + 1];
+    for &item in values {
+        starts[item as usize + 1] += 1;
+    }
+    for row in 1..starts.len() {
+        starts[row] += starts[row - 1];
+    }
+    let mut next = starts.clone();
+    let mut places = vec![0u32; values.len()];
+    for (place, &item) in (0..).zip(values) {
+        let slot = &mut next[item as usize];
+        places[*slot as usize] = place;
+        *slot += 1;
+    }
+    Occurrences { starts, places }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::id::ItemIdx;
+
+    use super::*;
+
+    fn plain() -> SessionKnnConfig {
+        SessionKnnConfig {
+            window: 2,
+            reverse: 0.5,
+            distance_power: 1.0,
+            half_life_days: 0.0,
+            item_power: 0.0,
+            neighbour_power: 0.0,
+            neighbours: 50,
+        }
+    }
+
+    #[test]
+    fn what_comes_next_counts_more_than_what_came_before() {
+        // One session 0 1 2: from 1, item 2 came next (1) and item 0 before (0.5).
+        let table = fit_rows(&[0, 3], &[0, 1, 2], &[0], 3, &plain());
+        let of_one = table.starts[1] as usize..table.starts[2] as usize;
+        assert_eq!(table.items[of_one.clone()], [ItemIdx(2), ItemIdx(0)]);
+        assert_eq!(table.scores[of_one], [1.0, 0.5]);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_agree_with_a_table_of_all_pairs(lengths in prop::collection::vec(1usize..8, 1..12), seed in any::<u64>()) {
+            let total: usize = lengths.iter().sum();
+            let values: Vec<u32> = (0..total as u64).map(|at| (seed.rotate_left(at as u32 % 64) % 6) as u32).collect();
+            let mut starts = vec![0u32];
+            for length in &lengths {
+                starts.push(starts[starts.len() - 1] + *length as u32);
+            }
+            let config = plain();
+            let mut pairs = [[0.0f64; 6]; 6];
+            for bounds in starts.windows(2) {
+                let session = &values[bounds[0] as usize..bounds[1] as usize];
+                for (a, &from) in session.iter().enumerate() {
+                    for (b, &to) in session.iter().enumerate() {
+                        let distance = a.abs_diff(b);
+                        if (1..=config.window).contains(&distance) {
+                            let direction = if b > a { 1.0 } else { config.reverse };
+                            pairs[from as usize][to as usize] += direction / distance as f64;
+                        }
+                    }
+                }
+            }
+            let table = fit_rows(&starts, &values, &vec![0; lengths.len()], 6, &config);
+            for from in 0..6 {
+                for at in table.starts[from] as usize..table.starts[from + 1] as usize {
+                    let expected = pairs[from][table.items[at].at()];
+                    prop_assert!((f64::from(table.scores[at]) - expected).abs() < 1e-4);
+                    pairs[from][table.items[at].at()] = 0.0;
+                }
+                prop_assert!(pairs[from].iter().all(|&left| left == 0.0), "a pair is missing");
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The order of the stages.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use shared::api::Seen;
+use shared::artifact::manifest::read_champion;
+use shared::snapshot::Snapshot;
+
+use crate::arguments::{Format, HeldOutInput, Input, Output};
+use crate::config::Config;
+use crate::evaluate::{self, Setting, Task, report};
+use crate::export;
+use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
+use crate::progress::Progress;
+use crate::publish::{self, versions};
+use crate::train::{TrainError, train};
+
+/// The share of the events that is held out where no split is given.
+const HELD_OUT_SHARE: f64 = 0.1;
+
+/// Reads logs and item table.
+pub fn read(
+    events: &[std::path::PathBuf],
+    items: Option<&Path>,
+    config: &Config,
+    rejects: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<Log> {
+    let log = progress.counted("ingest", 0, |done| {
+        let catalogue = items.map(|path| read_catalogue(path, &config.items)).transpose()?;
+        ingest(events, catalogue.unwrap_or_else(Catalogue::default), &config.ingest, rejects, done)
+    })?;
+    let report = &log.report;
+    eprintln!(
+        "{} rows: {} events of {} users and {} items",
+        report.rows,
+        report.accepted,
+        log.users.len(),
+        log.items.len()
+    );
+    for (what, reasons) in [("skipped", &report.skipped), ("rejected", &report.rejected)] {
+        for (reason, count) in reasons {
+            eprintln!("  {what} {count}: {reason}");
+        }
+    }
+    if report.rejected_rows() > 0 {
+        eprintln!("  rejected rows are in {}", rejects.display());
+    }
+    Ok(log)
+}
+
+/// What becomes of a version that was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It becomes the champion.
+    Promote,
+    /// It stands beside the champion.
+    Keep,
+}
+
+/// Ingests, trains, and publishes where `then` says so. Returns the version.
+pub fn run(
+    config: &Config,
+    input: &Input,
+    output: &Output,
+    until: Option<i64>,
+    then: Then,
+    progress: &mut Progress,
+) -> anyhow::Result<String> {
+    fs::create_dir_all(&output.artifacts).with_context(|| output.artifacts.display().to_string())?;
+    let rejects = output.artifacts.join("rejects.jsonl");
+    let log = read(&input.events, input.items.as_deref(), config, &rejects, progress)?;
+    let log = match until {
+        None => log,
+        Some(until_ms) => {
+            let part = log.before(until_ms);
+            if part.events.is_empty() {
+                return Err(TrainError::NothingBefore { until_ms, first_ms: log.first_ms() }.into());
+            }
+            part
+        }
+    };
+    build(&log, config, output, then, progress)
+}
+
+fn build(log: &Log, config: &Config, output: &Output, then: Then, progress: &mut Progress) -> anyhow::Result<String> {
+    let working = versions::working_folder(&output.artifacts)?;
+    let version = versions::next(&output.artifacts, &log.fingerprint())?;
+    train(log, config, &version, now_ms(), &working, progress)?;
+    publish::place(&working, &output.artifacts, &version)?;
+    if then == Then::Promote {
+        let to = with_redis(config, output.redis.as_deref());
+        progress.group("publish", |progress| publish::promote(&output.artifacts, &version, &to, progress))?;
+    }
+    Ok(version)
+}
+
+/// The settings of publishing, with the Redis of the command line where it names one.
+#[must_use]
+pub fn with_redis(config: &Config, redis: Option<&str>) -> publish::PublishConfig {
+    let mut publish = config.publish.clone();
+    if let Some(url) = redis {
+        url.clone_into(&mut publish.redis_url);
+    }
+    publish
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// What an evaluation is asked for besides its input.
+pub struct Wanted<'a> {
+    /// The task.
+    pub task: Task,
+    /// Cut-offs.
+    pub ks: &'a [usize],
+    /// The seen policy.
+    pub seen: Option<Seen>,
+    /// Table or JSON.
+    pub format: Format,
+    /// Where to keep the version.
+    pub artifacts: Option<&'a Path>,
+    /// Redis to copy its user records to.
+    pub redis: Option<String>,
+    /// Where to write the slates.
+    pub slates: Option<&'a Path>,
+    /// Where to write the held-out events.
+    pub test_events: Option<&'a Path>,
+}
+
+/// Trains on one part, measures on the other, prints the figures.
+pub fn evaluate(
+    config: &Config,
+    input: &HeldOutInput,
+    wanted: &Wanted<'_>,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let mut ks = wanted.ks.to_vec();
+    ks.sort_unstable();
+    ks.dedup();
+    anyhow::ensure!(ks.first().is_some_and(|&k| k > 0), "--k: cut-offs must be at least 1");
+    let temporary = tempfile::tempdir()?;
+    let artifacts = wanted.artifacts.unwrap_or(temporary.path());
+    fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
+    let (train_log, test_log) = split(config, input, artifacts, progress)?;
+    let output = Output { artifacts: artifacts.to_owned(), redis: wanted.redis.clone() };
+    let version = build(&train_log, config, &output, Then::Promote, progress)?;
+    let snapshot = Snapshot::load(&artifacts.join(&version))?;
+    if let Some(path) = wanted.test_events {
+        let mut out = create(path)?;
+        export::events(&test_log, &mut out)?;
+        out.flush()?;
+    }
+    let default_seen = if wanted.task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll };
+    let setting = Setting {
+        task: wanted.task,
+        ks: &ks,
+        seen: wanted.seen.unwrap_or(default_seen),
+        gap_ms: config.ingest.session_gap_minutes * 60_000,
+        asked_ms: test_log.first_ms().max(train_log.last_ms()),
+        windows_days: &config.popularity.windows_days,
+    };
+    let mut slates = wanted.slates.map(create).transpose()?;
+    let mut failed = None;
+    let users = test_log.users.len() as u64;
+    let evaluation = progress.counted("evaluate", users, |done| {
+        let mut write = |slate: &evaluate::ServedSlate| {
+            if let Some(out) = &mut slates {
+                let written = serde_json::to_writer(&mut *out, slate).map_err(std::io::Error::from);
+                failed = written.and_then(|()| writeln!(out)).err().or(failed.take());
+            }
+        };
+        evaluate::evaluate(&snapshot, &train_log, &test_log, &setting, &mut write, &|users| done(users))
+    });
+    if let Some(out) = &mut slates {
+        out.flush()?;
+    }
+    if let Some(error) = failed {
+        return Err(error).context("writing slates");
+    }
+    match wanted.format {
+        Format::Text => print!("{}", report::table(&evaluation, &ks)),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&evaluation)?),
+    }
+    Ok(())
+}
+
+fn split(
+    config: &Config,
+    input: &HeldOutInput,
+    artifacts: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<(Log, Log)> {
+    let rejects = artifacts.join("rejects.jsonl");
+    let items = input.items.as_deref();
+    if !input.train.is_empty() {
+        let train = read(&input.train, items, config, &rejects, progress)?;
+        let test = read(&input.test, None, config, &artifacts.join("rejects_test.jsonl"), progress)?;
+        return Ok((train, test));
+    }
+    let log = read(&input.events, items, config, &rejects, progress)?;
+    let split_ms = input.split.unwrap_or_else(|| {
+        let at = (log.events.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
+        log.events[at.min(log.events.len() - 1)].timestamp_ms
+    });
+    let at = log.events.partition_point(|event| event.timestamp_ms < split_ms);
+    anyhow::ensure!(
+        at > 0 && at < log.events.len(),
+        "--split {split_ms}: no events on one side; the log reaches from {} to {} (milliseconds since the epoch)",
+        log.first_ms(),
+        log.last_ms()
+    );
+    Ok((log.part(0..at), log.part(at..log.events.len())))
+}
+
+/// Loads a version, or the champion.
+pub fn load(artifacts: &Path, version: Option<&str>) -> anyhow::Result<Snapshot> {
+    let version = match version {
+        Some(version) => version.to_owned(),
+        None => read_champion(artifacts)?,
+    };
+    Ok(Snapshot::load(&artifacts.join(version))?)
+}
+
+/// Creates a file to write to.
+pub fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    Ok(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?))
+}

@@ -1,0 +1,92 @@
+//! Popularity: time-decayed counts, overall and per category, and plain counts over the last days as baselines.
+//!
+//! In: a log. Out: a score per item, all items in order, and each category's items in order. Cost: one pass over the
+//! events and two sorts of the items.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use shared::artifact::ArtifactError;
+use shared::artifact::tables::TableWriter;
+use shared::id::ItemIdx;
+use shared::snapshot::{NO_CATEGORY, POPULARITY};
+
+use crate::ingest::Log;
+
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// How popularity is counted. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PopularityConfig {
+    pub half_life_days: f64,
+    pub windows_days: Vec<i64>,
+}
+
+/// How popular the items are.
+pub struct Popularity {
+    /// The decayed count of every item.
+    pub scores: Vec<f32>,
+    /// All items, most popular first; ties in the order of the items.
+    pub order: Vec<ItemIdx>,
+    /// Where each category begins in `category_order`, and the end of the last.
+    pub category_starts: Vec<u64>,
+    /// The items of each category, most popular first.
+    pub category_order: Vec<ItemIdx>,
+}
+
+/// Counts every event of the log, halved for each half-life before the last event.
+#[must_use]
+pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
+    let half_life_ms = config.half_life_days * DAY_MS as f64;
+    let last_ms = log.last_ms();
+    let mut scores = vec![0.0f64; log.items.len()];
+    for event in &log.events {
+        scores[event.item.at()] += (-((last_ms - event.timestamp_ms) as f64) / half_life_ms).exp2();
+    }
+    let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
+    let order = ordered(&scores);
+    let categories = log.items.categories.len();
+    let mut category_order: Vec<ItemIdx> =
+        order.iter().copied().filter(|item| log.items.category_of[item.at()] != NO_CATEGORY).collect();
+    // Stable: inside a category the order stays.
+    category_order.sort_by_key(|item| log.items.category_of[item.at()]);
+    let category_starts = (0..=categories as u32)
+        .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
+        .collect();
+    Popularity { scores, order, category_starts, category_order }
+}
+
+/// All items by their plain count over the last `days`, most popular first.
+#[must_use]
+pub fn windowed(log: &Log, days: i64) -> Vec<ItemIdx> {
+    let from_ms = log.last_ms() - days * DAY_MS;
+    let mut counts = vec![0.0f32; log.items.len()];
+    for event in log.events.iter().rev().take_while(|event| event.timestamp_ms >= from_ms) {
+        counts[event.item.at()] += 1.0;
+    }
+    ordered(&counts)
+}
+
+fn ordered(scores: &[f32]) -> Vec<ItemIdx> {
+    let mut order: Vec<ItemIdx> = (0..scores.len() as u32).map(ItemIdx).collect();
+    order.sort_by(|a, b| scores[b.at()].total_cmp(&scores[a.at()]).then(a.cmp(b)));
+    order
+}
+
+impl Popularity {
+    /// Writes the table into an artifact's folder.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when it can't be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
+        TableWriter::default()
+            .column("scores", &self.scores)
+            .column("order", &self.order)
+            .column("category.starts", &self.category_starts)
+            .column("category.order", &self.category_order)
+            .write(folder, POPULARITY)
+    }
+}

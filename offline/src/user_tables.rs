@@ -1,0 +1,175 @@
+//! What the batch knows of each user: cached candidates, the last events, all seen items, packed into records.
+//!
+//! Cached candidates are the long-term model's answer (ALS and `item_knn` over the user's whole past), made by the
+//! engine, without the user's own items: those the service knows from the history.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use shared::api::Seen;
+use shared::artifact::ArtifactError;
+use shared::artifact::strings::StringColumn;
+use shared::artifact::tables::TableWriter;
+use shared::event::EventKind;
+use shared::keys::pack_user;
+use shared::params::Weights;
+use shared::recommend::{Query, Scratch, recommend_with};
+use shared::snapshot::{Snapshot, USERS};
+use shared::state::{BatchUser, Interaction, SeenItem, UserState};
+use shared::topk::Scored;
+
+use crate::ingest::{Log, LogEvent};
+use crate::interactions::by_user;
+use crate::popularity::DAY_MS;
+
+/// What is kept of users. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct UsersConfig {
+    pub cached: usize,
+    pub active_days: i64,
+    pub history: usize,
+}
+
+/// Users whose records are made at a time.
+const BLOCK: usize = 4096;
+
+/// Packed records of users, in the order of their ids.
+#[derive(Debug)]
+pub struct UserTables {
+    ids: Vec<Box<str>>,
+    starts: Vec<u64>,
+    bytes: Vec<u8>,
+}
+
+/// Where each user's events are in a log.
+pub struct Pasts {
+    starts: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Pasts {
+    /// Groups a log by user.
+    #[must_use]
+    pub fn of(log: &Log) -> Self {
+        let (starts, order) = by_user(log);
+        Self { starts, order }
+    }
+
+    /// All events of a user, oldest first.
+    #[must_use]
+    pub fn of_user(&self, log: &Log, user: usize) -> Vec<Interaction> {
+        let range = self.starts[user] as usize..self.starts[user + 1] as usize;
+        self.order[range].iter().map(|&at| interaction(&log.events[at as usize])).collect()
+    }
+}
+
+/// Makes the records of some users of the log that `snapshot` was fitted on.
+///
+/// * `users`: rows of `log.users`, ascending.
+/// * `long_term`: the blend that cached candidates come from.
+/// * `progress`: called with the number of users done so far.
+#[must_use]
+pub fn build(
+    log: &Log,
+    users: &[usize],
+    snapshot: &Snapshot,
+    long_term: &Weights,
+    config: &UsersConfig,
+    progress: &(dyn Fn(u64) + Sync),
+) -> UserTables {
+    let pasts = Pasts::of(log);
+    let active_from_ms = log.last_ms() - config.active_days * DAY_MS;
+    let mut tables = UserTables::default();
+    for (block, rows) in users.chunks(BLOCK).enumerate() {
+        let record = |scratch: &mut Scratch, &user: &usize| {
+            let past = pasts.of_user(log, user);
+            let active = past.last().is_some_and(|event| event.timestamp_ms >= active_from_ms);
+            let cached = if active { cached(snapshot, long_term, &past, config.cached, scratch) } else { Vec::new() };
+            let history = past[past.len().saturating_sub(config.history)..].to_vec();
+            pack_user(&BatchUser { cached, history, seen: seen(&past) })
+        };
+        let records: Vec<Vec<u8>> = rows.par_iter().map_init(Scratch::default, record).collect();
+        for (&user, record) in rows.iter().zip(&records) {
+            tables.ids.push(log.users[user].clone());
+            tables.bytes.extend_from_slice(record);
+            tables.starts.push(tables.bytes.len() as u64);
+        }
+        progress((block * BLOCK + records.len()) as u64);
+    }
+    tables
+}
+
+fn interaction(event: &LogEvent) -> Interaction {
+    Interaction { item: event.item, kind: event.kind, timestamp_ms: event.timestamp_ms, event_key: event.event_key }
+}
+
+/// The long-term model's answer for a user with this past.
+pub fn cached(
+    snapshot: &Snapshot,
+    long_term: &Weights,
+    past: &[Interaction],
+    count: usize,
+    scratch: &mut Scratch,
+) -> Vec<Scored> {
+    let state = UserState { history: past.to_vec(), ..UserState::default() };
+    let query = Query { k: count, context: None, category: None, exclude: Vec::new(), seen: Seen::ExcludeAll };
+    let now_ms = past.last().map_or(0, |event| event.timestamp_ms);
+    let slate = recommend_with(snapshot, long_term, &state, &query, now_ms, scratch);
+    // What only fills the slate is not the model's answer.
+    slate.picks.iter().filter(|pick| pick.score > 0.0).map(|pick| Scored { item: pick.item, score: pick.score }).collect()
+}
+
+/// The distinct items of a past, by item.
+fn seen(past: &[Interaction]) -> Vec<SeenItem> {
+    let mut seen: Vec<SeenItem> = past
+        .iter()
+        .map(|event| SeenItem { item: event.item, purchased: event.kind == EventKind::Transaction })
+        .collect();
+    seen.sort_unstable();
+    // Of an item that was bought, the purchase stays: it is the greater one.
+    seen.dedup_by(|later, kept| {
+        let same = later.item == kept.item;
+        kept.purchased |= same && later.purchased;
+        same
+    });
+    seen
+}
+
+impl Default for UserTables {
+    /// No users: what a snapshot is loaded with before there are any.
+    fn default() -> Self {
+        Self { ids: Vec::new(), starts: vec![0], bytes: Vec::new() }
+    }
+}
+
+impl UserTables {
+    /// Writes the records into an artifact's folder.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when they can't be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
+        let ids: StringColumn = self.ids.iter().collect();
+        ids.add_to(TableWriter::default(), "id")
+            .column("record.starts", &self.starts)
+            .column("record.bytes", &self.bytes)
+            .write(folder, USERS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::id::ItemIdx;
+
+    use super::*;
+
+    #[test]
+    fn an_item_viewed_and_bought_is_seen_once_and_bought() {
+        let event = |item, kind| Interaction { item: ItemIdx(item), kind, timestamp_ms: 0, event_key: 0 };
+        let past = [event(2, EventKind::Transaction), event(1, EventKind::View), event(2, EventKind::View)];
+        let expected = [(1, false), (2, true)].map(|(item, purchased)| SeenItem { item: ItemIdx(item), purchased });
+        assert_eq!(seen(&past), expected);
+    }
+}
