@@ -9,7 +9,6 @@
 //! weight costs one pass over rows in memory. What is maximised is NDCG@20.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::artifact::Manifest;
 use shared::params::{Source, Weights};
@@ -24,7 +23,7 @@ use crate::evaluate::cases::{Case, HeldOut};
 use crate::evaluate::metrics::discounted_gain;
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::train::{FittedWeights, TrainError, fit_sources};
+use crate::sources::{FitError, fit_sources};
 use crate::user_tables;
 
 /// The cut-off of what is maximised.
@@ -34,23 +33,22 @@ const FEWEST_CASES: usize = 50;
 /// Passes over all sources.
 const ROUNDS: usize = 4;
 /// What a weight is multiplied with.
-const FACTORS: [f32; 8] = [0.0, 0.25, 0.5, 0.75, 1.33, 2.0, 4.0, 10.0];
+const FACTORS: [f32; 8] = [0.1, 0.25, 0.5, 0.75, 1.33, 2.0, 4.0, 10.0];
 /// What a weight of 0 is tried as.
 const FROM_ZERO: [f32; 4] = [0.02, 0.05, 0.15, 0.5];
+/// No weight falls below this share of the largest: a source that adds nothing on the window still answers where the
+/// others are silent.
+const LEAST_SHARE: f32 = 0.01;
 /// A weight changes only for a gain above this.
 const LEAST_GAIN: f64 = 1e-5;
 
-/// How the weights are found. See `config.default.toml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct BlendConfig {
-    pub fit: bool,
-    pub objective: Task,
-    pub seen: Seen,
-    pub validation_share: f64,
-    pub max_cases: usize,
-    pub weights: Weights,
+/// The blend weights of a version.
+#[derive(Debug, Clone, Copy)]
+pub struct FittedWeights {
+    /// The served blend.
+    pub served: Weights,
+    /// The blend of the long-term model.
+    pub long_term: Weights,
 }
 
 /// A question whose candidates have been scored.
@@ -64,8 +62,8 @@ struct ScoredCase {
 /// Fits both blends of a log; where the window holds too few questions, the weights of the config stay.
 ///
 /// # Errors
-/// [`TrainError`] when the working folder can't be written.
-pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<FittedWeights, TrainError> {
+/// [`FitError`] when the working folder can't be written.
+pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<FittedWeights, FitError> {
     let mut fitted = FittedWeights { served: config.blend.weights, long_term: config.long_term_weights() };
     let Some(cut) = cut(log, config.blend.validation_share) else { return Ok(fitted) };
     let (train, window) = (log.part(0..cut), log.part(cut..log.events.len()));
@@ -114,7 +112,7 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
                 }
             }
         });
-        fitted.served = progress.stage("weights", || ascend(&cases, fitted.served));
+        fitted.served = progress.stage("weights", || with_least_shares(ascend(&cases, fitted.served)));
         tracing::info!(cases = cases.len(), served = ?fitted.served, long_term = ?fitted.long_term, "blend fitted");
         Ok(fitted)
     })
@@ -154,7 +152,7 @@ fn long_term_sources() -> Weights {
     Weights { cached: 0.0, repeat: 0.0, ..all_sources() }
 }
 
-fn reload(manifest: &Manifest, folder: &std::path::Path) -> Result<Snapshot, TrainError> {
+fn reload(manifest: &Manifest, folder: &std::path::Path) -> Result<Snapshot, FitError> {
     manifest.clone().seal(folder)?;
     Ok(Snapshot::load(folder)?)
 }
@@ -231,4 +229,13 @@ fn ascend(cases: &[ScoredCase], start: Weights) -> Weights {
     }
     tracing::debug!(cases = cases.len(), ndcg = figure, weights = ?best, "weights fitted");
     best
+}
+
+/// Lifts every weight to the least share of the largest.
+fn with_least_shares(weights: Weights) -> Weights {
+    let largest = Source::ALL.into_iter().map(|source| weights.get(source)).fold(0.0, f32::max);
+    Source::ALL.into_iter().fold(weights, |mut lifted, source| {
+        *lifted.get_mut(source) = weights.get(source).max(LEAST_SHARE * largest);
+        lifted
+    })
 }

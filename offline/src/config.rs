@@ -5,10 +5,11 @@ use std::path::Path;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
+use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Weights};
 
 use crate::als::AlsConfig;
-use crate::blend::BlendConfig;
+use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
 use crate::item_knn::session::SessionKnnConfig;
@@ -52,6 +53,19 @@ pub enum ConfigError {
         /// What it must be.
         expected: &'static str,
     },
+}
+
+/// How the weights are found. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BlendConfig {
+    pub fit: bool,
+    pub objective: Task,
+    pub seen: Seen,
+    pub validation_share: f64,
+    pub max_cases: usize,
+    pub weights: Weights,
 }
 
 /// When to build a graph over the item factors.
@@ -112,13 +126,13 @@ impl Config {
             Some(name) => name.to_owned(),
             None => over(Figment::from(Toml::string(DEFAULTS))).extract_inner("ingest.preset").map_err(Box::new)?,
         };
-        let (_, preset) = PRESETS
-            .into_iter()
-            .find(|(name, _)| *name == named)
-            .ok_or(ConfigError::Preset { name: named.clone() })?;
+        let (_, preset) =
+            PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
         let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
-        let config: Self =
-            over(base).merge(("ingest.preset", named)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        let config: Self = over(base)
+            .merge(("ingest.preset", named))
+            .extract()
+            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
         config.validate()?;
         Ok(config)
     }

@@ -21,5 +21,6 @@ pub mod pipeline;
 pub mod popularity;
 pub mod progress;
 pub mod publish;
+pub mod sources;
 pub mod train;
 pub mod user_tables;

@@ -17,7 +17,7 @@ use crate::export;
 use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
 use crate::progress::Progress;
 use crate::publish::{self, versions};
-use crate::train::{TrainError, train};
+use crate::train::train;
 
 /// The share of the events that is held out where no split is given.
 const HELD_OUT_SHARE: f64 = 0.1;
@@ -77,10 +77,11 @@ pub fn run(
     let log = match until {
         None => log,
         Some(until_ms) => {
-            let part = log.before(until_ms);
-            if part.events.is_empty() {
-                return Err(TrainError::NothingBefore { until_ms, first_ms: log.first_ms() }.into());
-            }
+            let (part, first_ms) = (log.before(until_ms), log.first_ms());
+            anyhow::ensure!(
+                !part.events.is_empty(),
+                "--until {until_ms}: the log has no events before; it begins at {first_ms} (milliseconds since the epoch)"
+            );
             part
         }
     };

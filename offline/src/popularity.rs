@@ -11,10 +11,7 @@ use shared::artifact::tables::TableWriter;
 use shared::id::ItemIdx;
 use shared::snapshot::{NO_CATEGORY, POPULARITY};
 
-use crate::ingest::Log;
-
-/// Milliseconds of a day.
-pub const DAY_MS: i64 = 86_400_000;
+use crate::ingest::{DAY_MS, Log};
 
 /// How popularity is counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

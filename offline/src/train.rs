@@ -6,61 +6,24 @@
 //!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ sealed folder
 //! ```
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use shared::ann;
-use shared::artifact::manifest::FORMAT_VERSION;
-use shared::artifact::strings::StringColumn;
-use shared::artifact::tables::TableWriter;
-use shared::artifact::{ArtifactError, Manifest};
-use shared::params::{EngineParams, Weights};
-use shared::snapshot::{ITEM_KNN_SESSION, ITEM_KNN_USER, ITEMS, Snapshot};
+use shared::artifact::Manifest;
+use shared::params::EngineParams;
 
-use crate::als;
-use crate::blend;
+use crate::blend::{self, FittedWeights};
 use crate::config::Config;
 use crate::ingest::Log;
-use crate::interactions::{sessions, user_items};
-use crate::item_knn;
-use crate::popularity;
 use crate::progress::Progress;
-use crate::user_tables::{self, UserTables};
-
-/// Why a version can't be built.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// An artifact can't be written or read back.
-    #[error(transparent)]
-    Artifact(#[from] ArtifactError),
-    /// The working folder can't be made.
-    #[error("temporary folder: {0}; point TMPDIR to a writable folder")]
-    Temporary(#[from] std::io::Error),
-    /// No event is left before the time given.
-    #[error("the log has no events before {until_ms}; it begins at {first_ms} (milliseconds since the epoch)")]
-    NothingBefore {
-        /// The time given.
-        until_ms: i64,
-        /// The time of the first event.
-        first_ms: i64,
-    },
-}
-
-/// The blend weights of a version.
-#[derive(Debug, Clone, Copy)]
-pub struct FittedWeights {
-    /// The served blend.
-    pub served: Weights,
-    /// The blend of the long-term model.
-    pub long_term: Weights,
-}
+use crate::sources::{FitError, fit_sources};
+use crate::user_tables;
 
 /// Builds a version named `version` in `folder`, an empty one.
 ///
 /// * `built_ms`: the time of the build, noted in the manifest.
 ///
 /// # Errors
-/// [`TrainError`] when files can't be written.
+/// [`FitError`] when files can't be written.
 pub fn train(
     log: &Log,
     config: &Config,
@@ -68,7 +31,7 @@ pub fn train(
     built_ms: i64,
     folder: &Path,
     progress: &mut Progress,
-) -> Result<Manifest, TrainError> {
+) -> Result<Manifest, FitError> {
     let weights = if config.blend.fit {
         blend::fit(log, config, progress)?
     } else {
@@ -85,62 +48,4 @@ pub fn train(
     manifest.built_ms = built_ms;
     manifest.engine = EngineParams { weights: weights.served, ..config.engine_params() };
     Ok(progress.stage("seal", || manifest.seal(folder))?)
-}
-
-/// Fits every source on the log and writes it into `folder` as a version without users, and loads that.
-///
-/// # Errors
-/// [`TrainError::Artifact`] when it can't be written.
-pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Progress) -> Result<Snapshot, TrainError> {
-    let item_count = log.items.len();
-    progress.stage("popularity", || popularity::fit(log, &config.popularity).write(folder))?;
-    let sessions = progress.stage("sessions", || sessions(log, config.ingest.session_gap_minutes * 60_000));
-    progress.stage("item_knn session", || {
-        item_knn::session::fit(&sessions, item_count, &config.item_knn_session).write(folder, ITEM_KNN_SESSION)
-    })?;
-    progress.stage("item_knn user", || {
-        let windows = item_knn::user::windows(log, config.item_knn_user.window);
-        item_knn::user::fit(&windows, &config.item_knn_user).write(folder, ITEM_KNN_USER)
-    })?;
-    let factors = progress.counted("als", config.als.sweeps as u64, |done| {
-        als::fit(&user_items(log, &config.interactions), &config.als, &|sweep| done(sweep as u64))
-    });
-    factors.write(folder)?;
-    if item_count >= config.ann.graph_from_items {
-        progress.stage("ann graph", || ann::build_graph(factors.item_factors(), config.als.factors, folder))?;
-    }
-    write_items(log, folder)?;
-    UserTables::default().write(folder)?;
-    let counts = BTreeMap::from([
-        ("events".to_owned(), log.events.len() as u64),
-        ("users".to_owned(), log.users.len() as u64),
-        ("items".to_owned(), item_count as u64),
-        ("sessions".to_owned(), sessions.last_ms.len() as u64),
-    ]);
-    let manifest = Manifest {
-        format_version: FORMAT_VERSION,
-        version: "unpublished".to_owned(),
-        built_ms: 0,
-        data_fingerprint: log.fingerprint(),
-        counts,
-        first_event_ms: log.first_ms(),
-        last_event_ms: log.last_ms(),
-        covered_ms: log.events.iter().map(|event| event.received_ms).max().unwrap_or(0),
-        engine: config.engine_params(),
-        config: serde_json::to_value(config).unwrap_or_default(),
-        metrics: serde_json::Value::Null,
-        files: BTreeMap::new(),
-    };
-    manifest.seal(folder)?;
-    Ok(Snapshot::load(folder)?)
-}
-
-fn write_items(log: &Log, folder: &Path) -> Result<(), ArtifactError> {
-    let items = &log.items;
-    let ids: StringColumn = items.ids.iter().collect();
-    let names: StringColumn = items.names.iter().collect();
-    let categories: StringColumn = items.categories.iter().collect();
-    let table = TableWriter::default().column("category", &items.category_of);
-    let table = categories.add_to(names.add_to(ids.add_to(table, "id"), "name"), "category_name");
-    table.write(folder, ITEMS)
 }

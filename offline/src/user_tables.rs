@@ -19,9 +19,8 @@ use shared::snapshot::{Snapshot, USERS};
 use shared::state::{BatchUser, Interaction, SeenItem, UserState};
 use shared::topk::Scored;
 
-use crate::ingest::{Log, LogEvent};
+use crate::ingest::{DAY_MS, Log, LogEvent};
 use crate::interactions::by_user;
-use crate::popularity::DAY_MS;
 
 /// What is kept of users. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,7 +118,12 @@ pub fn cached(
     let now_ms = past.last().map_or(0, |event| event.timestamp_ms);
     let slate = recommend_with(snapshot, long_term, &state, &query, now_ms, scratch);
     // What only fills the slate is not the model's answer.
-    slate.picks.iter().filter(|pick| pick.score > 0.0).map(|pick| Scored { item: pick.item, score: pick.score }).collect()
+    slate
+        .picks
+        .iter()
+        .filter(|pick| pick.score > 0.0)
+        .map(|pick| Scored { item: pick.item, score: pick.score })
+        .collect()
 }
 
 /// The distinct items of a past, by item.

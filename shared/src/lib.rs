@@ -28,6 +28,8 @@ pub mod rerank;
 #[cfg(feature = "engine")]
 pub mod retrieve;
 #[cfg(feature = "engine")]
+pub mod slate;
+#[cfg(feature = "engine")]
 pub mod snapshot;
 #[cfg(feature = "engine")]
 pub mod state;

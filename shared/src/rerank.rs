@@ -4,9 +4,9 @@ use crate::api::Seen;
 use crate::event::EventKind;
 use crate::id::ItemIdx;
 use crate::params::Source;
-use crate::recommend::{Pick, Query};
 use crate::retrieve::SourceSet;
 use crate::retrieve::accumulator::Marks;
+use crate::slate::{Pick, Query};
 use crate::snapshot::{CategoryIdx, Snapshot};
 use crate::state::UserState;
 

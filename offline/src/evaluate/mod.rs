@@ -142,9 +142,11 @@ pub fn evaluate(
         }
         progress(block.last().map_or(0, |&last| last as u64 + 1));
     }
-    let results = models.iter().zip(sums).zip(names(setting)).map(|((_, sums), name)| {
-        sums.result(name, setting.ks, snapshot.items().len())
-    });
+    let results = models
+        .iter()
+        .zip(sums)
+        .zip(names(setting))
+        .map(|((_, sums), name)| sums.result(name, setting.ks, snapshot.items().len()));
     Evaluation { task: setting.task, unknown_targets, asked_ms: setting.asked_ms, results: results.collect() }
 }
 

@@ -13,7 +13,8 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
         Task::NextItem => "next-item",
         Task::TopK => "top-k",
     };
-    let mut text = format!("{task}: {cases} cases, {} with a target that train never saw\n", evaluation.unknown_targets);
+    let mut text =
+        format!("{task}: {cases} cases, {} with a target that train never saw\n", evaluation.unknown_targets);
     if evaluation.task == Task::TopK {
         // Writing to a string can't fail.
         let _ = writeln!(text, "asked at {} (ms since the epoch)", evaluation.asked_ms);

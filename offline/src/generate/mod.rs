@@ -8,8 +8,8 @@
 //! What a recommender can find in it: Zipf popularity inside categories; users who like a few categories, a few styles
 //! in them and a price level; items that go together; items seen again; seasons and fashions; items that appear one day.
 //!
-//! [`words`] names things, [`catalogue`] draws the items, [`demand`] says what is wanted on a day, [`taste`] what a user
-//! likes, [`session`] makes a visit, [`calendar`] spreads visits over time, and [`stream`] puts them together.
+//! `words` names things, `catalogue` draws the items, `demand` says what is wanted on a day, `taste` what a user
+//! likes, `session` makes a visit, `calendar` spreads visits over time, and `stream` puts them together.
 
 mod calendar;
 mod catalogue;

@@ -43,6 +43,12 @@ impl Catalogue {
         self.ids.len()
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     /// Adds the items of a log, with the names it gave them; names of the item table come first.
     ///
     /// Returns the catalogue and the row of each item of `seen`.
@@ -146,8 +152,9 @@ mod tests {
         };
         let seen = vec![("c".into(), Some("Sea".into())), ("a".into(), None)];
         let (joined, rows) = table.with_seen(seen);
-        assert_eq!(joined.ids, ["a".into(), "b".into(), "c".into()]);
-        assert_eq!(joined.names, ["".into(), "Bee".into(), "Sea".into()]);
+        let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(texts(&joined.ids), ["a", "b", "c"]);
+        assert_eq!(texts(&joined.names), ["", "Bee", "Sea"]);
         assert_eq!(joined.listed, [false, true, true]);
         assert_eq!(rows, [ItemIdx(2), ItemIdx(0)]);
     }

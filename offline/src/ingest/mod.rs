@@ -22,6 +22,9 @@ pub use catalogue::{Catalogue, ItemColumns, read_catalogue};
 pub use log::{Log, LogEvent};
 pub use rows::ingest;
 
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
+
 /// Where sessions come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

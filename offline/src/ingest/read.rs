@@ -101,8 +101,8 @@ pub fn for_each_row(
         }
         Kind::Parquet => {
             let arguments = ScanArgsParquet { glob: false, ..Default::default() };
-            let frame = LazyFrame::scan_parquet(location(path)?, arguments)
-                .map_err(|error| IngestError::read(path, error))?;
+            let frame =
+                LazyFrame::scan_parquet(location(path)?, arguments).map_err(|error| IngestError::read(path, error))?;
             read_columns(path, frame, wanted, section, each)
         }
         Kind::JsonLines => read_json_lines(path, wanted, section, each),
@@ -178,10 +178,9 @@ fn for_each_batch(
 /// The column as text: dates as milliseconds since the epoch, whole floats without their fraction.
 fn as_text(column: Expr, kind: &DataType) -> Expr {
     match kind {
-        DataType::Datetime(..) | DataType::Date => column
-            .cast(DataType::Datetime(TimeUnit::Milliseconds, None))
-            .cast(DataType::Int64)
-            .cast(DataType::String),
+        DataType::Datetime(..) | DataType::Date => {
+            column.cast(DataType::Datetime(TimeUnit::Milliseconds, None)).cast(DataType::Int64).cast(DataType::String)
+        }
         DataType::Float64 | DataType::Float32 => {
             let whole = column.clone().cast(DataType::Int64);
             when(column.clone().eq(whole.clone().cast(DataType::Float64)))

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Neighbours, damped, rows};
+use crate::ingest::DAY_MS;
 use crate::interactions::Sessions;
-use crate::popularity::DAY_MS;
 
 /// How pairs are counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,7 +42,8 @@ fn fit_rows(
 ) -> Neighbours {
     let occurrences = occurrences(values, item_count);
     let count = |item: u32| f64::from(occurrences.starts[item as usize + 1] - occurrences.starts[item as usize]);
-    let neighbour_powers: Vec<f64> = (0..item_count as u32).map(|item| count(item).powf(config.neighbour_power)).collect();
+    let neighbour_powers: Vec<f64> =
+        (0..item_count as u32).map(|item| count(item).powf(config.neighbour_power)).collect();
     let by_distance: Vec<f64> =
         (0..=config.window).map(|distance| (distance.max(1) as f64).powf(-config.distance_power)).collect();
     let newest = last_ms.iter().copied().max().unwrap_or(0);
@@ -70,9 +71,7 @@ fn fit_rows(
             }
         }
         let own_power = (own.len() as f64).max(1.0).powf(config.item_power);
-        sums.take_best(config.neighbours, |neighbour, sum| {
-            damped(sum, own_power, neighbour_powers[neighbour as usize])
-        })
+        sums.take_best(config.neighbours, |neighbour, sum| damped(sum, own_power, neighbour_powers[neighbour as usize]))
     })
 }
 

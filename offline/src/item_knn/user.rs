@@ -53,10 +53,8 @@ pub fn fit(windows: &Csr<f32>, config: &UserKnnConfig) -> Neighbours {
     let (user_ptr, users) = (users_of.indptr(), users_of.indices());
     let (item_ptr, items) = (windows.indptr(), windows.indices());
     let (user_ptr, item_ptr) = (user_ptr.raw_storage(), item_ptr.raw_storage());
-    let user_weights: Vec<f64> = item_ptr
-        .windows(2)
-        .map(|bounds| f64::from((bounds[1] - bounds[0]).max(1)).powf(-config.user_power))
-        .collect();
+    let user_weights: Vec<f64> =
+        item_ptr.windows(2).map(|bounds| f64::from((bounds[1] - bounds[0]).max(1)).powf(-config.user_power)).collect();
     let count = |item: usize| f64::from((user_ptr[item + 1] - user_ptr[item]).max(1));
     let item_count = windows.cols();
     let neighbour_powers: Vec<f64> = (0..item_count).map(|item| count(item).powf(config.neighbour_power)).collect();
@@ -71,9 +69,7 @@ pub fn fit(windows: &Csr<f32>, config: &UserKnnConfig) -> Neighbours {
             }
         }
         let own_power = count(at).powf(config.item_power);
-        sums.take_best(config.neighbours, |neighbour, sum| {
-            damped(sum, own_power, neighbour_powers[neighbour as usize])
-        })
+        sums.take_best(config.neighbours, |neighbour, sum| damped(sum, own_power, neighbour_powers[neighbour as usize]))
     })
 }
 
@@ -85,8 +81,7 @@ mod tests {
     fn a_pair_weighs_what_its_users_and_items_weigh() {
         // Users {0, 1} and {0, 1, 2}; a = b = 1, g = 1.
         let windows = Csr::new((2, 3), vec![0, 2, 5], vec![0, 1, 0, 1, 2], vec![1.0; 5]);
-        let config =
-            UserKnnConfig { window: 9, item_power: 1.0, neighbour_power: 1.0, user_power: 1.0, neighbours: 9 };
+        let config = UserKnnConfig { window: 9, item_power: 1.0, neighbour_power: 1.0, user_power: 1.0, neighbours: 9 };
         let table = fit(&windows, &config);
         let expected = [(1.0 / 2.0 + 1.0 / 3.0) / 4.0, (1.0 / 3.0) / 2.0];
         assert_eq!(table.items[..2].iter().map(|item| item.0).collect::<Vec<_>>(), [1, 2]);

@@ -1,0 +1,31 @@
+# The few verbs. `make demo` and `make test` work on a fresh machine with Rust and a C compiler.
+
+CARGO ?= cargo
+RELEASE = target/release
+
+.PHONY: demo serve test check bench build redis
+
+demo: build            ## train on the sample, serve, show the loop closing; serves until Ctrl-C
+	@bash data/demo.sh
+
+serve: build           ## serve artifacts/ on 127.0.0.1:8080; trains on the sample first where nothing is published
+	@test -f artifacts/champion || $(RELEASE)/offline run --events data/sample/events.csv --items data/sample/items.csv
+	@$(RELEASE)/online
+
+build:
+	$(CARGO) build --release --workspace --bins
+
+test: check redis      ## everything CI runs
+	$(CARGO) test --workspace
+
+check:                 ## formatting, lints, docs, container files
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	@if command -v python3 >/dev/null; then python3 .ci/lint-containers; else echo "skipped: container files (no python3)"; fi
+
+bench: build           ## requests per second beside /health, both kinds of traffic
+	@bash load-test/bench.sh
+
+redis:                 ## the tests start their own redis-server; here it is installed where that is allowed
+	@command -v redis-server >/dev/null || bash .ci/install-redis

@@ -1,0 +1,124 @@
+//! Logs of every kind and in every state.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{assert_same, champion, offline, offline_fails, sample, text, write_log};
+
+#[test]
+fn json_lines_of_the_same_events_give_the_same_version() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (events, items) = sample();
+    let lines = folder.path().join("events.jsonl");
+    offline(&["ingest", "--events", text(&events), "--out", text(&lines), "--rejects", text(&folder.path().join("r"))]);
+    let versions = [("csv", &events), ("jsonl", &lines)].map(|(name, events)| {
+        let artifacts = folder.path().join(name);
+        offline(&["run", "--events", text(events), "--items", text(&items), "--artifacts", text(&artifacts)]);
+        champion(&artifacts)
+    });
+    assert_same(&versions[0], &versions[1]);
+}
+
+#[test]
+fn a_missing_column_is_named_with_those_there_are() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.csv");
+    fs::write(&log, "timestamp,user,event,itemid\n1,a,view,x\n").expect("writes");
+    let error = offline_fails(&["run", "--events", text(&log), "--artifacts", text(folder.path())]);
+    assert!(error.contains("no column `visitorid`") && error.contains("user, event, itemid"), "{error}");
+    let lines = folder.path().join("log.jsonl");
+    fs::write(&lines, "{\"timestamp\":1,\"user\":\"a\"}\n").expect("writes");
+    let error = offline_fails(&["run", "--events", text(&lines), "--artifacts", text(folder.path())]);
+    assert!(error.contains("no column `visitorid`"), "{error}");
+}
+
+#[test]
+fn bad_rows_are_counted_by_reason_and_written_out() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (log, rejects) = (folder.path().join("log.csv"), folder.path().join("rejects.jsonl"));
+    let good = "1000,a,view,x\n".repeat(100);
+    let bad = "soon,a,view,x\n1000,,view,x\n1000,a,stare,x\n1000,a,view,\n";
+    fs::write(&log, format!("timestamp,visitorid,event,itemid\n{good}{bad}")).expect("writes");
+    offline(&["ingest", "--events", text(&log), "--rejects", text(&rejects)]);
+    let reasons: Vec<String> = lines(&rejects).iter().map(|row| row["reason"].to_string()).collect();
+    assert_eq!(
+        reasons,
+        ["\"timestamp not readable\"", "\"no user\"", "\"unknown kind of event\"", "\"no item\""].map(str::to_owned)
+    );
+    assert_eq!(lines(&rejects)[0]["row"], 101);
+}
+
+#[test]
+fn an_unreadable_line_of_json_is_a_reject_not_the_end() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (log, rejects) = (folder.path().join("log.jsonl"), folder.path().join("rejects.jsonl"));
+    let good = r#"{"timestamp":1000,"visitorid":7,"event":"view","itemid":"x"}"#;
+    let mut text_of = vec![good; 40];
+    text_of[20] = "{\"timestamp\":1000,\"visi";
+    fs::write(&log, text_of.join("\n")).expect("writes");
+    offline(&["ingest", "--events", text(&log), "--rejects", text(&rejects)]);
+    assert_eq!(lines(&rejects).len(), 1);
+    assert_eq!(lines(&rejects)[0]["reason"], "unreadable line");
+}
+
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(path).expect("reads");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn too_many_bad_rows_fail_the_run() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.csv");
+    write_log(&log, &[(1, "a", "view", "x"), (2, "a", "stare", "x")]);
+    let error = offline_fails(&["run", "--events", text(&log), "--artifacts", text(folder.path())]);
+    assert!(error.contains("1 of 2 rows rejected") && error.contains("max_reject_share"), "{error}");
+}
+
+#[test]
+fn an_empty_log_says_so() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (name, content) in [("empty.csv", ""), ("header.csv", "timestamp,visitorid,event,itemid\n"), ("e.jsonl", "")] {
+        let log = folder.path().join(name);
+        fs::write(&log, content).expect("writes");
+        let error = offline_fails(&["run", "--events", text(&log), "--artifacts", text(folder.path())]);
+        assert!(error.contains("the log has no events"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_absent_file_says_so() {
+    let error = offline_fails(&["run", "--events", "/nonexistent/log.csv", "--artifacts", "/nonexistent"]);
+    assert!(error.contains("No such file") || error.contains("no such file"), "{error}");
+}
+
+#[test]
+fn logs_with_one_user_one_item_or_only_purchases_work() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let minute = 60_000;
+    let one_user: Vec<_> = (0..30).map(|n| (n * minute, "a", "view", ["x", "y", "z"][n as usize % 3])).collect();
+    let users = ["a", "b", "c", "d"];
+    let one_item: Vec<_> = (0..30).map(|n| (n * minute, users[n as usize % 4], "view", "x")).collect();
+    let purchases: Vec<_> =
+        (0..30).map(|n| (n * minute, users[n as usize % 4], "transaction", ["x", "y"][n as usize % 2])).collect();
+    let one_event = vec![(5, "a", "view", "x")];
+    for (name, rows) in [("user", one_user), ("item", one_item), ("purchases", purchases), ("event", one_event)] {
+        let (log, artifacts) = (folder.path().join(format!("{name}.csv")), folder.path().join(name));
+        write_log(&log, &rows);
+        offline(&["run", "--events", text(&log), "--artifacts", text(&artifacts)]);
+        shared::snapshot::Snapshot::load(&champion(&artifacts)).expect(name);
+    }
+}
+
+#[test]
+fn the_same_event_id_twice_is_one_event() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.jsonl");
+    let line = |id: &str| format!(r#"{{"timestamp":1,"visitorid":"a","event":"view","itemid":"x","event_id":"{id}"}}"#);
+    fs::write(&log, [line("1"), line("2"), line("1")].join("\n")).expect("writes");
+    let out = folder.path().join("out.jsonl");
+    offline(&["ingest", "--events", text(&log), "--out", text(&out), "--rejects", text(&folder.path().join("r"))]);
+    assert_eq!(lines(&out).len(), 2);
+}

@@ -1,0 +1,83 @@
+//! What the tests of the batch share: the binary, small logs, and folders compared byte by byte.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Runs `offline` with arguments and environment.
+pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_offline"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary runs")
+}
+
+/// Runs `offline`, which must succeed; returns what it printed.
+pub fn offline(arguments: &[&str]) -> String {
+    let output = offline_with(arguments, &[]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "offline {arguments:?} failed:\n{errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Runs `offline`, which must fail; returns what it complained of.
+pub fn offline_fails(arguments: &[&str]) -> String {
+    let output = offline_with(arguments, &[]);
+    assert!(!output.status.success(), "offline {arguments:?} should have failed");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+/// The committed sample's events and items.
+pub fn sample() -> (PathBuf, PathBuf) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/sample");
+    (folder.join("events.csv"), folder.join("items.csv"))
+}
+
+/// The path as text.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+/// Writes a log in the native schema from `(timestamp, visitorid, event, itemid)`.
+pub fn write_log(path: &Path, rows: &[(i64, &str, &str, &str)]) {
+    let mut csv = "timestamp,visitorid,event,itemid,transactionid\n".to_owned();
+    for (time, user, kind, item) in rows {
+        csv.push_str(&format!("{time},{user},{kind},{item},\n"));
+    }
+    fs::write(path, csv).expect("writes");
+}
+
+/// The champion's folder.
+pub fn champion(artifacts: &Path) -> PathBuf {
+    let version = fs::read_to_string(artifacts.join("champion")).expect("a champion");
+    artifacts.join(version.trim())
+}
+
+/// Every file of a version by name, the manifest without the time of its build.
+pub fn contents(version: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(version).expect("a version") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let mut bytes = fs::read(&path).expect("reads");
+        if name == "manifest.json" {
+            let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).expect("a manifest");
+            manifest["built_ms"] = 0.into();
+            bytes = serde_json::to_vec(&manifest).expect("serialises");
+        }
+        files.insert(name, bytes);
+    }
+    files
+}
+
+/// Asserts that two versions have the same files with the same bytes.
+pub fn assert_same(a: &Path, b: &Path) {
+    let (a, b) = (contents(a), contents(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        assert!(*bytes == b[name], "{name} differs");
+    }
+}

@@ -1,0 +1,58 @@
+//! The engine's question and answer.
+
+use crate::api::Seen;
+use crate::id::ItemIdx;
+use crate::params::Source;
+use crate::retrieve::SourceSet;
+use crate::snapshot::CategoryIdx;
+use crate::state::Interaction;
+
+/// A question to the engine, in the indices of one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// How many items.
+    pub k: usize,
+    /// The item whose page the user is on.
+    pub context: Option<ItemIdx>,
+    /// Only this category.
+    pub category: Option<CategoryIdx>,
+    /// Not these items.
+    pub exclude: Vec<ItemIdx>,
+    /// Which items of the user's past may be recommended.
+    pub seen: Seen,
+}
+
+/// One item of a slate, and why it is there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pick {
+    /// The item.
+    pub item: ItemIdx,
+    /// The blended score; an item that fills the slate has 0.
+    pub score: f32,
+    /// The sources that proposed it.
+    pub sources: SourceSet,
+    /// The history item that contributed most.
+    pub because: Option<ItemIdx>,
+}
+
+/// Whether a slate knows its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Personal {
+    /// The user's past or page shaped it.
+    Yes,
+    /// Anybody would have got it.
+    No,
+}
+
+/// The engine's answer.
+#[derive(Debug)]
+pub struct Slate {
+    /// Best first; `k` of them whenever the catalogue has as many that are admissible.
+    pub picks: Vec<Pick>,
+    /// How many candidates each source proposed, by [`Source::column`].
+    pub candidates: [u32; Source::COUNT],
+    /// The history that was used, oldest first, the page included.
+    pub history: Vec<Interaction>,
+    /// Whether it is personal.
+    pub personal: Personal,
+}
