@@ -149,7 +149,8 @@ impl Factors {
 mod tests {
     use super::*;
 
-    /// Users and items of the same parity like each other, but for one pair left out: user 0 and item 6.
+    /// Users and items of the same parity like each other, but for one pair left out: user 0 and item 6. Two factors
+    /// can tell the colours, and no more: with many the model would learn the gap too.
     fn checkerboard() -> Csr<f32> {
         let (mut indptr, mut indices) = (vec![0u32], Vec::new());
         for user in 0..40u32 {
@@ -161,20 +162,20 @@ mod tests {
     }
 
     fn config() -> AlsConfig {
-        AlsConfig { factors: 8, sweeps: 10, regularization: 0.1, alpha: 2.0, solver_steps: 3, seed: 1 }
+        AlsConfig { factors: 2, sweeps: 10, regularization: 0.1, alpha: 2.0, solver_steps: 3, seed: 1 }
     }
 
     #[test]
     fn the_pair_left_out_of_a_checkerboard_scores_like_its_colour() {
         let factors = fit(&checkerboard(), &config(), &|_| ());
-        let mut user = vec![0.0; 8];
+        let mut user = vec![0.0; 2];
         let rows: Vec<u32> = (0..30).filter(|item| item % 2 == 0 && *item != 6).collect();
         let confidences = vec![3.0; rows.len()];
         let observed = Observations { rows: &rows, confidences: &confidences };
         let gram = factors.gram.as_slice().expect("contiguous");
         solve(gram, factors.item_factors(), observed, 20, &mut user, &mut SolveBuffers::default());
-        let score = |item: usize| shared::factors::dot(&user, &factors.item_factors()[item * 8..][..8]);
-        assert!(score(6) > 0.5, "left out: {}", score(6));
+        let score = |item: usize| shared::factors::dot(&user, &factors.item_factors()[item * 2..][..2]);
+        assert!(score(6) > 0.8, "left out: {}", score(6));
         assert!((0..30).filter(|item| item % 2 == 1).all(|item| score(item) < 0.2));
     }
 

@@ -170,7 +170,14 @@ impl<'a> TableWriter<'a> {
         if path.exists() {
             std::fs::remove_file(&path).map_err(ArtifactError::io(&path))?;
         }
-        serialize_to_file(self.columns, None, &path).map_err(|error| ArtifactError::shape(&path, error.to_string()))
+        serialize_to_file(self.columns, None, &path).map_err(|error| ArtifactError::shape(&path, error.to_string()))?;
+        // The library makes files for their owner only; the service may run as another user.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).map_err(ArtifactError::io(&path))?;
+        }
+        Ok(())
     }
 }
 

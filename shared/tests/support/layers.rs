@@ -50,7 +50,10 @@ pub fn check(crate_folder: &str, table: &Table<'_>) {
         }
         let allowed = allowed.get(module).unwrap_or_else(|| panic!("module `{module}` is not in the table"));
         modules.insert(module.to_owned());
-        for import in imports(&fs::read_to_string(&file).expect("a source")) {
+        let text = fs::read_to_string(&file).expect("a source");
+        // Docs may name any module.
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for import in imports(&code.join("\n")) {
             let fits = import == module || allowed.contains(&import.as_str());
             assert!(fits, "{}: `{module}` must not import `{import}`", path.display());
         }

@@ -1,0 +1,115 @@
+//! The log of acknowledged events: written by `stream`, read by `audit`. One JSON object a line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use shared::id::{ItemId, UserId};
+
+/// Why the log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file cannot be read or written.
+    #[error("log of acknowledged events {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A line is not an acknowledged event.
+    #[error("{path}, line {line}: {source}; give the file that `load-test stream --log` wrote")]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// An event that the service has acknowledged, so that it must never be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Who.
+    pub user: UserId,
+    /// With which item.
+    pub item: ItemId,
+    /// When, milliseconds since the epoch; no two events of a user have the same.
+    pub timestamp: i64,
+    /// The id that the client chose.
+    pub event_id: String,
+    /// Whether it was acknowledged as applied (200) or as durable only (202).
+    pub applied: bool,
+}
+
+/// The log while it is written.
+#[derive(Debug)]
+pub struct AcknowledgedLog {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl AcknowledgedLog {
+    /// Starts a new log; an old one of that name is replaced.
+    ///
+    /// # Errors
+    /// [`LogError::File`].
+    pub fn create(path: &Path) -> Result<Self, LogError> {
+        let file = File::create(path).map_err(|source| LogError::File { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+    }
+
+    /// Writes one event, in one piece and without a buffer: a killed client has logged what it knows.
+    ///
+    /// # Errors
+    /// [`LogError::File`].
+    pub fn add(&self, event: &Acknowledged) -> Result<(), LogError> {
+        let mut line = serde_json::to_vec(event).expect("ids, numbers and texts always serialise");
+        line.push(b'\n');
+        let mut file = self.file.lock().expect("writing does not panic");
+        file.write_all(&line).map_err(|source| LogError::File { path: self.path.clone(), source })
+    }
+}
+
+/// Reads a log.
+///
+/// # Errors
+/// [`LogError`].
+pub fn read(path: &Path) -> Result<Vec<Acknowledged>, LogError> {
+    let failed = |source| LogError::File { path: path.to_owned(), source };
+    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
+    (1..)
+        .zip(lines)
+        .map(|(line, text)| {
+            let wrong = |source| LogError::Line { path: path.to_owned(), line, source };
+            serde_json::from_str(&text.map_err(failed)?).map_err(wrong)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_reads_back_as_it_was_written() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let event = Acknowledged {
+            user: UserId::new("u").expect("an id"),
+            item: ItemId::new("i").expect("an id"),
+            timestamp: 5,
+            event_id: "e".to_owned(),
+            applied: true,
+        };
+        let log = AcknowledgedLog::create(file.path()).expect("created");
+        log.add(&event).expect("written");
+        log.add(&event).expect("written");
+        assert_eq!(read(file.path()).expect("a log"), [event.clone(), event]);
+        std::fs::write(file.path(), "{}\n").expect("written");
+        assert!(matches!(read(file.path()), Err(LogError::Line { line: 1, .. })));
+    }
+}

@@ -1,0 +1,108 @@
+//! Load and replay against a running Tandem service.
+//!
+//! `run` measures rate and latency, `replay` measures quality through the real service, `consistency` checks
+//! read-your-writes, `stream` and `audit` check that no acknowledged event is lost or doubled. All of it is HTTP to a
+//! loopback address; of the other crates only the API types are used.
+//!
+//! Exit code: 0 if everything asked for was kept, 1 if an objective or a check was broken, 2 if the command could not
+//! be carried out (bad options or files, no service).
+
+mod acknowledged;
+mod audit;
+mod client;
+mod clock;
+mod consistency;
+mod events;
+mod measure;
+mod options;
+mod plan;
+mod progress;
+mod replay;
+mod report;
+mod run;
+mod stream;
+#[cfg(test)]
+mod stub;
+mod tally;
+mod target;
+mod traffic;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use verdict::{Format, Verdict};
+
+/// Load and replay against a running Tandem service on this machine
+#[derive(Debug, Parser)]
+#[command(name = "load-test", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
+    Consistency(consistency::ConsistencyArgs),
+    Stream(stream::StreamArgs),
+    Audit(audit::AuditArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(&cli.command) {
+        Ok(Verdict::Kept) => ExitCode::SUCCESS,
+        Ok(Verdict::Broken) => ExitCode::from(1),
+        Err(error) => {
+            // Each error text has its cause in it.
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn execute(command: &Command) -> anyhow::Result<Verdict> {
+    // One thread: the service is to have the rest of the machine.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(args) => {
+                let report = run::run(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(verdict::verdict(&report.objectives))
+            }
+            Command::Replay(args) => {
+                let report = replay::replay(args).await?;
+                print(args.format(), &report.json(), report.text())?;
+                Ok(verdict::verdict(&report.objectives))
+            }
+            Command::Consistency(args) => {
+                let report = consistency::check(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(report.verdict())
+            }
+            Command::Stream(args) => {
+                let report = stream::stream(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(report.verdict())
+            }
+            Command::Audit(args) => {
+                let report = audit::audit(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(report.verdict())
+            }
+        }
+    })
+}
+
+fn print(format: Format, json: &impl Serialize, text: String) -> anyhow::Result<()> {
+    match format {
+        Format::Text => print!("{text}"),
+        Format::Json => println!("{}", serde_json::to_string_pretty(json)?),
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Options that several commands share, and how their values are read.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::client::Connection;
+use crate::target::Target;
+use crate::verdict::Format;
+
+/// The service, and how the report is written.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The service; only loopback addresses are accepted
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub url: Target,
+    /// Seconds until an unanswered request counts as failed
+    #[arg(long = "timeout", value_name = "SECS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+impl Common {
+    /// A connection to the service, not open yet.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection::new(self.url.clone(), self.timeout)
+    }
+}
+
+/// Reads a positive number of seconds, at most a day.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("give seconds, above 0 and at most 86400".to_owned()),
+    }
+}
+
+/// Reads a number of seconds, at most a day; 0 is one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    if text.parse() == Ok(0.0) { Ok(Duration::ZERO) } else { seconds(text) }
+}
+
+/// Reads a rate per second.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
+        _ => Err("give requests per second, above 0 and at most 1000000".to_owned()),
+    }
+}
+
+/// Reads a share of something.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a share from 0 to 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(seconds_or_none("0"), Ok(Duration::ZERO));
+        for text in ["0", "-1", "NaN", "inf", "soon"] {
+            assert!(seconds(text).is_err() && rate(text).is_err(), "{text}");
+        }
+        for text in ["-0.1", "1.1", "NaN"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Who asks for what: the requests of a measurement, built once and sent in a circle.
+//!
+//! In: events in time order. Out: prebuilt calls; taking the next one costs one atomic addition. About 200 bytes a
+//! call, at most [`MAX_CALLS`] of them.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::ValueEnum;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::client::{Call, encode};
+use crate::events::Record;
+
+/// The most different calls that are kept.
+pub const MAX_CALLS: usize = 1_000_000;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// `GET /recommendations` of users in the file, each user in turn, in shuffled order.
+    Known,
+    /// Each request is one click of the file, in time order: its user, on the page of its item.
+    ClickThenAsk,
+    /// `GET /health`: what the service and this program can do at most.
+    Health,
+}
+
+/// Prebuilt calls, sent in a circle.
+#[derive(Debug)]
+pub struct Traffic {
+    calls: Vec<Call>,
+    next: AtomicUsize,
+}
+
+impl Traffic {
+    fn new(calls: Vec<Call>) -> Self {
+        debug_assert!(!calls.is_empty(), "event files are not empty");
+        Self { calls, next: AtomicUsize::new(0) }
+    }
+
+    /// The call whose turn it is.
+    pub fn next(&self) -> &Call {
+        &self.calls[self.next.fetch_add(1, Ordering::Relaxed) % self.calls.len()]
+    }
+}
+
+/// Known users: one call per distinct user, shuffled by the seed. `records` must not be empty.
+#[must_use]
+pub fn known(records: &[Record], k: usize, seed: u64) -> Traffic {
+    let mut found = HashSet::new();
+    let mut users: Vec<&str> =
+        records.iter().map(|record| record.user.as_str()).filter(|&user| found.insert(user)).collect();
+    users.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    users.truncate(MAX_CALLS);
+    Traffic::new(
+        users.into_iter().map(|user| Call::get(&format!("/recommendations?user_id={}&k={k}", encode(user)))).collect(),
+    )
+}
+
+/// Clicks: one call per event, in the order given. `records` must not be empty.
+#[must_use]
+pub fn click_then_ask(records: &[Record], k: usize) -> Traffic {
+    let call = |record: &Record| {
+        let (user, item) = (encode(record.user.as_str()), encode(record.item.as_str()));
+        Call::get(&format!("/recommendations?user_id={user}&k={k}&item_id={item}"))
+    };
+    Traffic::new(records.iter().take(MAX_CALLS).map(call).collect())
+}
+
+/// The baseline: a call that costs the service nothing but HTTP.
+#[must_use]
+pub fn health() -> Traffic {
+    Traffic::new(vec![Call::get("/health")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(pairs: &[(&str, &str)]) -> Vec<Record> {
+        let line = |(user, item): &(&str, &str)| format!(r#"{{"visitorid":"{user}","itemid":"{item}","timestamp":1}}"#);
+        pairs.iter().map(|pair| serde_json::from_str(&line(pair)).expect("a record")).collect()
+    }
+
+    #[test]
+    fn each_known_user_asks_once_a_round() {
+        let traffic = known(&records(&[("a", "1"), ("b", "1"), ("a", "2")]), 20, 1);
+        let mut round: Vec<String> = (0..2).map(|_| traffic.next().path()).collect();
+        assert_eq!(traffic.next().path(), round[0]);
+        round.sort();
+        assert_eq!(round, ["/recommendations?user_id=a&k=20", "/recommendations?user_id=b&k=20"]);
+    }
+
+    #[test]
+    fn clicks_come_in_order_and_carry_their_item() {
+        let traffic = click_then_ask(&records(&[("a", "1"), ("b b", "2"), ("a", "3")]), 5);
+        let paths: Vec<String> = (0..4).map(|_| traffic.next().path()).collect();
+        let expected = [
+            "/recommendations?user_id=a&k=5&item_id=1",
+            "/recommendations?user_id=b%20b&k=5&item_id=2",
+            "/recommendations?user_id=a&k=5&item_id=3",
+            "/recommendations?user_id=a&k=5&item_id=1",
+        ];
+        assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn a_seed_names_the_order_of_known_users() {
+        let many: Vec<(String, &str)> = (0..50).map(|user| (user.to_string(), "1")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|(user, item)| (user.as_str(), *item)).collect();
+        let order = |seed| {
+            let traffic = known(&records(&many), 1, seed);
+            (0..50).map(|_| traffic.next().path()).collect::<Vec<_>>()
+        };
+        assert_eq!(order(3), order(3));
+        assert_ne!(order(3), order(4));
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /health`, `/ready` and `/metrics`, for machines that watch over the service.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::ApiError;
+use super::{App, json};
+use crate::events::now_ms;
+
+/// Whether the process lives.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether requests should be sent here.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    /// Whether they should.
+    ready: bool,
+    /// What is served.
+    model_version: String,
+    /// Whether the store answers; without it slates are non-personal, and events are applied later.
+    store_up: bool,
+}
+
+/// Tells whether the process lives.
+#[utoipa::path(get, path = "/health", tag = "operation", responses((status = OK, body = Health)))]
+pub async fn get_health() -> Response {
+    json(StatusCode::OK, &Health { status: "ok" })
+}
+
+/// Tells whether requests should be sent here: not while the service is stopping. A store that is away does not make
+/// it unready, for all replicas share that store.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "operation",
+    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, body = Ready))
+)]
+pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
+    let ready = !app.is_stopping();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let model_version = app.server.snapshot().manifest().version.clone();
+    json(status, &Ready { ready, model_version, store_up: app.metrics.store_up.get() == 1 })
+}
+
+/// Shows the metrics, in Prometheus' text format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses((status = OK, body = String, content_type = "text/plain"))
+)]
+pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let text = app.metrics.render(now_ms()).map_err(|error| ApiError::Internal(error.to_string()))?;
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+}

@@ -1,0 +1,211 @@
+//! The HTTP face: parses, calls, serialises.
+//!
+//! A handler is named after its route. Every answer is JSON, but for `/metrics` and the pages under `/docs`; every
+//! error is an [`error::ApiError`]. Paths answer with and without a trailing slash.
+
+pub mod body;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod items;
+pub mod model;
+pub mod observe;
+pub mod query;
+pub mod recommendations;
+pub mod slate;
+pub mod users;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tower::ServiceExt as _;
+use tower::util::MapRequest;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use self::error::ApiError;
+use self::query::Clock;
+use crate::events::Events;
+use crate::metrics::Metrics;
+use crate::serve::Server;
+
+/// What the API goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether queries may carry `now`.
+    pub clock: Clock,
+    /// The largest body.
+    pub max_body_bytes: usize,
+    /// The most requests at once.
+    pub max_in_flight: usize,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+}
+
+/// What handlers share.
+pub struct App {
+    /// Answers queries.
+    pub server: Server,
+    /// Accepts events.
+    pub events: Arc<Events>,
+    /// The registry.
+    pub metrics: Arc<Metrics>,
+    /// What the API goes by.
+    pub settings: Settings,
+    /// Requests being answered.
+    pub in_flight: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Puts together what handlers share.
+    #[must_use]
+    pub fn new(server: Server, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+        let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { server, events, metrics, settings, in_flight, stopping }
+    }
+
+    /// From now on `/ready` says no, so that no new requests are sent here.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`App::stop`] was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The description that `/openapi.json` begins with.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Tandem",
+    description = "Recommendations that know the user's last click. Errors are problem details (RFC 9457)."
+))]
+struct Description;
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
+        .routes(routes!(items::get_similar))
+        .routes(routes!(items::get_popular))
+        .routes(routes!(events::post_events))
+        .routes(routes!(users::get_history))
+        .routes(routes!(health::get_health))
+        .routes(routes!(health::get_ready))
+        .routes(routes!(health::get_metrics))
+        .routes(routes!(model::get_metadata))
+        .routes(routes!(model::get_params))
+        .routes(routes!(model::get_metrics))
+        .split_for_parts();
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .fallback(|uri: Uri| async move {
+            ApiError::NotFound(format!("there is nothing at {}; /docs lists what there is", uri.path()))
+        })
+        .method_not_allowed_fallback(|| async { ApiError::Method })
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}
+
+/// The answer to a request whose handler panicked.
+fn after_panic(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+    ApiError::Internal(format!("panic: {text}")).into_response()
+}
+
+/// The routes behind [`without_trailing_slash`].
+pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
+
+/// The routes, with a trailing slash overlooked.
+pub fn service(app: Arc<App>) -> Api {
+    router(app).map_request(without_trailing_slash)
+}
+
+/// Takes a trailing slash off the path, but for the pages under `/docs`, which refer to each other with it.
+fn without_trailing_slash(mut request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path();
+    if path.len() < 2 || !path.ends_with('/') || path.starts_with("/docs") {
+        return request;
+    }
+    let path = path.trim_end_matches('/');
+    let path = if path.is_empty() { "/" } else { path };
+    let target = match request.uri().query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(target) = target {
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// An answer in JSON.
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(2048);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => {
+            let content_type = HeaderValue::from_static("application/json");
+            (status, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
+        }
+        Err(error) => ApiError::Internal(error.to_string()).into_response(),
+    }
+}
+
+/// The text of a path's one parameter.
+fn path_text(field: &str, path: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    path.map(|Path(text)| text).map_err(|error| ApiError::invalid(field, error.body_text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_opaque_500() {
+        async fn handler() {
+            panic!("secret");
+        }
+        let router = Router::new().route("/", axum::routing::get(handler));
+        let router: Router = router.layer(CatchPanicLayer::custom(after_panic));
+        let request = Request::get("/").body(Body::empty()).expect("a request");
+        let response = router.oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+
+    #[test]
+    fn a_trailing_slash_is_overlooked_but_under_docs() {
+        let path = |uri: &str| {
+            let request = Request::get(uri).body(Body::empty()).expect("a request");
+            without_trailing_slash(request).uri().to_string()
+        };
+        assert_eq!(path("/recommendations/?k=3"), "/recommendations?k=3");
+        assert_eq!(path("/health/"), "/health");
+        assert_eq!(path("/docs/"), "/docs/");
+        assert_eq!(path("/"), "/");
+        assert_eq!(path("//"), "/");
+    }
+}

@@ -1,0 +1,83 @@
+//! `GET /model/metadata`, `/model/params` and `/model/metrics`: what is served, and how good it was found to be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use shared::params::EngineParams;
+use utoipa::ToSchema;
+
+use super::{App, json};
+
+/// What is served.
+#[derive(Serialize, ToSchema)]
+pub struct Metadata<'a> {
+    /// The artifact's version.
+    version: &'a str,
+    /// The artifact's format.
+    format_version: u32,
+    /// When it was built, milliseconds since the epoch.
+    built_ms: i64,
+    /// SHA-256 over the events and items it was made from.
+    data_fingerprint: &'a str,
+    /// How many rows, users, items and sessions went in, and what was rejected.
+    counts: &'a BTreeMap<String, u64>,
+    /// The time of the first event, milliseconds since the epoch.
+    first_event_ms: i64,
+    /// The time of the last event, milliseconds since the epoch.
+    last_event_ms: i64,
+    /// Events accepted before this time are in this version, milliseconds since the epoch.
+    covered_ms: i64,
+    /// Items that can be recommended.
+    items: usize,
+    /// Users with a record.
+    users: usize,
+}
+
+/// What the served model was made and is used with.
+#[derive(Serialize, ToSchema)]
+pub struct Params<'a> {
+    /// What the engine follows.
+    #[schema(value_type = Object)]
+    engine: &'a EngineParams,
+    /// Every setting of the batch.
+    #[schema(value_type = Object)]
+    config: &'a serde_json::Value,
+}
+
+/// Describes the served model.
+#[utoipa::path(get, path = "/model/metadata", tag = "model", responses((status = OK, body = Metadata)))]
+pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
+    let snapshot = app.server.snapshot();
+    let manifest = snapshot.manifest();
+    let metadata = Metadata {
+        version: &manifest.version,
+        format_version: manifest.format_version,
+        built_ms: manifest.built_ms,
+        data_fingerprint: &manifest.data_fingerprint,
+        counts: &manifest.counts,
+        first_event_ms: manifest.first_event_ms,
+        last_event_ms: manifest.last_event_ms,
+        covered_ms: manifest.covered_ms,
+        items: snapshot.items().len(),
+        users: snapshot.users().len(),
+    };
+    json(StatusCode::OK, &metadata)
+}
+
+/// Shows the served model's parameters.
+#[utoipa::path(get, path = "/model/params", tag = "model", responses((status = OK, body = Params)))]
+pub async fn get_params(State(app): State<Arc<App>>) -> Response {
+    let snapshot = app.server.snapshot();
+    let manifest = snapshot.manifest();
+    json(StatusCode::OK, &Params { engine: &manifest.engine, config: &manifest.config })
+}
+
+/// Shows the served model's offline metrics; null where it was not evaluated.
+#[utoipa::path(get, path = "/model/metrics", tag = "model", responses((status = OK, body = Object)))]
+pub async fn get_metrics(State(app): State<Arc<App>>) -> Response {
+    json(StatusCode::OK, &app.server.snapshot().manifest().metrics)
+}

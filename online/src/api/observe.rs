@@ -1,0 +1,104 @@
+//! What is done around every request: its id, the bound on requests at once, the deadline, the metrics.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, State};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::error::ApiError;
+
+/// The header that carries a request's id, in and out.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longer ids of clients are replaced.
+const MAX_REQUEST_ID: usize = 128;
+/// The label of paths that are no route, and of methods that nobody uses.
+const OTHER: &str = "other";
+
+/// Ids of this process begin with it.
+static PROCESS: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().simple().to_string());
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a request for as long as it lives.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Wraps the handling of a request.
+pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = method_label(request.method());
+    // Cheap: the path is behind an `Arc`.
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or(OTHER, |path| label(path.as_str()));
+    let in_flight = InFlight(&app.in_flight);
+    let others = app.in_flight.fetch_add(1, Ordering::Relaxed);
+    let mut response = if others >= app.settings.max_in_flight && !is_probe(route) {
+        ApiError::Busy("too many requests at once").into_response()
+    } else {
+        match tokio::time::timeout(app.settings.request_timeout, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => ApiError::Busy("the request took too long").into_response(),
+        }
+    };
+    drop(in_flight);
+    let elapsed = started.elapsed();
+    let status = response.status();
+    let labels = [route, method, status.as_str()];
+    app.metrics.http_requests.with_label_values(&labels).inc();
+    app.metrics.http_seconds.with_label_values(&labels).observe(elapsed.as_secs_f64());
+    if status.is_server_error() {
+        tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
+    } else {
+        tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The client's id of a request where it is short and readable, else a new one.
+fn request_id(request: &Request<Body>) -> HeaderValue {
+    let given = request.headers().get(&REQUEST_ID);
+    let fits = |id: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&id.len()) && id.to_str().is_ok();
+    given.filter(fits).cloned().unwrap_or_else(|| {
+        let mut id = String::with_capacity(PROCESS.len() + 12);
+        // Writing to a string can't fail.
+        let _ = write!(id, "{}-{:x}", *PROCESS, REQUESTS.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static(OTHER))
+    })
+}
+
+/// Whether a route must answer however much is going on.
+fn is_probe(route: &str) -> bool {
+    matches!(route, "/health" | "/ready" | "/metrics")
+}
+
+/// The route as a label: the files behind the documentation page are one.
+fn label(route: &str) -> &str {
+    if route.starts_with("/docs") { "/docs" } else { route }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => OTHER,
+    }
+}

@@ -1,0 +1,129 @@
+//! Writes slates and lists as JSON, straight from the snapshot: no id or name is copied.
+//!
+//! The shapes are those of [`shared::api::Recommendations`] and [`shared::api::ItemList`]; a test holds them together.
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+use shared::event::EventKind;
+use shared::id::UserId;
+use shared::recommend::Pick;
+use shared::retrieve::SourceSet;
+use shared::snapshot::Snapshot;
+use shared::state::{Interaction, LiveEvent};
+
+/// [`shared::api::Recommendations`], borrowed.
+#[derive(Serialize)]
+pub struct SlateBody<'a> {
+    /// Who asked.
+    pub user_id: &'a UserId,
+    /// Identifies the answer.
+    pub recommendation_id: &'a str,
+    /// The artifact that answered.
+    pub model_version: &'a str,
+    /// Best first.
+    pub items: Items<'a>,
+    /// What was used, with `explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Used<'a>>,
+}
+
+/// [`shared::api::ItemList`], borrowed.
+#[derive(Serialize)]
+pub struct ListBody<'a> {
+    /// The artifact that answered.
+    pub model_version: &'a str,
+    /// Best first.
+    pub items: Items<'a>,
+}
+
+/// Picks with their names.
+pub struct Items<'a> {
+    /// What the picks are indices of.
+    pub snapshot: &'a Snapshot,
+    /// Best first.
+    pub picks: &'a [Pick],
+}
+
+#[derive(Serialize)]
+struct ItemBody<'a> {
+    item_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    score: f32,
+    sources: Sources,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'a str>,
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let items = self.snapshot.items();
+        serializer.collect_seq(self.picks.iter().map(|pick| ItemBody {
+            item_id: items.id(pick.item),
+            name: items.name(pick.item),
+            score: pick.score,
+            sources: Sources(pick.sources),
+            because: pick.because.map(|item| items.id(item)),
+        }))
+    }
+}
+
+struct Sources(SourceSet);
+
+impl Serialize for Sources {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sources = serializer.serialize_seq(None)?;
+        for source in self.0.iter() {
+            sources.serialize_element(source.as_str())?;
+        }
+        sources.end()
+    }
+}
+
+/// The history that was used, with external ids.
+pub struct Used<'a> {
+    /// What the events are indices of.
+    pub snapshot: &'a Snapshot,
+    /// Oldest first.
+    pub history: &'a [Interaction],
+}
+
+#[derive(Serialize)]
+struct EventBody<'a> {
+    item_id: &'a str,
+    event: EventKind,
+    timestamp: i64,
+}
+
+impl Serialize for Used<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let items = self.snapshot.items();
+        serializer.collect_seq(self.history.iter().map(|event| EventBody {
+            item_id: items.id(event.item),
+            event: event.kind,
+            timestamp: event.timestamp_ms,
+        }))
+    }
+}
+
+/// [`shared::api::UserHistory`], borrowed.
+#[derive(Serialize)]
+pub struct HistoryBody<'a> {
+    /// Whose.
+    pub user_id: &'a UserId,
+    /// In the order of arrival.
+    pub events: Live<'a>,
+}
+
+/// Events of a live history.
+pub struct Live<'a>(pub &'a [LiveEvent]);
+
+impl Serialize for Live<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|event| EventBody {
+            item_id: event.item.as_str(),
+            event: event.kind,
+            timestamp: event.timestamp_ms,
+        }))
+    }
+}

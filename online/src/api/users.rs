@@ -1,0 +1,39 @@
+//! `GET /users/{id}/history`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use shared::api::{Problem, UserHistory};
+use shared::id::UserId;
+
+use super::error::ApiError;
+use super::query::{self, Parameters};
+use super::slate::{HistoryBody, Live};
+use super::{App, json, path_text};
+use crate::events::now_ms;
+
+/// Shows a user's real-time history, in the order of arrival.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/history",
+    tag = "users",
+    params(("id" = String, Path, description = "Whose history")),
+    responses(
+        (status = OK, body = UserHistory),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_history(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(text): RawQuery,
+) -> Result<Response, ApiError> {
+    let user_id = query::id("id", path_text("id", path)?, UserId::new)?;
+    Parameters::parse(text.as_deref(), &[])?;
+    let history = app.server.history(&user_id, now_ms()).await?;
+    Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&history.recent) }))
+}

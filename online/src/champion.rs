@@ -1,0 +1,146 @@
+//! Which snapshot is served: reads the champion pointer, loads what it names, swaps it in.
+//!
+//! In: the artifacts folder. Out: an `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails
+//! a request. Loading verifies checksums and takes up to seconds, on a thread of its own. A version that can't be
+//! loaded leaves the old one serving.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use shared::artifact::manifest::read_champion;
+use shared::artifact::{ArtifactError, Manifest};
+use shared::snapshot::Snapshot;
+use tokio::time::Instant;
+
+use crate::metrics::Metrics;
+
+/// A version that could not be loaded is tried again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// The served snapshot.
+pub struct Champion {
+    folder: PathBuf,
+    current: ArcSwap<Snapshot>,
+    covered_ms: Arc<AtomicI64>,
+    metrics: Arc<Metrics>,
+}
+
+/// A version on its way in.
+struct Loaded {
+    snapshot: Snapshot,
+    covered_ms: i64,
+}
+
+/// Loads a version. Blocks for as long as its checksums take.
+fn load(folder: &Path, version: &str) -> Result<Loaded, ArtifactError> {
+    let snapshot = Snapshot::load(&folder.join(version))?;
+    let covered_ms = covered_by_all(folder).min(snapshot.manifest().covered_ms);
+    Ok(Loaded { snapshot, covered_ms })
+}
+
+/// Events before this time are in every version that is still there, so that a rollback to any of them forgets no
+/// purchase. Folders without a readable manifest don't count: they can't be served.
+fn covered_by_all(folder: &Path) -> i64 {
+    let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    versions
+        .filter_map(|entry| Manifest::read(&entry.path()).ok())
+        .map(|manifest| manifest.covered_ms)
+        .min()
+        .unwrap_or(i64::MAX)
+}
+
+impl Champion {
+    /// Loads the version that the pointer names.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
+    pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
+        let Loaded { snapshot, covered_ms } = load(folder, &read_champion(folder)?)?;
+        let manifest = snapshot.manifest();
+        metrics.serve(&manifest.version, manifest.built_ms);
+        tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
+        Ok(Self {
+            folder: folder.to_owned(),
+            current: ArcSwap::from_pointee(snapshot),
+            covered_ms: Arc::new(AtomicI64::new(covered_ms)),
+            metrics,
+        })
+    }
+
+    /// The snapshot to answer with.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Events accepted before this time need not be remembered: they are in every version that may be served.
+    #[must_use]
+    pub fn covered_ms(&self) -> Arc<AtomicI64> {
+        self.covered_ms.clone()
+    }
+
+    /// Looks at the pointer every `poll` and swaps in what it names, for ever.
+    pub async fn watch(self: Arc<Self>, poll: Duration) {
+        let mut ticks = tokio::time::interval(poll);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failed: Option<(String, Instant)> = None;
+        let mut retired: Vec<Arc<Snapshot>> = Vec::new();
+        loop {
+            ticks.tick().await;
+            release(&mut retired).await;
+            let version = match read_champion(&self.folder) {
+                Ok(version) => version,
+                Err(error) => {
+                    // The pointer is replaced by a rename, so it is never half there: somebody removed it.
+                    if failed.as_ref().is_none_or(|(version, _)| !version.is_empty()) {
+                        tracing::warn!(%error, "champion pointer can't be read; the loaded version keeps serving");
+                        failed = Some((String::new(), Instant::now()));
+                    }
+                    continue;
+                }
+            };
+            let waits = |(other, since): &(String, Instant)| *other == version && since.elapsed() < RETRY_AFTER;
+            if version == self.current.load().manifest().version || failed.as_ref().is_some_and(waits) {
+                continue;
+            }
+            match self.swap(&version).await {
+                Ok(old) => {
+                    retired.push(old);
+                    failed = None;
+                }
+                Err(error) => {
+                    self.metrics.swap_failures.inc();
+                    tracing::error!(version, error, "version can't be loaded; the old one keeps serving");
+                    failed = Some((version, Instant::now()));
+                }
+            }
+        }
+    }
+
+    /// Loads a version and serves it from now on; returns the one before.
+    async fn swap(&self, version: &str) -> Result<Arc<Snapshot>, String> {
+        let (folder, name) = (self.folder.clone(), version.to_owned());
+        let Loaded { snapshot, covered_ms } = tokio::task::spawn_blocking(move || load(&folder, &name))
+            .await
+            .map_err(|panic| panic.to_string())?
+            .map_err(|error| error.to_string())?;
+        self.metrics.serve(version, snapshot.manifest().built_ms);
+        self.metrics.swaps.inc();
+        self.covered_ms.store(covered_ms, Ordering::Relaxed);
+        let old = self.current.swap(Arc::new(snapshot));
+        tracing::info!(version, before = old.manifest().version, "snapshot swapped");
+        Ok(old)
+    }
+}
+
+/// Frees the snapshots that no request uses any more, off the request path: unmapping gigabytes takes a while.
+async fn release(retired: &mut Vec<Arc<Snapshot>>) {
+    let (free, used) = retired.drain(..).partition::<Vec<_>, _>(|snapshot| Arc::strong_count(snapshot) == 1);
+    *retired = used;
+    if !free.is_empty() && tokio::task::spawn_blocking(move || drop(free)).await.is_err() {
+        tracing::warn!("freeing a snapshot panicked");
+    }
+}

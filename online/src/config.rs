@@ -1,0 +1,253 @@
+//! The settings: an embedded file documents every key, a file and the environment override it.
+//!
+//! In: `config.default.toml`, then the file of `--config`, then `TANDEM_<SECTION>__<KEY>`. Out: a checked [`Config`].
+//! Unknown keys and values out of range are errors before any work starts.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Deserializer};
+use shared::api::Seen;
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file of `--config` is not there.
+    #[error("{0}: no such config file; `online --print-config` prints one with every key and its default")]
+    Absent(PathBuf),
+    /// A key is unknown or a value of the wrong type.
+    #[error("config: {0}; `online --print-config` prints every key with its default")]
+    Parse(Box<figment::Error>),
+    /// A value can't be.
+    #[error("config: {key} = {value}: {must}")]
+    Value {
+        /// `section.key`.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must be.
+        must: String,
+    },
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP server.
+    pub server: Server,
+    /// Where artifacts are.
+    pub artifacts: Artifacts,
+    /// Where the user side is kept.
+    pub store: Store,
+    /// How much of a user is remembered.
+    pub history: History,
+    /// The event log.
+    pub events: Events,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// `[server]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub replay: bool,
+    pub seen: Seen,
+    pub max_body_bytes: usize,
+    pub max_in_flight: usize,
+    pub request_timeout_ms: u64,
+    pub shutdown_timeout_ms: u64,
+}
+
+/// `[artifacts]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Artifacts {
+    pub path: PathBuf,
+    pub poll_ms: u64,
+}
+
+/// `[store]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Store {
+    pub redis_url: String,
+    #[serde(deserialize_with = "text")]
+    pub prefix: String,
+    pub timeout_ms: u64,
+    pub write_timeout_ms: u64,
+}
+
+/// `[history]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct History {
+    pub max_events: usize,
+    pub ttl_days: u32,
+}
+
+/// `[events]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Events {
+    pub path: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub replica: String,
+    pub max_file_bytes: u64,
+    pub queue: usize,
+}
+
+/// `[log]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Reads a text that may look like a number: the environment has no quotes.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Text::deserialize(deserializer)? {
+        Text::Text(text) => text,
+        Text::Number(number) => number.to_string(),
+    })
+}
+
+impl Config {
+    /// Reads the defaults, then `file`, then the environment, and checks the result.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::Absent(file.to_owned()));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let config: Self = figment
+            .merge(Env::prefixed("TANDEM_").split("__"))
+            .extract()
+            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every value that its type does not.
+    fn validate(&self) -> Result<(), ConfigError> {
+        within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
+        within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
+        within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
+        within("server.shutdown_timeout_ms", self.server.shutdown_timeout_ms, 0..=3_600_000)?;
+        within("artifacts.poll_ms", self.artifacts.poll_ms, 10..=60_000)?;
+        within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;
+        within("store.write_timeout_ms", self.store.write_timeout_ms, 10..=60_000)?;
+        within("history.max_events", self.history.max_events, 1..=10_000)?;
+        within("history.ttl_days", self.history.ttl_days, 1..=3650)?;
+        within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
+        within("events.queue", self.events.queue, 1..=100_000)?;
+        name("events.replica", &self.events.replica, "-_")?;
+        name("store.prefix", &self.store.prefix, "-_.:")
+    }
+}
+
+/// Checks that a number is in its range.
+fn within<N: PartialOrd + fmt::Display + Copy>(
+    key: &'static str,
+    value: N,
+    range: RangeInclusive<N>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let must = format!("it must be from {} to {}", range.start(), range.end());
+    Err(ConfigError::Value { key, value: value.to_string(), must })
+}
+
+/// Checks that a name has 1 to 64 letters, digits or characters of `also`.
+fn name(key: &'static str, value: &str, also: &str) -> Result<(), ConfigError> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || also.contains(character);
+    if (1..=64).contains(&value.len()) && value.chars().all(allowed) {
+        return Ok(());
+    }
+    let must = format!("it must have 1 to 64 ASCII letters, digits or any of `{also}`");
+    Err(ConfigError::Value { key, value: format!("{value:?}"), must })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+        file.write_all(text.as_bytes()).expect("writes");
+        Config::load(Some(file.path()))
+    }
+
+    #[test]
+    fn the_documented_defaults_are_valid() {
+        let config = Config::load(None).expect("defaults");
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.server.seen, Seen::ExcludePurchased);
+        assert!(config.store.redis_url.is_empty());
+    }
+
+    #[test]
+    fn a_file_overrides_key_by_key() {
+        let config = load("[events]\nreplica = 7\n").expect("loads");
+        assert_eq!(config.events.replica, "7");
+        assert_eq!(config.events.queue, 1024);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_its_name() {
+        let error = load("[store]\nredis = \"x\"\n").expect_err("unknown key");
+        assert!(error.to_string().contains("redis"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_the_range() {
+        let error = load("[store]\ntimeout_ms = 0\n").expect_err("out of range");
+        assert_eq!(error.to_string(), "config: store.timeout_ms = 0: it must be from 1 to 10000");
+        assert!(load("[events]\nreplica = \"../x\"\n").is_err());
+    }
+
+    #[test]
+    fn an_absent_file_is_an_error() {
+        assert!(matches!(Config::load(Some(Path::new("/nowhere.toml"))), Err(ConfigError::Absent(_))));
+    }
+}

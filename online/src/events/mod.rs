@@ -1,0 +1,182 @@
+//! Accepts events: checks them, appends them to the fsynced event log, applies them to the histories.
+//!
+//! ```text
+//! request ─▶ check ─▶ writer thread: append many, sync once ─▶ applier task: apply to the store ─▶ answer
+//!                        │ can't write: 503                        │ store away: 202, applied later from the log
+//! ```
+//!
+//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`].
+
+pub mod apply;
+pub mod check;
+pub mod files;
+pub mod reader;
+pub mod writer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use shared::event::Event;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle as TaskHandle;
+
+use self::apply::Applier;
+use self::writer::{Append, Request, Writer};
+use crate::metrics::Metrics;
+use crate::store::{Arrival, StoreError, UserStore};
+
+/// Groups of events that may wait for the applier; when it is behind, the writer waits.
+const GROUPS: usize = 64;
+
+/// What the event log goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder of the log.
+    pub folder: PathBuf,
+    /// Whose log.
+    pub replica: String,
+    /// The size at which a new file is begun.
+    pub max_file_bytes: u64,
+    /// Requests that may wait for the log.
+    pub queue: usize,
+    /// Milliseconds from arrival after which an event is of no use to a history.
+    pub ttl_ms: i64,
+}
+
+/// Why the event log can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file system refuses.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("{0}: another process writes this replica's event log; stop it, or give this one its own events.replica")]
+    Locked(PathBuf),
+    /// The histories can't be brought up to date.
+    #[error("the event log can't be applied: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl LogError {
+    fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Why events are not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// Too many requests wait for the log.
+    #[error("too many events are waiting to be written")]
+    Full,
+    /// They can't be written, such as on a full disk; nothing of them is in the log.
+    #[error("event log can't be written: {0}")]
+    Write(String),
+    /// The service is stopping.
+    #[error("the event log is closed")]
+    Closed,
+}
+
+/// Whether the next answer to the user knows an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visible {
+    /// It does.
+    Now,
+    /// It will when the store is back.
+    Later,
+}
+
+/// The way in for events.
+pub struct Events {
+    requests: mpsc::Sender<Request>,
+    metrics: Arc<Metrics>,
+}
+
+/// What runs behind [`Events`], to be joined at the end.
+pub struct Running {
+    writer: JoinHandle<()>,
+    applier: TaskHandle<()>,
+}
+
+/// The service's clock: milliseconds since the epoch.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Events {
+    /// Opens the event log, applies what the store lacks of it, and starts to accept events.
+    ///
+    /// * `covered_ms`: events accepted before it are in the artifacts, see [`shared::state::HistoryBounds`].
+    ///
+    /// # Errors
+    /// [`LogError`] when the log can't be written, another process has it, or the store fails.
+    pub async fn open(
+        settings: Settings,
+        store: Arc<dyn UserStore>,
+        covered_ms: Arc<AtomicI64>,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Running), LogError> {
+        let writer = Writer::open(&settings, metrics.clone())?;
+        let (requests, queue) = mpsc::channel(settings.queue);
+        let (groups, durable) = mpsc::channel(GROUPS);
+        let mut applier = Applier::new(&settings, writer.end(), store, covered_ms, metrics.clone());
+        applier.recover().await?;
+        let writer = std::thread::Builder::new()
+            .name("event-log".to_owned())
+            .spawn(move || writer.run(queue, &groups))
+            .map_err(LogError::io(&settings.folder))?;
+        let applier = tokio::spawn(applier.run(durable));
+        Ok((Self { requests, metrics }, Running { writer, applier }))
+    }
+
+    /// Makes events durable and applies them.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then none of them is acknowledged, and sending them again is safe.
+    pub async fn accept(&self, events: Vec<Event>) -> Result<Visible, AcceptError> {
+        let count = events.len() as u64;
+        let lines = writer::lines(&events);
+        let arrivals: Vec<Arrival> = events.into_iter().map(Arrival::from).collect();
+        let (reply, answer) = oneshot::channel();
+        let append = Request::Append(Append { lines, arrivals, reply });
+        let refused = |error: AcceptError| {
+            let reason = if matches!(error, AcceptError::Full) { "queue_full" } else { "log" };
+            self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);
+            error
+        };
+        self.requests.try_send(append).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => refused(AcceptError::Full),
+            mpsc::error::TrySendError::Closed(_) => refused(AcceptError::Closed),
+        })?;
+        let visible = answer.await.unwrap_or(Err(AcceptError::Closed)).map_err(refused)?;
+        self.metrics.events_accepted.inc_by(count);
+        if visible == Visible::Later {
+            self.metrics.events_deferred.inc_by(count);
+        }
+        Ok(visible)
+    }
+
+    /// Finishes what has been sent and closes the log.
+    pub async fn close(&self, running: Running) {
+        // An error means that the writer is gone already.
+        let _ = self.requests.send(Request::Close).await;
+        let Running { writer, applier } = running;
+        let applied = applier.await.is_ok();
+        let written = matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(())));
+        if !applied || !written {
+            tracing::error!("the event log did not close in order; it is checked at the next start");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The service: answers `GET /recommendations` from an artifact and from what the user did a second ago.
+//!
+//! ```text
+//! client ─▶ api ─▶ serve ─▶ store (one round trip) ─▶ shared::recommend ─▶ slate
+//! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
+//! offline ─▶ artifacts/champion ─▶ champion (hot swap)
+//! ```
+//!
+//! [`service::start`] puts it together; the binary adds arguments, logging and signals.
+
+pub mod api;
+pub mod champion;
+pub mod config;
+pub mod events;
+pub mod metrics;
+pub mod serve;
+pub mod service;
+pub mod store;

@@ -1,0 +1,110 @@
+//! The binary: arguments, logging, signals, exit code.
+
+use std::io::{IsTerminal, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use online::config::{Config, DEFAULTS, Log, LogFormat};
+use online::service;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long `--health-check` waits.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Answers recommendations over HTTP from a published artifact and the user's live history.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// A config file; it overrides the defaults key by key, and TANDEM_<SECTION>__<KEY> overrides both.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Asks the service of this config for /health and exits with 0 if it is well, for container health checks.
+    #[arg(long)]
+    health_check: bool,
+    /// Prints every key with its default and what it means, as a config file.
+    #[arg(long)]
+    print_config: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("online: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.print_config {
+        return std::io::stdout().write_all(DEFAULTS.as_bytes()).context("standard output");
+    }
+    let config = Config::load(arguments.config.as_deref())?;
+    if arguments.health_check {
+        return health_check(config.server.listen);
+    }
+    start_logging(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    // Before the start, so that a signal while the log is applied is not lost.
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let service = tokio::select! {
+        service = service::start(config) => service?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    service.stop().await;
+    Ok(())
+}
+
+fn start_logging(log: &Log) -> anyhow::Result<()> {
+    // The graph's library tells at level info how it loads; what the config says comes after and so prevails.
+    let filter = EnvFilter::try_new(format!("hnsw_rs=warn,{}", log.level))
+        .with_context(|| format!("config: log.level = {:?}", log.level))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
+
+/// Asks `/health` over plain TCP.
+fn health_check(mut address: SocketAddr) -> anyhow::Result<()> {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT).with_context(|| format!("{address}"))?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("{address}"))?;
+    let status = answer.lines().next().unwrap_or_default();
+    if !status.contains(" 200 ") {
+        bail!("{address} answers {status:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Every metric of the service, in one place: names, labels, buckets.
+//!
+//! Recording costs some tens of nanoseconds. Labels are bounded: never a user or an item. The children of the hot path
+//! are looked up once, when the registry is made.
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+use shared::params::Source;
+
+/// Bucket bounds of durations, in seconds.
+const SECONDS: [f64; 15] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Bucket bounds of scores: a blend is a weighted sum of shares from 0 to 1.
+const SCORES: [f64; 12] = [0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0];
+
+/// What became of a recommendation request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something about the user shaped the slate.
+    Personal,
+    /// Nothing is known of the user.
+    NonPersonal,
+    /// The store did not answer; the slate is non-personal.
+    Fallback,
+    /// The query was refused.
+    BadRequest,
+}
+
+impl Outcome {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Personal, "personal"),
+        (Self::NonPersonal, "non_personal"),
+        (Self::Fallback, "fallback"),
+        (Self::BadRequest, "bad_request"),
+    ];
+}
+
+/// The registry and its metrics.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests by route, method and status.
+    pub http_requests: IntCounterVec,
+    /// Duration of requests by route, method and status.
+    pub http_seconds: HistogramVec,
+    /// Requests being answered.
+    pub http_in_flight: IntGauge,
+    outcomes: [IntCounter; Outcome::ALL.len()],
+    candidates: [IntCounter; Source::COUNT],
+    /// Scores of recommended items.
+    pub slate_score: Histogram,
+    /// Duration of store calls by operation.
+    pub store_seconds: HistogramVec,
+    /// The store read of a recommendation.
+    pub store_read_seconds: Histogram,
+    /// Failed store calls by operation.
+    pub store_errors: IntCounterVec,
+    /// Whether the last store call worked: 1, or 0.
+    pub store_up: IntGauge,
+    /// Slates made without the user's state, by reason.
+    pub fallbacks: IntCounterVec,
+    snapshot_info: IntGaugeVec,
+    /// When the served snapshot was built, seconds since the epoch.
+    snapshot_built: IntGauge,
+    snapshot_age: IntGauge,
+    /// Versions swapped in since the start.
+    pub swaps: IntCounter,
+    /// Versions that could not be loaded.
+    pub swap_failures: IntCounter,
+    /// Events durable in the log.
+    pub events_accepted: IntCounter,
+    /// Events refused, by reason.
+    pub events_refused: IntCounterVec,
+    /// Events acknowledged before the store had them.
+    pub events_deferred: IntCounter,
+    /// Events applied again from the log, after a start or a lost store.
+    pub events_reapplied: IntCounter,
+    /// Lines of the log that can't be read.
+    pub log_bad_lines: IntCounter,
+    /// Duration of one append with its sync.
+    pub log_append_seconds: Histogram,
+}
+
+/// Registers a metric; names are distinct constants of this file.
+fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: Result<C, prometheus::Error>) -> C {
+    let metric = metric.expect("names, labels and buckets are valid constants");
+    registry.register(Box::new(metric.clone())).expect("names are distinct constants");
+    metric
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let r = &registry;
+        let counter = |name, help| register(r, IntCounter::new(name, help));
+        let counters = |name, help, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
+        let gauge = |name, help| register(r, IntGauge::new(name, help));
+        let seconds =
+            |name, help| register(r, Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec())));
+        let seconds_by = |name, help, labels: &[&str]| {
+            register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+        };
+        let http = ["route", "method", "status"];
+        let outcomes = counters("recommendation_requests_total", "Recommendation requests by outcome", &["outcome"]);
+        let candidates = counters("tandem_candidates_total", "Candidates proposed by source", &["source"]);
+        let store_seconds =
+            seconds_by("tandem_store_duration_seconds", "Duration of store calls by operation", &["operation"]);
+        let scores = HistogramOpts::new("tandem_slate_score", "Scores of recommended items").buckets(SCORES.to_vec());
+        let metrics = Self {
+            http_requests: counters("http_requests_total", "Requests by route, method and status", &http),
+            http_seconds: seconds_by(
+                "http_request_duration_seconds",
+                "Duration of requests by route, method and status",
+                &http,
+            ),
+            http_in_flight: gauge("http_requests_in_flight", "Requests being answered"),
+            outcomes: Outcome::ALL.map(|(_, name)| outcomes.with_label_values(&[name])),
+            candidates: Source::ALL.map(|source| candidates.with_label_values(&[source.as_str()])),
+            slate_score: register(r, Histogram::with_opts(scores)),
+            store_read_seconds: store_seconds.with_label_values(&["read"]),
+            store_seconds,
+            store_errors: counters("tandem_store_errors_total", "Failed store calls by operation", &["operation"]),
+            store_up: gauge("tandem_store_up", "Whether the store answers: 1 or 0"),
+            fallbacks: counters("tandem_fallbacks_total", "Slates made without the user's state", &["reason"]),
+            snapshot_info: register(
+                r,
+                IntGaugeVec::new(Opts::new("tandem_snapshot_info", "1 for the served version"), &["version"]),
+            ),
+            snapshot_built: gauge("tandem_snapshot_built_timestamp_seconds", "When the served version was built"),
+            snapshot_age: gauge("tandem_snapshot_age_seconds", "Age of the served version"),
+            swaps: counter("tandem_snapshot_swaps_total", "Versions swapped in since the start"),
+            swap_failures: counter("tandem_snapshot_swap_failures_total", "Versions that could not be loaded"),
+            events_accepted: counter("tandem_events_accepted_total", "Events durable in the event log"),
+            events_refused: counters("tandem_events_refused_total", "Events refused by reason", &["reason"]),
+            events_deferred: counter(
+                "tandem_events_deferred_total",
+                "Events acknowledged with 202, before the store had them",
+            ),
+            events_reapplied: counter(
+                "tandem_events_reapplied_total",
+                "Events applied again from the event log after a start or a lost store",
+            ),
+            log_bad_lines: counter("tandem_event_log_bad_lines_total", "Lines of the event log that can't be read"),
+            log_append_seconds: seconds(
+                "tandem_event_log_append_duration_seconds",
+                "Duration of one append to the event log, sync included",
+            ),
+            registry,
+        };
+        metrics
+            .registry
+            .register(Box::new(ProcessCollector::for_self()))
+            .expect("the process collector is registered once");
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Counts a recommendation request.
+    pub fn count(&self, outcome: Outcome) {
+        self.outcomes[outcome as usize].inc();
+    }
+
+    /// Counts the candidates of a slate, by [`Source::column`].
+    pub fn count_candidates(&self, proposed: &[u32; Source::COUNT]) {
+        for (counter, &count) in self.candidates.iter().zip(proposed) {
+            counter.inc_by(u64::from(count));
+        }
+    }
+
+    /// Notes which version is served.
+    pub fn serve(&self, version: &str, built_ms: i64) {
+        self.snapshot_info.reset();
+        self.snapshot_info.with_label_values(&[version]).set(1);
+        self.snapshot_built.set(built_ms / 1000);
+    }
+
+    /// All metrics in the text format, at the time `now_ms`.
+    ///
+    /// # Errors
+    /// [`prometheus::Error`] when a metric can't be written as text.
+    pub fn render(&self, now_ms: i64) -> Result<Vec<u8>, prometheus::Error> {
+        self.snapshot_age.set(now_ms / 1000 - self.snapshot_built.get());
+        let mut text = Vec::with_capacity(16 << 10);
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_in_the_order_of_their_counters() {
+        for (at, (outcome, _)) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, at);
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_rendered() {
+        let metrics = Metrics::default();
+        metrics.count(Outcome::Fallback);
+        metrics.serve("v1", 1_000);
+        let text = String::from_utf8(metrics.render(61_000).expect("renders")).expect("text");
+        assert!(text.contains("recommendation_requests_total{outcome=\"fallback\"} 1"), "{text}");
+        assert!(text.contains("tandem_snapshot_age_seconds 60"), "{text}");
+        assert!(text.contains("process_resident_memory_bytes"), "{text}");
+    }
+}

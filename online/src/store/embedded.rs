@@ -1,0 +1,157 @@
+//! The embedded store: histories in the memory of the one process, rebuilt from the event log at the start.
+//!
+//! Sharded by user, so that readers and the applier seldom meet. A read is one lookup and a reference count; a write
+//! copies a history only while a reader still holds it. About 50 bytes and an id per event.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use shared::id::UserId;
+use shared::state::LiveHistory;
+
+use super::{Answer, Arrival, Bounds, Change, Mark, Position, Retention, Stored, UserStore, by_user, forget, is_stale};
+
+/// Shards of the map; a power of two well above the cores.
+const SHARDS: usize = 64;
+
+type Shard = RwLock<HashMap<UserId, Arc<LiveHistory>>>;
+
+/// Histories in memory.
+pub struct Embedded {
+    retention: Retention,
+    hasher: RandomState,
+    shards: [Shard; SHARDS],
+    mark: Mutex<Option<Position>>,
+}
+
+impl Embedded {
+    /// An empty store.
+    #[must_use]
+    pub fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Shard::default()),
+            mark: Mutex::default(),
+        }
+    }
+
+    fn shard(&self, user: &UserId) -> &Shard {
+        &self.shards[self.hasher.hash_one(user) as usize % SHARDS]
+    }
+
+    fn get(&self, user: &UserId, now_ms: i64) -> Arc<LiveHistory> {
+        // A poisoned lock is still whole: histories are replaced, not half written.
+        let shard = self.shard(user).read().unwrap_or_else(PoisonError::into_inner);
+        let Some(history) = shard.get(user).cloned() else {
+            return Arc::default();
+        };
+        drop(shard);
+        let oldest_ms = self.retention.oldest_ms(now_ms);
+        if !is_stale(&history, oldest_ms) {
+            return history;
+        }
+        let mut fresh = LiveHistory::clone(&history);
+        forget(&mut fresh, oldest_ms);
+        Arc::new(fresh)
+    }
+
+    fn put(&self, arrivals: &[Arrival], bounds: Bounds) {
+        for (user, events) in by_user(arrivals) {
+            let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
+            match shard.get_mut(user) {
+                Some(history) => {
+                    self.retention.merge(Arc::make_mut(history), events, bounds);
+                }
+                None => {
+                    let mut history = LiveHistory::default();
+                    if self.retention.merge(&mut history, events, bounds) == Change::Some {
+                        shard.insert(user.clone(), Arc::new(history));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops what is past its time, a shard at a time; returns how many users remain.
+    pub fn sweep(&self, now_ms: i64) -> usize {
+        let oldest_ms = self.retention.oldest_ms(now_ms);
+        let sweep = |shard: &Shard| {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, history| {
+                if is_stale(history, oldest_ms) {
+                    forget(Arc::make_mut(history), oldest_ms);
+                }
+                !history.is_empty()
+            });
+            shard.len()
+        };
+        self.shards.iter().map(sweep).sum()
+    }
+}
+
+impl UserStore for Embedded {
+    fn read<'a>(&'a self, user: &'a UserId, _version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        let history = self.get(user, now_ms);
+        Box::pin(async { Ok(Stored { history, record: None }) })
+    }
+
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds) -> Answer<'a, ()> {
+        self.put(arrivals, bounds);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn applied(&self) -> Answer<'_, Option<Position>> {
+        let mark = *self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(async move { Ok(mark) })
+    }
+
+    fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = if *mark == from {
+            *mark = Some(to);
+            Mark::Moved
+        } else {
+            Mark::Found(*mark)
+        };
+        Box::pin(async move { Ok(answer) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::arrival;
+    use super::*;
+
+    const RETENTION: Retention = Retention { max_events: 3, ttl_ms: 100 };
+
+    #[tokio::test]
+    async fn an_applied_event_is_in_the_next_read() {
+        let store = Embedded::new(RETENTION);
+        let first = arrival("u", 1, 5);
+        store.apply(std::slice::from_ref(&first), Bounds { covered_ms: 0, now_ms: 5 }).await.expect("applies");
+        let stored = store.read(&first.user, "v", 5).await.expect("reads");
+        assert_eq!(stored.history.recent, [first.event]);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_frees_the_users_whose_time_is_up() {
+        let store = Embedded::new(RETENTION);
+        let arrivals = [arrival("old", 1, 0), arrival("new", 2, 50)];
+        store.apply(&arrivals, Bounds { covered_ms: 0, now_ms: 50 }).await.expect("applies");
+        assert!(store.read(&arrivals[0].user, "v", 101).await.expect("reads").history.is_empty());
+        assert_eq!(store.sweep(101), 1);
+        assert_eq!(store.sweep(151), 0);
+    }
+
+    #[tokio::test]
+    async fn the_mark_moves_only_from_where_it_is() {
+        let store = Embedded::new(RETENTION);
+        let (start, next) = (Position::START, Position { file: 1, offset: 9 });
+        assert_eq!(store.advance(None, start).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.advance(None, next).await.expect("answers"), Mark::Found(Some(start)));
+        assert_eq!(store.advance(Some(start), next).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.applied().await.expect("reads"), Some(next));
+    }
+}

@@ -1,0 +1,230 @@
+//! The binary as a process: kills, a full disk, signals, exit codes.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::http::Client;
+use common::redis::RedisServer;
+use common::{eventually, shop};
+use online::events::{files, reader};
+use online::store::Position;
+use serde_json::json;
+
+const KILLS: usize = 20;
+
+/// Where a process will answer.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    shop::publish(&folder.path().join("artifacts"), "v1");
+    folder
+}
+
+/// The environment of a service.
+fn with_settings<'a>(command: &'a mut Command, folder: &Path, address: SocketAddr, redis: &str) -> &'a mut Command {
+    command
+        .env("TANDEM_SERVER__LISTEN", address.to_string())
+        .env("TANDEM_ARTIFACTS__PATH", folder.join("artifacts"))
+        .env("TANDEM_EVENTS__PATH", folder.join("log"))
+        .env("TANDEM_STORE__REDIS_URL", redis)
+        .env("TANDEM_EVENTS__REPLICA", "7")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+}
+
+fn online() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_online"))
+}
+
+fn run(arguments: &[&str], folder: &Path, address: SocketAddr, redis: &str) -> Output {
+    let mut command = online();
+    let command = with_settings(&mut command, folder, address, redis).args(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("runs")
+}
+
+fn start(folder: &Path, address: SocketAddr, redis: &str) -> Child {
+    let child = with_settings(&mut online(), folder, address, redis).spawn().expect("starts");
+    await_health(address);
+    child
+}
+
+fn await_health(address: SocketAddr) {
+    let client = Client::new(address);
+    eventually("healthy", || client.send("GET", "/health", "", b"").ok().filter(|answer| answer.status == 200));
+}
+
+fn end(mut child: Child) {
+    child.kill().expect("own child");
+    child.wait().expect("own child");
+}
+
+/// Kills the service again and again while clients post events, each until it is acknowledged.
+fn kills_lose_and_double_nothing(redis: &str, between_kills: impl Fn(usize)) {
+    let folder = folder();
+    let address = free_address();
+    let client = Client::new(address);
+    let acknowledged: Mutex<BTreeMap<String, Vec<String>>> = Mutex::default();
+    let done = AtomicBool::new(false);
+    let mut child = start(folder.path(), address, redis);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (acknowledged, done) = (&acknowledged, &done);
+            scope.spawn(move || {
+                for number in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    // 40 events a user: under the history's bound.
+                    let user = format!("u{thread}-{}", number / 40);
+                    let (id, item) = (format!("e{thread}-{number}"), format!("i{:02}", number % 12));
+                    let event = json!({"visitorid": user, "itemid": item, "event": "view", "event_id": id}).to_string();
+                    while !client.try_post("/events", &event).is_ok_and(|answer| matches!(answer.status, 200 | 202)) {
+                        if done.load(Ordering::Relaxed) {
+                            return;
+                        }
+                    }
+                    acknowledged.lock().expect("not poisoned").entry(user).or_default().push(id);
+                }
+            });
+        }
+        for kill in 0..KILLS {
+            let count = || acknowledged.lock().expect("not poisoned").values().map(Vec::len).sum::<usize>();
+            let before = count();
+            eventually("events stream in", || (count() > before + 20).then_some(()));
+            child.kill().expect("own child");
+            child.wait().expect("own child");
+            between_kills(kill);
+            child = start(folder.path(), address, redis);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let log = reader::read(&folder.path().join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads");
+    assert_eq!(log.bad_lines, 0);
+    let logged: BTreeSet<&str> = log.events.iter().map(|event| event.event_id.as_str()).collect();
+    let acknowledged = acknowledged.into_inner().expect("not poisoned");
+    assert!(acknowledged.values().map(Vec::len).sum::<usize>() > KILLS * 20);
+    for (user, ids) in &acknowledged {
+        assert!(ids.iter().all(|id| logged.contains(id.as_str())), "an acknowledged event is not in the log");
+        let of_user = log.events.iter().filter(|event| event.user.as_str() == user);
+        let distinct: BTreeSet<&str> = of_user.map(|event| event.event_id.as_str()).collect();
+        let history = client.get(&format!("/users/{user}/history")).json();
+        assert_eq!(history["events"].as_array().map(Vec::len), Some(distinct.len()), "{user}: {history}");
+    }
+    end(child);
+}
+
+#[test]
+fn kills_of_an_embedded_service_lose_and_double_nothing() {
+    kills_lose_and_double_nothing("", |_| {});
+}
+
+#[test]
+fn kills_of_a_service_on_redis_lose_and_double_nothing_even_if_redis_forgets() {
+    let server = RedisServer::start();
+    kills_lose_and_double_nothing(&server.url(), |kill| {
+        if kill % 5 == 4 {
+            server.command::<()>(&["FLUSHALL"]);
+        }
+    });
+}
+
+#[test]
+fn a_full_disk_refuses_events_and_leaves_the_log_whole() {
+    let folder = folder();
+    let address = free_address();
+    let client = Client::new(address);
+    // A limit on the size of files behaves as a full disk does: a write stops half way, the next fails.
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {}", env!("CARGO_BIN_EXE_online"));
+    let mut shell = Command::new("sh");
+    let child = with_settings(shell.args(["-c", &script]), folder.path(), address, "").spawn().expect("starts");
+    await_health(address);
+    let mut acknowledged = 0;
+    let refused = loop {
+        let event = json!({"visitorid": "u", "itemid": "i01", "event": "view", "event_id": format!("e{acknowledged}")});
+        let answer = client.post("/events", &event.to_string());
+        if answer.status != 200 {
+            break answer;
+        }
+        acknowledged += 1;
+        assert!(acknowledged < 1000, "the limit was never met");
+    };
+    refused.assert_problem(503, None);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(acknowledged > 5);
+    client.post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#).assert_problem(503, None);
+    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
+    assert!(client.metric("tandem_events_refused_total{reason=\"log\"}") >= 2.0);
+    end(child);
+    let last = files::list(&folder.path().join("log")).expect("lists").pop().expect("a file");
+    let text = std::fs::read_to_string(last.path).expect("text");
+    assert!(text.ends_with('\n'), "half a line is in the log");
+    assert_eq!(text.lines().count(), acknowledged);
+}
+
+#[test]
+fn a_signal_ends_the_process_in_order() {
+    let folder = folder();
+    let address = free_address();
+    let mut child = start(folder.path(), address, "");
+    let event = r#"{"visitorid":"u","itemid":"i01","event":"view"}"#;
+    assert_eq!(Client::new(address).post("/events", event).status, 200);
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("runs");
+    assert!(killed.success());
+    assert!(child.wait().expect("own child").success());
+}
+
+#[test]
+fn the_health_check_tells_a_living_service_from_none() {
+    let folder = folder();
+    let address = free_address();
+    assert!(!run(&["--health-check"], folder.path(), address, "").status.success());
+    let child = start(folder.path(), address, "");
+    assert!(run(&["--health-check"], folder.path(), address, "").status.success());
+    end(child);
+}
+
+#[test]
+fn what_keeps_the_service_from_starting_is_said_with_its_remedy() {
+    let folder = folder();
+    let address = free_address();
+    let failure = |folder: &Path, redis: &str| {
+        let output = run(&[], folder, address, redis);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let nothing = tempfile::tempdir().expect("temporary folder");
+    assert!(failure(nothing.path(), "").contains("offline run"));
+    let closed = format!("redis://{}/", free_address());
+    assert!(failure(folder.path(), &closed).contains("redis-server"));
+    assert!(failure(folder.path(), "nonsense").contains("store.redis_url"));
+    let taken = TcpListener::bind(address).expect("free");
+    assert!(failure(folder.path(), "").contains("server.listen"));
+    drop(taken);
+    let output = online().env("TANDEM_STORE__REDIS", "x").output().expect("runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--print-config"));
+}
+
+#[test]
+fn the_printed_config_is_one_that_loads() {
+    let output = online().arg("--print-config").output().expect("runs");
+    assert!(output.status.success());
+    let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+    std::io::Write::write_all(&mut file, &output.stdout).expect("writes");
+    online::config::Config::load(Some(file.path())).expect("loads");
+    let mut text = String::new();
+    file.reopen().expect("opens").read_to_string(&mut text).expect("text");
+    assert!(text.contains("redis_url"));
+}

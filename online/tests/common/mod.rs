@@ -1,0 +1,70 @@
+//! What the integration tests share: a tiny shop, a service on a free port, a plain HTTP client, a Redis of their own.
+
+// Each test binary uses its own part of this module.
+#![allow(dead_code)]
+
+pub mod http;
+pub mod redis;
+pub mod shop;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use online::config::Config;
+use online::service::{self, Service};
+
+/// The longest wait for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks again until `check` has an answer.
+pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A config over a folder that holds `artifacts` and will hold the log.
+pub fn config(folder: &Path) -> Config {
+    let mut config = Config::load(None).expect("defaults are valid");
+    config.server.listen = "127.0.0.1:0".parse().expect("an address");
+    config.artifacts.path = folder.join("artifacts");
+    config.artifacts.poll_ms = 10;
+    config.events.path = folder.join("log");
+    config
+}
+
+/// A service in this process, with a runtime of its own.
+pub struct Running {
+    runtime: tokio::runtime::Runtime,
+    service: Option<Service>,
+    /// Where it answers.
+    pub client: http::Client,
+}
+
+impl Running {
+    /// Starts a service, or says why it does not start.
+    pub fn try_start(config: &Config) -> Result<Self, service::StartError> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let service = runtime.block_on(service::start(config))?;
+        let client = http::Client::new(service.address());
+        Ok(Self { runtime, service: Some(service), client })
+    }
+
+    /// Starts a service.
+    pub fn start(config: &Config) -> Self {
+        Self::try_start(config).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Stops it in order.
+    pub fn stop(mut self) {
+        if let Some(service) = self.service.take() {
+            self.runtime.block_on(service.stop());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A shop of twelve items, published as an artifact: small enough to know every answer by heart.
+//!
+//! Items `i00` to `i11`, each next to the two that follow it; even ones are of the category `even`. Popularity falls
+//! with the number. One user, `known`, bought `i03` and has `i09` as cached candidate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use shared::artifact::Manifest;
+use shared::artifact::manifest::{FORMAT_VERSION, write_champion};
+use shared::artifact::strings::StringColumn;
+use shared::artifact::tables::TableWriter;
+use shared::event::EventKind;
+use shared::id::ItemIdx;
+use shared::keys::pack_user;
+use shared::params::{EngineParams, SessionRule, Weights};
+use shared::snapshot::{ALS, ITEM_KNN_SESSION, ITEM_KNN_USER, ITEMS, POPULARITY, USERS};
+use shared::state::{BatchUser, Interaction, SeenItem};
+use shared::topk::Scored;
+
+/// How many items there are.
+pub const ITEM_COUNT: u32 = 12;
+
+/// Writes a version; `artifacts/<version>` must not be there.
+pub fn write(artifacts: &Path, version: &str) {
+    write_covering(artifacts, version, 0);
+}
+
+/// Writes a version that covers the events accepted before a time.
+pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
+    let folder = artifacts.join(version);
+    fs::create_dir_all(&folder).expect("a folder");
+    write_items(&folder);
+    write_popularity(&folder);
+    write_neighbours(&folder, ITEM_KNN_SESSION);
+    write_neighbours(&folder, ITEM_KNN_USER);
+    let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
+    TableWriter::default().rows("item_factors", &factors, 2).rows("gram", &gram, 2).write(&folder, ALS).expect("als");
+    write_users(&folder);
+    manifest(version, covered_ms).seal(&folder).expect("sealed");
+}
+
+/// Writes a version and makes it the champion.
+pub fn publish(artifacts: &Path, version: &str) {
+    write(artifacts, version);
+    write_champion(artifacts, version).expect("pointer");
+}
+
+fn write_items(folder: &Path) {
+    let ids: StringColumn = (0..ITEM_COUNT).map(|item| format!("i{item:02}")).collect();
+    let names: StringColumn = (0..ITEM_COUNT).map(|item| format!("Item {item}")).collect();
+    let category: Vec<u32> = (0..ITEM_COUNT).map(|item| item % 2).collect();
+    let categories: StringColumn = ["even", "odd"].into_iter().collect();
+    let table = categories.add_to(names.add_to(ids.add_to(TableWriter::default(), "id"), "name"), "category_name");
+    table.column("category", &category).write(folder, ITEMS).expect("items");
+}
+
+fn write_popularity(folder: &Path) {
+    let scores: Vec<f32> = (0..ITEM_COUNT).map(|item| (ITEM_COUNT - item) as f32).collect();
+    let order: Vec<ItemIdx> = (0..ITEM_COUNT).map(ItemIdx).collect();
+    let half = u64::from(ITEM_COUNT / 2);
+    let by_category: Vec<ItemIdx> = (0..ITEM_COUNT).step_by(2).chain((1..ITEM_COUNT).step_by(2)).map(ItemIdx).collect();
+    TableWriter::default()
+        .column("scores", &scores)
+        .column("order", &order)
+        .column("category.starts", &[0, half, 2 * half])
+        .column("category.order", &by_category)
+        .write(folder, POPULARITY)
+        .expect("popularity");
+}
+
+fn write_neighbours(folder: &Path, name: &str) {
+    let starts: Vec<u64> = (0..=u64::from(ITEM_COUNT)).map(|item| 2 * item).collect();
+    let near = |item: u32| [ItemIdx((item + 1) % ITEM_COUNT), ItemIdx((item + 2) % ITEM_COUNT)];
+    let items: Vec<ItemIdx> = (0..ITEM_COUNT).flat_map(near).collect();
+    let scores: Vec<f32> = (0..ITEM_COUNT).flat_map(|_| [1.0, 0.5]).collect();
+    TableWriter::default()
+        .column("starts", &starts)
+        .column("items", &items)
+        .column("scores", &scores)
+        .write(folder, name)
+        .expect("neighbours");
+}
+
+/// What the batch knows of `known`.
+pub fn known() -> BatchUser {
+    let (kind, event_key) = (EventKind::Transaction, 0);
+    BatchUser {
+        cached: vec![Scored { item: ItemIdx(9), score: 1.0 }],
+        history: vec![Interaction { item: ItemIdx(3), kind, timestamp_ms: 1, event_key }],
+        seen: vec![SeenItem { item: ItemIdx(3), purchased: true }],
+    }
+}
+
+fn write_users(folder: &Path) {
+    let record = pack_user(&known());
+    let ids: StringColumn = ["known"].into_iter().collect();
+    ids.add_to(TableWriter::default(), "id")
+        .column("record.starts", &[0, record.len() as u64])
+        .column("record.bytes", &record)
+        .write(folder, USERS)
+        .expect("users");
+}
+
+fn manifest(version: &str, covered_ms: i64) -> Manifest {
+    Manifest {
+        format_version: FORMAT_VERSION,
+        version: version.to_owned(),
+        built_ms: 1_700_000_000_000,
+        data_fingerprint: "0".repeat(64),
+        counts: BTreeMap::from([("events".to_owned(), 1)]),
+        first_event_ms: 1,
+        last_event_ms: 1,
+        covered_ms,
+        engine: EngineParams {
+            session: SessionRule::Gap(30 * 60 * 1000),
+            max_history: 50,
+            per_source: 50,
+            position_decay: 5.0,
+            earlier_session_weight: 0.5,
+            kind_weights: [1.0, 2.0, 3.0],
+            als_alpha: 1.0,
+            als_regularization: 1.0,
+            ann_ef_search: 50,
+            weights: Weights::default(),
+        },
+        config: serde_json::json!({"als": {"factors": 2}}),
+        metrics: serde_json::json!({"ndcg@10": 0.5}),
+        files: BTreeMap::new(),
+    }
+}

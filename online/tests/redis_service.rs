@@ -1,0 +1,201 @@
+//! The service on Redis, over HTTP: one round trip, two replicas, Redis away, Redis emptied.
+
+mod common;
+
+use std::path::Path;
+
+use common::http::Client;
+use common::redis::RedisServer;
+use common::{Running, config, eventually, shop};
+use online::config::Config;
+use serde_json::json;
+use shared::id::UserId;
+use shared::keys::{applied_key, history_key, pack_user, user_key};
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    shop::publish(&folder.path().join("artifacts"), "v1");
+    folder
+}
+
+fn on_redis(folder: &Path, server: &RedisServer, replica: &str) -> Config {
+    let mut config = config(folder);
+    config.store.redis_url = server.url();
+    config.events.replica = replica.to_owned();
+    // The machine may be busy with other tests.
+    config.store.timeout_ms = 2000;
+    config
+}
+
+/// Posts an event and returns the status.
+fn post(client: &Client, user: &str, number: usize) -> u16 {
+    let item = format!("i{:02}", number % 12);
+    let event = json!({"visitorid": user, "itemid": item, "event": "view", "event_id": format!("{user}-{number}")});
+    client.post("/events", &event.to_string()).status
+}
+
+/// How many events are in a user's history; nothing while the store is away.
+fn history_len(client: &Client, user: &str) -> Option<usize> {
+    let answer = client.get(&format!("/users/{user}/history"));
+    if answer.status == 200 { answer.json()["events"].as_array().map(Vec::len) } else { None }
+}
+
+#[test]
+fn a_request_is_one_command_to_redis() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let service = Running::start(&on_redis(folder.path(), &server, "a"));
+    assert_eq!(post(&service.client, "u", 1), 200);
+    let before = (server.calls("mget"), server.calls("get"), server.calls("eval"));
+    for _ in 0..50 {
+        assert_eq!(service.client.get("/recommendations?user_id=u&k=5&item_id=i03").status, 200);
+    }
+    assert_eq!(server.calls("mget") - before.0, 50);
+    // The script that moves the mark now and then is the only other thing that reads.
+    assert!(server.calls("get") - before.1 <= server.calls("eval") - before.2);
+    service.stop();
+}
+
+#[test]
+fn replicas_see_each_other_s_events_at_once() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let a = Running::start(&on_redis(folder.path(), &server, "a"));
+    let b = Running::start(&on_redis(folder.path(), &server, "b"));
+    for number in 0..60 {
+        let (here, there) = if number % 2 == 0 { (&a, &b) } else { (&b, &a) };
+        assert_eq!(post(&here.client, "u", number), 200);
+        assert_eq!(history_len(&there.client, "u"), Some(number + 1));
+    }
+    let ask = "/recommendations?user_id=u&k=8&seen=allow";
+    assert_eq!(a.client.get(ask).items(), b.client.get(ask).items());
+    let second = Running::try_start(&on_redis(folder.path(), &server, "a")).err().expect("locked").to_string();
+    assert!(second.contains("events.replica"), "{second}");
+    a.stop();
+    b.stop();
+}
+
+#[test]
+fn without_redis_slates_are_non_personal_and_events_are_applied_when_it_is_back() {
+    let (folder, mut server) = (folder(), RedisServer::start());
+    let service = Running::start(&on_redis(folder.path(), &server, "a"));
+    let client = service.client;
+    for number in 0..5 {
+        assert_eq!(post(&client, "u", number), 200);
+    }
+    server.kill();
+    let slate = client.get("/recommendations?user_id=u&k=3");
+    assert_eq!((slate.status, slate.items()), (200, client.get("/popular?k=3").items()));
+    let page = client.get("/recommendations?user_id=u&k=3&item_id=i05");
+    assert!(page.items().contains(&"i06".to_owned()), "the page still counts");
+    for number in 5..10 {
+        assert_eq!(post(&client, "u", number), 202);
+    }
+    client.get("/users/u/history").assert_problem(503, None);
+    assert!(client.metric("recommendation_requests_total{outcome=\"fallback\"}") >= 2.0);
+    assert_eq!(client.get("/ready").json()["store_up"], false);
+    // It comes back empty: what it had before is applied again too.
+    server.restart();
+    eventually("refilled", || (history_len(&client, "u") == Some(10)).then_some(()));
+    eventually("personal again", || (post(&client, "u", 10) == 200).then_some(()));
+    assert_eq!(history_len(&client, "u"), Some(11));
+    assert_eq!(client.get("/ready").json()["store_up"], true);
+    service.stop();
+}
+
+#[test]
+fn a_store_emptied_while_serving_is_refilled() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let a = Running::start(&on_redis(folder.path(), &server, "a"));
+    let b = Running::start(&on_redis(folder.path(), &server, "b"));
+    for number in 0..20 {
+        assert_eq!(post(if number % 2 == 0 { &a.client } else { &b.client }, "u", number), 200);
+    }
+    server.command::<()>(&["FLUSHALL"]);
+    // An event in between makes the store look alive.
+    assert_eq!(post(&a.client, "u", 20), 200);
+    eventually("refilled", || (history_len(&a.client, "u") == Some(21)).then_some(()));
+    a.stop();
+    b.stop();
+}
+
+#[test]
+fn a_store_that_went_back_in_time_is_brought_forward() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let service = Running::start(&on_redis(folder.path(), &server, "a"));
+    let client = service.client;
+    let user = UserId::new("u").expect("valid id");
+    let (history, mark) = (history_key("tandem", &user), applied_key("tandem", "a"));
+    for number in 0..3 {
+        assert_eq!(post(&client, "u", number), 200);
+    }
+    let moved = |before: Option<String>| {
+        eventually("the mark moves", || {
+            let now: Option<String> = server.command(&["GET", &mark]);
+            (now != before).then_some(now)
+        })
+    };
+    // Some mark after the events, and the history of that time.
+    let then = moved(Some("1:0".to_owned())).expect("a mark");
+    server.command::<()>(&["COPY", &history, "kept"]);
+    for number in 3..6 {
+        assert_eq!(post(&client, "u", number), 200);
+    }
+    moved(Some(then.clone()));
+    server.command::<()>(&["COPY", "kept", &history, "REPLACE"]);
+    server.command::<()>(&["SET", &mark, &then]);
+    eventually("brought forward", || (history_len(&client, "u") == Some(6)).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn the_record_is_the_store_s_where_it_has_one_else_the_artifact_s() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let service = Running::start(&on_redis(folder.path(), &server, "a"));
+    let because = || service.client.get("/recommendations?user_id=known&k=12&explain=true").json()["history"].clone();
+    let of_artifact = because();
+    assert_eq!(of_artifact[0]["item_id"], "i03");
+    let key = user_key("tandem", &UserId::new("known").expect("valid id"), "v1");
+    let mut record = shop::known();
+    record.history[0].item = shared::id::ItemIdx(7);
+    let set = |bytes: &[u8]| {
+        let mut connection = redis::Client::open(server.url()).expect("a URL").get_connection().expect("connects");
+        redis::cmd("SET").arg(&key).arg(bytes).exec(&mut connection).expect("sets");
+    };
+    set(&pack_user(&record));
+    assert_eq!(because()[0]["item_id"], "i07");
+    // One that names items beyond the catalogue must not be believed.
+    record.history[0].item = shared::id::ItemIdx(1 << 30);
+    set(&pack_user(&record));
+    assert_eq!(because(), of_artifact);
+    set(b"rubbish");
+    assert_eq!(because(), of_artifact);
+    service.stop();
+}
+
+#[test]
+fn without_redis_there_is_no_start_but_a_remedy() {
+    let (folder, mut server) = (folder(), RedisServer::start());
+    server.kill();
+    let error = Running::try_start(&on_redis(folder.path(), &server, "a")).err().expect("no start").to_string();
+    assert!(error.contains(&server.url()) && error.contains("TANDEM_STORE__REDIS_URL"), "{error}");
+}
+
+#[test]
+fn a_restart_finds_everything_whether_redis_kept_it_or_not() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let config = on_redis(folder.path(), &server, "a");
+    let service = Running::start(&config);
+    for number in 0..10 {
+        assert_eq!(post(&service.client, "u", number), 200);
+    }
+    service.stop();
+    for emptied in [false, true] {
+        if emptied {
+            server.command::<()>(&["FLUSHALL"]);
+        }
+        let service = Running::start(&config);
+        assert_eq!(history_len(&service.client, "u"), Some(10));
+        let reapplied = service.client.metric("tandem_events_reapplied_total");
+        assert!((reapplied - if emptied { 10.0 } else { 0.0 }).abs() < 0.5, "{reapplied} events applied again");
+        service.stop();
+    }
+}

@@ -1,0 +1,345 @@
+//! The service on its embedded store, over HTTP: answers, refusals, read-your-writes, swaps, restarts.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use common::{Running, config, eventually, shop};
+use serde_json::json;
+use shared::artifact::manifest::write_champion;
+
+/// A folder with the published shop.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    shop::publish(&folder.path().join("artifacts"), "v1");
+    folder
+}
+
+fn event(user: &str, item: &str, id: &str) -> String {
+    json!({"visitorid": user, "itemid": item, "event": "view", "event_id": id}).to_string()
+}
+
+#[test]
+fn a_slate_has_the_contract_s_shape() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let answer = service.client.get("/recommendations?user_id=known&k=3&explain=true");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let slate: shared::api::Recommendations = serde_json::from_slice(&answer.body).expect("the contract's type");
+    assert_eq!((slate.user_id.as_str(), slate.model_version.as_str()), ("known", "v1"));
+    assert_eq!(slate.items.len(), 3);
+    assert_eq!(slate.recommendation_id.len(), 36);
+    let history = slate.history.expect("explained");
+    assert_eq!(history.iter().map(|event| event.item_id.as_str()).collect::<Vec<_>>(), ["i03"]);
+    for item in &slate.items {
+        assert!(item.name.as_deref().is_some_and(|name| name.starts_with("Item ")));
+        assert!(!item.sources.is_empty());
+        assert_ne!(item.item_id.as_str(), "i03", "bought already");
+    }
+    let next = slate.items.iter().find(|item| item.item_id.as_str() == "i04").expect("what follows i03");
+    assert_eq!(next.because.as_ref().map(shared::id::ItemId::as_str), Some("i03"));
+    assert!(service.client.get("/recommendations?user_id=known").json().get("history").is_none());
+    service.stop();
+}
+
+#[test]
+fn get_and_post_with_and_without_a_slash_answer_alike() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let body = json!({"user_id": "known", "k": 5, "item_id": "i01", "exclude": ["i02", "nowhere"]}).to_string();
+    let expected = service.client.get("/recommendations?user_id=known&k=5&item_id=i01&exclude=i02,nowhere").items();
+    assert_eq!(expected.len(), 5);
+    assert!(!expected.contains(&"i02".to_owned()) && !expected.contains(&"i01".to_owned()));
+    assert_eq!(service.client.post("/recommendations", &body).items(), expected);
+    assert_eq!(service.client.post("/recommendations/", &body).items(), expected);
+    let slash = "/recommendations/?user_id=known&k=5&item_id=i01&exclude=i02,nowhere";
+    assert_eq!(service.client.get(slash).items(), expected);
+    service.stop();
+}
+
+#[test]
+fn every_admissible_item_is_there_when_k_asks_for_it() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let count = |query: &str| service.client.get(&format!("/recommendations?user_id=known&k=500{query}")).items().len();
+    assert_eq!(count(""), 11);
+    assert_eq!(count("&seen=allow"), 12);
+    assert_eq!(count("&category=even"), 6);
+    assert_eq!(count("&category=odd"), 5);
+    assert_eq!(count("&category=nowhere"), 0);
+    service.stop();
+}
+
+#[test]
+fn lists_without_a_user_answer() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    assert_eq!(service.client.get("/popular?k=2").items(), ["i00", "i01"]);
+    assert_eq!(service.client.get("/popular?k=2&category=odd").items(), ["i01", "i03"]);
+    assert!(service.client.get("/popular?category=nowhere").items().is_empty());
+    assert_eq!(service.client.get("/items/i05/similar?k=1").items(), ["i06"]);
+    service.client.get("/items/nowhere/similar").assert_problem(404, None);
+    service.client.get("/items/%ff/similar").assert_problem(400, Some("item_id"));
+    service.stop();
+}
+
+#[test]
+fn an_acknowledged_event_is_in_the_very_next_answer() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let cold = service.client.get("/recommendations?user_id=new").items();
+    assert_eq!(cold, service.client.get("/popular").items());
+    for at in 0..200 {
+        let (user, item) = (format!("user{}", at % 7), format!("i{:02}", at % 12));
+        let answer = service.client.post("/events", &event(&user, &item, &format!("e{at}")));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "event_ids": [format!("e{at}")]}));
+        let target = format!("/recommendations?user_id={user}&k=500&seen=allow&explain=true");
+        let slate = service.client.get(&target).json();
+        let last = slate["history"].as_array().and_then(|history| history.last()).expect("a history");
+        assert_eq!(last["item_id"], item.as_str());
+        let items = slate["items"].as_array().expect("items");
+        assert!(items.iter().any(|other| other["because"] == item.as_str()), "nothing because of {item}");
+    }
+    service.stop();
+}
+
+#[test]
+fn the_same_event_id_twice_is_one_event() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let twice = format!("[{0},{0}]", event("u", "i01", "same"));
+    assert_eq!(service.client.post("/events", &twice).status, 200);
+    assert_eq!(service.client.post("/events", &event("u", "i01", "same")).status, 200);
+    let events = service.client.get("/users/u/history").json();
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+    service.stop();
+}
+
+#[test]
+fn bad_input_gets_a_problem_document_that_names_the_field() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    for k in ["0", "501", "abc", "", "-3"] {
+        client.get(&format!("/recommendations?user_id=u&k={k}")).assert_problem(400, Some("k"));
+        client.get(&format!("/popular?k={k}")).assert_problem(400, Some("k"));
+        client.get(&format!("/items/i01/similar?k={k}")).assert_problem(400, Some("k"));
+    }
+    client.get("/recommendations").assert_problem(400, Some("user_id"));
+    client.get("/recommendations?user_id=").assert_problem(400, Some("user_id"));
+    client.get("/recommendations?user_id=%ff").assert_problem(400, Some("user_id"));
+    client.get("/recommendations?user_id=u&user_id=u").assert_problem(400, Some("user_id"));
+    client.get("/recommendations?user_id=u&color=red").assert_problem(400, Some("color"));
+    client.get("/recommendations?user_id=u&now=5").assert_problem(400, Some("now"));
+    client.get("/users/%0a/history").assert_problem(400, Some("id"));
+    client.get("/nowhere").assert_problem(404, None);
+    client.get("/events").assert_problem(405, None);
+    client.send("DELETE", "/popular", "", b"").expect("an answer").assert_problem(405, None);
+    client.post("/recommendations", r#"{"user_id":"u","k":501}"#).assert_problem(400, Some("k"));
+    client.post("/recommendations", r#"{"user_id":7.5}"#).assert_problem(400, Some("user_id"));
+    client.post("/events", "[]").assert_problem(400, None);
+    client.post("/events", "{").assert_problem(400, None);
+    client.post("/events", r#"{"visitorid":"u","event":"view"}"#).assert_problem(400, Some("itemid"));
+    client.post("/events", r#"{"visitorid":"","itemid":"i","event":"view"}"#).assert_problem(400, Some("visitorid"));
+    client.post("/events", r#"{"visitorid":"u","itemid":"i","event":"look"}"#).assert_problem(400, Some("event"));
+    let json = "content-type: application/json\r\n";
+    client.send("POST", "/events", json, b"\"\xff\"").expect("an answer").assert_problem(400, None);
+    let event = event("u", "i01", "e");
+    client.send("POST", "/events", "", event.as_bytes()).expect("an answer").assert_problem(415, None);
+    let large = vec![b' '; 10 << 20];
+    client.send("POST", "/events", json, &large).expect("an answer").assert_problem(413, None);
+    assert!(client.metric("recommendation_requests_total{outcome=\"bad_request\"}") >= 12.0);
+    assert!(client.get("/users/u/history").json()["events"].as_array().is_some_and(Vec::is_empty));
+    service.stop();
+}
+
+#[test]
+fn replay_mode_takes_the_time_from_the_query() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.server.replay = true;
+    let service = Running::start(&config);
+    let slate = service.client.get("/recommendations?user_id=u&item_id=i01&explain=true&now=77").json();
+    assert_eq!(slate["history"][0]["timestamp"], 77);
+    service.client.get("/recommendations?user_id=u&now=x").assert_problem(400, Some("now"));
+    service.stop();
+}
+
+#[test]
+fn a_restart_finds_the_history_in_the_log() {
+    let folder = folder();
+    let config = config(folder.path());
+    let service = Running::start(&config);
+    for at in 0..5 {
+        assert_eq!(service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}"))).status, 200);
+    }
+    let before = service.client.get("/users/u/history").json();
+    assert_eq!(before["events"].as_array().map(Vec::len), Some(5));
+    service.stop();
+    let service = Running::start(&config);
+    assert_eq!(service.client.get("/users/u/history").json(), before);
+    service.stop();
+}
+
+#[test]
+fn swaps_and_rollbacks_under_load_fail_no_request() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    shop::write(&artifacts, "v2");
+    let service = Running::start(&config(folder.path()));
+    let (done, answered) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let answer = service.client.get("/recommendations?user_id=known&k=5");
+                    assert_eq!((answer.status, answer.items().len()), (200, 5));
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for swap in 1..=20 {
+            write_champion(&artifacts, if swap % 2 == 1 { "v2" } else { "v1" }).expect("pointer");
+            eventually("swapped", || {
+                (service.client.metric("tandem_snapshot_swaps_total") >= f64::from(swap)).then_some(())
+            });
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(answered.load(Ordering::Relaxed) > 20);
+    assert!(service.client.metric("tandem_snapshot_info{version=\"v1\"}") > 0.0);
+    service.stop();
+}
+
+#[test]
+fn a_torn_version_leaves_the_old_one_serving() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    shop::write(&artifacts, "v2");
+    let users = artifacts.join("v2").join(shared::snapshot::USERS);
+    let bytes = std::fs::read(&users).expect("users");
+    std::fs::write(&users, &bytes[..bytes.len() - 1]).expect("torn");
+    let service = Running::start(&config(folder.path()));
+    write_champion(&artifacts, "v2").expect("pointer");
+    eventually("refused", || (service.client.metric("tandem_snapshot_swap_failures_total") > 0.0).then_some(()));
+    assert_eq!(service.client.get("/recommendations?user_id=u").json()["model_version"], "v1");
+    std::fs::write(&users, &bytes).expect("whole again");
+    write_champion(&artifacts, "v1").expect("pointer");
+    service.stop();
+    write_champion(&artifacts, "v2").expect("pointer");
+    std::fs::write(&users, &bytes[..bytes.len() - 1]).expect("torn");
+    let error = Running::try_start(&config(folder.path())).err().expect("no start").to_string();
+    assert!(error.contains("users.safetensors") && error.contains("offline rollback"), "{error}");
+}
+
+#[test]
+fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let bought = json!({"visitorid": "u", "itemid": "i00", "event": "transaction", "event_id": "b"}).to_string();
+    service.client.post("/events", &bought);
+    // A newer version covers the purchase, but the older one may come back.
+    shop::write_covering(&artifacts, "v2", i64::MAX);
+    write_champion(&artifacts, "v2").expect("pointer");
+    eventually("swapped", || (service.client.metric("tandem_snapshot_swaps_total") > 0.0).then_some(()));
+    for at in 1..6 {
+        service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}")));
+    }
+    write_champion(&artifacts, "v1").expect("pointer");
+    eventually("rolled back", || (service.client.metric("tandem_snapshot_swaps_total") > 1.0).then_some(()));
+    let items = service.client.get("/recommendations?user_id=u&k=500").items();
+    assert_eq!(items.len(), 11);
+    assert!(!items.contains(&"i00".to_owned()));
+    service.stop();
+}
+
+#[test]
+fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.server.max_in_flight = 1;
+    let service = Running::start(&config);
+    let client = service.client;
+    // A request whose body has not come yet is in flight.
+    let mut slow = std::net::TcpStream::connect(client.address()).expect("connects");
+    let head = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    std::io::Write::write_all(&mut slow, head.as_bytes()).expect("writes");
+    let refused = eventually("refused", || {
+        let answer = client.get("/popular");
+        (answer.status == 503).then_some(answer)
+    });
+    refused.assert_problem(503, None);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(client.get("/health").status, 200);
+    drop(slow);
+    eventually("free again", || (client.get("/popular").status == 200).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn what_is_served_can_be_inspected() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    assert_eq!(client.get("/health").json(), json!({"status": "ok"}));
+    assert_eq!(client.get("/ready").json(), json!({"ready": true, "model_version": "v1", "store_up": true}));
+    let metadata = client.get("/model/metadata").json();
+    assert_eq!((&metadata["version"], &metadata["items"], &metadata["users"]), (&json!("v1"), &json!(12), &json!(1)));
+    assert_eq!(client.get("/model/params").json()["config"]["als"]["factors"], 2);
+    assert_eq!(client.get("/model/metrics").json(), json!({"ndcg@10": 0.5}));
+    client.get("/recommendations?user_id=known");
+    client.get("/recommendations?user_id=nobody");
+    assert!(client.metric("recommendation_requests_total{outcome=\"personal\"}") > 0.0);
+    assert!(client.metric("recommendation_requests_total{outcome=\"non_personal\"}") > 0.0);
+    assert!(client.metric("tandem_candidates_total{source=\"cached\"}") > 0.0);
+    assert!(client.metric("tandem_slate_score_count") > 0.0);
+    let requests = "http_requests_total{method=\"GET\",route=\"/recommendations\",status=\"200\"}";
+    assert!(client.metric(requests) >= 2.0);
+    service.stop();
+}
+
+#[test]
+fn the_description_lists_every_route_and_its_page_needs_no_network() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    let description = client.get("/openapi.json").json();
+    let paths: Vec<&String> = description["paths"].as_object().expect("paths").keys().collect();
+    let expected = [
+        "/events",
+        "/health",
+        "/items/{item_id}/similar",
+        "/metrics",
+        "/model/metadata",
+        "/model/metrics",
+        "/model/params",
+        "/popular",
+        "/ready",
+        "/recommendations",
+        "/users/{id}/history",
+    ];
+    assert_eq!(paths, expected);
+    assert!(description["paths"]["/recommendations"]["post"].is_object());
+    let page = client.get("/docs/");
+    assert_eq!(page.status, 200);
+    let page = String::from_utf8(page.body).expect("text");
+    assert!(page.contains("swagger-ui") && !page.contains("https://"), "{page}");
+    assert_eq!(client.get("/docs/swagger-ui-bundle.js").status, 200);
+    service.stop();
+}
+
+#[test]
+fn request_ids_are_kept_or_made() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let answer = service.client.send("GET", "/health", "x-request-id: abc\r\n", b"").expect("an answer");
+    assert_eq!(answer.header("x-request-id"), Some("abc"));
+    let ids = [0, 1].map(|_| service.client.get("/health").header("x-request-id").expect("an id").to_owned());
+    assert_ne!(ids[0], ids[1]);
+    service.stop();
+}

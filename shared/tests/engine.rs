@@ -1,0 +1,105 @@
+//! The engine's promises: a full slate, nothing that was ruled out, a reason for what is there.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use shared::api::Seen;
+use shared::event::EventKind;
+use shared::id::ItemIdx;
+use shared::recommend::{Personal, Query, Scratch, recommend, similar};
+use shared::snapshot::Snapshot;
+use shared::state::{Interaction, SeenItem, UserState};
+
+fn snapshot() -> Snapshot {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_1");
+    Snapshot::load(&folder).expect("loads")
+}
+
+fn state(history: &[(u32, EventKind)], seen: &[(u32, bool)]) -> UserState {
+    let interaction = |(at, &(item, kind)): (usize, &(u32, EventKind))| Interaction {
+        item: ItemIdx(item),
+        kind,
+        timestamp_ms: at as i64,
+        event_key: at as u64 + 1,
+    };
+    UserState {
+        cached: Vec::new(),
+        history: history.iter().enumerate().map(interaction).collect(),
+        seen: seen.iter().map(|&(item, purchased)| SeenItem { item: ItemIdx(item), purchased }).collect(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn slates_are_full_distinct_and_without_what_was_ruled_out(
+        history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
+        seen in prop::collection::vec((0u32..9, any::<bool>()), 0..6),
+        exclude in prop::collection::vec(0u32..9, 0..4),
+        context in prop::option::of(0u32..9),
+        policy in 0usize..3,
+        k in 1usize..12,
+    ) {
+        let snapshot = snapshot();
+        let history: Vec<(u32, EventKind)> =
+            history.into_iter().map(|(item, kind)| (item, EventKind::from_byte(kind).expect("a kind"))).collect();
+        let state = state(&history, &seen);
+        let seen_policy = [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy];
+        let query = Query {
+            k,
+            context: context.map(ItemIdx),
+            category: None,
+            exclude: exclude.iter().copied().map(ItemIdx).collect(),
+            seen: seen_policy,
+        };
+        let slate = recommend(&snapshot, &state, &query, 100, &mut Scratch::default());
+        let past = history.iter().map(|(item, kind)| (*item, *kind == EventKind::Transaction)).chain(seen);
+        let mut ruled_out: Vec<u32> = past
+            .filter(|(_, bought)| policy == 2 || policy == 1 && *bought)
+            .map(|(item, _)| item)
+            .chain(exclude)
+            .chain(context)
+            .collect();
+        ruled_out.sort_unstable();
+        ruled_out.dedup();
+        let items: Vec<u32> = slate.picks.iter().map(|pick| pick.item.0).collect();
+        let mut distinct = items.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        prop_assert_eq!(distinct.len(), items.len());
+        prop_assert!(items.iter().all(|item| !ruled_out.contains(item)));
+        prop_assert_eq!(items.len(), k.min(9 - ruled_out.len()));
+        prop_assert!(slate.picks.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+}
+
+#[test]
+fn a_category_gives_all_of_its_items_and_no_other() {
+    let snapshot = snapshot();
+    let fruit = snapshot.items().category("fruit");
+    let query = Query { k: 50, context: None, category: fruit, exclude: Vec::new(), seen: Seen::Allow };
+    let rope = snapshot.items().index("rope").expect("known").0;
+    let slate = recommend(&snapshot, &state(&[(rope, EventKind::View)], &[]), &query, 9, &mut Scratch::default());
+    let mut ids: Vec<&str> = slate.picks.iter().map(|pick| snapshot.items().id(pick.item)).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["apple", "pear", "plum"]);
+}
+
+#[test]
+fn nobody_known_gets_what_is_popular() {
+    let snapshot = snapshot();
+    let query = Query { k: 3, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let slate = recommend(&snapshot, &UserState::default(), &query, 9, &mut Scratch::default());
+    assert_eq!(slate.personal, Personal::No);
+    let popular: Vec<ItemIdx> = snapshot.popularity().order(None)[..3].to_vec();
+    assert_eq!(slate.picks.iter().map(|pick| pick.item).collect::<Vec<_>>(), popular);
+}
+
+#[test]
+fn a_neighbour_is_there_because_of_the_item_it_is_a_neighbour_of() {
+    let snapshot = snapshot();
+    let rope = snapshot.items().index("rope").expect("known");
+    let picks = similar(&snapshot, rope, 3, &mut Scratch::default());
+    assert_eq!(picks.len(), 3);
+    assert!(picks.iter().all(|pick| pick.item != rope));
+    assert_eq!(picks[0].because, Some(rope));
+}

@@ -1,0 +1,59 @@
+//! One tiny artifact per format version, kept for ever: this build reads it, and answers from it as the build did that
+//! wrote it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use shared::api::Seen;
+use shared::keys::unpack_user;
+use shared::recommend::{Query, Scratch, recommend};
+use shared::snapshot::Snapshot;
+use shared::state::{LiveHistory, UserState};
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Slates of all users under all policies, as text.
+fn slates(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    let mut scratch = Scratch::default();
+    for (user, record) in snapshot.users().iter() {
+        for seen in [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll] {
+            let state = UserState::join(snapshot, unpack_user(record).expect("a record"), &LiveHistory::default());
+            let query = Query { k: 4, context: None, category: None, exclude: Vec::new(), seen };
+            let now_ms = snapshot.manifest().last_event_ms;
+            let slate = recommend(snapshot, &state, &query, now_ms, &mut scratch);
+            write!(text, "{user} {seen:?}:").expect("writes");
+            for pick in slate.picks {
+                let sources: Vec<&str> = pick.sources.iter().map(|source| source.as_str()).collect();
+                let because = pick.because.map_or("", |item| snapshot.items().id(item));
+                let item = snapshot.items().id(pick.item);
+                write!(text, " {item} {:.4} [{}] {because};", pick.score, sources.join(",")).expect("writes");
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn format_1_is_read_and_answers_as_it_did() {
+    let snapshot = Snapshot::load(&golden().join("format_1")).expect("loads");
+    let answers = slates(&snapshot);
+    let path = golden().join("format_1.slates.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &answers).expect("writes");
+    }
+    assert_eq!(answers, std::fs::read_to_string(&path).expect("the golden answers"));
+}
+
+#[test]
+fn an_item_of_the_table_without_events_is_still_known() {
+    let snapshot = Snapshot::load(&golden().join("format_1")).expect("loads");
+    let new = snapshot.items().index("new").expect("listed");
+    assert_eq!(snapshot.items().name(new), Some("New"));
+    let office = snapshot.items().category("office");
+    assert_eq!(snapshot.items().category_of(new), office);
+    assert_eq!(snapshot.popularity().order(office).len(), 3);
+}
