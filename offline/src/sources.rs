@@ -1,9 +1,9 @@
-//! Every source fitted on one log and written into a folder, as a version without users.
+//! Every source fitted on one log and written into a folder, as a version without users and without a graph: the batch
+//! scans exactly, so that what it makes does not depend on the order in which threads insert into a graph.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use shared::ann;
 use shared::artifact::manifest::FORMAT_VERSION;
 use shared::artifact::strings::StringColumn;
 use shared::artifact::tables::TableWriter;
@@ -49,9 +49,6 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
         als::fit(&user_items(log, &config.interactions), &config.als, &|sweep| done(sweep as u64))
     });
     factors.write(folder)?;
-    if item_count >= config.ann.graph_from_items {
-        progress.stage("ann graph", || ann::build_graph(factors.item_factors(), config.als.factors, folder))?;
-    }
     write_items(log, folder)?;
     UserTables::default().write(folder)?;
     let counts = BTreeMap::from([

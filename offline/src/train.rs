@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! log ─▶ [before the window] ─▶ sources ─▶ blend weights
-//!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ sealed folder
+//!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ graph ─▶ sealed folder
 //! ```
 
 use std::path::Path;
 
+use shared::ann;
 use shared::artifact::Manifest;
 use shared::params::EngineParams;
 
@@ -44,6 +45,10 @@ pub fn train(
         user_tables::build(log, &all, &snapshot, &weights.long_term, &config.users, done)
     });
     users.write(folder)?;
+    if log.items.len() >= config.ann.graph_from_items {
+        let als = snapshot.als();
+        progress.stage("ann graph", || ann::build_graph(&als.item_factors, als.factors, folder))?;
+    }
     manifest.version = version.to_owned();
     manifest.built_ms = built_ms;
     manifest.engine = EngineParams { weights: weights.served, ..config.engine_params() };

@@ -298,6 +298,7 @@ fn what_is_served_can_be_inspected() {
     assert!(client.metric("recommendation_requests_total{outcome=\"non_personal\"}") > 0.0);
     assert!(client.metric("tandem_candidates_total{source=\"cached\"}") > 0.0);
     assert!(client.metric("tandem_slate_score_count") > 0.0);
+    assert!(client.metric("http_requests_in_flight") >= 1.0, "this request is one");
     let requests = "http_requests_total{method=\"GET\",route=\"/recommendations\",status=\"200\"}";
     assert!(client.metric(requests) >= 2.0);
     service.stop();

@@ -131,7 +131,7 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
     ApiError::Internal(format!("panic: {text}")).into_response()
 }
 
-/// The routes behind [`without_trailing_slash`].
+/// The routes, behind what takes a trailing slash off.
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
 /// The routes, with a trailing slash overlooked.
