@@ -25,6 +25,20 @@ const PRESETS: [(&str, &str); 3] = [
     ("online-retail", include_str!("../presets/online-retail.toml")),
 ];
 
+/// The environment's overrides: `TANDEM_ALS__FACTORS` and the like. Sections of the service are left to it.
+fn environment() -> Env {
+    let sections: Vec<String> = DEFAULTS
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next().map(str::to_owned))
+        .collect();
+    Env::prefixed("TANDEM_")
+        .filter(move |key| {
+            let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
+            sections.contains(&section)
+        })
+        .split("__")
+}
+
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -120,7 +134,7 @@ impl Config {
         }
         let over = |base: Figment| {
             let base = file.into_iter().fold(base, |base, path| base.merge(Toml::file_exact(path)));
-            base.merge(Env::prefixed("TANDEM_").split("__"))
+            base.merge(environment())
         };
         let named: String = match preset {
             Some(name) => name.to_owned(),

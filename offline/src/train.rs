@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use shared::ann;
+use shared::ann::graph::build_graph;
 use shared::artifact::Manifest;
 use shared::params::EngineParams;
 
@@ -47,7 +47,7 @@ pub fn train(
     users.write(folder)?;
     if log.items.len() >= config.ann.graph_from_items {
         let als = snapshot.als();
-        progress.stage("ann graph", || ann::build_graph(&als.item_factors, als.factors, folder))?;
+        progress.stage("ann graph", || build_graph(&als.item_factors, als.factors, folder))?;
     }
     manifest.version = version.to_owned();
     manifest.built_ms = built_ms;

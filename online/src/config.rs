@@ -1,7 +1,7 @@
 //! The settings: an embedded file documents every key, a file and the environment override it.
 //!
 //! In: `config.default.toml`, then the file of `--config`, then `TANDEM_<SECTION>__<KEY>`. Out: a checked [`Config`].
-//! Unknown keys and values out of range are errors before any work starts.
+//! Unknown keys and values out of range are errors before any work starts; variables of other sections are the batch's.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -66,6 +66,7 @@ pub struct Server {
     pub max_body_bytes: usize,
     pub max_in_flight: usize,
     pub request_timeout_ms: u64,
+    pub idle_timeout_ms: u64,
     pub shutdown_timeout_ms: u64,
 }
 
@@ -144,6 +145,18 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     })
 }
 
+/// Whether a variable, its prefix taken off, is of a section of [`DEFAULTS`]; others are the batch's.
+fn is_own(variable: &str) -> bool {
+    let section = variable.split("__").next().unwrap_or_default();
+    let mut sections = DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    sections.any(|own| own.eq_ignore_ascii_case(section))
+}
+
+/// The environment's overrides.
+fn environment() -> Env {
+    Env::prefixed("TANDEM_").filter(|variable| is_own(variable.as_str())).split("__")
+}
+
 impl Config {
     /// Reads the defaults, then `file`, then the environment, and checks the result.
     ///
@@ -157,10 +170,8 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let config: Self = figment
-            .merge(Env::prefixed("TANDEM_").split("__"))
-            .extract()
-            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        let config: Self =
+            figment.merge(environment()).extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
         config.validate()?;
         Ok(config)
     }
@@ -170,6 +181,7 @@ impl Config {
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
+        within("server.idle_timeout_ms", self.server.idle_timeout_ms, 100..=3_600_000)?;
         within("server.shutdown_timeout_ms", self.server.shutdown_timeout_ms, 0..=3_600_000)?;
         within("artifacts.poll_ms", self.artifacts.poll_ms, 10..=60_000)?;
         within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;
@@ -244,6 +256,12 @@ mod tests {
         let error = load("[store]\ntimeout_ms = 0\n").expect_err("out of range");
         assert_eq!(error.to_string(), "config: store.timeout_ms = 0: it must be from 1 to 10000");
         assert!(load("[events]\nreplica = \"../x\"\n").is_err());
+    }
+
+    #[test]
+    fn a_variable_of_no_section_of_the_service_is_the_batch_s() {
+        assert!(["SERVER__LISTEN", "store__redis_url", "EVENTS__", "LOG"].into_iter().all(is_own));
+        assert!(!["ALS__FACTORS", "PUBLISH__REDIS_URL", "STOREY__PREFIX", "DATA", ""].into_iter().any(is_own));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod champion;
 pub mod config;
+pub mod connections;
 pub mod events;
 pub mod metrics;
 pub mod serve;

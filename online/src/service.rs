@@ -10,9 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt;
-use axum::extract::Request;
-use axum::serve::ListenerExt;
 use shared::artifact::ArtifactError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,6 +19,7 @@ use crate::api::query::Clock;
 use crate::api::{self, App};
 use crate::champion::Champion;
 use crate::config::Config;
+use crate::connections;
 use crate::events::{self, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::serve::Server;
@@ -63,7 +61,7 @@ pub struct Service {
     events: Arc<Events>,
     running: events::Running,
     stop: watch::Sender<()>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
     shutdown_timeout: Duration,
 }
@@ -101,18 +99,9 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
     let listen_error = |source| StartError::Listen { address: config.server.listen, source };
     let listener = TcpListener::bind(config.server.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY can't be set");
-        }
-    });
-    let (stop, mut stopped) = watch::channel(());
-    let service = ServiceExt::<Request>::into_make_service(api::service(app.clone()));
-    let shutdown = async move {
-        // Either a stop or the end of whoever could ask for one.
-        let _ = stopped.changed().await;
-    };
-    let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(shutdown).await });
+    let (stop, stopped) = watch::channel(());
+    let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
+    let server = tokio::spawn(connections::serve(listener, api::service(app.clone()), idle_timeout, stopped));
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
@@ -172,8 +161,8 @@ impl Service {
         // Without a receiver the server has ended already.
         let _ = self.stop.send(());
         match tokio::time::timeout(self.shutdown_timeout, &mut self.server).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(ended) => tracing::error!(?ended, "the server ended with an error"),
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
             Err(_) => {
                 tracing::warn!("requests were still in flight at the shutdown timeout");
                 self.server.abort();

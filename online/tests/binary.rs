@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::http::Client;
-use common::redis::RedisServer;
+use common::redis_server::RedisServer;
 use common::{eventually, shop};
 use online::events::{files, reader};
 use online::store::Position;
@@ -215,6 +215,17 @@ fn what_keeps_the_service_from_starting_is_said_with_its_remedy() {
     let output = online().env("TANDEM_STORE__REDIS", "x").output().expect("runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--print-config"));
+}
+
+#[test]
+fn one_environment_may_hold_the_settings_of_both_programs() {
+    let folder = folder();
+    let address = free_address();
+    let mut command = online();
+    let with_the_batch_s = command.env("TANDEM_ALS__FACTORS", "128").env("TANDEM_DATA", "/data");
+    let child = with_settings(with_the_batch_s, folder.path(), address, "").spawn().expect("starts");
+    await_health(address);
+    end(child);
 }
 
 #[test]

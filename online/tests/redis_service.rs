@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::http::Client;
-use common::redis::RedisServer;
+use common::redis_server::RedisServer;
 use common::{Running, config, eventually, shop};
 use online::config::Config;
 use serde_json::json;

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{Running, config, eventually, shop};
@@ -268,7 +269,7 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     // A request whose body has not come yet is in flight.
     let mut slow = std::net::TcpStream::connect(client.address()).expect("connects");
     let head = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
-    std::io::Write::write_all(&mut slow, head.as_bytes()).expect("writes");
+    slow.write_all(head.as_bytes()).expect("writes");
     let refused = eventually("refused", || {
         let answer = client.get("/popular");
         (answer.status == 503).then_some(answer)
@@ -278,6 +279,26 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     assert_eq!(client.get("/health").status, 200);
     drop(slow);
     eventually("free again", || (client.get("/popular").status == 200).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn a_connection_without_a_whole_request_head_is_closed() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.server.idle_timeout_ms = 200;
+    let service = Running::start(&config);
+    let whole = "GET /health HTTP/1.1\r\nhost: test\r\n\r\n";
+    // One that sends nothing, one that stops half way, one that stays after its answer.
+    for (sent, answers) in [("", 0), (&whole[..30], 0), (whole, 1)] {
+        let mut stream = std::net::TcpStream::connect(service.client.address()).expect("connects");
+        stream.set_read_timeout(Some(common::PATIENCE)).expect("a timeout");
+        stream.write_all(sent.as_bytes()).expect("writes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("closed by the service");
+        assert_eq!(answer.matches("HTTP/1.1 200").count(), answers, "{answer}");
+    }
+    assert_eq!(service.client.get("/health").status, 200);
     service.stop();
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::redis::RedisServer;
+use common::redis_server::RedisServer;
 use online::store::redis::Settings;
 use online::store::{Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, UserStore};
 use proptest::prelude::*;

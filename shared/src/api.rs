@@ -27,7 +27,7 @@ pub enum Seen {
 
 /// A query for recommendations: the parameters of `GET /recommendations`, the body of `POST /recommendations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct RecommendationQuery {
     /// Who asks. A user nobody has heard of gets a non-personal slate.
@@ -35,7 +35,11 @@ pub struct RecommendationQuery {
     pub user_id: UserId,
     /// How many items, 1 to 500.
     #[serde(default = "default_k")]
-    #[cfg_attr(feature = "openapi", schema(default = 10, minimum = 1, maximum = 500))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(default = 10, minimum = 1, maximum = 500),
+        param(default = 10, minimum = 1, maximum = 500)
+    )]
     pub k: usize,
     /// The item whose page the user is on; it extends the history for this answer and is not recommended itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +50,7 @@ pub struct RecommendationQuery {
     pub category: Option<String>,
     /// Items that must not be recommended; in a GET separated by commas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
     pub exclude: Vec<ItemId>,
     /// Which items of the user's own past may be recommended; the service's setting where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -41,14 +41,6 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     dot_lanes(a, b)
 }
 
-/// The inner product of `query` with every row of the row-major matrix `rows`, written to `scores`.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-pub fn dot_rows(rows: &[f32], query: &[f32], scores: &mut [f32]) {
-    for (row, score) in rows.chunks_exact(query.len()).zip(scores) {
-        *score = dot_lanes(row, query);
-    }
-}
-
 /// Adds `rowᵀ·row` of every row of the row-major matrix `rows` to `gram` (f × f).
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 pub fn add_gram(rows: &[f32], gram: &mut [f32], factors: usize) {

@@ -5,7 +5,8 @@ use std::path::Path;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
-use crate::ann::GraphIndex;
+use crate::ann::graph::GraphIndex;
+use crate::ann::scan::Scan;
 use crate::artifact::strings::Strings;
 use crate::artifact::tables::{Column, Table};
 use crate::artifact::{ArtifactError, Manifest};
@@ -174,8 +175,16 @@ pub struct Als {
     pub item_factors: Column<f32>,
     /// YᵀY + λI, factors × factors.
     pub gram: Column<f32>,
-    /// The graph, where the catalogue is large enough for one.
-    pub graph: Option<GraphIndex>,
+    /// Finds the nearest items.
+    pub index: Index,
+}
+
+/// What finds the nearest items.
+pub enum Index {
+    /// The items in 7 bits: made when the version is loaded.
+    Scan(Scan),
+    /// The dumped graph of a large catalogue.
+    Graph(GraphIndex),
 }
 
 impl Als {
@@ -186,10 +195,13 @@ impl Als {
         if factors == 0 || factors * factors != gram.len() {
             return Err(table.wrong("`gram` is not square"));
         }
-        let item_factors = table.column_of("item_factors", item_count * factors)?;
+        let item_factors: Column<f32> = table.column_of("item_factors", item_count * factors)?;
         let has_graph = manifest.files.keys().any(|name| name.ends_with(".hnsw.graph"));
-        let graph = has_graph.then(|| GraphIndex::load(folder)).transpose()?;
-        Ok(Self { factors, item_factors, gram, graph })
+        let index = match has_graph {
+            true => Index::Graph(GraphIndex::load(folder)?),
+            false => Index::Scan(Scan::new(&item_factors, factors)),
+        };
+        Ok(Self { factors, item_factors, gram, index })
     }
 
     /// The factors of an item.

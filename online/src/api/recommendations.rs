@@ -21,19 +21,7 @@ use crate::serve::{Answered, Times};
     get,
     path = "/recommendations",
     tag = "recommendations",
-    params(
-        ("user_id" = String, Query, description = "Who asks; a user nobody has heard of gets a non-personal slate"),
-        ("k" = Option<usize>, Query, description = "How many items, 1 to 500; 10 where absent"),
-        ("item_id" = Option<String>, Query, description = "The item whose page the user is on; it extends the history \
-            for this answer and is not recommended itself"),
-        ("category" = Option<String>, Query, description = "Only items of this category"),
-        ("exclude" = Option<String>, Query, description = "Items that must not be recommended, separated by commas"),
-        ("seen" = Option<shared::api::Seen>, Query, description = "Which items of the user's own past may be \
-            recommended; the service's setting where absent"),
-        ("explain" = Option<bool>, Query, description = "Adds the history that was used to the answer"),
-        ("now" = Option<i64>, Query, description = "The time of the question, milliseconds since the epoch; only in \
-            replay mode"),
-    ),
+    params(RecommendationQuery),
     responses(
         (status = OK, body = Recommendations),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),

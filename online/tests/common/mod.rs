@@ -4,7 +4,8 @@
 #![allow(dead_code)]
 
 pub mod http;
-pub mod redis;
+#[path = "../../../shared/tests/support/redis_server.rs"]
+pub mod redis_server;
 pub mod shop;
 
 use std::path::Path;

@@ -175,7 +175,8 @@ impl<'a> TableWriter<'a> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).map_err(ArtifactError::io(&path))?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644))
+                .map_err(ArtifactError::io(&path))?;
         }
         Ok(())
     }

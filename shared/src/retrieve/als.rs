@@ -3,11 +3,10 @@
 //! The fold-in is the half step of training for one user (see [`crate::factors::solve`]), with the history's items as
 //! observations. Cost: O(steps · (f² + n·f)), then a scan or a graph search.
 
-use crate::ann::nearest_exact;
 use crate::factors::{Observations, SolveBuffers, dot, solve};
 use crate::id::ItemIdx;
 use crate::params::EngineParams;
-use crate::snapshot::Als;
+use crate::snapshot::{Als, Index};
 use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
 
@@ -67,13 +66,13 @@ impl FoldIn {
         admit: impl Fn(ItemIdx) -> bool,
     ) -> Vec<Scored> {
         let scored = |item: ItemIdx| Scored { item, score: self.score(als, item) };
-        match (restricted, &als.graph) {
+        match (restricted, &als.index) {
             (Some(items), _) => top_k(limit, items.iter().copied().filter(|&item| admit(item)).map(scored)),
-            (None, Some(graph)) => {
+            (None, Index::Graph(graph)) => {
                 let found = graph.nearest(&self.user, limit + refused.min(MAX_SURPLUS), params.ann_ef_search);
                 top_k(limit, found.into_iter().filter(|&item| admit(item)).map(scored))
             }
-            (None, None) => nearest_exact(&als.item_factors, &self.user, limit, admit),
+            (None, Index::Scan(scan)) => scan.nearest(&als.item_factors, &self.user, limit, admit),
         }
     }
 }

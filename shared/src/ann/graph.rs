@@ -1,10 +1,10 @@
-//! Nearest item factors by inner product: an exact scan, or hnsw_rs for large catalogues.
+//! A graph index (hnsw_rs) over item factors, for catalogues too large to be scanned.
 //!
 //! The graph needs a metric, so inner product becomes cosine by one more dimension: items get sqrt(M² - ‖x‖²), where M
 //! is the largest norm, and queries get 0; all items then lie on a sphere. Source: Bachrach et al., RecSys 2014.
 //!
-//! Cost for n items of f factors: the scan n·f multiplications, about 0.33 ms for 37,000 × 64; the graph some ef·M of
-//! them.
+//! Cost of a query: some ef · links inner products. Deterministic it is not: the graph depends on the order in which
+//! threads insert, which is why the batch scans.
 
 use std::path::Path;
 
@@ -15,9 +15,8 @@ use hnsw_rs::prelude::Distance;
 use self_cell::self_cell;
 
 use crate::artifact::ArtifactError;
-use crate::factors::{dot, dot_rows};
+use crate::factors::dot;
 use crate::id::ItemIdx;
-use crate::topk::{Scored, top_k};
 
 /// Links of a point on a layer of the graph.
 const MAX_LINKS: usize = 16;
@@ -25,8 +24,6 @@ const MAX_LINKS: usize = 16;
 const EF_CONSTRUCTION: usize = 100;
 /// Layers of the graph, hnsw_rs' own limit.
 const MAX_LAYERS: usize = 16;
-/// Rows scored at a time by the scan, so that the scores stay in cache.
-const SCAN_BLOCK: usize = 1024;
 /// The base name of the dumped graph's files.
 pub const GRAPH_NAME: &str = "ann";
 
@@ -109,34 +106,10 @@ impl GraphIndex {
     }
 }
 
-/// The `k` items with the largest inner products among those that `admit` lets through, exactly, best first.
-/// Items without factors (zero rows) are left out.
-#[must_use]
-pub fn nearest_exact(item_factors: &[f32], query: &[f32], k: usize, admit: impl Fn(ItemIdx) -> bool) -> Vec<Scored> {
-    let mut block = [0.0f32; SCAN_BLOCK];
-    let scored = item_factors.chunks(SCAN_BLOCK * query.len()).enumerate().flat_map(|(at, rows)| {
-        dot_rows(rows, query, &mut block);
-        let first = at * SCAN_BLOCK;
-        let scores = block;
-        (0..rows.len() / query.len()).map(move |row| Scored { item: ItemIdx((first + row) as u32), score: scores[row] })
-    });
-    top_k(k, scored.filter(|scored| scored.score != 0.0 && admit(scored.item)))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{clustered, nearest_exact};
     use super::*;
-
-    /// Clustered vectors, as factors are: a few directions and a deterministic jitter.
-    fn clustered(rows: usize, factors: usize) -> Vec<f32> {
-        let mut state = 1u64;
-        let mut next = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        let centres: Vec<f32> = (0..20 * factors).map(|_| next()).collect();
-        (0..rows * factors).map(|at| centres[(at / factors % 20) * factors + at % factors] + 0.5 * next()).collect()
-    }
 
     #[test]
     fn the_graph_finds_what_the_scan_finds_and_survives_a_reload() {
@@ -153,12 +126,5 @@ mod tests {
         }
         let recall = found as f64 / (50 * k) as f64;
         assert!(recall > 0.95, "recall {recall}");
-    }
-
-    #[test]
-    fn the_scan_leaves_out_refused_and_empty_items() {
-        let items = [1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 2.0, 0.0];
-        let best = nearest_exact(&items, &[1.0, 1.0], 5, |item| item.0 != 2);
-        assert_eq!(best.iter().map(|scored| scored.item.0).collect::<Vec<_>>(), [3, 0]);
     }
 }

@@ -1,0 +1,159 @@
+//! One snapshot per kind of answer: status, content type and body over the golden artifact, in `tests/golden/`.
+//!
+//! `UPDATE_GOLDEN=1` writes them anew. What differs from run to run is replaced: ids that the service makes up become
+//! `<id>`, and scores, which depend on the processor in their last digits, are rounded.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::http::Answer;
+use common::{Running, config};
+use serde_json::{Value, json};
+use shared::artifact::Manifest;
+use shared::artifact::manifest::write_champion;
+
+/// A request and the name of its snapshot. They are sent in this order; two of one name must be answered alike.
+struct Case {
+    name: &'static str,
+    method: &'static str,
+    target: &'static str,
+    headers: &'static str,
+    body: Vec<u8>,
+}
+
+fn get(name: &'static str, target: &'static str) -> Case {
+    Case { name, method: "GET", target, headers: "", body: Vec::new() }
+}
+
+fn post(name: &'static str, target: &'static str, body: impl Into<Vec<u8>>) -> Case {
+    Case { name, method: "POST", target, headers: "content-type: application/json\r\n", body: body.into() }
+}
+
+fn cases() -> Vec<Case> {
+    let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
+    let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":435890000,"event_id":"e1"},
+        {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":435891000}]"#;
+    let bought =
+        r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":435892000}"#;
+    let look = r#"{"visitorid":"shopper","itemid":"rope","event":"look"}"#;
+    let incomplete = r#"[{"visitorid":"shopper","itemid":"rope","event":"view"},{"event":"view"}]"#;
+    vec![
+        get("recommendations", "/recommendations?user_id=u0"),
+        get("recommendations_explained", "/recommendations?user_id=u0&k=4&seen=exclude_all&explain=true"),
+        get("recommendations_unknown_user", "/recommendations?user_id=nobody&k=2"),
+        get("recommendations_filtered", "/recommendations?user_id=u4&k=3&item_id=ink&category=fruit&exclude=apple"),
+        post("recommendations_filtered", "/recommendations", filtered),
+        get("similar", "/items/pear/similar?k=3"),
+        get("popular", "/popular?k=3"),
+        get("popular_category", "/popular?category=office"),
+        post("events", "/events", events),
+        post("events_one", "/events", bought),
+        get("history", "/users/shopper/history"),
+        get("history_unknown_user", "/users/nobody/history"),
+        get("recommendations_live", "/recommendations?user_id=shopper&k=3&explain=true"),
+        get("health", "/health"),
+        get("ready", "/ready"),
+        get("model_metadata", "/model/metadata"),
+        get("model_params", "/model/params"),
+        get("model_metrics", "/model/metrics"),
+        get("problem_k_too_small", "/recommendations?user_id=u0&k=0"),
+        get("problem_k_too_large", "/recommendations?user_id=u0&k=501"),
+        get("problem_k_no_number", "/recommendations?user_id=u0&k=abc"),
+        get("problem_user_empty", "/recommendations?user_id="),
+        get("problem_user_missing", "/recommendations"),
+        get("problem_seen", "/recommendations?user_id=u0&seen=never"),
+        get("problem_unknown_parameter", "/recommendations?user_id=u0&colour=red"),
+        get("problem_utf8_parameter", "/recommendations?user_id=%ff"),
+        post("problem_utf8_body", "/recommendations", *b"{\"user_id\":\"\xff\"}"),
+        post("problem_json", "/recommendations", "{\"user_id\":"),
+        post("problem_event_kind", "/events", look),
+        post("problem_event_missing_field", "/events", incomplete),
+        post("problem_body_too_large", "/events", vec![b' '; 2 << 20]),
+        Case { headers: "", ..post("problem_content_type", "/events", bought) },
+        get("problem_unknown_item", "/items/nothing/similar"),
+        get("problem_unknown_path", "/nowhere"),
+        Case { method: "DELETE", ..get("problem_method", "/popular") },
+    ]
+}
+
+/// The golden artifact, published in a folder.
+fn publish(folder: &Path) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_1");
+    let version = Manifest::read(&golden).expect("the golden manifest").version;
+    let artifacts = folder.join("artifacts");
+    fs::create_dir_all(artifacts.join(&version)).expect("a folder");
+    for file in fs::read_dir(&golden).expect("the golden artifact") {
+        let file = file.expect("an entry");
+        fs::copy(file.path(), artifacts.join(&version).join(file.file_name())).expect("copies");
+    }
+    write_champion(&artifacts, &version).expect("pointer");
+}
+
+/// Replaces what differs from run to run.
+fn normalise(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_f64() {
+                    Some(score) if name == "score" => *value = json!((score * 1e4).round() / 1e4),
+                    _ => normalise(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(normalise),
+        Value::String(text) if uuid::Uuid::parse_str(text).is_ok() => "<id>".clone_into(text),
+        _ => {}
+    }
+}
+
+fn snapshot(answer: &Answer) -> Value {
+    let mut body = answer.json();
+    normalise(&mut body);
+    json!({"status": answer.status, "content_type": answer.header("content-type"), "body": body})
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"))
+}
+
+#[test]
+fn every_kind_of_answer_is_as_it_was() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    publish(folder.path());
+    let service = Running::start(&config(folder.path()));
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut written = BTreeSet::new();
+    let mut differences = Vec::new();
+    for Case { name, method, target, headers, body } in cases() {
+        let answer =
+            service.client.send(method, target, headers, &body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = snapshot(&answer);
+        let text = serde_json::to_string_pretty(&found).expect("JSON") + "\n";
+        if update && written.insert(name) {
+            fs::write(file(name), &text).expect("writes");
+        }
+        let golden = fs::read(file(name)).unwrap_or_else(|error| panic!("{name}: {error}; run with UPDATE_GOLDEN=1"));
+        let golden: Value = serde_json::from_slice(&golden).expect("JSON");
+        if found != golden {
+            differences
+                .push(format!("{method} {target}\ntests/golden/{name}.json has {golden:#}\nthe answer is {text}"));
+        }
+    }
+    service.stop();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let folder = file("any").with_file_name("");
+    let files: BTreeSet<PathBuf> =
+        fs::read_dir(folder).expect("snapshots").map(|file| file.expect("an entry").path()).collect();
+    assert_eq!(files, cases().iter().map(|case| file(case.name)).collect(), "snapshots and cases differ");
+}
+
+#[test]
+fn only_made_up_ids_are_replaced_and_only_scores_rounded() {
+    let mut body =
+        json!({"id": "0190a2b4-7c2e-7d8b-9d3c-0a1b2c3d4e5f", "own": "e1", "score": 1.234_56, "alpha": 1.234_56});
+    normalise(&mut body);
+    assert_eq!(body, json!({"id": "<id>", "own": "e1", "score": 1.2346, "alpha": 1.234_56}));
+}
