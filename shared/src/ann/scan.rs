@@ -151,7 +151,7 @@ mod tests {
         let (rows, factors, k) = (3001, 30, 50);
         let items = clustered(rows, factors);
         let scan = Scan::new(&items, factors);
-        let admit = |item: ItemIdx| item.0 % 7 != 0;
+        let admit = |item: ItemIdx| !item.0.is_multiple_of(7);
         let mut found = 0;
         for query in items.chunks_exact(factors).step_by(60) {
             let exact = nearest_exact(&items, query, k, admit);
