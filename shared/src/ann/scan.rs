@@ -88,19 +88,21 @@ impl Scan {
         }
         let mut codes: Vec<i16> = query.iter().map(|value| (value / largest * QUERY_CODES).round() as i16).collect();
         codes.resize(self.depth, 0);
-        let (scale, norm) = (largest / QUERY_CODES, dot(query, query).sqrt());
+        // Scores here are in units of the query's scale.
+        let norm = dot(query, query).sqrt() * QUERY_CODES / largest;
         let wanted = k * RESCORED;
         let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(wanted + 1);
         let mut floor = f32::NEG_INFINITY;
-        let mut sums = [0i32; LANES];
-        for (block, bound) in self.norms.iter().enumerate() {
+        let mut scores = [0.0; LANES];
+        let blocks = self.codes.chunks_exact(self.depth * LANES).zip(self.scales.as_chunks().0);
+        for (((block, scales), items), bound) in blocks.zip(self.items.chunks(LANES)).zip(&self.norms) {
             if bound * norm < floor {
                 break;
             }
-            block_sums(&self.codes[block * self.depth * LANES..][..self.depth * LANES], &codes, &mut sums);
-            let first = block * LANES;
-            for (lane, &item) in self.items[first..].iter().take(LANES).enumerate() {
-                let score = sums[lane] as f32 * (scale * self.scales[first + lane]);
+            if block_scores(block, &codes, scales, floor, &mut scores) == 0 {
+                continue;
+            }
+            for (&score, &item) in scores.iter().zip(items) {
                 if score < floor || !admit(item) {
                     continue;
                 }
@@ -119,25 +121,29 @@ impl Scan {
     }
 }
 
-/// The inner products of a block's items with the query, in codes.
+/// The inner products of a block's items with the query, in units of its scale; returns how many reach the floor.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn block_sums(block: &[i8], query: &[i16], sums: &mut [i32; LANES]) {
-    *sums = [0; LANES];
+fn block_scores(block: &[i8], query: &[i16], scales: &[f32; LANES], floor: f32, scores: &mut [f32; LANES]) -> u32 {
+    let mut totals = [0i32; LANES];
     let (rows, _) = block.as_chunks::<LANES>();
     let (row_groups, _) = rows.as_chunks::<GROUP>();
     let (query_groups, _) = query.as_chunks::<GROUP>();
-    for (rows, query) in row_groups.iter().zip(query_groups) {
-        let mut group = [0i16; LANES];
-        for (row, &code) in rows.iter().zip(query) {
-            for lane in 0..LANES {
-                // Can't overflow: see ITEM_CODES.
-                group[lane] = group[lane].wrapping_add(i16::from(row[lane]).wrapping_mul(code));
-            }
-        }
+    for ([a, b, c, d], [p, q, r, s]) in row_groups.iter().zip(query_groups) {
+        // The lanes are the inner loop, or the compiler would vectorise the other way round, five times slower.
         for lane in 0..LANES {
-            sums[lane] += i32::from(group[lane]);
+            // Can't overflow: see ITEM_CODES.
+            let times = |code: i8, query: i16| i16::from(code).wrapping_mul(query);
+            let (first, second) = (times(a[lane], *p), times(b[lane], *q));
+            let (third, fourth) = (times(c[lane], *r), times(d[lane], *s));
+            totals[lane] += i32::from(first.wrapping_add(second).wrapping_add(third.wrapping_add(fourth)));
         }
     }
+    let mut reached = 0;
+    for lane in 0..LANES {
+        scores[lane] = totals[lane] as f32 * scales[lane];
+        reached += u32::from(scores[lane] >= floor);
+    }
+    reached
 }
 
 #[cfg(test)]
