@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# The whole loop on the sample: train, serve, click, train again. Needs only bash and the built binaries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=target/release work=target/demo port=${PORT:-8080} user=u000123
+rm -rf "$work" && mkdir -p "$work"
+exec 3>&2
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+# http METHOD PATH [BODY]: one request to the service, the answer's body on standard output.
+http() {
+    local body=${3:-} line
+    exec 9<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf '%s %s HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s' \
+        "$1" "$2" "${#body}" "$body" >&9
+    while IFS= read -r line <&9 && [ "$line" != $'\r' ]; do :; done
+    cat <&9
+    exec 9>&- 9<&-
+}
+
+# Names, sources and reasons of a slate, a line an item.
+show() {
+    sed -e 's/{"item_id"/\n{"item_id"/g' | sed -n -E \
+        's/.*"item_id":"([^"]*)","name":"([^"]*)".*"sources":\[([^]]*)\](,"because":"([^"]*)")?.*/  \1|\2|\3|\5/p' |
+        tr -d '"' | awk -F'|' '{ printf "  %-22s %-34s %s\n", $1, $2, ($4 ? "because of " $4 : $3) }'
+}
+
+ready() {
+    local left=300
+    until http GET /ready 2>/dev/null | grep -q . ; do
+        kill -0 "$service" 2>/dev/null || { echo "the service ended; is port $port taken? PORT=8090 make demo" >&2; exit 1; }
+        left=$((left - 1)); [ "$left" -gt 0 ] || { echo "the service does not become ready" >&2; exit 1; }
+        sleep 0.1
+    done
+}
+
+SECONDS=0
+say "1. Train on data/sample: 20,000 events of a shop with 300 items"
+"$bin/offline" run --events data/sample/events.csv --items data/sample/items.csv --artifacts "$work/artifacts" 2>"$work/offline.log" \
+    || { cat "$work/offline.log"; exit 1; }
+tail -n 1 "$work/offline.log" | awk '{ printf "  %s s, %s MiB\n", $2, $3 }'
+
+say "2. Serve it on http://127.0.0.1:$port"
+TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
+    "$bin/online" 2>"$work/online.log" &
+service=$!
+trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
+ready
+echo "  GET /recommendations?user_id=$user&k=5"
+http GET "/recommendations?user_id=$user&k=5" | tee "$work/before.json" | show
+echo "  first answer $SECONDS s after the build"
+
+say "3. The user looks at two lamps and puts one into the cart: the very next answer knows"
+http POST /events '[{"visitorid":"'$user'","event":"view","itemid":"lamp-0001"},
+ {"visitorid":"'$user'","event":"view","itemid":"lamp-0002"},
+ {"visitorid":"'$user'","event":"addtocart","itemid":"lamp-0002"}]' | sed 's/^/  /'; echo
+http GET "/recommendations?user_id=$user&k=5" | tee "$work/after.json" | show
+items() { grep -o '"item_id":"[^"]*"' "$1"; }
+[ "$(items "$work/before.json")" != "$(items "$work/after.json")" ] || { echo "the answer did not change" >&2; exit 1; }
+
+say "4. The next batch reads the sample and the service's own event log; the service swaps without a pause"
+before=$(cat "$work/artifacts/champion")
+"$bin/offline" run --events data/sample/events.csv "$work/events" --items data/sample/items.csv --artifacts "$work/artifacts" \
+    2>>"$work/offline.log" | sed 's/^/  /'
+after=$(cat "$work/artifacts/champion")
+[ "$before" != "$after" ] || { echo "the second batch did not change the model" >&2; exit 1; }
+until http GET /model/metadata | grep -q "$after"; do sleep 0.1; done
+echo "  $before -> $after"
+http GET "/recommendations?user_id=$user&k=5" | show
+
+say "Serving until Ctrl-C. Try:"
+echo "  curl -s 'http://127.0.0.1:$port/recommendations?user_id=$user&k=5'"
+echo "  open http://127.0.0.1:$port/docs"
+[ -n "${DEMO_EXIT:-}" ] || wait "$service"
