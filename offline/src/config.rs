@@ -12,10 +12,13 @@ use crate::als::AlsConfig;
 use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
-use crate::item_knn::session::SessionKnnConfig;
-use crate::item_knn::user::UserKnnConfig;
+use crate::item_knn::session::ItemKnnSessionConfig;
+use crate::item_knn::user::ItemKnnUserConfig;
+use crate::item_knn::walk::WalkConfig;
 use crate::popularity::PopularityConfig;
 use crate::publish::PublishConfig;
+use crate::session_knn::SessionKnnConfig;
+use crate::trees::TreesConfig;
 use crate::user_tables::UsersConfig;
 
 const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -82,6 +85,27 @@ pub struct BlendConfig {
     pub weights: Weights,
 }
 
+/// Which slates the ranker is fitted on. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RankerConfig {
+    pub kind: RankerKind,
+    pub candidates: usize,
+    pub max_cases: usize,
+    pub stopping_share: f64,
+}
+
+/// What ranks the best of the blend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankerKind {
+    /// The blend itself.
+    None,
+    /// Boosted trees.
+    Trees,
+}
+
 /// When to build a graph over the item factors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,13 +137,17 @@ pub struct Config {
     pub items: ItemColumns,
     pub interactions: KindWeights,
     pub popularity: PopularityConfig,
-    pub item_knn_session: SessionKnnConfig,
-    pub item_knn_user: UserKnnConfig,
+    pub item_knn_session: ItemKnnSessionConfig,
+    pub item_knn_user: ItemKnnUserConfig,
+    pub item_knn_walk: WalkConfig,
+    pub session_knn: SessionKnnConfig,
     pub als: AlsConfig,
     pub ann: AnnConfig,
     pub users: UsersConfig,
     pub engine: EngineConfig,
     pub blend: BlendConfig,
+    pub ranker: RankerConfig,
+    pub trees: TreesConfig,
     pub publish: PublishConfig,
 }
 
@@ -183,6 +211,22 @@ impl Config {
         range(decay > 0.0, "engine.position_decay", &decay, "greater than 0")?;
         let validation = blend.validation_share;
         range(validation > 0.0 && validation < 0.9, "blend.validation_share", &validation, "between 0 and 0.9")?;
+        let (ranker, trees) = (&self.ranker, &self.trees);
+        range((1..=10_000).contains(&ranker.candidates), "ranker.candidates", &ranker.candidates, "1 to 10000")?;
+        let share = ranker.stopping_share;
+        range(share > 0.0 && share < 1.0, "ranker.stopping_share", &share, "between 0 and 1")?;
+        range(trees.trees > 0, "trees.trees", &trees.trees, "at least 1")?;
+        range((1..=10).contains(&trees.depth), "trees.depth", &trees.depth, "1 to 10")?;
+        range(trees.learning_rate > 0.0, "trees.learning_rate", &trees.learning_rate, "greater than 0")?;
+        range(trees.l2 > 0.0, "trees.l2", &trees.l2, "greater than 0")?;
+        range(trees.largest_step > 0.0, "trees.largest_step", &trees.largest_step, "greater than 0")?;
+        range((2..=256).contains(&trees.bins), "trees.bins", &trees.bins, "2 to 256")?;
+        range(trees.row_share > 0.0, "trees.row_share", &trees.row_share, "greater than 0")?;
+        let past = &self.session_knn;
+        range(past.position_decay > 0.0, "session_knn.position_decay", &past.position_decay, "greater than 0")?;
+        range(past.distance_decay > 0.0, "session_knn.distance_decay", &past.distance_decay, "greater than 0")?;
+        range(past.neighbours > 0, "session_knn.neighbours", &past.neighbours, "at least 1")?;
+        range(past.longest_session > 1, "session_knn.longest_session", &past.longest_session, "at least 2")?;
         range(self.publish.keep > 0, "publish.keep", &self.publish.keep, "at least 1")
     }
 
@@ -199,11 +243,13 @@ impl Config {
             per_source: self.engine.per_source,
             position_decay: self.engine.position_decay,
             earlier_session_weight: self.engine.earlier_session_weight,
+            session_knn: self.session_knn.params(),
             kind_weights: self.interactions.by_kind(),
             als_alpha: self.als.alpha,
             als_regularization: self.als.regularization,
             ann_ef_search: self.ann.ef_search,
             weights: self.blend.weights,
+            ranker: None,
         }
     }
 

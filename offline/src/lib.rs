@@ -9,7 +9,6 @@
 
 pub mod als;
 pub mod arguments;
-pub mod blend;
 pub mod config;
 pub mod evaluate;
 pub mod export;
@@ -21,6 +20,10 @@ pub mod pipeline;
 pub mod popularity;
 pub mod progress;
 pub mod publish;
+pub mod ranker;
+pub mod session_knn;
 pub mod sources;
+pub mod statistics;
 pub mod train;
+pub mod trees;
 pub mod user_tables;

@@ -8,7 +8,7 @@ use shared::artifact::manifest::FORMAT_VERSION;
 use shared::artifact::strings::StringColumn;
 use shared::artifact::tables::TableWriter;
 use shared::artifact::{ArtifactError, Manifest};
-use shared::snapshot::{ITEM_KNN_SESSION, ITEM_KNN_USER, ITEMS, Snapshot};
+use shared::snapshot::{ITEM_KNN_SESSION, ITEM_KNN_USER, ITEM_KNN_WALK, ITEMS, Snapshot};
 
 use crate::als;
 use crate::config::Config;
@@ -17,7 +17,12 @@ use crate::interactions::{sessions, user_items};
 use crate::item_knn;
 use crate::popularity;
 use crate::progress::Progress;
+use crate::session_knn;
+use crate::statistics;
 use crate::user_tables::UserTables;
+
+/// Neighbours of an item that a walk may step to.
+const WALK_STEPS: usize = 200;
 
 /// Why a version can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,16 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
         let windows = item_knn::user::windows(log, config.item_knn_user.window);
         item_knn::user::fit(&windows, &config.item_knn_user).write(folder, ITEM_KNN_USER)
     })?;
+    progress.stage("item_knn walk", || {
+        let steps = item_knn::session::steps(&sessions, item_count, &config.item_knn_session, WALK_STEPS);
+        let mut counts = vec![0u32; item_count];
+        log.events.iter().for_each(|event| counts[event.item.at()] += 1);
+        item_knn::walk::fit(&steps, &counts, &config.item_knn_walk).write(folder, ITEM_KNN_WALK)
+    })?;
+    let bytes =
+        progress.stage("session_knn", || session_knn::fit(&sessions, item_count, &config.session_knn).write(folder))?;
+    tracing::info!(bytes, "session index");
+    progress.stage("statistics", || statistics::fit(log, &sessions).write(folder))?;
     let factors = progress.counted("als", config.als.sweeps as u64, |done| {
         als::fit(&user_items(log, &config.interactions), &config.als, &|sweep| done(sweep as u64))
     });

@@ -1,8 +1,8 @@
-//! One version from one log: every source fitted, the blend weights fitted on a window cut from its end, the artifact
+//! One version from one log: every source fitted, blend and ranker fitted on a window cut from its end, the artifact
 //! written into a folder and sealed.
 //!
 //! ```text
-//! log ─▶ [before the window] ─▶ sources ─▶ blend weights
+//! log ─▶ [before the window] ─▶ sources ─▶ blend weights ─▶ ranker
 //!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ graph ─▶ sealed folder
 //! ```
 
@@ -12,10 +12,10 @@ use shared::ann::graph::build_graph;
 use shared::artifact::Manifest;
 use shared::params::EngineParams;
 
-use crate::blend::{self, FittedWeights};
 use crate::config::Config;
 use crate::ingest::Log;
 use crate::progress::Progress;
+use crate::ranker::{self, Fitted};
 use crate::sources::{FitError, fit_sources};
 use crate::user_tables;
 
@@ -33,16 +33,16 @@ pub fn train(
     folder: &Path,
     progress: &mut Progress,
 ) -> Result<Manifest, FitError> {
-    let weights = if config.blend.fit {
-        blend::fit(log, config, progress)?
+    let fitted = if config.blend.fit {
+        ranker::fit(log, config, progress)?
     } else {
-        FittedWeights { served: config.blend.weights, long_term: config.long_term_weights() }
+        Fitted { served: config.blend.weights, long_term: config.long_term_weights(), trees: None }
     };
     let snapshot = fit_sources(log, config, folder, progress)?;
     let mut manifest = snapshot.manifest().clone();
     let users = progress.counted("user tables", log.users.len() as u64, |done| {
         let all: Vec<usize> = (0..log.users.len()).collect();
-        user_tables::build(log, &all, &snapshot, &weights.long_term, &config.users, done)
+        user_tables::build(log, &all, &snapshot, &fitted.long_term, &config.users, done)
     });
     users.write(folder)?;
     if log.items.len() >= config.ann.graph_from_items {
@@ -51,6 +51,7 @@ pub fn train(
     }
     manifest.version = version.to_owned();
     manifest.built_ms = built_ms;
-    manifest.engine = EngineParams { weights: weights.served, ..config.engine_params() };
+    let ranker = fitted.trees.map(|trees| ranker::write(&trees, config.ranker.candidates, folder)).transpose()?;
+    manifest.engine = EngineParams { weights: fitted.served, ranker, ..config.engine_params() };
     Ok(progress.stage("seal", || manifest.seal(folder))?)
 }

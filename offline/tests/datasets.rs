@@ -19,7 +19,8 @@ fn datasets() -> Option<PathBuf> {
 }
 
 /// Settings under which a real log takes seconds in an unoptimised build.
-const QUICK: [(&str, &str); 4] = [
+const QUICK: [(&str, &str); 5] = [
+    ("TANDEM_RANKER__MAX_CASES", "4000"),
     ("TANDEM_ALS__SWEEPS", "2"),
     ("TANDEM_ALS__FACTORS", "16"),
     ("TANDEM_ANN__GRAPH_FROM_ITEMS", "1000000"),
@@ -51,7 +52,7 @@ fn the_blend_finds_most_next_items_of_real_sessions() {
     let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let served = &figures["results"][0];
     assert_eq!((&served["model"], &served["cases"]), (&"tandem".into(), &19_907.into()));
-    assert!(served["hr@20"].as_f64() > Some(0.55), "{served}");
+    assert!(served["hr@20"].as_f64() > Some(0.59), "{served}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn cases() -> Vec<Case> {
 
 /// The golden artifact, published in a folder.
 fn publish(folder: &Path) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_1");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2");
     let version = Manifest::read(&golden).expect("the golden manifest").version;
     let artifacts = folder.join("artifacts");
     fs::create_dir_all(artifacts.join(&version)).expect("a folder");

@@ -18,7 +18,11 @@ pub mod artifact;
 #[cfg(feature = "engine")]
 pub mod factors;
 #[cfg(feature = "engine")]
+pub mod features;
+#[cfg(feature = "engine")]
 pub mod keys;
+#[cfg(feature = "engine")]
+pub mod matrix;
 #[cfg(feature = "engine")]
 pub mod params;
 #[cfg(feature = "engine")]
@@ -28,6 +32,8 @@ pub mod rerank;
 #[cfg(feature = "engine")]
 pub mod retrieve;
 #[cfg(feature = "engine")]
+pub mod schema;
+#[cfg(feature = "engine")]
 pub mod slate;
 #[cfg(feature = "engine")]
 pub mod snapshot;
@@ -35,3 +41,5 @@ pub mod snapshot;
 pub mod state;
 #[cfg(feature = "engine")]
 pub mod topk;
+#[cfg(feature = "engine")]
+pub mod trees;

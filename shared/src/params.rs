@@ -15,6 +15,10 @@ pub enum Source {
     ItemKnnSession,
     /// Neighbours of the history in user windows, whatever the order.
     ItemKnnUser,
+    /// Neighbours of the history's neighbours in session windows.
+    ItemKnnWalk,
+    /// Past sessions like the current one.
+    SessionKnn,
     /// Implicit ALS with the user folded in from the history.
     Als,
     /// The user's own recent items.
@@ -25,10 +29,18 @@ pub enum Source {
 
 impl Source {
     /// How many sources there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 8;
     /// All of them, in the order of their columns.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Cached, Self::ItemKnnSession, Self::ItemKnnUser, Self::Als, Self::Repeat, Self::Popularity];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Cached,
+        Self::ItemKnnSession,
+        Self::ItemKnnUser,
+        Self::ItemKnnWalk,
+        Self::SessionKnn,
+        Self::Als,
+        Self::Repeat,
+        Self::Popularity,
+    ];
 
     /// The name in answers, metrics and configs.
     #[must_use]
@@ -37,6 +49,8 @@ impl Source {
             Self::Cached => "cached",
             Self::ItemKnnSession => "item_knn_session",
             Self::ItemKnnUser => "item_knn_user",
+            Self::ItemKnnWalk => "item_knn_walk",
+            Self::SessionKnn => "session_knn",
             Self::Als => "als",
             Self::Repeat => "repeat",
             Self::Popularity => "popularity",
@@ -60,6 +74,10 @@ pub struct Weights {
     pub item_knn_session: f32,
     /// Weight of [`Source::ItemKnnUser`].
     pub item_knn_user: f32,
+    /// Weight of [`Source::ItemKnnWalk`].
+    pub item_knn_walk: f32,
+    /// Weight of [`Source::SessionKnn`].
+    pub session_knn: f32,
     /// Weight of [`Source::Als`].
     pub als: f32,
     /// Weight of [`Source::Repeat`].
@@ -70,8 +88,16 @@ pub struct Weights {
 
 impl Weights {
     /// No source at all.
-    pub const NONE: Self =
-        Self { cached: 0.0, item_knn_session: 0.0, item_knn_user: 0.0, als: 0.0, repeat: 0.0, popularity: 0.0 };
+    pub const NONE: Self = Self {
+        cached: 0.0,
+        item_knn_session: 0.0,
+        item_knn_user: 0.0,
+        item_knn_walk: 0.0,
+        session_knn: 0.0,
+        als: 0.0,
+        repeat: 0.0,
+        popularity: 0.0,
+    };
 
     /// One source alone.
     #[must_use]
@@ -88,6 +114,8 @@ impl Weights {
             Source::Cached => self.cached,
             Source::ItemKnnSession => self.item_knn_session,
             Source::ItemKnnUser => self.item_knn_user,
+            Source::ItemKnnWalk => self.item_knn_walk,
+            Source::SessionKnn => self.session_knn,
             Source::Als => self.als,
             Source::Repeat => self.repeat,
             Source::Popularity => self.popularity,
@@ -100,6 +128,8 @@ impl Weights {
             Source::Cached => &mut self.cached,
             Source::ItemKnnSession => &mut self.item_knn_session,
             Source::ItemKnnUser => &mut self.item_knn_user,
+            Source::ItemKnnWalk => &mut self.item_knn_walk,
+            Source::SessionKnn => &mut self.session_knn,
             Source::Als => &mut self.als,
             Source::Repeat => &mut self.repeat,
             Source::Popularity => &mut self.popularity,
@@ -110,7 +140,16 @@ impl Weights {
 impl Default for Weights {
     /// A blend that does well before anything is fitted.
     fn default() -> Self {
-        Self { cached: 0.5, item_knn_session: 1.0, item_knn_user: 0.3, als: 0.2, repeat: 0.3, popularity: 0.05 }
+        Self {
+            cached: 0.5,
+            item_knn_session: 1.0,
+            item_knn_user: 0.3,
+            item_knn_walk: 0.5,
+            session_knn: 1.0,
+            als: 0.2,
+            repeat: 0.3,
+            popularity: 0.05,
+        }
     }
 }
 
@@ -122,6 +161,36 @@ pub enum SessionRule {
     Gap(i64),
     /// Never: all events of a user are one session.
     User,
+}
+
+/// How `session_knn` matches past sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionKnnParams {
+    /// The last distinct items of the history that are matched.
+    pub history: usize,
+    /// Past sessions that propose candidates.
+    pub neighbours: usize,
+    /// An item with `p` later ones counts `exp(-p / position_decay)` in a match.
+    pub position_decay: f32,
+    /// A candidate `d` places from the latest shared item counts `exp(-d / distance_decay)`.
+    pub distance_decay: f32,
+    /// What a candidate before the shared item counts, of one after it.
+    pub before_weight: f32,
+    /// What the shared item itself counts as a candidate.
+    pub own_weight: f32,
+}
+
+/// What the ranker ranks, and by what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankerParams {
+    /// The best of the blend that are ranked.
+    pub candidates: usize,
+    /// Questions a tree.
+    pub depth: usize,
+    /// The names of the features, in the order of their columns.
+    pub features: Vec<String>,
 }
 
 /// How the engine answers.
@@ -138,6 +207,8 @@ pub struct EngineParams {
     pub position_decay: f32,
     /// Items of earlier sessions count so much of what those of the current one do, 0 to 1.
     pub earlier_session_weight: f32,
+    /// How past sessions are matched.
+    pub session_knn: SessionKnnParams,
     /// Candidate weight of a view, an addtocart and a transaction in the confidence of the fold-in.
     pub kind_weights: [f32; 3],
     /// Confidence slope of the ALS fold-in: `c = 1 + alpha * weight`.
@@ -148,6 +219,8 @@ pub struct EngineParams {
     pub ann_ef_search: usize,
     /// The served blend.
     pub weights: Weights,
+    /// How the best of the blend are ranked, where a ranker was fitted.
+    pub ranker: Option<RankerParams>,
 }
 
 #[cfg(test)]

@@ -5,23 +5,44 @@
 
 use crate::api::Seen;
 use crate::event::EventKind;
+use crate::features::{self, FeatureScratch};
 use crate::id::ItemIdx;
+use crate::matrix::Matrix;
 use crate::params::{Source, Weights};
 use crate::rerank;
-use crate::retrieve::{Candidates, Retrieval, retrieve};
-use crate::snapshot::{CategoryIdx, Snapshot};
+use crate::retrieve::{self, Candidate, Candidates, Retrieval, retrieve};
+use crate::snapshot::{CategoryIdx, Ranker, Snapshot};
 use crate::state::{Interaction, UserState};
 use crate::topk::{Scored, top_k};
 
-pub use crate::retrieve::Scratch;
+pub use crate::features::{Question, Ranked};
 pub use crate::slate::{Personal, Pick, Query, Slate};
 
-/// Answers a query with the blend of the snapshot's parameters.
-pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
-    recommend_with(snapshot, &snapshot.params().weights, state, query, now_ms, scratch)
+/// Buffers of one thread, to be reused between requests.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    retrieval: retrieve::Scratch,
+    features: FeatureScratch,
+    matrix: Matrix,
+    scores: Vec<f32>,
 }
 
-/// Answers a query with other blend weights: one source alone, or weights that are being fitted.
+/// Answers a query as the service does: with the snapshot's blend, and its ranker where it has one.
+pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
+    let weights = &snapshot.params().weights;
+    let (candidates, history) = candidates(snapshot, weights, state, query, now_ms, scratch);
+    let picks = match (snapshot.ranker(), &snapshot.params().ranker) {
+        (Some(ranker), Some(params)) => {
+            let ranked = by_blend(&candidates, weights, params.candidates.max(query.k));
+            let (candidates, ranked, history) = (&candidates, &ranked, &history);
+            rank(&Question { snapshot, candidates, ranked, history, now_ms }, ranker, query.k, scratch)
+        }
+        _ => blend(&candidates, weights, query.k),
+    };
+    finish(snapshot, state, query, candidates, history, picks, scratch)
+}
+
+/// Answers a query with other blend weights and without the ranker: one source alone, or weights that are being fitted.
 pub fn recommend_with(
     snapshot: &Snapshot,
     weights: &Weights,
@@ -31,9 +52,21 @@ pub fn recommend_with(
     scratch: &mut Scratch,
 ) -> Slate {
     let (candidates, history) = candidates(snapshot, weights, state, query, now_ms, scratch);
+    let picks = blend(&candidates, weights, query.k);
+    finish(snapshot, state, query, candidates, history, picks, scratch)
+}
+
+fn finish(
+    snapshot: &Snapshot,
+    state: &UserState,
+    query: &Query,
+    candidates: Candidates,
+    history: Vec<Interaction>,
+    mut picks: Vec<Pick>,
+    scratch: &mut Scratch,
+) -> Slate {
     let personal = if history.is_empty() && state.cached.is_empty() { Personal::No } else { Personal::Yes };
-    let mut picks = blend(&candidates, weights, query.k);
-    rerank::fill(snapshot, query.category, query.k, &mut picks, &mut scratch.blocked);
+    rerank::fill(snapshot, query.category, query.k, &mut picks, &mut scratch.retrieval.blocked);
     Slate { picks, candidates: candidates.proposed, history, personal }
 }
 
@@ -46,7 +79,7 @@ pub fn candidates(
     now_ms: i64,
     scratch: &mut Scratch,
 ) -> (Candidates, Vec<Interaction>) {
-    rerank::block(snapshot, state, query, &mut scratch.blocked);
+    rerank::block(snapshot, state, query, &mut scratch.retrieval.blocked);
     let page =
         query.context.map(|item| Interaction { item, kind: EventKind::View, timestamp_ms: now_ms, event_key: 0 });
     let history: Vec<Interaction> = state.history.iter().copied().chain(page).collect();
@@ -58,7 +91,7 @@ pub fn candidates(
         limit: snapshot.params().per_source.max(query.k),
         now_ms,
     };
-    (retrieve(retrieval, weights, scratch), history)
+    (retrieve(retrieval, weights, &mut scratch.retrieval), history)
 }
 
 /// The weighted sum of a candidate's scores, each divided by its source's best.
@@ -71,19 +104,52 @@ pub fn blended(scores: &[f32; Source::COUNT], best: &[f32; Source::COUNT], weigh
     Source::ALL.into_iter().map(share).sum()
 }
 
-/// The `k` candidates with the highest blended scores, best first.
+/// The `count` candidates with the highest blended scores, best first; ties go to the smaller item.
+#[must_use]
+pub fn by_blend(candidates: &Candidates, weights: &Weights, count: usize) -> Vec<Ranked> {
+    let mut ranked: Vec<Ranked> = (0..)
+        .zip(&candidates.rows)
+        .map(|(row, candidate)| Ranked { row, blended: blended(&candidate.scores, &candidates.best, weights) })
+        .collect();
+    let item = |ranked: &Ranked| candidates.rows[ranked.row as usize].item;
+    let order = |a: &Ranked, b: &Ranked| b.blended.total_cmp(&a.blended).then_with(|| item(a).cmp(&item(b)));
+    if ranked.len() > count {
+        ranked.select_nth_unstable_by(count, order);
+        ranked.truncate(count);
+    }
+    ranked.sort_unstable_by(order);
+    ranked
+}
+
 fn blend(candidates: &Candidates, weights: &Weights, k: usize) -> Vec<Pick> {
-    let scored = |candidate: &crate::retrieve::Candidate| Scored {
-        item: candidate.item,
-        score: blended(&candidate.scores, &candidates.best, weights),
-    };
-    let best = top_k(k, candidates.rows.iter().map(scored));
-    let mut rows: Vec<_> = candidates.rows.iter().collect();
-    rows.sort_unstable_by_key(|row| row.item);
-    best.into_iter()
-        .filter_map(|Scored { item, score }| {
-            let row = rows[rows.binary_search_by_key(&item, |row| row.item).ok()?];
-            Some(Pick { item, score, sources: row.sources, because: row.because })
+    by_blend(candidates, weights, k)
+        .into_iter()
+        .map(|ranked| pick(&candidates.rows[ranked.row as usize], ranked.blended))
+        .collect()
+}
+
+fn pick(candidate: &Candidate, score: f32) -> Pick {
+    Pick { item: candidate.item, score, sources: candidate.sources, because: candidate.because }
+}
+
+/// Describes the candidates of a question, a row each.
+pub fn describe<'a>(question: &Question<'_>, scratch: &'a mut Scratch) -> &'a Matrix {
+    features::build(question, &mut scratch.features, &mut scratch.matrix);
+    &scratch.matrix
+}
+
+/// The `k` best candidates of the question by the ranker, with scores between 0 and 1.
+fn rank(question: &Question<'_>, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
+    features::build(question, &mut scratch.features, &mut scratch.matrix);
+    ranker.trees().score(&scratch.matrix, &mut scratch.scores);
+    // Rows stand for items here: a tie goes to the one that the blend ranks first.
+    let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
+    let probability = |score: f32| 1.0 / (1.0 + (-score).exp());
+    top_k(k, scored)
+        .into_iter()
+        .map(|Scored { item: row, score }| {
+            let row = question.ranked[row.at()].row as usize;
+            pick(&question.candidates.rows[row], probability(score))
         })
         .collect()
 }
@@ -94,7 +160,7 @@ fn blend(candidates: &Candidates, weights: &Weights, k: usize) -> Vec<Pick> {
 pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
     let query = Query { k, context: Some(item), category: None, exclude: Vec::new(), seen: Seen::Allow };
     let now_ms = snapshot.manifest().last_event_ms;
-    recommend(snapshot, &UserState::default(), &query, now_ms, scratch).picks
+    recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
 
 /// The most popular items, overall or of a category.

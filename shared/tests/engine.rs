@@ -11,7 +11,7 @@ use shared::snapshot::Snapshot;
 use shared::state::{Interaction, SeenItem, UserState};
 
 fn snapshot() -> Snapshot {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_1");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2");
     Snapshot::load(&folder).expect("loads")
 }
 

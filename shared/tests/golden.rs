@@ -1,5 +1,5 @@
-//! One tiny artifact per format version, kept for ever: this build reads it, and answers from it as the build did that
-//! wrote it.
+//! One tiny artifact per format version, kept for ever: this build reads that of its own format and answers from it as
+//! the build did that wrote it, and refuses older ones. See `golden/README.md`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -38,10 +38,10 @@ fn slates(snapshot: &Snapshot) -> String {
 }
 
 #[test]
-fn format_1_is_read_and_answers_as_it_did() {
-    let snapshot = Snapshot::load(&golden().join("format_1")).expect("loads");
+fn format_2_is_read_and_answers_as_it_did() {
+    let snapshot = Snapshot::load(&golden().join("format_2")).expect("loads");
     let answers = slates(&snapshot);
-    let path = golden().join("format_1.slates.txt");
+    let path = golden().join("format_2.slates.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &answers).expect("writes");
     }
@@ -49,8 +49,14 @@ fn format_1_is_read_and_answers_as_it_did() {
 }
 
 #[test]
+fn format_1_is_refused_with_what_to_run() {
+    let error = Snapshot::load(&golden().join("format_1")).err().expect("an older format").to_string();
+    assert!(error.contains("format 1") && error.contains("offline run"), "{error}");
+}
+
+#[test]
 fn an_item_of_the_table_without_events_is_still_known() {
-    let snapshot = Snapshot::load(&golden().join("format_1")).expect("loads");
+    let snapshot = Snapshot::load(&golden().join("format_2")).expect("loads");
     let new = snapshot.items().index("new").expect("listed");
     assert_eq!(snapshot.items().name(new), Some("New"));
     let office = snapshot.items().category("office");

@@ -3,22 +3,32 @@
 #[path = "support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("id", &[]),
     ("event", &["id"]),
     ("topk", &["id"]),
     ("params", &[]),
     ("factors", &[]),
+    ("matrix", &[]),
+    ("schema", &["params"]),
+    ("trees", &["matrix"]),
     ("api", &["id", "event"]),
     ("artifact", &["id", "params"]),
     ("ann", &["id", "topk", "factors", "artifact"]),
-    ("snapshot", &["id", "artifact", "ann", "params"]),
+    ("snapshot", &["id", "artifact", "ann", "params", "schema", "trees"]),
     ("state", &["id", "event", "topk", "snapshot"]),
     ("keys", &["id", "event", "state", "topk"]),
     ("retrieve", &["id", "params", "snapshot", "state", "topk", "factors", "ann"]),
+    ("features", &["id", "factors", "matrix", "params", "retrieve", "schema", "snapshot", "state"]),
     ("slate", &["id", "api", "params", "retrieve", "snapshot", "state"]),
     ("rerank", &["id", "api", "event", "params", "retrieve", "slate", "snapshot", "state"]),
-    ("recommend", &["id", "api", "event", "params", "rerank", "retrieve", "slate", "snapshot", "state", "topk"]),
+    (
+        "recommend",
+        &[
+            "id", "api", "event", "features", "matrix", "params", "rerank", "retrieve", "slate", "snapshot", "state",
+            "topk",
+        ],
+    ),
 ];
 
 #[test]

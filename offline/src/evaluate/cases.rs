@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 use shared::api::Seen;
+use shared::event::EventKind;
 use shared::id::{ItemId, ItemIdx};
 use shared::keys::unpack_user;
 use shared::recommend::Scratch;
@@ -26,6 +27,8 @@ pub struct Case<'a> {
     pub now_ms: i64,
     /// The targets that the snapshot knows.
     pub targets: Vec<ItemIdx>,
+    /// What the user did with each of `targets`.
+    pub kinds: Vec<EventKind>,
     /// How many targets there are, unknown ones included.
     pub total: usize,
 }
@@ -95,7 +98,8 @@ impl<'a> HeldOut<'a> {
                 if previous.is_some_and(|previous| self.same_session(previous, event, gap_ms)) {
                     let targets: Vec<ItemIdx> = snapshot.items().index(self.item(event)).into_iter().collect();
                     let state = UserState::join(snapshot, record.clone(), &live);
-                    let case = Case { user, number, state, now_ms: event.timestamp_ms, targets, total: 1 };
+                    let kinds = vec![event.kind];
+                    let case = Case { user, number, state, now_ms: event.timestamp_ms, targets, kinds, total: 1 };
                     answers.push(ask(&case, scratch));
                 }
                 live.apply(self.live(event, number), bounds);
@@ -122,12 +126,14 @@ impl<'a> HeldOut<'a> {
             let user = self.user(row);
             snapshot.users().record(user)?;
             let record = record(snapshot, user);
-            let mut items: Vec<&str> = self.events(row).map(|event| self.item(event)).collect();
-            items.sort_unstable();
-            items.dedup();
+            let mut items: Vec<(&str, EventKind)> =
+                self.events(row).map(|event| (self.item(event), event.kind)).collect();
+            // Of an item the strongest kind stays.
+            items.sort_unstable_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
+            items.dedup_by(|later, kept| later.0 == kept.0);
             let mut total = 0;
-            let mut targets = Vec::new();
-            for item in items {
+            let (mut targets, mut kinds) = (Vec::new(), Vec::new());
+            for (item, kind) in items {
                 let index = snapshot.items().index(item);
                 let ruled_out = index.is_some_and(|index| {
                     record.seen.iter().any(|past| {
@@ -138,13 +144,14 @@ impl<'a> HeldOut<'a> {
                 if !ruled_out {
                     total += 1;
                     targets.extend(index);
+                    kinds.extend(index.map(|_| kind));
                 }
             }
             if total == 0 {
                 return None;
             }
             let state = UserState::join(snapshot, record, &LiveHistory::default());
-            Some(ask(&Case { user, number: 0, state, now_ms, targets, total }, scratch))
+            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, total }, scratch))
         };
         let answers: Vec<Option<T>> =
             rows.par_iter().map_init(Scratch::default, |scratch, &row| of_user(scratch, row)).collect();

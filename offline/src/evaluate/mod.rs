@@ -6,13 +6,13 @@ pub mod cases;
 pub mod metrics;
 pub mod report;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::id::ItemIdx;
 use shared::params::{Source, Weights};
-use shared::recommend::{Query, Scratch, recommend, recommend_with};
+use shared::recommend::{Query, Scratch, by_blend, candidates, recommend, recommend_with};
 use shared::rerank;
 use shared::retrieve::accumulator::Marks;
 use shared::snapshot::Snapshot;
@@ -22,6 +22,8 @@ use crate::popularity;
 use cases::{Case, HeldOut};
 use metrics::{coverage, hit_rate_at, information, mrr_at, ndcg_at, novelty, precision_at, recall_at};
 
+/// The first so many candidates are searched for the targets.
+const CEILINGS: [usize; 3] = [100, 200, 500];
 /// Users whose slates are held in memory at a time.
 const USERS_AT_A_TIME: usize = 2048;
 
@@ -60,7 +62,7 @@ pub struct ModelResult {
     pub cases: usize,
     /// By name, such as `hr@20`.
     #[serde(flatten)]
-    pub figures: std::collections::BTreeMap<String, f64>,
+    pub figures: BTreeMap<String, f64>,
 }
 
 /// The figures of all models.
@@ -72,6 +74,8 @@ pub struct Evaluation {
     pub unknown_targets: usize,
     /// The time of the top-k question, milliseconds since the epoch.
     pub asked_ms: i64,
+    /// The mean share of the targets among the first 100, 200 and 500 candidates of the blend: the ranker's ceiling.
+    pub ceilings: BTreeMap<String, f64>,
     /// One entry a model.
     pub results: Vec<ModelResult>,
 }
@@ -89,8 +93,9 @@ pub struct ServedSlate {
 
 enum Model {
     Served,
+    Blend,
     Alone(Source),
-    Windowed(Vec<ItemIdx>),
+    Windowed(i64, Vec<ItemIdx>),
 }
 
 /// The figures of one model so far.
@@ -107,6 +112,8 @@ struct Answer {
     total: usize,
     slates: Vec<Vec<ItemIdx>>,
     served: Option<ServedSlate>,
+    /// The share of the targets among the first candidates, by [`CEILINGS`].
+    among: [f64; CEILINGS.len()],
 }
 
 /// Asks every question of `test` and measures the answers.
@@ -121,11 +128,12 @@ pub fn evaluate(
     each_slate: &mut dyn FnMut(&ServedSlate),
     progress: &dyn Fn(u64),
 ) -> Evaluation {
-    let models = models(train, setting);
+    let models = models(snapshot, train, setting);
     let event_counts = event_counts(train);
     let held_out = HeldOut::new(test);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
     let mut unknown_targets = 0;
+    let mut among = [0.0; CEILINGS.len()];
     let rows: Vec<usize> = (0..held_out.users()).collect();
     for block in rows.chunks(USERS_AT_A_TIME) {
         let ask = |case: &Case<'_>, scratch: &mut Scratch| answer(snapshot, &models, setting, case, scratch);
@@ -138,28 +146,24 @@ pub fn evaluate(
             for (sums, slate) in sums.iter_mut().zip(&answer.slates) {
                 sums.add(setting.ks, slate, answer, &event_counts, train.events.len() as u64);
             }
+            among.iter_mut().zip(answer.among).for_each(|(sum, share)| *sum += share);
             answer.served.iter().for_each(&mut *each_slate);
         }
         progress(block.last().map_or(0, |&last| last as u64 + 1));
     }
-    let results = models
-        .iter()
-        .zip(sums)
-        .zip(names(setting))
-        .map(|((_, sums), name)| sums.result(name, setting.ks, snapshot.items().len()));
-    Evaluation { task: setting.task, unknown_targets, asked_ms: setting.asked_ms, results: results.collect() }
+    let results =
+        models.iter().zip(sums).map(|(model, sums)| sums.result(model.name(), setting.ks, snapshot.items().len()));
+    let results: Vec<ModelResult> = results.collect();
+    let cases = results.first().map_or(1, |result| result.cases.max(1)) as f64;
+    let ceilings = CEILINGS.iter().zip(among).map(|(first, sum)| (first.to_string(), sum / cases)).collect();
+    Evaluation { task: setting.task, unknown_targets, asked_ms: setting.asked_ms, ceilings, results }
 }
 
-fn models(train: &Log, setting: &Setting<'_>) -> Vec<Model> {
+fn models(snapshot: &Snapshot, train: &Log, setting: &Setting<'_>) -> Vec<Model> {
     let alone = Source::ALL.into_iter().map(Model::Alone);
-    let windowed = setting.windows_days.iter().map(|&days| Model::Windowed(popularity::windowed(train, days)));
-    [Model::Served].into_iter().chain(alone).chain(windowed).collect()
-}
-
-fn names(setting: &Setting<'_>) -> Vec<String> {
-    let alone = Source::ALL.into_iter().map(|source| source.as_str().to_owned());
-    let windowed = setting.windows_days.iter().map(|days| format!("popularity_{days}d"));
-    ["tandem".to_owned()].into_iter().chain(alone).chain(windowed).collect()
+    let windowed = setting.windows_days.iter().map(|&days| Model::Windowed(days, popularity::windowed(train, days)));
+    let blend = snapshot.ranker().map(|_| Model::Blend);
+    [Model::Served].into_iter().chain(blend).chain(alone).chain(windowed).collect()
 }
 
 fn event_counts(train: &Log) -> Vec<u64> {
@@ -186,13 +190,18 @@ fn answer(
                 let slate = recommend(snapshot, &case.state, &query, case.now_ms, scratch);
                 slate.picks.iter().map(|pick| pick.item).collect()
             }
+            Model::Blend => {
+                let weights = &snapshot.params().weights;
+                let slate = recommend_with(snapshot, weights, &case.state, &query, case.now_ms, scratch);
+                slate.picks.iter().map(|pick| pick.item).collect()
+            }
             Model::Alone(source) => {
                 let weights = Weights::only(*source);
                 let slate = recommend_with(snapshot, &weights, &case.state, &query, case.now_ms, scratch);
                 // Without what only fills the slate.
                 slate.picks.iter().filter(|pick| pick.sources.contains(*source)).map(|pick| pick.item).collect()
             }
-            Model::Windowed(order) => {
+            Model::Windowed(_, order) => {
                 let mut blocked = Marks::default();
                 rerank::block(snapshot, &case.state, &query, &mut blocked);
                 order.iter().copied().filter(|&item| !blocked.contains(item)).take(k).collect()
@@ -202,7 +211,31 @@ fn answer(
     let id = |&item: &ItemIdx| snapshot.items().id(item).to_owned();
     let items = slates[0].iter().map(id).collect();
     let served = Some(ServedSlate { user: case.user.to_owned(), case: case.number, items });
-    Answer { targets: case.targets.clone(), total: case.total, slates, served }
+    let among = among(snapshot, case, &query, scratch);
+    Answer { targets: case.targets.clone(), total: case.total, slates, served, among }
+}
+
+/// The share of the targets among the first candidates.
+fn among(snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scratch) -> [f64; CEILINGS.len()] {
+    let weights = &snapshot.params().weights;
+    let (found, _) = candidates(snapshot, weights, &case.state, query, case.now_ms, scratch);
+    let ranked = by_blend(&found, weights, CEILINGS[CEILINGS.len() - 1]);
+    CEILINGS.map(|first| {
+        let hits =
+            ranked.iter().take(first).filter(|ranked| case.targets.contains(&found.rows[ranked.row as usize].item));
+        hits.count() as f64 / case.total as f64
+    })
+}
+
+impl Model {
+    fn name(&self) -> String {
+        match self {
+            Self::Served => "tandem".to_owned(),
+            Self::Blend => "blend".to_owned(),
+            Self::Alone(source) => source.as_str().to_owned(),
+            Self::Windowed(days, _) => format!("popularity_{days}d"),
+        }
+    }
 }
 
 impl Sums {
@@ -239,7 +272,7 @@ impl Sums {
     }
 
     fn result(self, model: String, ks: &[usize], catalogue: usize) -> ModelResult {
-        let mut figures = std::collections::BTreeMap::new();
+        let mut figures = BTreeMap::new();
         for (at, k) in ks.iter().enumerate() {
             for (name, sum) in ["hr", "mrr", "ndcg", "recall", "precision"].into_iter().zip(self.by_k[at]) {
                 figures.insert(format!("{name}@{k}"), sum / self.cases.max(1) as f64);

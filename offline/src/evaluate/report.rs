@@ -19,6 +19,9 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "asked at {} (ms since the epoch)", evaluation.asked_ms);
     }
+    let ceilings: Vec<String> =
+        evaluation.ceilings.iter().map(|(first, share)| format!("{share:.4} in the first {first}")).collect();
+    let _ = writeln!(text, "targets among the candidates: {}", ceilings.join(", "));
     for k in ks {
         let _ = write!(text, "\n{:18}", format!("@{k}"));
         for name in FIGURES {

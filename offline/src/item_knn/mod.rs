@@ -6,6 +6,7 @@
 
 pub mod session;
 pub mod user;
+pub mod walk;
 
 use std::path::Path;
 

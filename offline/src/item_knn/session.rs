@@ -15,7 +15,7 @@ use crate::interactions::Sessions;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct SessionKnnConfig {
+pub struct ItemKnnSessionConfig {
     pub window: usize,
     pub reverse: f64,
     pub distance_power: f64,
@@ -27,9 +27,16 @@ pub struct SessionKnnConfig {
 
 /// Finds the neighbours of all `item_count` items in session windows.
 #[must_use]
-pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) -> Neighbours {
+pub fn fit(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConfig) -> Neighbours {
     let indptr = sessions.items.indptr();
     fit_rows(indptr.raw_storage(), sessions.items.data(), &sessions.last_ms, item_count, config)
+}
+
+/// As [`fit`] without damping, `most` neighbours an item: what a walk steps along.
+#[must_use]
+pub fn steps(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConfig, most: usize) -> Neighbours {
+    let plain = ItemKnnSessionConfig { item_power: 0.0, neighbour_power: 0.0, neighbours: most, ..config.clone() };
+    fit(sessions, item_count, &plain)
 }
 
 /// As [`fit`]: session s holds `values[starts[s]..starts[s + 1]]`.
@@ -38,7 +45,7 @@ fn fit_rows(
     values: &[u32],
     last_ms: &[i64],
     item_count: usize,
-    config: &SessionKnnConfig,
+    config: &ItemKnnSessionConfig,
 ) -> Neighbours {
     let occurrences = occurrences(values, item_count);
     let count = |item: u32| f64::from(occurrences.starts[item as usize + 1] - occurrences.starts[item as usize]);
@@ -112,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    fn plain() -> SessionKnnConfig {
-        SessionKnnConfig {
+    fn plain() -> ItemKnnSessionConfig {
+        ItemKnnSessionConfig {
             window: 2,
             reverse: 0.5,
             distance_power: 1.0,

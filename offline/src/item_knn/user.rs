@@ -15,7 +15,7 @@ use crate::interactions::{Csr, by_user};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct UserKnnConfig {
+pub struct ItemKnnUserConfig {
     pub window: usize,
     pub item_power: f64,
     pub neighbour_power: f64,
@@ -48,7 +48,7 @@ pub fn windows(log: &Log, window: usize) -> Csr<f32> {
 
 /// Finds the neighbours of all items in user windows (users × items, see [`windows`]).
 #[must_use]
-pub fn fit(windows: &Csr<f32>, config: &UserKnnConfig) -> Neighbours {
+pub fn fit(windows: &Csr<f32>, config: &ItemKnnUserConfig) -> Neighbours {
     let users_of = windows.transpose_view().to_csr();
     let (user_ptr, users) = (users_of.indptr(), users_of.indices());
     let (item_ptr, items) = (windows.indptr(), windows.indices());
@@ -81,7 +81,8 @@ mod tests {
     fn a_pair_weighs_what_its_users_and_items_weigh() {
         // Users {0, 1} and {0, 1, 2}; a = b = 1, g = 1.
         let windows = Csr::new((2, 3), vec![0, 2, 5], vec![0, 1, 0, 1, 2], vec![1.0; 5]);
-        let config = UserKnnConfig { window: 9, item_power: 1.0, neighbour_power: 1.0, user_power: 1.0, neighbours: 9 };
+        let config =
+            ItemKnnUserConfig { window: 9, item_power: 1.0, neighbour_power: 1.0, user_power: 1.0, neighbours: 9 };
         let table = fit(&windows, &config);
         let expected = [(1.0 / 2.0 + 1.0 / 3.0) / 4.0, (1.0 / 3.0) / 2.0];
         assert_eq!(table.items[..2].iter().map(|item| item.0).collect::<Vec<_>>(), [1, 2]);

@@ -14,8 +14,11 @@ use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
-use shared::params::{EngineParams, SessionRule, Weights};
-use shared::snapshot::{ALS, ITEM_KNN_SESSION, ITEM_KNN_USER, ITEMS, POPULARITY, USERS};
+use shared::params::{EngineParams, SessionKnnParams, SessionRule, Weights};
+use shared::schema::Statistic;
+use shared::snapshot::{
+    ALS, ITEM_KNN_SESSION, ITEM_KNN_USER, ITEM_KNN_WALK, ITEMS, POPULARITY, SESSION_KNN, STATISTICS, USERS,
+};
 use shared::state::{BatchUser, Interaction, SeenItem};
 use shared::topk::Scored;
 
@@ -35,6 +38,9 @@ pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
     write_popularity(&folder);
     write_neighbours(&folder, ITEM_KNN_SESSION);
     write_neighbours(&folder, ITEM_KNN_USER);
+    write_neighbours(&folder, ITEM_KNN_WALK);
+    write_past_sessions(&folder);
+    write_statistics(&folder);
     let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
     TableWriter::default().rows("item_factors", &factors, 2).rows("gram", &gram, 2).write(&folder, ALS).expect("als");
     write_users(&folder);
@@ -83,6 +89,30 @@ fn write_neighbours(folder: &Path, name: &str) {
         .expect("neighbours");
 }
 
+/// One session: `i00` to `i02`.
+fn write_past_sessions(folder: &Path) {
+    let posting_starts: Vec<u64> = (0..=u64::from(ITEM_COUNT)).map(|item| item.min(3)).collect();
+    let ones = [1.0f32; ITEM_COUNT as usize];
+    TableWriter::default()
+        .column("starts", &[0u64, 3])
+        .column("items", &[ItemIdx(0), ItemIdx(1), ItemIdx(2)])
+        .column("weights", &[1.0f32])
+        .column("posting.starts", &posting_starts)
+        .column("posting.sessions", &[0u32; 3])
+        .column("posting.places", &[0u32, 1, 2])
+        .column("rarity", &ones)
+        .column("damping", &ones)
+        .write(folder, SESSION_KNN)
+        .expect("past sessions");
+}
+
+fn write_statistics(folder: &Path) {
+    let zeros = [0.0f32; ITEM_COUNT as usize];
+    let columns = Statistic::ALL.iter();
+    let table = columns.fold(TableWriter::default(), |table, (_, name)| table.column(name, &zeros));
+    table.write(folder, STATISTICS).expect("statistics");
+}
+
 /// What the batch knows of `known`.
 pub fn known() -> BatchUser {
     let (kind, event_key) = (EventKind::Transaction, 0);
@@ -119,11 +149,20 @@ fn manifest(version: &str, covered_ms: i64) -> Manifest {
             per_source: 50,
             position_decay: 5.0,
             earlier_session_weight: 0.5,
+            session_knn: SessionKnnParams {
+                history: 20,
+                neighbours: 10,
+                position_decay: 2.0,
+                distance_decay: 1.0,
+                before_weight: 0.5,
+                own_weight: 0.5,
+            },
             kind_weights: [1.0, 2.0, 3.0],
             als_alpha: 1.0,
             als_regularization: 1.0,
             ann_ef_search: 50,
             weights: Weights::default(),
+            ranker: None,
         },
         config: serde_json::json!({"als": {"factors": 2}}),
         metrics: serde_json::json!({"ndcg@10": 0.5}),

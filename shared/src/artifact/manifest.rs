@@ -12,7 +12,7 @@ use super::ArtifactError;
 use crate::params::EngineParams;
 
 /// The artifact format this build reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
 /// The champion pointer's file name, beside the versions.

@@ -16,6 +16,7 @@ pub mod als;
 pub mod item_knn;
 pub mod recent;
 pub mod repeat;
+pub mod session_knn;
 
 use accumulator::{Accumulator, Marks};
 use recent::Recent;
@@ -26,9 +27,12 @@ use crate::snapshot::{CategoryIdx, Snapshot};
 use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
 
+/// The sources whose scores are sums over history items.
+pub const SUMMED: [Source; 4] = [Source::ItemKnnSession, Source::ItemKnnUser, Source::ItemKnnWalk, Source::SessionKnn];
+
 /// A set of sources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SourceSet(u8);
+pub struct SourceSet(u16);
 
 impl SourceSet {
     /// The set with one more source.
@@ -56,6 +60,10 @@ pub struct Candidate {
     pub item: ItemIdx,
     /// The score of every source, 0 where it has none.
     pub scores: [f32; Source::COUNT],
+    /// The place each source gave it, from 1; 0 where it did not propose it.
+    pub ranks: [u16; Source::COUNT],
+    /// The largest contribution of one history item to each of [`SUMMED`].
+    pub strongest: [f32; SUMMED.len()],
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most to it, where neighbours did.
@@ -65,8 +73,9 @@ pub struct Candidate {
 /// Buffers of one thread, to be reused between requests: a few dense arrays of the catalogue's length.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    session: Accumulator,
-    user: Accumulator,
+    /// What the history's neighbours add up to, by the place in [`SUMMED`].
+    sums: [Accumulator; SUMMED.len()],
+    matches: session_knn::Matches,
     /// Items that must not be in the answer.
     pub(crate) blocked: Marks,
     /// Items that are candidates already.
@@ -102,16 +111,20 @@ pub struct Candidates {
     pub best: [f32; Source::COUNT],
     /// How many candidates each source proposed.
     pub proposed: [u32; Source::COUNT],
+    /// The distinct items of the history, newest first.
+    pub recent: Vec<Recent>,
 }
 
 impl Candidates {
     fn add(&mut self, source: Source, proposed: &[Scored], chosen: &mut Marks) {
-        for scored in proposed {
+        for (rank, scored) in (1..).zip(proposed) {
             let row = chosen.position(scored.item).unwrap_or_else(|| {
                 chosen.insert(scored.item, self.rows.len());
                 self.rows.push(Candidate {
                     item: scored.item,
                     scores: [0.0; Source::COUNT],
+                    ranks: [0; Source::COUNT],
+                    strongest: [0.0; SUMMED.len()],
                     sources: SourceSet::default(),
                     because: None,
                 });
@@ -120,6 +133,7 @@ impl Candidates {
             let candidate = &mut self.rows[row];
             candidate.sources = candidate.sources.with(source);
             candidate.scores[source.column()] = scored.score;
+            candidate.ranks[source.column()] = rank;
         }
         self.proposed[source.column()] = proposed.len() as u32;
         self.best[source.column()] = proposed.first().map_or(0.0, |first| first.score);
@@ -130,7 +144,7 @@ impl Candidates {
 ///
 /// `scratch.blocked` must hold the items that are not wanted.
 pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) -> Candidates {
-    let Scratch { session, user, blocked, chosen, own, fold_in } = scratch;
+    let Scratch { sums, matches, blocked, chosen, own, fold_in } = scratch;
     let Retrieval { snapshot, cached, history, category, limit, now_ms } = query;
     let (items, params) = (snapshot.items(), snapshot.params());
     chosen.reset(items.len());
@@ -146,15 +160,19 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         let list = top_k(limit, cached.iter().copied().filter(|scored| admit(scored.item)));
         candidates.add(Source::Cached, &list, chosen);
     }
-    session.reset(items.len());
-    if on(Source::ItemKnnSession) {
-        item_knn::accumulate(snapshot.item_knn_session(), recent.iter().map(Recent::in_session), session);
-        candidates.add(Source::ItemKnnSession, &session.best(limit, admit), chosen);
-    }
-    user.reset(items.len());
-    if on(Source::ItemKnnUser) {
-        item_knn::accumulate(snapshot.item_knn_user(), recent.iter().map(Recent::in_past), user);
-        candidates.add(Source::ItemKnnUser, &user.best(limit, admit), chosen);
+    for (source, sums) in SUMMED.into_iter().zip(&mut *sums) {
+        sums.reset(items.len());
+        if !on(source) {
+            continue;
+        }
+        let (in_session, in_past) = (recent.iter().map(Recent::in_session), recent.iter().map(Recent::in_past));
+        match source {
+            Source::ItemKnnSession => item_knn::accumulate(snapshot.item_knn_session(), in_session, sums),
+            Source::ItemKnnWalk => item_knn::accumulate(snapshot.item_knn_walk(), in_session, sums),
+            Source::ItemKnnUser => item_knn::accumulate(snapshot.item_knn_user(), in_past, sums),
+            _ => session_knn::accumulate(snapshot.session_knn(), &params.session_knn, &recent, matches, sums),
+        }
+        candidates.add(source, &sums.best(limit, admit), chosen);
     }
     let folded = on(Source::Als) && fold_in.fold(snapshot.als(), params, history);
     if folded {
@@ -177,23 +195,27 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
 
     let best_of = candidates.best;
     for candidate in &mut candidates.rows {
-        let (in_session, in_past) = (session.cell(candidate.item), user.cell(candidate.item));
-        candidate.scores[Source::ItemKnnSession.column()] = in_session.score;
-        candidate.scores[Source::ItemKnnUser.column()] = in_past.score;
+        let mut because = (0.0, 0);
+        for (at, (source, sums)) in SUMMED.into_iter().zip(&*sums).enumerate() {
+            let cell = sums.cell(candidate.item);
+            candidate.scores[source.column()] = cell.score;
+            candidate.strongest[at] = cell.strongest;
+            let share = weights.get(source) * cell.strongest / best_of[source.column()].max(1e-30);
+            if share > because.0 {
+                because = (share, cell.from);
+            }
+        }
         if folded {
             candidate.scores[Source::Als.column()] = fold_in.score(snapshot.als(), candidate.item);
         }
         if on(Source::Popularity) {
             candidate.scores[Source::Popularity.column()] = snapshot.popularity().score(candidate.item);
         }
-        let share = |source: Source, value: f32| weights.get(source) * value / best_of[source.column()].max(1e-30);
-        let from_session = share(Source::ItemKnnSession, in_session.strongest);
-        let from_past = share(Source::ItemKnnUser, in_past.strongest);
-        candidate.because = if from_session.max(from_past) > 0.0 {
-            Some(recent[if from_session >= from_past { in_session.from } else { in_past.from } as usize].item)
-        } else {
-            own.contains(candidate.item).then_some(candidate.item)
+        candidate.because = match because {
+            (share, from) if share > 0.0 => Some(recent[from as usize].item),
+            _ => own.contains(candidate.item).then_some(candidate.item),
         };
     }
+    candidates.recent = recent;
     candidates
 }

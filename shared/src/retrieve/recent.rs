@@ -10,11 +10,21 @@ use crate::state::Interaction;
 pub struct Recent {
     /// The item.
     pub item: ItemIdx,
+    /// How many distinct items came after it.
+    pub place: u32,
+    /// 1 in the current session, less in earlier ones.
+    pub factor: f32,
     /// What it counts in session windows: 1 for the last item, less for those before it and for earlier sessions.
     pub session_weight: f32,
 }
 
 impl Recent {
+    /// What it counts where an item with `p` items after it counts `exp(-p / decay)`.
+    #[must_use]
+    pub fn weight(&self, decay: f32) -> f32 {
+        ((-(self.place as f32) / decay).exp() * self.factor).max(1e-6)
+    }
+
     /// The item with its weight in session windows.
     #[must_use]
     pub fn in_session(&self) -> (ItemIdx, f32) {
@@ -42,8 +52,10 @@ pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64, liste
         later_ms = event.timestamp_ms;
         if !listed.contains(event.item) {
             listed.insert(event.item, recent.len());
-            let decay = (-(recent.len() as f32) / params.position_decay).exp();
-            recent.push(Recent { item: event.item, session_weight: (decay * session_factor).max(1e-6) });
+            let place = recent.len() as u32;
+            let mut own = Recent { item: event.item, place, factor: session_factor, session_weight: 0.0 };
+            own.session_weight = own.weight(params.position_decay);
+            recent.push(own);
         }
     }
     recent

@@ -1,0 +1,75 @@
+//! Two steps of a walk over the items: what neighbours' neighbours in session windows add up to.
+//!
+//! An edge is `e(i → j) = s(i → j) / (Σ_j s(i → j) + shrinkage) / n_j^b` over the best `fan_out` neighbours of i; the
+//! walk is `w(i → j) = e(i → j) + second · Σ_k e(i → k) · e(k → j)`. Cost: O(items · fan_out²).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Neighbours, rows};
+
+/// How far the walk fans out. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct WalkConfig {
+    pub fan_out: usize,
+    pub shrinkage: f64,
+    pub item_power: f64,
+    pub second: f64,
+    pub neighbours: usize,
+}
+
+/// Walks over one-step neighbours.
+///
+/// * `steps`: sums over session windows, not damped, best first.
+/// * `counts`: how often each item occurs.
+#[must_use]
+pub fn fit(steps: &Neighbours, counts: &[u32], config: &WalkConfig) -> Neighbours {
+    let item_count = counts.len();
+    let powers: Vec<f64> = counts.iter().map(|&count| f64::from(count.max(1)).powf(-config.item_power)).collect();
+    let edges: Vec<Vec<(u32, f64)>> = (0..item_count)
+        .map(|item| {
+            let range = steps.starts[item] as usize..steps.starts[item + 1] as usize;
+            let total: f64 = steps.scores[range.clone()].iter().map(|&score| f64::from(score)).sum();
+            let edge = |(neighbour, &score): (&shared::id::ItemIdx, &f32)| {
+                (neighbour.0, f64::from(score) / (total + config.shrinkage) * powers[neighbour.at()])
+            };
+            let mut edges: Vec<(u32, f64)> =
+                steps.items[range.clone()].iter().zip(&steps.scores[range]).map(edge).collect();
+            edges.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            edges.truncate(config.fan_out);
+            edges
+        })
+        .collect();
+    rows(item_count, |item, sums| {
+        for &(first, edge) in &edges[item as usize] {
+            sums.add(first, edge);
+            for &(second, onwards) in &edges[first as usize] {
+                sums.add(second, config.second * edge * onwards);
+            }
+        }
+        sums.take_best(config.neighbours, |_, sum| sum)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::id::ItemIdx;
+
+    use super::*;
+
+    #[test]
+    fn two_steps_of_one_half_are_a_quarter() {
+        // 0 → {1, 2} alike, 1 → 3.
+        let steps = Neighbours {
+            starts: vec![0, 2, 3, 3, 3],
+            items: vec![ItemIdx(1), ItemIdx(2), ItemIdx(3)],
+            scores: vec![1.0, 1.0, 1.0],
+        };
+        let config = WalkConfig { fan_out: 5, shrinkage: 0.0, item_power: 0.0, second: 0.5, neighbours: 9 };
+        let walk = fit(&steps, &[1; 4], &config);
+        let of_0 = walk.starts[0] as usize..walk.starts[1] as usize;
+        assert_eq!(walk.items[of_0.clone()], [ItemIdx(1), ItemIdx(2), ItemIdx(3)]);
+        assert_eq!(walk.scores[of_0], [0.5, 0.5, 0.25]);
+    }
+}

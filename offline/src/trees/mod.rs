@@ -1,0 +1,227 @@
+//! Gradient-boosted oblivious trees: rows and labels in, an ensemble out; it knows nothing of items or users.
+//!
+//! Each round the objective gives every row a gradient and a curvature; a tree is grown level by level, one question for
+//! all leaves of a level, the one with the largest gain; its leaves are Newton steps. The ensemble is cut where the
+//! metric on the validation rows was best. Deterministic: a feature's histogram is summed by one thread in the order of
+//! the rows, and nothing depends on how many threads there are.
+//!
+//! Sources: Friedman, "Greedy Function Approximation", 2001; Chen, Guestrin, "XGBoost", KDD 2016, eq. 6 and 7 (leaves
+//! and gains); Ke et al., "LightGBM", NeurIPS 2017 (histograms, subtraction); Prokhorenkova et al., "CatBoost", NeurIPS
+//! 2018 (oblivious trees).
+
+mod bins;
+mod grow;
+mod objective;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use bins::Bins;
+use grow::{Split, grow};
+pub use objective::Objective;
+
+/// How trees are grown. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TreesConfig {
+    pub objective: Objective,
+    pub trees: usize,
+    pub depth: usize,
+    pub learning_rate: f64,
+    pub l2: f64,
+    pub largest_step: f64,
+    pub bins: usize,
+    pub row_share: f64,
+    pub patience: usize,
+    pub seed: u64,
+}
+
+/// Rows with their labels; rows of a group stand beside each other and are ranked among themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// One vector a feature; missing values are NaN.
+    pub columns: Vec<Vec<f32>>,
+    /// 0, or the gain of a positive.
+    pub labels: Vec<f32>,
+    /// Where each group begins, and the end of the last.
+    pub groups: Vec<usize>,
+}
+
+impl Rows {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// A fitted ensemble, see [`shared::trees::Trees`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ensemble {
+    /// Questions a tree.
+    pub depth: usize,
+    /// The column each question looks at.
+    pub features: Vec<u32>,
+    /// What it is compared with.
+    pub borders: Vec<f32>,
+    /// The values of the leaves.
+    pub leaves: Vec<f32>,
+    /// The gain that each feature brought, in shares of the whole.
+    pub importance: Vec<f64>,
+    /// The validation metric after the last tree that was kept.
+    pub metric: f64,
+}
+
+/// Fits an ensemble.
+///
+/// * `validation`: rows of later times, to say when to stop.
+/// * `progress`: called with the number of trees so far.
+#[must_use]
+pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
+    let bins = Bins::of(&train.columns, config.bins);
+    let (binned, binned_validation) = (bins.bin(&train.columns), bins.bin(&validation.columns));
+    let mut ensemble =
+        Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
+    let mut scores = vec![0.0f32; train.len()];
+    let mut validation_scores = vec![0.0f32; validation.len()];
+    let mut gradients = vec![[0.0f32; 2]; train.len()];
+    let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
+    for tree in 0..config.trees {
+        config.objective.gradients(train, &scores, &mut gradients);
+        let sampled = sampled_rows(train, config, tree);
+        let (splits, leaves) = grow(&binned, &bins, &gradients, &sampled, config);
+        for split in &splits {
+            ensemble.features.push(split.feature as u32);
+            ensemble.borders.push(bins.border(split));
+            ensemble.importance[split.feature] += split.gain;
+        }
+        ensemble.leaves.extend_from_slice(&leaves);
+        add(&binned, &splits, &leaves, &mut scores);
+        add(&binned_validation, &splits, &leaves, &mut validation_scores);
+        let metric = config.objective.metric(validation, &validation_scores);
+        if metric > best {
+            (best, best_trees) = (metric, tree + 1);
+        }
+        if tree % 10 == 0 {
+            tracing::debug!(tree, metric, "grown");
+        }
+        progress(tree as u64 + 1);
+        if tree + 1 - best_trees >= config.patience {
+            break;
+        }
+    }
+    ensemble.features.truncate(best_trees * config.depth);
+    ensemble.borders.truncate(best_trees * config.depth);
+    ensemble.leaves.truncate(best_trees << config.depth);
+    let total: f64 = ensemble.importance.iter().sum();
+    ensemble.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
+    ensemble.metric = best;
+    ensemble
+}
+
+/// The rows that a tree is grown on: whole groups, drawn by a hash of seed, tree and group.
+fn sampled_rows(train: &Rows, config: &TreesConfig, tree: usize) -> Vec<u32> {
+    let groups = train.groups.windows(2).enumerate();
+    let drawn = groups.filter(|(group, _)| {
+        let mut hash = (config.seed ^ (tree as u64) << 32 ^ *group as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash = (hash ^ hash >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        hash = (hash ^ hash >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((hash >> 11) as f64 / (1u64 << 53) as f64) < config.row_share
+    });
+    drawn.flat_map(|(_, bounds)| bounds[0] as u32..bounds[1] as u32).collect()
+}
+
+/// Adds a tree's leaves to the scores of all rows.
+fn add(binned: &[Vec<u8>], splits: &[Split], leaves: &[f32], scores: &mut [f32]) {
+    const BLOCK: usize = 1 << 14;
+    scores.par_chunks_mut(BLOCK).enumerate().for_each(|(block, scores)| {
+        let first = block * BLOCK;
+        let mut leaf = vec![0u16; scores.len()];
+        for (level, split) in splits.iter().enumerate() {
+            let values = &binned[split.feature][first..first + scores.len()];
+            for (leaf, &value) in leaf.iter_mut().zip(values) {
+                *leaf |= u16::from(value > split.bin) << level;
+            }
+        }
+        for (score, leaf) in scores.iter_mut().zip(leaf) {
+            *score += leaves[leaf as usize];
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::matrix::Matrix;
+    use shared::trees::Trees;
+
+    use super::*;
+
+    fn config(objective: Objective) -> TreesConfig {
+        TreesConfig {
+            objective,
+            trees: 40,
+            depth: 3,
+            learning_rate: 0.2,
+            l2: 1.0,
+            largest_step: 2.0,
+            bins: 32,
+            row_share: 1.0,
+            patience: 40,
+            seed: 1,
+        }
+    }
+
+    /// Groups of ten rows; the positive is the row whose first and second values are both large.
+    fn rows(groups: usize, seed: u64) -> Rows {
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u64 << 24) as f32
+        };
+        let mut rows = Rows { columns: vec![Vec::new(); 3], labels: Vec::new(), groups: vec![0] };
+        for _ in 0..groups {
+            let values: Vec<[f32; 3]> = (0..10).map(|_| [next(), next(), next()]).collect();
+            let of = |row: &[f32; 3]| row[0].min(row[1]);
+            let best = values.iter().map(of).fold(0.0, f32::max);
+            for row in &values {
+                for (column, value) in rows.columns.iter_mut().zip(row) {
+                    column.push(*value);
+                }
+                rows.labels.push(f32::from(u8::from(of(row) >= best)));
+            }
+            rows.groups.push(rows.labels.len());
+        }
+        rows
+    }
+
+    #[test]
+    fn every_objective_learns_what_decides_and_scoring_agrees_with_training() {
+        let (train, validation) = (rows(400, 1), rows(100, 2));
+        for objective in [Objective::Binary, Objective::Lambdarank, Objective::Softmax] {
+            let ensemble = fit(&train, &validation, &config(objective), &|_| ());
+            assert!(ensemble.importance[2] < 0.1, "{objective:?}: {:?}", ensemble.importance);
+            let mut matrix = Matrix::default();
+            matrix.reset(validation.len(), 3);
+            for (at, column) in validation.columns.iter().enumerate() {
+                matrix.column_mut(at).copy_from_slice(column);
+            }
+            let Ensemble { depth, features, borders, leaves, .. } = &ensemble;
+            let mut scores = Vec::new();
+            Trees { depth: *depth, features, borders, leaves }.score(&matrix, &mut scores);
+            assert!((objective.metric(&validation, &scores) - ensemble.metric).abs() < 1e-9);
+            let hits = validation.groups.windows(2).filter(|bounds| {
+                let range = bounds[0]..bounds[1];
+                let best = range.clone().max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("rows");
+                validation.labels[best] > 0.0
+            });
+            assert!(hits.count() > 75, "{objective:?}");
+        }
+    }
+}

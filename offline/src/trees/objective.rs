@@ -1,0 +1,175 @@
+//! What a tree is grown for: gradients and curvatures of a loss, and the metric that says when to stop.
+//!
+//! Sources: Burges, "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82, section 4; Cao et al., "Learning to
+//! Rank: From Pairwise Approach to Listwise Approach", ICML 2007 (softmax over a list).
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Rows;
+use crate::evaluate::metrics::discounted_gain;
+
+/// The cut-off of the ranking metric, and of the places that LambdaRank looks at.
+const CUT_OFF: usize = 20;
+
+/// A loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Log-loss of each row; a label is the weight of a positive.
+    Binary,
+    /// Pairs weighted by what swapping them changes in NDCG@20.
+    Lambdarank,
+    /// Cross entropy of the softmax over a group.
+    Softmax,
+}
+
+impl Objective {
+    /// Fills in `[gradient, curvature]` of every row.
+    pub fn gradients(self, rows: &Rows, scores: &[f32], gradients: &mut [[f32; 2]]) {
+        let mut groups: Vec<(usize, &mut [[f32; 2]])> = Vec::with_capacity(rows.groups.len());
+        let mut rest = gradients;
+        for bounds in rows.groups.windows(2) {
+            let (group, after) = rest.split_at_mut(bounds[1] - bounds[0]);
+            groups.push((bounds[0], group));
+            rest = after;
+        }
+        groups.into_par_iter().for_each(|(first, gradients)| {
+            let range = first..first + gradients.len();
+            let (labels, scores) = (&rows.labels[range.clone()], &scores[range]);
+            match self {
+                Self::Binary => binary(labels, scores, gradients),
+                Self::Lambdarank => lambdarank(labels, scores, gradients),
+                Self::Softmax => softmax(labels, scores, gradients),
+            }
+        });
+    }
+
+    /// The figure to stop by, higher is better: NDCG@20, or for [`Objective::Binary`] in groups of one the negative
+    /// log-loss.
+    #[must_use]
+    pub fn metric(self, rows: &Rows, scores: &[f32]) -> f64 {
+        let groups = rows.groups.len().saturating_sub(1).max(1) as f64;
+        if self == Self::Binary && rows.groups.len() == rows.len() + 1 {
+            let losses: Vec<f64> =
+                rows.labels.par_iter().zip(scores).map(|(&label, &score)| log_loss(label, score)).collect();
+            return -losses.iter().sum::<f64>() / groups;
+        }
+        let of_group = |bounds: &[usize]| ndcg(&rows.labels[bounds[0]..bounds[1]], &scores[bounds[0]..bounds[1]]);
+        let each: Vec<f64> = rows.groups.par_windows(2).map(of_group).collect();
+        each.iter().sum::<f64>() / groups
+    }
+}
+
+fn sigmoid(score: f32) -> f32 {
+    1.0 / (1.0 + (-score).exp())
+}
+
+fn log_loss(label: f32, score: f32) -> f64 {
+    let margin = if label > 0.0 { -score } else { score };
+    f64::from(margin.max(0.0)) + f64::from((-margin.abs()).exp()).ln_1p()
+}
+
+fn binary(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
+    for ((gradient, &label), &score) in gradients.iter_mut().zip(labels).zip(scores) {
+        let p = sigmoid(score);
+        let weight = if label > 0.0 { label } else { 1.0 };
+        *gradient = [weight * (p - f32::from(u8::from(label > 0.0))), weight * p * (1.0 - p)];
+    }
+}
+
+fn softmax(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f32 = scores.iter().map(|score| (score - largest).exp()).sum();
+    let weight: f32 = labels.iter().sum();
+    for ((gradient, &label), &score) in gradients.iter_mut().zip(labels).zip(scores) {
+        let p = (score - largest).exp() / total;
+        *gradient = [weight * p - label, weight * p * (1.0 - p)];
+    }
+}
+
+/// Places by score, best first; ties keep their order.
+fn order(scores: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    order
+}
+
+fn ideal(labels: &[f32]) -> f64 {
+    let mut gains = labels.to_vec();
+    gains.sort_by(|a, b| b.total_cmp(a));
+    gains.iter().take(CUT_OFF).enumerate().map(|(place, &gain)| f64::from(gain) * discounted_gain(place)).sum()
+}
+
+fn ndcg(labels: &[f32], scores: &[f32]) -> f64 {
+    let found: f64 = order(scores)
+        .iter()
+        .take(CUT_OFF)
+        .enumerate()
+        .map(|(place, &at)| f64::from(labels[at]) * discounted_gain(place))
+        .sum();
+    found / ideal(labels).max(f64::MIN_POSITIVE)
+}
+
+fn lambdarank(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
+    gradients.fill([0.0; 2]);
+    let ideal = ideal(labels);
+    if ideal <= 0.0 {
+        return;
+    }
+    let order = order(scores);
+    let discount = |place: usize| if place < CUT_OFF { discounted_gain(place) } else { 0.0 };
+    for (place, &positive) in order.iter().enumerate() {
+        if labels[positive] <= 0.0 {
+            continue;
+        }
+        for (other_place, &other) in order.iter().enumerate() {
+            let gain = f64::from(labels[positive] - labels[other]);
+            if gain <= 0.0 {
+                continue;
+            }
+            let change = gain * (discount(place) - discount(other_place)).abs() / ideal;
+            let p = sigmoid(scores[other] - scores[positive]);
+            let (pull, curvature) = (change as f32 * p, change as f32 * p * (1.0 - p));
+            gradients[positive][0] -= pull;
+            gradients[positive][1] += curvature;
+            gradients[other][0] += pull;
+            gradients[other][1] += curvature;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_losses() {
+        let (labels, scores) = ([0.0, 1.0, 0.0], [0.3, -0.2, 1.0]);
+        let softmax_loss = |scores: &[f32; 3]| {
+            let total: f64 = scores.iter().map(|&score| f64::from(score).exp()).sum();
+            total.ln() - f64::from(scores[1])
+        };
+        let binary_loss =
+            |scores: &[f32; 3]| labels.iter().zip(scores).map(|(&label, &score)| log_loss(label, score)).sum();
+        let mut gradients = [[0.0; 2]; 3];
+        type Fill = fn(&[f32], &[f32], &mut [[f32; 2]]);
+        type Loss<'a> = &'a dyn Fn(&[f32; 3]) -> f64;
+        let losses: [(Fill, Loss<'_>); 2] = [(softmax, &softmax_loss), (binary, &binary_loss)];
+        for (fill, loss) in losses {
+            fill(&labels, &scores, &mut gradients);
+            for at in 0..3 {
+                let (mut up, mut down) = (scores, scores);
+                up[at] += 0.01;
+                down[at] -= 0.01;
+                let slope = (loss(&up) - loss(&down)) / 0.02;
+                assert!((slope - f64::from(gradients[at][0])).abs() < 1e-3);
+            }
+        }
+    }
+
+    #[test]
+    fn a_positive_at_the_second_place_has_ndcg_1_over_log2_3() {
+        assert!((ndcg(&[0.0, 1.0], &[2.0, 1.0]) - 1.0 / 3f64.log2()).abs() < 1e-9);
+    }
+}

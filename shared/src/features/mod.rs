@@ -1,0 +1,129 @@
+//! What the ranker knows of each candidate: the ONE function that builds their rows, for training and for serving.
+//!
+//! In: a question with its candidates. Out: a matrix, a row a candidate, a column a name of [`crate::schema`].
+//! Cost: one pass over the candidates per column, and the neighbours of the last three items.
+
+mod context;
+mod item;
+mod own;
+mod pairs;
+mod sources;
+
+use crate::id::ItemIdx;
+use crate::matrix::Matrix;
+use crate::params::SessionRule;
+use crate::retrieve::accumulator::Marks;
+use crate::retrieve::{Candidate, Candidates};
+use crate::snapshot::Snapshot;
+use crate::state::Interaction;
+
+/// A candidate that is to be described: its row among the candidates and its blended score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// The row in [`Candidates::rows`].
+    pub row: u32,
+    /// The blended score.
+    pub blended: f32,
+}
+
+/// What rows are built from.
+pub struct Question<'a> {
+    /// The tables.
+    pub snapshot: &'a Snapshot,
+    /// What the sources proposed.
+    pub candidates: &'a Candidates,
+    /// The candidates to describe, best first by the blend.
+    pub ranked: &'a [Ranked],
+    /// The user's history, oldest first, with the page they are on.
+    pub history: &'a [Interaction],
+    /// The time of the question, milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+impl<'a> Question<'a> {
+    fn candidate(&self, at: usize) -> &'a Candidate {
+        &self.candidates.rows[self.ranked[at].row as usize]
+    }
+
+    fn item(&self, at: usize) -> ItemIdx {
+        self.candidate(at).item
+    }
+
+    /// The events of the current session.
+    fn session(&self) -> &'a [Interaction] {
+        let mut first = self.history.len();
+        let mut later_ms = self.now_ms;
+        while let Some(event) = first.checked_sub(1).map(|before| self.history[before]) {
+            if let SessionRule::Gap(gap_ms) = self.snapshot.params().session
+                && later_ms.saturating_sub(event.timestamp_ms) > gap_ms
+            {
+                break;
+            }
+            (first, later_ms) = (first - 1, event.timestamp_ms);
+        }
+        &self.history[first..]
+    }
+}
+
+/// Fills one column after the other.
+struct Columns<'a> {
+    matrix: &'a mut Matrix,
+    next: usize,
+}
+
+impl Columns<'_> {
+    /// Fills the next column, row by row.
+    fn push(&mut self, value: impl Fn(usize) -> f32) {
+        for (row, slot) in self.matrix.column_mut(self.next).iter_mut().enumerate() {
+            *slot = value(row);
+        }
+        self.next += 1;
+    }
+
+    /// Fills the next column with one value.
+    fn fill(&mut self, value: f32) {
+        self.matrix.column_mut(self.next).fill(value);
+        self.next += 1;
+    }
+
+    /// The next columns, missing until they are set.
+    fn reserve(&mut self, columns: usize) -> usize {
+        self.next += columns;
+        self.next - columns
+    }
+}
+
+/// Buffers of one thread, to be reused between requests.
+#[derive(Debug, Default)]
+pub struct FeatureScratch {
+    slots: Marks,
+    own: Vec<own::OwnItem>,
+}
+
+/// How many features there are.
+pub const COUNT: usize = crate::params::Source::COUNT * crate::schema::OF_SOURCE.len()
+    + crate::schema::STRONGEST.len()
+    + crate::schema::BLEND.len()
+    + crate::schema::PAIRS.len()
+    + crate::schema::OWN.len()
+    + crate::schema::ITEM.len()
+    + crate::schema::CONTEXT.len()
+    + crate::schema::Statistic::ALL.len();
+
+/// Builds the rows of the question's candidates.
+pub fn build(question: &Question<'_>, scratch: &mut FeatureScratch, matrix: &mut Matrix) {
+    let FeatureScratch { slots, own } = scratch;
+    slots.reset(question.snapshot.items().len());
+    for at in 0..question.ranked.len() {
+        slots.insert(question.item(at), at);
+    }
+    matrix.reset(question.ranked.len(), COUNT);
+    let mut columns = Columns { matrix, next: 0 };
+    sources::fill(question, &mut columns);
+    pairs::fill(question, slots, &mut columns);
+    own::fill(question, slots, own, &mut columns);
+    item::fill(question, &mut columns);
+    context::fill(question, &mut columns);
+    item::fill_statistics(question, &mut columns);
+    debug_assert_eq!(columns.next, COUNT);
+}

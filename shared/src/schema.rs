@@ -1,0 +1,125 @@
+//! The ranker's features by name: what `features` fills, in this order, and what a ranker was trained on.
+
+use crate::params::Source;
+
+/// A counter or rate of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistic {
+    /// ln(1 + events).
+    Events,
+    /// ln(1 + events of the last day of the log).
+    Events1d,
+    /// ln(1 + events of the last 7 days).
+    Events7d,
+    /// ln(1 + events of the last 30 days).
+    Events30d,
+    /// ln of the events of the last 7 days to those of the last 30 days, smoothed.
+    Trend,
+    /// Adds to cart for each view, smoothed.
+    CartRate,
+    /// Transactions for each view, smoothed.
+    PurchaseRate,
+    /// Days from the item's first event to the end of the log.
+    AgeDays,
+    /// Days from the item's last event to the end of the log.
+    IdleDays,
+    /// The share of its occurrences in sessions that repeat it.
+    RepeatShare,
+    /// The share of its occurrences that end a session.
+    ExitShare,
+    /// The share of its occurrences that begin a session.
+    EntryShare,
+}
+
+impl Statistic {
+    /// All of them with their names, in the order of their columns.
+    pub const ALL: [(Self, &str); 12] = [
+        (Self::Events, "events"),
+        (Self::Events1d, "events_1d"),
+        (Self::Events7d, "events_7d"),
+        (Self::Events30d, "events_30d"),
+        (Self::Trend, "trend"),
+        (Self::CartRate, "cart_rate"),
+        (Self::PurchaseRate, "purchase_rate"),
+        (Self::AgeDays, "age_days"),
+        (Self::IdleDays, "idle_days"),
+        (Self::RepeatShare, "repeat_share"),
+        (Self::ExitShare, "exit_share"),
+        (Self::EntryShare, "entry_share"),
+    ];
+}
+
+/// What each source says of a candidate.
+pub const OF_SOURCE: [&str; 3] = ["share", "rank", "ln_score"];
+/// The largest contribution of one history item, by the sources that sum over them.
+pub const STRONGEST: [&str; 4] =
+    ["strongest_item_knn_session", "strongest_item_knn_user", "strongest_item_knn_walk", "strongest_session_knn"];
+/// What the blend says of a candidate.
+pub const BLEND: [&str; 4] = ["blend", "blend_rank", "blend_of_best", "proposed_by"];
+/// How the last items of the history relate to a candidate.
+pub const PAIRS: [&str; 10] = [
+    "last_item_knn_session",
+    "last_item_knn_walk",
+    "last_item_knn_user",
+    "second_item_knn_session",
+    "second_item_knn_walk",
+    "second_item_knn_user",
+    "third_item_knn_session",
+    "last_cosine",
+    "second_cosine",
+    "norm",
+];
+/// The candidate in the user's own history.
+pub const OWN: [&str; 8] = [
+    "own_last_place",
+    "own_first_place",
+    "own_count",
+    "own_share",
+    "own_session_count",
+    "own_distinct_place",
+    "own_kind",
+    "own_last_kind",
+];
+/// Category and rank in popularity.
+pub const ITEM: [&str; 4] = ["popularity_of_last", "events_of_last", "category_of_last", "category_share"];
+/// The history as a whole.
+pub const CONTEXT: [&str; 14] = [
+    "session_events",
+    "session_items",
+    "session_repeats",
+    "history_events",
+    "last_is_repeat",
+    "last_kind",
+    "last_events",
+    "last_repeat_share",
+    "last_exit_share",
+    "candidates",
+    "ln_best_session_knn",
+    "ln_best_item_knn_walk",
+    "hour",
+    "weekday",
+];
+
+/// The names of all features, in the order of their columns.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
+    let plain =
+        [&STRONGEST[..], &BLEND, &PAIRS, &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+    let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
+    Source::ALL.into_iter().flat_map(of_source).chain(plain).chain(of_item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_stands_for_two_features() {
+        let mut names = names();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
