@@ -32,6 +32,9 @@ use crate::sources::{FitError, fit_sources};
 use crate::trees::{self, Ensemble};
 use crate::user_tables;
 
+/// Features that the log names.
+const MOST_IMPORTANT: usize = 20;
+
 /// What was fitted on the window.
 #[derive(Debug, Clone)]
 pub struct Fitted {
@@ -101,8 +104,10 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
                 let trees = progress.counted("trees", config.trees.trees as u64, |done| {
                     trees::fit(&early, &late, &config.trees, &|tree| done(tree))
                 });
-                report(&trees);
-                fitted.trees = Some(trees).filter(|trees| !trees.leaves.is_empty());
+                let blend = config.trees.objective.metric(&late, &slates::in_order(&late));
+                report(&trees, blend);
+                // Trees that don't beat the order they are given only add noise to it.
+                fitted.trees = Some(trees).filter(|trees| trees.metric > blend);
             }
         }
         Ok(fitted)
@@ -145,14 +150,14 @@ impl Asked<'_> {
     }
 }
 
-/// Says what the trees look at most.
-fn report(trees: &Ensemble) {
+/// Says how good the trees are beside the blend, and what they look at most.
+fn report(trees: &Ensemble, blend: f64) {
     let names = schema::names();
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by(|&a, &b| trees.importance[b].total_cmp(&trees.importance[a]));
     let first: Vec<String> =
-        order.iter().take(60).map(|&at| format!("{} {:.3}", names[at], trees.importance[at])).collect();
-    tracing::info!(trees = trees.leaves.len() >> trees.depth, metric = trees.metric, importance = ?first, "ranker fitted");
+        order.iter().take(MOST_IMPORTANT).map(|&at| format!("{} {:.3}", names[at], trees.importance[at])).collect();
+    tracing::info!(trees = trees.leaves.len() >> trees.depth, metric = trees.metric, blend, importance = ?first, "ranker fitted");
 }
 
 /// Writes the trees into an artifact's folder; returns what the engine is to know of them.

@@ -68,6 +68,11 @@ fn described(asked: &Asked<'_>, snapshot: &Snapshot, case: &Case<'_>, scratch: &
     })
 }
 
+/// Scores that leave every group in the order in which the blend gave it.
+pub fn in_order(rows: &Rows) -> Vec<f32> {
+    rows.groups.windows(2).flat_map(|bounds| (0..bounds[1] - bounds[0]).map(|place| -(place as f32))).collect()
+}
+
 fn empty() -> Rows {
     Rows { columns: vec![Vec::new(); features::COUNT], labels: Vec::new(), groups: vec![0] }
 }
