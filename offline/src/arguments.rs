@@ -124,6 +124,30 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Writes the ranker's labelled rows as Parquet: learn.parquet, stop.parquet and test.parquet.
+    Rows {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        held_out: HeldOutInput,
+        /// The folder to write to.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Grows boosted trees on rows of a Parquet file and measures them on another.
+    Trees {
+        #[command(flatten)]
+        settings: Settings,
+        /// Rows to learn from: numbers, `label`, and `group` where rows are ranked among themselves.
+        #[arg(long)]
+        learn: PathBuf,
+        /// Rows that say when to stop; those of --test, and no early stopping, where absent.
+        #[arg(long)]
+        stop: Option<PathBuf>,
+        /// Rows to measure on.
+        #[arg(long)]
+        test: PathBuf,
+    },
     /// Makes the log of a shop that never was: `events.csv` and `items.csv`.
     Generate {
         /// How many events.

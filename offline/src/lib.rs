@@ -21,6 +21,7 @@ pub mod popularity;
 pub mod progress;
 pub mod publish;
 pub mod ranker;
+pub mod rows;
 pub mod session_knn;
 pub mod sources;
 pub mod statistics;

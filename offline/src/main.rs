@@ -96,6 +96,10 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
             }
         }
+        Command::Rows { settings, held_out, out } => pipeline::rows(&load(&settings)?, &held_out, &out, &mut progress)?,
+        Command::Trees { settings, learn, stop, test } => {
+            pipeline::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
+        }
         Command::Generate { events, users, items, seed, out } => {
             std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
             let config = generate::GenerateConfig { events, users, items, seed };

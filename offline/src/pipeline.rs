@@ -1,23 +1,29 @@
 //! The order of the stages.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use shared::api::Seen;
 use shared::artifact::manifest::read_champion;
+use serde_json::json;
+use shared::schema;
 use shared::snapshot::Snapshot;
 
 use crate::arguments::{Format, HeldOutInput, Input, Output};
 use crate::config::Config;
 use crate::evaluate::{self, Setting, Task, report};
 use crate::export;
+use crate::ranker;
+use crate::rows;
 use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
 use crate::progress::Progress;
 use crate::publish::{self, versions};
 use crate::train::train;
+use crate::trees::{self, TreesConfig};
 
 /// The share of the events that is held out where no split is given.
 const HELD_OUT_SHARE: f64 = 0.1;
@@ -188,6 +194,46 @@ pub fn evaluate(
         Format::Text => print!("{}", report::table(&evaluation, &ks)),
         Format::Json => println!("{}", serde_json::to_string_pretty(&evaluation)?),
     }
+    Ok(())
+}
+
+/// Writes the rows that the ranker learns from, and those of the held-out questions, as the engine describes them.
+pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let (train, test) = split(config, input, out, progress)?;
+    let (fitted, slates) = ranker::slates(&train, config, progress)?;
+    let names = schema::names();
+    rows::write(&slates.early, &names, &out.join("learn.parquet"))?;
+    rows::write(&slates.late, &names, &out.join("stop.parquet"))?;
+    drop(slates);
+    let test = ranker::held_out(train, test, config, &fitted, progress)?;
+    rows::write(&test, &names, &out.join("test.parquet"))
+}
+
+/// Grows trees on rows, measures them on others, and prints what came out as JSON.
+pub fn trees(
+    config: &Config,
+    learn: &Path,
+    stop: Option<&Path>,
+    test: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let (names, learn) = rows::read(learn)?;
+    let (_, test) = rows::read(test)?;
+    let (stop, config) = match stop {
+        Some(path) => (&rows::read(path)?.1, config.trees.clone()),
+        None => (&test, TreesConfig { patience: usize::MAX, ..config.trees.clone() }),
+    };
+    let begin = Instant::now();
+    let ensemble = progress.counted("trees", config.trees as u64, |done| trees::fit(&learn, stop, &config, &|tree| done(tree)));
+    let seconds = begin.elapsed().as_secs_f64();
+    let scores = trees::scores(&ensemble, &test);
+    let importance: BTreeMap<&str, f64> = names.iter().map(String::as_str).zip(ensemble.importance.iter().copied()).collect();
+    let figures = json!({
+        "rows": learn.len(), "trees": ensemble.leaves.len() >> ensemble.depth, "seconds": seconds,
+        "metric": config.objective.metric(&test, &scores), "importance": importance,
+    });
+    println!("{figures:#}");
     Ok(())
 }
 

@@ -9,8 +9,12 @@ use shared::matrix::Matrix;
 use shared::recommend::{Query, Question, Scratch, by_blend, candidates, describe};
 use shared::snapshot::Snapshot;
 
-use super::Asked;
+use super::Fitted;
+use super::window::Window;
+use crate::config::Config;
 use crate::evaluate::cases::Case;
+use crate::progress::Progress;
+use crate::sources::FitError;
 use crate::trees::Rows;
 
 /// Users whose rows are made at a time, before they are appended to the columns.
@@ -23,34 +27,67 @@ struct SlateRows {
     labels: Vec<f32>,
 }
 
-/// Asks the questions and describes what the blend ranks first: the rows of the earlier questions, and those of the
-/// last share of them (of questions of one time every n-th).
-pub fn collect(asked: &Asked<'_>, snapshot: &Snapshot) -> (Rows, Rows) {
-    let ranker = &asked.config.ranker;
-    let users = asked.rows(ranker.max_cases);
-    let mut times = asked.ask(&users, snapshot, |case, _| case.now_ms);
-    times.sort_unstable();
-    let late_from = times.get((times.len() as f64 * (1.0 - ranker.stopping_share)) as usize).copied();
-    let one_time = times.first() == times.last();
-    let every = (1.0 / ranker.stopping_share).round() as usize;
-    let (mut early, mut late) = (empty(), empty());
-    let mut questions = 0;
-    for block in users.chunks(BLOCK) {
-        let slates = asked.ask(block, snapshot, |case, scratch| described(asked, snapshot, case, scratch));
-        let (mut of_early, mut of_late) = (Vec::new(), Vec::new());
-        for slate in slates.into_iter().flatten() {
-            let is_late = if one_time { questions % every == 0 } else { Some(slate.now_ms) >= late_from };
-            if is_late { &mut of_late } else { &mut of_early }.push(slate);
-            questions += 1;
-        }
-        append(&mut early, &of_early);
-        append(&mut late, &of_late);
-    }
-    (early, late)
+/// Labelled rows of several windows.
+pub struct Slates<'a> {
+    config: &'a Config,
+    /// Questions that each window may add.
+    max_cases: usize,
+    /// What trees are grown on.
+    pub early: Rows,
+    /// What says when to stop.
+    pub late: Rows,
 }
 
-fn described(asked: &Asked<'_>, snapshot: &Snapshot, case: &Case<'_>, scratch: &mut Scratch) -> Option<SlateRows> {
-    let (config, weights) = (asked.config, &snapshot.params().weights);
+impl<'a> Slates<'a> {
+    /// No rows yet, of so many windows to come.
+    pub fn new(config: &'a Config, windows: usize) -> Self {
+        let max_cases = config.ranker.max_cases.div_ceil(windows.max(1));
+        Self { config, max_cases, early: empty(), late: empty() }
+    }
+
+    /// Asks a window's questions and describes what the blend ranks first. The last share of the questions (of
+    /// questions of one time every n-th) says when to stop, the others are learnt from.
+    pub fn collect(
+        &mut self,
+        window: &Window<'_>,
+        fitted: &Fitted,
+        stopping_share: f64,
+        progress: &mut Progress,
+    ) -> Result<(), FitError> {
+        let mut snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
+        snapshot.params_mut().weights = fitted.served;
+        progress.stage("slates", || self.ask(window, &snapshot, stopping_share));
+        Ok(())
+    }
+
+    fn ask(&mut self, window: &Window<'_>, snapshot: &Snapshot, stopping_share: f64) {
+        let users = window.rows(self.max_cases);
+        let mut times = window.ask(&users, snapshot, |case, _| case.now_ms);
+        times.sort_unstable();
+        let late_from = times.get((times.len() as f64 * (1.0 - stopping_share)) as usize).copied();
+        let one_time = stopping_share > 0.0 && times.first() == times.last();
+        let every = (1.0 / stopping_share).round() as usize;
+        let mut questions = 0;
+        for block in users.chunks(BLOCK) {
+            let slates = window.ask(block, snapshot, |case, scratch| described(self.config, snapshot, case, scratch));
+            let (mut early, mut late) = (Vec::new(), Vec::new());
+            for slate in slates.into_iter().flatten() {
+                let is_late = if one_time {
+                    questions % every == 0
+                } else {
+                    late_from.is_some_and(|late_from| slate.now_ms >= late_from)
+                };
+                if is_late { &mut late } else { &mut early }.push(slate);
+                questions += 1;
+            }
+            append(&mut self.early, &early);
+            append(&mut self.late, &late);
+        }
+    }
+}
+
+fn described(config: &Config, snapshot: &Snapshot, case: &Case<'_>, scratch: &mut Scratch) -> Option<SlateRows> {
+    let weights = &snapshot.params().weights;
     let by_kind = config.interactions.by_kind();
     let query = Query { k: 1, context: None, category: None, exclude: Vec::new(), seen: config.blend.seen };
     let (found, history) = candidates(snapshot, weights, &case.state, &query, case.now_ms, scratch);

@@ -15,6 +15,8 @@ mod objective;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::matrix::Matrix;
+use shared::trees::Trees;
 
 use bins::Bins;
 use grow::{Split, grow};
@@ -126,6 +128,20 @@ pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dy
     ensemble
 }
 
+/// What an ensemble says of rows.
+#[must_use]
+pub fn scores(ensemble: &Ensemble, rows: &Rows) -> Vec<f32> {
+    let mut matrix = Matrix::default();
+    matrix.reset(rows.len(), rows.columns.len());
+    for (at, column) in rows.columns.iter().enumerate() {
+        matrix.column_mut(at).copy_from_slice(column);
+    }
+    let Ensemble { depth, features, borders, leaves, .. } = ensemble;
+    let mut scores = Vec::new();
+    Trees { depth: *depth, features, borders, leaves }.score(&matrix, &mut scores);
+    scores
+}
+
 /// The rows that a tree is grown on: whole groups, drawn by a hash of seed, tree and group.
 fn sampled_rows(train: &Rows, config: &TreesConfig, tree: usize) -> Vec<u32> {
     let groups = train.groups.windows(2).enumerate();
@@ -158,9 +174,6 @@ fn add(binned: &[Vec<u8>], splits: &[Split], leaves: &[f32], scores: &mut [f32])
 
 #[cfg(test)]
 mod tests {
-    use shared::matrix::Matrix;
-    use shared::trees::Trees;
-
     use super::*;
 
     fn config(objective: Objective) -> TreesConfig {
@@ -207,14 +220,7 @@ mod tests {
         for objective in [Objective::Binary, Objective::Lambdarank, Objective::Softmax] {
             let ensemble = fit(&train, &validation, &config(objective), &|_| ());
             assert!(ensemble.importance[2] < 0.1, "{objective:?}: {:?}", ensemble.importance);
-            let mut matrix = Matrix::default();
-            matrix.reset(validation.len(), 3);
-            for (at, column) in validation.columns.iter().enumerate() {
-                matrix.column_mut(at).copy_from_slice(column);
-            }
-            let Ensemble { depth, features, borders, leaves, .. } = &ensemble;
-            let mut scores = Vec::new();
-            Trees { depth: *depth, features, borders, leaves }.score(&matrix, &mut scores);
+            let scores = scores(&ensemble, &validation);
             assert!((objective.metric(&validation, &scores) - ensemble.metric).abs() < 1e-9);
             let hits = validation.groups.windows(2).filter(|bounds| {
                 let range = bounds[0]..bounds[1];

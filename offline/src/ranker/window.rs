@@ -1,0 +1,139 @@
+//! A window of the log: its questions, asked of sources that were fitted on what came before.
+
+use std::ops::Range;
+
+use shared::api::Seen;
+use shared::artifact::Manifest;
+use shared::params::Weights;
+use shared::recommend::Scratch;
+use shared::snapshot::Snapshot;
+use shared::state::UserState;
+use tempfile::TempDir;
+
+use super::blend::{self, ScoredCase};
+use crate::config::Config;
+use crate::evaluate::Task;
+use crate::evaluate::cases::{Case, HeldOut};
+use crate::ingest::Log;
+use crate::progress::Progress;
+use crate::sources::{FitError, fit_sources};
+use crate::user_tables;
+
+/// The questions of some users of a window.
+pub struct Window<'a> {
+    config: &'a Config,
+    train: Log,
+    held: Log,
+    folder: TempDir,
+    manifest: Manifest,
+}
+
+/// The last `count` windows of a log, each of a share of its events, the latest first; only those with events before
+/// them.
+pub fn bounds(log: &Log, share: f64, count: usize) -> Vec<Range<usize>> {
+    let mut bounds = Vec::new();
+    let mut end = log.events.len();
+    for window in 1..=count {
+        let at = (log.events.len() as f64 * (1.0 - share * window as f64)).max(0.0) as usize;
+        let Some(event) = log.events.get(at) else { break };
+        // At a change of time.
+        let start = log.events.partition_point(|other| other.timestamp_ms < event.timestamp_ms);
+        if start == 0 || start >= end {
+            break;
+        }
+        bounds.push(start..end);
+        end = start;
+    }
+    bounds
+}
+
+impl<'a> Window<'a> {
+    /// Fits the sources on everything before the window.
+    pub fn fit(train: Log, held: Log, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
+        let folder = tempfile::tempdir()?;
+        let manifest = fit_sources(&train, config, folder.path(), progress)?.manifest().clone();
+        Ok(Self { config, train, held, folder, manifest })
+    }
+
+    /// The tables, with records of the users who are asked for; their cached candidates come from a blend.
+    pub fn snapshot(&self, long_term: &Weights) -> Result<Snapshot, FitError> {
+        let users: Vec<usize> = self.known().into_iter().map(|(_, user)| user).collect();
+        let folder = self.folder.path();
+        let sources = Snapshot::load(folder)?;
+        user_tables::build(&self.train, &users, &sources, long_term, &self.config.users, &|_| ()).write(folder)?;
+        self.manifest.clone().seal(folder)?;
+        Ok(Snapshot::load(folder)?)
+    }
+
+    /// The users of the window with a past, thinned to the most that are asked: rows in window and past.
+    fn known(&self) -> Vec<(usize, usize)> {
+        let user = |(row, id): (usize, &Box<str>)| Some((row, self.train.users.binary_search(id).ok()?));
+        let known: Vec<(usize, usize)> = self.held.users.iter().enumerate().filter_map(user).collect();
+        thinned(&known, self.config.blend.max_cases.max(self.config.ranker.max_cases))
+    }
+
+    /// Questions for all of a user's window, scored with their whole past as history.
+    pub fn long_term_cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
+        let pasts = user_tables::Pasts::of(&self.train);
+        let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
+        let ask = |case: &Case<'_>, scratch: &mut Scratch| {
+            let user = self.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
+            let history = user.map(|user| pasts.of_user(&self.train, user)).unwrap_or_default();
+            let state = UserState { history, ..UserState::default() };
+            blend::scored(snapshot, &blend::long_term_sources(), &state, Seen::ExcludeAll, case, scratch)
+        };
+        let rows = thinned(&rows, self.config.blend.max_cases);
+        HeldOut::new(&self.held).top_k(&rows, snapshot, Seen::ExcludeAll, self.held.first_ms(), ask)
+    }
+
+    /// The questions of the configured objective, scored with all sources.
+    pub fn cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
+        let sources = blend::all_sources();
+        self.ask(&self.rows(self.config.blend.max_cases), snapshot, |case, scratch| {
+            blend::scored(snapshot, &sources, &case.state, self.config.blend.seen, case, scratch)
+        })
+    }
+
+    /// The users whose questions of the configured objective are about `max_cases`.
+    pub fn rows(&self, max_cases: usize) -> Vec<usize> {
+        match self.config.blend.objective {
+            Task::TopK => {
+                let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
+                thinned(&rows, max_cases)
+            }
+            Task::NextItem => enough_users(&HeldOut::new(&self.held), self.gap_ms(), max_cases),
+        }
+    }
+
+    /// Asks the questions of some users.
+    pub fn ask<T: Send>(
+        &self,
+        rows: &[usize],
+        snapshot: &Snapshot,
+        ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
+    ) -> Vec<T> {
+        let held_out = HeldOut::new(&self.held);
+        match self.config.blend.objective {
+            Task::TopK => held_out.top_k(rows, snapshot, self.config.blend.seen, self.held.first_ms(), ask),
+            Task::NextItem => held_out.next_item(rows, snapshot, self.gap_ms(), ask),
+        }
+    }
+
+    fn gap_ms(&self) -> i64 {
+        self.config.ingest.session_gap_minutes * 60_000
+    }
+}
+
+/// At most `count` of the values, evenly spread.
+fn thinned<T: Copy>(values: &[T], count: usize) -> Vec<T> {
+    let step = values.len().div_ceil(count.max(1)).max(1);
+    values.iter().copied().step_by(step).collect()
+}
+
+/// Users, evenly spread, whose next-item questions are about `max_cases`.
+fn enough_users(held_out: &HeldOut<'_>, gap_ms: i64, max_cases: usize) -> Vec<usize> {
+    let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row, gap_ms)).collect();
+    let rows: Vec<usize> = (0..counts.len()).filter(|&row| counts[row] > 0).collect();
+    let step = counts.iter().sum::<usize>().div_ceil(max_cases.max(1)).max(1);
+    rows.into_iter().step_by(step).collect()
+}

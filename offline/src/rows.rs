@@ -1,0 +1,69 @@
+//! Labelled rows as Parquet files, for the trees here and in other programs.
+//!
+//! A file has a column for each feature, `label`, and `group`: rows of a group stand beside each other and are ranked
+//! among themselves; without it each row is its own group.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Context;
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
+
+use crate::trees::Rows;
+
+/// The name of the column with the labels.
+const LABEL: &str = "label";
+/// The name of the column with the groups.
+const GROUP: &str = "group";
+
+/// Writes rows; `names` are those of their columns.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn write(rows: &Rows, names: &[String], path: &Path) -> anyhow::Result<()> {
+    let groups: Vec<u32> =
+        (0..).zip(rows.groups.windows(2)).flat_map(|(group, bounds)| vec![group; bounds[1] - bounds[0]]).collect();
+    let features = names.iter().zip(&rows.columns).map(|(name, values)| Column::new(name.as_str().into(), values));
+    let others = [Column::new(LABEL.into(), &rows.labels), Column::new(GROUP.into(), groups)];
+    let mut frame = DataFrame::new(rows.len(), features.chain(others).collect())?;
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    ParquetWriter::new(file).finish(&mut frame).with_context(|| path.display().to_string())?;
+    Ok(())
+}
+
+/// Reads rows and the names of their columns.
+///
+/// # Errors
+/// When the file can't be read, or a column is no number.
+pub fn read(path: &Path) -> anyhow::Result<(Vec<String>, Rows)> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let frame = ParquetReader::new(file).finish().with_context(|| path.display().to_string())?;
+    let mut rows = Rows { groups: vec![0], ..Rows::default() };
+    let mut names = Vec::new();
+    for column in frame.columns() {
+        let name = column.name().as_str();
+        if name == GROUP {
+            continue;
+        }
+        let values = column.cast(&DataType::Float32)?;
+        let values = values.f32().with_context(|| format!("{}: column {name} is no number", path.display()))?;
+        let values: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+        if name == LABEL {
+            rows.labels = values;
+        } else {
+            names.push(name.to_owned());
+            rows.columns.push(values);
+        }
+    }
+    anyhow::ensure!(rows.labels.len() == frame.height(), "{}: there is no column {LABEL}", path.display());
+    match frame.column(GROUP) {
+        Ok(groups) => {
+            let groups = groups.cast(&DataType::Int64)?;
+            let groups: Vec<Option<i64>> = groups.i64()?.iter().collect();
+            let changes = (1..groups.len()).filter(|&at| groups[at] != groups[at - 1]);
+            rows.groups.extend(changes.chain([groups.len()]));
+        }
+        Err(_) => rows.groups = (0..=rows.labels.len()).collect(),
+    }
+    Ok((names, rows))
+}
