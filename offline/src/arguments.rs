@@ -148,6 +148,22 @@ pub enum Command {
         #[arg(long)]
         test: PathBuf,
     },
+    /// Searches for better settings; writes tuned.toml and trials.jsonl.
+    Tune {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        input: Input,
+        /// How long to search. What the trials in --out took counts.
+        #[arg(long, value_name = "MINUTES")]
+        budget: f64,
+        /// Where the log ends: milliseconds since the epoch, or a date.
+        #[arg(long, value_parser = time_ms)]
+        until: Option<i64>,
+        /// The folder to write to; a folder with trials is gone on with.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Makes the log of a shop that never was: `events.csv` and `items.csv`.
     Generate {
         /// How many events.

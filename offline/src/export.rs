@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::json;
 use shared::id::ItemIdx;
 use shared::keys::unpack_user;
-use shared::snapshot::{Neighbours, Snapshot};
+use shared::snapshot::{Relation, Neighbours, Snapshot};
 
 use crate::ingest::Log;
 
@@ -49,8 +49,8 @@ pub fn events(log: &Log, out: &mut dyn Write) -> std::io::Result<u64> {
 pub fn table(snapshot: &Snapshot, table: Table, out: &mut dyn Write) -> std::io::Result<u64> {
     match table {
         Table::Items => items(snapshot, out),
-        Table::ItemKnnSession => neighbours(snapshot, snapshot.item_knn_session(), out),
-        Table::ItemKnnUser => neighbours(snapshot, snapshot.item_knn_user(), out),
+        Table::ItemKnnSession => neighbours(snapshot, snapshot.neighbours(Relation::Session), out),
+        Table::ItemKnnUser => neighbours(snapshot, snapshot.neighbours(Relation::User), out),
         Table::Als => factors(snapshot, out),
         Table::Users => users(snapshot, out),
     }

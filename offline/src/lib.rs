@@ -27,4 +27,5 @@ pub mod sources;
 pub mod statistics;
 pub mod train;
 pub mod trees;
+pub mod tune;
 pub mod user_tables;

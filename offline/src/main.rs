@@ -100,6 +100,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Trees { settings, learn, stop, test } => {
             pipeline::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
         }
+        Command::Tune { settings, input, budget, until, out } => {
+            pipeline::tune(&load(&settings)?, &input, budget, until, &out, &mut progress)?;
+        }
         Command::Generate { events, users, items, seed, out } => {
             std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
             let config = generate::GenerateConfig { events, users, items, seed };

@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use crate::publish::{self, versions};
 use crate::train::train;
 use crate::trees::{self, TreesConfig};
+use crate::tune;
 
 /// The share of the events that is held out where no split is given.
 const HELD_OUT_SHARE: f64 = 0.1;
@@ -73,25 +74,43 @@ pub fn run(
     config: &Config,
     input: &Input,
     output: &Output,
-    until: Option<i64>,
+    until_ms: Option<i64>,
     then: Then,
     progress: &mut Progress,
 ) -> anyhow::Result<String> {
     fs::create_dir_all(&output.artifacts).with_context(|| output.artifacts.display().to_string())?;
     let rejects = output.artifacts.join("rejects.jsonl");
-    let log = read(&input.events, input.items.as_deref(), config, &rejects, progress)?;
-    let log = match until {
-        None => log,
-        Some(until_ms) => {
-            let (part, first_ms) = (log.before(until_ms), log.first_ms());
-            anyhow::ensure!(
-                !part.events.is_empty(),
-                "--until {until_ms}: the log has no events before; it begins at {first_ms} (milliseconds since the epoch)"
-            );
-            part
-        }
-    };
+    let log = until(read(&input.events, input.items.as_deref(), config, &rejects, progress)?, until_ms)?;
     build(&log, config, output, then, progress)
+}
+
+/// The part of a log before a time, where one is given.
+fn until(log: Log, until_ms: Option<i64>) -> anyhow::Result<Log> {
+    let Some(until_ms) = until_ms else { return Ok(log) };
+    let (part, first_ms) = (log.before(until_ms), log.first_ms());
+    anyhow::ensure!(
+        !part.events.is_empty(),
+        "--until {until_ms}: the log has no events before; it begins at {first_ms} (milliseconds since the epoch)"
+    );
+    Ok(part)
+}
+
+/// Searches for better settings and prints the best trial of each study.
+pub fn tune(
+    config: &Config,
+    input: &Input,
+    minutes: f64,
+    until_ms: Option<i64>,
+    out: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let rejects = out.join("rejects.jsonl");
+    let log = until(read(&input.events, input.items.as_deref(), config, &rejects, progress)?, until_ms)?;
+    let trials = tune::tune(&log, config, minutes, out, progress)?;
+    print!("{}", trials.table());
+    println!("settings: {}", out.join("tuned.toml").display());
+    Ok(())
 }
 
 fn build(log: &Log, config: &Config, output: &Output, then: Then, progress: &mut Progress) -> anyhow::Result<String> {

@@ -8,12 +8,13 @@ use shared::artifact::manifest::FORMAT_VERSION;
 use shared::artifact::strings::StringColumn;
 use shared::artifact::tables::TableWriter;
 use shared::artifact::{ArtifactError, Manifest};
-use shared::snapshot::{ITEM_KNN_SESSION, ITEM_KNN_USER, ITEM_KNN_WALK, ITEMS, Snapshot};
+use shared::params::Source;
+use shared::snapshot::{ITEMS, Relation, Snapshot};
 
 use crate::als;
 use crate::config::Config;
 use crate::ingest::Log;
-use crate::interactions::{sessions, user_items};
+use crate::interactions::{Sessions, sessions, user_items};
 use crate::item_knn;
 use crate::popularity;
 use crate::progress::Progress;
@@ -41,29 +42,18 @@ pub enum FitError {
 /// [`FitError::Artifact`] when it can't be written.
 pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Progress) -> Result<Snapshot, FitError> {
     let item_count = log.items.len();
-    progress.stage("popularity", || popularity::fit(log, &config.popularity).write(folder))?;
-    let sessions = progress.stage("sessions", || sessions(log, config.ingest.session_gap_minutes * 60_000));
-    progress.stage("item_knn session", || {
-        item_knn::session::fit(&sessions, item_count, &config.item_knn_session).write(folder, ITEM_KNN_SESSION)
-    })?;
-    progress.stage("item_knn user", || {
-        let windows = item_knn::user::windows(log, config.item_knn_user.window);
-        item_knn::user::fit(&windows, &config.item_knn_user).write(folder, ITEM_KNN_USER)
-    })?;
-    progress.stage("item_knn walk", || {
-        let steps = item_knn::session::steps(&sessions, item_count, &config.item_knn_session, WALK_STEPS);
-        let mut counts = vec![0u32; item_count];
-        log.events.iter().for_each(|event| counts[event.item.at()] += 1);
-        item_knn::walk::fit(&steps, &counts, &config.item_knn_walk).write(folder, ITEM_KNN_WALK)
-    })?;
-    let bytes =
-        progress.stage("session_knn", || session_knn::fit(&sessions, item_count, &config.session_knn).write(folder))?;
-    tracing::info!(bytes, "session index");
+    let sessions = progress.stage("sessions", || sessions_of(log, config));
+    for source in Source::ALL {
+        if fits(source) {
+            progress.counted(source.as_str(), 0, |done| fit_one(source, log, &sessions, config, folder, done))?;
+        }
+    }
+    for (relation, config) in [(Relation::Next, &config.item_knn_next), (Relation::Lately, &config.item_knn_lately)] {
+        progress.stage(&format!("item_knn_{}", relation.as_str()), || {
+            item_knn::session::fit(&sessions, item_count, config).write(folder, relation)
+        })?;
+    }
     progress.stage("statistics", || statistics::fit(log, &sessions).write(folder))?;
-    let factors = progress.counted("als", config.als.sweeps as u64, |done| {
-        als::fit(&user_items(log, &config.interactions), &config.als, &|sweep| done(sweep as u64))
-    });
-    factors.write(folder)?;
     write_items(log, folder)?;
     UserTables::default().write(folder)?;
     let counts = BTreeMap::from([
@@ -88,6 +78,60 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
     };
     manifest.seal(folder)?;
     Ok(Snapshot::load(folder)?)
+}
+
+/// Fits one source on the log that the others in `folder` were fitted on.
+///
+/// # Errors
+/// [`ArtifactError`] when it can't be written.
+pub fn fit_source(source: Source, log: &Log, config: &Config, folder: &Path) -> Result<(), ArtifactError> {
+    fit_one(source, log, &sessions_of(log, config), config, folder, &|_| ())
+}
+
+fn sessions_of(log: &Log, config: &Config) -> Sessions {
+    sessions(log, config.ingest.session_gap_minutes * 60_000)
+}
+
+/// Whether a source has a table of its own.
+fn fits(source: Source) -> bool {
+    !matches!(source, Source::Cached | Source::Repeat)
+}
+
+fn fit_one(
+    source: Source,
+    log: &Log,
+    sessions: &Sessions,
+    config: &Config,
+    folder: &Path,
+    done: &(dyn Fn(u64) + Sync),
+) -> Result<(), ArtifactError> {
+    let items = log.items.len();
+    match source {
+        Source::Cached | Source::Repeat => Ok(()),
+        Source::ItemKnnSession => {
+            item_knn::session::fit(sessions, items, &config.item_knn_session).write(folder, Relation::Session)
+        }
+        Source::ItemKnnUser => {
+            let windows = item_knn::user::windows(log, config.item_knn_user.window);
+            item_knn::user::fit(&windows, &config.item_knn_user).write(folder, Relation::User)
+        }
+        Source::ItemKnnWalk => {
+            let steps = item_knn::session::steps(sessions, items, &config.item_knn_session, WALK_STEPS);
+            let mut counts = vec![0u32; items];
+            log.events.iter().for_each(|event| counts[event.item.at()] += 1);
+            item_knn::walk::fit(&steps, &counts, &config.item_knn_walk).write(folder, Relation::Walk)
+        }
+        Source::SessionKnn => {
+            let bytes = session_knn::fit(sessions, items, &config.session_knn).write(folder)?;
+            tracing::info!(bytes, "session index");
+            Ok(())
+        }
+        Source::Als => {
+            let interactions = user_items(log, &config.interactions);
+            als::fit(&interactions, &config.als, &|sweep| done(sweep as u64)).write(folder)
+        }
+        Source::Popularity => popularity::fit(log, &config.popularity).write(folder),
+    }
 }
 
 fn write_items(log: &Log, folder: &Path) -> Result<(), ArtifactError> {

@@ -1,6 +1,7 @@
 //! The ranker's features by name: what `features` fills, in this order, and what a ranker was trained on.
 
 use crate::params::Source;
+use crate::snapshot::Relation;
 
 /// A counter or rate of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,21 +57,18 @@ pub const STRONGEST: [&str; 4] =
     ["strongest_item_knn_session", "strongest_item_knn_user", "strongest_item_knn_walk", "strongest_session_knn"];
 /// What the blend says of a candidate.
 pub const BLEND: [&str; 4] = ["blend", "blend_rank", "blend_of_best", "proposed_by"];
-/// How the last items of the history relate to a candidate.
-pub const PAIRS: [&str; 10] = [
-    "last_item_knn_session",
-    "last_item_knn_walk",
-    "last_item_knn_user",
-    "second_item_knn_session",
-    "second_item_knn_walk",
-    "second_item_knn_user",
-    "third_item_knn_session",
-    "last_cosine",
-    "second_cosine",
-    "norm",
-];
+/// How many contributions a candidate got, by the sources that sum over history items.
+pub const SUPPORT: [&str; 4] =
+    ["support_item_knn_session", "support_item_knn_user", "support_item_knn_walk", "support_session_knn"];
+/// The last items of the history that are related to the candidates one by one.
+pub const PLACES: [&str; 3] = ["last", "second", "third"];
+/// How an item of the history relates to a candidate under each relation: the score, the rank among its neighbours, and
+/// the score the other way round.
+pub const OF_PAIR: [&str; 3] = ["score", "rank", "back"];
+/// How the factors of the last items relate to those of a candidate.
+pub const COSINES: [&str; 3] = ["last_cosine", "second_cosine", "norm"];
 /// The candidate in the user's own history.
-pub const OWN: [&str; 8] = [
+pub const OWN: [&str; 9] = [
     "own_last_place",
     "own_first_place",
     "own_count",
@@ -79,14 +77,16 @@ pub const OWN: [&str; 8] = [
     "own_distinct_place",
     "own_kind",
     "own_last_kind",
+    "own_after_last",
 ];
 /// Category and rank in popularity.
 pub const ITEM: [&str; 4] = ["popularity_of_last", "events_of_last", "category_of_last", "category_share"];
 /// The history as a whole.
-pub const CONTEXT: [&str; 14] = [
+pub const CONTEXT: [&str; 15] = [
     "session_events",
     "session_items",
     "session_repeats",
+    "last_run",
     "history_events",
     "last_is_repeat",
     "last_kind",
@@ -105,9 +105,13 @@ pub const CONTEXT: [&str; 14] = [
 pub fn names() -> Vec<String> {
     let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
     let plain =
-        [&STRONGEST[..], &BLEND, &PAIRS, &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+        [&STRONGEST[..], &SUPPORT, &BLEND].into_iter().flatten().map(|&name| name.to_owned());
+    let of_pair = PLACES.into_iter().flat_map(|place| {
+        Relation::ALL.into_iter().flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
+    });
+    let others = [&COSINES[..], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
-    Source::ALL.into_iter().flat_map(of_source).chain(plain).chain(of_item).collect()
+    Source::ALL.into_iter().flat_map(of_source).chain(plain).chain(of_pair).chain(others).chain(of_item).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
 use shared::id::ItemIdx;
+use shared::snapshot::Relation;
 use shared::topk::{Scored, top_k};
 
 /// The nearest neighbours of every item, best first.
@@ -81,12 +82,12 @@ impl Neighbours {
     ///
     /// # Errors
     /// [`ArtifactError`] when it can't be written.
-    pub fn write(&self, folder: &Path, name: &str) -> Result<(), ArtifactError> {
+    pub fn write(&self, folder: &Path, relation: Relation) -> Result<(), ArtifactError> {
         TableWriter::default()
             .column("starts", &self.starts)
             .column("items", &self.items)
             .column("scores", &self.scores)
-            .write(folder, name)
+            .write(folder, &relation.file())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::evaluate::cases::Case;
 use crate::evaluate::metrics::discounted_gain;
 
 /// The cut-off of what is maximised.
-const CUT_OFF: usize = 20;
+pub const CUT_OFF: usize = 20;
 /// Fewer questions than this fit nothing.
 const FEWEST_CASES: usize = 50;
 /// Passes over all sources.

@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::sources::FitError;
 use crate::trees::{self, Ensemble, Rows};
 pub use slates::Slates;
-use window::Window;
+pub use window::Window;
 
 /// Features that the log names.
 const MOST_IMPORTANT: usize = 20;
@@ -92,6 +92,22 @@ pub fn slates<'a>(
         })?;
     }
     Ok((fitted, slates))
+}
+
+/// The last windows of a log, the latest first, with sources fitted before each.
+///
+/// # Errors
+/// [`FitError`] when the working folder can't be written.
+pub fn windows<'a>(
+    log: &Log,
+    config: &'a Config,
+    count: usize,
+    progress: &mut Progress,
+) -> Result<Vec<Window<'a>>, FitError> {
+    let fit = |range: std::ops::Range<usize>| {
+        Window::fit(log.part(0..range.start), log.part(range), config, progress)
+    };
+    window::bounds(log, config.blend.validation_share, count).into_iter().map(fit).collect()
 }
 
 /// Describes what the blend ranks first for the questions of a log that follows on another.

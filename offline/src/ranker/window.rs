@@ -4,19 +4,21 @@ use std::ops::Range;
 
 use shared::api::Seen;
 use shared::artifact::Manifest;
-use shared::params::Weights;
-use shared::recommend::Scratch;
+use shared::id::ItemIdx;
+use shared::params::{EngineParams, Source, Weights};
+use shared::recommend::{Query, Scratch, recommend};
 use shared::snapshot::Snapshot;
 use shared::state::UserState;
 use tempfile::TempDir;
 
-use super::blend::{self, ScoredCase};
+use super::blend::{self, CUT_OFF, ScoredCase};
 use crate::config::Config;
 use crate::evaluate::Task;
 use crate::evaluate::cases::{Case, HeldOut};
+use crate::evaluate::metrics::ndcg_at;
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::sources::{FitError, fit_sources};
+use crate::sources::{FitError, fit_source, fit_sources};
 use crate::user_tables;
 
 /// The questions of some users of a window.
@@ -92,6 +94,23 @@ impl<'a> Window<'a> {
         self.ask(&self.rows(self.config.blend.max_cases), snapshot, |case, scratch| {
             blend::scored(snapshot, &sources, &case.state, self.config.blend.seen, case, scratch)
         })
+    }
+
+    /// NDCG@20 of a source alone that is fitted with other settings.
+    pub fn alone(&self, source: Source, config: &Config) -> Result<f64, FitError> {
+        let folder = self.folder.path();
+        fit_source(source, &self.train, config, folder)?;
+        self.manifest.clone().seal(folder)?;
+        let mut snapshot = Snapshot::load(folder)?;
+        *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
+        let query = Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen: self.config.blend.seen };
+        let gains = self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
+            let slate = recommend(&snapshot, &case.state, &query, case.now_ms, scratch);
+            let own = slate.picks.iter().filter(|pick| pick.sources.contains(source));
+            let items: Vec<ItemIdx> = own.map(|pick| pick.item).collect();
+            ndcg_at(CUT_OFF, &items, &case.targets, case.total)
+        });
+        Ok(gains.iter().sum::<f64>() / gains.len().max(1) as f64)
     }
 
     /// The users whose questions of the configured objective are about `max_cases`.

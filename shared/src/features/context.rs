@@ -14,6 +14,8 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
     columns.fill(session.len() as f32);
     columns.fill(in_session as f32);
     columns.fill(1.0 - in_session as f32 / session.len().max(1) as f32);
+    let run = session.iter().rev().take_while(|event| Some(event.item) == session.last().map(|last| last.item));
+    columns.fill(run.count() as f32);
     columns.fill(question.history.len() as f32);
     match question.history.split_last() {
         Some((last, before)) => {

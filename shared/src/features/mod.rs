@@ -14,7 +14,7 @@ use crate::matrix::Matrix;
 use crate::params::SessionRule;
 use crate::retrieve::accumulator::Marks;
 use crate::retrieve::{Candidate, Candidates};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Relation, Snapshot};
 use crate::state::Interaction;
 
 /// A candidate that is to be described: its row among the candidates and its blended score.
@@ -104,7 +104,9 @@ pub struct FeatureScratch {
 pub const COUNT: usize = crate::params::Source::COUNT * crate::schema::OF_SOURCE.len()
     + crate::schema::STRONGEST.len()
     + crate::schema::BLEND.len()
-    + crate::schema::PAIRS.len()
+    + crate::schema::SUPPORT.len()
+    + crate::schema::PLACES.len() * Relation::ALL.len() * crate::schema::OF_PAIR.len()
+    + crate::schema::COSINES.len()
     + crate::schema::OWN.len()
     + crate::schema::ITEM.len()
     + crate::schema::CONTEXT.len()

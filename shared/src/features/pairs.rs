@@ -3,21 +3,26 @@
 use super::{Columns, Question};
 use crate::factors::dot;
 use crate::retrieve::accumulator::Marks;
-use crate::snapshot::Neighbours;
+use crate::schema::PLACES;
+use crate::snapshot::Relation;
 
 pub fn fill(question: &Question<'_>, slots: &Marks, columns: &mut Columns<'_>) {
     let snapshot = question.snapshot;
-    let (session, walk, user) = (snapshot.item_knn_session(), snapshot.item_knn_walk(), snapshot.item_knn_user());
-    let tables: [(usize, &Neighbours); 7] =
-        [(0, session), (0, walk), (0, user), (1, session), (1, walk), (1, user), (2, session)];
-    for (place, table) in tables {
-        let column = columns.reserve(1);
-        let Some(own) = question.candidates.recent.get(place) else { continue };
-        let values = columns.matrix.column_mut(column);
-        values.fill(0.0);
-        for (item, score) in table.of(own.item) {
-            if let Some(slot) = slots.position(item) {
-                values[slot] = score;
+    for place in 0..PLACES.len() {
+        for relation in Relation::ALL {
+            let (score, rank, back) = (columns.reserve(1), columns.reserve(1), columns.reserve(1));
+            let Some(own) = question.candidates.recent.get(place) else { continue };
+            let neighbours = snapshot.neighbours(relation);
+            columns.matrix.column_mut(score).fill(0.0);
+            for (at, (item, value)) in (1u16..).zip(neighbours.of(own.item)) {
+                if let Some(slot) = slots.position(item) {
+                    columns.matrix.column_mut(score)[slot] = value;
+                    columns.matrix.column_mut(rank)[slot] = f32::from(at);
+                }
+            }
+            for (row, slot) in columns.matrix.column_mut(back).iter_mut().enumerate() {
+                let mut of_candidate = neighbours.of(question.item(row));
+                *slot = of_candidate.find(|(item, _)| *item == own.item).map_or(0.0, |(_, score)| score);
             }
         }
     }

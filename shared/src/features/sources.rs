@@ -19,6 +19,9 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
         let best = question.candidates.best[source.column()].max(f32::MIN_POSITIVE);
         columns.push(|row| question.candidate(row).strongest[at] / best);
     }
+    for at in 0..SUMMED.len() {
+        columns.push(|row| question.candidate(row).support[at] as f32);
+    }
     let top = question.ranked.first().map_or(1.0, |first| first.blended).max(f32::MIN_POSITIVE);
     columns.push(|row| question.ranked[row].blended);
     columns.push(|row| row as f32);

@@ -12,6 +12,8 @@ pub struct Cell {
     pub strongest: f32,
     /// Which history item made it.
     pub from: u32,
+    /// How many contributions there were.
+    pub count: u32,
 }
 
 /// Sums contributions per item.
@@ -37,6 +39,7 @@ impl Accumulator {
             self.touched.push(item);
         }
         cell.score += contribution;
+        cell.count += 1;
         if contribution > cell.strongest {
             (cell.strongest, cell.from) = (contribution, from);
         }
@@ -115,7 +118,7 @@ mod tests {
         sums.reset(3);
         sums.add(ItemIdx(2), 1.0, 0);
         sums.add(ItemIdx(2), 2.0, 1);
-        assert_eq!(sums.cell(ItemIdx(2)), Cell { score: 3.0, strongest: 2.0, from: 1 });
+        assert_eq!(sums.cell(ItemIdx(2)), Cell { score: 3.0, strongest: 2.0, from: 1, count: 2 });
         sums.reset(2);
         assert!(sums.best(5, |_| true).is_empty());
     }

@@ -23,7 +23,7 @@ use recent::Recent;
 
 use crate::id::ItemIdx;
 use crate::params::{Source, Weights};
-use crate::snapshot::{CategoryIdx, Snapshot};
+use crate::snapshot::{CategoryIdx, Relation, Snapshot};
 use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
 
@@ -64,6 +64,8 @@ pub struct Candidate {
     pub ranks: [u16; Source::COUNT],
     /// The largest contribution of one history item to each of [`SUMMED`].
     pub strongest: [f32; SUMMED.len()],
+    /// How many contributions there were to each of [`SUMMED`].
+    pub support: [u32; SUMMED.len()],
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most to it, where neighbours did.
@@ -125,6 +127,7 @@ impl Candidates {
                     scores: [0.0; Source::COUNT],
                     ranks: [0; Source::COUNT],
                     strongest: [0.0; SUMMED.len()],
+                    support: [0; SUMMED.len()],
                     sources: SourceSet::default(),
                     because: None,
                 });
@@ -167,9 +170,9 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         }
         let (in_session, in_past) = (recent.iter().map(Recent::in_session), recent.iter().map(Recent::in_past));
         match source {
-            Source::ItemKnnSession => item_knn::accumulate(snapshot.item_knn_session(), in_session, sums),
-            Source::ItemKnnWalk => item_knn::accumulate(snapshot.item_knn_walk(), in_session, sums),
-            Source::ItemKnnUser => item_knn::accumulate(snapshot.item_knn_user(), in_past, sums),
+            Source::ItemKnnSession => item_knn::accumulate(snapshot.neighbours(Relation::Session), in_session, sums),
+            Source::ItemKnnWalk => item_knn::accumulate(snapshot.neighbours(Relation::Walk), in_session, sums),
+            Source::ItemKnnUser => item_knn::accumulate(snapshot.neighbours(Relation::User), in_past, sums),
             _ => session_knn::accumulate(snapshot.session_knn(), &params.session_knn, &recent, matches, sums),
         }
         candidates.add(source, &sums.best(limit, admit), chosen);
@@ -200,6 +203,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             let cell = sums.cell(candidate.item);
             candidate.scores[source.column()] = cell.score;
             candidate.strongest[at] = cell.strongest;
+            candidate.support[at] = cell.count;
             let share = weights.get(source) * cell.strongest / best_of[source.column()].max(1e-30);
             if share > because.0 {
                 because = (share, cell.from);

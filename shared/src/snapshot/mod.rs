@@ -13,7 +13,7 @@ pub mod users;
 
 pub use als::{Als, Index};
 pub use items::{CategoryIdx, Items, NO_CATEGORY};
-pub use neighbours::Neighbours;
+pub use neighbours::{Neighbours, Relation};
 pub use popularity::Popularity;
 pub use ranker::Ranker;
 pub use session_index::SessionIndex;
@@ -29,12 +29,6 @@ use crate::params::EngineParams;
 pub const ITEMS: &str = "items.safetensors";
 /// The file of popularity.
 pub const POPULARITY: &str = "popularity.safetensors";
-/// The file of neighbours in session windows.
-pub const ITEM_KNN_SESSION: &str = "item_knn_session.safetensors";
-/// The file of neighbours in user windows.
-pub const ITEM_KNN_USER: &str = "item_knn_user.safetensors";
-/// The file of neighbours two steps away in session windows.
-pub const ITEM_KNN_WALK: &str = "item_knn_walk.safetensors";
 /// The file of past sessions.
 pub const SESSION_KNN: &str = "session_knn.safetensors";
 /// The file of item counters.
@@ -51,9 +45,7 @@ pub struct Snapshot {
     manifest: Manifest,
     items: Items,
     popularity: Popularity,
-    item_knn_session: Neighbours,
-    item_knn_user: Neighbours,
-    item_knn_walk: Neighbours,
+    neighbours: [Neighbours; Relation::ALL.len()],
     session_knn: SessionIndex,
     statistics: Statistics,
     als: Als,
@@ -70,11 +62,12 @@ impl Snapshot {
         let manifest = Manifest::read(folder)?;
         manifest.verify(folder)?;
         let items = Items::open(folder)?;
+        let [session, user, walk, next, lately] =
+            Relation::ALL.map(|relation| Neighbours::open(folder, relation, items.len()));
+        let neighbours = [session?, user?, walk?, next?, lately?];
         Ok(Self {
             popularity: Popularity::open(folder, &items)?,
-            item_knn_session: Neighbours::open(folder, ITEM_KNN_SESSION, items.len())?,
-            item_knn_user: Neighbours::open(folder, ITEM_KNN_USER, items.len())?,
-            item_knn_walk: Neighbours::open(folder, ITEM_KNN_WALK, items.len())?,
+            neighbours,
             session_knn: SessionIndex::open(folder, items.len())?,
             statistics: Statistics::open(folder, items.len())?,
             als: Als::open(folder, &manifest, items.len())?,
@@ -114,22 +107,10 @@ impl Snapshot {
         &self.popularity
     }
 
-    /// Neighbours in session windows.
+    /// The neighbours of all items under a relation.
     #[must_use]
-    pub fn item_knn_session(&self) -> &Neighbours {
-        &self.item_knn_session
-    }
-
-    /// Neighbours in user windows.
-    #[must_use]
-    pub fn item_knn_user(&self) -> &Neighbours {
-        &self.item_knn_user
-    }
-
-    /// Neighbours two steps away in session windows.
-    #[must_use]
-    pub fn item_knn_walk(&self) -> &Neighbours {
-        &self.item_knn_walk
+    pub fn neighbours(&self, relation: Relation) -> &Neighbours {
+        &self.neighbours[relation as usize]
     }
 
     /// Past sessions.

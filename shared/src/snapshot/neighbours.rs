@@ -7,6 +7,44 @@ use crate::artifact::ArtifactError;
 use crate::artifact::tables::{Column, Table};
 use crate::id::ItemIdx;
 
+/// What makes items neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Near each other in sessions.
+    Session,
+    /// Had by the same users.
+    User,
+    /// Two steps away in sessions.
+    Walk,
+    /// One directly after the other: the share of what came next.
+    Next,
+    /// As [`Relation::Session`], of the last sessions mostly.
+    Lately,
+}
+
+impl Relation {
+    /// All of them, in the order of their tables.
+    pub const ALL: [Self; 5] = [Self::Session, Self::User, Self::Walk, Self::Next, Self::Lately];
+
+    /// The name in features.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::User => "user",
+            Self::Walk => "walk",
+            Self::Next => "next",
+            Self::Lately => "lately",
+        }
+    }
+
+    /// The file of the table.
+    #[must_use]
+    pub fn file(self) -> String {
+        format!("item_knn_{}.safetensors", self.as_str())
+    }
+}
+
 /// The nearest neighbours of every item, best first.
 pub struct Neighbours {
     starts: Column<u64>,
@@ -15,8 +53,8 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    pub(super) fn open(folder: &Path, name: &str, item_count: usize) -> Result<Self, ArtifactError> {
-        let table = Table::open(folder, name)?;
+    pub(super) fn open(folder: &Path, relation: Relation, item_count: usize) -> Result<Self, ArtifactError> {
+        let table = Table::open(folder, &relation.file())?;
         let starts: Column<u64> = table.column_of("starts", item_count + 1)?;
         let items = rows_within(&table, "items", item_count)?;
         let scores = table.column_of("scores", items.len())?;

@@ -1,0 +1,186 @@
+//! What is searched: the settings of each study and the ranges they are drawn from.
+
+use serde_json::Value;
+use shared::params::Source;
+
+/// A setting of the batch, by its path in the config.
+#[derive(Debug, Clone, Copy)]
+pub struct Knob {
+    /// The path, such as `als.alpha`.
+    pub path: &'static str,
+    /// Where its values lie.
+    pub range: Range,
+}
+
+/// Where values lie.
+#[derive(Debug, Clone, Copy)]
+pub enum Range {
+    /// Between two numbers, all alike.
+    Linear(f64, f64),
+    /// Between two numbers greater than 0, all magnitudes alike.
+    Log(f64, f64),
+    /// Whole numbers of all magnitudes alike.
+    Whole(f64, f64),
+}
+
+impl Range {
+    /// The bounds of what the optimiser draws from.
+    pub fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::Linear(low, high) => (low, high),
+            Self::Log(low, high) => (low.ln(), high.ln()),
+            Self::Whole(low, high) => (low.ln(), (high + 1.0).ln()),
+        }
+    }
+
+    /// The setting that a drawn number stands for.
+    pub fn setting(self, drawn: f64) -> Value {
+        match self {
+            Self::Linear(..) => Value::from(rounded(drawn)),
+            Self::Log(..) => Value::from(rounded(drawn.exp())),
+            Self::Whole(..) => Value::from(drawn.exp().floor() as u64),
+        }
+    }
+
+    /// The number that stands for a setting; `None` outside the range.
+    pub fn drawn(self, setting: f64) -> Option<f64> {
+        let drawn = match self {
+            Self::Linear(..) => setting,
+            Self::Log(..) => setting.ln(),
+            Self::Whole(..) => (setting + 0.5).ln(),
+        };
+        let (low, high) = self.bounds();
+        (low..high).contains(&drawn).then_some(drawn)
+    }
+}
+
+/// Four digits: more would say more than a trial knows.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+/// What a study measures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Subject {
+    /// One source alone.
+    Alone(Source),
+    /// The trees over all of them.
+    Trees,
+}
+
+/// Settings that are searched together.
+#[derive(Debug)]
+pub struct Study {
+    /// What is measured.
+    pub subject: Subject,
+    /// The share of the budget.
+    pub share: f64,
+    /// What is searched.
+    pub knobs: &'static [Knob],
+}
+
+const fn knob(path: &'static str, range: Range) -> Knob {
+    Knob { path, range }
+}
+
+/// All studies, in their order: later ones build on what earlier ones found.
+pub const STUDIES: [Study; 7] = [
+    Study {
+        subject: Subject::Alone(Source::SessionKnn),
+        share: 0.2,
+        knobs: &[
+            knob("session_knn.half_life_days", Range::Log(5.0, 1000.0)),
+            knob("session_knn.length_power", Range::Linear(0.0, 1.0)),
+            knob("session_knn.rarity_power", Range::Linear(0.0, 4.0)),
+            knob("session_knn.item_power", Range::Linear(0.0, 0.6)),
+            knob("session_knn.neighbours", Range::Whole(100.0, 3000.0)),
+            knob("session_knn.position_decay", Range::Log(0.5, 20.0)),
+            knob("session_knn.distance_decay", Range::Log(0.5, 20.0)),
+            knob("session_knn.before_weight", Range::Linear(0.2, 1.2)),
+            knob("session_knn.own_weight", Range::Linear(0.0, 2.0)),
+        ],
+    },
+    Study {
+        subject: Subject::Alone(Source::ItemKnnSession),
+        share: 0.1,
+        knobs: &[
+            knob("item_knn_session.window", Range::Whole(1.0, 20.0)),
+            knob("item_knn_session.reverse", Range::Linear(0.0, 1.0)),
+            knob("item_knn_session.distance_power", Range::Linear(0.0, 2.0)),
+            knob("item_knn_session.item_power", Range::Linear(0.0, 1.0)),
+            knob("item_knn_session.neighbour_power", Range::Linear(0.0, 1.0)),
+            knob("engine.position_decay", Range::Log(0.5, 20.0)),
+        ],
+    },
+    Study {
+        subject: Subject::Alone(Source::ItemKnnWalk),
+        share: 0.15,
+        knobs: &[
+            knob("item_knn_walk.fan_out", Range::Whole(10.0, 150.0)),
+            knob("item_knn_walk.shrinkage", Range::Log(0.1, 30.0)),
+            knob("item_knn_walk.item_power", Range::Linear(0.0, 0.6)),
+            knob("item_knn_walk.second", Range::Log(0.3, 30.0)),
+        ],
+    },
+    Study {
+        subject: Subject::Alone(Source::ItemKnnUser),
+        share: 0.1,
+        knobs: &[
+            knob("item_knn_user.item_power", Range::Linear(0.0, 1.2)),
+            knob("item_knn_user.neighbour_power", Range::Linear(0.0, 1.0)),
+            knob("item_knn_user.user_power", Range::Linear(0.0, 1.2)),
+        ],
+    },
+    Study {
+        subject: Subject::Alone(Source::Als),
+        share: 0.15,
+        knobs: &[
+            knob("als.regularization", Range::Log(0.05, 100.0)),
+            knob("als.alpha", Range::Log(0.3, 100.0)),
+        ],
+    },
+    Study {
+        subject: Subject::Alone(Source::Popularity),
+        share: 0.05,
+        knobs: &[knob("popularity.half_life_days", Range::Log(0.5, 365.0))],
+    },
+    Study {
+        subject: Subject::Trees,
+        share: 0.25,
+        knobs: &[
+            knob("trees.learning_rate", Range::Log(0.03, 0.2)),
+            knob("trees.depth", Range::Whole(4.0, 8.0)),
+            knob("trees.l2", Range::Log(0.1, 100.0)),
+            knob("trees.row_share", Range::Linear(0.3, 1.0)),
+        ],
+    },
+];
+
+impl Study {
+    /// The name in trials.
+    pub fn name(&self) -> &'static str {
+        match self.subject {
+            Subject::Alone(source) => source.as_str(),
+            Subject::Trees => "trees",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_make_one_whole_and_settings_are_where_they_were_drawn() {
+        assert!((STUDIES.iter().map(|study| study.share).sum::<f64>() - 1.0).abs() < 1e-9);
+        for range in [Range::Linear(0.0, 2.0), Range::Log(0.5, 8.0), Range::Whole(1.0, 9.0)] {
+            let (low, high) = range.bounds();
+            for step in 0..50 {
+                let drawn = low + (high - low) * f64::from(step) / 50.0;
+                let setting = range.setting(drawn).as_f64().expect("a number");
+                let again = range.drawn(setting).map(|drawn| range.setting(drawn).as_f64().expect("a number"));
+                assert_eq!(again, Some(setting), "{range:?} {drawn}");
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The table of trials: a JSON line each, appended as they are made, so that an interrupted search goes on.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The study.
+    pub study: String,
+    /// The settings by path.
+    pub settings: BTreeMap<String, Value>,
+    /// NDCG@20 on the windows; higher is better.
+    pub ndcg: f64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The trials of one log.
+#[derive(Debug)]
+pub struct Trials {
+    /// All so far, in their order.
+    pub made: Vec<Trial>,
+    file: File,
+}
+
+/// The first line: what the trials were made with.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Head {
+    fingerprint: String,
+}
+
+impl Trials {
+    /// Opens the table at `path` for a log with this fingerprint; a line that was torn when the search was interrupted
+    /// is left out.
+    ///
+    /// # Errors
+    /// When the file can't be read, or belongs to another log.
+    pub fn open(path: &Path, fingerprint: &str) -> anyhow::Result<Self> {
+        let name = || path.display().to_string();
+        let head = Head { fingerprint: fingerprint.to_owned() };
+        let mut made = Vec::new();
+        if path.exists() {
+            let mut lines = BufReader::new(File::open(path).with_context(name)?).lines();
+            let first = lines.next().transpose().with_context(name)?;
+            let known: Option<Head> = first.and_then(|line| serde_json::from_str(&line).ok());
+            anyhow::ensure!(
+                known == Some(head),
+                "{}: these trials were made on another log or from other settings; choose another --out",
+                path.display()
+            );
+            for line in lines {
+                made.extend(serde_json::from_str::<Trial>(&line.with_context(name)?).ok());
+            }
+        } else {
+            let mut file = File::create(path).with_context(name)?;
+            writeln!(file, "{}", serde_json::to_string(&head)?).with_context(name)?;
+        }
+        let mut file = OpenOptions::new().append(true).open(path).with_context(name)?;
+        if !made.is_empty() {
+            // Ends a torn line; an empty one is no trial.
+            writeln!(file).with_context(name)?;
+        }
+        Ok(Self { made, file })
+    }
+
+    /// Adds a trial.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn add(&mut self, trial: Trial) -> anyhow::Result<()> {
+        writeln!(self.file, "{}", serde_json::to_string(&trial)?).context("writing trials")?;
+        self.made.push(trial);
+        Ok(())
+    }
+
+    /// The trials of a study.
+    pub fn of<'a>(&'a self, study: &'a str) -> impl Iterator<Item = &'a Trial> {
+        self.made.iter().filter(move |trial| trial.study == study)
+    }
+
+    /// The first and the best trial of each study, for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut lines = format!("{:<18} {:>7} {:>10} {:>10}  best settings\n", "study", "trials", "start", "best");
+        let mut studies: Vec<&str> = Vec::new();
+        for trial in &self.made {
+            if !studies.contains(&trial.study.as_str()) {
+                studies.push(&trial.study);
+            }
+        }
+        for study in studies {
+            let (Some(first), Some(best)) = (self.of(study).next(), self.best(study)) else { continue };
+            let settings = best.settings.iter().map(|(path, value)| format!("{path}={value}"));
+            let (count, settings) = (self.of(study).count(), settings.collect::<Vec<_>>().join(" "));
+            lines.push_str(&format!("{study:<18} {count:>7} {:>10.4} {:>10.4}  {settings}\n", first.ndcg, best.ndcg));
+        }
+        lines
+    }
+
+    /// The best trial of a study; of equal ones the first.
+    #[must_use]
+    pub fn best<'a>(&'a self, study: &'a str) -> Option<&'a Trial> {
+        self.of(study).reduce(|best, trial| if trial.ndcg > best.ndcg { trial } else { best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_are_found_again_without_a_torn_line_and_not_for_another_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trials.jsonl");
+        let trial = |ndcg| Trial { study: "als".to_owned(), settings: BTreeMap::new(), ndcg, seconds: 1.0 };
+        let mut trials = Trials::open(&path, "a").expect("new");
+        trials.add(trial(0.1)).expect("written");
+        trials.add(trial(0.3)).expect("written");
+        write!(trials.file, "{{\"study\": \"al").expect("written");
+        drop(trials);
+        let mut trials = Trials::open(&path, "a").expect("there");
+        trials.add(trial(0.2)).expect("written");
+        drop(trials);
+        let trials = Trials::open(&path, "a").expect("there");
+        assert_eq!(trials.made, [trial(0.1), trial(0.3), trial(0.2)]);
+        assert_eq!(trials.best("als"), Some(&trial(0.3)));
+        assert!(Trials::open(&path, "b").is_err());
+    }
+}
