@@ -32,7 +32,9 @@ import scipy.sparse as sp  # noqa: E402
 def tandem(binary, folder, seed):
     environment = os.environ | {
         "TANDEM_ALS__FACTORS": str(FACTORS), "TANDEM_ALS__SWEEPS": str(SWEEPS), "TANDEM_ALS__SEED": str(seed),
-        "TANDEM_ALS__REGULARIZATION": str(REGULARIZATION), "TANDEM_ALS__ALPHA": str(ALPHA),
+        # The same loss divided by alpha.
+        "TANDEM_ALS__REGULARIZATION": str(REGULARIZATION / ALPHA), "TANDEM_ALS__UNOBSERVED_WEIGHT": str(1 / ALPHA),
+        "TANDEM_ALS__REGULARIZATION_POWER": "0",
         "TANDEM_ALS__SOLVER_STEPS": "3", "TANDEM_USERS__HISTORY": "5000", "TANDEM_USERS__CACHED": "0",
         "TANDEM_BLEND__FIT": "false",
     }

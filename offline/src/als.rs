@@ -1,5 +1,7 @@
 //! Implicit-feedback ALS: factorises confidences (users × items) into user and item factors.
 //!
+//! The loss is `Σ_observed wᵢ·(1 - xᵀy)² + w₀·Σ_all (p - xᵀy)² + Σ_rows λ_row·|x|²`, p being 1 where there was an event.
+//!
 //! In: users × items as CSR. Out: item factors and their Gram matrix. Pure: no clock, no files; the only randomness
 //! comes from `AlsConfig::seed`. Each half step solves every row by a few steps of conjugate gradient, starting from
 //! the row's last factors: O(steps · (nnz·f + rows·f²)).
@@ -9,7 +11,8 @@
 //!
 //! Source: Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, eq. 4 and 5;
 //! Takács, Pilászy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
-//! Filtering", RecSys 2011.
+//! Filtering", RecSys 2011; Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
+//! RecSys 2022 (weight of the unobserved, penalties that grow with a row's weights).
 
 use std::path::Path;
 
@@ -21,7 +24,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
-use shared::factors::{Observations, SolveBuffers, add_gram, solve};
+use shared::factors::{Fixed, Observations, SolveBuffers, add_gram, penalty, solve};
+use shared::params::AlsParams;
 use shared::snapshot::ALS;
 
 use crate::interactions::Csr;
@@ -36,10 +40,23 @@ const GRAM_CHUNK: usize = 1024;
 pub struct AlsConfig {
     pub factors: usize,
     pub sweeps: usize,
+    pub unobserved_weight: f32,
     pub regularization: f32,
-    pub alpha: f32,
+    pub regularization_power: f32,
     pub solver_steps: usize,
     pub seed: u64,
+}
+
+impl AlsConfig {
+    /// The loss, as the fold-in follows it.
+    #[must_use]
+    pub fn params(&self) -> AlsParams {
+        AlsParams {
+            unobserved_weight: self.unobserved_weight,
+            regularization: self.regularization,
+            regularization_power: self.regularization_power,
+        }
+    }
 }
 
 /// What the engine needs of a factorisation.
@@ -47,19 +64,18 @@ pub struct AlsConfig {
 pub struct Factors {
     /// Items × f, row-major; an item without interactions has a zero row.
     pub items: Array2<f32>,
-    /// `YᵀY + λI`, f × f.
+    /// `w₀·YᵀY`, f × f.
     pub gram: Array2<f32>,
 }
 
 /// Alternates between users and items for `config.sweeps` sweeps.
 ///
-/// * `user_items`: users × items; a value is a weight greater than 0, and its confidence is `1 + alpha · weight`.
+/// * `user_items`: users × items; a value is a weight greater than 0, on top of that of the unobserved.
 /// * `progress`: called after each sweep.
 #[must_use]
 pub fn fit(user_items: &Csr<f32>, config: &AlsConfig, progress: &dyn Fn(usize)) -> Factors {
-    let confidences = user_items.map(|weight| 1.0 + config.alpha * weight);
-    let transposed = confidences.transpose_view().to_csr();
-    let (users, items) = confidences.shape();
+    let transposed = user_items.transpose_view().to_csr();
+    let (users, items) = user_items.shape();
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut random = |rows: usize| {
         Array2::from_shape_simple_fn((rows, config.factors), || {
@@ -69,21 +85,23 @@ pub fn fit(user_items: &Csr<f32>, config: &AlsConfig, progress: &dyn Fn(usize)) 
     };
     let (mut user_factors, mut item_factors) = (random(users), random(items));
     for sweep in 0..config.sweeps {
-        half_step(&confidences, &item_factors, &mut user_factors, config);
+        half_step(user_items, &item_factors, &mut user_factors, config);
         half_step(&transposed, &user_factors, &mut item_factors, config);
         progress(sweep + 1);
     }
-    let gram = gram(&item_factors, config.regularization);
+    let gram = gram(&item_factors, config.unobserved_weight);
     Factors { items: item_factors, gram }
 }
 
 /// Solves every row of `solved` while `fixed` stays.
-fn half_step(confidences: &Csr<f32>, fixed: &Array2<f32>, solved: &mut Array2<f32>, config: &AlsConfig) {
-    let gram = gram(fixed, config.regularization);
-    let (gram, fixed) = (contiguous(&gram), contiguous(fixed));
-    let indptr = confidences.indptr();
+fn half_step(weights: &Csr<f32>, fixed: &Array2<f32>, solved: &mut Array2<f32>, config: &AlsConfig) {
+    let AlsParams { unobserved_weight: unobserved, regularization, regularization_power } = config.params();
+    let gram = gram(fixed, unobserved);
+    let all = fixed.nrows();
+    let fixed = Fixed { factors: contiguous(fixed), gram: contiguous(&gram), unobserved };
+    let indptr = weights.indptr();
     let starts = indptr.raw_storage();
-    let (rows, values) = (confidences.indices(), confidences.data());
+    let (rows, values) = (weights.indices(), weights.data());
     let solved = solved.as_slice_mut().expect("owned factors are contiguous");
     solved.par_chunks_exact_mut(config.factors).enumerate().with_min_len(32).for_each_init(
         SolveBuffers::default,
@@ -93,14 +111,15 @@ fn half_step(confidences: &Csr<f32>, fixed: &Array2<f32>, solved: &mut Array2<f3
                 x.fill(0.0);
                 return;
             }
-            let observed = Observations { rows: &rows[range.clone()], confidences: &values[range] };
-            solve(gram, fixed, observed, config.solver_steps, x, buffers);
+            let own = &values[range.clone()];
+            let penalty = penalty(regularization, regularization_power, own.iter().sum(), unobserved, all);
+            solve(fixed, Observations { rows: &rows[range], weights: own, penalty }, config.solver_steps, x, buffers);
         },
     );
 }
 
-/// `FᵀF + λI` of row-major factors, summed in fixed chunks.
-fn gram(factors: &Array2<f32>, regularization: f32) -> Array2<f32> {
+/// `w₀·FᵀF` of row-major factors, summed in fixed chunks.
+fn gram(factors: &Array2<f32>, unobserved: f32) -> Array2<f32> {
     let width = factors.ncols();
     let chunks: Vec<Vec<f32>> = contiguous(factors)
         .par_chunks(GRAM_CHUNK * width)
@@ -116,9 +135,8 @@ fn gram(factors: &Array2<f32>, regularization: f32) -> Array2<f32> {
             *sum += f64::from(value);
         }
     }
-    let mut gram = Array2::from_shape_fn((width, width), |(row, column)| total[row * width + column] as f32);
-    gram.diag_mut().map_inplace(|value| *value += regularization);
-    gram
+    let value = |(row, column)| (f64::from(unobserved) * total[row * width + column]) as f32;
+    Array2::from_shape_fn((width, width), value)
 }
 
 fn contiguous(factors: &Array2<f32>) -> &[f32] {
@@ -162,7 +180,15 @@ mod tests {
     }
 
     fn config() -> AlsConfig {
-        AlsConfig { factors: 2, sweeps: 10, regularization: 0.1, alpha: 2.0, solver_steps: 3, seed: 1 }
+        AlsConfig {
+            factors: 2,
+            sweeps: 10,
+            unobserved_weight: 0.5,
+            regularization: 0.05,
+            regularization_power: 0.0,
+            solver_steps: 3,
+            seed: 1,
+        }
     }
 
     #[test]
@@ -170,10 +196,10 @@ mod tests {
         let factors = fit(&checkerboard(), &config(), &|_| ());
         let mut user = vec![0.0; 2];
         let rows: Vec<u32> = (0..30).filter(|item| item % 2 == 0 && *item != 6).collect();
-        let confidences = vec![3.0; rows.len()];
-        let observed = Observations { rows: &rows, confidences: &confidences };
+        let weights = vec![1.0; rows.len()];
+        let observed = Observations { rows: &rows, weights: &weights, penalty: 0.05 };
         let gram = factors.gram.as_slice().expect("contiguous");
-        solve(gram, factors.item_factors(), observed, 20, &mut user, &mut SolveBuffers::default());
+        solve(Fixed { factors: factors.item_factors(), gram, unobserved: 0.5 }, observed, 20, &mut user, &mut SolveBuffers::default());
         let score = |item: usize| shared::factors::dot(&user, &factors.item_factors()[item * 2..][..2]);
         assert!(score(6) > 0.8, "left out: {}", score(6));
         assert!((0..30).filter(|item| item % 2 == 1).all(|item| score(item) < 0.2));

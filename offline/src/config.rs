@@ -194,7 +194,10 @@ impl Config {
         range((1..=512).contains(&als.factors), "als.factors", &als.factors, "1 to 512")?;
         range((1..=1000).contains(&als.sweeps), "als.sweeps", &als.sweeps, "1 to 1000")?;
         range(als.regularization > 0.0, "als.regularization", &als.regularization, "greater than 0")?;
-        range(als.alpha > 0.0, "als.alpha", &als.alpha, "greater than 0")?;
+        let unobserved = als.unobserved_weight;
+        range(unobserved > 0.0, "als.unobserved_weight", &unobserved, "greater than 0")?;
+        let power = als.regularization_power;
+        range((0.0..=2.0).contains(&power), "als.regularization_power", &power, "0 to 2")?;
         range(als.solver_steps > 0, "als.solver_steps", &als.solver_steps, "at least 1")?;
         range(knn.window > 0, "item_knn_session.window", &knn.window, "at least 1")?;
         range(knn.neighbours > 0, "item_knn_session.neighbours", &knn.neighbours, "at least 1")?;
@@ -249,8 +252,7 @@ impl Config {
             earlier_session_weight: self.engine.earlier_session_weight,
             session_knn: self.session_knn.params(),
             kind_weights: self.interactions.by_kind(),
-            als_alpha: self.als.alpha,
-            als_regularization: self.als.regularization,
+            als: self.als.params(),
             ann_ef_search: self.ann.ef_search,
             weights: self.blend.weights,
             ranker: None,

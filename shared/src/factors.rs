@@ -51,13 +51,34 @@ pub fn add_gram(rows: &[f32], gram: &mut [f32], factors: usize) {
     }
 }
 
+/// What all rows of a half step share.
+#[derive(Debug, Clone, Copy)]
+pub struct Fixed<'a> {
+    /// Y, row-major, f values a row.
+    pub factors: &'a [f32],
+    /// `w₀·YᵀY`, f × f, row-major.
+    pub gram: &'a [f32],
+    /// w₀: the weight of what was not observed, greater than 0.
+    pub unobserved: f32,
+}
+
 /// One user's (or item's) observations for [`solve`].
 #[derive(Debug, Clone, Copy)]
 pub struct Observations<'a> {
     /// Rows of the fixed factors.
     pub rows: &'a [u32],
-    /// The confidence of each, greater than 0.
-    pub confidences: &'a [f32],
+    /// What each weighs on top of w₀, greater than 0.
+    pub weights: &'a [f32],
+    /// λ: the L2 penalty of this row.
+    pub penalty: f32,
+}
+
+/// The penalty of a row: `λ · (Σ wᵢ + w₀·n)^ν`, n being how many rows could have been observed.
+///
+/// Source: Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks", RecSys 2022, eq. 4.
+#[must_use]
+pub fn penalty(regularization: f32, power: f32, observed: f32, unobserved: f32, all: usize) -> f32 {
+    regularization * (observed + unobserved * all as f32).powf(power)
 }
 
 /// Buffers of [`solve`], to be reused.
@@ -68,17 +89,14 @@ pub struct SolveBuffers {
     product: Vec<f32>,
 }
 
-/// Solves `(YᵀY + λI + Σ (cᵢ - 1)·yᵢyᵢᵀ) x = Σ cᵢ·yᵢ` for `x` by conjugate gradient, starting from the `x` given.
+/// Solves `(w₀·YᵀY + λI + Σ wᵢ·yᵢyᵢᵀ) x = Σ (w₀ + wᵢ)·yᵢ` for `x` by conjugate gradient, starting from the `x` given.
 ///
-/// * `gram`: `YᵀY + λI`, f × f, row-major.
-/// * `fixed`: Y, row-major, f values a row.
 /// * `steps`: at most so many steps, each O(f² + n·f) for n observations; f of them solve exactly but for rounding.
 ///
 /// Source: Hu, Koren, Volinsky, ICDM 2008, eq. 4; Takács, Pilászy, Tikk, RecSys 2011, for conjugate gradient.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 pub fn solve(
-    gram: &[f32],
-    fixed: &[f32],
+    fixed: Fixed<'_>,
     observed: Observations<'_>,
     steps: usize,
     x: &mut [f32],
@@ -90,15 +108,15 @@ pub fn solve(
         buffer.clear();
         buffer.resize(factors, 0.0);
     }
-    let row = |index: u32| &fixed[index as usize * factors..][..factors];
-    let observations = || observed.rows.iter().zip(observed.confidences);
+    let row = |index: u32| &fixed.factors[index as usize * factors..][..factors];
+    let observations = || observed.rows.iter().zip(observed.weights);
     // r = b - A·x
-    for (target, gram_row) in residual.iter_mut().zip(gram.chunks_exact(factors)) {
-        *target = -dot_lanes(gram_row, x);
+    for ((target, gram_row), &own) in residual.iter_mut().zip(fixed.gram.chunks_exact(factors)).zip(&*x) {
+        *target = -dot_lanes(gram_row, x) - observed.penalty * own;
     }
-    for (&index, &confidence) in observations() {
+    for (&index, &weight) in observations() {
         let y = row(index);
-        add_scaled(residual, confidence - (confidence - 1.0) * dot_lanes(y, x), y);
+        add_scaled(residual, fixed.unobserved + weight - weight * dot_lanes(y, x), y);
     }
     direction.copy_from_slice(residual);
     let mut norm = dot_lanes(residual, residual);
@@ -107,12 +125,12 @@ pub fn solve(
             return;
         }
         // A·p
-        for (target, gram_row) in product.iter_mut().zip(gram.chunks_exact(factors)) {
-            *target = dot_lanes(gram_row, direction);
+        for ((target, gram_row), &own) in product.iter_mut().zip(fixed.gram.chunks_exact(factors)).zip(&*direction) {
+            *target = dot_lanes(gram_row, direction) + observed.penalty * own;
         }
-        for (&index, &confidence) in observations() {
+        for (&index, &weight) in observations() {
             let y = row(index);
-            add_scaled(product, (confidence - 1.0) * dot_lanes(y, direction), y);
+            add_scaled(product, weight * dot_lanes(y, direction), y);
         }
         let step = norm / dot_lanes(direction, product);
         if !step.is_finite() {
@@ -146,11 +164,12 @@ mod tests {
 
     #[test]
     fn two_unknowns_are_solved_as_by_hand() {
-        // Y = [[1, 0], [0, 1]], λ = 1: gram = 2·I. One observation of row 0 with c = 3: (2 + 2)·x₀ = 3.
-        let (gram, fixed) = ([2.0, 0.0, 0.0, 2.0], [1.0, 0.0, 0.0, 1.0]);
+        // Y = I, w₀ = 1, λ = 1. One observation of row 0 that weighs 2: (1 + 1 + 2)·x₀ = 1 + 2.
+        let identity = [1.0, 0.0, 0.0, 1.0];
         let mut x = [0.0; 2];
-        let observed = Observations { rows: &[0], confidences: &[3.0] };
-        solve(&gram, &fixed, observed, 2, &mut x, &mut SolveBuffers::default());
+        let fixed = Fixed { factors: &identity, gram: &identity, unobserved: 1.0 };
+        let observed = Observations { rows: &[0], weights: &[2.0], penalty: 1.0 };
+        solve(fixed, observed, 2, &mut x, &mut SolveBuffers::default());
         assert!((x[0] - 0.75).abs() < 1e-6 && x[1].abs() < 1e-6, "{x:?}");
     }
 

@@ -181,6 +181,18 @@ pub struct SessionKnnParams {
     pub own_weight: f32,
 }
 
+/// The loss that ALS factors and their fold-in minimise, see [`crate::factors::penalty`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlsParams {
+    /// The weight of a pair that was not observed; what is observed weighs the sum of its events on top.
+    pub unobserved_weight: f32,
+    /// λ: the L2 penalty.
+    pub regularization: f32,
+    /// ν: how the penalty grows with what a row weighs, 0 not at all.
+    pub regularization_power: f32,
+}
+
 /// What the ranker ranks, and by what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,12 +221,10 @@ pub struct EngineParams {
     pub earlier_session_weight: f32,
     /// How past sessions are matched.
     pub session_knn: SessionKnnParams,
-    /// Candidate weight of a view, an addtocart and a transaction in the confidence of the fold-in.
+    /// Candidate weight of a view, an addtocart and a transaction in the fold-in.
     pub kind_weights: [f32; 3],
-    /// Confidence slope of the ALS fold-in: `c = 1 + alpha * weight`.
-    pub als_alpha: f32,
-    /// L2 penalty of the ALS fold-in.
-    pub als_regularization: f32,
+    /// The ALS fold-in.
+    pub als: AlsParams,
     /// How wide the ANN index searches; at least the number of candidates taken.
     pub ann_ef_search: usize,
     /// The served blend.

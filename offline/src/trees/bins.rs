@@ -10,6 +10,36 @@ use super::grow::Split;
 /// Rows that quantiles are taken from, evenly spread.
 const SAMPLE: usize = 200_000;
 
+/// Features that stand beside each other.
+pub const BLOCK: usize = 8;
+
+/// The bins of rows, in blocks of features: a block's rows stand behind each other.
+pub struct Binned {
+    /// One vector a block.
+    pub blocks: Vec<Vec<[u8; BLOCK]>>,
+}
+
+impl Binned {
+    /// The bins of one feature, row by row.
+    pub fn column(&self, feature: usize) -> Column<'_> {
+        Column { rows: &self.blocks[feature / BLOCK], at: feature % BLOCK }
+    }
+}
+
+/// The bins of one feature.
+#[derive(Clone, Copy)]
+pub struct Column<'a> {
+    rows: &'a [[u8; BLOCK]],
+    at: usize,
+}
+
+impl Column<'_> {
+    /// The bin of a row.
+    pub fn bin(self, row: usize) -> u8 {
+        self.rows[row][self.at]
+    }
+}
+
 /// The borders of each feature, ascending.
 pub struct Bins(Vec<Vec<f32>>);
 
@@ -20,12 +50,30 @@ impl Bins {
     }
 
     /// The bins of all values.
-    pub fn bin(&self, columns: &[Vec<f32>]) -> Vec<Vec<u8>> {
-        let of = |(borders, column): (&Vec<f32>, &Vec<f32>)| {
-            // NaN is not above any border.
-            column.iter().map(|value| borders.partition_point(|border| value > border) as u8).collect()
+    pub fn bin(&self, columns: &[Vec<f32>]) -> Binned {
+        let features: Vec<(&Vec<f32>, &Vec<f32>)> = self.0.iter().zip(columns).collect();
+        let rows = columns.first().map_or(0, Vec::len);
+        let of_block = |features: &[(&Vec<f32>, &Vec<f32>)]| {
+            let mut block = vec![[0; BLOCK]; rows];
+            for (at, (borders, column)) in features.iter().enumerate() {
+                for (row, value) in block.iter_mut().zip(*column) {
+                    // NaN is not above any border.
+                    row[at] = borders.partition_point(|border| value > border) as u8;
+                }
+            }
+            block
         };
-        self.0.par_iter().zip(columns).map(of).collect()
+        Binned { blocks: features.par_chunks(BLOCK).map(of_block).collect() }
+    }
+
+    /// How many features there are.
+    pub fn features(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many bins the feature with the most has.
+    pub fn most(&self) -> usize {
+        self.0.iter().map(|borders| borders.len() + 1).max().unwrap_or(1)
     }
 
     /// How many bins a feature has.
@@ -77,7 +125,8 @@ mod tests {
         let columns = vec![vec![3.0, 1.0, f32::NAN, 1.0]];
         let bins = Bins::of(&columns, 8);
         assert_eq!(bins.count(0), 3);
-        assert_eq!(bins.bin(&columns), [[2, 1, 0, 1]]);
+        let binned = bins.bin(&columns);
+        assert_eq!([0, 1, 2, 3].map(|row| binned.column(0).bin(row)), [2, 1, 0, 1]);
     }
 
     #[test]
@@ -85,7 +134,7 @@ mod tests {
         let columns = vec![(0..1000).map(|value| value as f32).collect::<Vec<_>>()];
         let binned = Bins::of(&columns, 4).bin(&columns);
         for bin in 0..4 {
-            let count = binned[0].iter().filter(|&&other| other == bin).count();
+            let count = (0..1000).filter(|&row| binned.column(0).bin(row) == bin).count();
             assert!((249..=251).contains(&count), "{count}");
         }
     }

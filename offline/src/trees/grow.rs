@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::TreesConfig;
-use super::bins::Bins;
+use super::bins::{BLOCK, Binned, Bins, Column};
 
 /// A question: is the bin of a feature above a bin?
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,9 +30,12 @@ struct Partition {
     starts: Vec<usize>,
 }
 
+/// The histograms of a leaf for the features of a block, one behind the other.
+type Histograms = Vec<Sums>;
+
 /// Grows a tree on some rows; returns its questions and the values of its leaves.
 pub fn grow(
-    binned: &[Vec<u8>],
+    binned: &Binned,
     bins: &Bins,
     gradients: &[[f32; 2]],
     sampled: &[u32],
@@ -43,68 +46,82 @@ pub fn grow(
         gradients: sampled.iter().map(|&row| gradients[row as usize]).collect(),
         starts: vec![0, sampled.len()],
     };
-    // One histogram a leaf for each feature.
-    let mut histograms: Vec<Vec<Vec<Sums>>> = vec![Vec::new(); binned.len()];
+    // Of each block those of every leaf.
+    let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); binned.blocks.len()];
     let mut splits: Vec<Split> = Vec::new();
     for _ in 0..config.depth {
         let best = histograms
             .par_iter_mut()
             .enumerate()
-            .map(|(feature, histograms)| {
-                let count = bins.count(feature);
-                sum(histograms, &binned[feature], count, &partition, splits.last().is_some());
-                best_split(feature, histograms, count, config.l2)
+            .map(|(block, leaves)| {
+                sum(leaves, &binned.blocks[block], bins.most(), &partition);
+                let features = block * BLOCK..bins.features().min((block + 1) * BLOCK);
+                let best = features.map(|feature| best_split(feature, leaves, bins, config.l2));
+                best.reduce(better).unwrap_or(NO_SPLIT)
             })
-            .reduce_with(|a, b| if b.gain > a.gain { b } else { a })
-            .filter(|split| split.gain > 1e-9)
-            // A question that nothing answers: the tree is of full depth all the same.
-            .unwrap_or(Split { feature: 0, bin: u8::MAX, gain: 0.0 });
-        partition = partition.split(&binned[best.feature], best.bin);
+            .reduce(|| NO_SPLIT, better);
+        partition = partition.split(binned.column(best.feature), best.bin);
         splits.push(best);
     }
     let leaves = partition.leaves(config);
     (splits, leaves)
 }
 
-/// Brings a feature's histograms from the leaves of the level before to those of this one.
-fn sum(histograms: &mut Vec<Vec<Sums>>, column: &[u8], count: usize, partition: &Partition, halved: bool) {
+/// A question that nothing answers: the tree is of full depth all the same.
+const NO_SPLIT: Split = Split { feature: 0, bin: u8::MAX, gain: 1e-9 };
+
+/// The one with more gain, of equal ones the earlier feature.
+fn better(a: Split, b: Split) -> Split {
+    let later = b.gain > a.gain || b.gain == a.gain && b.feature < a.feature;
+    if later { b } else { a }
+}
+
+/// Brings a block's histograms from the leaves of the level before to those of this one.
+fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], bins: usize, partition: &Partition) {
     let of_leaf = |leaf: usize| {
-        let mut histogram = vec![[0.0; 2]; count];
+        let mut histograms = vec![[0.0; 2]; BLOCK * bins];
         let range = partition.starts[leaf]..partition.starts[leaf + 1];
-        for (&row, &[gradient, curvature]) in partition.rows[range.clone()].iter().zip(&partition.gradients[range]) {
-            let sums = &mut histogram[usize::from(column[row as usize])];
-            sums[0] += f64::from(gradient);
-            sums[1] += f64::from(curvature);
-        }
-        histogram
+        add_rows(rows, &partition.rows[range.clone()], &partition.gradients[range], bins, &mut histograms);
+        histograms
     };
-    if !halved {
-        *histograms = vec![of_leaf(0)];
+    if leaves.is_empty() {
+        leaves.push(of_leaf(0));
         return;
     }
-    let parents = std::mem::take(histograms);
-    let half = parents.len();
-    let mut yes: Vec<Vec<Sums>> = Vec::with_capacity(half);
+    let half = leaves.len();
+    let mut yes: Vec<Histograms> = Vec::with_capacity(half);
     let size = |leaf: usize| partition.starts[leaf + 1] - partition.starts[leaf];
-    for (leaf, mut rest) in parents.into_iter().enumerate() {
+    for (leaf, of_parent) in leaves.iter_mut().enumerate() {
         let smaller = if size(leaf) <= size(leaf + half) { leaf } else { leaf + half };
         let summed = of_leaf(smaller);
-        for (rest, summed) in rest.iter_mut().zip(&summed) {
-            rest[0] -= summed[0];
-            rest[1] -= summed[1];
+        for (rest, summed) in of_parent.iter_mut().zip(&summed) {
+            *rest = [rest[0] - summed[0], rest[1] - summed[1]];
         }
-        let (no_half, yes_half) = if smaller == leaf { (summed, rest) } else { (rest, summed) };
-        histograms.push(no_half);
-        yes.push(yes_half);
+        yes.push(if smaller == leaf { std::mem::replace(of_parent, summed) } else { summed });
     }
-    histograms.append(&mut yes);
+    leaves.append(&mut yes);
+}
+
+/// Adds rows to the histograms of a block; sums of neighbouring features don't wait for each other.
+fn add_rows(block: &[[u8; BLOCK]], rows: &[u32], gradients: &[[f32; 2]], bins: usize, histograms: &mut [Sums]) {
+    let mut histograms: Vec<&mut [Sums]> = histograms.chunks_exact_mut(bins).collect();
+    for (&row, &[gradient, curvature]) in rows.iter().zip(gradients) {
+        let (gradient, curvature) = (f64::from(gradient), f64::from(curvature));
+        for (histogram, &bin) in histograms.iter_mut().zip(&block[row as usize]) {
+            let sums = &mut histogram[usize::from(bin)];
+            *sums = [sums[0] + gradient, sums[1] + curvature];
+        }
+    }
 }
 
 /// The best question about a feature.
-fn best_split(feature: usize, histograms: &[Vec<Sums>], count: usize, l2: f64) -> Split {
+fn best_split(feature: usize, leaves: &[Histograms], bins: &Bins, l2: f64) -> Split {
     let value = |[gradient, curvature]: Sums| gradient * gradient / (curvature.max(0.0) + l2);
+    let count = bins.count(feature);
+    let first = feature % BLOCK * bins.most();
     let mut gains = vec![0.0; count.saturating_sub(1)];
-    for histogram in histograms {
+    for histograms in leaves {
+        let histogram = &histograms[first..first + count];
         let total = histogram.iter().fold([0.0; 2], |sum, bin| [sum[0] + bin[0], sum[1] + bin[1]]);
         let whole = value(total);
         let mut no = [0.0; 2];
@@ -120,7 +137,7 @@ fn best_split(feature: usize, histograms: &[Vec<Sums>], count: usize, l2: f64) -
 
 impl Partition {
     /// Halves every leaf: leaf l becomes l where the answer is no, and l + their number where it is yes.
-    fn split(&self, column: &[u8], bin: u8) -> Self {
+    fn split(&self, column: Column<'_>, bin: u8) -> Self {
         let mut halves = Self {
             rows: Vec::with_capacity(self.rows.len()),
             gradients: Vec::with_capacity(self.rows.len()),
@@ -129,7 +146,7 @@ impl Partition {
         for wanted in [false, true] {
             for leaf in self.starts.windows(2) {
                 for at in leaf[0]..leaf[1] {
-                    if (column[self.rows[at] as usize] > bin) == wanted {
+                    if (column.bin(self.rows[at] as usize) > bin) == wanted {
                         halves.rows.push(self.rows[at]);
                         halves.gradients.push(self.gradients[at]);
                     }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use shared::matrix::Matrix;
 use shared::trees::Trees;
 
-use bins::Bins;
+use bins::{Binned, Bins};
 use grow::{Split, grow};
 pub use objective::Objective;
 
@@ -155,15 +155,15 @@ fn sampled_rows(train: &Rows, config: &TreesConfig, tree: usize) -> Vec<u32> {
 }
 
 /// Adds a tree's leaves to the scores of all rows.
-fn add(binned: &[Vec<u8>], splits: &[Split], leaves: &[f32], scores: &mut [f32]) {
+fn add(binned: &Binned, splits: &[Split], leaves: &[f32], scores: &mut [f32]) {
     const BLOCK: usize = 1 << 14;
     scores.par_chunks_mut(BLOCK).enumerate().for_each(|(block, scores)| {
         let first = block * BLOCK;
         let mut leaf = vec![0u16; scores.len()];
         for (level, split) in splits.iter().enumerate() {
-            let values = &binned[split.feature][first..first + scores.len()];
-            for (leaf, &value) in leaf.iter_mut().zip(values) {
-                *leaf |= u16::from(value > split.bin) << level;
+            let column = binned.column(split.feature);
+            for (row, leaf) in (first..).zip(&mut leaf) {
+                *leaf |= u16::from(column.bin(row) > split.bin) << level;
             }
         }
         for (score, leaf) in scores.iter_mut().zip(leaf) {

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::Rows;
 use crate::evaluate::metrics::discounted_gain;
 
-/// The cut-off of the ranking metric, and of the places that LambdaRank looks at.
+/// The cut-off of the ranking metric.
 const CUT_OFF: usize = 20;
+
+/// LambdaRank looks at pairs with one of them in the first so many places.
+const TRUNCATION: usize = 30;
 
 /// A loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,24 +121,36 @@ fn lambdarank(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
         return;
     }
     let order = order(scores);
-    let discount = |place: usize| if place < CUT_OFF { discounted_gain(place) } else { 0.0 };
+    let spread = scores[order[0]] - scores[order[order.len() - 1]];
+    let mut total = 0.0;
     for (place, &positive) in order.iter().enumerate() {
         if labels[positive] <= 0.0 {
             continue;
         }
         for (other_place, &other) in order.iter().enumerate() {
             let gain = f64::from(labels[positive] - labels[other]);
-            if gain <= 0.0 {
+            if gain <= 0.0 || place.min(other_place) >= TRUNCATION {
                 continue;
             }
-            let change = gain * (discount(place) - discount(other_place)).abs() / ideal;
-            let p = sigmoid(scores[other] - scores[positive]);
+            let difference = scores[positive] - scores[other];
+            let mut change = gain * (discounted_gain(place) - discounted_gain(other_place)).abs() / ideal;
+            if spread > 0.0 {
+                // A pair that is far apart already pulls less.
+                change /= 0.01 + f64::from(difference.abs());
+            }
+            let p = sigmoid(-difference);
             let (pull, curvature) = (change as f32 * p, change as f32 * p * (1.0 - p));
             gradients[positive][0] -= pull;
             gradients[positive][1] += curvature;
             gradients[other][0] += pull;
             gradients[other][1] += curvature;
+            total += 2.0 * pull;
         }
+    }
+    if total > 0.0 {
+        // A group with many wrong pairs counts more than one with few, but not as many times more.
+        let norm = (1.0 + total).log2() / total;
+        gradients.iter_mut().flatten().for_each(|value| *value *= norm);
     }
 }
 

@@ -6,7 +6,7 @@ use shared::params::Source;
 /// A setting of the batch, by its path in the config.
 #[derive(Debug, Clone, Copy)]
 pub struct Knob {
-    /// The path, such as `als.alpha`.
+    /// The path, such as `als.regularization`.
     pub path: &'static str,
     /// Where its values lie.
     pub range: Range,
@@ -135,8 +135,9 @@ pub const STUDIES: [Study; 7] = [
         subject: Subject::Alone(Source::Als),
         share: 0.15,
         knobs: &[
-            knob("als.regularization", Range::Log(0.05, 100.0)),
-            knob("als.alpha", Range::Log(0.3, 100.0)),
+            knob("als.unobserved_weight", Range::Log(0.0003, 2.0)),
+            knob("als.regularization", Range::Log(0.0001, 10.0)),
+            knob("als.regularization_power", Range::Linear(0.0, 1.0)),
         ],
     },
     Study {

@@ -14,10 +14,10 @@ use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
-use shared::params::{EngineParams, SessionKnnParams, SessionRule, Weights};
+use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
 use shared::schema::Statistic;
 use shared::snapshot::{
-    ALS, ITEM_KNN_SESSION, ITEM_KNN_USER, ITEM_KNN_WALK, ITEMS, POPULARITY, SESSION_KNN, STATISTICS, USERS,
+    ALS, ITEMS, POPULARITY, SESSION_KNN, STATISTICS, USERS,
 };
 use shared::state::{BatchUser, Interaction, SeenItem};
 use shared::topk::Scored;
@@ -36,9 +36,7 @@ pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
     fs::create_dir_all(&folder).expect("a folder");
     write_items(&folder);
     write_popularity(&folder);
-    write_neighbours(&folder, ITEM_KNN_SESSION);
-    write_neighbours(&folder, ITEM_KNN_USER);
-    write_neighbours(&folder, ITEM_KNN_WALK);
+    Relation::ALL.into_iter().for_each(|relation| write_neighbours(&folder, &relation.file()));
     write_past_sessions(&folder);
     write_statistics(&folder);
     let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
@@ -158,8 +156,7 @@ fn manifest(version: &str, covered_ms: i64) -> Manifest {
                 own_weight: 0.5,
             },
             kind_weights: [1.0, 2.0, 3.0],
-            als_alpha: 1.0,
-            als_regularization: 1.0,
+            als: AlsParams { unobserved_weight: 1.0, regularization: 1.0, regularization_power: 0.0 },
             ann_ef_search: 50,
             weights: Weights::default(),
             ranker: None,

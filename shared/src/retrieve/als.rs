@@ -3,9 +3,9 @@
 //! The fold-in is the half step of training for one user (see [`crate::factors::solve`]), with the history's items as
 //! observations. Cost: O(steps · (f² + n·f)), then a scan or a graph search.
 
-use crate::factors::{Observations, SolveBuffers, dot, solve};
+use crate::factors::{Fixed, Observations, SolveBuffers, dot, penalty, solve};
 use crate::id::ItemIdx;
-use crate::params::EngineParams;
+use crate::params::{AlsParams, EngineParams};
 use crate::snapshot::{Als, Index};
 use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
@@ -21,7 +21,7 @@ pub struct FoldIn {
     user: Vec<f32>,
     weights: Vec<(u32, f32)>,
     items: Vec<u32>,
-    confidences: Vec<f32>,
+    sums: Vec<f32>,
     buffers: SolveBuffers,
 }
 
@@ -34,15 +34,19 @@ impl FoldIn {
         // Stable: the weights of an item are added in the order of its events.
         self.weights.sort_by_key(|&(item, _)| item);
         self.items.clear();
-        self.confidences.clear();
+        self.sums.clear();
         for events in self.weights.chunk_by(|a, b| a.0 == b.0) {
             self.items.push(events[0].0);
-            self.confidences.push(1.0 + params.als_alpha * events.iter().map(|(_, weight)| weight).sum::<f32>());
+            self.sums.push(events.iter().map(|(_, weight)| weight).sum::<f32>());
         }
         self.user.clear();
         self.user.resize(als.factors, 0.0);
-        let observed = Observations { rows: &self.items, confidences: &self.confidences };
-        solve(&als.gram, &als.item_factors, observed, STEPS, &mut self.user, &mut self.buffers);
+        let AlsParams { unobserved_weight: unobserved, regularization, regularization_power } = params.als;
+        let (total, items) = (self.sums.iter().sum(), als.item_factors.len() / als.factors);
+        let penalty = penalty(regularization, regularization_power, total, unobserved, items);
+        let observed = Observations { rows: &self.items, weights: &self.sums, penalty };
+        let fixed = Fixed { factors: &als.item_factors, gram: &als.gram, unobserved };
+        solve(fixed, observed, STEPS, &mut self.user, &mut self.buffers);
         self.user.iter().any(|&value| value != 0.0)
     }
 

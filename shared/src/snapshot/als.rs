@@ -15,7 +15,7 @@ pub struct Als {
     pub factors: usize,
     /// Items × factors, row-major; an item without interactions has a zero row.
     pub item_factors: Column<f32>,
-    /// YᵀY + λI, factors × factors.
+    /// w₀·YᵀY, factors × factors.
     pub gram: Column<f32>,
     /// Finds the nearest items.
     pub index: Index,
