@@ -88,6 +88,13 @@ pub enum Command {
         /// Where to write the held-out events, as JSON lines in the native schema.
         #[arg(long)]
         test_events: Option<PathBuf>,
+        /// Also trains and measures without each of the sources.
+        #[arg(long)]
+        leave_one_out: bool,
+        /// Measures two versions (folders) or two configs (files) on the same questions, and their differences.
+        #[arg(long, num_args = 2, value_names = ["A", "B"])]
+        #[arg(conflicts_with_all = ["config", "artifacts", "slates", "test_events", "leave_one_out"])]
+        compare: Vec<PathBuf>,
     },
     /// Makes a version that `train` built the champion.
     Publish {

@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
-use shared::params::{EngineParams, SessionRule, Weights};
+use shared::params::{EngineParams, SessionRule, Source, Weights};
 
 use crate::als::AlsConfig;
 use crate::evaluate::Task;
@@ -82,6 +82,7 @@ pub struct BlendConfig {
     pub seen: Seen,
     pub validation_share: f64,
     pub max_cases: usize,
+    pub off: Vec<Source>,
     pub weights: Weights,
 }
 
@@ -254,7 +255,7 @@ impl Config {
             kind_weights: self.interactions.by_kind(),
             als: self.als.params(),
             ann_ef_search: self.ann.ef_search,
-            weights: self.blend.weights,
+            weights: self.served_weights(),
             ranker: None,
         }
     }
@@ -262,7 +263,22 @@ impl Config {
     /// The weights of the long-term model that cached candidates come from, before any are fitted.
     #[must_use]
     pub fn long_term_weights(&self) -> Weights {
-        Weights { item_knn_user: 0.5, als: 0.5, ..Weights::NONE }
+        self.without_off(Weights { item_knn_user: 0.5, als: 0.5, ..Weights::NONE })
+    }
+
+    /// The weights of the served blend, before any are fitted.
+    #[must_use]
+    pub fn served_weights(&self) -> Weights {
+        self.without_off(self.blend.weights)
+    }
+
+    /// Weights without the sources that are off.
+    #[must_use]
+    pub fn without_off(&self, mut weights: Weights) -> Weights {
+        for &source in &self.blend.off {
+            *weights.get_mut(source) = 0.0;
+        }
+        weights
     }
 }
 

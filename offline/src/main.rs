@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::Parser;
 use offline::arguments::{Arguments, Command, Settings};
 use offline::config::Config;
-use offline::pipeline::{self, Then, Wanted};
+use offline::pipeline::held_out::{self, Wanted};
+use offline::pipeline::{self, Then, learn};
 use offline::progress::Progress;
 use offline::publish::{self, versions};
 use offline::{export, generate};
@@ -55,8 +56,20 @@ fn run(command: Command) -> anyhow::Result<()> {
                 file.flush()?;
             }
         }
-        Command::Evaluate { settings, held_out, task, k, seen, format, artifacts, redis, slates, test_events } => {
-            let config = load(&settings)?;
+        Command::Evaluate {
+            settings,
+            held_out: input,
+            task,
+            k,
+            seen,
+            format,
+            artifacts,
+            redis,
+            slates,
+            test_events,
+            leave_one_out,
+            compare,
+        } => {
             let wanted = Wanted {
                 task,
                 ks: &k,
@@ -66,8 +79,13 @@ fn run(command: Command) -> anyhow::Result<()> {
                 redis,
                 slates: slates.as_deref(),
                 test_events: test_events.as_deref(),
+                leave_one_out,
             };
-            pipeline::evaluate(&config, &held_out, &wanted, &mut progress)?;
+            if compare.is_empty() {
+                held_out::evaluate(&load(&settings)?, &input, &wanted, &mut progress)?;
+            } else {
+                held_out::compare(settings.preset.as_deref(), &input, &compare, &wanted, &mut progress)?;
+            }
         }
         Command::Publish { settings, output, version } => {
             let config = load(&settings)?;
@@ -96,12 +114,12 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
             }
         }
-        Command::Rows { settings, held_out, out } => pipeline::rows(&load(&settings)?, &held_out, &out, &mut progress)?,
+        Command::Rows { settings, held_out: input, out } => learn::rows(&load(&settings)?, &input, &out, &mut progress)?,
         Command::Trees { settings, learn, stop, test } => {
-            pipeline::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
+            learn::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
         }
         Command::Tune { settings, input, budget, until, out } => {
-            pipeline::tune(&load(&settings)?, &input, budget, until, &out, &mut progress)?;
+            learn::tune(&load(&settings)?, &input, budget, until, &out, &mut progress)?;
         }
         Command::Generate { events, users, items, seed, out } => {
             std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;

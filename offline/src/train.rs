@@ -36,7 +36,7 @@ pub fn train(
     let fitted = if config.blend.fit {
         ranker::fit(log, config, progress)?
     } else {
-        Fitted { served: config.blend.weights, long_term: config.long_term_weights(), trees: None }
+        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), trees: None }
     };
     let snapshot = fit_sources(log, config, folder, progress)?;
     let mut manifest = snapshot.manifest().clone();

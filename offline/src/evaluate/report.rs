@@ -1,13 +1,16 @@
 //! An evaluation as a table for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::bootstrap::Difference;
+use super::sums::FIGURES as INTERVALS;
 use super::{Evaluation, Task};
 
 /// One line a model; the figures of every cut-off in the order of the JSON's names.
 #[must_use]
 pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
-    const FIGURES: [&str; 7] = ["hr", "mrr", "ndcg", "recall", "precision", "coverage", "novelty"];
+    const FIGURES: [&str; 8] = ["hr", "mrr", "ndcg", "recall", "precision", "coverage", "novelty", "diversity"];
     let cases = evaluation.results.first().map_or(0, |result| result.cases);
     let task = match evaluation.task {
         Task::NextItem => "next-item",
@@ -36,6 +39,43 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
             }
             text.push('\n');
         }
+        if let Some(served) = evaluation.results.first() {
+            let _ = write!(text, "{:18}", "95% of tandem");
+            for name in INTERVALS {
+                let name = format!("{name}@{k}");
+                let half = served.intervals.get(&name).map_or(f64::NAN, |interval| (interval.high - interval.low) / 2.0);
+                let _ = write!(text, " {:>9}", format!("±{half:.4}"));
+            }
+            text.push('\n');
+        }
+    }
+    segments(evaluation, &mut text);
+    text
+}
+
+/// What is served, by kinds of cases.
+fn segments(evaluation: &Evaluation, text: &mut String) {
+    let names: Vec<&String> = evaluation.segments.first().map_or(Vec::new(), |first| first.figures.keys().collect());
+    let _ = write!(text, "\n{:18} {:>9}", "tandem by", "cases");
+    for name in &names {
+        let _ = write!(text, " {name:>12}");
+    }
+    text.push('\n');
+    for segment in &evaluation.segments {
+        let _ = write!(text, "{:18} {:>9}", format!("{} {}", segment.by, segment.segment), segment.cases);
+        for name in &names {
+            let _ = write!(text, " {:12.4}", segment.figures[*name]);
+        }
+        text.push('\n');
+    }
+}
+
+/// One line a figure.
+#[must_use]
+pub fn differences(name: &str, differences: &BTreeMap<String, Difference>) -> String {
+    let mut text = format!("\n{name}\n");
+    for (figure, Difference { mean, interval, p }) in differences {
+        let _ = writeln!(text, "{figure:18} {mean:+9.4}  95% {:+.4} to {:+.4}  p {p:.3}", interval.low, interval.high);
     }
     text
 }

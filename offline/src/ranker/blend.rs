@@ -90,8 +90,8 @@ fn ndcg(case: &ScoredCase, weights: &Weights) -> f64 {
     gain / (0..case.total.min(CUT_OFF)).map(discounted_gain).sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
-/// Changes one weight at a time as long as the mean over all questions grows.
-pub fn ascend(cases: &[ScoredCase], start: Weights) -> Weights {
+/// Changes one weight at a time, but for sources that are off, as long as the mean over all questions grows.
+pub fn ascend(cases: &[ScoredCase], start: Weights, off: &[Source]) -> Weights {
     if cases.len() < FEWEST_CASES {
         return start;
     }
@@ -103,7 +103,7 @@ pub fn ascend(cases: &[ScoredCase], start: Weights) -> Weights {
     let (mut best, mut figure) = (start, mean(&start));
     for _ in 0..ROUNDS {
         let before = figure;
-        for source in Source::ALL {
+        for source in Source::ALL.into_iter().filter(|source| !off.contains(source)) {
             let current = best.get(source);
             let tries: Vec<f32> = match current {
                 0.0 => FROM_ZERO.to_vec(),

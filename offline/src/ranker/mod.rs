@@ -72,7 +72,7 @@ pub fn slates<'a>(
     config: &'a Config,
     progress: &mut Progress,
 ) -> Result<(Fitted, Slates<'a>), FitError> {
-    let mut fitted = Fitted { served: config.blend.weights, long_term: config.long_term_weights(), trees: None };
+    let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), trees: None };
     let with_trees = config.ranker.kind == RankerKind::Trees;
     let bounds = window::bounds(log, config.blend.validation_share, if with_trees { config.ranker.windows } else { 1 });
     let mut slates = Slates::new(config, bounds.len());
@@ -81,7 +81,7 @@ pub fn slates<'a>(
             let (train, held) = (log.part(0..range.start), log.part(range));
             let window = Window::fit(train, held, config, progress)?;
             if at == 0 {
-                fit_blends(&window, &mut fitted, progress)?;
+                fit_blends(&window, config, &mut fitted, progress)?;
             }
             if with_trees {
                 // Of the latest window the last share says when to stop.
@@ -128,13 +128,21 @@ pub fn held_out(
 }
 
 /// Fits the weights of the long-term model, then those of the served blend, which has its candidates.
-fn fit_blends(window: &Window<'_>, fitted: &mut Fitted, progress: &mut Progress) -> Result<(), FitError> {
+fn fit_blends(
+    window: &Window<'_>,
+    config: &Config,
+    fitted: &mut Fitted,
+    progress: &mut Progress,
+) -> Result<(), FitError> {
     let snapshot = progress.stage("users", || window.snapshot(&fitted.long_term))?;
     let cases = progress.stage("long-term cases", || window.long_term_cases(&snapshot));
-    fitted.long_term = progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term));
+    fitted.long_term = progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off));
     let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
     let cases = progress.stage("cases", || window.cases(&snapshot));
-    fitted.served = progress.stage("weights", || blend::with_least_shares(blend::ascend(&cases, fitted.served)));
+    fitted.served = progress.stage("weights", || {
+        let weights = blend::ascend(&cases, fitted.served, &config.blend.off);
+        config.without_off(blend::with_least_shares(weights))
+    });
     tracing::info!(cases = cases.len(), served = ?fitted.served, long_term = ?fitted.long_term, "blend fitted");
     Ok(())
 }

@@ -77,12 +77,13 @@ impl<'a> Window<'a> {
     /// Questions for all of a user's window, scored with their whole past as history.
     pub fn long_term_cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
         let pasts = user_tables::Pasts::of(&self.train);
+        let sources = self.config.without_off(blend::long_term_sources());
         let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
         let ask = |case: &Case<'_>, scratch: &mut Scratch| {
             let user = self.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
             let history = user.map(|user| pasts.of_user(&self.train, user)).unwrap_or_default();
             let state = UserState { history, ..UserState::default() };
-            blend::scored(snapshot, &blend::long_term_sources(), &state, Seen::ExcludeAll, case, scratch)
+            blend::scored(snapshot, &sources, &state, Seen::ExcludeAll, case, scratch)
         };
         let rows = thinned(&rows, self.config.blend.max_cases);
         HeldOut::new(&self.held).top_k(&rows, snapshot, Seen::ExcludeAll, self.held.first_ms(), ask)
@@ -90,7 +91,7 @@ impl<'a> Window<'a> {
 
     /// The questions of the configured objective, scored with all sources.
     pub fn cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let sources = blend::all_sources();
+        let sources = self.config.without_off(blend::all_sources());
         self.ask(&self.rows(self.config.blend.max_cases), snapshot, |case, scratch| {
             blend::scored(snapshot, &sources, &case.state, self.config.blend.seen, case, scratch)
         })

@@ -2,6 +2,7 @@
 //! `targets` are those that the model can know: the others are always missed.
 
 mod coverage;
+mod diversity;
 mod hit_rate;
 mod mrr;
 mod ndcg;
@@ -10,6 +11,7 @@ mod precision;
 mod recall;
 
 pub use coverage::coverage;
+pub use diversity::diversity;
 pub use hit_rate::hit_rate_at;
 pub use mrr::mrr_at;
 pub use ndcg::{discounted_gain, ndcg_at};

@@ -1,0 +1,73 @@
+//! What is measured: the service's answer, the blend, every source alone, windowed popularity.
+
+use shared::id::ItemIdx;
+use shared::params::{Source, Weights};
+use shared::recommend::{Query, Scratch, recommend, recommend_with};
+use shared::rerank;
+use shared::retrieve::accumulator::Marks;
+use shared::snapshot::Snapshot;
+
+use super::cases::Case;
+use super::{Setting, Which};
+use crate::ingest::Log;
+use crate::popularity;
+
+/// Something that answers questions with a slate.
+pub enum Model {
+    /// What the service answers.
+    Served,
+    /// The blend, where the service ranks it further.
+    Blend,
+    /// One source.
+    Alone(Source),
+    /// The items with the most events of the last days.
+    Windowed(i64, Vec<ItemIdx>),
+}
+
+/// The models of a setting; the served one is the first.
+pub fn models(snapshot: &Snapshot, train: &Log, setting: &Setting<'_>) -> Vec<Model> {
+    if setting.which == Which::Served {
+        return vec![Model::Served];
+    }
+    let alone = Source::ALL.into_iter().map(Model::Alone);
+    let windowed = setting.windows_days.iter().map(|&days| Model::Windowed(days, popularity::windowed(train, days)));
+    let blend = snapshot.ranker().map(|_| Model::Blend);
+    [Model::Served].into_iter().chain(blend).chain(alone).chain(windowed).collect()
+}
+
+impl Model {
+    /// The name in figures.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Served => "tandem".to_owned(),
+            Self::Blend => "blend".to_owned(),
+            Self::Alone(source) => source.as_str().to_owned(),
+            Self::Windowed(days, _) => format!("popularity_{days}d"),
+        }
+    }
+
+    /// The model's answer.
+    pub fn slate(&self, snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scratch) -> Vec<ItemIdx> {
+        let (state, now_ms) = (&case.state, case.now_ms);
+        match self {
+            Self::Served => {
+                let slate = recommend(snapshot, state, query, now_ms, scratch);
+                slate.picks.iter().map(|pick| pick.item).collect()
+            }
+            Self::Blend => {
+                let slate = recommend_with(snapshot, &snapshot.params().weights, state, query, now_ms, scratch);
+                slate.picks.iter().map(|pick| pick.item).collect()
+            }
+            Self::Alone(source) => {
+                let slate = recommend_with(snapshot, &Weights::only(*source), state, query, now_ms, scratch);
+                // Without what only fills the slate.
+                slate.picks.iter().filter(|pick| pick.sources.contains(*source)).map(|pick| pick.item).collect()
+            }
+            Self::Windowed(_, order) => {
+                let mut blocked = Marks::default();
+                rerank::block(snapshot, state, query, &mut blocked);
+                order.iter().copied().filter(|&item| !blocked.contains(item)).take(query.k).collect()
+            }
+        }
+    }
+}

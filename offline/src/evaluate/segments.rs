@@ -1,0 +1,125 @@
+//! The served model's figures by kinds of cases: length of the history, known and new users, head and tail items, kind
+//! of the target.
+//!
+//! A segment of targets counts the cases that have one in it, and only those targets.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::event::EventKind;
+use shared::id::ItemIdx;
+
+use super::sums::{EventCounts, FIGURES, figures};
+use super::{Answer, cases::Case};
+
+/// The head are the most frequent items with this share of the train events.
+const HEAD_SHARE: f64 = 0.5;
+
+/// What tells segments apart in a case.
+#[derive(Debug, Clone)]
+pub struct Traits {
+    history: &'static str,
+    user: &'static str,
+    kinds: Vec<EventKind>,
+}
+
+impl Traits {
+    /// Those of a case; `known` says whether the batch has a record of the user.
+    pub fn of(case: &Case<'_>, known: bool) -> Self {
+        let history = match case.state.history.len() {
+            0 => "0",
+            1 => "1",
+            2..=3 => "2-3",
+            4..=9 => "4-9",
+            10..=49 => "10-49",
+            _ => "50+",
+        };
+        Self { history, user: if known { "known" } else { "new" }, kinds: case.kinds.clone() }
+    }
+}
+
+/// The figures of one segment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Segment {
+    /// What is told apart: history, user, item or kind.
+    pub by: &'static str,
+    /// Which of them, such as `head`.
+    pub segment: &'static str,
+    /// How many cases there are.
+    pub cases: usize,
+    /// By name, such as `hr@20`.
+    #[serde(flatten)]
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// The figures of all segments so far.
+#[derive(Debug, Default)]
+pub struct Segments(BTreeMap<(&'static str, &'static str), (usize, [f64; FIGURES.len()])>);
+
+impl Segments {
+    /// Adds the served slate of a case.
+    pub fn add(&mut self, k: usize, answer: &Answer, in_head: &[bool]) {
+        let slate = &answer.slates[0];
+        let mut add = |by, segment, targets: &[ItemIdx], total: usize| {
+            let (cases, sums) = self.0.entry((by, segment)).or_default();
+            *cases += 1;
+            for (sum, figure) in sums.iter_mut().zip(figures(k, slate, targets, total)) {
+                *sum += figure;
+            }
+        };
+        let Traits { history, user, kinds } = &answer.traits;
+        add("history", history, &answer.targets, answer.total);
+        add("user", user, &answer.targets, answer.total);
+        let mut add_targets = |by, segment, belongs: &dyn Fn(usize) -> bool| {
+            let targets: Vec<ItemIdx> =
+                (0..answer.targets.len()).filter(|&at| belongs(at)).map(|at| answer.targets[at]).collect();
+            if !targets.is_empty() {
+                add(by, segment, &targets, targets.len());
+            }
+        };
+        add_targets("item", "head", &|at| in_head[answer.targets[at].at()]);
+        add_targets("item", "tail", &|at| !in_head[answer.targets[at].at()]);
+        for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
+            add_targets("kind", kind.as_str(), &|at| kinds[at] == kind);
+        }
+        if answer.total > answer.targets.len() {
+            add("item", "new", &[], answer.total - answer.targets.len());
+        }
+    }
+
+    /// The means.
+    pub fn results(self, k: usize) -> Vec<Segment> {
+        let result = |((by, segment), (cases, sums)): (_, (usize, [f64; FIGURES.len()]))| {
+            let mean = |(name, sum): (&str, f64)| (format!("{name}@{k}"), sum / cases as f64);
+            Segment { by, segment, cases, figures: FIGURES.into_iter().zip(sums).map(mean).collect() }
+        };
+        self.0.into_iter().map(result).collect()
+    }
+}
+
+/// Whether each item is in the head.
+pub fn in_head(train: &EventCounts) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..train.of_item.len()).collect();
+    order.sort_by_key(|&item| std::cmp::Reverse(train.of_item[item]));
+    let mut head = vec![false; order.len()];
+    let mut events = 0;
+    for item in order {
+        if events as f64 >= train.all as f64 * HEAD_SHARE {
+            break;
+        }
+        events += train.of_item[item];
+        head[item] = true;
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_has_half_of_the_events() {
+        let train = EventCounts { of_item: vec![1, 6, 2, 3], all: 12 };
+        assert_eq!(in_head(&train), [false, true, false, false]);
+    }
+}

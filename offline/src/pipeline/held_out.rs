@@ -1,0 +1,232 @@
+//! Commands that measure on held-out events.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+use shared::api::Seen;
+use shared::params::Source;
+use shared::snapshot::Snapshot;
+
+use super::{Then, build, create, read};
+use crate::arguments::{Format, HeldOutInput, Output};
+use crate::config::Config;
+use crate::evaluate::bootstrap::Difference;
+use crate::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
+use crate::export;
+use crate::ingest::Log;
+use crate::progress::Progress;
+use crate::train::train;
+
+/// The share of the events that is held out where no split is given.
+const HELD_OUT_SHARE: f64 = 0.1;
+
+/// What an evaluation is asked for besides its input.
+pub struct Wanted<'a> {
+    /// The task.
+    pub task: Task,
+    /// Cut-offs.
+    pub ks: &'a [usize],
+    /// The seen policy.
+    pub seen: Option<Seen>,
+    /// Table or JSON.
+    pub format: Format,
+    /// Where to keep the version.
+    pub artifacts: Option<&'a Path>,
+    /// Redis to copy its user records to.
+    pub redis: Option<String>,
+    /// Where to write the slates.
+    pub slates: Option<&'a Path>,
+    /// Where to write the held-out events.
+    pub test_events: Option<&'a Path>,
+    /// Whether to train and measure without each of the sources.
+    pub leave_one_out: bool,
+}
+
+/// Trains on one part, measures on the other, prints the figures.
+pub fn evaluate(
+    config: &Config,
+    input: &HeldOutInput,
+    wanted: &Wanted<'_>,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let artifacts = wanted.artifacts.unwrap_or(temporary.path());
+    fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
+    let (train, test) = split(config, input, artifacts, progress)?;
+    if let Some(path) = wanted.test_events {
+        let mut out = create(path)?;
+        export::events(&test, &mut out)?;
+        out.flush()?;
+    }
+    let ks = ascending(wanted.ks)?;
+    let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
+    let output = Output { artifacts: artifacts.to_owned(), redis: wanted.redis.clone() };
+    let version = build(&train, config, &output, Then::Promote, progress)?;
+    let snapshot = Snapshot::load(&artifacts.join(&version))?;
+    let mut slates = wanted.slates.map(create).transpose()?;
+    let mut write = |slate: &ServedSlate| match &mut slates {
+        Some(out) => Ok(writeln!(out, "{}", serde_json::to_string(slate)?)?),
+        None => Ok(()),
+    };
+    let evaluation = logs.measure(config, &snapshot, Which::All, &mut write, progress)?;
+    slates.as_mut().map_or(Ok(()), Write::flush)?;
+    let mut comparisons = Vec::new();
+    for source in if wanted.leave_one_out { &Source::ALL[..] } else { &[] } {
+        let mut without = config.clone();
+        without.blend.off.push(*source);
+        let name = format!("without {}", source.as_str());
+        let other = progress.group(&name, |progress| logs.train_and_measure(&without, progress))?;
+        comparisons.push(Comparison::of(name, &evaluation, &other, &ks));
+    }
+    print(&evaluation, comparisons, &ks, wanted.format)
+}
+
+/// Measures two versions, or two configs, on the same questions and prints the figures of both and their differences.
+pub fn compare(
+    preset: Option<&str>,
+    input: &HeldOutInput,
+    pair: &[PathBuf],
+    wanted: &Wanted<'_>,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let [first, second] = pair else { anyhow::bail!("--compare takes two versions or two configs") };
+    let temporary = tempfile::tempdir()?;
+    let config_of = |path: &Path| match path.is_dir() {
+        true => {
+            let manifest = Snapshot::load(path)?.manifest().config.clone();
+            serde_json::from_value(manifest).with_context(|| format!("{}: the config of the version", path.display()))
+        }
+        false => Ok(Config::load(Some(path), preset)?),
+    };
+    let (train, test) = split(&config_of(first)?, input, temporary.path(), progress)?;
+    let ks = ascending(wanted.ks)?;
+    let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
+    let mut measure = |path: &Path| {
+        let config: Config = config_of(path)?;
+        progress.group(&path.display().to_string(), |progress| match path.is_dir() {
+            true => logs.measure(&config, &Snapshot::load(path)?, Which::Served, &mut |_| Ok(()), progress),
+            false => logs.train_and_measure(&config, progress),
+        })
+    };
+    let (a, b) = (measure(first)?, measure(second)?);
+    let name = format!("{} to {}", first.display(), second.display());
+    let comparison = Comparison::of(name, &a, &b, &ks);
+    print(&a, vec![comparison], &ks, wanted.format)
+}
+
+/// What is learnt from and what is asked.
+struct Logs<'a> {
+    train: &'a Log,
+    test: &'a Log,
+    ks: &'a [usize],
+    wanted: &'a Wanted<'a>,
+}
+
+impl Logs<'_> {
+    fn measure(
+        &self,
+        config: &Config,
+        snapshot: &Snapshot,
+        which: Which,
+        each_slate: &mut dyn FnMut(&ServedSlate) -> anyhow::Result<()>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Evaluation> {
+        let Self { train, test, ks, wanted } = self;
+        let default_seen = if wanted.task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll };
+        let setting = Setting {
+            task: wanted.task,
+            which,
+            ks,
+            seen: wanted.seen.unwrap_or(default_seen),
+            gap_ms: config.ingest.session_gap_minutes * 60_000,
+            asked_ms: test.first_ms().max(train.last_ms()),
+            windows_days: &config.popularity.windows_days,
+        };
+        let mut failed = None;
+        let evaluation = progress.counted("evaluate", test.users.len() as u64, |done| {
+            let mut write = |slate: &ServedSlate| failed = each_slate(slate).err().or(failed.take());
+            evaluate::evaluate(snapshot, train, test, &setting, &mut write, &|users| done(users))
+        });
+        failed.map_or(Ok(evaluation), |error| Err(error.context("writing slates")))
+    }
+
+    fn train_and_measure(&self, config: &Config, progress: &mut Progress) -> anyhow::Result<Evaluation> {
+        let folder = tempfile::tempdir()?;
+        train(self.train, config, "compared", 0, folder.path(), progress)?;
+        self.measure(config, &Snapshot::load(folder.path())?, Which::Served, &mut |_| Ok(()), progress)
+    }
+}
+
+/// Two ways to serve the same cases.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// Which.
+    pub name: String,
+    /// How many cases the second one had.
+    pub cases: usize,
+    /// The second one's figures less the first one's.
+    pub differences: BTreeMap<String, Difference>,
+}
+
+impl Comparison {
+    fn of(name: String, first: &Evaluation, second: &Evaluation, ks: &[usize]) -> Self {
+        Self { name, cases: second.results[0].cases, differences: first.difference(second, ks) }
+    }
+}
+
+fn ascending(ks: &[usize]) -> anyhow::Result<Vec<usize>> {
+    let mut ks = ks.to_vec();
+    ks.sort_unstable();
+    ks.dedup();
+    anyhow::ensure!(ks.first().is_some_and(|&k| k > 0), "--k: cut-offs must be at least 1");
+    Ok(ks)
+}
+
+fn print(evaluation: &Evaluation, comparisons: Vec<Comparison>, ks: &[usize], format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Text => {
+            print!("{}", report::table(evaluation, ks));
+            for comparison in &comparisons {
+                print!("{}", report::differences(&comparison.name, &comparison.differences));
+            }
+        }
+        Format::Json => {
+            let mut json = serde_json::to_value(evaluation)?;
+            json["comparisons"] = serde_json::to_value(comparisons)?;
+            println!("{json:#}");
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn split(
+    config: &Config,
+    input: &HeldOutInput,
+    artifacts: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<(Log, Log)> {
+    let rejects = artifacts.join("rejects.jsonl");
+    let items = input.items.as_deref();
+    if !input.train.is_empty() {
+        let train = read(&input.train, items, config, &rejects, progress)?;
+        let test = read(&input.test, None, config, &artifacts.join("rejects_test.jsonl"), progress)?;
+        return Ok((train, test));
+    }
+    let log = read(&input.events, items, config, &rejects, progress)?;
+    let split_ms = input.split.unwrap_or_else(|| {
+        let at = (log.events.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
+        log.events[at.min(log.events.len() - 1)].timestamp_ms
+    });
+    let at = log.events.partition_point(|event| event.timestamp_ms < split_ms);
+    anyhow::ensure!(
+        at > 0 && at < log.events.len(),
+        "--split {split_ms}: no events on one side; the log reaches from {} to {} (milliseconds since the epoch)",
+        log.first_ms(),
+        log.last_ms()
+    );
+    Ok((log.part(0..at), log.part(at..log.events.len())))
+}
