@@ -18,6 +18,7 @@ use crate::item_knn::walk::WalkConfig;
 use crate::popularity::PopularityConfig;
 use crate::publish::PublishConfig;
 use crate::session_knn::SessionKnnConfig;
+use crate::slim::SlimConfig;
 use crate::trees::TreesConfig;
 use crate::user_tables::UsersConfig;
 
@@ -144,6 +145,7 @@ pub struct Config {
     pub item_knn_lately: ItemKnnSessionConfig,
     pub item_knn_user: ItemKnnUserConfig,
     pub item_knn_walk: WalkConfig,
+    pub slim: SlimConfig,
     pub session_knn: SessionKnnConfig,
     pub als: AlsConfig,
     pub ann: AnnConfig,
@@ -263,7 +265,7 @@ impl Config {
     /// The weights of the long-term model that cached candidates come from, before any are fitted.
     #[must_use]
     pub fn long_term_weights(&self) -> Weights {
-        self.without_off(Weights { item_knn_user: 0.5, als: 0.5, ..Weights::NONE })
+        self.without_off(Weights { slim: 0.5, als: 0.5, ..Weights::NONE })
     }
 
     /// The weights of the served blend, before any are fitted.

@@ -23,6 +23,7 @@ pub mod publish;
 pub mod ranker;
 pub mod rows;
 pub mod session_knn;
+pub mod slim;
 pub mod sources;
 pub mod statistics;
 pub mod train;

@@ -19,6 +19,7 @@ use crate::item_knn;
 use crate::popularity;
 use crate::progress::Progress;
 use crate::session_knn;
+use crate::slim;
 use crate::statistics;
 use crate::user_tables::UserTables;
 
@@ -120,6 +121,10 @@ fn fit_one(
             let mut counts = vec![0u32; items];
             log.events.iter().for_each(|event| counts[event.item.at()] += 1);
             item_knn::walk::fit(&steps, &counts, &config.item_knn_walk).write(folder, Relation::Walk)
+        }
+        Source::Slim => {
+            let windows = item_knn::user::windows(log, config.slim.window);
+            slim::fit(&windows, &config.slim).write(folder, Relation::Slim)
         }
         Source::SessionKnn => {
             let bytes = session_knn::fit(sessions, items, &config.session_knn).write(folder)?;

@@ -17,6 +17,8 @@ pub enum Source {
     ItemKnnUser,
     /// Neighbours of the history's neighbours in session windows.
     ItemKnnWalk,
+    /// Items that the history's items, together, predict.
+    Slim,
     /// Past sessions like the current one.
     SessionKnn,
     /// Implicit ALS with the user folded in from the history.
@@ -29,13 +31,14 @@ pub enum Source {
 
 impl Source {
     /// How many sources there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
     /// All of them, in the order of their columns.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Cached,
         Self::ItemKnnSession,
         Self::ItemKnnUser,
         Self::ItemKnnWalk,
+        Self::Slim,
         Self::SessionKnn,
         Self::Als,
         Self::Repeat,
@@ -50,6 +53,7 @@ impl Source {
             Self::ItemKnnSession => "item_knn_session",
             Self::ItemKnnUser => "item_knn_user",
             Self::ItemKnnWalk => "item_knn_walk",
+            Self::Slim => "slim",
             Self::SessionKnn => "session_knn",
             Self::Als => "als",
             Self::Repeat => "repeat",
@@ -76,6 +80,8 @@ pub struct Weights {
     pub item_knn_user: f32,
     /// Weight of [`Source::ItemKnnWalk`].
     pub item_knn_walk: f32,
+    /// Weight of [`Source::Slim`].
+    pub slim: f32,
     /// Weight of [`Source::SessionKnn`].
     pub session_knn: f32,
     /// Weight of [`Source::Als`].
@@ -93,6 +99,7 @@ impl Weights {
         item_knn_session: 0.0,
         item_knn_user: 0.0,
         item_knn_walk: 0.0,
+        slim: 0.0,
         session_knn: 0.0,
         als: 0.0,
         repeat: 0.0,
@@ -115,6 +122,7 @@ impl Weights {
             Source::ItemKnnSession => self.item_knn_session,
             Source::ItemKnnUser => self.item_knn_user,
             Source::ItemKnnWalk => self.item_knn_walk,
+            Source::Slim => self.slim,
             Source::SessionKnn => self.session_knn,
             Source::Als => self.als,
             Source::Repeat => self.repeat,
@@ -129,6 +137,7 @@ impl Weights {
             Source::ItemKnnSession => &mut self.item_knn_session,
             Source::ItemKnnUser => &mut self.item_knn_user,
             Source::ItemKnnWalk => &mut self.item_knn_walk,
+            Source::Slim => &mut self.slim,
             Source::SessionKnn => &mut self.session_knn,
             Source::Als => &mut self.als,
             Source::Repeat => &mut self.repeat,
@@ -145,6 +154,7 @@ impl Default for Weights {
             item_knn_session: 1.0,
             item_knn_user: 0.3,
             item_knn_walk: 0.5,
+            slim: 0.3,
             session_knn: 1.0,
             als: 0.2,
             repeat: 0.3,

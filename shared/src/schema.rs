@@ -1,6 +1,7 @@
 //! The ranker's features by name: what `features` fills, in this order, and what a ranker was trained on.
 
 use crate::params::Source;
+use crate::retrieve::SUMMED;
 use crate::snapshot::Relation;
 
 /// A counter or rate of an item.
@@ -52,14 +53,10 @@ impl Statistic {
 
 /// What each source says of a candidate.
 pub const OF_SOURCE: [&str; 3] = ["share", "rank", "ln_score"];
-/// The largest contribution of one history item, by the sources that sum over them.
-pub const STRONGEST: [&str; 4] =
-    ["strongest_item_knn_session", "strongest_item_knn_user", "strongest_item_knn_walk", "strongest_session_knn"];
+/// What is known of the sums of history items: the largest contribution of one of them, and how many contributed.
+pub const OF_SUM: [&str; 2] = ["strongest", "support"];
 /// What the blend says of a candidate.
 pub const BLEND: [&str; 4] = ["blend", "blend_rank", "blend_of_best", "proposed_by"];
-/// How many contributions a candidate got, by the sources that sum over history items.
-pub const SUPPORT: [&str; 4] =
-    ["support_item_knn_session", "support_item_knn_user", "support_item_knn_walk", "support_session_knn"];
 /// The last items of the history that are related to the candidates one by one.
 pub const PLACES: [&str; 3] = ["last", "second", "third"];
 /// How an item of the history relates to a candidate under each relation: the score, the rank among its neighbours, and
@@ -104,14 +101,16 @@ pub const CONTEXT: [&str; 15] = [
 #[must_use]
 pub fn names() -> Vec<String> {
     let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
-    let plain =
-        [&STRONGEST[..], &SUPPORT, &BLEND].into_iter().flatten().map(|&name| name.to_owned());
+    let plain = BLEND.into_iter().map(str::to_owned);
+    let of_sums = OF_SUM
+        .into_iter()
+        .flat_map(|name| SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));
     let of_pair = PLACES.into_iter().flat_map(|place| {
         Relation::ALL.into_iter().flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
     let others = [&COSINES[..], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
-    Source::ALL.into_iter().flat_map(of_source).chain(plain).chain(of_pair).chain(others).chain(of_item).collect()
+    Source::ALL.into_iter().flat_map(of_source).chain(of_sums).chain(plain).chain(of_pair).chain(others).chain(of_item).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Neighbours {
 }
 
 /// The sums of one row.
-struct RowSums {
+pub struct RowSums {
     sums: Vec<f64>,
     touched: Vec<u32>,
 }
@@ -39,7 +39,8 @@ impl RowSums {
         Self { sums: vec![0.0; items], touched: Vec::new() }
     }
 
-    fn add(&mut self, item: u32, value: f64) {
+    /// Adds to the sum of a neighbour.
+    pub fn add(&mut self, item: u32, value: f64) {
         let sum = &mut self.sums[item as usize];
         if *sum == 0.0 {
             self.touched.push(item);
@@ -48,7 +49,7 @@ impl RowSums {
     }
 
     /// The best neighbours by `damp(item, sum)`; empties the sums.
-    fn take_best(&mut self, neighbours: usize, damp: impl Fn(u32, f64) -> f64) -> Vec<Scored> {
+    pub fn take_best(&mut self, neighbours: usize, damp: impl Fn(u32, f64) -> f64) -> Vec<Scored> {
         let Self { sums, touched } = self;
         let best = top_k(
             neighbours,
@@ -62,12 +63,18 @@ impl RowSums {
 }
 
 /// Computes the rows of all items on all threads.
-fn rows(items: usize, row: impl Fn(u32, &mut RowSums) -> Vec<Scored> + Sync) -> Neighbours {
+pub fn rows(items: usize, row: impl Fn(u32, &mut RowSums) -> Vec<Scored> + Sync) -> Neighbours {
     let rows: Vec<Vec<Scored>> = (0..items as u32)
         .into_par_iter()
         .with_min_len(64)
         .map_init(|| RowSums::new(items), |sums, item| row(item, sums))
         .collect();
+    from_rows(rows)
+}
+
+/// Lays rows behind each other.
+#[must_use]
+pub fn from_rows(rows: Vec<Vec<Scored>>) -> Neighbours {
     let mut neighbours = Neighbours { starts: vec![0], items: Vec::new(), scores: Vec::new() };
     for row in rows {
         neighbours.items.extend(row.iter().map(|scored| scored.item));

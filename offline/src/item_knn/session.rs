@@ -47,7 +47,7 @@ fn fit_rows(
     item_count: usize,
     config: &ItemKnnSessionConfig,
 ) -> Neighbours {
-    let occurrences = occurrences(values, item_count);
+    let occurrences = Occurrences::of(values, item_count);
     let count = |item: u32| f64::from(occurrences.starts[item as usize + 1] - occurrences.starts[item as usize]);
     let neighbour_powers: Vec<f64> =
         (0..item_count as u32).map(|item| count(item).powf(config.neighbour_power)).collect();
@@ -65,7 +65,7 @@ fn fit_rows(
         session_of[bounds[0] as usize..bounds[1] as usize].fill(session);
     }
     rows(item_count, |item, sums| {
-        let own = occurrences.of(item);
+        let own = occurrences.places(item);
         for &place in own {
             let (place, session) = (place as usize, session_of[place as usize] as usize);
             let (first, end) = (starts[session] as usize, starts[session + 1] as usize);
@@ -83,33 +83,37 @@ fn fit_rows(
 }
 
 /// Where each item occurs.
-struct Occurrences {
+pub struct Occurrences {
     starts: Vec<u32>,
     places: Vec<u32>,
 }
 
 impl Occurrences {
-    fn of(&self, item: u32) -> &[u32] {
+    /// The places of each item in `values`.
+    #[must_use]
+    pub fn of(values: &[u32], item_count: usize) -> Self {
+        let mut starts = vec![0u32; item_count + 1];
+        for &item in values {
+            starts[item as usize + 1] += 1;
+        }
+        for row in 1..starts.len() {
+            starts[row] += starts[row - 1];
+        }
+        let mut next = starts.clone();
+        let mut places = vec![0u32; values.len()];
+        for (place, &item) in (0..).zip(values) {
+            let slot = &mut next[item as usize];
+            places[*slot as usize] = place;
+            *slot += 1;
+        }
+        Self { starts, places }
+    }
+
+    /// The places of an item.
+    #[must_use]
+    pub fn places(&self, item: u32) -> &[u32] {
         &self.places[self.starts[item as usize] as usize..self.starts[item as usize + 1] as usize]
     }
-}
-
-fn occurrences(values: &[u32], item_count: usize) -> Occurrences {
-    let mut starts = vec![0u32; item_count + 1];
-    for &item in values {
-        starts[item as usize + 1] += 1;
-    }
-    for row in 1..starts.len() {
-        starts[row] += starts[row - 1];
-    }
-    let mut next = starts.clone();
-    let mut places = vec![0u32; values.len()];
-    for (place, &item) in (0..).zip(values) {
-        let slot = &mut next[item as usize];
-        places[*slot as usize] = place;
-        *slot += 1;
-    }
-    Occurrences { starts, places }
 }
 
 #[cfg(test)]

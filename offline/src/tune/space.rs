@@ -84,7 +84,7 @@ const fn knob(path: &'static str, range: Range) -> Knob {
 }
 
 /// All studies, in their order: later ones build on what earlier ones found.
-pub const STUDIES: [Study; 7] = [
+pub const STUDIES: [Study; 8] = [
     Study {
         subject: Subject::Alone(Source::SessionKnn),
         share: 0.2,
@@ -132,6 +132,15 @@ pub const STUDIES: [Study; 7] = [
         ],
     },
     Study {
+        subject: Subject::Alone(Source::Slim),
+        share: 0.1,
+        knobs: &[
+            knob("slim.user_power", Range::Linear(0.0, 1.2)),
+            knob("slim.regularization", Range::Log(0.1, 300.0)),
+            knob("slim.item_power", Range::Linear(0.0, 0.6)),
+        ],
+    },
+    Study {
         subject: Subject::Alone(Source::Als),
         share: 0.15,
         knobs: &[
@@ -147,7 +156,7 @@ pub const STUDIES: [Study; 7] = [
     },
     Study {
         subject: Subject::Trees,
-        share: 0.25,
+        share: 0.15,
         knobs: &[
             knob("trees.learning_rate", Range::Log(0.03, 0.2)),
             knob("trees.depth", Range::Whole(4.0, 8.0)),

@@ -12,6 +12,7 @@ mod sources;
 use crate::id::ItemIdx;
 use crate::matrix::Matrix;
 use crate::params::SessionRule;
+use crate::retrieve::SUMMED;
 use crate::retrieve::accumulator::Marks;
 use crate::retrieve::{Candidate, Candidates};
 use crate::snapshot::{Relation, Snapshot};
@@ -102,9 +103,8 @@ pub struct FeatureScratch {
 
 /// How many features there are.
 pub const COUNT: usize = crate::params::Source::COUNT * crate::schema::OF_SOURCE.len()
-    + crate::schema::STRONGEST.len()
+    + SUMMED.len() * crate::schema::OF_SUM.len()
     + crate::schema::BLEND.len()
-    + crate::schema::SUPPORT.len()
     + crate::schema::PLACES.len() * Relation::ALL.len() * crate::schema::OF_PAIR.len()
     + crate::schema::COSINES.len()
     + crate::schema::OWN.len()

@@ -28,7 +28,13 @@ use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
 
 /// The sources whose scores are sums over history items.
-pub const SUMMED: [Source; 4] = [Source::ItemKnnSession, Source::ItemKnnUser, Source::ItemKnnWalk, Source::SessionKnn];
+pub const SUMMED: [Source; 5] = [
+    Source::ItemKnnSession,
+    Source::ItemKnnUser,
+    Source::ItemKnnWalk,
+    Source::Slim,
+    Source::SessionKnn,
+];
 
 /// A set of sources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -172,6 +178,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         match source {
             Source::ItemKnnSession => item_knn::accumulate(snapshot.neighbours(Relation::Session), in_session, sums),
             Source::ItemKnnWalk => item_knn::accumulate(snapshot.neighbours(Relation::Walk), in_session, sums),
+            Source::Slim => item_knn::accumulate(snapshot.neighbours(Relation::Slim), in_past, sums),
             Source::ItemKnnUser => item_knn::accumulate(snapshot.neighbours(Relation::User), in_past, sums),
             _ => session_knn::accumulate(snapshot.session_knn(), &params.session_knn, &recent, matches, sums),
         }

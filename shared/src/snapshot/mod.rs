@@ -45,7 +45,8 @@ pub struct Snapshot {
     manifest: Manifest,
     items: Items,
     popularity: Popularity,
-    neighbours: [Neighbours; Relation::ALL.len()],
+    /// By relation.
+    neighbours: Vec<Neighbours>,
     session_knn: SessionIndex,
     statistics: Statistics,
     als: Als,
@@ -62,9 +63,8 @@ impl Snapshot {
         let manifest = Manifest::read(folder)?;
         manifest.verify(folder)?;
         let items = Items::open(folder)?;
-        let [session, user, walk, next, lately] =
-            Relation::ALL.map(|relation| Neighbours::open(folder, relation, items.len()));
-        let neighbours = [session?, user?, walk?, next?, lately?];
+        let open = |relation| Neighbours::open(folder, relation, items.len());
+        let neighbours: Vec<Neighbours> = Relation::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Self {
             popularity: Popularity::open(folder, &items)?,
             neighbours,

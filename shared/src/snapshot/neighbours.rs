@@ -16,6 +16,8 @@ pub enum Relation {
     User,
     /// Two steps away in sessions.
     Walk,
+    /// One, with others, predicts the other.
+    Slim,
     /// One directly after the other: the share of what came next.
     Next,
     /// As [`Relation::Session`], of the last sessions mostly.
@@ -24,7 +26,7 @@ pub enum Relation {
 
 impl Relation {
     /// All of them, in the order of their tables.
-    pub const ALL: [Self; 5] = [Self::Session, Self::User, Self::Walk, Self::Next, Self::Lately];
+    pub const ALL: [Self; 6] = [Self::Session, Self::User, Self::Walk, Self::Slim, Self::Next, Self::Lately];
 
     /// The name in features.
     #[must_use]
@@ -33,6 +35,7 @@ impl Relation {
             Self::Session => "session",
             Self::User => "user",
             Self::Walk => "walk",
+            Self::Slim => "slim",
             Self::Next => "next",
             Self::Lately => "lately",
         }
@@ -41,7 +44,7 @@ impl Relation {
     /// The file of the table.
     #[must_use]
     pub fn file(self) -> String {
-        format!("item_knn_{}.safetensors", self.as_str())
+        format!("neighbours_{}.safetensors", self.as_str())
     }
 }
 
