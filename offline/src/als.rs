@@ -199,7 +199,13 @@ mod tests {
         let weights = vec![1.0; rows.len()];
         let observed = Observations { rows: &rows, weights: &weights, penalty: 0.05 };
         let gram = factors.gram.as_slice().expect("contiguous");
-        solve(Fixed { factors: factors.item_factors(), gram, unobserved: 0.5 }, observed, 20, &mut user, &mut SolveBuffers::default());
+        solve(
+            Fixed { factors: factors.item_factors(), gram, unobserved: 0.5 },
+            observed,
+            20,
+            &mut user,
+            &mut SolveBuffers::default(),
+        );
         let score = |item: usize| shared::factors::dot(&user, &factors.item_factors()[item * 2..][..2]);
         assert!(score(6) > 0.8, "left out: {}", score(6));
         assert!((0..30).filter(|item| item % 2 == 1).all(|item| score(item) < 0.2));

@@ -231,6 +231,7 @@ impl Config {
         range(trees.l2 > 0.0, "trees.l2", &trees.l2, "greater than 0")?;
         range(trees.largest_step > 0.0, "trees.largest_step", &trees.largest_step, "greater than 0")?;
         range((2..=256).contains(&trees.bins), "trees.bins", &trees.bins, "2 to 256")?;
+        range(trees.feature_share > 0.0, "trees.feature_share", &trees.feature_share, "greater than 0")?;
         range(trees.row_share > 0.0, "trees.row_share", &trees.row_share, "greater than 0")?;
         let past = &self.session_knn;
         range(past.position_decay > 0.0, "session_knn.position_decay", &past.position_decay, "greater than 0")?;

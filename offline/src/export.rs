@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::json;
 use shared::id::ItemIdx;
 use shared::keys::unpack_user;
-use shared::snapshot::{Relation, Neighbours, Snapshot};
+use shared::snapshot::{Neighbours, Relation, Snapshot};
 
 use crate::ingest::Log;
 

@@ -114,7 +114,9 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
             }
         }
-        Command::Rows { settings, held_out: input, out } => learn::rows(&load(&settings)?, &input, &out, &mut progress)?,
+        Command::Rows { settings, held_out: input, out } => {
+            learn::rows(&load(&settings)?, &input, &out, &mut progress)?
+        }
         Command::Trees { settings, learn, stop, test } => {
             learn::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
         }

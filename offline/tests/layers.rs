@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
@@ -11,11 +11,13 @@ const TABLE: [(&str, &[&str]); 20] = [
     ("popularity", &["ingest"]),
     ("item_knn", &["ingest", "interactions"]),
     ("als", &["interactions"]),
+    ("slim", &["interactions", "item_knn"]),
     ("session_knn", &["ingest", "interactions"]),
     ("statistics", &["ingest", "interactions"]),
     ("user_tables", &["ingest", "interactions"]),
     ("evaluate", &["ingest", "interactions", "popularity"]),
     ("trees", &["evaluate"]),
+    ("rows", &["trees"]),
     ("publish", &["progress"]),
     ("export", &["ingest"]),
     (
@@ -29,6 +31,7 @@ const TABLE: [(&str, &[&str]); 20] = [
             "popularity",
             "publish",
             "session_knn",
+            "slim",
             "trees",
             "user_tables",
         ],
@@ -44,6 +47,7 @@ const TABLE: [(&str, &[&str]); 20] = [
             "popularity",
             "progress",
             "session_knn",
+            "slim",
             "statistics",
             "user_tables",
         ],
@@ -51,7 +55,24 @@ const TABLE: [(&str, &[&str]); 20] = [
     ("ranker", &["config", "evaluate", "ingest", "progress", "sources", "trees", "user_tables"]),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
     ("arguments", &["evaluate", "export"]),
-    ("pipeline", &["arguments", "config", "evaluate", "export", "ingest", "progress", "publish", "train"]),
+    ("tune", &["config", "ingest", "progress", "ranker", "trees"]),
+    (
+        "pipeline",
+        &[
+            "arguments",
+            "config",
+            "evaluate",
+            "export",
+            "ingest",
+            "progress",
+            "publish",
+            "ranker",
+            "rows",
+            "train",
+            "trees",
+            "tune",
+        ],
+    ),
 ];
 
 #[test]

@@ -95,13 +95,7 @@ pub struct SolveBuffers {
 ///
 /// Source: Hu, Koren, Volinsky, ICDM 2008, eq. 4; Takács, Pilászy, Tikk, RecSys 2011, for conjugate gradient.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-pub fn solve(
-    fixed: Fixed<'_>,
-    observed: Observations<'_>,
-    steps: usize,
-    x: &mut [f32],
-    buffers: &mut SolveBuffers,
-) {
+pub fn solve(fixed: Fixed<'_>, observed: Observations<'_>, steps: usize, x: &mut [f32], buffers: &mut SolveBuffers) {
     let factors = x.len();
     let SolveBuffers { residual, direction, product } = buffers;
     for buffer in [&mut *residual, &mut *direction, &mut *product] {

@@ -102,15 +102,24 @@ pub const CONTEXT: [&str; 15] = [
 pub fn names() -> Vec<String> {
     let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
     let plain = BLEND.into_iter().map(str::to_owned);
-    let of_sums = OF_SUM
-        .into_iter()
-        .flat_map(|name| SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));
+    let of_sums =
+        OF_SUM.into_iter().flat_map(|name| SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));
     let of_pair = PLACES.into_iter().flat_map(|place| {
-        Relation::ALL.into_iter().flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
+        Relation::ALL
+            .into_iter()
+            .flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
     let others = [&COSINES[..], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
-    Source::ALL.into_iter().flat_map(of_source).chain(of_sums).chain(plain).chain(of_pair).chain(others).chain(of_item).collect()
+    Source::ALL
+        .into_iter()
+        .flat_map(of_source)
+        .chain(of_sums)
+        .chain(plain)
+        .chain(of_pair)
+        .chain(others)
+        .chain(of_item)
+        .collect()
 }
 
 #[cfg(test)]

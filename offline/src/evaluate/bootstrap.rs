@@ -22,7 +22,13 @@ pub type Counts = [f32; REPLICATES];
 pub fn counts(user: &str) -> Counts {
     // The distribution function of Poisson(1) at 0, 1, 2, …, in units of 2^-32.
     const BELOW: [u32; 8] = [
-        1_580_030_169, 3_160_060_337, 3_950_075_421, 4_213_413_783, 4_279_248_373, 4_292_415_291, 4_294_609_777,
+        1_580_030_169,
+        3_160_060_337,
+        3_950_075_421,
+        4_213_413_783,
+        4_279_248_373,
+        4_292_415_291,
+        4_294_609_777,
         4_294_923_275,
     ];
     let mut random = ChaCha8Rng::from_seed(Sha256::digest(user.as_bytes()).into());

@@ -43,7 +43,8 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
             let _ = write!(text, "{:18}", "95% of tandem");
             for name in INTERVALS {
                 let name = format!("{name}@{k}");
-                let half = served.intervals.get(&name).map_or(f64::NAN, |interval| (interval.high - interval.low) / 2.0);
+                let half =
+                    served.intervals.get(&name).map_or(f64::NAN, |interval| (interval.high - interval.low) / 2.0);
                 let _ = write!(text, " {:>9}", format!("±{half:.4}"));
             }
             text.push('\n');

@@ -27,7 +27,7 @@ pub struct ModelResult {
     pub figures: BTreeMap<String, f64>,
     /// The 95% intervals of those that are means over cases.
     pub intervals: BTreeMap<String, Interval>,
-    /// What the intervals were made from, in the order of cut-offs and [`FIGURES`].
+    /// What the intervals were made from, in the order of cut-offs and figures.
     #[serde(skip)]
     pub replicates: Replicates,
 }

@@ -65,10 +65,12 @@ pub fn trees(
         None => (&test, TreesConfig { patience: usize::MAX, ..config.trees.clone() }),
     };
     let begin = Instant::now();
-    let ensemble = progress.counted("trees", config.trees as u64, |done| trees::fit(&learn, stop, &config, &|tree| done(tree)));
+    let ensemble =
+        progress.counted("trees", config.trees as u64, |done| trees::fit(&learn, stop, &config, &|tree| done(tree)));
     let seconds = begin.elapsed().as_secs_f64();
     let scores = trees::scores(&ensemble, &test);
-    let importance: BTreeMap<&str, f64> = names.iter().map(String::as_str).zip(ensemble.importance.iter().copied()).collect();
+    let importance: BTreeMap<&str, f64> =
+        names.iter().map(String::as_str).zip(ensemble.importance.iter().copied()).collect();
     let figures = json!({
         "rows": learn.len(), "trees": ensemble.leaves.len() >> ensemble.depth, "seconds": seconds,
         "metric": config.objective.metric(&test, &scores), "importance": importance,

@@ -1,7 +1,8 @@
 //! The blend weights, fitted by coordinate ascent on scored questions.
 //!
 //! Every question's candidates are scored once; then only sums of weighted scores are compared, so that trying a
-//! weight costs one pass over rows in memory. What is maximised is NDCG@20.
+//! weight costs one pass over rows in memory. What is maximised is NDCG@20, and where a ranker follows the share of the
+//! targets that it gets to see on top.
 
 use rayon::prelude::*;
 use shared::api::Seen;
@@ -14,7 +15,7 @@ use shared::state::UserState;
 use crate::evaluate::cases::Case;
 use crate::evaluate::metrics::discounted_gain;
 
-/// The cut-off of what is maximised.
+/// The cut-off of NDCG.
 pub const CUT_OFF: usize = 20;
 /// Fewer questions than this fit nothing.
 const FEWEST_CASES: usize = 50;
@@ -67,11 +68,11 @@ pub fn scored(
     ScoredCase { rows: found.rows, best: found.best, targets, total: case.total }
 }
 
-/// NDCG@20 of one question under the weights.
-fn ndcg(case: &ScoredCase, weights: &Weights) -> f64 {
+/// NDCG@20 of one question under the weights, and Recall@`ranked` on top where so many are ranked further.
+fn figure(case: &ScoredCase, weights: &Weights, ranked: usize) -> f64 {
     let on = |row: &Candidate| row.sources.iter().any(|source| weights.get(source) > 0.0);
     let score = |row: &Candidate| blended(&row.scores, &case.best, weights);
-    let mut gain = 0.0;
+    let (mut gain, mut among) = (0.0, 0);
     for &target in &case.targets {
         let target = &case.rows[target];
         if !on(target) {
@@ -86,18 +87,20 @@ fn ndcg(case: &ScoredCase, weights: &Weights) -> f64 {
         if rank < CUT_OFF {
             gain += discounted_gain(rank);
         }
+        among += usize::from(rank < ranked);
     }
-    gain / (0..case.total.min(CUT_OFF)).map(discounted_gain).sum::<f64>().max(f64::MIN_POSITIVE)
+    let ideal = (0..case.total.min(CUT_OFF)).map(discounted_gain).sum::<f64>();
+    gain / ideal.max(f64::MIN_POSITIVE) + among as f64 / case.total.max(1) as f64
 }
 
 /// Changes one weight at a time, but for sources that are off, as long as the mean over all questions grows.
-pub fn ascend(cases: &[ScoredCase], start: Weights, off: &[Source]) -> Weights {
+pub fn ascend(cases: &[ScoredCase], start: Weights, off: &[Source], ranked: usize) -> Weights {
     if cases.len() < FEWEST_CASES {
         return start;
     }
     // Collected before it is summed: the order of a parallel sum would depend on the threads.
     let mean = |weights: &Weights| {
-        let each: Vec<f64> = cases.par_iter().map(|case| ndcg(case, weights)).collect();
+        let each: Vec<f64> = cases.par_iter().map(|case| figure(case, weights, ranked)).collect();
         each.iter().sum::<f64>() / cases.len() as f64
     };
     let (mut best, mut figure) = (start, mean(&start));
@@ -122,7 +125,7 @@ pub fn ascend(cases: &[ScoredCase], start: Weights, off: &[Source]) -> Weights {
             break;
         }
     }
-    tracing::debug!(cases = cases.len(), ndcg = figure, weights = ?best, "weights fitted");
+    tracing::debug!(cases = cases.len(), figure, weights = ?best, "weights fitted");
     best
 }
 

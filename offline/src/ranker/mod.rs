@@ -67,11 +67,7 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
 ///
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
-pub fn slates<'a>(
-    log: &Log,
-    config: &'a Config,
-    progress: &mut Progress,
-) -> Result<(Fitted, Slates<'a>), FitError> {
+pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Result<(Fitted, Slates<'a>), FitError> {
     let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), trees: None };
     let with_trees = config.ranker.kind == RankerKind::Trees;
     let bounds = window::bounds(log, config.blend.validation_share, if with_trees { config.ranker.windows } else { 1 });
@@ -104,9 +100,7 @@ pub fn windows<'a>(
     count: usize,
     progress: &mut Progress,
 ) -> Result<Vec<Window<'a>>, FitError> {
-    let fit = |range: std::ops::Range<usize>| {
-        Window::fit(log.part(0..range.start), log.part(range), config, progress)
-    };
+    let fit = |range: std::ops::Range<usize>| Window::fit(log.part(0..range.start), log.part(range), config, progress);
     window::bounds(log, config.blend.validation_share, count).into_iter().map(fit).collect()
 }
 
@@ -136,11 +130,13 @@ fn fit_blends(
 ) -> Result<(), FitError> {
     let snapshot = progress.stage("users", || window.snapshot(&fitted.long_term))?;
     let cases = progress.stage("long-term cases", || window.long_term_cases(&snapshot));
-    fitted.long_term = progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off));
+    fitted.long_term =
+        progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off, 0));
     let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
     let cases = progress.stage("cases", || window.cases(&snapshot));
+    let ranked = if config.ranker.kind == RankerKind::Trees { config.ranker.candidates } else { 0 };
     fitted.served = progress.stage("weights", || {
-        let weights = blend::ascend(&cases, fitted.served, &config.blend.off);
+        let weights = blend::ascend(&cases, fitted.served, &config.blend.off, ranked);
         config.without_off(blend::with_least_shares(weights))
     });
     tracing::info!(cases = cases.len(), served = ?fitted.served, long_term = ?fitted.long_term, "blend fitted");

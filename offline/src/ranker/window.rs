@@ -69,8 +69,9 @@ impl<'a> Window<'a> {
 
     /// The users of the window with a past, thinned to the most that are asked: rows in window and past.
     fn known(&self) -> Vec<(usize, usize)> {
-        let user = |(row, id): (usize, &Box<str>)| Some((row, self.train.users.binary_search(id).ok()?));
-        let known: Vec<(usize, usize)> = self.held.users.iter().enumerate().filter_map(user).collect();
+        let past = |id: &str| self.train.users.binary_search_by(|other| (**other).cmp(id)).ok();
+        let known: Vec<(usize, usize)> =
+            self.held.users.iter().enumerate().filter_map(|(row, id)| Some((row, past(id)?))).collect();
         thinned(&known, self.config.blend.max_cases.max(self.config.ranker.max_cases))
     }
 
@@ -104,7 +105,8 @@ impl<'a> Window<'a> {
         self.manifest.clone().seal(folder)?;
         let mut snapshot = Snapshot::load(folder)?;
         *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
-        let query = Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen: self.config.blend.seen };
+        let query =
+            Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen: self.config.blend.seen };
         let gains = self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
             let slate = recommend(&snapshot, &case.state, &query, case.now_ms, scratch);
             let own = slate.picks.iter().filter(|pick| pick.sources.contains(source));

@@ -162,7 +162,10 @@ mod tests {
     fn an_item_that_comes_with_a_better_predictor_gets_nothing() {
         // Whoever has 0 has 1 and 2; others have 1 without 2: 2 is predicted by 0, not by 1.
         let rows: [&[u32]; 6] = [&[0, 1, 2], &[0, 1, 2], &[0, 1, 2], &[1, 3], &[1, 3], &[1]];
-        let indptr = rows.iter().scan(0, |end, row| { *end += row.len() as u32; Some(*end) });
+        let indptr = rows.iter().scan(0, |end, row| {
+            *end += row.len() as u32;
+            Some(*end)
+        });
         let indptr: Vec<u32> = [0].into_iter().chain(indptr).collect();
         let indices: Vec<u32> = rows.concat();
         let windows = Csr::new((6, 4), indptr, indices.clone(), vec![1.0; indices.len()]);

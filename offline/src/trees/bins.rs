@@ -17,12 +17,17 @@ pub const BLOCK: usize = 8;
 pub struct Binned {
     /// One vector a block.
     pub blocks: Vec<Vec<[u8; BLOCK]>>,
+    /// The features in the order of the blocks.
+    pub order: Vec<usize>,
+    /// Where each feature stands in that order.
+    places: Vec<usize>,
 }
 
 impl Binned {
     /// The bins of one feature, row by row.
     pub fn column(&self, feature: usize) -> Column<'_> {
-        Column { rows: &self.blocks[feature / BLOCK], at: feature % BLOCK }
+        let place = self.places[feature];
+        Column { rows: &self.blocks[place / BLOCK], at: place % BLOCK }
     }
 }
 
@@ -49,9 +54,10 @@ impl Bins {
         Self(columns.par_iter().map(|column| borders(column, bins)).collect())
     }
 
-    /// The bins of all values.
-    pub fn bin(&self, columns: &[Vec<f32>]) -> Binned {
-        let features: Vec<(&Vec<f32>, &Vec<f32>)> = self.0.iter().zip(columns).collect();
+    /// The bins of all values, features in an order of blocks.
+    pub fn bin(&self, columns: &[Vec<f32>], order: Vec<usize>) -> Binned {
+        let features: Vec<(&Vec<f32>, &Vec<f32>)> =
+            order.iter().map(|&feature| (&self.0[feature], &columns[feature])).collect();
         let rows = columns.first().map_or(0, Vec::len);
         let of_block = |features: &[(&Vec<f32>, &Vec<f32>)]| {
             let mut block = vec![[0; BLOCK]; rows];
@@ -63,12 +69,10 @@ impl Bins {
             }
             block
         };
-        Binned { blocks: features.par_chunks(BLOCK).map(of_block).collect() }
-    }
-
-    /// How many features there are.
-    pub fn features(&self) -> usize {
-        self.0.len()
+        let blocks = features.par_chunks(BLOCK).map(of_block).collect();
+        let mut places = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
+        Binned { blocks, order, places }
     }
 
     /// How many bins the feature with the most has.
@@ -125,14 +129,14 @@ mod tests {
         let columns = vec![vec![3.0, 1.0, f32::NAN, 1.0]];
         let bins = Bins::of(&columns, 8);
         assert_eq!(bins.count(0), 3);
-        let binned = bins.bin(&columns);
+        let binned = bins.bin(&columns, vec![0]);
         assert_eq!([0, 1, 2, 3].map(|row| binned.column(0).bin(row)), [2, 1, 0, 1]);
     }
 
     #[test]
     fn many_values_are_cut_into_equal_parts() {
         let columns = vec![(0..1000).map(|value| value as f32).collect::<Vec<_>>()];
-        let binned = Bins::of(&columns, 4).bin(&columns);
+        let binned = Bins::of(&columns, 4).bin(&columns, vec![0]);
         for bin in 0..4 {
             let count = (0..1000).filter(|&row| binned.column(0).bin(row) == bin).count();
             assert!((249..=251).contains(&count), "{count}");

@@ -33,12 +33,13 @@ struct Partition {
 /// The histograms of a leaf for the features of a block, one behind the other.
 type Histograms = Vec<Sums>;
 
-/// Grows a tree on some rows; returns its questions and the values of its leaves.
+/// Grows a tree on some rows and some blocks of features; returns its questions and the values of its leaves.
 pub fn grow(
     binned: &Binned,
     bins: &Bins,
     gradients: &[[f32; 2]],
     sampled: &[u32],
+    blocks: &[usize],
     config: &TreesConfig,
 ) -> (Vec<Split>, Vec<f32>) {
     let mut partition = Partition {
@@ -47,16 +48,18 @@ pub fn grow(
         starts: vec![0, sampled.len()],
     };
     // Of each block those of every leaf.
-    let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); binned.blocks.len()];
+    let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); blocks.len()];
     let mut splits: Vec<Split> = Vec::new();
     for _ in 0..config.depth {
         let best = histograms
             .par_iter_mut()
-            .enumerate()
-            .map(|(block, leaves)| {
+            .zip(blocks)
+            .map(|(leaves, &block)| {
                 sum(leaves, &binned.blocks[block], bins.most(), &partition);
-                let features = block * BLOCK..bins.features().min((block + 1) * BLOCK);
-                let best = features.map(|feature| best_split(feature, leaves, bins, config.l2));
+                let features = binned.order.iter().enumerate().skip(block * BLOCK).take(BLOCK);
+                let best = features.map(|(place, &feature)| {
+                    best_split(feature, place % BLOCK * bins.most(), leaves, bins.count(feature), config.l2)
+                });
                 best.reduce(better).unwrap_or(NO_SPLIT)
             })
             .reduce(|| NO_SPLIT, better);
@@ -114,11 +117,9 @@ fn add_rows(block: &[[u8; BLOCK]], rows: &[u32], gradients: &[[f32; 2]], bins: u
     }
 }
 
-/// The best question about a feature.
-fn best_split(feature: usize, leaves: &[Histograms], bins: &Bins, l2: f64) -> Split {
+/// The best question about a feature, whose sums begin at `first` in the histograms.
+fn best_split(feature: usize, first: usize, leaves: &[Histograms], count: usize, l2: f64) -> Split {
     let value = |[gradient, curvature]: Sums| gradient * gradient / (curvature.max(0.0) + l2);
-    let count = bins.count(feature);
-    let first = feature % BLOCK * bins.most();
     let mut gains = vec![0.0; count.saturating_sub(1)];
     for histograms in leaves {
         let histogram = &histograms[first..first + count];

@@ -13,6 +13,10 @@ mod bins;
 mod grow;
 mod objective;
 
+use rand::seq::SliceRandom;
+use rand::seq::index::sample;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::matrix::Matrix;
@@ -35,6 +39,7 @@ pub struct TreesConfig {
     pub largest_step: f64,
     pub bins: usize,
     pub row_share: f64,
+    pub feature_share: f64,
     pub patience: usize,
     pub seed: u64,
 }
@@ -88,7 +93,11 @@ pub struct Ensemble {
 #[must_use]
 pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
     let bins = Bins::of(&train.columns, config.bins);
-    let (binned, binned_validation) = (bins.bin(&train.columns), bins.bin(&validation.columns));
+    let mut random = ChaCha8Rng::seed_from_u64(config.seed);
+    // Blocks are drawn as a whole: features that stand beside each other, and are alike, come into different ones.
+    let mut order: Vec<usize> = (0..train.columns.len()).collect();
+    order.shuffle(&mut random);
+    let (binned, binned_validation) = (bins.bin(&train.columns, order.clone()), bins.bin(&validation.columns, order));
     let mut ensemble =
         Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
     let mut scores = vec![0.0f32; train.len()];
@@ -97,8 +106,9 @@ pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dy
     let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
     for tree in 0..config.trees {
         config.objective.gradients(train, &scores, &mut gradients);
-        let sampled = sampled_rows(train, config, tree);
-        let (splits, leaves) = grow(&binned, &bins, &gradients, &sampled, config);
+        let sampled = sampled_rows(train, config, &mut random);
+        let blocks = sampled_blocks(binned.blocks.len(), config, &mut random);
+        let (splits, leaves) = grow(&binned, &bins, &gradients, &sampled, &blocks, config);
         for split in &splits {
             ensemble.features.push(split.feature as u32);
             ensemble.borders.push(bins.border(split));
@@ -142,16 +152,18 @@ pub fn scores(ensemble: &Ensemble, rows: &Rows) -> Vec<f32> {
     scores
 }
 
-/// The rows that a tree is grown on: whole groups, drawn by a hash of seed, tree and group.
-fn sampled_rows(train: &Rows, config: &TreesConfig, tree: usize) -> Vec<u32> {
-    let groups = train.groups.windows(2).enumerate();
-    let drawn = groups.filter(|(group, _)| {
-        let mut hash = (config.seed ^ (tree as u64) << 32 ^ *group as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        hash = (hash ^ hash >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        hash = (hash ^ hash >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((hash >> 11) as f64 / (1u64 << 53) as f64) < config.row_share
-    });
-    drawn.flat_map(|(_, bounds)| bounds[0] as u32..bounds[1] as u32).collect()
+/// The rows that a tree is grown on: whole groups, drawn anew for each tree.
+fn sampled_rows(train: &Rows, config: &TreesConfig, random: &mut ChaCha8Rng) -> Vec<u32> {
+    let drawn = train.groups.windows(2).filter(|_| random.random_bool(config.row_share.min(1.0)));
+    drawn.flat_map(|bounds| bounds[0] as u32..bounds[1] as u32).collect()
+}
+
+/// The blocks of features that a tree may ask about.
+fn sampled_blocks(blocks: usize, config: &TreesConfig, random: &mut ChaCha8Rng) -> Vec<usize> {
+    let count = (blocks as f64 * config.feature_share.min(1.0)).ceil() as usize;
+    let mut drawn = sample(random, blocks, count).into_vec();
+    drawn.sort_unstable();
+    drawn
 }
 
 /// Adds a tree's leaves to the scores of all rows.
@@ -186,6 +198,7 @@ mod tests {
             largest_step: 2.0,
             bins: 32,
             row_share: 1.0,
+            feature_share: 1.0,
             patience: 40,
             seed: 1,
         }

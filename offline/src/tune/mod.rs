@@ -40,7 +40,13 @@ const WINDOWS: usize = 2;
 ///
 /// # Errors
 /// When the folder can't be written, or belongs to another log.
-pub fn tune(log: &Log, config: &Config, minutes: f64, folder: &Path, progress: &mut Progress) -> anyhow::Result<Trials> {
+pub fn tune(
+    log: &Log,
+    config: &Config,
+    minutes: f64,
+    folder: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<Trials> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint())?;
     let mut best = config.clone();
@@ -103,7 +109,11 @@ fn measure<'a>(log: &Log, study: &Study, start: &'a Config, progress: &mut Progr
     match study.subject {
         Subject::Alone(source) => {
             let windows = windows(log, start, WINDOWS, progress)?;
-            anyhow::ensure!(!windows.is_empty(), "the log has no events before a window of {}", start.blend.validation_share);
+            anyhow::ensure!(
+                !windows.is_empty(),
+                "the log has no events before a window of {}",
+                start.blend.validation_share
+            );
             Ok(Box::new(move |config| {
                 let figures = windows.iter().map(|window| window.alone(source, config));
                 let figures: Vec<f64> = figures.collect::<Result<_, _>>()?;

@@ -162,6 +162,7 @@ pub const STUDIES: [Study; 8] = [
             knob("trees.depth", Range::Whole(4.0, 8.0)),
             knob("trees.l2", Range::Log(0.1, 100.0)),
             knob("trees.row_share", Range::Linear(0.3, 1.0)),
+            knob("trees.feature_share", Range::Linear(0.2, 1.0)),
         ],
     },
 ];

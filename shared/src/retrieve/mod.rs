@@ -28,13 +28,8 @@ use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
 
 /// The sources whose scores are sums over history items.
-pub const SUMMED: [Source; 5] = [
-    Source::ItemKnnSession,
-    Source::ItemKnnUser,
-    Source::ItemKnnWalk,
-    Source::Slim,
-    Source::SessionKnn,
-];
+pub const SUMMED: [Source; 5] =
+    [Source::ItemKnnSession, Source::ItemKnnUser, Source::ItemKnnWalk, Source::Slim, Source::SessionKnn];
 
 /// A set of sources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
