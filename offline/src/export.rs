@@ -5,7 +5,8 @@ use std::io::Write;
 use serde_json::json;
 use shared::id::ItemIdx;
 use shared::keys::unpack_user;
-use shared::snapshot::{Neighbours, Relation, Snapshot};
+use shared::params::Relation;
+use shared::snapshot::{Neighbours, Snapshot};
 
 use crate::ingest::Log;
 

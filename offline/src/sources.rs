@@ -8,8 +8,9 @@ use shared::artifact::manifest::FORMAT_VERSION;
 use shared::artifact::strings::StringColumn;
 use shared::artifact::tables::TableWriter;
 use shared::artifact::{ArtifactError, Manifest};
+use shared::params::Relation;
 use shared::params::Source;
-use shared::snapshot::{ITEMS, Relation, Snapshot};
+use shared::snapshot::{ITEMS, Snapshot};
 
 use crate::als;
 use crate::config::Config;

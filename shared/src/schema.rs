@@ -1,8 +1,6 @@
 //! The ranker's features by name: what `features` fills, in this order, and what a ranker was trained on.
 
-use crate::params::Source;
-use crate::retrieve::SUMMED;
-use crate::snapshot::Relation;
+use crate::params::{Relation, Source};
 
 /// A counter or rate of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +100,9 @@ pub const CONTEXT: [&str; 15] = [
 pub fn names() -> Vec<String> {
     let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
     let plain = BLEND.into_iter().map(str::to_owned);
-    let of_sums =
-        OF_SUM.into_iter().flat_map(|name| SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));
+    let of_sums = OF_SUM
+        .into_iter()
+        .flat_map(|name| Source::SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));
     let of_pair = PLACES.into_iter().flat_map(|place| {
         Relation::ALL
             .into_iter()

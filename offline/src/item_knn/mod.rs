@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
 use shared::id::ItemIdx;
-use shared::snapshot::Relation;
+use shared::params::Relation;
 use shared::topk::{Scored, top_k};
 
 /// The nearest neighbours of every item, best first.

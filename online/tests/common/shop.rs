@@ -14,9 +14,10 @@ use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
+use shared::params::Relation;
 use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
 use shared::schema::Statistic;
-use shared::snapshot::{ALS, ITEMS, POPULARITY, Relation, SESSION_KNN, STATISTICS, USERS};
+use shared::snapshot::{ALS, ITEMS, POPULARITY, SESSION_KNN, STATISTICS, USERS};
 use shared::state::{BatchUser, Interaction, SeenItem};
 use shared::topk::Scored;
 

@@ -11,11 +11,10 @@ mod sources;
 
 use crate::id::ItemIdx;
 use crate::matrix::Matrix;
-use crate::params::SessionRule;
-use crate::retrieve::SUMMED;
+use crate::params::{Relation, SessionRule, Source};
 use crate::retrieve::accumulator::Marks;
 use crate::retrieve::{Candidate, Candidates};
-use crate::snapshot::{Relation, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::state::Interaction;
 
 /// A candidate that is to be described: its row among the candidates and its blended score.
@@ -102,8 +101,8 @@ pub struct FeatureScratch {
 }
 
 /// How many features there are.
-pub const COUNT: usize = crate::params::Source::COUNT * crate::schema::OF_SOURCE.len()
-    + SUMMED.len() * crate::schema::OF_SUM.len()
+pub const COUNT: usize = Source::COUNT * crate::schema::OF_SOURCE.len()
+    + Source::SUMMED.len() * crate::schema::OF_SUM.len()
     + crate::schema::BLEND.len()
     + crate::schema::PLACES.len() * Relation::ALL.len() * crate::schema::OF_PAIR.len()
     + crate::schema::COSINES.len()

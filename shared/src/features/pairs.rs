@@ -2,9 +2,9 @@
 
 use super::{Columns, Question};
 use crate::factors::dot;
+use crate::params::Relation;
 use crate::retrieve::accumulator::Marks;
 use crate::schema::PLACES;
-use crate::snapshot::Relation;
 
 pub fn fill(question: &Question<'_>, slots: &Marks, columns: &mut Columns<'_>) {
     let snapshot = question.snapshot;

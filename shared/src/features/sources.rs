@@ -2,7 +2,6 @@
 
 use super::{Columns, Question};
 use crate::params::Source;
-use crate::retrieve::SUMMED;
 
 pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
     for source in Source::ALL {
@@ -15,11 +14,11 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
         });
         columns.push(|row| question.candidate(row).scores[column].max(1e-20).ln());
     }
-    for (at, source) in SUMMED.into_iter().enumerate() {
+    for (at, source) in Source::SUMMED.into_iter().enumerate() {
         let best = question.candidates.best[source.column()].max(f32::MIN_POSITIVE);
         columns.push(|row| question.candidate(row).strongest[at] / best);
     }
-    for at in 0..SUMMED.len() {
+    for at in 0..Source::SUMMED.len() {
         columns.push(|row| question.candidate(row).support[at] as f32);
     }
     let top = question.ranked.first().map_or(1.0, |first| first.blended).max(f32::MIN_POSITIVE);

@@ -22,14 +22,10 @@ use accumulator::{Accumulator, Marks};
 use recent::Recent;
 
 use crate::id::ItemIdx;
-use crate::params::{Source, Weights};
-use crate::snapshot::{CategoryIdx, Relation, Snapshot};
+use crate::params::{Relation, Source, Weights};
+use crate::snapshot::{CategoryIdx, Snapshot};
 use crate::state::Interaction;
 use crate::topk::{Scored, top_k};
-
-/// The sources whose scores are sums over history items.
-pub const SUMMED: [Source; 5] =
-    [Source::ItemKnnSession, Source::ItemKnnUser, Source::ItemKnnWalk, Source::Slim, Source::SessionKnn];
 
 /// A set of sources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,10 +59,10 @@ pub struct Candidate {
     pub scores: [f32; Source::COUNT],
     /// The place each source gave it, from 1; 0 where it did not propose it.
     pub ranks: [u16; Source::COUNT],
-    /// The largest contribution of one history item to each of [`SUMMED`].
-    pub strongest: [f32; SUMMED.len()],
-    /// How many contributions there were to each of [`SUMMED`].
-    pub support: [u32; SUMMED.len()],
+    /// The largest contribution of one history item to each of [`Source::SUMMED`].
+    pub strongest: [f32; Source::SUMMED.len()],
+    /// How many contributions there were to each of [`Source::SUMMED`].
+    pub support: [u32; Source::SUMMED.len()],
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most to it, where neighbours did.
@@ -76,8 +72,8 @@ pub struct Candidate {
 /// Buffers of one thread, to be reused between requests: a few dense arrays of the catalogue's length.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// What the history's neighbours add up to, by the place in [`SUMMED`].
-    sums: [Accumulator; SUMMED.len()],
+    /// What the history's neighbours add up to, by the place in [`Source::SUMMED`].
+    sums: [Accumulator; Source::SUMMED.len()],
     matches: session_knn::Matches,
     /// Items that must not be in the answer.
     pub(crate) blocked: Marks,
@@ -127,8 +123,8 @@ impl Candidates {
                     item: scored.item,
                     scores: [0.0; Source::COUNT],
                     ranks: [0; Source::COUNT],
-                    strongest: [0.0; SUMMED.len()],
-                    support: [0; SUMMED.len()],
+                    strongest: [0.0; Source::SUMMED.len()],
+                    support: [0; Source::SUMMED.len()],
                     sources: SourceSet::default(),
                     because: None,
                 });
@@ -164,7 +160,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         let list = top_k(limit, cached.iter().copied().filter(|scored| admit(scored.item)));
         candidates.add(Source::Cached, &list, chosen);
     }
-    for (source, sums) in SUMMED.into_iter().zip(&mut *sums) {
+    for (source, sums) in Source::SUMMED.into_iter().zip(&mut *sums) {
         sums.reset(items.len());
         if !on(source) {
             continue;
@@ -201,7 +197,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
     let best_of = candidates.best;
     for candidate in &mut candidates.rows {
         let mut because = (0.0, 0);
-        for (at, (source, sums)) in SUMMED.into_iter().zip(&*sums).enumerate() {
+        for (at, (source, sums)) in Source::SUMMED.into_iter().zip(&*sums).enumerate() {
             let cell = sums.cell(candidate.item);
             candidate.scores[source.column()] = cell.score;
             candidate.strongest[at] = cell.strongest;

@@ -13,7 +13,7 @@ pub mod users;
 
 pub use als::{Als, Index};
 pub use items::{CategoryIdx, Items, NO_CATEGORY};
-pub use neighbours::{Neighbours, Relation};
+pub use neighbours::Neighbours;
 pub use popularity::Popularity;
 pub use ranker::Ranker;
 pub use session_index::SessionIndex;
@@ -23,7 +23,7 @@ pub use users::Users;
 use crate::artifact::tables::{Column, Table};
 use crate::artifact::{ArtifactError, Manifest};
 use crate::id::ItemIdx;
-use crate::params::EngineParams;
+use crate::params::{EngineParams, Relation};
 
 /// The file of the item table.
 pub const ITEMS: &str = "items.safetensors";

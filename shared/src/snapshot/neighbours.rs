@@ -6,47 +6,7 @@ use super::{check_starts, rows_within};
 use crate::artifact::ArtifactError;
 use crate::artifact::tables::{Column, Table};
 use crate::id::ItemIdx;
-
-/// What makes items neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// Near each other in sessions.
-    Session,
-    /// Had by the same users.
-    User,
-    /// Two steps away in sessions.
-    Walk,
-    /// One, with others, predicts the other.
-    Slim,
-    /// One directly after the other: the share of what came next.
-    Next,
-    /// As [`Relation::Session`], of the last sessions mostly.
-    Lately,
-}
-
-impl Relation {
-    /// All of them, in the order of their tables.
-    pub const ALL: [Self; 6] = [Self::Session, Self::User, Self::Walk, Self::Slim, Self::Next, Self::Lately];
-
-    /// The name in features.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::User => "user",
-            Self::Walk => "walk",
-            Self::Slim => "slim",
-            Self::Next => "next",
-            Self::Lately => "lately",
-        }
-    }
-
-    /// The file of the table.
-    #[must_use]
-    pub fn file(self) -> String {
-        format!("neighbours_{}.safetensors", self.as_str())
-    }
-}
+use crate::params::Relation;
 
 /// The nearest neighbours of every item, best first.
 pub struct Neighbours {

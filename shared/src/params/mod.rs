@@ -3,70 +3,13 @@
 //! The batch chooses or fits them and writes them into the manifest; evaluation and service read them from there, so
 //! that both follow the same rules.
 
+mod relation;
+mod source;
+
 use serde::{Deserialize, Serialize};
 
-/// A source of candidates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The user's list from the batch: the long-term model's answer.
-    Cached,
-    /// Neighbours of the history in session windows, mostly by what came next.
-    ItemKnnSession,
-    /// Neighbours of the history in user windows, whatever the order.
-    ItemKnnUser,
-    /// Neighbours of the history's neighbours in session windows.
-    ItemKnnWalk,
-    /// Items that the history's items, together, predict.
-    Slim,
-    /// Past sessions like the current one.
-    SessionKnn,
-    /// Implicit ALS with the user folded in from the history.
-    Als,
-    /// The user's own recent items.
-    Repeat,
-    /// Time-decayed popularity.
-    Popularity,
-}
-
-impl Source {
-    /// How many sources there are.
-    pub const COUNT: usize = 9;
-    /// All of them, in the order of their columns.
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Cached,
-        Self::ItemKnnSession,
-        Self::ItemKnnUser,
-        Self::ItemKnnWalk,
-        Self::Slim,
-        Self::SessionKnn,
-        Self::Als,
-        Self::Repeat,
-        Self::Popularity,
-    ];
-
-    /// The name in answers, metrics and configs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cached => "cached",
-            Self::ItemKnnSession => "item_knn_session",
-            Self::ItemKnnUser => "item_knn_user",
-            Self::ItemKnnWalk => "item_knn_walk",
-            Self::Slim => "slim",
-            Self::SessionKnn => "session_knn",
-            Self::Als => "als",
-            Self::Repeat => "repeat",
-            Self::Popularity => "popularity",
-        }
-    }
-
-    /// The source's column in a row of scores.
-    #[must_use]
-    pub fn column(self) -> usize {
-        self as usize
-    }
-}
+pub use relation::Relation;
+pub use source::Source;
 
 /// One weight per source; 0 turns a source off.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
