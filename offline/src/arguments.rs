@@ -148,7 +148,7 @@ pub enum Command {
         /// Rows to learn from: numbers, `label`, and `group` where rows are ranked among themselves.
         #[arg(long)]
         learn: PathBuf,
-        /// Rows that say when to stop; those of --test, and no early stopping, where absent.
+        /// Rows that say when to stop; all trees are kept where absent.
         #[arg(long)]
         stop: Option<PathBuf>,
         /// Rows to measure on.

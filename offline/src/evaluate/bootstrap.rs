@@ -6,8 +6,9 @@
 //! Source: Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams", Google 2012
 //! (Poisson bootstrap); Efron, Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile intervals).
 
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Poisson};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -20,22 +21,9 @@ pub type Counts = [f32; REPLICATES];
 /// The counts of a user.
 #[must_use]
 pub fn counts(user: &str) -> Counts {
-    // The distribution function of Poisson(1) at 0, 1, 2, …, in units of 2^-32.
-    const BELOW: [u32; 8] = [
-        1_580_030_169,
-        3_160_060_337,
-        3_950_075_421,
-        4_213_413_783,
-        4_279_248_373,
-        4_292_415_291,
-        4_294_609_777,
-        4_294_923_275,
-    ];
+    let poisson = Poisson::new(1.0f32).expect("a mean greater than 0");
     let mut random = ChaCha8Rng::from_seed(Sha256::digest(user.as_bytes()).into());
-    std::array::from_fn(|_| {
-        let drawn = random.next_u32();
-        BELOW.iter().filter(|&&below| drawn >= below).count() as f32
-    })
+    std::array::from_fn(|_| poisson.sample(&mut random))
 }
 
 /// Sums of figures over the cases of each replicate.

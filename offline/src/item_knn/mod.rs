@@ -48,6 +48,12 @@ impl RowSums {
         *sum += value;
     }
 
+    /// Takes a neighbour out.
+    pub fn forget(&mut self, item: u32) {
+        self.sums[item as usize] = 0.0;
+        self.touched.retain(|&other| other != item);
+    }
+
     /// The best neighbours by `damp(item, sum)`; empties the sums.
     pub fn take_best(&mut self, neighbours: usize, damp: impl Fn(u32, f64) -> f64) -> Vec<Scored> {
         let Self { sums, touched } = self;
@@ -85,6 +91,12 @@ pub fn from_rows(rows: Vec<Vec<Scored>>) -> Neighbours {
 }
 
 impl Neighbours {
+    /// An item's neighbours with their scores.
+    pub fn of(&self, item: ItemIdx) -> impl Iterator<Item = (ItemIdx, f32)> {
+        let range = self.starts[item.at()] as usize..self.starts[item.at() + 1] as usize;
+        self.items[range.clone()].iter().copied().zip(self.scores[range].iter().copied())
+    }
+
     /// Writes the table into an artifact's folder.
     ///
     /// # Errors

@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+use shared::topk::Scored;
 
-use super::{Neighbours, damped, rows};
+use super::{Neighbours, RowSums, damped, rows};
 use crate::ingest::Log;
 use crate::interactions::{Csr, by_user};
 
@@ -46,29 +47,47 @@ pub fn windows(log: &Log, window: usize) -> Csr<f32> {
     Csr::new((log.users.len(), log.items.len()), indptr, indices, data)
 }
 
-/// Finds the neighbours of all items in user windows (users × items, see [`windows`]).
-#[must_use]
-pub fn fit(windows: &Csr<f32>, config: &ItemKnnUserConfig) -> Neighbours {
+/// Sums `n_u^-user_power` over the users whose windows hold an item together with each other item, and with itself;
+/// `take` makes a row of the sums.
+pub fn co_occurrence(
+    windows: &Csr<f32>,
+    user_power: f64,
+    take: impl Fn(u32, &mut RowSums) -> Vec<Scored> + Sync,
+) -> Neighbours {
     let users_of = windows.transpose_view().to_csr();
     let (user_ptr, users) = (users_of.indptr(), users_of.indices());
     let (item_ptr, items) = (windows.indptr(), windows.indices());
     let (user_ptr, item_ptr) = (user_ptr.raw_storage(), item_ptr.raw_storage());
     let user_weights: Vec<f64> =
-        item_ptr.windows(2).map(|bounds| f64::from((bounds[1] - bounds[0]).max(1)).powf(-config.user_power)).collect();
-    let count = |item: usize| f64::from((user_ptr[item + 1] - user_ptr[item]).max(1));
-    let item_count = windows.cols();
-    let neighbour_powers: Vec<f64> = (0..item_count).map(|item| count(item).powf(config.neighbour_power)).collect();
-    rows(item_count, |item, sums| {
+        item_ptr.windows(2).map(|bounds| f64::from((bounds[1] - bounds[0]).max(1)).powf(-user_power)).collect();
+    rows(windows.cols(), |item, sums| {
         let at = item as usize;
         for &user in &users[user_ptr[at] as usize..user_ptr[at + 1] as usize] {
             let user = user as usize;
             for &other in &items[item_ptr[user] as usize..item_ptr[user + 1] as usize] {
-                if other != item {
-                    sums.add(other, user_weights[user]);
-                }
+                sums.add(other, user_weights[user]);
             }
         }
-        let own_power = count(at).powf(config.item_power);
+        take(item, sums)
+    })
+}
+
+/// How many users' windows hold each item.
+#[must_use]
+pub fn user_counts(windows: &Csr<f32>) -> Vec<u32> {
+    let mut counts = vec![0; windows.cols()];
+    windows.indices().iter().for_each(|&item| counts[item as usize] += 1);
+    counts
+}
+
+/// Finds the neighbours of all items in user windows (users × items, see [`windows`]).
+#[must_use]
+pub fn fit(windows: &Csr<f32>, config: &ItemKnnUserConfig) -> Neighbours {
+    let counts: Vec<f64> = user_counts(windows).into_iter().map(|count| f64::from(count.max(1))).collect();
+    let neighbour_powers: Vec<f64> = counts.iter().map(|count| count.powf(config.neighbour_power)).collect();
+    co_occurrence(windows, config.user_power, |item, sums| {
+        sums.forget(item);
+        let own_power = counts[item as usize].powf(config.item_power);
         sums.take_best(config.neighbours, |neighbour, sum| damped(sum, own_power, neighbour_powers[neighbour as usize]))
     })
 }

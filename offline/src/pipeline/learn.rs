@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::progress::Progress;
 use crate::ranker;
 use crate::rows;
-use crate::trees::{self, TreesConfig};
+use crate::trees;
 use crate::tune;
 
 /// Searches for better settings and prints the best trial of each study.
@@ -60,13 +60,11 @@ pub fn trees(
 ) -> anyhow::Result<()> {
     let (names, learn) = rows::read(learn)?;
     let (_, test) = rows::read(test)?;
-    let (stop, config) = match stop {
-        Some(path) => (&rows::read(path)?.1, config.trees.clone()),
-        None => (&test, TreesConfig { patience: usize::MAX, ..config.trees.clone() }),
-    };
+    let stop = stop.map(rows::read).transpose()?.map(|(_, rows)| rows);
+    let config = &config.trees;
     let begin = Instant::now();
-    let ensemble =
-        progress.counted("trees", config.trees as u64, |done| trees::fit(&learn, stop, &config, &|tree| done(tree)));
+    let ensemble = progress
+        .counted("trees", config.trees as u64, |done| trees::fit(&learn, stop.as_ref(), config, &|tree| done(tree)));
     let seconds = begin.elapsed().as_secs_f64();
     let scores = trees::scores(&ensemble, &test);
     let importance: BTreeMap<&str, f64> =

@@ -2,7 +2,7 @@
 //! times after the sources' own window.
 //!
 //! ```text
-//! log before the window ─▶ sources ─▶ long-term weights (ALS, item_knn over whole pasts; top-k)
+//! log before the window ─▶ sources ─▶ long-term weights (ALS, SLIM and others over whole pasts; top-k)
 //!                                  ─▶ cached candidates ─▶ served weights (the objective of the config)
 //!                                                       ─▶ rows of the blend's best ─▶ trees
 //! ```
@@ -53,7 +53,7 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
     let (mut fitted, Slates { early, late, .. }) = slates(log, config, progress)?;
     if !early.is_empty() && !late.is_empty() {
         let trees = progress.counted("trees", config.trees.trees as u64, |done| {
-            trees::fit(&early, &late, &config.trees, &|tree| done(tree))
+            trees::fit(&early, Some(&late), &config.trees, &|tree| done(tree))
         });
         let blend = config.trees.objective.metric(&late, &slates::in_order(&late));
         report(&trees, blend);

@@ -2,7 +2,7 @@
 //!
 //! Every user is a row with `x_i = n_u^(-g/2)` for each of their last items, n_u of them, and `y = x`. For each target j
 //! the weights b of its features F minimise `Σ_rows (y_j - Σ_{i ∈ F} b_i·x_i)² + λ·|b|²`, that is
-//! `(G_FF + λI) b = c_F` with the Gram matrix `G = XᵀX` and `c = Xᵀy_j`: unlike co-occurrence, an item that always comes
+//! `(G_FF + λI) b = c_F` with the Gram matrix `G = XᵀX` and `c` its column j: unlike co-occurrence, an item that always comes
 //! with a better predictor gets nothing. F are the `features` items with the largest `c_i² / (G_ii + λ)`. Only weights
 //! greater than 0 are kept. Cost: O(items · (features³ + features · width)).
 //!
@@ -17,7 +17,8 @@ use shared::id::ItemIdx;
 use shared::topk::{Scored, top_k};
 
 use crate::interactions::Csr;
-use crate::item_knn::{Neighbours, from_rows, rows};
+use crate::item_knn::user::{co_occurrence, user_counts};
+use crate::item_knn::{Neighbours, from_rows};
 use solve::solve_cholesky;
 
 /// How weights are found. See `config.default.toml`.
@@ -37,38 +38,9 @@ pub struct SlimConfig {
 /// Finds the weights of all items in user windows (users × items, see [`crate::item_knn::user::windows`]).
 #[must_use]
 pub fn fit(windows: &Csr<f32>, config: &SlimConfig) -> Neighbours {
-    let users_of = windows.transpose_view().to_csr();
-    let (user_ptr, users) = (users_of.indptr(), users_of.indices());
-    let (item_ptr, items) = (windows.indptr(), windows.indices());
-    let (user_ptr, item_ptr) = (user_ptr.raw_storage(), item_ptr.raw_storage());
-    let user_weights: Vec<f64> =
-        item_ptr.windows(2).map(|bounds| f64::from((bounds[1] - bounds[0]).max(1)).powf(-config.user_power)).collect();
-    let table = |with_own: bool| {
-        rows(windows.cols(), |item, sums| {
-            let at = item as usize;
-            for &user in &users[user_ptr[at] as usize..user_ptr[at + 1] as usize] {
-                let user = user as usize;
-                for &other in &items[item_ptr[user] as usize..item_ptr[user + 1] as usize] {
-                    if with_own || other != item {
-                        sums.add(other, user_weights[user]);
-                    }
-                }
-            }
-            sums.take_best(config.width, |_, sum| sum)
-        })
-    };
-    let counts: Vec<u32> = user_ptr.windows(2).map(|bounds| bounds[1] - bounds[0]).collect();
-    regress(table(true), &table(false), &counts, config)
-}
-
-/// Finds the weights of all targets; returns each item's targets, the largest weights first.
-///
-/// * `gram`: each item's row of G, its `width` largest values.
-/// * `cross`: each target's c, the largest values first.
-/// * `counts`: how often each item occurs; weights are divided by `n_j^item_power`.
-fn regress(gram: Neighbours, cross: &Neighbours, counts: &[u32], config: &SlimConfig) -> Neighbours {
-    let gram = by_item(gram);
-    let own = |item: ItemIdx| row(&gram, item).find(|(other, _)| *other == item).map_or(0.0, |(_, value)| value);
+    let counts = user_counts(windows);
+    let gram = by_item(co_occurrence(windows, config.user_power, |_, sums| sums.take_best(config.width, |_, sum| sum)));
+    let own = |item: ItemIdx| gram.of(item).find(|(other, _)| *other == item).map_or(0.0, |(_, value)| value);
     let diagonal: Vec<f64> = (0..counts.len() as u32).map(|item| f64::from(own(ItemIdx(item)))).collect();
     let solved: Vec<Vec<(ItemIdx, f32)>> = (0..counts.len() as u32)
         .into_par_iter()
@@ -80,11 +52,11 @@ fn regress(gram: Neighbours, cross: &Neighbours, counts: &[u32], config: &SlimCo
                     let score = f64::from(value).powi(2) / (diagonal[item.at()] + config.regularization);
                     Scored { item, score: score as f32 }
                 };
-                let features: Vec<ItemIdx> = top_k(config.features, row(cross, ItemIdx(target)).map(strength))
-                    .into_iter()
-                    .map(|scored| scored.item)
-                    .collect();
-                let weights = weights(&gram, cross, ItemIdx(target), &features, config.regularization, slots);
+                // c is a row of G: an item does not predict itself.
+                let others = gram.of(ItemIdx(target)).filter(|(item, _)| item.0 != target);
+                let features: Vec<ItemIdx> =
+                    top_k(config.features, others.map(strength)).into_iter().map(|scored| scored.item).collect();
+                let weights = weights(&gram, ItemIdx(target), &features, config.regularization, slots);
                 let scale = f64::from(counts[target as usize].max(1)).powf(-config.item_power);
                 let kept = features.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0);
                 kept.map(|(item, weight)| (item, (weight * scale) as f32)).collect()
@@ -103,7 +75,6 @@ fn regress(gram: Neighbours, cross: &Neighbours, counts: &[u32], config: &SlimCo
 /// The weights of a target's features.
 fn weights(
     gram: &Neighbours,
-    cross: &Neighbours,
     target: ItemIdx,
     features: &[ItemIdx],
     regularization: f64,
@@ -115,7 +86,7 @@ fn weights(
     }
     let mut matrix = vec![0.0; size * size];
     for (at, &item) in features.iter().enumerate() {
-        for (other, value) in row(gram, item) {
+        for (other, value) in gram.of(item) {
             if let Some(slot) = slots[other.at()].checked_sub(1).map(usize::from) {
                 // Symmetric, also where only one of the two rows was wide enough for the value.
                 matrix[at * size + slot] = f64::from(value);
@@ -125,7 +96,7 @@ fn weights(
         matrix[at * size + at] += regularization;
     }
     let mut right = vec![0.0; size];
-    for (item, value) in row(cross, target) {
+    for (item, value) in gram.of(target) {
         if let Some(slot) = slots[item.at()].checked_sub(1) {
             right[usize::from(slot)] = f64::from(value);
         }
@@ -133,11 +104,6 @@ fn weights(
     features.iter().for_each(|item| slots[item.at()] = 0);
     solve_cholesky(&mut matrix, &mut right, size);
     right
-}
-
-fn row(table: &Neighbours, item: ItemIdx) -> impl Iterator<Item = (ItemIdx, f32)> {
-    let range = table.starts[item.at()] as usize..table.starts[item.at() + 1] as usize;
-    table.items[range.clone()].iter().copied().zip(table.scores[range].iter().copied())
 }
 
 /// Rows ordered by item: neighbouring look-ups are near each other in memory.
@@ -179,9 +145,8 @@ mod tests {
             neighbours: 9,
         };
         let table = fit(&windows, &config);
-        let score = |from: u32, to: u32| {
-            row(&table, ItemIdx(from)).find(|(item, _)| item.0 == to).map_or(0.0, |(_, score)| score)
-        };
+        let score =
+            |from: u32, to: u32| table.of(ItemIdx(from)).find(|(item, _)| item.0 == to).map_or(0.0, |(_, score)| score);
         assert!(score(0, 2) > 0.8 && score(1, 2) < 0.1, "{} {}", score(0, 2), score(1, 2));
     }
 }

@@ -88,20 +88,24 @@ pub struct Ensemble {
 
 /// Fits an ensemble.
 ///
-/// * `validation`: rows of later times, to say when to stop.
+/// * `validation`: rows of later times, to say when to stop; without any all trees are kept, and the metric is that of
+///   the rows they were grown on.
 /// * `progress`: called with the number of trees so far.
 #[must_use]
-pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
+pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
+    let patience = validation.map_or(usize::MAX, |_| config.patience);
     let bins = Bins::of(&train.columns, config.bins);
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
     // Blocks are drawn as a whole: features that stand beside each other, and are alike, come into different ones.
     let mut order: Vec<usize> = (0..train.columns.len()).collect();
     order.shuffle(&mut random);
-    let (binned, binned_validation) = (bins.bin(&train.columns, order.clone()), bins.bin(&validation.columns, order));
+    let (binned, mut stopping) = (
+        bins.bin(&train.columns, order.clone()),
+        validation.map(|rows| (rows, bins.bin(&rows.columns, order), vec![0.0f32; rows.len()])),
+    );
     let mut ensemble =
         Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
     let mut scores = vec![0.0f32; train.len()];
-    let mut validation_scores = vec![0.0f32; validation.len()];
     let mut gradients = vec![[0.0f32; 2]; train.len()];
     let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
     for tree in 0..config.trees {
@@ -116,8 +120,14 @@ pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dy
         }
         ensemble.leaves.extend_from_slice(&leaves);
         add(&binned, &splits, &leaves, &mut scores);
-        add(&binned_validation, &splits, &leaves, &mut validation_scores);
-        let metric = config.objective.metric(validation, &validation_scores);
+        let metric = match &mut stopping {
+            Some((rows, binned, scores)) => {
+                add(binned, &splits, &leaves, scores);
+                config.objective.metric(rows, scores)
+            }
+            None if tree + 1 == config.trees => config.objective.metric(train, &scores),
+            None => f64::NEG_INFINITY,
+        };
         if metric > best {
             (best, best_trees) = (metric, tree + 1);
         }
@@ -125,7 +135,7 @@ pub fn fit(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dy
             tracing::debug!(tree, metric, "grown");
         }
         progress(tree as u64 + 1);
-        if tree + 1 - best_trees >= config.patience {
+        if tree + 1 - best_trees >= patience {
             break;
         }
     }
@@ -228,10 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn without_validation_rows_all_trees_are_kept() {
+        let ensemble = fit(&rows(50, 1), None, &TreesConfig { patience: 1, ..config(Objective::Softmax) }, &|_| ());
+        assert_eq!(ensemble.leaves.len() >> ensemble.depth, 40);
+    }
+
+    #[test]
     fn every_objective_learns_what_decides_and_scoring_agrees_with_training() {
         let (train, validation) = (rows(400, 1), rows(100, 2));
         for objective in [Objective::Binary, Objective::Lambdarank, Objective::Softmax] {
-            let ensemble = fit(&train, &validation, &config(objective), &|_| ());
+            let ensemble = fit(&train, Some(&validation), &config(objective), &|_| ());
             assert!(ensemble.importance[2] < 0.1, "{objective:?}: {:?}", ensemble.importance);
             let scores = scores(&ensemble, &validation);
             assert!((objective.metric(&validation, &scores) - ensemble.metric).abs() < 1e-9);

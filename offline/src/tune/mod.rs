@@ -48,7 +48,7 @@ pub fn tune(
     progress: &mut Progress,
 ) -> anyhow::Result<Trials> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint())?;
+    let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint(), &serde_json::to_value(config)?)?;
     let mut best = config.clone();
     for study in &STUDIES {
         let seconds = minutes * 60.0 * study.share;
@@ -123,7 +123,7 @@ fn measure<'a>(log: &Log, study: &Study, start: &'a Config, progress: &mut Progr
         Subject::Trees => {
             let (_, Slates { early, late, .. }) = slates(log, start, progress)?;
             anyhow::ensure!(!early.is_empty() && !late.is_empty(), "the windows hold no questions to grow trees on");
-            Ok(Box::new(move |config| Ok(trees::fit(&early, &late, &config.trees, &|_| ()).metric)))
+            Ok(Box::new(move |config| Ok(trees::fit(&early, Some(&late), &config.trees, &|_| ()).metric)))
         }
     }
 }

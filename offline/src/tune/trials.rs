@@ -34,17 +34,19 @@ pub struct Trials {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Head {
     fingerprint: String,
+    config: Value,
 }
 
 impl Trials {
-    /// Opens the table at `path` for a log with this fingerprint; a line that was torn when the search was interrupted
+    /// Opens the table at `path` for a log with this fingerprint and the settings that
+    /// the search starts from; a line that was torn when the search was interrupted
     /// is left out.
     ///
     /// # Errors
-    /// When the file can't be read, or belongs to another log.
-    pub fn open(path: &Path, fingerprint: &str) -> anyhow::Result<Self> {
+    /// When the file can't be read, or belongs to another log or other settings.
+    pub fn open(path: &Path, fingerprint: &str, config: &Value) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
-        let head = Head { fingerprint: fingerprint.to_owned() };
+        let head = Head { fingerprint: fingerprint.to_owned(), config: config.clone() };
         let mut made = Vec::new();
         if path.exists() {
             let mut lines = BufReader::new(File::open(path).with_context(name)?).lines();
@@ -120,17 +122,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("trials.jsonl");
         let trial = |ndcg| Trial { study: "als".to_owned(), settings: BTreeMap::new(), ndcg, seconds: 1.0 };
-        let mut trials = Trials::open(&path, "a").expect("new");
+        let open = |log: &str, setting: u32| Trials::open(&path, log, &Value::from(setting));
+        let mut trials = open("a", 1).expect("new");
         trials.add(trial(0.1)).expect("written");
         trials.add(trial(0.3)).expect("written");
         write!(trials.file, "{{\"study\": \"al").expect("written");
         drop(trials);
-        let mut trials = Trials::open(&path, "a").expect("there");
+        let mut trials = open("a", 1).expect("there");
         trials.add(trial(0.2)).expect("written");
         drop(trials);
-        let trials = Trials::open(&path, "a").expect("there");
+        let trials = open("a", 1).expect("there");
         assert_eq!(trials.made, [trial(0.1), trial(0.3), trial(0.2)]);
         assert_eq!(trials.best("als"), Some(&trial(0.3)));
-        assert!(Trials::open(&path, "b").is_err());
+        assert!(open("b", 1).is_err() && open("a", 2).is_err());
     }
 }
