@@ -9,12 +9,14 @@ use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Source, Weights};
 
 use crate::als::AlsConfig;
+use crate::content::ContentConfig;
 use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
 use crate::item_knn::session::ItemKnnSessionConfig;
 use crate::item_knn::user::ItemKnnUserConfig;
 use crate::item_knn::walk::WalkConfig;
+use crate::linear::LinearConfig;
 use crate::popularity::PopularityConfig;
 use crate::publish::PublishConfig;
 use crate::session_knn::SessionKnnConfig;
@@ -105,6 +107,8 @@ pub struct RankerConfig {
 pub enum RankerKind {
     /// The blend itself.
     None,
+    /// A weighted sum of few features.
+    Linear,
     /// Boosted trees.
     Trees,
 }
@@ -146,6 +150,7 @@ pub struct Config {
     pub item_knn_user: ItemKnnUserConfig,
     pub item_knn_walk: WalkConfig,
     pub slim: SlimConfig,
+    pub content: ContentConfig,
     pub session_knn: SessionKnnConfig,
     pub als: AlsConfig,
     pub ann: AnnConfig,
@@ -153,6 +158,7 @@ pub struct Config {
     pub engine: EngineConfig,
     pub blend: BlendConfig,
     pub ranker: RankerConfig,
+    pub linear: LinearConfig,
     pub trees: TreesConfig,
     pub publish: PublishConfig,
 }
@@ -211,6 +217,8 @@ impl Config {
         range((0.0..=1.0).contains(&share), "ingest.max_reject_share", &share, "0 to 1")?;
         let half_life = self.popularity.half_life_days;
         range(half_life > 0.0, "popularity.half_life_days", &half_life, "greater than 0")?;
+        let half_life = self.popularity.trend_half_life_days;
+        range(half_life > 0.0, "popularity.trend_half_life_days", &half_life, "greater than 0")?;
         let (cached, history) = (self.users.cached, self.users.history);
         range(cached <= 1000, "users.cached", &cached, "0 to 1000")?;
         range((1..=60_000).contains(&history), "users.history", &history, "1 to 60000")?;
@@ -225,6 +233,10 @@ impl Config {
         range((1..=100).contains(&ranker.windows), "ranker.windows", &ranker.windows, "1 to 100")?;
         let share = ranker.stopping_share;
         range(share > 0.0 && share < 1.0, "ranker.stopping_share", &share, "between 0 and 1")?;
+        let linear = &self.linear;
+        range(linear.features > 0, "linear.features", &linear.features, "at least 1")?;
+        range(linear.epochs > 0, "linear.epochs", &linear.epochs, "at least 1")?;
+        range(linear.learning_rate > 0.0, "linear.learning_rate", &linear.learning_rate, "greater than 0")?;
         range(trees.trees > 0, "trees.trees", &trees.trees, "at least 1")?;
         range((1..=10).contains(&trees.depth), "trees.depth", &trees.depth, "1 to 10")?;
         range(trees.learning_rate > 0.0, "trees.learning_rate", &trees.learning_rate, "greater than 0")?;

@@ -10,12 +10,14 @@
 pub mod als;
 pub mod arguments;
 pub mod config;
+pub mod content;
 pub mod evaluate;
 pub mod export;
 pub mod generate;
 pub mod ingest;
 pub mod interactions;
 pub mod item_knn;
+pub mod linear;
 pub mod pipeline;
 pub mod popularity;
 pub mod progress;

@@ -1,7 +1,8 @@
-//! Popularity: time-decayed counts, overall and per category, and plain counts over the last days as baselines.
+//! Popularity: time-decayed counts, overall and per category, trends, and plain counts over the last days as baselines.
 //!
-//! In: a log. Out: a score per item, all items in order, and each category's items in order. Cost: one pass over the
-//! events and two sorts of the items.
+//! In: a log. Out: a score per item, all items in order, each category's items in order, and all items by their trend:
+//! a count of short half-life s beside one of long half-life l, `s / sqrt(l + 1)`. Cost: one pass over the events and
+//! three sorts of the items.
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use crate::ingest::{DAY_MS, Log};
 #[allow(missing_docs)]
 pub struct PopularityConfig {
     pub half_life_days: f64,
+    pub trend_half_life_days: f64,
     pub windows_days: Vec<i64>,
 }
 
@@ -32,17 +34,21 @@ pub struct Popularity {
     pub category_starts: Vec<u64>,
     /// The items of each category, most popular first.
     pub category_order: Vec<ItemIdx>,
+    /// The trend of every item.
+    pub trends: Vec<f32>,
+    /// All items by their trend, the strongest first.
+    pub trending: Vec<ItemIdx>,
 }
 
 /// Counts every event of the log, halved for each half-life before the last event.
 #[must_use]
 pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
-    let half_life_ms = config.half_life_days * DAY_MS as f64;
-    let last_ms = log.last_ms();
-    let mut scores = vec![0.0f64; log.items.len()];
-    for event in &log.events {
-        scores[event.item.at()] += (-((last_ms - event.timestamp_ms) as f64) / half_life_ms).exp2();
-    }
+    let scores = decayed(log, config.half_life_days);
+    let trends: Vec<f32> = decayed(log, config.trend_half_life_days)
+        .into_iter()
+        .zip(&scores)
+        .map(|(lately, all)| (lately / (all + 1.0).sqrt()) as f32)
+        .collect();
     let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
     let order = ordered(&scores);
     let categories = log.items.categories.len();
@@ -53,7 +59,19 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     let category_starts = (0..=categories as u32)
         .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
         .collect();
-    Popularity { scores, order, category_starts, category_order }
+    let trending = ordered(&trends);
+    Popularity { scores, order, category_starts, category_order, trends, trending }
+}
+
+/// The events of each item, each halved for every half-life before the last one.
+fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
+    let half_life_ms = half_life_days * DAY_MS as f64;
+    let last_ms = log.last_ms();
+    let mut counts = vec![0.0f64; log.items.len()];
+    for event in &log.events {
+        counts[event.item.at()] += (-((last_ms - event.timestamp_ms) as f64) / half_life_ms).exp2();
+    }
+    counts
 }
 
 /// All items by their plain count over the last `days`, most popular first.
@@ -84,6 +102,8 @@ impl Popularity {
             .column("order", &self.order)
             .column("category.starts", &self.category_starts)
             .column("category.order", &self.category_order)
+            .column("trend.scores", &self.trends)
+            .column("trend.order", &self.trending)
             .write(folder, POPULARITY)
     }
 }

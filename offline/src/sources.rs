@@ -14,6 +14,7 @@ use shared::snapshot::{ITEMS, Snapshot};
 
 use crate::als;
 use crate::config::Config;
+use crate::content;
 use crate::ingest::Log;
 use crate::interactions::{Sessions, sessions, user_items};
 use crate::item_knn;
@@ -96,7 +97,7 @@ fn sessions_of(log: &Log, config: &Config) -> Sessions {
 
 /// Whether a source has a table of its own.
 fn fits(source: Source) -> bool {
-    !matches!(source, Source::Cached | Source::Repeat)
+    !matches!(source, Source::Cached | Source::Repeat | Source::CategoryPopularity | Source::Trending)
 }
 
 fn fit_one(
@@ -109,7 +110,8 @@ fn fit_one(
 ) -> Result<(), ArtifactError> {
     let items = log.items.len();
     match source {
-        Source::Cached | Source::Repeat => Ok(()),
+        Source::Cached | Source::Repeat | Source::CategoryPopularity | Source::Trending => Ok(()),
+        Source::Content => content::fit(&log.items, &counts(log), &config.content).write(folder, Relation::Content),
         Source::ItemKnnSession => {
             item_knn::session::fit(sessions, items, &config.item_knn_session).write(folder, Relation::Session)
         }
@@ -119,9 +121,7 @@ fn fit_one(
         }
         Source::ItemKnnWalk => {
             let steps = item_knn::session::steps(sessions, items, &config.item_knn_session, WALK_STEPS);
-            let mut counts = vec![0u32; items];
-            log.events.iter().for_each(|event| counts[event.item.at()] += 1);
-            item_knn::walk::fit(&steps, &counts, &config.item_knn_walk).write(folder, Relation::Walk)
+            item_knn::walk::fit(&steps, &counts(log), &config.item_knn_walk).write(folder, Relation::Walk)
         }
         Source::Slim => {
             let windows = item_knn::user::windows(log, config.slim.window);
@@ -138,6 +138,13 @@ fn fit_one(
         }
         Source::Popularity => popularity::fit(log, &config.popularity).write(folder),
     }
+}
+
+/// How many events each item has.
+fn counts(log: &Log) -> Vec<u32> {
+    let mut counts = vec![0u32; log.items.len()];
+    log.events.iter().for_each(|event| counts[event.item.at()] += 1);
+    counts
 }
 
 fn write_items(log: &Log, folder: &Path) -> Result<(), ArtifactError> {

@@ -31,6 +31,7 @@ struct Counts {
     first_ms: i64,
     last_ms: i64,
     repeats: u32,
+    stays: u32,
     exits: u32,
     entries: u32,
 }
@@ -53,8 +54,9 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
         (f64::from(count) + mean * PRIOR_OCCURRENCES) / (f64::from(of) + PRIOR_OCCURRENCES)
     };
     let days = |from: i64| (end - from) as f64 / DAY_MS as f64;
-    let [repeats, exits, entries] =
-        [total(&|c| c.repeats), total(&|c| c.exits), total(&|c| c.entries)].map(|count| count / all);
+    let [repeats, stays, exits, entries] =
+        [total(&|c| c.repeats), total(&|c| c.stays), total(&|c| c.exits), total(&|c| c.entries)]
+            .map(|count| count / all);
     let value = |statistic: Statistic, c: &Counts| match statistic {
         _ if events(c) == 0 && matches!(statistic, Statistic::AgeDays | Statistic::IdleDays) => f64::NAN,
         Statistic::Events => f64::from(events(c)).ln_1p(),
@@ -67,6 +69,7 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
         Statistic::AgeDays => days(c.first_ms),
         Statistic::IdleDays => days(c.last_ms),
         Statistic::RepeatShare => share(c.repeats, events(c), repeats),
+        Statistic::StayShare => share(c.stays, events(c), stays),
         Statistic::ExitShare => share(c.exits, events(c), exits),
         Statistic::EntryShare => share(c.entries, events(c), entries),
     };
@@ -98,6 +101,7 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
     for session in sessions.items.outer_iterator() {
         let items = session.data();
         for (place, item) in items.iter().enumerate() {
+            counts[*item as usize].stays += u32::from(items.get(place + 1) == Some(item));
             counts[*item as usize].repeats += u32::from(items[place.saturating_sub(LOOK_BACK)..place].contains(item));
         }
         if let (Some(first), Some(last)) = (items.first(), items.last()) {

@@ -36,7 +36,7 @@ pub fn train(
     let fitted = if config.blend.fit {
         ranker::fit(log, config, progress)?
     } else {
-        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), trees: None }
+        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None }
     };
     let snapshot = fit_sources(log, config, folder, progress)?;
     let mut manifest = snapshot.manifest().clone();
@@ -51,7 +51,7 @@ pub fn train(
     }
     manifest.version = version.to_owned();
     manifest.built_ms = built_ms;
-    let ranker = fitted.trees.map(|trees| ranker::write(&trees, config.ranker.candidates, folder)).transpose()?;
+    let ranker = fitted.model.map(|model| ranker::write(&model, config.ranker.candidates, folder)).transpose()?;
     manifest.engine = EngineParams { weights: fitted.served, ranker, ..config.engine_params() };
     Ok(progress.stage("seal", || manifest.seal(folder))?)
 }

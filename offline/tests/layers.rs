@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
@@ -12,11 +12,13 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("item_knn", &["ingest", "interactions"]),
     ("als", &["interactions"]),
     ("slim", &["interactions", "item_knn"]),
+    ("content", &["ingest", "item_knn"]),
     ("session_knn", &["ingest", "interactions"]),
     ("statistics", &["ingest", "interactions"]),
     ("user_tables", &["ingest", "interactions"]),
     ("evaluate", &["ingest", "interactions", "popularity"]),
     ("trees", &["evaluate"]),
+    ("linear", &["trees"]),
     ("rows", &["trees"]),
     ("publish", &["progress"]),
     ("export", &["ingest"]),
@@ -24,10 +26,12 @@ const TABLE: [(&str, &[&str]); 23] = [
         "config",
         &[
             "als",
+            "content",
             "evaluate",
             "ingest",
             "interactions",
             "item_knn",
+            "linear",
             "popularity",
             "publish",
             "session_knn",
@@ -41,6 +45,7 @@ const TABLE: [(&str, &[&str]); 23] = [
         &[
             "als",
             "config",
+            "content",
             "ingest",
             "interactions",
             "item_knn",
@@ -52,7 +57,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "user_tables",
         ],
     ),
-    ("ranker", &["config", "evaluate", "ingest", "progress", "sources", "trees", "user_tables"]),
+    ("ranker", &["config", "evaluate", "ingest", "linear", "progress", "sources", "trees", "user_tables"]),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
     ("arguments", &["evaluate", "export"]),
     ("tune", &["config", "ingest", "progress", "ranker", "trees"]),

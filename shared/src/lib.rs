@@ -22,6 +22,8 @@ pub mod features;
 #[cfg(feature = "engine")]
 pub mod keys;
 #[cfg(feature = "engine")]
+pub mod linear;
+#[cfg(feature = "engine")]
 pub mod matrix;
 #[cfg(feature = "engine")]
 pub mod params;

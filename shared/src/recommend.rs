@@ -11,6 +11,7 @@ use crate::matrix::Matrix;
 use crate::params::{Source, Weights};
 use crate::rerank;
 use crate::retrieve::{self, Candidate, Candidates, Retrieval, retrieve};
+use crate::schema::Wanted;
 use crate::snapshot::{CategoryIdx, Ranker, Snapshot};
 use crate::state::{Interaction, UserState};
 use crate::topk::{Scored, top_k};
@@ -89,6 +90,7 @@ pub fn candidates(
         history: &history,
         category: query.category,
         limit: snapshot.params().per_source.max(query.k),
+        few: (snapshot.params().per_source / 4).max(query.k),
         now_ms,
     };
     (retrieve(retrieval, weights, &mut scratch.retrieval), history)
@@ -132,16 +134,16 @@ fn pick(candidate: &Candidate, score: f32) -> Pick {
     Pick { item: candidate.item, score, sources: candidate.sources, because: candidate.because }
 }
 
-/// Describes the candidates of a question, a row each.
+/// Describes the candidates of a question, a row each, with every feature.
 pub fn describe<'a>(question: &Question<'_>, scratch: &'a mut Scratch) -> &'a Matrix {
-    features::build(question, &mut scratch.features, &mut scratch.matrix);
+    features::build(question, &Wanted::all(), &mut scratch.features, &mut scratch.matrix);
     &scratch.matrix
 }
 
 /// The `k` best candidates of the question by the ranker, with scores between 0 and 1.
 fn rank(question: &Question<'_>, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
-    features::build(question, &mut scratch.features, &mut scratch.matrix);
-    ranker.trees().score(&scratch.matrix, &mut scratch.scores);
+    features::build(question, ranker.wanted(), &mut scratch.features, &mut scratch.matrix);
+    ranker.score(&scratch.matrix, &mut scratch.scores);
     // Rows stand for items here: a tie goes to the one that the blend ranks first.
     let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
     let probability = |score: f32| 1.0 / (1.0 + (-score).exp());

@@ -1,5 +1,7 @@
 //! The ranker's features by name: what `features` fills, in this order, and what a ranker was trained on.
 
+use std::ops::Range;
+
 use crate::params::{Relation, Source};
 
 /// A counter or rate of an item.
@@ -25,6 +27,8 @@ pub enum Statistic {
     IdleDays,
     /// The share of its occurrences in sessions that repeat it.
     RepeatShare,
+    /// The share of its occurrences that are directly followed by itself.
+    StayShare,
     /// The share of its occurrences that end a session.
     ExitShare,
     /// The share of its occurrences that begin a session.
@@ -33,7 +37,7 @@ pub enum Statistic {
 
 impl Statistic {
     /// All of them with their names, in the order of their columns.
-    pub const ALL: [(Self, &str); 12] = [
+    pub const ALL: [(Self, &str); 13] = [
         (Self::Events, "events"),
         (Self::Events1d, "events_1d"),
         (Self::Events7d, "events_7d"),
@@ -44,6 +48,7 @@ impl Statistic {
         (Self::AgeDays, "age_days"),
         (Self::IdleDays, "idle_days"),
         (Self::RepeatShare, "repeat_share"),
+        (Self::StayShare, "stay_share"),
         (Self::ExitShare, "exit_share"),
         (Self::EntryShare, "entry_share"),
     ];
@@ -54,16 +59,17 @@ pub const OF_SOURCE: [&str; 3] = ["share", "rank", "ln_score"];
 /// What is known of the sums of history items: the largest contribution of one of them, and how many contributed.
 pub const OF_SUM: [&str; 2] = ["strongest", "support"];
 /// What the blend says of a candidate.
-pub const BLEND: [&str; 4] = ["blend", "blend_rank", "blend_of_best", "proposed_by"];
+pub const BLEND: [&str; 5] = ["blend", "blend_rank", "blend_of_best", "blend_of_best_new", "proposed_by"];
 /// The last items of the history that are related to the candidates one by one.
 pub const PLACES: [&str; 3] = ["last", "second", "third"];
-/// How an item of the history relates to a candidate under each relation: the score, the rank among its neighbours, and
-/// the score the other way round.
-pub const OF_PAIR: [&str; 3] = ["score", "rank", "back"];
+/// How an item of the history relates to a candidate under each relation: the score, and the rank among its neighbours.
+pub const OF_PAIR: [&str; 2] = ["score", "rank"];
 /// How the factors of the last items relate to those of a candidate.
-pub const COSINES: [&str; 3] = ["last_cosine", "second_cosine", "norm"];
+pub const COSINES: [&str; 2] = ["last_cosine", "second_cosine"];
+/// How long the factors of a candidate are.
+pub const NORM: &str = "norm";
 /// The candidate in the user's own history.
-pub const OWN: [&str; 9] = [
+pub const OWN: [&str; 10] = [
     "own_last_place",
     "own_first_place",
     "own_count",
@@ -73,22 +79,26 @@ pub const OWN: [&str; 9] = [
     "own_kind",
     "own_last_kind",
     "own_after_last",
+    "own_gap",
 ];
 /// Category and rank in popularity.
 pub const ITEM: [&str; 4] = ["popularity_of_last", "events_of_last", "category_of_last", "category_share"];
 /// The history as a whole.
-pub const CONTEXT: [&str; 15] = [
+pub const CONTEXT: [&str; 18] = [
     "session_events",
     "session_items",
     "session_repeats",
+    "session_stays",
     "last_run",
     "history_events",
     "last_is_repeat",
     "last_kind",
     "last_events",
     "last_repeat_share",
+    "last_stay_share",
     "last_exit_share",
     "candidates",
+    "best_new",
     "ln_best_session_knn",
     "ln_best_item_knn_walk",
     "hour",
@@ -108,7 +118,7 @@ pub fn names() -> Vec<String> {
             .into_iter()
             .flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
-    let others = [&COSINES[..], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+    let others = [&COSINES[..], &[NORM], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
     Source::ALL
         .into_iter()
@@ -119,6 +129,35 @@ pub fn names() -> Vec<String> {
         .chain(others)
         .chain(of_item)
         .collect()
+}
+
+/// The columns that somebody looks at; the others need not be filled.
+#[derive(Debug, Clone)]
+pub struct Wanted(Vec<bool>);
+
+impl Wanted {
+    /// Every column of the schema.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![true; names().len()])
+    }
+
+    /// Some columns of the schema; those beyond it are not there.
+    pub fn of(columns: impl IntoIterator<Item = usize>) -> Self {
+        let mut wanted = vec![false; names().len()];
+        for column in columns {
+            if let Some(wanted) = wanted.get_mut(column) {
+                *wanted = true;
+            }
+        }
+        Self(wanted)
+    }
+
+    /// Whether one of the columns is wanted.
+    #[must_use]
+    pub fn any(&self, columns: Range<usize>) -> bool {
+        self.0[columns].contains(&true)
+    }
 }
 
 #[cfg(test)]

@@ -3,19 +3,20 @@
 #[path = "support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("id", &[]),
     ("event", &["id"]),
     ("topk", &["id"]),
     ("params", &[]),
     ("factors", &[]),
     ("matrix", &[]),
+    ("linear", &["matrix"]),
     ("schema", &["params"]),
     ("trees", &["matrix"]),
     ("api", &["id", "event"]),
     ("artifact", &["id", "params"]),
     ("ann", &["id", "topk", "factors", "artifact"]),
-    ("snapshot", &["id", "artifact", "ann", "params", "schema", "trees"]),
+    ("snapshot", &["id", "artifact", "ann", "factors", "linear", "matrix", "params", "schema", "trees"]),
     ("state", &["id", "event", "topk", "snapshot"]),
     ("keys", &["id", "event", "state", "topk"]),
     ("retrieve", &["id", "params", "snapshot", "state", "topk", "factors", "ann"]),
@@ -25,8 +26,8 @@ const TABLE: [(&str, &[&str]); 19] = [
     (
         "recommend",
         &[
-            "id", "api", "event", "features", "matrix", "params", "rerank", "retrieve", "slate", "snapshot", "state",
-            "topk",
+            "id", "api", "event", "features", "matrix", "params", "rerank", "retrieve", "schema", "slate", "snapshot",
+            "state", "topk",
         ],
     ),
 ];

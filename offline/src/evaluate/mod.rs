@@ -23,7 +23,7 @@ use bootstrap::Difference;
 use cases::{Case, HeldOut};
 use models::{Model, models};
 pub use segments::Segment;
-use segments::{Segments, Traits, in_head};
+use segments::{Segments, Traits, parts};
 pub use sums::ModelResult;
 use sums::{EventCounts, FIGURES, Sums};
 
@@ -124,7 +124,7 @@ pub fn evaluate(
 ) -> Evaluation {
     let models = models(snapshot, train, setting);
     let event_counts = event_counts(snapshot, train);
-    let in_head = in_head(&event_counts);
+    let parts = parts(&event_counts);
     let last_k = setting.ks.last().copied().unwrap_or(1);
     let held_out = HeldOut::new(test);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
@@ -144,7 +144,7 @@ pub fn evaluate(
                 for (sums, slate) in sums.iter_mut().zip(&answer.slates) {
                     sums.add(setting.ks, slate, answer, &event_counts, snapshot);
                 }
-                segments.add(last_k, answer, &in_head);
+                segments.add(last_k, answer, &parts);
                 among.iter_mut().zip(answer.among).for_each(|(sum, share)| *sum += share);
                 let items = answer.slates[0].iter().map(|&item| snapshot.items().id(item).to_owned()).collect();
                 each_slate(&ServedSlate { user: answer.user.clone(), case: answer.number, items });

@@ -26,13 +26,13 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
         evaluation.ceilings.iter().map(|(first, share)| format!("{share:.4} in the first {first}")).collect();
     let _ = writeln!(text, "targets among the candidates: {}", ceilings.join(", "));
     for k in ks {
-        let _ = write!(text, "\n{:18}", format!("@{k}"));
+        let _ = write!(text, "\n{:20}", format!("@{k}"));
         for name in FIGURES {
             let _ = write!(text, " {name:>9}");
         }
         text.push('\n');
         for result in &evaluation.results {
-            let _ = write!(text, "{:18}", result.model);
+            let _ = write!(text, "{:20}", result.model);
             for name in FIGURES {
                 let figure = result.figures.get(&format!("{name}@{k}")).copied().unwrap_or(f64::NAN);
                 let _ = write!(text, " {figure:9.4}");
@@ -40,7 +40,7 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
             text.push('\n');
         }
         if let Some(served) = evaluation.results.first() {
-            let _ = write!(text, "{:18}", "95% of tandem");
+            let _ = write!(text, "{:20}", "95% of tandem");
             for name in INTERVALS {
                 let name = format!("{name}@{k}");
                 let half =
@@ -57,13 +57,13 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
 /// What is served, by kinds of cases.
 fn segments(evaluation: &Evaluation, text: &mut String) {
     let names: Vec<&String> = evaluation.segments.first().map_or(Vec::new(), |first| first.figures.keys().collect());
-    let _ = write!(text, "\n{:18} {:>9}", "tandem by", "cases");
+    let _ = write!(text, "\n{:20} {:>9}", "tandem by", "cases");
     for name in &names {
         let _ = write!(text, " {name:>12}");
     }
     text.push('\n');
     for segment in &evaluation.segments {
-        let _ = write!(text, "{:18} {:>9}", format!("{} {}", segment.by, segment.segment), segment.cases);
+        let _ = write!(text, "{:20} {:>9}", format!("{} {}", segment.by, segment.segment), segment.cases);
         for name in &names {
             let _ = write!(text, " {:12.4}", segment.figures[*name]);
         }
@@ -76,7 +76,7 @@ fn segments(evaluation: &Evaluation, text: &mut String) {
 pub fn differences(name: &str, differences: &BTreeMap<String, Difference>) -> String {
     let mut text = format!("\n{name}\n");
     for (figure, Difference { mean, interval, p }) in differences {
-        let _ = writeln!(text, "{figure:18} {mean:+9.4}  95% {:+.4} to {:+.4}  p {p:.3}", interval.low, interval.high);
+        let _ = writeln!(text, "{figure:20} {mean:+9.4}  95% {:+.4} to {:+.4}  p {p:.3}", interval.low, interval.high);
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The served model's figures by kinds of cases: length of the history, known and new users, head and tail items, kind
+//! The served model's figures by kinds of cases: length of the history, known and new users, head, tail and new items, kind
 //! of the target.
 //!
 //! A segment of targets counts the cases that have one in it, and only those targets.
@@ -58,7 +58,7 @@ pub struct Segments(BTreeMap<(&'static str, &'static str), (usize, [f64; FIGURES
 
 impl Segments {
     /// Adds the served slate of a case.
-    pub fn add(&mut self, k: usize, answer: &Answer, in_head: &[bool]) {
+    pub fn add(&mut self, k: usize, answer: &Answer, parts: &[Part]) {
         let slate = &answer.slates[0];
         let mut add = |by, segment, targets: &[ItemIdx], total: usize| {
             let (cases, sums) = self.0.entry((by, segment)).or_default();
@@ -70,20 +70,20 @@ impl Segments {
         let Traits { history, user, kinds } = &answer.traits;
         add("history", history, &answer.targets, answer.total);
         add("user", user, &answer.targets, answer.total);
-        let mut add_targets = |by, segment, belongs: &dyn Fn(usize) -> bool| {
+        // Targets that the version does not know are beyond those that it knows, and count as missed.
+        let mut add_targets = |by, segment, unknown: usize, belongs: &dyn Fn(usize) -> bool| {
             let targets: Vec<ItemIdx> =
                 (0..answer.targets.len()).filter(|&at| belongs(at)).map(|at| answer.targets[at]).collect();
-            if !targets.is_empty() {
-                add(by, segment, &targets, targets.len());
+            if targets.len() + unknown > 0 {
+                add(by, segment, &targets, targets.len() + unknown);
             }
         };
-        add_targets("item", "head", &|at| in_head[answer.targets[at].at()]);
-        add_targets("item", "tail", &|at| !in_head[answer.targets[at].at()]);
-        for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
-            add_targets("kind", kind.as_str(), &|at| kinds[at] == kind);
+        for (part, name) in [(Part::Head, "head"), (Part::Tail, "tail"), (Part::New, "new")] {
+            let unknown = if part == Part::New { answer.total - answer.targets.len() } else { 0 };
+            add_targets("item", name, unknown, &|at| parts[answer.targets[at].at()] == part);
         }
-        if answer.total > answer.targets.len() {
-            add("item", "new", &[], answer.total - answer.targets.len());
+        for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
+            add_targets("kind", kind.as_str(), 0, &|at| kinds[at] == kind);
         }
     }
 
@@ -97,20 +97,28 @@ impl Segments {
     }
 }
 
-/// Whether each item is in the head.
-pub fn in_head(train: &EventCounts) -> Vec<bool> {
+/// How an item stands in the train events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Among the most frequent ones.
+    Head,
+    /// Seen, but less often.
+    Tail,
+    /// Never seen.
+    New,
+}
+
+/// The part of each item.
+pub fn parts(train: &EventCounts) -> Vec<Part> {
     let mut order: Vec<usize> = (0..train.of_item.len()).collect();
     order.sort_by_key(|&item| std::cmp::Reverse(train.of_item[item]));
-    let mut head = vec![false; order.len()];
+    let mut parts = vec![Part::New; order.len()];
     let mut events = 0;
-    for item in order {
-        if events as f64 >= train.all as f64 * HEAD_SHARE {
-            break;
-        }
+    for item in order.into_iter().take_while(|&item| train.of_item[item] > 0) {
+        parts[item] = if (events as f64) < train.all as f64 * HEAD_SHARE { Part::Head } else { Part::Tail };
         events += train.of_item[item];
-        head[item] = true;
     }
-    head
+    parts
 }
 
 #[cfg(test)]
@@ -118,8 +126,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_has_half_of_the_events() {
-        let train = EventCounts { of_item: vec![1, 6, 2, 3], all: 12 };
-        assert_eq!(in_head(&train), [false, true, false, false]);
+    fn the_head_has_half_of_the_events_and_what_has_none_is_new() {
+        let train = EventCounts { of_item: vec![1, 6, 0, 2, 3], all: 12 };
+        assert_eq!(parts(&train), [Part::Tail, Part::Head, Part::New, Part::Tail, Part::Tail]);
     }
 }

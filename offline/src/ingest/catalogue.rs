@@ -19,6 +19,7 @@ pub struct ItemColumns {
     pub id: String,
     pub name: String,
     pub category: String,
+    pub properties: Vec<String>,
 }
 
 /// Items in the order of their external ids.
@@ -30,6 +31,8 @@ pub struct Catalogue {
     pub names: Vec<Box<str>>,
     /// Rows of `categories`, or [`NO_CATEGORY`].
     pub category_of: Vec<u32>,
+    /// What each is like, such as `brand=oak & co`.
+    pub properties: Vec<Vec<Box<str>>>,
     /// Whether the item stands in the item table.
     pub listed: Vec<bool>,
     /// Names of categories, sorted.
@@ -54,21 +57,22 @@ impl Catalogue {
     /// Returns the catalogue and the row of each item of `seen`.
     #[must_use]
     pub fn with_seen(self, seen: Vec<(Box<str>, Option<Box<str>>)>) -> (Self, Vec<ItemIdx>) {
-        let mut rows: BTreeMap<&str, (&str, u32, bool)> = BTreeMap::new();
+        let mut rows: BTreeMap<&str, (&str, Option<usize>)> = BTreeMap::new();
         for (id, name) in &seen {
-            rows.insert(id, (name.as_deref().unwrap_or_default(), NO_CATEGORY, false));
+            rows.insert(id, (name.as_deref().unwrap_or_default(), None));
         }
         for (row, id) in self.ids.iter().enumerate() {
-            let entry = rows.entry(id).or_insert(("", NO_CATEGORY, false));
+            let entry = rows.entry(id).or_insert(("", None));
             let name = Some(&*self.names[row]).filter(|name| !name.is_empty()).unwrap_or(entry.0);
-            *entry = (name, self.category_of[row], true);
+            *entry = (name, Some(row));
         }
         let mut joined = Self { categories: self.categories.clone(), ..Self::default() };
-        for (&id, &(name, category, listed)) in &rows {
+        for (&id, &(name, row)) in &rows {
             joined.ids.push(id.into());
             joined.names.push(name.into());
-            joined.category_of.push(category);
-            joined.listed.push(listed);
+            joined.category_of.push(row.map_or(NO_CATEGORY, |row| self.category_of[row]));
+            joined.properties.push(row.map(|row| self.properties[row].clone()).unwrap_or_default());
+            joined.listed.push(row.is_some());
         }
         let row_of = |id: &str| joined.ids.binary_search_by(|known| (**known).cmp(id));
         let seen_rows =
@@ -86,6 +90,7 @@ impl Catalogue {
             ids: kept(&self.ids, keep),
             names: kept(&self.names, keep),
             category_of: kept(&self.category_of, keep),
+            properties: kept(&self.properties, keep),
             listed: kept(&self.listed, keep),
             categories: self.categories.clone(),
         }
@@ -93,7 +98,8 @@ impl Catalogue {
 
     /// Adds all of it to a digest.
     pub fn digest(&self, digest: &mut Sha256) {
-        for text in self.ids.iter().chain(&self.names).chain(&self.categories) {
+        let properties = self.properties.iter().flatten();
+        for text in self.ids.iter().chain(&self.names).chain(&self.categories).chain(properties) {
             digest.update(text.as_bytes());
             digest.update([0]);
         }
@@ -101,6 +107,13 @@ impl Catalogue {
             digest.update(category.to_le_bytes());
         }
     }
+}
+
+/// A row of the item table.
+struct ItemRow {
+    name: Box<str>,
+    category: Box<str>,
+    properties: Vec<Box<str>>,
 }
 
 /// Reads an item table; an item that stands twice keeps its first row.
@@ -112,26 +125,36 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         return Err(IngestError::Absent { path: path.to_owned() });
     }
     let column = |name: &String, needed: Needed| Wanted { name: name.clone(), needed };
-    let wanted =
-        [column(&columns.id, Needed::Yes), column(&columns.name, Needed::No), column(&columns.category, Needed::No)];
-    let mut rows: BTreeMap<Box<str>, (Box<str>, Box<str>)> = BTreeMap::new();
+    let mut wanted = vec![
+        column(&columns.id, Needed::Yes),
+        column(&columns.name, Needed::No),
+        column(&columns.category, Needed::No),
+    ];
+    wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
+    let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
     for_each_row(path, &wanted, "items", &mut |number, row| {
         let values = row.map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
         let id = values[0].unwrap_or_default();
         ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;
-        rows.entry(id.into())
-            .or_insert_with(|| (values[1].unwrap_or_default().into(), values[2].unwrap_or_default().into()));
+        rows.entry(id.into()).or_insert_with(|| ItemRow {
+            name: values[1].unwrap_or_default().into(),
+            category: values[2].unwrap_or_default().into(),
+            properties: (columns.properties.iter().zip(&values[3..]))
+                .filter_map(|(name, value)| Some(format!("{name}={}", (*value)?).into()))
+                .collect(),
+        });
         Ok(())
     })?;
     let mut categories: Vec<Box<str>> =
-        rows.values().map(|(_, category)| category.clone()).filter(|category| !category.is_empty()).collect();
+        rows.values().map(|row| row.category.clone()).filter(|category| !category.is_empty()).collect();
     categories.sort_unstable();
     categories.dedup();
     let mut catalogue = Catalogue::default();
-    for (id, (name, category)) in rows {
+    for (id, ItemRow { name, category, properties }) in rows {
         catalogue.ids.push(id);
         catalogue.names.push(name);
         catalogue.category_of.push(categories.binary_search(&category).map_or(NO_CATEGORY, |row| row as u32));
+        catalogue.properties.push(properties);
         catalogue.listed.push(true);
     }
     Ok(Catalogue { categories, ..catalogue })
@@ -147,6 +170,7 @@ mod tests {
             ids: vec!["b".into(), "c".into()],
             names: vec!["Bee".into(), "".into()],
             category_of: vec![0, NO_CATEGORY],
+            properties: vec![vec!["wings=4".into()], Vec::new()],
             listed: vec![true, true],
             categories: vec!["insects".into()],
         };
@@ -155,6 +179,7 @@ mod tests {
         let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(texts(&joined.ids), ["a", "b", "c"]);
         assert_eq!(texts(&joined.names), ["", "Bee", "Sea"]);
+        assert_eq!(joined.properties[1], ["wings=4".into()]);
         assert_eq!(joined.listed, [false, true, true]);
         assert_eq!(rows, [ItemIdx(2), ItemIdx(0)]);
     }

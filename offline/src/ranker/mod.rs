@@ -1,14 +1,14 @@
-//! How the sources' candidates are ranked: the blend weights and the trees, fitted on slates that the engine makes for
+//! How the sources' candidates are ranked: the blend weights and the ranker over them, fitted on slates that the engine makes for
 //! times after the sources' own window.
 //!
 //! ```text
 //! log before the window ─▶ sources ─▶ long-term weights (ALS, SLIM and others over whole pasts; top-k)
 //!                                  ─▶ cached candidates ─▶ served weights (the objective of the config)
-//!                                                       ─▶ rows of the blend's best ─▶ trees
+//!                                                       ─▶ rows of the blend's best ─▶ ranker
 //! ```
 //!
 //! No feature has seen its label, and the gap between sources and questions is that of serving. The sources are fitted
-//! again on the whole log; weights and trees stay.
+//! again on the whole log; weights and ranker stay.
 
 mod blend;
 mod slates;
@@ -18,12 +18,13 @@ use std::path::Path;
 
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
-use shared::params::{RankerParams, Weights};
+use shared::params::{RankerModel, RankerParams, Weights};
 use shared::schema;
 use shared::snapshot::RANKER;
 
 use crate::config::{Config, RankerKind};
 use crate::ingest::Log;
+use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
 use crate::sources::FitError;
 use crate::trees::{self, Ensemble, Rows};
@@ -40,26 +41,51 @@ pub struct Fitted {
     pub served: Weights,
     /// The blend of the long-term model.
     pub long_term: Weights,
-    /// The trees over it.
-    pub trees: Option<Ensemble>,
+    /// What ranks its best.
+    pub model: Option<Model>,
 }
 
-/// Fits blends and trees of a log; where its windows hold too few questions, the weights of the config stay and there
-/// are no trees.
+/// A fitted ranker.
+#[derive(Debug, Clone)]
+pub enum Model {
+    /// Boosted trees.
+    Trees(Ensemble),
+    /// A weighted sum of features.
+    Linear(LinearModel),
+}
+
+/// Fits blends and ranker of a log; where its windows hold too few questions, the weights of the config stay and there
+/// is no ranker.
 ///
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
 pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted, FitError> {
     let (mut fitted, Slates { early, late, .. }) = slates(log, config, progress)?;
-    if !early.is_empty() && !late.is_empty() {
-        let trees = progress.counted("trees", config.trees.trees as u64, |done| {
-            trees::fit(&early, Some(&late), &config.trees, &|tree| done(tree))
-        });
-        let blend = config.trees.objective.metric(&late, &slates::in_order(&late));
-        report(&trees, blend);
-        // Trees that don't beat the order they are given only add noise to it.
-        fitted.trees = Some(trees).filter(|trees| trees.metric > blend);
+    if early.is_empty() || late.is_empty() {
+        return Ok(fitted);
     }
+    let blend = config.trees.objective.metric(&late, &slates::in_order(&late));
+    let (metric, model) = match config.ranker.kind {
+        RankerKind::None => return Ok(fitted),
+        RankerKind::Trees => {
+            let trees = progress.counted("trees", config.trees.trees as u64, |done| {
+                trees::fit(&early, Some(&late), &config.trees, &|tree| done(tree))
+            });
+            let of = |at: usize| (at, trees.importance[at]);
+            report(trees.metric, blend, (0..trees.importance.len()).map(of).collect());
+            (trees.metric, Model::Trees(trees))
+        }
+        RankerKind::Linear => {
+            let linear = progress.counted("linear", 2 * config.linear.epochs as u64, |done| {
+                linear::fit(&early, &late, &config.linear, &|epoch| done(epoch))
+            });
+            let features = linear.features.iter().map(|&feature| feature as usize);
+            report(linear.metric, blend, features.zip(linear.weights.iter().copied()).collect());
+            (linear.metric, Model::Linear(linear))
+        }
+    };
+    // A ranker that doesn't beat the order it is given only adds noise to it.
+    fitted.model = Some(model).filter(|_| metric > blend);
     Ok(fitted)
 }
 
@@ -68,9 +94,10 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
 pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Result<(Fitted, Slates<'a>), FitError> {
-    let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), trees: None };
-    let with_trees = config.ranker.kind == RankerKind::Trees;
-    let bounds = window::bounds(log, config.blend.validation_share, if with_trees { config.ranker.windows } else { 1 });
+    let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
+    let with_ranker = config.ranker.kind != RankerKind::None;
+    let windows = if with_ranker { config.ranker.windows } else { 1 };
+    let bounds = window::bounds(log, config.blend.validation_share, windows);
     let mut slates = Slates::new(config, bounds.len());
     for (at, range) in bounds.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
@@ -79,7 +106,7 @@ pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Res
             if at == 0 {
                 fit_blends(&window, config, &mut fitted, progress)?;
             }
-            if with_trees {
+            if with_ranker {
                 // Of the latest window the last share says when to stop.
                 let stopping_share = if at == 0 { config.ranker.stopping_share } else { 0.0 };
                 slates.collect(&window, &fitted, stopping_share, progress)?;
@@ -134,7 +161,7 @@ fn fit_blends(
         progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off, 0));
     let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
     let cases = progress.stage("cases", || window.cases(&snapshot));
-    let ranked = if config.ranker.kind == RankerKind::Trees { config.ranker.candidates } else { 0 };
+    let ranked = if config.ranker.kind == RankerKind::None { 0 } else { config.ranker.candidates };
     fitted.served = progress.stage("weights", || {
         let weights = blend::ascend(&cases, fitted.served, &config.blend.off, ranked);
         config.without_off(blend::with_least_shares(weights))
@@ -143,25 +170,34 @@ fn fit_blends(
     Ok(())
 }
 
-/// Says how good the trees are beside the blend, and what they look at most.
-fn report(trees: &Ensemble, blend: f64) {
+/// Says how good a ranker is beside the blend, and what it looks at most.
+fn report(metric: f64, blend: f64, mut importance: Vec<(usize, f64)>) {
     let names = schema::names();
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_by(|&a, &b| trees.importance[b].total_cmp(&trees.importance[a]));
+    importance.sort_by(|a, b| b.1.total_cmp(&a.1));
     let first: Vec<String> =
-        order.iter().take(MOST_IMPORTANT).map(|&at| format!("{} {:.3}", names[at], trees.importance[at])).collect();
-    tracing::info!(trees = trees.leaves.len() >> trees.depth, metric = trees.metric, blend, importance = ?first, "ranker fitted");
+        importance.iter().take(MOST_IMPORTANT).map(|&(at, share)| format!("{} {share:.3}", names[at])).collect();
+    tracing::info!(metric, blend, importance = ?first, "ranker fitted");
 }
 
-/// Writes the trees into an artifact's folder; returns what the engine is to know of them.
+/// Writes a ranker into an artifact's folder; returns what the engine is to know of it.
 ///
 /// # Errors
-/// [`ArtifactError`] when they can't be written.
-pub fn write(trees: &Ensemble, candidates: usize, folder: &Path) -> Result<RankerParams, ArtifactError> {
-    TableWriter::default()
-        .column("features", &trees.features)
-        .column("borders", &trees.borders)
-        .column("leaves", &trees.leaves)
-        .write(folder, RANKER)?;
-    Ok(RankerParams { candidates, depth: trees.depth, features: schema::names() })
+/// [`ArtifactError`] when it can't be written.
+pub fn write(model: &Model, candidates: usize, folder: &Path) -> Result<RankerParams, ArtifactError> {
+    let table = TableWriter::default();
+    let (table, model) = match model {
+        Model::Trees(trees) => (
+            table.column("features", &trees.features).column("borders", &trees.borders).column("leaves", &trees.leaves),
+            RankerModel::Trees { depth: trees.depth },
+        ),
+        Model::Linear(linear) => (
+            table
+                .column("features", &linear.features)
+                .column("slopes", &linear.slopes)
+                .column("missing", &linear.missing),
+            RankerModel::Linear,
+        ),
+    };
+    table.write(folder, RANKER)?;
+    Ok(RankerParams { candidates, model, features: schema::names() })
 }

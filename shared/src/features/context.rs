@@ -14,6 +14,8 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
     columns.fill(session.len() as f32);
     columns.fill(in_session as f32);
     columns.fill(1.0 - in_session as f32 / session.len().max(1) as f32);
+    let stays = session.windows(2).filter(|pair| pair[0].item == pair[1].item).count();
+    columns.fill(stays as f32 / session.len().max(1) as f32);
     let run = session.iter().rev().take_while(|event| Some(event.item) == session.last().map(|last| last.item));
     columns.fill(run.count() as f32);
     columns.fill(question.history.len() as f32);
@@ -23,11 +25,13 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
             columns.fill(f32::from(last.kind as u8));
             columns.fill(statistics.get(Statistic::Events, last.item));
             columns.fill(statistics.get(Statistic::RepeatShare, last.item));
+            columns.fill(statistics.get(Statistic::StayShare, last.item));
             columns.fill(statistics.get(Statistic::ExitShare, last.item));
         }
-        None => (0..5).for_each(|_| columns.fill(f32::NAN)),
+        None => (0..6).for_each(|_| columns.fill(f32::NAN)),
     }
     columns.fill(question.candidates.rows.len() as f32);
+    columns.fill(question.best_new());
     for source in [Source::SessionKnn, Source::ItemKnnWalk] {
         columns.fill(question.candidates.best[source.column()].max(1e-20).ln());
     }

@@ -1,7 +1,8 @@
 //! What the ranker knows of each candidate: the ONE function that builds their rows, for training and for serving.
 //!
 //! In: a question with its candidates. Out: a matrix, a row a candidate, a column a name of [`crate::schema`].
-//! Cost: one pass over the candidates per column, and the neighbours of the last three items.
+//! Columns that the ranker does not look at stay missing. Cost: one pass over the candidates per wanted column, and the
+//! neighbours of the last three items.
 
 mod context;
 mod item;
@@ -9,11 +10,14 @@ mod own;
 mod pairs;
 mod sources;
 
+use std::ops::Range;
+
 use crate::id::ItemIdx;
 use crate::matrix::Matrix;
 use crate::params::{Relation, SessionRule, Source};
 use crate::retrieve::accumulator::Marks;
 use crate::retrieve::{Candidate, Candidates};
+use crate::schema::Wanted;
 use crate::snapshot::Snapshot;
 use crate::state::Interaction;
 
@@ -49,6 +53,13 @@ impl<'a> Question<'a> {
         self.candidate(at).item
     }
 
+    /// The blended score of the best candidate that the user did not have.
+    fn best_new(&self) -> f32 {
+        let own = |item: ItemIdx| self.candidates.recent.iter().any(|recent| recent.item == item);
+        let best = (0..self.ranked.len()).find(|&at| !own(self.item(at)));
+        best.map_or(f32::NAN, |at| self.ranked[at].blended.max(f32::MIN_POSITIVE))
+    }
+
     /// The events of the current session.
     fn session(&self) -> &'a [Interaction] {
         let mut first = self.history.len();
@@ -65,19 +76,27 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Fills one column after the other.
+/// Fills one column after the other, but for those that nobody wants.
 struct Columns<'a> {
     matrix: &'a mut Matrix,
+    wanted: &'a Wanted,
     next: usize,
 }
 
 impl Columns<'_> {
     /// Fills the next column, row by row.
     fn push(&mut self, value: impl Fn(usize) -> f32) {
-        for (row, slot) in self.matrix.column_mut(self.next).iter_mut().enumerate() {
-            *slot = value(row);
+        if self.wants(self.next..self.next + 1) {
+            for (row, slot) in self.matrix.column_mut(self.next).iter_mut().enumerate() {
+                *slot = value(row);
+            }
         }
         self.next += 1;
+    }
+
+    /// Whether one of the columns is wanted.
+    fn wants(&self, columns: Range<usize>) -> bool {
+        self.wanted.any(columns)
     }
 
     /// Fills the next column with one value.
@@ -87,9 +106,9 @@ impl Columns<'_> {
     }
 
     /// The next columns, missing until they are set.
-    fn reserve(&mut self, columns: usize) -> usize {
+    fn reserve(&mut self, columns: usize) -> Range<usize> {
         self.next += columns;
-        self.next - columns
+        self.next - columns..self.next
     }
 }
 
@@ -106,20 +125,21 @@ pub const COUNT: usize = Source::COUNT * crate::schema::OF_SOURCE.len()
     + crate::schema::BLEND.len()
     + crate::schema::PLACES.len() * Relation::ALL.len() * crate::schema::OF_PAIR.len()
     + crate::schema::COSINES.len()
+    + 1
     + crate::schema::OWN.len()
     + crate::schema::ITEM.len()
     + crate::schema::CONTEXT.len()
     + crate::schema::Statistic::ALL.len();
 
-/// Builds the rows of the question's candidates.
-pub fn build(question: &Question<'_>, scratch: &mut FeatureScratch, matrix: &mut Matrix) {
+/// Builds the rows of the question's candidates, with the columns that are wanted.
+pub fn build(question: &Question<'_>, wanted: &Wanted, scratch: &mut FeatureScratch, matrix: &mut Matrix) {
     let FeatureScratch { slots, own } = scratch;
     slots.reset(question.snapshot.items().len());
     for at in 0..question.ranked.len() {
         slots.insert(question.item(at), at);
     }
     matrix.reset(question.ranked.len(), COUNT);
-    let mut columns = Columns { matrix, next: 0 };
+    let mut columns = Columns { matrix, wanted, next: 0 };
     sources::fill(question, &mut columns);
     pairs::fill(question, slots, &mut columns);
     own::fill(question, slots, own, &mut columns);

@@ -25,5 +25,7 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
     columns.push(|row| question.ranked[row].blended);
     columns.push(|row| row as f32);
     columns.push(|row| question.ranked[row].blended / top);
+    let best_new = question.best_new();
+    columns.push(|row| question.ranked[row].blended / best_new);
     columns.push(|row| question.candidate(row).sources.iter().count() as f32);
 }

@@ -25,12 +25,18 @@ pub struct Weights {
     pub item_knn_walk: f32,
     /// Weight of [`Source::Slim`].
     pub slim: f32,
+    /// Weight of [`Source::Content`].
+    pub content: f32,
     /// Weight of [`Source::SessionKnn`].
     pub session_knn: f32,
     /// Weight of [`Source::Als`].
     pub als: f32,
     /// Weight of [`Source::Repeat`].
     pub repeat: f32,
+    /// Weight of [`Source::CategoryPopularity`].
+    pub category_popularity: f32,
+    /// Weight of [`Source::Trending`].
+    pub trending: f32,
     /// Weight of [`Source::Popularity`].
     pub popularity: f32,
 }
@@ -43,9 +49,12 @@ impl Weights {
         item_knn_user: 0.0,
         item_knn_walk: 0.0,
         slim: 0.0,
+        content: 0.0,
         session_knn: 0.0,
         als: 0.0,
         repeat: 0.0,
+        category_popularity: 0.0,
+        trending: 0.0,
         popularity: 0.0,
     };
 
@@ -66,9 +75,12 @@ impl Weights {
             Source::ItemKnnUser => self.item_knn_user,
             Source::ItemKnnWalk => self.item_knn_walk,
             Source::Slim => self.slim,
+            Source::Content => self.content,
             Source::SessionKnn => self.session_knn,
             Source::Als => self.als,
             Source::Repeat => self.repeat,
+            Source::CategoryPopularity => self.category_popularity,
+            Source::Trending => self.trending,
             Source::Popularity => self.popularity,
         }
     }
@@ -81,9 +93,12 @@ impl Weights {
             Source::ItemKnnUser => &mut self.item_knn_user,
             Source::ItemKnnWalk => &mut self.item_knn_walk,
             Source::Slim => &mut self.slim,
+            Source::Content => &mut self.content,
             Source::SessionKnn => &mut self.session_knn,
             Source::Als => &mut self.als,
             Source::Repeat => &mut self.repeat,
+            Source::CategoryPopularity => &mut self.category_popularity,
+            Source::Trending => &mut self.trending,
             Source::Popularity => &mut self.popularity,
         }
     }
@@ -98,9 +113,12 @@ impl Default for Weights {
             item_knn_user: 0.3,
             item_knn_walk: 0.5,
             slim: 0.3,
+            content: 0.1,
             session_knn: 1.0,
             als: 0.2,
             repeat: 0.3,
+            category_popularity: 0.05,
+            trending: 0.05,
             popularity: 0.05,
         }
     }
@@ -152,10 +170,23 @@ pub struct AlsParams {
 pub struct RankerParams {
     /// The best of the blend that are ranked.
     pub candidates: usize,
-    /// Questions a tree.
-    pub depth: usize,
+    /// What its file holds.
+    pub model: RankerModel,
     /// The names of the features, in the order of their columns.
     pub features: Vec<String>,
+}
+
+/// A kind of ranker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankerModel {
+    /// Boosted oblivious trees with so many questions each, see [`crate::trees`].
+    Trees {
+        /// Questions a tree.
+        depth: usize,
+    },
+    /// A weighted sum of features, see [`crate::linear`].
+    Linear,
 }
 
 /// How the engine answers.

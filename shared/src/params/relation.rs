@@ -11,6 +11,8 @@ pub enum Relation {
     Walk,
     /// One, with others, predicts the other.
     Slim,
+    /// Alike in category, properties and name, one of the two new.
+    Content,
     /// One directly after the other: the share of what came next.
     Next,
     /// As [`Relation::Session`], of the last sessions mostly.
@@ -19,7 +21,8 @@ pub enum Relation {
 
 impl Relation {
     /// All of them, in the order of their tables.
-    pub const ALL: [Self; 6] = [Self::Session, Self::User, Self::Walk, Self::Slim, Self::Next, Self::Lately];
+    pub const ALL: [Self; 7] =
+        [Self::Session, Self::User, Self::Walk, Self::Slim, Self::Content, Self::Next, Self::Lately];
 
     /// The name in features.
     #[must_use]
@@ -29,6 +32,7 @@ impl Relation {
             Self::User => "user",
             Self::Walk => "walk",
             Self::Slim => "slim",
+            Self::Content => "content",
             Self::Next => "next",
             Self::Lately => "lately",
         }

@@ -16,19 +16,25 @@ pub enum Source {
     ItemKnnWalk,
     /// Items that the history's items, together, predict.
     Slim,
+    /// Items alike in category, properties and name, where one of the two is too new for the others.
+    Content,
     /// Past sessions like the current one.
     SessionKnn,
     /// Implicit ALS with the user folded in from the history.
     Als,
     /// The user's own recent items.
     Repeat,
+    /// Popular items of the history's categories.
+    CategoryPopularity,
+    /// What has become popular lately.
+    Trending,
     /// Time-decayed popularity.
     Popularity,
 }
 
 impl Source {
     /// How many sources there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 12;
     /// All of them, in the order of their columns.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Cached,
@@ -36,15 +42,18 @@ impl Source {
         Self::ItemKnnUser,
         Self::ItemKnnWalk,
         Self::Slim,
+        Self::Content,
         Self::SessionKnn,
         Self::Als,
         Self::Repeat,
+        Self::CategoryPopularity,
+        Self::Trending,
         Self::Popularity,
     ];
 
     /// Those whose scores are sums over history items.
-    pub const SUMMED: [Self; 5] =
-        [Self::ItemKnnSession, Self::ItemKnnUser, Self::ItemKnnWalk, Self::Slim, Self::SessionKnn];
+    pub const SUMMED: [Self; 6] =
+        [Self::ItemKnnSession, Self::ItemKnnUser, Self::ItemKnnWalk, Self::Slim, Self::Content, Self::SessionKnn];
 
     /// The name in answers, metrics and configs.
     #[must_use]
@@ -55,9 +64,12 @@ impl Source {
             Self::ItemKnnUser => "item_knn_user",
             Self::ItemKnnWalk => "item_knn_walk",
             Self::Slim => "slim",
+            Self::Content => "content",
             Self::SessionKnn => "session_knn",
             Self::Als => "als",
             Self::Repeat => "repeat",
+            Self::CategoryPopularity => "category_popularity",
+            Self::Trending => "trending",
             Self::Popularity => "popularity",
         }
     }

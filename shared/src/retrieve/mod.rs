@@ -1,11 +1,12 @@
 //! Stage one: each source proposes candidates; their union carries every source's score.
 //!
 //! ```text
-//! history ─▶ recent items ─▶ item_knn (session, user) ┐
-//!         ─▶ folded-in factors ─▶ als                 ├─▶ union: one row of scores per candidate
-//!         ─▶ repeat                                   │
-//! record  ─▶ cached                                   │
-//! snapshot ─▶ popularity                              ┘
+//! history ─▶ recent items ─▶ item_knn (session, user, walk), slim, content ┐
+//!                         ─▶ session_knn                                   │
+//!                         ─▶ repeat, category_popularity                   ├─▶ union: one row of scores per candidate
+//!         ─▶ folded-in factors ─▶ als                                      │
+//! record  ─▶ cached                                                        │
+//! snapshot ─▶ popularity, trending                                         ┘
 //! ```
 //!
 //! A source with weight 0 is not asked. A candidate that one source proposed gets the scores of all others too, so
@@ -14,11 +15,13 @@
 pub mod accumulator;
 pub mod als;
 pub mod item_knn;
+pub mod popularity;
 pub mod recent;
 pub mod repeat;
 pub mod session_knn;
 
 use accumulator::{Accumulator, Marks};
+use popularity::Categories;
 use recent::Recent;
 
 use crate::id::ItemIdx;
@@ -97,6 +100,8 @@ pub struct Retrieval<'a> {
     pub category: Option<CategoryIdx>,
     /// Candidates from each source.
     pub limit: usize,
+    /// Candidates from those that hardly know the user.
+    pub few: usize,
     /// The time of the question, milliseconds since the epoch.
     pub now_ms: i64,
 }
@@ -145,7 +150,7 @@ impl Candidates {
 /// `scratch.blocked` must hold the items that are not wanted.
 pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) -> Candidates {
     let Scratch { sums, matches, blocked, chosen, own, fold_in } = scratch;
-    let Retrieval { snapshot, cached, history, category, limit, now_ms } = query;
+    let Retrieval { snapshot, cached, history, category, limit, few, now_ms } = query;
     let (items, params) = (snapshot.items(), snapshot.params());
     chosen.reset(items.len());
     own.reset(items.len());
@@ -170,6 +175,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             Source::ItemKnnSession => item_knn::accumulate(snapshot.neighbours(Relation::Session), in_session, sums),
             Source::ItemKnnWalk => item_knn::accumulate(snapshot.neighbours(Relation::Walk), in_session, sums),
             Source::Slim => item_knn::accumulate(snapshot.neighbours(Relation::Slim), in_past, sums),
+            Source::Content => item_knn::accumulate(snapshot.neighbours(Relation::Content), in_session, sums),
             Source::ItemKnnUser => item_knn::accumulate(snapshot.neighbours(Relation::User), in_past, sums),
             _ => session_knn::accumulate(snapshot.session_knn(), &params.session_knn, &recent, matches, sums),
         }
@@ -184,13 +190,20 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
     if on(Source::Repeat) {
         candidates.add(Source::Repeat, &repeat::own_items(&recent, limit, admit), chosen);
     }
+    let table = snapshot.popularity();
+    let mut categories = Categories::default();
+    if on(Source::CategoryPopularity) {
+        categories = Categories::of(items, &recent);
+        candidates.add(Source::CategoryPopularity, &categories.best(items, table, few, admit), chosen);
+    }
+    if on(Source::Trending) {
+        // Within a category its popular items stand for those in fashion.
+        let order = if category.is_some() { table.order(category) } else { table.trending() };
+        let list = popularity::first(order, few, |item| table.trend(item), admit);
+        candidates.add(Source::Trending, &list, chosen);
+    }
     if on(Source::Popularity) {
-        let popularity = snapshot.popularity();
-        let list: Vec<Scored> = (popularity.order(category).iter())
-            .filter(|&&item| admit(item))
-            .take(limit)
-            .map(|&item| Scored { item, score: popularity.score(item) })
-            .collect();
+        let list = popularity::first(table.order(category), few, |item| table.score(item), admit);
         candidates.add(Source::Popularity, &list, chosen);
     }
 
@@ -210,8 +223,14 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         if folded {
             candidate.scores[Source::Als.column()] = fold_in.score(snapshot.als(), candidate.item);
         }
-        if on(Source::Popularity) {
-            candidate.scores[Source::Popularity.column()] = snapshot.popularity().score(candidate.item);
+        for (source, score) in [
+            (Source::CategoryPopularity, categories.score(items, table, candidate.item)),
+            (Source::Trending, table.trend(candidate.item)),
+            (Source::Popularity, table.score(candidate.item)),
+        ] {
+            if on(source) {
+                candidate.scores[source.column()] = score;
+            }
         }
         candidate.because = match because {
             (share, from) if share > 0.0 => Some(recent[from as usize].item),

@@ -7,6 +7,7 @@ use crate::ann::graph::GraphIndex;
 use crate::ann::scan::Scan;
 use crate::artifact::tables::{Column, Table};
 use crate::artifact::{ArtifactError, Manifest};
+use crate::factors::dot;
 use crate::id::ItemIdx;
 
 /// Item factors, and what folding a user in needs.
@@ -19,6 +20,8 @@ pub struct Als {
     pub gram: Column<f32>,
     /// Finds the nearest items.
     pub index: Index,
+    /// How long each item's factors are.
+    norms: Vec<f32>,
 }
 
 /// What finds the nearest items.
@@ -43,7 +46,15 @@ impl Als {
             true => Index::Graph(GraphIndex::load(folder)?),
             false => Index::Scan(Scan::new(&item_factors, factors)),
         };
-        Ok(Self { factors, item_factors, gram, index })
+        let norm = |row: &[f32]| dot(row, row).sqrt().max(1e-12);
+        let norms = item_factors.chunks_exact(factors).map(norm).collect();
+        Ok(Self { factors, item_factors, gram, index, norms })
+    }
+
+    /// How long the factors of an item are, a little more than 0 at least.
+    #[must_use]
+    pub fn norm(&self, item: ItemIdx) -> f32 {
+        self.norms[item.at()]
     }
 
     /// The factors of an item.
