@@ -58,6 +58,9 @@ impl Statistic {
 pub const OF_SOURCE: [&str; 3] = ["share", "rank", "ln_score"];
 /// What is known of the sums of history items: the largest contribution of one of them, and how many contributed.
 pub const OF_SUM: [&str; 2] = ["strongest", "support"];
+/// What the nearest past sessions say of a candidate: how much of them has it directly after the last item, how that
+/// compares with the best, and how much of them speaks for it.
+pub const NEAREST: [&str; 3] = ["next", "next_of_best", "nearest_share"];
 /// What the blend says of a candidate.
 pub const BLEND: [&str; 5] = ["blend", "blend_rank", "blend_of_best", "blend_of_best_new", "proposed_by"];
 /// The last items of the history that are related to the candidates one by one.
@@ -109,7 +112,7 @@ pub const CONTEXT: [&str; 18] = [
 #[must_use]
 pub fn names() -> Vec<String> {
     let of_source = |source: Source| OF_SOURCE.map(|name| format!("{}_{name}", source.as_str()));
-    let plain = BLEND.into_iter().map(str::to_owned);
+    let plain = NEAREST.into_iter().chain(BLEND).map(str::to_owned);
     let of_sums = OF_SUM
         .into_iter()
         .flat_map(|name| Source::SUMMED.into_iter().map(move |source| format!("{name}_{}", source.as_str())));

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::id::ItemIdx;
+use shared::params::Source;
 use shared::recommend::{Query, Scratch, by_blend, candidates};
 use shared::snapshot::Snapshot;
 
@@ -126,9 +127,10 @@ pub fn evaluate(
     let event_counts = event_counts(snapshot, train);
     let parts = parts(&event_counts);
     let last_k = setting.ks.last().copied().unwrap_or(1);
+    let popularity = models.iter().position(|model| matches!(model, Model::Alone(Source::Popularity)));
     let held_out = HeldOut::new(test);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
-    let (mut segments, mut unknown_targets, mut cases) = (Segments::default(), 0, 0);
+    let (mut segments, mut unknown_targets, mut cases) = (Segments::new(last_k, popularity), 0, 0);
     let mut among = [0.0; CEILINGS.len()];
     let rows: Vec<usize> = (0..held_out.users()).collect();
     for block in rows.chunks(USERS_AT_A_TIME) {
@@ -144,7 +146,7 @@ pub fn evaluate(
                 for (sums, slate) in sums.iter_mut().zip(&answer.slates) {
                     sums.add(setting.ks, slate, answer, &event_counts, snapshot);
                 }
-                segments.add(last_k, answer, &parts);
+                segments.add(answer, &parts);
                 among.iter_mut().zip(answer.among).for_each(|(sum, share)| *sum += share);
                 let items = answer.slates[0].iter().map(|&item| snapshot.items().id(item).to_owned()).collect();
                 each_slate(&ServedSlate { user: answer.user.clone(), case: answer.number, items });
@@ -163,7 +165,7 @@ pub fn evaluate(
         asked_ms: setting.asked_ms,
         ceilings: CEILINGS.iter().zip(among).map(|(first, sum)| (first.to_string(), share(sum))).collect(),
         results: results.collect(),
-        segments: segments.results(last_k),
+        segments: segments.results(),
     }
 }
 

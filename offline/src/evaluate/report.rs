@@ -54,9 +54,13 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
     text
 }
 
-/// What is served, by kinds of cases.
+/// What is served, by kinds of cases; of popularity beside it the hit rate and NDCG.
 fn segments(evaluation: &Evaluation, text: &mut String) {
-    let names: Vec<&String> = evaluation.segments.first().map_or(Vec::new(), |first| first.figures.keys().collect());
+    let shown = |name: &&String| {
+        !name.starts_with("popularity_") || name.starts_with("popularity_hr") || name.starts_with("popularity_ndcg")
+    };
+    let first = evaluation.segments.first().into_iter();
+    let names: Vec<&String> = first.flat_map(|first| first.figures.keys().filter(shown)).collect();
     let _ = write!(text, "\n{:20} {:>9}", "tandem by", "cases");
     for name in &names {
         let _ = write!(text, " {name:>12}");
@@ -65,7 +69,7 @@ fn segments(evaluation: &Evaluation, text: &mut String) {
     for segment in &evaluation.segments {
         let _ = write!(text, "{:20} {:>9}", format!("{} {}", segment.by, segment.segment), segment.cases);
         for name in &names {
-            let _ = write!(text, " {:12.4}", segment.figures[*name]);
+            let _ = write!(text, " {:width$.4}", segment.figures[*name], width = name.len().max(12));
         }
         text.push('\n');
     }

@@ -1,5 +1,5 @@
-//! The served model's figures by kinds of cases: length of the history, known and new users, head, tail and new items, kind
-//! of the target.
+//! The figures of what is served, and those of plain popularity beside it, by kinds of cases: length of the history, known
+//! and new users, head, tail and new items, kind of the target.
 //!
 //! A segment of targets counts the cases that have one in it, and only those targets.
 
@@ -53,18 +53,32 @@ pub struct Segment {
 }
 
 /// The figures of all segments so far.
-#[derive(Debug, Default)]
-pub struct Segments(BTreeMap<(&'static str, &'static str), (usize, [f64; FIGURES.len()])>);
+#[derive(Debug)]
+pub struct Segments {
+    k: usize,
+    /// The models that are broken down: where their slates stand in an answer, and what their figures' names begin with.
+    models: Vec<(usize, &'static str)>,
+    sums: BTreeMap<(&'static str, &'static str), (usize, Vec<[f64; FIGURES.len()]>)>,
+}
 
 impl Segments {
-    /// Adds the served slate of a case.
-    pub fn add(&mut self, k: usize, answer: &Answer, parts: &[Part]) {
-        let slate = &answer.slates[0];
+    /// No cases yet; `popularity` says where its slates stand in an answer, where it is measured.
+    pub fn new(k: usize, popularity: Option<usize>) -> Self {
+        let models = [(0, "")].into_iter().chain(popularity.map(|at| (at, "popularity_"))).collect();
+        Self { k, models, sums: BTreeMap::new() }
+    }
+
+    /// Adds the slates of a case.
+    pub fn add(&mut self, answer: &Answer, parts: &[Part]) {
+        let Self { k, models, sums } = self;
         let mut add = |by, segment, targets: &[ItemIdx], total: usize| {
-            let (cases, sums) = self.0.entry((by, segment)).or_default();
+            let (cases, sums) =
+                sums.entry((by, segment)).or_insert_with(|| (0, vec![[0.0; FIGURES.len()]; models.len()]));
             *cases += 1;
-            for (sum, figure) in sums.iter_mut().zip(figures(k, slate, targets, total)) {
-                *sum += figure;
+            for ((slate, _), sums) in models.iter().zip(sums) {
+                for (sum, figure) in sums.iter_mut().zip(figures(*k, &answer.slates[*slate], targets, total)) {
+                    *sum += figure;
+                }
             }
         };
         let Traits { history, user, kinds } = &answer.traits;
@@ -88,12 +102,16 @@ impl Segments {
     }
 
     /// The means.
-    pub fn results(self, k: usize) -> Vec<Segment> {
-        let result = |((by, segment), (cases, sums)): (_, (usize, [f64; FIGURES.len()]))| {
-            let mean = |(name, sum): (&str, f64)| (format!("{name}@{k}"), sum / cases as f64);
-            Segment { by, segment, cases, figures: FIGURES.into_iter().zip(sums).map(mean).collect() }
+    pub fn results(self) -> Vec<Segment> {
+        let Self { k, models, sums } = self;
+        let result = |((by, segment), (cases, sums)): (_, (usize, Vec<[f64; FIGURES.len()]>))| {
+            let of_model = |((_, prefix), sums): (&(usize, &str), [f64; FIGURES.len()])| {
+                let mean = |(name, sum): (&str, f64)| (format!("{prefix}{name}@{k}"), sum / cases as f64);
+                FIGURES.into_iter().zip(sums).map(mean).collect::<Vec<_>>()
+            };
+            Segment { by, segment, cases, figures: models.iter().zip(sums).flat_map(of_model).collect() }
         };
-        self.0.into_iter().map(result).collect()
+        sums.into_iter().map(result).collect()
     }
 }
 

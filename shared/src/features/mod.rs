@@ -122,6 +122,7 @@ pub struct FeatureScratch {
 /// How many features there are.
 pub const COUNT: usize = Source::COUNT * crate::schema::OF_SOURCE.len()
     + Source::SUMMED.len() * crate::schema::OF_SUM.len()
+    + crate::schema::NEAREST.len()
     + crate::schema::BLEND.len()
     + crate::schema::PLACES.len() * Relation::ALL.len() * crate::schema::OF_PAIR.len()
     + crate::schema::COSINES.len()

@@ -66,6 +66,8 @@ pub struct Candidate {
     pub strongest: [f32; Source::SUMMED.len()],
     /// How many contributions there were to each of [`Source::SUMMED`].
     pub support: [u32; Source::SUMMED.len()],
+    /// How much of the nearest sessions has it directly after the last item.
+    pub next: f32,
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most to it, where neighbours did.
@@ -117,6 +119,8 @@ pub struct Candidates {
     pub proposed: [u32; Source::COUNT],
     /// The distinct items of the history, newest first.
     pub recent: Vec<Recent>,
+    /// How near the nearest past sessions are, all together.
+    pub nearest: f32,
 }
 
 impl Candidates {
@@ -130,6 +134,7 @@ impl Candidates {
                     ranks: [0; Source::COUNT],
                     strongest: [0.0; Source::SUMMED.len()],
                     support: [0; Source::SUMMED.len()],
+                    next: 0.0,
                     sources: SourceSet::default(),
                     because: None,
                 });
@@ -177,7 +182,11 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             Source::Slim => item_knn::accumulate(snapshot.neighbours(Relation::Slim), in_past, sums),
             Source::Content => item_knn::accumulate(snapshot.neighbours(Relation::Content), in_session, sums),
             Source::ItemKnnUser => item_knn::accumulate(snapshot.neighbours(Relation::User), in_past, sums),
-            _ => session_knn::accumulate(snapshot.session_knn(), &params.session_knn, &recent, matches, sums),
+            _ => {
+                let index = snapshot.session_knn();
+                candidates.nearest =
+                    session_knn::accumulate(index, &params.session_knn, &recent, matches, sums).max(f32::MIN_POSITIVE);
+            }
         }
         candidates.add(source, &sums.best(limit, admit), chosen);
     }
@@ -215,6 +224,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             candidate.scores[source.column()] = cell.score;
             candidate.strongest[at] = cell.strongest;
             candidate.support[at] = cell.count;
+            candidate.next += cell.next;
             let share = weights.get(source) * cell.strongest / best_of[source.column()].max(1e-30);
             if share > because.0 {
                 because = (share, cell.from);

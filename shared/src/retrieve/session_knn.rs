@@ -33,14 +33,17 @@ pub struct Matches {
     by_distance: Vec<f32>,
 }
 
-/// Adds what the nearest sessions propose to `sums`; `recent` is newest first.
+/// Adds what the nearest sessions propose to `sums`; `recent` is newest first. Returns the sum of their `s(n)`.
+///
+/// What directly came after the last item in them, itself included, is summed beside: the chances of each successor as
+/// sessions like this one know them.
 pub fn accumulate(
     index: &SessionIndex,
     params: &SessionKnnParams,
     recent: &[Recent],
     matches: &mut Matches,
     sums: &mut Accumulator,
-) {
+) -> f32 {
     let Matches { by_session, touched, nearest, by_distance } = matches;
     by_session.resize(index.len(), Match::default());
     for (from, own) in (0..).zip(recent.iter().take(params.history)) {
@@ -77,7 +80,15 @@ pub fn accumulate(
             }
         }
     }
+    if let Some(last) = recent.first() {
+        for &(score, session) in &*nearest {
+            for pair in index.session(session).windows(2).filter(|pair| pair[0] == last.item) {
+                sums.add_next(pair[1], score);
+            }
+        }
+    }
     for session in touched.drain(..) {
         by_session[session as usize] = Match::default();
     }
+    nearest.iter().map(|(score, _)| score).sum()
 }
