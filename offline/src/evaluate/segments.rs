@@ -1,5 +1,5 @@
 //! The figures of what is served, and those of plain popularity beside it, by kinds of cases: length of the history, known
-//! and new users, head, tail and new items, kind of the target.
+//! and new users, head, tail and new items, first times and repeats, kind of the target.
 //!
 //! A segment of targets counts the cases that have one in it, and only those targets.
 
@@ -21,6 +21,8 @@ pub struct Traits {
     history: &'static str,
     user: &'static str,
     kinds: Vec<EventKind>,
+    /// Whether each target stands in the history.
+    again: Vec<bool>,
 }
 
 impl Traits {
@@ -34,7 +36,13 @@ impl Traits {
             10..=49 => "10-49",
             _ => "50+",
         };
-        Self { history, user: if known { "known" } else { "new" }, kinds: case.kinds.clone() }
+        let again = |target: &ItemIdx| case.state.history.iter().any(|event| event.item == *target);
+        Self {
+            history,
+            user: if known { "known" } else { "new" },
+            kinds: case.kinds.clone(),
+            again: case.targets.iter().map(again).collect(),
+        }
     }
 }
 
@@ -81,7 +89,7 @@ impl Segments {
                 }
             }
         };
-        let Traits { history, user, kinds } = &answer.traits;
+        let Traits { history, user, kinds, again } = &answer.traits;
         add("history", history, &answer.targets, answer.total);
         add("user", user, &answer.targets, answer.total);
         // Targets that the version does not know are beyond those that it knows, and count as missed.
@@ -96,6 +104,10 @@ impl Segments {
             let unknown = if part == Part::New { answer.total - answer.targets.len() } else { 0 };
             add_targets("item", name, unknown, &|at| parts[answer.targets[at].at()] == part);
         }
+        let is_new = |at: usize| parts[answer.targets[at].at()] == Part::New;
+        add_targets("item", "new, first time", 0, &|at| is_new(at) && !again[at]);
+        add_targets("repeat", "again", 0, &|at| again[at]);
+        add_targets("repeat", "first time", 0, &|at| !again[at]);
         for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
             add_targets("kind", kind.as_str(), 0, &|at| kinds[at] == kind);
         }

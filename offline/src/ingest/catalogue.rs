@@ -179,7 +179,7 @@ mod tests {
         let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(texts(&joined.ids), ["a", "b", "c"]);
         assert_eq!(texts(&joined.names), ["", "Bee", "Sea"]);
-        assert_eq!(joined.properties[1], ["wings=4".into()]);
+        assert_eq!(&*joined.properties[1][0], "wings=4");
         assert_eq!(joined.listed, [false, true, true]);
         assert_eq!(rows, [ItemIdx(2), ItemIdx(0)]);
     }
