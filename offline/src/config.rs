@@ -22,6 +22,7 @@ use crate::publish::PublishConfig;
 use crate::session_knn::SessionKnnConfig;
 use crate::slim::SlimConfig;
 use crate::trees::TreesConfig;
+use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
 
 const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -160,6 +161,7 @@ pub struct Config {
     pub ranker: RankerConfig,
     pub linear: LinearConfig,
     pub trees: TreesConfig,
+    pub encode: EncodeConfig,
     pub publish: PublishConfig,
 }
 
@@ -245,6 +247,7 @@ impl Config {
         range((2..=256).contains(&trees.bins), "trees.bins", &trees.bins, "2 to 256")?;
         range(trees.feature_share > 0.0, "trees.feature_share", &trees.feature_share, "greater than 0")?;
         range(trees.row_share > 0.0, "trees.row_share", &trees.row_share, "greater than 0")?;
+        range(self.encode.smoothing >= 0.0, "encode.smoothing", &self.encode.smoothing, "at least 0")?;
         let past = &self.session_knn;
         range(past.position_decay > 0.0, "session_knn.position_decay", &past.position_decay, "greater than 0")?;
         range(past.distance_decay > 0.0, "session_knn.distance_decay", &past.distance_decay, "greater than 0")?;

@@ -1,20 +1,34 @@
 //! Labelled rows as Parquet files, for the trees here and in other programs.
 //!
 //! A file has a column for each feature, `label`, and `group`: rows of a group stand beside each other and are ranked
-//! among themselves; without it each row is its own group.
+//! among themselves; without it each row is its own group. Columns of text are categories, where a missing value is one as
+//! well: the empty text.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader, StringChunked};
 
 use crate::trees::Rows;
+use crate::trees::encode::Category;
 
 /// The name of the column with the labels.
 const LABEL: &str = "label";
 /// The name of the column with the groups.
 const GROUP: &str = "group";
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// The names of the numbers' columns.
+    pub names: Vec<String>,
+    /// Numbers and labels.
+    pub rows: Rows,
+    /// The columns of text, by name.
+    pub categories: BTreeMap<String, Category>,
+}
 
 /// Writes rows; `names` are those of their columns.
 ///
@@ -31,30 +45,34 @@ pub fn write(rows: &Rows, names: &[String], path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads rows and the names of their columns.
+/// Reads rows.
 ///
 /// # Errors
-/// When the file can't be read, or a column is no number.
-pub fn read(path: &Path) -> anyhow::Result<(Vec<String>, Rows)> {
+/// When the file can't be read, a column is neither number nor text, or there are no labels.
+pub fn read(path: &Path) -> anyhow::Result<Table> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let frame = ParquetReader::new(file).finish().with_context(|| path.display().to_string())?;
-    let mut rows = Rows { groups: vec![0], ..Rows::default() };
-    let mut names = Vec::new();
+    let mut table = Table { rows: Rows { groups: vec![0], ..Rows::default() }, ..Table::default() };
     for column in frame.columns() {
         let name = column.name().as_str();
         if name == GROUP {
+            continue;
+        }
+        if name != LABEL && column.dtype() == &DataType::String {
+            table.categories.insert(name.to_owned(), category(column.str()?));
             continue;
         }
         let values = column.cast(&DataType::Float32)?;
         let values = values.f32().with_context(|| format!("{}: column {name} is no number", path.display()))?;
         let values: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
         if name == LABEL {
-            rows.labels = values;
+            table.rows.labels = values;
         } else {
-            names.push(name.to_owned());
-            rows.columns.push(values);
+            table.names.push(name.to_owned());
+            table.rows.columns.push(values);
         }
     }
+    let rows = &mut table.rows;
     anyhow::ensure!(rows.labels.len() == frame.height(), "{}: there is no column {LABEL}", path.display());
     match frame.column(GROUP) {
         Ok(groups) => {
@@ -65,5 +83,20 @@ pub fn read(path: &Path) -> anyhow::Result<(Vec<String>, Rows)> {
         }
         Err(_) => rows.groups = (0..=rows.labels.len()).collect(),
     }
-    Ok((names, rows))
+    Ok(table)
+}
+
+/// Numbers the different values of a column, in the order in which they appear.
+fn category(column: &StringChunked) -> Category {
+    let mut category = Category::default();
+    let mut places: HashMap<&str, u32> = HashMap::new();
+    for value in column.iter() {
+        let value = value.unwrap_or_default();
+        let place = *places.entry(value).or_insert_with(|| {
+            category.values.push(value.to_owned());
+            category.values.len() as u32 - 1
+        });
+        category.rows.push(place);
+    }
+    category
 }

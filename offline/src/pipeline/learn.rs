@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,9 +16,15 @@ use crate::arguments::{HeldOutInput, Input};
 use crate::config::Config;
 use crate::progress::Progress;
 use crate::ranker;
-use crate::rows;
-use crate::trees;
+use crate::rows::{self, Table};
+use crate::trees::encode::{self, Category};
+use crate::trees::{self, Ensemble, Objective, Rows, metrics};
 use crate::tune;
+
+/// Rows that are scored to time it: the candidates of a question.
+const SCORED: usize = 100;
+/// How often.
+const SCORINGS: usize = 1000;
 
 /// Searches for better settings and prints the best trial of each study.
 pub fn tune(
@@ -58,21 +65,55 @@ pub fn trees(
     test: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
-    let (names, learn) = rows::read(learn)?;
-    let (_, test) = rows::read(test)?;
-    let stop = stop.map(rows::read).transpose()?.map(|(_, rows)| rows);
-    let config = &config.trees;
+    let Table { mut names, rows: mut learned, categories } = rows::read(learn)?;
+    let read_later = |path: &Path| {
+        let later = rows::read(path)?;
+        let alike = later.names == names && later.categories.keys().eq(categories.keys());
+        anyhow::ensure!(alike, "{}: the columns must be those of {}", path.display(), learn.display());
+        Ok((later.rows, later.categories.into_values().collect::<Vec<_>>()))
+    };
+    let (mut test, mut stop) = (read_later(test)?, stop.map(read_later).transpose()?);
+    names.extend(categories.keys().flat_map(|name| encode::NAMES.map(|of| format!("{name} {of}"))));
+    let categories: Vec<Category> = categories.into_values().collect();
     let begin = Instant::now();
+    let encoding = encode::learn(&mut learned, &categories, &config.encode);
+    for (rows, categories) in stop.iter_mut().chain([&mut test]) {
+        encoding.append(rows, categories);
+    }
+    let (test, stop) = (test.0, stop.map(|(rows, _)| rows));
+    let config = &config.trees;
     let ensemble = progress
-        .counted("trees", config.trees as u64, |done| trees::fit(&learn, stop.as_ref(), config, &|tree| done(tree)));
+        .counted("trees", config.trees as u64, |done| trees::fit(&learned, stop.as_ref(), config, &|tree| done(tree)));
     let seconds = begin.elapsed().as_secs_f64();
     let scores = trees::scores(&ensemble, &test);
     let importance: BTreeMap<&str, f64> =
         names.iter().map(String::as_str).zip(ensemble.importance.iter().copied()).collect();
-    let figures = json!({
-        "rows": learn.len(), "trees": ensemble.leaves.len() >> ensemble.depth, "seconds": seconds,
-        "metric": config.objective.metric(&test, &scores), "importance": importance,
+    let mut figures = json!({
+        "rows": learned.len(), "trees": ensemble.leaves.len() >> ensemble.depth, "seconds": seconds,
+        "metric": config.objective.metric(&test, &scores), "scoring_micros": scoring_micros(&ensemble, &test),
+        "importance": importance,
     });
+    if config.objective == Objective::Binary {
+        figures["auc"] = metrics::auc(&test.labels, &scores).into();
+        figures["log_loss"] = metrics::log_loss(&test.labels, &scores).into();
+    }
     println!("{figures:#}");
     Ok(())
+}
+
+/// How long scoring the first [`SCORED`] rows takes at best.
+fn scoring_micros(ensemble: &Ensemble, rows: &Rows) -> f64 {
+    let first = Rows {
+        columns: rows.columns.iter().map(|column| column.iter().copied().take(SCORED).collect()).collect(),
+        labels: rows.labels.iter().copied().take(SCORED).collect(),
+        groups: Vec::new(),
+    };
+    let (matrix, trees) = (trees::matrix(&first), ensemble.trees());
+    let mut scores = Vec::new();
+    let times = (0..SCORINGS).map(|_| {
+        let begin = Instant::now();
+        trees.score(black_box(&matrix), black_box(&mut scores));
+        begin.elapsed()
+    });
+    times.min().unwrap_or_default().as_secs_f64() * 1e6
 }

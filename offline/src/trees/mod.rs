@@ -10,7 +10,9 @@
 //! 2018 (oblivious trees).
 
 mod bins;
+pub mod encode;
 mod grow;
+pub mod metrics;
 mod objective;
 
 use rand::seq::SliceRandom;
@@ -86,6 +88,15 @@ pub struct Ensemble {
     pub metric: f64,
 }
 
+impl Ensemble {
+    /// The trees, to score with.
+    #[must_use]
+    pub fn trees(&self) -> Trees<'_> {
+        let Self { depth, features, borders, leaves, .. } = self;
+        Trees { depth: *depth, features, borders, leaves }
+    }
+}
+
 /// Fits an ensemble.
 ///
 /// * `validation`: rows of later times, to say when to stop; without any all trees are kept, and the metric is that of
@@ -151,15 +162,20 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
 /// What an ensemble says of rows.
 #[must_use]
 pub fn scores(ensemble: &Ensemble, rows: &Rows) -> Vec<f32> {
+    let mut scores = Vec::new();
+    ensemble.trees().score(&matrix(rows), &mut scores);
+    scores
+}
+
+/// Rows as they are scored.
+#[must_use]
+pub fn matrix(rows: &Rows) -> Matrix {
     let mut matrix = Matrix::default();
     matrix.reset(rows.len(), rows.columns.len());
     for (at, column) in rows.columns.iter().enumerate() {
         matrix.column_mut(at).copy_from_slice(column);
     }
-    let Ensemble { depth, features, borders, leaves, .. } = ensemble;
-    let mut scores = Vec::new();
-    Trees { depth: *depth, features, borders, leaves }.score(&matrix, &mut scores);
-    scores
+    matrix
 }
 
 /// The rows that a tree is grown on: whole groups, drawn anew for each tree.

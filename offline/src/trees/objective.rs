@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Rows;
+use super::metrics::log_loss;
 use crate::evaluate::metrics::discounted_gain;
 
 /// The cut-off of the ranking metric.
@@ -54,9 +55,7 @@ impl Objective {
     pub fn metric(self, rows: &Rows, scores: &[f32]) -> f64 {
         let groups = rows.groups.len().saturating_sub(1).max(1) as f64;
         if self == Self::Binary && rows.groups.len() == rows.len() + 1 {
-            let losses: Vec<f64> =
-                rows.labels.par_iter().zip(scores).map(|(&label, &score)| log_loss(label, score)).collect();
-            return -losses.iter().sum::<f64>() / groups;
+            return -log_loss(&rows.labels, scores);
         }
         let of_group = |bounds: &[usize]| ndcg(&rows.labels[bounds[0]..bounds[1]], &scores[bounds[0]..bounds[1]]);
         let each: Vec<f64> = rows.groups.par_windows(2).map(of_group).collect();
@@ -66,11 +65,6 @@ impl Objective {
 
 fn sigmoid(score: f32) -> f32 {
     1.0 / (1.0 + (-score).exp())
-}
-
-fn log_loss(label: f32, score: f32) -> f64 {
-    let margin = if label > 0.0 { -score } else { score };
-    f64::from(margin.max(0.0)) + f64::from((-margin.abs()).exp()).ln_1p()
 }
 
 fn binary(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
@@ -156,6 +150,7 @@ fn lambdarank(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::metrics::log_loss_of;
     use super::*;
 
     #[test]
@@ -166,7 +161,7 @@ mod tests {
             total.ln() - f64::from(scores[1])
         };
         let binary_loss =
-            |scores: &[f32; 3]| labels.iter().zip(scores).map(|(&label, &score)| log_loss(label, score)).sum();
+            |scores: &[f32; 3]| labels.iter().zip(scores).map(|(&label, &score)| log_loss_of(label, score)).sum();
         let mut gradients = [[0.0; 2]; 3];
         type Fill = fn(&[f32], &[f32], &mut [[f32; 2]]);
         type Loss<'a> = &'a dyn Fn(&[f32; 3]) -> f64;
