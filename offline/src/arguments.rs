@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::api::Seen;
+use shared::params::Source;
 
 use crate::evaluate::Task;
 use crate::export::Table;
@@ -70,7 +71,7 @@ pub enum Command {
         /// Cut-offs.
         #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
         k: Vec<usize>,
-        /// The seen policy: next-item allows repeats by default, top-k excludes all of the past.
+        /// The seen policy: next-item allows repeats by default, top-k and --leave-last-out exclude all of the past.
         #[arg(long, value_parser = seen)]
         seen: Option<Seen>,
         /// The figures as a table or as JSON.
@@ -155,6 +156,19 @@ pub enum Command {
         #[arg(long)]
         test: PathBuf,
     },
+    /// Fits one source alone and says how long it took.
+    Fit {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        input: Input,
+        /// Which, such as als or session_knn.
+        #[arg(long, value_parser = source)]
+        source: Source,
+        /// The folder to write its table to.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Searches for better settings; writes tuned.toml and trials.jsonl.
     Tune {
         #[command(flatten)]
@@ -197,7 +211,7 @@ pub struct Settings {
     /// A file that overrides the defaults.
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// A preset for a known log: native, retailrocket-sessions, online-retail.
+    /// A preset for a known log: native, retailrocket-sessions, online-retail, movielens, movielens-next.
     #[arg(long)]
     pub preset: Option<String>,
 }
@@ -226,6 +240,9 @@ pub struct HeldOutInput {
     /// absent.
     #[arg(long, value_parser = time_ms, conflicts_with = "train")]
     pub split: Option<i64>,
+    /// Holds out the last event of each user instead of a part in time, for `--task next-item`.
+    #[arg(long, conflicts_with_all = ["split", "train", "test"])]
+    pub leave_last_out: bool,
     /// Train on these logs.
     #[arg(long, num_args = 1.., requires = "test")]
     pub train: Vec<PathBuf>,
@@ -265,6 +282,11 @@ fn time_ms(text: &str) -> Result<i64, String> {
     zoned.map(|zoned| zoned.timestamp().as_millisecond()).map_err(|error| {
         format!("expected milliseconds since the epoch or a date such as 2026-06-30 12:00:00: {error}")
     })
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    let known = Source::ALL.map(Source::as_str).join(", ");
+    Source::ALL.into_iter().find(|source| source.as_str() == text).ok_or_else(|| format!("expected one of {known}"))
 }
 
 fn seen(text: &str) -> Result<Seen, String> {

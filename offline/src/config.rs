@@ -26,10 +26,12 @@ use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
 
 const DEFAULTS: &str = include_str!("../config.default.toml");
-const PRESETS: [(&str, &str); 3] = [
+const PRESETS: [(&str, &str); 5] = [
     ("native", include_str!("../presets/native.toml")),
     ("retailrocket-sessions", include_str!("../presets/retailrocket-sessions.toml")),
     ("online-retail", include_str!("../presets/online-retail.toml")),
+    ("movielens", include_str!("../presets/movielens.toml")),
+    ("movielens-next", include_str!("../presets/movielens-next.toml")),
 ];
 
 /// The environment's overrides: `TANDEM_ALS__FACTORS` and the like. Sections of the service are left to it.

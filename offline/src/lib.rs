@@ -27,6 +27,7 @@ pub mod rows;
 pub mod session_knn;
 pub mod slim;
 pub mod sources;
+pub mod split;
 pub mod statistics;
 pub mod train;
 pub mod trees;

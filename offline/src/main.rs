@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Parser;
 use offline::arguments::{Arguments, Command, Settings};
 use offline::config::Config;
+use offline::evaluate::Task;
 use offline::pipeline::held_out::{self, Wanted};
 use offline::pipeline::{self, Then, learn};
 use offline::progress::Progress;
@@ -70,6 +71,11 @@ fn run(command: Command) -> anyhow::Result<()> {
             leave_one_out,
             compare,
         } => {
+            let task = match (task, input.leave_last_out) {
+                (task, false) => task,
+                (Task::NextItem, true) => Task::LastItem,
+                (_, true) => anyhow::bail!("--leave-last-out asks for one item: use it with --task next-item"),
+            };
             let wanted = Wanted {
                 task,
                 ks: &k,
@@ -119,6 +125,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Trees { settings, learn, stop, test } => {
             learn::trees(&load(&settings)?, &learn, stop.as_deref(), &test, &mut progress)?;
+        }
+        Command::Fit { settings, input, source, out } => {
+            learn::fit(&load(&settings)?, &input, source, &out, &mut progress)?;
         }
         Command::Tune { settings, input, budget, until, out } => {
             learn::tune(&load(&settings)?, &input, budget, until, &out, &mut progress)?;

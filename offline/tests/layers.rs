@@ -3,11 +3,12 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 25] = [
+const TABLE: [(&str, &[&str]); 26] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
     ("interactions", &["ingest"]),
+    ("split", &["ingest", "interactions"]),
     ("popularity", &["ingest"]),
     ("item_knn", &["ingest", "interactions"]),
     ("als", &["interactions"]),
@@ -57,7 +58,7 @@ const TABLE: [(&str, &[&str]); 25] = [
             "user_tables",
         ],
     ),
-    ("ranker", &["config", "evaluate", "ingest", "linear", "progress", "sources", "trees", "user_tables"]),
+    ("ranker", &["config", "evaluate", "ingest", "linear", "progress", "sources", "split", "trees", "user_tables"]),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
     ("arguments", &["evaluate", "export"]),
     ("tune", &["config", "ingest", "progress", "ranker", "trees"]),
@@ -73,6 +74,8 @@ const TABLE: [(&str, &[&str]); 25] = [
             "publish",
             "ranker",
             "rows",
+            "sources",
+            "split",
             "train",
             "trees",
             "tune",

@@ -33,6 +33,15 @@ pub struct Case<'a> {
     pub total: usize,
 }
 
+/// When users are asked for all of their held-out items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All at one time, milliseconds since the epoch.
+    At(i64),
+    /// Each when their first held-out event came.
+    OnArrival,
+}
+
 /// The positions of the held-out events of a user.
 pub struct HeldOut<'a> {
     test: &'a Log,
@@ -112,14 +121,14 @@ impl<'a> HeldOut<'a> {
         answers.into_iter().flatten().collect()
     }
 
-    /// Asks once for each of `rows` that the snapshot has a record of, at `now_ms`; the targets are the user's held-out
+    /// Asks once for each of `rows` that the snapshot has a record of; the targets are the user's held-out
     /// items, unless `seen` rules out those of the past.
     pub fn top_k<T: Send>(
         &self,
         rows: &[usize],
         snapshot: &Snapshot,
         seen: Seen,
-        now_ms: i64,
+        asked: Asked,
         ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
     ) -> Vec<T> {
         let of_user = |scratch: &mut Scratch, row: usize| {
@@ -150,6 +159,10 @@ impl<'a> HeldOut<'a> {
             if total == 0 {
                 return None;
             }
+            let now_ms = match asked {
+                Asked::At(now_ms) => now_ms,
+                Asked::OnArrival => self.events(row).next().map_or(0, |event| event.timestamp_ms),
+            };
             let state = UserState::join(snapshot, record, &LiveHistory::default());
             Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, total }, scratch))
         };

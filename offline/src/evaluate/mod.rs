@@ -21,7 +21,7 @@ use shared::snapshot::Snapshot;
 
 use crate::ingest::Log;
 use bootstrap::Difference;
-use cases::{Case, HeldOut};
+use cases::{Asked, Case, HeldOut};
 use models::{Model, models};
 pub use segments::Segment;
 use segments::{Segments, Traits, parts};
@@ -41,6 +41,9 @@ pub enum Task {
     NextItem,
     /// All items of the held-out period, once per user.
     TopK,
+    /// The last item of each user's past.
+    #[value(skip)]
+    LastItem,
 }
 
 /// Which models are measured.
@@ -137,7 +140,8 @@ pub fn evaluate(
         let ask = |case: &Case<'_>, scratch: &mut Scratch| answer(snapshot, &models, setting, case, scratch);
         let answers = match setting.task {
             Task::NextItem => held_out.next_item(block, snapshot, setting.gap_ms, ask),
-            Task::TopK => held_out.top_k(block, snapshot, setting.seen, setting.asked_ms, ask),
+            Task::TopK => held_out.top_k(block, snapshot, setting.seen, Asked::At(setting.asked_ms), ask),
+            Task::LastItem => held_out.top_k(block, snapshot, setting.seen, Asked::OnArrival, ask),
         };
         for of_user in answers.chunk_by(|a, b| a.user == b.user) {
             for answer in of_user {

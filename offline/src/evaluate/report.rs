@@ -15,6 +15,7 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
     let task = match evaluation.task {
         Task::NextItem => "next-item",
         Task::TopK => "top-k",
+        Task::LastItem => "last item of each user",
     };
     let mut text =
         format!("{task}: {cases} cases, {} with a target that train never saw\n", evaluation.unknown_targets);

@@ -136,7 +136,12 @@ impl Log {
     /// table: as if nothing else had been read.
     #[must_use]
     pub fn part(&self, range: std::ops::Range<usize>) -> Self {
-        let events = &self.events[range];
+        self.only(&self.events[range])
+    }
+
+    /// As [`Log::part`], of events of this log in their order.
+    #[must_use]
+    pub fn only(&self, events: &[LogEvent]) -> Self {
         let mut has_user = vec![false; self.users.len()];
         let mut has_item = self.items.listed.clone();
         for event in events {

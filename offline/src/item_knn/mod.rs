@@ -39,8 +39,11 @@ impl RowSums {
         Self { sums: vec![0.0; items], touched: Vec::new() }
     }
 
-    /// Adds to the sum of a neighbour.
+    /// Adds to the sum of a neighbour; 0 makes no neighbour.
     pub fn add(&mut self, item: u32, value: f64) {
+        if value == 0.0 {
+            return;
+        }
         let sum = &mut self.sums[item as usize];
         if *sum == 0.0 {
             self.touched.push(item);

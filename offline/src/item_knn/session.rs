@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_that_counts_nothing_makes_no_neighbour_and_no_neighbour_stands_twice() {
+        // 1 0 1 0: only what came next counts.
+        let config = ItemKnnSessionConfig { reverse: 0.0, ..plain() };
+        let found = fit_rows(&[0, 5], &[2, 0, 1, 0, 1], &[0], 3, &config);
+        let of_0: Vec<(ItemIdx, f32)> = found.of(ItemIdx(0)).collect();
+        assert_eq!(of_0, [(ItemIdx(1), 2.0), (ItemIdx(0), 0.5)]);
+    }
+
+    #[test]
     fn what_comes_next_counts_more_than_what_came_before() {
         // One session 0 1 2: from 1, item 2 came next (1) and item 0 before (0.5).
         let table = fit_rows(&[0, 3], &[0, 1, 2], &[0], 3, &plain());

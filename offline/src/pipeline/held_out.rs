@@ -19,6 +19,7 @@ use crate::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, repor
 use crate::export;
 use crate::ingest::Log;
 use crate::progress::Progress;
+use crate::split::Cut;
 use crate::train::train;
 
 /// The share of the events that is held out where no split is given.
@@ -217,6 +218,11 @@ pub(super) fn split(
         return Ok((train, test));
     }
     let log = read(&input.events, items, config, &rejects, progress)?;
+    if input.leave_last_out {
+        let (train, test) = Cut::Last(1).apply(&log);
+        anyhow::ensure!(!test.events.is_empty(), "--leave-last-out: no user of the log has two events");
+        return Ok((train, test));
+    }
     let split_ms = input.split.unwrap_or_else(|| {
         let at = (log.events.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
         log.events[at.min(log.events.len() - 1)].timestamp_ms

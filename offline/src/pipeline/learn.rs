@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::json;
+use shared::params::Source;
 use shared::schema;
 
 use super::held_out::split;
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::progress::Progress;
 use crate::ranker;
 use crate::rows::{self, Table};
+use crate::sources::fit_source;
 use crate::trees::encode::{self, Category};
 use crate::trees::{self, Ensemble, Objective, Rows, metrics};
 use crate::tune;
@@ -25,6 +27,13 @@ use crate::tune;
 const SCORED: usize = 100;
 /// How often.
 const SCORINGS: usize = 1000;
+
+/// Fits one source and writes its table.
+pub fn fit(config: &Config, input: &Input, source: Source, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let log = read(&input.events, input.items.as_deref(), config, &out.join("rejects.jsonl"), progress)?;
+    Ok(progress.stage(source.as_str(), || fit_source(source, &log, config, out))?)
+}
 
 /// Searches for better settings and prints the best trial of each study.
 pub fn tune(

@@ -23,10 +23,12 @@ use shared::schema;
 use shared::snapshot::RANKER;
 
 use crate::config::{Config, RankerKind};
+use crate::evaluate::Task;
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
 use crate::sources::FitError;
+use crate::split::{self, Cut};
 use crate::trees::{self, Ensemble, Rows};
 pub use slates::Slates;
 pub use window::Window;
@@ -96,12 +98,11 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
 pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Result<(Fitted, Slates<'a>), FitError> {
     let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
     let with_ranker = config.ranker.kind != RankerKind::None;
-    let windows = if with_ranker { config.ranker.windows } else { 1 };
-    let bounds = window::bounds(log, config.blend.validation_share, windows);
-    let mut slates = Slates::new(config, bounds.len());
-    for (at, range) in bounds.into_iter().enumerate() {
+    let cuts = cuts(log, config, if with_ranker { config.ranker.windows } else { 1 });
+    let mut slates = Slates::new(config, cuts.len());
+    for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
-            let (train, held) = (log.part(0..range.start), log.part(range));
+            let (train, held) = cut.apply(log);
             let window = Window::fit(train, held, config, progress)?;
             if at == 0 {
                 fit_blends(&window, config, &mut fitted, progress)?;
@@ -127,8 +128,19 @@ pub fn windows<'a>(
     count: usize,
     progress: &mut Progress,
 ) -> Result<Vec<Window<'a>>, FitError> {
-    let fit = |range: std::ops::Range<usize>| Window::fit(log.part(0..range.start), log.part(range), config, progress);
-    window::bounds(log, config.blend.validation_share, count).into_iter().map(fit).collect()
+    let fit = |cut: Cut| {
+        let (train, held) = cut.apply(log);
+        Window::fit(train, held, config, progress)
+    };
+    cuts(log, config, count).into_iter().map(fit).collect()
+}
+
+/// The last windows of a log for the questions of the configured objective, the latest first.
+fn cuts(log: &Log, config: &Config, count: usize) -> Vec<Cut> {
+    match config.blend.objective {
+        Task::NextItem | Task::TopK => split::in_time(log, config.blend.validation_share, count),
+        Task::LastItem => split::by_last(log, count),
+    }
 }
 
 /// Describes what the blend ranks first for the questions of a log that follows on another.

@@ -1,7 +1,5 @@
 //! A window of the log: its questions, asked of sources that were fitted on what came before.
 
-use std::ops::Range;
-
 use shared::api::Seen;
 use shared::artifact::Manifest;
 use shared::id::ItemIdx;
@@ -14,7 +12,7 @@ use tempfile::TempDir;
 use super::blend::{self, CUT_OFF, ScoredCase};
 use crate::config::Config;
 use crate::evaluate::Task;
-use crate::evaluate::cases::{Case, HeldOut};
+use crate::evaluate::cases::{Asked, Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
 use crate::ingest::Log;
 use crate::progress::Progress;
@@ -28,25 +26,6 @@ pub struct Window<'a> {
     held: Log,
     folder: TempDir,
     manifest: Manifest,
-}
-
-/// The last `count` windows of a log, each of a share of its events, the latest first; only those with events before
-/// them.
-pub fn bounds(log: &Log, share: f64, count: usize) -> Vec<Range<usize>> {
-    let mut bounds = Vec::new();
-    let mut end = log.events.len();
-    for window in 1..=count {
-        let at = (log.events.len() as f64 * (1.0 - share * window as f64)).max(0.0) as usize;
-        let Some(event) = log.events.get(at) else { break };
-        // At a change of time.
-        let start = log.events.partition_point(|other| other.timestamp_ms < event.timestamp_ms);
-        if start == 0 || start >= end {
-            break;
-        }
-        bounds.push(start..end);
-        end = start;
-    }
-    bounds
 }
 
 impl<'a> Window<'a> {
@@ -87,7 +66,7 @@ impl<'a> Window<'a> {
             blend::scored(snapshot, &sources, &state, Seen::ExcludeAll, case, scratch)
         };
         let rows = thinned(&rows, self.config.blend.max_cases);
-        HeldOut::new(&self.held).top_k(&rows, snapshot, Seen::ExcludeAll, self.held.first_ms(), ask)
+        HeldOut::new(&self.held).top_k(&rows, snapshot, Seen::ExcludeAll, self.asked(), ask)
     }
 
     /// The questions of the configured objective, scored with all sources.
@@ -119,7 +98,7 @@ impl<'a> Window<'a> {
     /// The users whose questions of the configured objective are about `max_cases`.
     pub fn rows(&self, max_cases: usize) -> Vec<usize> {
         match self.config.blend.objective {
-            Task::TopK => {
+            Task::TopK | Task::LastItem => {
                 let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
                 thinned(&rows, max_cases)
             }
@@ -136,8 +115,16 @@ impl<'a> Window<'a> {
     ) -> Vec<T> {
         let held_out = HeldOut::new(&self.held);
         match self.config.blend.objective {
-            Task::TopK => held_out.top_k(rows, snapshot, self.config.blend.seen, self.held.first_ms(), ask),
             Task::NextItem => held_out.next_item(rows, snapshot, self.gap_ms(), ask),
+            Task::TopK | Task::LastItem => held_out.top_k(rows, snapshot, self.config.blend.seen, self.asked(), ask),
+        }
+    }
+
+    /// When users are asked for all of their window.
+    fn asked(&self) -> Asked {
+        match self.config.blend.objective {
+            Task::LastItem => Asked::OnArrival,
+            Task::NextItem | Task::TopK => Asked::At(self.held.first_ms()),
         }
     }
 
