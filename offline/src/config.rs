@@ -86,10 +86,21 @@ pub struct BlendConfig {
     pub fit: bool,
     pub objective: Task,
     pub seen: Seen,
+    pub windows: WindowsOf,
     pub validation_share: f64,
     pub max_cases: usize,
     pub off: Vec<Source>,
     pub weights: Weights,
+}
+
+/// What validation windows are parts of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowsOf {
+    /// The log, in time.
+    Time,
+    /// Each user's past.
+    Users,
 }
 
 /// Which slates the ranker is fitted on. See `config.default.toml`.

@@ -1,4 +1,4 @@
-//! Where a log is cut into what is learnt from and what is asked: windows in time, or every user's n-th last event.
+//! Where a log is cut into what is learnt from and what is asked: windows in time, or the last parts of the users' pasts.
 //!
 //! In: a log in order. Out: cuts, and a log for each side of one. Cost: a pass over the events for each cut.
 
@@ -8,22 +8,30 @@ use crate::ingest::{Log, LogEvent};
 use crate::interactions::by_user;
 
 /// A window at the end of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Cut {
     /// Events that follow each other in time; what came before them is the past.
     Time(Range<usize>),
-    /// Every user's n-th last event, from 1; what came before it is their past. A user's first event has no past and
-    /// is never in a window.
-    Last(usize),
+    /// The n-th last part, from 1, of each user's events, as in [`of_users`]; what came before it is their past. A
+    /// user's first event has no past and is never in a window.
+    Users {
+        /// Which part.
+        number: usize,
+        /// Its share of the user's events; one event at least.
+        share: f64,
+    },
 }
 
 impl Cut {
+    /// The last event of each user.
+    pub const LAST_EVENTS: Self = Self::Users { number: 1, share: 0.0 };
+
     /// The past and the window.
     #[must_use]
     pub fn apply(&self, log: &Log) -> (Log, Log) {
         match self {
             Self::Time(range) => (log.part(0..range.start), log.part(range.clone())),
-            Self::Last(number) => last_events(log, *number),
+            Self::Users { number, share } => parts_of_users(log, *number, *share),
         }
     }
 }
@@ -48,32 +56,47 @@ pub fn in_time(log: &Log, share: f64, count: usize) -> Vec<Cut> {
     cuts
 }
 
-/// The last `count` events of each user, a window each, the latest first; only windows with events.
+/// The last `count` parts of the users' pasts, each of a share of a user's events and one event at least, the latest
+/// first; only windows with events.
 #[must_use]
-pub fn by_last(log: &Log, count: usize) -> Vec<Cut> {
+pub fn of_users(log: &Log, share: f64, count: usize) -> Vec<Cut> {
     let (starts, _) = by_user(log);
     let most = starts.windows(2).map(|bounds| bounds[1] - bounds[0]).max().unwrap_or(0) as usize;
-    (1..=count.min(most.saturating_sub(1))).map(Cut::Last).collect()
+    let before = |number: usize| (number - 1) * size(share, most) + 1 < most;
+    (1..=count).take_while(|&number| before(number)).map(|number| Cut::Users { number, share }).collect()
 }
 
-fn last_events(log: &Log, number: usize) -> (Log, Log) {
+/// How many of a user's `events` make a window.
+fn size(share: f64, events: usize) -> usize {
+    ((events as f64 * share) as usize).max(1)
+}
+
+fn parts_of_users(log: &Log, number: usize, share: f64) -> (Log, Log) {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Side {
+        Past,
+        Window,
+        Later,
+    }
     let (starts, order) = by_user(log);
-    // How many events of the same user come after each, and whether any came before.
-    let mut after = vec![0u32; log.events.len()];
-    let mut is_first = vec![false; log.events.len()];
+    let mut sides = vec![Side::Past; log.events.len()];
     for bounds in starts.windows(2) {
         let own = &order[bounds[0] as usize..bounds[1] as usize];
-        for (place, &at) in own.iter().rev().enumerate() {
-            after[at as usize] = place as u32;
+        let size = size(share, own.len());
+        for (after, &at) in own.iter().skip(1).rev().enumerate() {
+            sides[at as usize] = match after / size + 1 {
+                part if part < number => Side::Later,
+                part if part == number => Side::Window,
+                _ => Side::Past,
+            };
         }
-        own.first().into_iter().for_each(|&first| is_first[first as usize] = true);
     }
-    let of = |wanted: &dyn Fn(usize) -> bool| -> Vec<LogEvent> {
-        (0..log.events.len()).filter(|&at| wanted(at)).map(|at| log.events[at]).collect()
+    let of = |side: Side| {
+        let events: Vec<LogEvent> =
+            log.events.iter().zip(&sides).filter(|(_, own)| **own == side).map(|(event, _)| *event).collect();
+        log.only(&events)
     };
-    let past = of(&|at| is_first[at] || after[at] as usize >= number);
-    let window = of(&|at| !is_first[at] && after[at] as usize + 1 == number);
-    (log.only(&past), log.only(&window))
+    (of(Side::Past), of(Side::Window))
 }
 
 #[cfg(test)]
@@ -112,11 +135,18 @@ mod tests {
 
     #[test]
     fn the_last_event_of_each_user_is_asked_and_a_first_event_never() {
-        let (past, window) = Cut::Last(1).apply(&log());
+        let (past, window) = Cut::LAST_EVENTS.apply(&log());
         assert_eq!((items(&past), items(&window)), (vec!["0", "3", "4", "1"], vec!["5", "2"]));
-        let (past, window) = Cut::Last(2).apply(&log());
+        let (past, window) = Cut::Users { number: 2, share: 0.0 }.apply(&log());
         assert_eq!((items(&past), items(&window)), (vec!["0", "3", "4"], vec!["1"]));
-        assert_eq!(by_last(&log(), 9), [Cut::Last(1), Cut::Last(2)]);
+        assert_eq!(of_users(&log(), 0.0, 9).len(), 2);
+    }
+
+    #[test]
+    fn two_thirds_of_three_events_are_two_and_a_single_event_is_the_past() {
+        let (past, window) = Cut::Users { number: 1, share: 0.67 }.apply(&log());
+        assert_eq!((items(&past), items(&window)), (vec!["0", "3", "4"], vec!["1", "5", "2"]));
+        assert_eq!(of_users(&log(), 0.67, 9).len(), 1);
     }
 
     #[test]

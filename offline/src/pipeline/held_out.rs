@@ -219,7 +219,7 @@ pub(super) fn split(
     }
     let log = read(&input.events, items, config, &rejects, progress)?;
     if input.leave_last_out {
-        let (train, test) = Cut::Last(1).apply(&log);
+        let (train, test) = Cut::LAST_EVENTS.apply(&log);
         anyhow::ensure!(!test.events.is_empty(), "--leave-last-out: no user of the log has two events");
         return Ok((train, test));
     }

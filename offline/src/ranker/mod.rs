@@ -22,7 +22,7 @@ use shared::params::{RankerModel, RankerParams, Weights};
 use shared::schema;
 use shared::snapshot::RANKER;
 
-use crate::config::{Config, RankerKind};
+use crate::config::{Config, RankerKind, WindowsOf};
 use crate::evaluate::Task;
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
@@ -137,9 +137,11 @@ pub fn windows<'a>(
 
 /// The last windows of a log for the questions of the configured objective, the latest first.
 fn cuts(log: &Log, config: &Config, count: usize) -> Vec<Cut> {
-    match config.blend.objective {
-        Task::NextItem | Task::TopK => split::in_time(log, config.blend.validation_share, count),
-        Task::LastItem => split::by_last(log, count),
+    let share = config.blend.validation_share;
+    match (config.blend.objective, config.blend.windows) {
+        (Task::LastItem, _) => split::of_users(log, 0.0, count),
+        (_, WindowsOf::Users) => split::of_users(log, share, count),
+        (_, WindowsOf::Time) => split::in_time(log, share, count),
     }
 }
 

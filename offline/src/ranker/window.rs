@@ -10,7 +10,7 @@ use shared::state::UserState;
 use tempfile::TempDir;
 
 use super::blend::{self, CUT_OFF, ScoredCase};
-use crate::config::Config;
+use crate::config::{Config, WindowsOf};
 use crate::evaluate::Task;
 use crate::evaluate::cases::{Asked, Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
@@ -122,9 +122,9 @@ impl<'a> Window<'a> {
 
     /// When users are asked for all of their window.
     fn asked(&self) -> Asked {
-        match self.config.blend.objective {
-            Task::LastItem => Asked::OnArrival,
-            Task::NextItem | Task::TopK => Asked::At(self.held.first_ms()),
+        match (self.config.blend.objective, self.config.blend.windows) {
+            (Task::LastItem, _) | (_, WindowsOf::Users) => Asked::OnArrival,
+            (_, WindowsOf::Time) => Asked::At(self.held.first_ms()),
         }
     }
 
