@@ -22,7 +22,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum Command {
-    /// The whole batch: ingest, train, publish.
+    /// The whole batch: ingest, contest with the champion's configuration, train, publish.
     Run {
         #[command(flatten)]
         settings: Settings,
@@ -33,6 +33,9 @@ pub enum Command {
         /// Fit on the events before this time only: milliseconds since the epoch, or a date.
         #[arg(long, value_parser = time_ms)]
         until: Option<i64>,
+        /// Promotes without a contest between the champion's configuration and this one.
+        #[arg(long)]
+        no_gate: bool,
     },
     /// Reads logs and reports what is in them; with --out, writes the events as JSON lines.
     Ingest {

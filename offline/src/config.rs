@@ -149,6 +149,17 @@ pub struct EngineConfig {
     pub earlier_session_weight: f32,
 }
 
+/// When a new configuration takes the champion's place. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GateConfig {
+    pub tolerance: f64,
+    pub share: f64,
+    pub max_cases: usize,
+    pub min_cases: usize,
+}
+
 /// Every setting of the batch. See `config.default.toml`, which documents each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +186,7 @@ pub struct Config {
     pub linear: LinearConfig,
     pub trees: TreesConfig,
     pub encode: EncodeConfig,
+    pub gate: GateConfig,
     pub publish: PublishConfig,
 }
 
@@ -266,6 +278,10 @@ impl Config {
         range(past.distance_decay > 0.0, "session_knn.distance_decay", &past.distance_decay, "greater than 0")?;
         range(past.neighbours > 0, "session_knn.neighbours", &past.neighbours, "at least 1")?;
         range(past.longest_session > 1, "session_knn.longest_session", &past.longest_session, "at least 2")?;
+        let gate = &self.gate;
+        range((0.0..1.0).contains(&gate.tolerance), "gate.tolerance", &gate.tolerance, "at least 0 and less than 1")?;
+        range(gate.share > 0.0 && gate.share < 0.9, "gate.share", &gate.share, "between 0 and 0.9")?;
+        range(gate.max_cases > 0, "gate.max_cases", &gate.max_cases, "at least 1")?;
         range(self.publish.keep > 0, "publish.keep", &self.publish.keep, "at least 1")
     }
 

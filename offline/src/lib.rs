@@ -13,6 +13,7 @@ pub mod config;
 pub mod content;
 pub mod evaluate;
 pub mod export;
+pub mod gate;
 pub mod generate;
 pub mod ingest;
 pub mod interactions;

@@ -38,9 +38,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     let mut progress = Progress::default();
     let load = |settings: &Settings| Config::load(settings.config.as_deref(), settings.preset.as_deref());
     match command {
-        Command::Run { settings, input, output, until } => {
+        Command::Run { settings, input, output, until, no_gate } => {
             let config = load(&settings)?;
-            let version = pipeline::run(&config, &input, &output, until, Then::Promote, &mut progress)?;
+            let then = if no_gate { Then::Promote } else { Then::Contest };
+            let version = pipeline::run(&config, &input, &output, until, then, &mut progress)?;
             println!("champion: {version}");
         }
         Command::Train { settings, input, output, until } => {

@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 26] = [
+const TABLE: [(&str, &[&str]); 27] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
@@ -60,6 +60,7 @@ const TABLE: [(&str, &[&str]); 26] = [
     ),
     ("ranker", &["config", "evaluate", "ingest", "linear", "progress", "sources", "split", "trees", "user_tables"]),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
+    ("gate", &["config", "evaluate", "ingest", "progress", "ranker", "sources", "train"]),
     ("arguments", &["evaluate", "export"]),
     ("tune", &["config", "ingest", "progress", "ranker", "trees"]),
     (
@@ -69,6 +70,7 @@ const TABLE: [(&str, &[&str]); 26] = [
             "config",
             "evaluate",
             "export",
+            "gate",
             "ingest",
             "progress",
             "publish",

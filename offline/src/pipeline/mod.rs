@@ -9,11 +9,14 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use serde_json::Value;
+use shared::artifact::Manifest;
 use shared::artifact::manifest::read_champion;
 use shared::snapshot::Snapshot;
 
 use crate::arguments::{Input, Output};
 use crate::config::Config;
+use crate::gate;
 use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
 use crate::progress::Progress;
 use crate::publish::{self, versions};
@@ -53,13 +56,15 @@ pub fn read(
 /// What becomes of a version that was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
+    /// It becomes the champion; where the gate keeps its configuration out, one with the champion's does.
+    Contest,
     /// It becomes the champion.
     Promote,
     /// It stands beside the champion.
     Keep,
 }
 
-/// Ingests, trains, and publishes where `then` says so. Returns the version.
+/// Ingests, holds the contest, trains, and publishes, as far as `then` says so. Returns the version.
 pub fn run(
     config: &Config,
     input: &Input,
@@ -71,7 +76,15 @@ pub fn run(
     fs::create_dir_all(&output.artifacts).with_context(|| output.artifacts.display().to_string())?;
     let rejects = output.artifacts.join("rejects.jsonl");
     let log = until(read(&input.events, input.items.as_deref(), config, &rejects, progress)?, until_ms)?;
-    build(&log, config, output, then, progress)
+    if then != Then::Contest {
+        return build(&log, config, output, then, progress);
+    }
+    let outcome = progress.group("gate", |progress| gate::contest(&log, config, &output.artifacts, progress))?;
+    println!("{outcome}");
+    let winner = outcome.winner(config);
+    let version = build_noting(&log, winner, output, outcome.metrics(), progress)?;
+    promote(&version, winner, output, progress)?;
+    Ok(version)
 }
 
 /// The part of a log before a time, where one is given.
@@ -86,15 +99,36 @@ fn until(log: Log, until_ms: Option<i64>) -> anyhow::Result<Log> {
 }
 
 fn build(log: &Log, config: &Config, output: &Output, then: Then, progress: &mut Progress) -> anyhow::Result<String> {
-    let working = versions::working_folder(&output.artifacts)?;
-    let version = versions::next(&output.artifacts, &log.fingerprint())?;
-    train(log, config, &version, now_ms(), &working, progress)?;
-    publish::place(&working, &output.artifacts, &version)?;
-    if then == Then::Promote {
-        let to = with_redis(config, output.redis.as_deref());
-        progress.group("publish", |progress| publish::promote(&output.artifacts, &version, &to, progress))?;
+    let version = build_noting(log, config, output, Value::Null, progress)?;
+    if then != Then::Keep {
+        promote(&version, config, output, progress)?;
     }
     Ok(version)
+}
+
+/// Trains a version and places it beside the others.
+///
+/// * `metrics`: what its manifest says of how good it was found to be; null where nobody looked.
+fn build_noting(
+    log: &Log,
+    config: &Config,
+    output: &Output,
+    metrics: Value,
+    progress: &mut Progress,
+) -> anyhow::Result<String> {
+    let working = versions::working_folder(&output.artifacts)?;
+    let version = versions::next(&output.artifacts, &log.fingerprint())?;
+    let manifest = train(log, config, &version, now_ms(), &working, progress)?;
+    if !metrics.is_null() {
+        progress.stage("note metrics", || Manifest { metrics, ..manifest }.seal(&working))?;
+    }
+    publish::place(&working, &output.artifacts, &version)?;
+    Ok(version)
+}
+
+fn promote(version: &str, config: &Config, output: &Output, progress: &mut Progress) -> anyhow::Result<()> {
+    let to = with_redis(config, output.redis.as_deref());
+    Ok(progress.group("publish", |progress| publish::promote(&output.artifacts, version, &to, progress))?)
 }
 
 /// The settings of publishing, with the Redis of the command line where it names one.

@@ -31,7 +31,7 @@ use crate::sources::FitError;
 use crate::split::{self, Cut};
 use crate::trees::{self, Ensemble, Rows};
 pub use slates::Slates;
-pub use window::Window;
+pub use window::{Window, bounds};
 
 /// Features that the log names.
 const MOST_IMPORTANT: usize = 20;
