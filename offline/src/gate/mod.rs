@@ -35,7 +35,7 @@ use crate::evaluate::cases::HeldOut;
 use crate::evaluate::{Evaluation, Setting, Task, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::ranker::bounds;
+use crate::ranker::cuts;
 use crate::sources::FitError;
 use crate::train::train;
 pub use settings::Changes;
@@ -87,8 +87,7 @@ pub fn contest(log: &Log, new: &Config, artifacts: &Path, progress: &mut Progres
 
 /// The log before the window, the events of the users who are asked in it, and about how many questions that makes.
 fn window(log: &Log, config: &Config) -> Option<(Log, Log, usize)> {
-    let range = bounds(log, config.gate.share, 1).pop()?;
-    let (train, held) = (log.part(0..range.start), log.part(range));
+    let (train, held) = cuts(log, config, config.gate.share, 1).pop()?.apply(log);
     let questions = questions(&train, &held, config);
     let cases: usize = questions.iter().sum();
     let step = cases.div_ceil(config.gate.max_cases).max(1);
@@ -107,7 +106,7 @@ fn questions(train: &Log, held: &Log, config: &Config) -> Vec<usize> {
     let known = |id: &str| train.users.binary_search_by(|other| (**other).cmp(id)).is_ok();
     let of_row = |row: usize| match config.blend.objective {
         Task::NextItem => held_out.next_item_cases(row, config.ingest.session_gap_minutes * 60_000),
-        Task::TopK => usize::from(known(held_out.user(row))),
+        Task::TopK | Task::LastItem => usize::from(known(held_out.user(row))),
     };
     (0..held_out.users()).map(of_row).collect()
 }

@@ -1,5 +1,5 @@
-//! How the sources' candidates are ranked: the blend weights and the ranker over them, fitted on slates that the engine makes for
-//! times after the sources' own window.
+//! How the sources' candidates are ranked: the blend weights and the ranker over them, fitted on slates that the engine
+//! makes for times after the sources' own window.
 //!
 //! ```text
 //! log before the window ─▶ sources ─▶ long-term weights (ALS, SLIM and others over whole pasts; top-k)
@@ -31,7 +31,7 @@ use crate::sources::FitError;
 use crate::split::{self, Cut};
 use crate::trees::{self, Ensemble, Rows};
 pub use slates::Slates;
-pub use window::{Window, bounds};
+pub use window::Window;
 
 /// Features that the log names.
 const MOST_IMPORTANT: usize = 20;
@@ -98,7 +98,8 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
 pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Result<(Fitted, Slates<'a>), FitError> {
     let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
     let with_ranker = config.ranker.kind != RankerKind::None;
-    let cuts = cuts(log, config, if with_ranker { config.ranker.windows } else { 1 });
+    let windows = if with_ranker { config.ranker.windows } else { 1 };
+    let cuts = cuts(log, config, config.blend.validation_share, windows);
     let mut slates = Slates::new(config, cuts.len());
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
@@ -132,12 +133,12 @@ pub fn windows<'a>(
         let (train, held) = cut.apply(log);
         Window::fit(train, held, config, progress)
     };
-    cuts(log, config, count).into_iter().map(fit).collect()
+    cuts(log, config, config.blend.validation_share, count).into_iter().map(fit).collect()
 }
 
-/// The last windows of a log for the questions of the configured objective, the latest first.
-fn cuts(log: &Log, config: &Config, count: usize) -> Vec<Cut> {
-    let share = config.blend.validation_share;
+/// The last windows of a log for the questions of the configured objective, each of a share of it, the latest first.
+#[must_use]
+pub fn cuts(log: &Log, config: &Config, share: f64, count: usize) -> Vec<Cut> {
     match (config.blend.objective, config.blend.windows) {
         (Task::LastItem, _) => split::of_users(log, 0.0, count),
         (_, WindowsOf::Users) => split::of_users(log, share, count),
