@@ -13,6 +13,7 @@ use crate::content::ContentConfig;
 use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
+use crate::item_knn::embedding::EmbeddingConfig;
 use crate::item_knn::session::ItemKnnSessionConfig;
 use crate::item_knn::user::ItemKnnUserConfig;
 use crate::item_knn::walk::WalkConfig;
@@ -174,6 +175,7 @@ pub struct Config {
     pub item_knn_lately: ItemKnnSessionConfig,
     pub item_knn_user: ItemKnnUserConfig,
     pub item_knn_walk: WalkConfig,
+    pub embedding: EmbeddingConfig,
     pub slim: SlimConfig,
     pub content: ContentConfig,
     pub session_knn: SessionKnnConfig,
@@ -238,6 +240,8 @@ impl Config {
         range(knn.window > 0, "item_knn_session.window", &knn.window, "at least 1")?;
         range(knn.neighbours > 0, "item_knn_session.neighbours", &knn.neighbours, "at least 1")?;
         range(self.item_knn_user.window > 1, "item_knn_user.window", &self.item_knn_user.window, "at least 2")?;
+        let embedding = self.embedding.factors;
+        range((1..=512).contains(&embedding), "embedding.factors", &embedding, "1 to 512")?;
         let session_gap = self.ingest.session_gap_minutes;
         range(session_gap > 0, "ingest.session_gap_minutes", &session_gap, "at least 1")?;
         let share = self.ingest.max_reject_share;

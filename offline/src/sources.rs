@@ -123,6 +123,9 @@ fn fit_one(
             let steps = item_knn::session::steps(sessions, items, &config.item_knn_session, WALK_STEPS);
             item_knn::walk::fit(&steps, &counts(log), &config.item_knn_walk).write(folder, Relation::Walk)
         }
+        Source::Embedding => {
+            item_knn::embedding::fit(sessions, items, &config.embedding).write(folder, Relation::Embedding)
+        }
         Source::Slim => {
             let windows = item_knn::user::windows(log, config.slim.window);
             slim::fit(&windows, &config.slim).write(folder, Relation::Slim)

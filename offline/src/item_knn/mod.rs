@@ -4,6 +4,7 @@
 //! next begins, so that no table of pairs ever exists. A row is summed by one thread in a fixed order: the result does
 //! not depend on the number of threads.
 
+pub mod embedding;
 pub mod session;
 pub mod user;
 pub mod walk;

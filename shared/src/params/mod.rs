@@ -23,6 +23,8 @@ pub struct Weights {
     pub item_knn_user: f32,
     /// Weight of [`Source::ItemKnnWalk`].
     pub item_knn_walk: f32,
+    /// Weight of [`Source::Embedding`].
+    pub embedding: f32,
     /// Weight of [`Source::Slim`].
     pub slim: f32,
     /// Weight of [`Source::Content`].
@@ -48,6 +50,7 @@ impl Weights {
         item_knn_session: 0.0,
         item_knn_user: 0.0,
         item_knn_walk: 0.0,
+        embedding: 0.0,
         slim: 0.0,
         content: 0.0,
         session_knn: 0.0,
@@ -74,6 +77,7 @@ impl Weights {
             Source::ItemKnnSession => self.item_knn_session,
             Source::ItemKnnUser => self.item_knn_user,
             Source::ItemKnnWalk => self.item_knn_walk,
+            Source::Embedding => self.embedding,
             Source::Slim => self.slim,
             Source::Content => self.content,
             Source::SessionKnn => self.session_knn,
@@ -92,6 +96,7 @@ impl Weights {
             Source::ItemKnnSession => &mut self.item_knn_session,
             Source::ItemKnnUser => &mut self.item_knn_user,
             Source::ItemKnnWalk => &mut self.item_knn_walk,
+            Source::Embedding => &mut self.embedding,
             Source::Slim => &mut self.slim,
             Source::Content => &mut self.content,
             Source::SessionKnn => &mut self.session_knn,
@@ -112,6 +117,7 @@ impl Default for Weights {
             item_knn_session: 1.0,
             item_knn_user: 0.3,
             item_knn_walk: 0.5,
+            embedding: 0.2,
             slim: 0.3,
             content: 0.1,
             session_knn: 1.0,

@@ -9,6 +9,8 @@ pub enum Relation {
     User,
     /// Two steps away in sessions.
     Walk,
+    /// Beside the same items in sessions.
+    Embedding,
     /// One, with others, predicts the other.
     Slim,
     /// Alike in category, properties and name, one of the two new.
@@ -21,8 +23,8 @@ pub enum Relation {
 
 impl Relation {
     /// All of them, in the order of their tables.
-    pub const ALL: [Self; 7] =
-        [Self::Session, Self::User, Self::Walk, Self::Slim, Self::Content, Self::Next, Self::Lately];
+    pub const ALL: [Self; 8] =
+        [Self::Session, Self::User, Self::Walk, Self::Embedding, Self::Slim, Self::Content, Self::Next, Self::Lately];
 
     /// The name in features.
     #[must_use]
@@ -31,6 +33,7 @@ impl Relation {
             Self::Session => "session",
             Self::User => "user",
             Self::Walk => "walk",
+            Self::Embedding => "embedding",
             Self::Slim => "slim",
             Self::Content => "content",
             Self::Next => "next",

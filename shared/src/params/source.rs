@@ -14,6 +14,8 @@ pub enum Source {
     ItemKnnUser,
     /// Neighbours of the history's neighbours in session windows.
     ItemKnnWalk,
+    /// Items that the same items stand beside as beside the history's.
+    Embedding,
     /// Items that the history's items, together, predict.
     Slim,
     /// Items alike in category, properties and name, where one of the two is too new for the others.
@@ -34,13 +36,14 @@ pub enum Source {
 
 impl Source {
     /// How many sources there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     /// All of them, in the order of their columns.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Cached,
         Self::ItemKnnSession,
         Self::ItemKnnUser,
         Self::ItemKnnWalk,
+        Self::Embedding,
         Self::Slim,
         Self::Content,
         Self::SessionKnn,
@@ -52,8 +55,15 @@ impl Source {
     ];
 
     /// Those whose scores are sums over history items.
-    pub const SUMMED: [Self; 6] =
-        [Self::ItemKnnSession, Self::ItemKnnUser, Self::ItemKnnWalk, Self::Slim, Self::Content, Self::SessionKnn];
+    pub const SUMMED: [Self; 7] = [
+        Self::ItemKnnSession,
+        Self::ItemKnnUser,
+        Self::ItemKnnWalk,
+        Self::Embedding,
+        Self::Slim,
+        Self::Content,
+        Self::SessionKnn,
+    ];
 
     /// The name in answers, metrics and configs.
     #[must_use]
@@ -63,6 +73,7 @@ impl Source {
             Self::ItemKnnSession => "item_knn_session",
             Self::ItemKnnUser => "item_knn_user",
             Self::ItemKnnWalk => "item_knn_walk",
+            Self::Embedding => "embedding",
             Self::Slim => "slim",
             Self::Content => "content",
             Self::SessionKnn => "session_knn",

@@ -1,7 +1,7 @@
 //! Stage one: each source proposes candidates; their union carries every source's score.
 //!
 //! ```text
-//! history ─▶ recent items ─▶ item_knn (session, user, walk), slim, content ┐
+//! history ─▶ recent items ─▶ item_knn (session, user, walk, embedding), slim, content ┐
 //!                         ─▶ session_knn                                   │
 //!                         ─▶ repeat, category_popularity                   ├─▶ union: one row of scores per candidate
 //!         ─▶ folded-in factors ─▶ als                                      │
@@ -179,6 +179,7 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         match source {
             Source::ItemKnnSession => item_knn::accumulate(snapshot.neighbours(Relation::Session), in_session, sums),
             Source::ItemKnnWalk => item_knn::accumulate(snapshot.neighbours(Relation::Walk), in_session, sums),
+            Source::Embedding => item_knn::accumulate(snapshot.neighbours(Relation::Embedding), in_session, sums),
             Source::Slim => item_knn::accumulate(snapshot.neighbours(Relation::Slim), in_past, sums),
             Source::Content => item_knn::accumulate(snapshot.neighbours(Relation::Content), in_session, sums),
             Source::ItemKnnUser => item_knn::accumulate(snapshot.neighbours(Relation::User), in_past, sums),
