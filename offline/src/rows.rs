@@ -4,12 +4,12 @@
 //! among themselves; without it each row is its own group. Columns of text are categories, where a missing value is one as
 //! well: the empty text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader, StringChunked};
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
 
 use crate::trees::Rows;
 use crate::trees::encode::Category;
@@ -59,7 +59,7 @@ pub fn read(path: &Path) -> anyhow::Result<Table> {
             continue;
         }
         if name != LABEL && column.dtype() == &DataType::String {
-            table.categories.insert(name.to_owned(), category(column.str()?));
+            table.categories.insert(name.to_owned(), column.str()?.iter().map(Option::unwrap_or_default).collect());
             continue;
         }
         let values = column.cast(&DataType::Float32)?;
@@ -84,19 +84,4 @@ pub fn read(path: &Path) -> anyhow::Result<Table> {
         Err(_) => rows.groups = (0..=rows.labels.len()).collect(),
     }
     Ok(table)
-}
-
-/// Numbers the different values of a column, in the order in which they appear.
-fn category(column: &StringChunked) -> Category {
-    let mut category = Category::default();
-    let mut places: HashMap<&str, u32> = HashMap::new();
-    for value in column.iter() {
-        let value = value.unwrap_or_default();
-        let place = *places.entry(value).or_insert_with(|| {
-            category.values.push(value.to_owned());
-            category.values.len() as u32 - 1
-        });
-        category.rows.push(place);
-    }
-    category
 }

@@ -42,6 +42,22 @@ pub struct Category {
     pub rows: Vec<u32>,
 }
 
+impl<'a> FromIterator<&'a str> for Category {
+    /// Numbers the different values in the order in which they appear.
+    fn from_iter<I: IntoIterator<Item = &'a str>>(rows: I) -> Self {
+        let mut category = Self::default();
+        let mut places: HashMap<&str, u32> = HashMap::new();
+        for value in rows {
+            let place = *places.entry(value).or_insert_with(|| {
+                category.values.push(value.to_owned());
+                category.values.len() as u32 - 1
+            });
+            category.rows.push(place);
+        }
+        category
+    }
+}
+
 /// What was learned of categories.
 #[derive(Debug)]
 pub struct Encoding {
@@ -126,12 +142,7 @@ mod tests {
     const CONFIG: EncodeConfig = EncodeConfig { smoothing: 1.0 };
 
     fn category(rows: &[&str]) -> Category {
-        let values: Vec<String> = rows.iter().map(|&value| value.to_owned()).collect();
-        Category { rows: (0..values.len() as u32).map(|row| first(&values, row)).collect(), values }
-    }
-
-    fn first(values: &[String], row: u32) -> u32 {
-        values.iter().position(|value| *value == values[row as usize]).expect("there") as u32
+        rows.iter().copied().collect()
     }
 
     fn rows(labels: &[f32], groups: &[usize]) -> Rows {
