@@ -19,10 +19,12 @@ fn datasets() -> Option<PathBuf> {
 }
 
 /// Settings under which a real log takes seconds in an unoptimised build.
-const QUICK: [(&str, &str); 5] = [
+const QUICK: [(&str, &str); 7] = [
     ("TANDEM_RANKER__MAX_CASES", "4000"),
     ("TANDEM_ALS__SWEEPS", "2"),
     ("TANDEM_ALS__FACTORS", "16"),
+    ("TANDEM_EMBEDDING__FACTORS", "16"),
+    ("TANDEM_EMBEDDING__ITEMS", "5000"),
     ("TANDEM_ANN__GRAPH_FROM_ITEMS", "1000000"),
     ("TANDEM_USERS__ACTIVE_DAYS", "0"),
 ];
