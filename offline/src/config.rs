@@ -171,8 +171,6 @@ pub struct Config {
     pub interactions: KindWeights,
     pub popularity: PopularityConfig,
     pub item_knn_session: ItemKnnSessionConfig,
-    pub item_knn_next: ItemKnnSessionConfig,
-    pub item_knn_lately: ItemKnnSessionConfig,
     pub item_knn_user: ItemKnnUserConfig,
     pub item_knn_walk: WalkConfig,
     pub embedding: EmbeddingConfig,

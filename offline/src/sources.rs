@@ -51,11 +51,6 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
             progress.counted(source.as_str(), 0, |done| fit_one(source, log, &sessions, config, folder, done))?;
         }
     }
-    for (relation, config) in [(Relation::Next, &config.item_knn_next), (Relation::Lately, &config.item_knn_lately)] {
-        progress.stage(&format!("item_knn_{}", relation.as_str()), || {
-            item_knn::session::fit(&sessions, item_count, config).write(folder, relation)
-        })?;
-    }
     progress.stage("statistics", || statistics::fit(log, &sessions).write(folder))?;
     write_items(log, folder)?;
     UserTables::default().write(folder)?;

@@ -58,13 +58,12 @@ impl Statistic {
 pub const OF_SOURCE: [&str; 3] = ["share", "rank", "ln_score"];
 /// What is known of the sums of history items: the largest contribution of one of them, and how many contributed.
 pub const OF_SUM: [&str; 2] = ["strongest", "support"];
-/// What the nearest past sessions say of a candidate: how much of them has it directly after the last item, how that
-/// compares with the best, and how much of them speaks for it.
-pub const NEAREST: [&str; 3] = ["next", "next_of_best", "nearest_share"];
+/// How much of the nearest past sessions speaks for a candidate.
+pub const NEAREST: [&str; 1] = ["nearest_share"];
 /// What the blend says of a candidate.
 pub const BLEND: [&str; 5] = ["blend", "blend_rank", "blend_of_best", "blend_of_best_new", "proposed_by"];
 /// The last items of the history that are related to the candidates one by one.
-pub const PLACES: [&str; 3] = ["last", "second", "third"];
+pub const PLACES: [&str; 2] = ["last", "second"];
 /// How an item of the history relates to a candidate under each relation: the score, and the rank among its neighbours.
 pub const OF_PAIR: [&str; 2] = ["score", "rank"];
 /// How the factors of the last items relate to those of a candidate.

@@ -22,10 +22,6 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
         columns.push(|row| question.candidate(row).support[at] as f32);
     }
     let nearest = question.candidates.nearest;
-    let next = |row| question.candidate(row).next;
-    let best_next = (0..question.ranked.len()).map(next).fold(f32::MIN_POSITIVE, f32::max);
-    columns.push(|row| next(row) / nearest);
-    columns.push(|row| next(row) / best_next);
     columns.push(|row| question.candidate(row).scores[Source::SessionKnn.column()] / nearest);
     let top = question.ranked.first().map_or(1.0, |first| first.blended).max(f32::MIN_POSITIVE);
     columns.push(|row| question.ranked[row].blended);

@@ -15,16 +15,11 @@ pub enum Relation {
     Slim,
     /// Alike in category, properties and name, one of the two new.
     Content,
-    /// One directly after the other: the share of what came next.
-    Next,
-    /// As [`Relation::Session`], of the last sessions mostly.
-    Lately,
 }
 
 impl Relation {
     /// All of them, in the order of their tables.
-    pub const ALL: [Self; 8] =
-        [Self::Session, Self::User, Self::Walk, Self::Embedding, Self::Slim, Self::Content, Self::Next, Self::Lately];
+    pub const ALL: [Self; 6] = [Self::Session, Self::User, Self::Walk, Self::Embedding, Self::Slim, Self::Content];
 
     /// The name in features.
     #[must_use]
@@ -36,8 +31,6 @@ impl Relation {
             Self::Embedding => "embedding",
             Self::Slim => "slim",
             Self::Content => "content",
-            Self::Next => "next",
-            Self::Lately => "lately",
         }
     }
 

@@ -14,8 +14,6 @@ pub struct Cell {
     pub from: u32,
     /// How many contributions there were.
     pub count: u32,
-    /// What it adds up to as the direct successor of the last item, where that is told apart.
-    pub next: f32,
 }
 
 /// Sums contributions per item.
@@ -44,14 +42,6 @@ impl Accumulator {
         cell.count += 1;
         if contribution > cell.strongest {
             (cell.strongest, cell.from) = (contribution, from);
-        }
-    }
-
-    /// Adds to an item as the direct successor of the last one; it counts where the item has other contributions.
-    pub fn add_next(&mut self, item: ItemIdx, contribution: f32) {
-        let cell = &mut self.cells[item.at()];
-        if cell.score > 0.0 {
-            cell.next += contribution;
         }
     }
 
@@ -128,7 +118,7 @@ mod tests {
         sums.reset(3);
         sums.add(ItemIdx(2), 1.0, 0);
         sums.add(ItemIdx(2), 2.0, 1);
-        assert_eq!(sums.cell(ItemIdx(2)), Cell { score: 3.0, strongest: 2.0, from: 1, count: 2, next: 0.0 });
+        assert_eq!(sums.cell(ItemIdx(2)), Cell { score: 3.0, strongest: 2.0, from: 1, count: 2 });
         sums.reset(2);
         assert!(sums.best(5, |_| true).is_empty());
     }

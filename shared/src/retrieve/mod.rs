@@ -66,8 +66,6 @@ pub struct Candidate {
     pub strongest: [f32; Source::SUMMED.len()],
     /// How many contributions there were to each of [`Source::SUMMED`].
     pub support: [u32; Source::SUMMED.len()],
-    /// How much of the nearest sessions has it directly after the last item.
-    pub next: f32,
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most to it, where neighbours did.
@@ -134,7 +132,6 @@ impl Candidates {
                     ranks: [0; Source::COUNT],
                     strongest: [0.0; Source::SUMMED.len()],
                     support: [0; Source::SUMMED.len()],
-                    next: 0.0,
                     sources: SourceSet::default(),
                     because: None,
                 });
@@ -225,7 +222,6 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             candidate.scores[source.column()] = cell.score;
             candidate.strongest[at] = cell.strongest;
             candidate.support[at] = cell.count;
-            candidate.next += cell.next;
             let share = weights.get(source) * cell.strongest / best_of[source.column()].max(1e-30);
             if share > because.0 {
                 because = (share, cell.from);

@@ -34,9 +34,6 @@ pub struct Matches {
 }
 
 /// Adds what the nearest sessions propose to `sums`; `recent` is newest first. Returns the sum of their `s(n)`.
-///
-/// What directly came after the last item in them, itself included, is summed beside: the chances of each successor as
-/// sessions like this one know them.
 pub fn accumulate(
     index: &SessionIndex,
     params: &SessionKnnParams,
@@ -77,13 +74,6 @@ pub fn accumulate(
             let contribution = score * weight * index.damping(item);
             if contribution > 0.0 {
                 sums.add(item, contribution, from);
-            }
-        }
-    }
-    if let Some(last) = recent.first() {
-        for &(score, session) in &*nearest {
-            for pair in index.session(session).windows(2).filter(|pair| pair[0] == last.item) {
-                sums.add_next(pair[1], score);
             }
         }
     }
