@@ -34,7 +34,7 @@ import time
 
 TREES, LEAVES, DEPTH, THREADS = 100, 31, 5, 2
 L2, SMOOTHING = 3.0, 10.0
-LEARN, TEST, SEED = 300_000, 100_000, 1
+LEARN, TEST = 300_000, 100_000
 ALLOWED, FASTER, CANDIDATES = 0.005, 10, 100
 os.environ |= {"OMP_NUM_THREADS": str(THREADS), "RAYON_NUM_THREADS": str(THREADS)}
 
@@ -193,8 +193,8 @@ def report(name, results):
     return all(difference >= -ALLOWED for difference in ahead["tandem"].values())
 
 
-def compare_tabular(binary, rate):
-    rows = generate(LEARN + TEST, SEED)
+def compare_tabular(binary, rate, seed):
+    rows = generate(LEARN + TEST, seed)
     learn, test = rows[:LEARN], rows[LEARN:]
     names = categories_of(learn)
     with tempfile.TemporaryDirectory() as folder:
@@ -255,11 +255,12 @@ def compare_scoring(booster, rows, ours):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--slates", help="a folder of `offline rows`")
+    arguments.add_argument("--seed", type=int, default=1, help="of the tabular rows")
     arguments.add_argument("--tabular-rate", type=float, default=0.3)
     arguments.add_argument("--slates-rate", type=float, default=0.2)
     arguments.add_argument("--binary", default="target/release/offline")
     given = arguments.parse_args()
-    good = [compare_tabular(given.binary, given.tabular_rate)]
+    good = [compare_tabular(given.binary, given.tabular_rate, given.seed)]
     if given.slates:
         good.append(compare_slates(given.binary, given.slates, given.slates_rate))
     return 0 if all(good) else 1
