@@ -69,6 +69,8 @@ fn write_popularity(folder: &Path) {
         .column("order", &order)
         .column("category.starts", &[0, half, 2 * half])
         .column("category.order", &by_category)
+        .column("trend.scores", &scores)
+        .column("trend.order", &order)
         .write(folder, POPULARITY)
         .expect("popularity");
 }
