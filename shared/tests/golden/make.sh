@@ -13,6 +13,9 @@ validation_share = 0.5
 trees = 3
 depth = 2
 patience = 3
+row_share = 1.0
+feature_share = 1.0
+l2 = 1.0
 TOML
 $root/target/release/offline run --config "$work/config.toml" --events shop/events.csv --items shop/items.csv --artifacts "$work/artifacts"
 rm -rf "format_$format" && mkdir "format_$format"
