@@ -108,10 +108,10 @@ def popularity(split, last_share):
 def grids(weights):
     """What is tried of each peer."""
     return {
-        "ease": (ease, {"weights": weights, "regularization": [100, 300, 1000, 3000, 10000]}),
+        "ease": (ease, {"weights": weights, "regularization": [100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000]}),
         "item_knn": (item_knn, {"weights": weights, "similarity": ["cosine", "tfidf", "bm25"],
                                 "neighbours": [50, 200, 500, 2000]}),
-        "als": (als, {"weights": weights, "factors": [32, 64, 128], "regularization": [10.0, 50.0, 200.0],
+        "als": (als, {"weights": weights, "factors": [64, 128], "regularization": [10.0, 50.0, 200.0, 500.0],
                       "alpha": [1.0, 5.0, 20.0]}),
         "popularity": (popularity, {"last_share": [0.02, 0.05, 0.1, 0.2, 0.5, 1.0]}),
     }
