@@ -28,8 +28,12 @@ pub struct Scratch {
     scores: Vec<f32>,
 }
 
-/// Answers a query as the service does: with the snapshot's blend, and its ranker where it has one.
+/// Answers a query as the service does: with the snapshot's blend, and its ranker where it has one. Somebody of whom
+/// nothing is known gets what is popular: weights and ranker were fitted on the questions of others.
 pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
+    if state.history.is_empty() && state.cached.is_empty() && query.context.is_none() {
+        return recommend_with(snapshot, &Weights::only(Source::Popularity), state, query, now_ms, scratch);
+    }
     let weights = &snapshot.params().weights;
     let (candidates, history) = candidates(snapshot, weights, state, query, now_ms, scratch);
     let picks = match (snapshot.ranker(), &snapshot.params().ranker) {
