@@ -66,8 +66,11 @@ pub struct Segments {
     k: usize,
     /// The models that are broken down: where their slates stand in an answer, and what their figures' names begin with.
     models: Vec<(usize, &'static str)>,
-    sums: BTreeMap<(&'static str, &'static str), (usize, Vec<[f64; FIGURES.len()]>)>,
+    sums: BTreeMap<(&'static str, &'static str), (usize, OfModels)>,
 }
+
+/// The sums of each model's figures.
+type OfModels = Vec<[f64; FIGURES.len()]>;
 
 impl Segments {
     /// No cases yet; `popularity` says where its slates stand in an answer, where it is measured.
@@ -116,7 +119,7 @@ impl Segments {
     /// The means.
     pub fn results(self) -> Vec<Segment> {
         let Self { k, models, sums } = self;
-        let result = |((by, segment), (cases, sums)): (_, (usize, Vec<[f64; FIGURES.len()]>))| {
+        let result = |((by, segment), (cases, sums)): (_, (usize, OfModels))| {
             let of_model = |((_, prefix), sums): (&(usize, &str), [f64; FIGURES.len()])| {
                 let mean = |(name, sum): (&str, f64)| (format!("{prefix}{name}@{k}"), sum / cases as f64);
                 FIGURES.into_iter().zip(sums).map(mean).collect::<Vec<_>>()
