@@ -29,7 +29,7 @@ from peers import K, Split, als, implicit, np, sp  # noqa: E402
 import polars as pl  # noqa: E402
 
 SWEEPS, SEEDS = 15, (1, 2, 3)
-GRID = {"factors": [64, 128], "regularization": [30.0, 100.0, 300.0], "alpha": [1.0, 3.0, 10.0]}
+GRID = {"factors": [64, 128], "regularization": [30.0, 100.0, 300.0], "alpha": [0.3, 1.0, 3.0]}
 GENERATED_SWEEPS, GENERATED_FACTORS = 3, (64, 256)
 
 

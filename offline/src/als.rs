@@ -165,6 +165,8 @@ impl Factors {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Users and items of the same parity like each other, but for one pair left out: user 0 and item 6. Two factors
@@ -218,5 +220,36 @@ mod tests {
             pool.install(|| fit(&checkerboard(), &config(), &|_| ()))
         };
         assert_eq!(with(1), with(3));
+    }
+
+    proptest! {
+        #[test]
+        fn a_half_step_ends_where_the_loss_over_all_pairs_has_no_slope(
+            observed in prop::collection::vec(prop::collection::btree_map(0u32..6, 0.2f32..4.0, 1..6), 4),
+            fixed in prop::collection::vec(-1f32..1.0, 6 * 3),
+        ) {
+            let ends = observed.iter().scan(0, |end, row| {
+                *end += row.len() as u32;
+                Some(*end)
+            });
+            let indptr: Vec<u32> = [0].into_iter().chain(ends).collect();
+            let (indices, data) = observed.iter().flatten().map(|(&item, &weight)| (item, weight)).unzip();
+            let weights = Csr::new((4, 6), indptr, indices, data);
+            let fixed = Array2::from_shape_vec((6, 3), fixed).expect("6 × 3");
+            let config = AlsConfig { factors: 3, regularization_power: 1.0, solver_steps: 12, ..config() };
+            let mut solved = Array2::zeros((4, 3));
+            half_step(&weights, &fixed, &mut solved, &config);
+            for (own, x) in observed.iter().zip(solved.rows()) {
+                // The penalty grows with what the row weighs: w0 of every pair, and its own on top.
+                let weighs = own.values().sum::<f32>() + config.unobserved_weight * 6.0;
+                let mut slope = x.mapv(|value| value * config.regularization * weighs);
+                for (item, y) in (0..).zip(fixed.rows()) {
+                    let (weight, there) = own.get(&item).map_or((0.0, 0.0), |&weight| (weight, 1.0));
+                    let error = weight * (1.0 - x.dot(&y)) + config.unobserved_weight * (there - x.dot(&y));
+                    slope.scaled_add(-error, &y);
+                }
+                prop_assert!(slope.iter().all(|value| value.abs() < 1e-3), "{slope}");
+            }
+        }
     }
 }

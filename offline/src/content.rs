@@ -85,6 +85,9 @@ fn postings(described: &[Vec<u32>], wanted: impl Fn(usize) -> bool) -> Vec<Vec<u
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use shared::id::ItemIdx;
+
     use super::*;
 
     /// Two oak items and a steel one of one category, and one of no kind at all.
@@ -119,5 +122,39 @@ mod tests {
         // The category is out; lamp is what 0 and 2 share.
         let table = fit(&items(), &[0; 4], &config);
         assert_eq!(neighbours_of(&table, 2), [0]);
+    }
+
+    proptest! {
+        #[test]
+        fn scores_are_cosines_of_tf_idf_vectors_where_one_of_two_is_new(
+            words in prop::collection::vec(prop::collection::btree_set(0usize..6, 0..5), 2..9),
+            old in prop::collection::vec(any::<bool>(), 9),
+        ) {
+            let all = words.len();
+            let items = Catalogue {
+                ids: (0..all).map(|item| item.to_string().into()).collect(),
+                names: vec!["".into(); all],
+                category_of: vec![u32::MAX; all],
+                properties: words.iter().map(|own| own.iter().map(|word| format!("is={word}").into()).collect()).collect(),
+                listed: vec![true; all],
+                categories: Vec::new(),
+            };
+            let counts: Vec<u32> = old[..all].iter().map(|&old| if old { 9 } else { 0 }).collect();
+            let table = fit(&items, &counts, &ContentConfig { new_below: 1, widest: 100, neighbours: 100 });
+            let value = |item: usize, word: usize| {
+                let having = words.iter().filter(|own| own.contains(&word)).count();
+                if words[item].contains(&word) { (all as f64 / having as f64).ln() } else { 0.0 }
+            };
+            let product = |i: usize, j: usize| (0..6).map(|word| value(i, word) * value(j, word)).sum::<f64>();
+            for i in 0..all {
+                for j in 0..all {
+                    let cosine = product(i, j) / (product(i, i) * product(j, j)).sqrt().max(1e-9);
+                    let expected = if i == j || old[i] && old[j] { 0.0 } else { cosine };
+                    let found = table.of(ItemIdx(i as u32)).find(|(item, _)| item.at() == j);
+                    let score = found.map_or(0.0, |(_, score)| f64::from(score));
+                    prop_assert!((score - expected).abs() < 1e-5, "{score} for {expected}");
+                }
+            }
+        }
     }
 }

@@ -107,3 +107,74 @@ impl Popularity {
             .write(folder, POPULARITY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::event::EventKind;
+    use shared::id::UserIdx;
+
+    use super::*;
+    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+
+    const ITEMS: usize = 6;
+
+    /// A log of `(hour, item)`; even items are of one category, odd ones of another, the last one of none.
+    fn log(events: &[(i64, u32)]) -> Log {
+        let event = |&(hour, item): &(i64, u32)| LogEvent {
+            user: UserIdx(0),
+            item: ItemIdx(item),
+            kind: EventKind::View,
+            session: 0,
+            timestamp_ms: hour * DAY_MS / 24,
+            received_ms: 0,
+            event_key: 0,
+        };
+        let category = |item: u32| if item as usize + 1 == ITEMS { NO_CATEGORY } else { item % 2 };
+        let items = Catalogue {
+            ids: (0..ITEMS).map(|item| item.to_string().into()).collect(),
+            names: vec!["".into(); ITEMS],
+            category_of: (0..ITEMS as u32).map(category).collect(),
+            properties: vec![Vec::new(); ITEMS],
+            listed: vec![true; ITEMS],
+            categories: vec!["even".into(), "odd".into()],
+        };
+        let mut events: Vec<LogEvent> = events.iter().map(event).collect();
+        events.sort_by_key(|event| event.timestamp_ms);
+        let (sessions, report) = (SessionsFrom::Gap, IngestReport::default());
+        Log { users: vec!["u".into()], items, events, sessions, report }
+    }
+
+    proptest! {
+        #[test]
+        fn orders_agree_with_sums_over_all_events(events in prop::collection::vec((0i64..240, 0u32..6), 1..60)) {
+            let config = PopularityConfig { half_life_days: 4.0, trend_half_life_days: 1.0, windows_days: Vec::new() };
+            let last = events.iter().map(|(hour, _)| *hour).max().expect("an event");
+            let sum = |item: u32, half_life: f64| -> f64 {
+                let own = events.iter().filter(|(_, other)| *other == item);
+                own.map(|(hour, _)| 0.5f64.powf((last - hour) as f64 / 24.0 / half_life)).sum()
+            };
+            let log = log(&events);
+            let found = fit(&log, &config);
+            for item in 0..ITEMS as u32 {
+                let (lately, all) = (sum(item, 1.0), sum(item, 4.0));
+                prop_assert!((f64::from(found.scores[item as usize]) - all).abs() < 1e-4);
+                prop_assert!((f64::from(found.trends[item as usize]) - lately / (all + 1.0).sqrt()).abs() < 1e-4);
+            }
+            let falls = |order: &[ItemIdx], scores: &[f32]| order.windows(2).all(|pair| scores[pair[0].at()] >= scores[pair[1].at()]);
+            prop_assert!(found.order.len() == ITEMS && falls(&found.order, &found.scores));
+            prop_assert!(found.trending.len() == ITEMS && falls(&found.trending, &found.trends));
+            for (category, bounds) in (0..).zip(found.category_starts.windows(2)) {
+                let order = &found.category_order[bounds[0] as usize..bounds[1] as usize];
+                let mut members: Vec<u32> = order.iter().map(|item| item.0).collect();
+                members.sort_unstable();
+                let expected: Vec<u32> = (0..ITEMS as u32 - 1).filter(|item| item % 2 == category).collect();
+                prop_assert_eq!(members, expected);
+                prop_assert!(falls(order, &found.scores));
+            }
+            let count = |item: &ItemIdx| events.iter().filter(|(hour, own)| *own == item.0 && *hour >= last - 48).count();
+            let counts: Vec<usize> = windowed(&log, 2).iter().map(count).collect();
+            prop_assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
+        }
+    }
+}

@@ -34,6 +34,33 @@ fn add_scaled(target: &mut [f32], scale: f32, row: &[f32]) {
     }
 }
 
+/// Rows that are added at a time: the target is loaded and stored once for all of them.
+const ROWS: usize = 4;
+
+/// Adds rows, laid behind each other, each times a value.
+#[inline(always)]
+fn add_scaled_rows(target: &mut [f32], [v0, v1, v2, v3]: [f32; ROWS], rows: &[f32]) {
+    let (first, second) = rows.split_at(2 * target.len());
+    let ((r0, r1), (r2, r3)) = (first.split_at(target.len()), second.split_at(target.len()));
+    for ((((sum, a), b), c), d) in target.iter_mut().zip(r0).zip(r1).zip(r2).zip(r3) {
+        *sum += (v0 * a + v1 * b) + (v2 * c + v3 * d);
+    }
+}
+
+/// `target = matrix · x` for a symmetric row-major matrix: its rows are summed, which needs no sums across lanes.
+#[inline(always)]
+fn multiply_symmetric(matrix: &[f32], x: &[f32], target: &mut [f32]) {
+    target.fill(0.0);
+    let (values, rest) = x.as_chunks::<ROWS>();
+    let (blocks, rows_left) = matrix.split_at(values.len() * ROWS * x.len());
+    for (&values, rows) in values.iter().zip(blocks.chunks_exact(ROWS * x.len())) {
+        add_scaled_rows(target, values, rows);
+    }
+    for (&value, row) in rest.iter().zip(rows_left.chunks_exact(x.len())) {
+        add_scaled(target, value, row);
+    }
+}
+
 /// The inner product of two vectors of the same length.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 #[must_use]
@@ -44,7 +71,13 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Adds `rowᵀ·row` of every row of the row-major matrix `rows` to `gram` (f × f).
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 pub fn add_gram(rows: &[f32], gram: &mut [f32], factors: usize) {
-    for row in rows.chunks_exact(factors) {
+    let mut blocks = rows.chunks_exact(ROWS * factors);
+    for block in blocks.by_ref() {
+        for (at, target) in gram.chunks_exact_mut(factors).enumerate() {
+            add_scaled_rows(target, std::array::from_fn(|row| block[row * factors + at]), block);
+        }
+    }
+    for row in blocks.remainder().chunks_exact(factors) {
         for (target, &value) in gram.chunks_exact_mut(factors).zip(row) {
             add_scaled(target, value, row);
         }
@@ -105,8 +138,9 @@ pub fn solve(fixed: Fixed<'_>, observed: Observations<'_>, steps: usize, x: &mut
     let row = |index: u32| &fixed.factors[index as usize * factors..][..factors];
     let observations = || observed.rows.iter().zip(observed.weights);
     // r = b - A·x
-    for ((target, gram_row), &own) in residual.iter_mut().zip(fixed.gram.chunks_exact(factors)).zip(&*x) {
-        *target = -dot_lanes(gram_row, x) - observed.penalty * own;
+    multiply_symmetric(fixed.gram, x, residual);
+    for (target, &own) in residual.iter_mut().zip(&*x) {
+        *target = -*target - observed.penalty * own;
     }
     for (&index, &weight) in observations() {
         let y = row(index);
@@ -119,9 +153,8 @@ pub fn solve(fixed: Fixed<'_>, observed: Observations<'_>, steps: usize, x: &mut
             return;
         }
         // A·p
-        for ((target, gram_row), &own) in product.iter_mut().zip(fixed.gram.chunks_exact(factors)).zip(&*direction) {
-            *target = dot_lanes(gram_row, direction) + observed.penalty * own;
-        }
+        multiply_symmetric(fixed.gram, direction, product);
+        add_scaled(product, observed.penalty, direction);
         for (&index, &weight) in observations() {
             let y = row(index);
             add_scaled(product, weight * dot_lanes(y, direction), y);
@@ -156,6 +189,19 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_symmetric_matrix_times_a_vector_agrees_with_its_rows(values in prop::collection::vec(-1f32..1.0, 1..12)) {
+            let size = values.len();
+            let matrix: Vec<f32> = values.iter().flat_map(|a| values.iter().map(move |b| a * b + a + b)).collect();
+            let mut product = vec![f32::NAN; size];
+            multiply_symmetric(&matrix, &values, &mut product);
+            for (row, value) in matrix.chunks_exact(size).zip(product) {
+                prop_assert!((dot(row, &values) - value).abs() < 1e-4);
+            }
+        }
+    }
+
     #[test]
     fn two_unknowns_are_solved_as_by_hand() {
         // Y = I, w₀ = 1, λ = 1. One observation of row 0 that weighs 2: (1 + 1 + 2)·x₀ = 1 + 2.
@@ -172,5 +218,8 @@ mod tests {
         let mut gram = [0.0; 4];
         add_gram(&[1.0, 2.0, 3.0, 4.0], &mut gram, 2);
         assert_eq!(gram, [10.0, 14.0, 14.0, 20.0]);
+        // Five rows: four at a time and one.
+        add_gram(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 3.0], &mut gram, 2);
+        assert_eq!(gram, [16.0, 15.0, 15.0, 31.0]);
     }
 }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use shared::api::Seen;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
-use shared::recommend::{Personal, Query, Scratch, recommend, similar};
+use shared::params::{Source, Weights};
+use shared::recommend::{Personal, Query, Scratch, recommend, recommend_with, similar};
 use shared::snapshot::Snapshot;
 use shared::state::{Interaction, SeenItem, UserState};
 
@@ -69,6 +70,69 @@ proptest! {
         prop_assert!(items.iter().all(|item| !ruled_out.contains(item)));
         prop_assert_eq!(items.len(), k.min(9 - ruled_out.len()));
         prop_assert!(slate.picks.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+}
+
+/// What one source proposes for a history, best first.
+fn alone(snapshot: &Snapshot, source: Source, history: &[u32]) -> Vec<u32> {
+    let history: Vec<(u32, EventKind)> = history.iter().map(|&item| (item, EventKind::View)).collect();
+    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let (weights, state) = (Weights::only(source), state(&history, &[]));
+    let slate = recommend_with(snapshot, &weights, &state, &query, 100, &mut Scratch::default());
+    slate.picks.iter().filter(|pick| pick.sources.contains(source)).map(|pick| pick.item.0).collect()
+}
+
+/// The distinct items of a history, the last one first, each with what it weighs in its session.
+fn weighed(snapshot: &Snapshot, history: &[u32]) -> Vec<(u32, f32)> {
+    let mut distinct: Vec<u32> = Vec::new();
+    history.iter().rev().for_each(|item| {
+        if !distinct.contains(item) {
+            distinct.push(*item)
+        }
+    });
+    let weight = |place: usize| (-(place as f32) / snapshot.params().position_decay).exp();
+    distinct.into_iter().enumerate().map(|(place, item)| (item, weight(place))).collect()
+}
+
+proptest! {
+    #[test]
+    fn repeat_is_the_distinct_items_of_the_history_the_last_one_first(history in prop::collection::vec(0u32..9, 0..9)) {
+        let snapshot = snapshot();
+        let expected: Vec<u32> = weighed(&snapshot, &history).into_iter().map(|(item, _)| item).collect();
+        prop_assert_eq!(alone(&snapshot, Source::Repeat, &history), expected);
+    }
+
+    #[test]
+    fn category_popularity_is_the_items_popularity_times_what_the_category_weighs(
+        history in prop::collection::vec(0u32..9, 0..9),
+    ) {
+        let snapshot = snapshot();
+        let own = weighed(&snapshot, &history);
+        let score = |item: u32| {
+            let category = snapshot.items().category_of(ItemIdx(item));
+            let alike = own.iter().filter(|(own, _)| snapshot.items().category_of(ItemIdx(*own)) == category);
+            let weight: f32 = alike.filter(|_| category.is_some()).map(|(_, weight)| weight).sum();
+            weight * snapshot.popularity().score(ItemIdx(item))
+        };
+        let mut expected: Vec<(u32, f32)> = (0..9).map(|item| (item, score(item))).filter(|(_, score)| *score > 0.0).collect();
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let expected: Vec<u32> = expected.into_iter().map(|(item, _)| item).collect();
+        prop_assert_eq!(alone(&snapshot, Source::CategoryPopularity, &history), expected);
+    }
+
+    #[test]
+    fn popularity_and_trending_are_all_items_by_their_scores_whatever_the_history(
+        history in prop::collection::vec(0u32..9, 0..9),
+    ) {
+        let snapshot = snapshot();
+        let table = snapshot.popularity();
+        let by = |score: &dyn Fn(ItemIdx) -> f32| {
+            let mut items: Vec<u32> = (0..9).collect();
+            items.sort_by(|&a, &b| score(ItemIdx(b)).total_cmp(&score(ItemIdx(a))).then(a.cmp(&b)));
+            items
+        };
+        prop_assert_eq!(alone(&snapshot, Source::Popularity, &history), by(&|item| table.score(item)));
+        prop_assert_eq!(alone(&snapshot, Source::Trending, &history), by(&|item| table.trend(item)));
     }
 }
 

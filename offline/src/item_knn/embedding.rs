@@ -159,6 +159,8 @@ fn orthonormalise(columns: &mut [f32], factors: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::interactions::Csr;
 
@@ -193,5 +195,47 @@ mod tests {
         let nearest = |item| table.of(ItemIdx(item)).next().map(|(other, _)| other.0);
         assert_eq!((nearest(0), nearest(1), nearest(2)), (Some(1), Some(0), Some(3)));
         assert_eq!((nearest(4), nearest(6)), (Some(6), Some(4)));
+    }
+
+    proptest! {
+        #[test]
+        fn with_as_many_factors_as_items_scores_are_cosines_of_the_matrix_rows(
+            rows in prop::collection::vec(prop::collection::vec(0u32..6, 2..6), 3..12),
+        ) {
+            let (mut starts, mut columns) = (vec![0u32], Vec::new());
+            for row in &rows {
+                columns.extend(0..row.len() as u32);
+                starts.push(columns.len() as u32);
+            }
+            let items = Csr::new((rows.len(), 6), starts, columns, rows.concat());
+            let sessions = Sessions { items, last_ms: vec![0; rows.len()] };
+            let config = EmbeddingConfig {
+                window: 1,
+                distance_power: 1.0,
+                shrinkage: 1.0,
+                factors: 6,
+                items: 6,
+                neighbours: 6,
+                seed: 1,
+            };
+            let table = fit(&sessions, 6, &config);
+            let mut counts = [[0.0f64; 6]; 6];
+            for pair in rows.iter().flat_map(|row| row.windows(2)).filter(|pair| pair[0] != pair[1]) {
+                counts[pair[0] as usize][pair[1] as usize] += 1.0;
+                counts[pair[1] as usize][pair[0] as usize] += 1.0;
+            }
+            let root = |i: usize| (counts[i].iter().sum::<f64>() + 1.0).sqrt();
+            let value = |i: usize, j: usize| counts[i][j] / (root(i) * root(j));
+            let product = |i: usize, j: usize| (0..6).map(|k| value(i, k) * value(j, k)).sum::<f64>();
+            for i in 0..6 {
+                for j in 0..6 {
+                    let cosine = product(i, j) / (product(i, i) * product(j, j)).sqrt().max(1e-9);
+                    let expected = if i == j { 0.0 } else { cosine };
+                    let found = table.of(ItemIdx(i as u32)).find(|(item, _)| item.at() == j);
+                    let score = found.map_or(0.0, |(_, score)| f64::from(score));
+                    prop_assert!((score - expected).abs() < 1e-2, "{score} for {expected}");
+                }
+            }
+        }
     }
 }

@@ -94,7 +94,13 @@ pub fn fit(windows: &Csr<f32>, config: &ItemKnnUserConfig) -> Neighbours {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use shared::id::ItemIdx;
+
     use super::*;
+    use crate::interactions::ones;
 
     #[test]
     fn a_pair_weighs_what_its_users_and_items_weigh() {
@@ -106,5 +112,27 @@ mod tests {
         let expected = [(1.0 / 2.0 + 1.0 / 3.0) / 4.0, (1.0 / 3.0) / 2.0];
         assert_eq!(table.items[..2].iter().map(|item| item.0).collect::<Vec<_>>(), [1, 2]);
         assert!(table.scores.iter().zip(expected).all(|(score, expected)| (f64::from(*score) - expected).abs() < 1e-7));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_agree_with_the_formula_pair_by_pair(
+            users in prop::collection::vec(prop::collection::btree_set(0u32..8, 0..7), 1..10),
+            (item_power, neighbour_power, user_power) in (0f64..1.0, 0f64..1.0, 0f64..1.0),
+        ) {
+            let config = ItemKnnUserConfig { window: 9, item_power, neighbour_power, user_power, neighbours: 9 };
+            let table = fit(&ones(&users, 8), &config);
+            let count = |item: u32| users.iter().filter(|user| user.contains(&item)).count().max(1) as f64;
+            for i in 0..8 {
+                let found: BTreeMap<u32, f32> = table.of(ItemIdx(i)).map(|(item, score)| (item.0, score)).collect();
+                for j in 0..8 {
+                    let both = users.iter().filter(|user| i != j && user.contains(&i) && user.contains(&j));
+                    let sum: f64 = both.map(|user| (user.len() as f64).powf(-user_power)).sum();
+                    let expected = sum * count(i).powf(-item_power) * count(j).powf(-neighbour_power);
+                    let score = f64::from(found.get(&j).copied().unwrap_or(0.0));
+                    prop_assert!((score - expected).abs() < 1e-5 * (1.0 + expected), "{score} for {expected}");
+                }
+            }
+        }
     }
 }

@@ -54,9 +54,12 @@ pub fn fit(steps: &Neighbours, counts: &[u32], config: &WalkConfig) -> Neighbour
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use shared::id::ItemIdx;
+    use shared::topk::Scored;
 
     use super::*;
+    use crate::item_knn::from_rows;
 
     #[test]
     fn two_steps_of_one_half_are_a_quarter() {
@@ -71,5 +74,32 @@ mod tests {
         let of_0 = walk.starts[0] as usize..walk.starts[1] as usize;
         assert_eq!(walk.items[of_0.clone()], [ItemIdx(1), ItemIdx(2), ItemIdx(3)]);
         assert_eq!(walk.scores[of_0], [0.5, 0.5, 0.25]);
+    }
+
+    proptest! {
+        #[test]
+        fn walks_agree_with_a_product_of_dense_matrices(
+            steps in prop::collection::vec(prop::collection::btree_map(0usize..7, 0.1f32..5.0, 0..7), 7),
+            counts in prop::collection::vec(1u32..20, 7),
+            (shrinkage, item_power, second) in (0f64..5.0, 0f64..1.0, 0.1f64..1.0),
+        ) {
+            let config = WalkConfig { fan_out: 7, shrinkage, item_power, second, neighbours: 7 };
+            let scored = |(&item, &score): (&usize, &f32)| Scored { item: ItemIdx(item as u32), score };
+            let table = fit(&from_rows(steps.iter().map(|row| row.iter().map(scored).collect()).collect()), &counts, &config);
+            let edge = |i: usize, j: usize| {
+                let total: f64 = steps[i].values().map(|&score| f64::from(score)).sum();
+                let score = steps[i].get(&j).map_or(0.0, |&score| f64::from(score));
+                if score == 0.0 { 0.0 } else { score / (total + shrinkage) * f64::from(counts[j]).powf(-item_power) }
+            };
+            for i in 0..7 {
+                for j in 0..7 {
+                    let onwards: f64 = (0..7).map(|k| edge(i, k) * edge(k, j)).sum();
+                    let expected = edge(i, j) + second * onwards;
+                    let found = table.of(ItemIdx(i as u32)).find(|(item, _)| item.at() == j);
+                    let score = found.map_or(0.0, |(_, score)| f64::from(score));
+                    prop_assert!((score - expected).abs() < 1e-5 * (1.0 + expected), "{score} for {expected}");
+                }
+            }
+        }
     }
 }

@@ -122,19 +122,18 @@ fn by_item(mut table: Neighbours) -> Neighbours {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::interactions::ones;
 
     #[test]
     fn an_item_that_comes_with_a_better_predictor_gets_nothing() {
         // Whoever has 0 has 1 and 2; others have 1 without 2: 2 is predicted by 0, not by 1.
-        let rows: [&[u32]; 6] = [&[0, 1, 2], &[0, 1, 2], &[0, 1, 2], &[1, 3], &[1, 3], &[1]];
-        let indptr = rows.iter().scan(0, |end, row| {
-            *end += row.len() as u32;
-            Some(*end)
-        });
-        let indptr: Vec<u32> = [0].into_iter().chain(indptr).collect();
-        let indices: Vec<u32> = rows.concat();
-        let windows = Csr::new((6, 4), indptr, indices.clone(), vec![1.0; indices.len()]);
+        let users =
+            [&[0, 1, 2][..], &[0, 1, 2], &[0, 1, 2], &[1, 3], &[1, 3], &[1]].map(|user| user.iter().copied().collect());
         let config = SlimConfig {
             window: 9,
             user_power: 0.0,
@@ -144,9 +143,34 @@ mod tests {
             item_power: 0.0,
             neighbours: 9,
         };
-        let table = fit(&windows, &config);
+        let table = fit(&ones(&users, 4), &config);
         let score =
             |from: u32, to: u32| table.of(ItemIdx(from)).find(|(item, _)| item.0 == to).map_or(0.0, |(_, score)| score);
         assert!(score(0, 2) > 0.8 && score(1, 2) < 0.1, "{} {}", score(0, 2), score(1, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn weights_solve_the_normal_equations_of_the_users_rows(
+            users in prop::collection::vec(prop::collection::btree_set(0u32..8, 1..7), 1..12),
+            (target, user_power, regularization) in (0u32..8, 0f64..1.0, 0.2f64..5.0),
+        ) {
+            let windows = ones(&users, 8);
+            let gram = by_item(co_occurrence(&windows, user_power, |_, sums| sums.take_best(8, |_, sum| sum)));
+            let features: Vec<ItemIdx> = (0..8).filter(|&item| item != target).map(ItemIdx).collect();
+            let found = weights(&gram, ItemIdx(target), &features, regularization, &mut [0; 8]);
+            let value = |user: &BTreeSet<u32>, item: u32| {
+                if user.contains(&item) { (user.len() as f64).powf(-user_power / 2.0) } else { 0.0 }
+            };
+            // Where the loss is least, its gradient is 0.
+            for (feature, &weight) in features.iter().zip(&found) {
+                let by_user = users.iter().map(|user| {
+                    let predicted: f64 = features.iter().zip(&found).map(|(item, b)| b * value(user, item.0)).sum();
+                    (predicted - value(user, target)) * value(user, feature.0)
+                });
+                let gradient = by_user.sum::<f64>() + regularization * weight;
+                prop_assert!(gradient.abs() < 1e-4, "{gradient}");
+            }
+        }
     }
 }
