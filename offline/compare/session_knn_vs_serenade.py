@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Microseconds per prefix of `session_knn` beside those of Serenade (crate `serenade`), in one run on this machine.
 
-    pip install polars
+    pip install polars libclang
+    export LIBCLANG_PATH=...      # the folder of libclang.so: Serenade brings RocksDB, whose build asks for it
     python3 offline/compare/session_knn_vs_serenade.py RETAILROCKET_FOLDER
 
 The folder has `sessions_train.parquet` and `sessions_test.parquet` with `timestamp`, `visitorid` (the session) and

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Source, Weights};
@@ -218,6 +218,19 @@ impl Config {
         Ok(config)
     }
 
+    /// The settings that a version was built with; a key that its release did not have has its default.
+    ///
+    /// * `built_with`: the config of its manifest.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
+    pub fn of_version(built_with: &serde_json::Value) -> Result<Self, ConfigError> {
+        let over = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(built_with));
+        let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
     /// Checks that every value is in its range.
     ///
     /// # Errors
@@ -350,6 +363,16 @@ mod tests {
         std::fs::write(&file, "[als]\nfactor = 3\n").expect("writes");
         let error = Config::load(Some(&file), None).expect_err("`factor` is no key");
         assert!(error.to_string().contains("factor"), "{error}");
+    }
+
+    #[test]
+    fn a_version_of_an_older_release_has_the_default_of_a_key_that_it_did_not_know() {
+        let config = Config::load(None, None).expect("defaults");
+        let mut built_with = serde_json::to_value(&config).expect("serialises");
+        built_with["als"]["factors"] = 7.into();
+        built_with.as_object_mut().expect("sections").remove("embedding");
+        let read = Config::of_version(&built_with).expect("reads");
+        assert_eq!((read.als.factors, read.embedding.factors), (7, config.embedding.factors));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Bounded best-k selection: keeps the k highest scores of a stream, ties broken by the smaller item.
 //!
-//! A push costs O(1) for a score below the current k-th, else O(log k).
+//! Twice as many are gathered before they are told apart: a push costs O(1), the order of the best O(k · log k).
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
 
 use crate::id::ItemIdx;
 
@@ -31,21 +30,64 @@ impl PartialOrd for Scored {
     }
 }
 
+/// The `k` best of what was pushed.
+#[derive(Debug)]
+pub struct Best {
+    k: usize,
+    /// The best so far among up to `2 · k`, in no order.
+    kept: Vec<Scored>,
+    /// The worst of the best when they were last told apart.
+    floor: Option<Scored>,
+}
+
+impl Best {
+    /// Nothing yet, and room for `k`.
+    #[must_use]
+    pub fn new(k: usize) -> Self {
+        Self { k, kept: Vec::with_capacity(2 * k.min(1 << 16)), floor: None }
+    }
+
+    /// A lower score is not among the best.
+    #[must_use]
+    pub fn floor(&self) -> f32 {
+        self.floor.map_or(f32::NEG_INFINITY, |floor| floor.score)
+    }
+
+    /// Keeps `scored` if it is among the best so far.
+    pub fn push(&mut self, scored: Scored) {
+        if self.k == 0 || self.floor.is_some_and(|floor| scored < floor) {
+            return;
+        }
+        self.kept.push(scored);
+        if self.kept.len() == 2 * self.k {
+            self.tell_apart();
+        }
+    }
+
+    fn tell_apart(&mut self) {
+        let (_, worst, _) = self.kept.select_nth_unstable_by(self.k - 1, |a, b| b.cmp(a));
+        self.floor = Some(*worst);
+        self.kept.truncate(self.k);
+    }
+
+    /// The best, in no order.
+    #[must_use]
+    pub fn into_unsorted(mut self) -> Vec<Scored> {
+        if self.kept.len() > self.k {
+            self.tell_apart();
+        }
+        self.kept
+    }
+}
+
 /// Returns the `k` best of `scored`, best first.
 #[must_use]
 pub fn top_k(k: usize, scored: impl IntoIterator<Item = Scored>) -> Vec<Scored> {
-    let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(k.min(1 << 16) + 1);
-    for candidate in scored {
-        if best.len() < k {
-            best.push(Reverse(candidate));
-        } else if let Some(mut worst) = best.peek_mut()
-            && candidate > worst.0
-        {
-            worst.0 = candidate;
-        }
-    }
-    // `into_sorted_vec` of reversed values is already best first.
-    best.into_sorted_vec().into_iter().map(|Reverse(scored)| scored).collect()
+    let mut best = Best::new(k);
+    scored.into_iter().for_each(|scored| best.push(scored));
+    let mut best = best.into_unsorted();
+    best.sort_unstable_by(|a, b| b.cmp(a));
+    best
 }
 
 #[cfg(test)]
@@ -56,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_heap_agrees_with_sort_and_truncate(scores in prop::collection::vec(0u8..20, 0..200), k in 0usize..30) {
+        fn the_best_agree_with_sort_and_truncate(scores in prop::collection::vec(0u8..20, 0..200), k in 0usize..30) {
             let scored: Vec<Scored> = (0..).zip(&scores)
                 .map(|(item, &score)| Scored { item: ItemIdx(item), score: f32::from(score) })
                 .collect();

@@ -97,10 +97,8 @@ pub fn compare(
     let [first, second] = pair else { anyhow::bail!("--compare takes two versions or two configs") };
     let temporary = tempfile::tempdir()?;
     let config_of = |path: &Path| match path.is_dir() {
-        true => {
-            let manifest = Snapshot::load(path)?.manifest().config.clone();
-            serde_json::from_value(manifest).with_context(|| format!("{}: the config of the version", path.display()))
-        }
+        true => Config::of_version(&Snapshot::load(path)?.manifest().config)
+            .with_context(|| format!("{}: the config of the version", path.display())),
         false => Ok(Config::load(Some(path), preset)?),
     };
     let (train, test) = split(&config_of(first)?, input, temporary.path(), progress)?;

@@ -15,21 +15,27 @@ use shared::artifact::manifest::MANIFEST;
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn list(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
+    let mut versions = named(artifacts)?;
+    versions.retain(|name| artifacts.join(name).join(MANIFEST).is_file());
+    Ok(versions)
+}
+
+/// What has the name of a version, complete or not, in order.
+fn named(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
     let entries = match fs::read_dir(artifacts) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(ArtifactError::Io { path: artifacts.to_owned(), source }),
     };
-    let mut versions = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(ArtifactError::io(artifacts))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if number(&name).is_some() && entry.path().join(MANIFEST).is_file() {
-            versions.push(name);
+        let name = entry.map_err(ArtifactError::io(artifacts))?.file_name().to_string_lossy().into_owned();
+        if number(&name).is_some() {
+            names.push(name);
         }
     }
-    versions.sort();
-    Ok(versions)
+    names.sort();
+    Ok(names)
 }
 
 /// The name of the version after those of the folder.
@@ -37,7 +43,7 @@ pub fn list(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn next(artifacts: &Path, fingerprint: &str) -> Result<String, ArtifactError> {
-    let last = list(artifacts)?.iter().filter_map(|name| number(name)).max().unwrap_or(0);
+    let last = named(artifacts)?.iter().filter_map(|name| number(name)).max().unwrap_or(0);
     Ok(format!("v{:06}-{}", last + 1, fingerprint.get(..8).unwrap_or(fingerprint)))
 }
 
@@ -71,5 +77,9 @@ mod tests {
         }
         assert_eq!(list(folder.path()).expect("lists"), ["v000009-aa", "v000010-bb"]);
         assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000011-01234567");
+        // A folder that lost its manifest is no version, and in nobody's way.
+        fs::create_dir(folder.path().join("v000011-cc")).expect("creates");
+        assert_eq!(list(folder.path()).expect("lists").len(), 2);
+        assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000012-01234567");
     }
 }

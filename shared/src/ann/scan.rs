@@ -11,14 +11,11 @@
 //!
 //! Source for the order and the bound: Teflioudi, Gemulla, Mykytiuk, "LEMP", SIGMOD 2015.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use multiversion::multiversion;
 
 use crate::factors::dot;
 use crate::id::ItemIdx;
-use crate::topk::{Scored, top_k};
+use crate::topk::{Best, Scored, top_k};
 
 /// Items beside each other.
 const LANES: usize = 32;
@@ -90,34 +87,27 @@ impl Scan {
         codes.resize(self.depth, 0);
         // Scores here are in units of the query's scale.
         let norm = dot(query, query).sqrt() * QUERY_CODES / largest;
-        let wanted = k * RESCORED;
-        let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(wanted + 1);
-        let mut floor = f32::NEG_INFINITY;
+        let mut best = Best::new(k * RESCORED);
         let mut scores = [0.0; LANES];
         let blocks = self.codes.chunks_exact(self.depth * LANES).zip(self.scales.as_chunks().0);
         for (((block, scales), items), bound) in blocks.zip(self.items.chunks(LANES)).zip(&self.norms) {
-            if bound * norm < floor {
+            if bound * norm < best.floor() {
                 break;
             }
-            if block_scores(block, &codes, scales, floor, &mut scores) == 0 {
+            if block_scores(block, &codes, scales, best.floor(), &mut scores) == 0 {
                 continue;
             }
             for (&score, &item) in scores.iter().zip(items) {
-                if score < floor || !admit(item) {
-                    continue;
-                }
-                best.push(Reverse(Scored { item, score }));
-                if best.len() > wanted {
-                    best.pop();
-                    floor = best.peek().map_or(floor, |worst| worst.0.score);
+                if score >= best.floor() && admit(item) {
+                    best.push(Scored { item, score });
                 }
             }
         }
-        let exact = |Reverse(Scored { item, .. }): Reverse<Scored>| {
+        let exact = |Scored { item, .. }: Scored| {
             let row = &item_factors[item.at() * query.len()..][..query.len()];
             Scored { item, score: dot(row, query) }
         };
-        top_k(k, best.into_iter().map(exact))
+        top_k(k, best.into_unsorted().into_iter().map(exact))
     }
 }
 
