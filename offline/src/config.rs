@@ -89,6 +89,7 @@ pub struct BlendConfig {
     pub seen: Seen,
     pub windows: WindowsOf,
     pub validation_share: f64,
+    pub min_cases: usize,
     pub max_cases: usize,
     pub off: Vec<Source>,
     pub weights: Weights,

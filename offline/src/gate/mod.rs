@@ -31,11 +31,10 @@ use shared::artifact::{ArtifactError, Manifest};
 use shared::snapshot::Snapshot;
 
 use crate::config::Config;
-use crate::evaluate::cases::HeldOut;
-use crate::evaluate::{Evaluation, Setting, Task, Which, evaluate};
+use crate::evaluate::{Evaluation, Setting, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::ranker::cuts;
+use crate::ranker::{cuts, questions};
 use crate::sources::FitError;
 use crate::train::train;
 pub use settings::Changes;
@@ -98,17 +97,6 @@ fn window(log: &Log, config: &Config) -> Option<(Log, Log, usize)> {
     let count = events.len();
     let test = Log { events, ..held }.part(0..count);
     Some((train, test, asked.iter().map(|&row| questions[row]).sum()))
-}
-
-/// How many questions each user of the window is asked.
-fn questions(train: &Log, held: &Log, config: &Config) -> Vec<usize> {
-    let held_out = HeldOut::new(held);
-    let known = |id: &str| train.users.binary_search_by(|other| (**other).cmp(id)).is_ok();
-    let of_row = |row: usize| match config.blend.objective {
-        Task::NextItem => held_out.next_item_cases(row, config.ingest.session_gap_minutes * 60_000),
-        Task::TopK | Task::LastItem => usize::from(known(held_out.user(row))),
-    };
-    (0..held_out.users()).map(of_row).collect()
 }
 
 /// Trains with one side's settings and asks the questions of the new ones' objective.

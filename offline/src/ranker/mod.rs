@@ -11,6 +11,7 @@
 //! again on the whole log; weights and ranker stay.
 
 mod blend;
+mod cuts;
 mod slates;
 mod window;
 
@@ -22,14 +23,14 @@ use shared::params::{RankerModel, RankerParams, Weights};
 use shared::schema;
 use shared::snapshot::RANKER;
 
-use crate::config::{Config, RankerKind, WindowsOf};
-use crate::evaluate::Task;
+use crate::config::{Config, RankerKind};
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
 use crate::sources::FitError;
-use crate::split::{self, Cut};
+use crate::split::Cut;
 use crate::trees::{self, Ensemble, Rows};
+pub use cuts::{cuts, questions};
 pub use slates::Slates;
 pub use window::Window;
 
@@ -99,7 +100,7 @@ pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Res
     let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
     let with_ranker = config.ranker.kind != RankerKind::None;
     let windows = if with_ranker { config.ranker.windows } else { 1 };
-    let cuts = cuts(log, config, config.blend.validation_share, windows);
+    let cuts = cuts::validation_cuts(log, config, windows);
     let mut slates = Slates::new(config, cuts.len());
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
@@ -133,17 +134,7 @@ pub fn windows<'a>(
         let (train, held) = cut.apply(log);
         Window::fit(train, held, config, progress)
     };
-    cuts(log, config, config.blend.validation_share, count).into_iter().map(fit).collect()
-}
-
-/// The last windows of a log for the questions of the configured objective, each of a share of it, the latest first.
-#[must_use]
-pub fn cuts(log: &Log, config: &Config, share: f64, count: usize) -> Vec<Cut> {
-    match (config.blend.objective, config.blend.windows) {
-        (Task::LastItem, _) => split::of_users(log, 0.0, count),
-        (_, WindowsOf::Users) => split::of_users(log, share, count),
-        (_, WindowsOf::Time) => split::in_time(log, share, count),
-    }
+    cuts::validation_cuts(log, config, count).into_iter().map(fit).collect()
 }
 
 /// Describes what the blend ranks first for the questions of a log that follows on another.
