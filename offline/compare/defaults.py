@@ -59,24 +59,24 @@ GENERATED = {"generated, small": (20_000, 2_000, 300), "generated, dense": (400_
 
 
 def logs(datasets, folder, binary):
-    """Name, figure, config and arguments of each log."""
-    yield "shop events", "ndcg@20", "", [*NEXT_ITEM, "--events", f"{datasets}/retailrocket/events.csv"]
+    """Name, config and arguments of each log."""
+    yield "shop events", "", [*NEXT_ITEM, "--events", f"{datasets}/retailrocket/events.csv"]
     invoices = f"{datasets}/online_retail/online_retail_2009_2010.parquet"
-    yield "gift shop", "ndcg@20", INVOICES, [*TOP_K, "--events", invoices, "--split", "2010-11-01"]
+    yield "gift shop", INVOICES, [*TOP_K, "--events", invoices, "--split", "2010-11-01"]
     ratings = pl.read_parquet(f"{datasets}/movielens_1m/ratings.parquet")
     timed = pl.col("ts_approx").is_not_null()
     files = [f"{folder}/train.parquet", f"{folder}/test.parquet"]
     for file, part in zip(files, (timed, ~timed)):
         ratings.filter(part).write_parquet(file)
     config = RATINGS.format(timestamp="ts_approx", objective="top-k")
-    yield "films, after a time", "ndcg@20", config, [*TOP_K, "--train", files[0], "--test", files[1]]
+    yield "films, after a time", config, [*TOP_K, "--train", files[0], "--test", files[1]]
     config = RATINGS.format(timestamp="", objective="last-item")
-    yield "films, without times", "ndcg@20", config, [*LAST, "--events", f"{datasets}/movielens_1m/ratings.parquet"]
+    yield "films, without times", config, [*LAST, "--events", f"{datasets}/movielens_1m/ratings.parquet"]
     for name, (events, users, items) in GENERATED.items():
         out = f"{folder}/{name}"
         sizes = ["--events", str(events), "--users", str(users), "--items", str(items), "--seed", "11"]
         subprocess.run([binary, "generate", *sizes, "--out", out], check=True, capture_output=True)
-        yield name, "ndcg@20", "", [*NEXT_ITEM, "--events", f"{out}/events.csv", "--items", f"{out}/items.csv"]
+        yield name, "", [*NEXT_ITEM, "--events", f"{out}/events.csv", "--items", f"{out}/items.csv"]
 
 
 def main():
@@ -87,7 +87,7 @@ def main():
     behind = []
     print(f"{'NDCG@20':22}{'cases':>7} {'served':>8} {'blend':>8}   best source alone          popularity", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure, config, wanted in logs(given.datasets, folder, given.binary):
+        for name, config, wanted in logs(given.datasets, folder, given.binary):
             settings = os.path.join(folder, "config.toml")
             with open(settings, "w") as file:
                 file.write(config)
@@ -96,7 +96,7 @@ def main():
             if done.returncode:
                 sys.exit(f"{name}: {done.stderr}")
             results = {result["model"]: result for result in json.loads(done.stdout)["results"]}
-            value = {model: result[figure] for model, result in results.items()}
+            value = {model: result["ndcg@20"] for model, result in results.items()}
             served, blend = value.pop("tandem"), value.pop("blend", float("nan"))
             popularity = max(value[model] for model in value if model.startswith("popularity"))
             best = max(value, key=value.get)

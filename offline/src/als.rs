@@ -228,13 +228,11 @@ mod tests {
             observed in prop::collection::vec(prop::collection::btree_map(0u32..6, 0.2f32..4.0, 1..6), 4),
             fixed in prop::collection::vec(-1f32..1.0, 6 * 3),
         ) {
-            let ends = observed.iter().scan(0, |end, row| {
-                *end += row.len() as u32;
-                Some(*end)
-            });
-            let indptr: Vec<u32> = [0].into_iter().chain(ends).collect();
-            let (indices, data) = observed.iter().flatten().map(|(&item, &weight)| (item, weight)).unzip();
-            let weights = Csr::new((4, 6), indptr, indices, data);
+            let mut weights = sprs::TriMatI::<f32, u32>::new((4, 6));
+            for (row, own) in observed.iter().enumerate() {
+                own.iter().for_each(|(&item, &weight)| weights.add_triplet(row, item as usize, weight));
+            }
+            let weights: Csr<f32> = weights.to_csr();
             let fixed = Array2::from_shape_vec((6, 3), fixed).expect("6 × 3");
             let config = AlsConfig { factors: 3, regularization_power: 1.0, solver_steps: 12, ..config() };
             let mut solved = Array2::zeros((4, 3));

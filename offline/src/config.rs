@@ -219,14 +219,14 @@ impl Config {
         Ok(config)
     }
 
-    /// The settings that a version was built with; a key that its release did not have has its default.
+    /// The settings that a version was built with; a key that its release did not have is that of `base`.
     ///
     /// * `built_with`: the config of its manifest.
     ///
     /// # Errors
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
-    pub fn of_version(built_with: &serde_json::Value) -> Result<Self, ConfigError> {
-        let over = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(built_with));
+    pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
+        let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
         let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
         config.validate()?;
         Ok(config)
@@ -372,7 +372,7 @@ mod tests {
         let mut built_with = serde_json::to_value(&config).expect("serialises");
         built_with["als"]["factors"] = 7.into();
         built_with.as_object_mut().expect("sections").remove("embedding");
-        let read = Config::of_version(&built_with).expect("reads");
+        let read = Config::of_version(&built_with, &config).expect("reads");
         assert_eq!((read.als.factors, read.embedding.factors), (7, config.embedding.factors));
     }
 

@@ -30,13 +30,11 @@ impl KindWeights {
 /// Users × items, 1 for each item of a user.
 #[cfg(test)]
 pub fn ones(users: &[std::collections::BTreeSet<u32>], items: usize) -> Csr<f32> {
-    let ends = users.iter().scan(0, |end, user| {
-        *end += user.len() as u32;
-        Some(*end)
-    });
-    let indices: Vec<u32> = users.iter().flatten().copied().collect();
-    let data = vec![1.0; indices.len()];
-    Csr::new((users.len(), items), [0].into_iter().chain(ends).collect(), indices, data)
+    let mut pairs = sprs::TriMatI::<f32, u32>::new((users.len(), items));
+    for (row, user) in users.iter().enumerate() {
+        user.iter().for_each(|&item| pairs.add_triplet(row, item as usize, 1.0));
+    }
+    pairs.to_csr()
 }
 
 /// Users × items: the summed weights of a user's events with an item.

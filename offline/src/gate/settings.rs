@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use figment::Figment;
-use figment::providers::Serialized;
 use serde_json::Value;
 
 use crate::config::{Config, ConfigError};
@@ -41,10 +39,7 @@ pub fn of_champion(built_with: &Value, new: &Config) -> Result<Config, ConfigErr
             sections.insert("ingest".to_owned(), serde_json::json!({ SESSION_GAP: gap }));
         }
     }
-    let over = Figment::from(Serialized::defaults(new)).merge(Serialized::defaults(champion));
-    let config: Config = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
-    config.validate()?;
-    Ok(config)
+    Config::of_version(&champion, new)
 }
 
 /// The settings in which two sides of a contest differ.

@@ -97,7 +97,7 @@ pub fn compare(
     let [first, second] = pair else { anyhow::bail!("--compare takes two versions or two configs") };
     let temporary = tempfile::tempdir()?;
     let config_of = |path: &Path| match path.is_dir() {
-        true => Config::of_version(&Snapshot::load(path)?.manifest().config)
+        true => Config::of_version(&Snapshot::load(path)?.manifest().config, &Config::load(None, preset)?)
             .with_context(|| format!("{}: the config of the version", path.display())),
         false => Ok(Config::load(Some(path), preset)?),
     };

@@ -23,7 +23,8 @@ pub fn cuts(log: &Log, config: &Config, share: f64, count: usize) -> Vec<Cut> {
 #[must_use]
 pub fn validation_cuts(log: &Log, config: &Config, count: usize) -> Vec<Cut> {
     let mut share = config.blend.validation_share;
-    if config.blend.windows == WindowsOf::Time {
+    let in_time = config.blend.objective != Task::LastItem && config.blend.windows == WindowsOf::Time;
+    if in_time {
         while 2.0 * share * count as f64 <= 0.5 && latest_questions(log, config, share) < config.blend.min_cases {
             share *= 2.0;
         }
