@@ -20,6 +20,7 @@ use crate::item_knn::walk::WalkConfig;
 use crate::linear::LinearConfig;
 use crate::popularity::PopularityConfig;
 use crate::publish::PublishConfig;
+use crate::repeat::RepeatConfig;
 use crate::session_knn::SessionKnnConfig;
 use crate::slim::SlimConfig;
 use crate::trees::TreesConfig;
@@ -179,6 +180,7 @@ pub struct Config {
     pub content: ContentConfig,
     pub session_knn: SessionKnnConfig,
     pub als: AlsConfig,
+    pub repeat: RepeatConfig,
     pub ann: AnnConfig,
     pub users: UsersConfig,
     pub engine: EngineConfig,
@@ -289,6 +291,12 @@ impl Config {
         range(trees.feature_share > 0.0, "trees.feature_share", &trees.feature_share, "greater than 0")?;
         range(trees.row_share > 0.0, "trees.row_share", &trees.row_share, "greater than 0")?;
         range(self.encode.smoothing >= 0.0, "encode.smoothing", &self.encode.smoothing, "at least 0")?;
+        let repeat = &self.repeat;
+        range(repeat.trees > 0, "repeat.trees", &repeat.trees, "at least 1")?;
+        range((1..=10).contains(&repeat.depth), "repeat.depth", &repeat.depth, "1 to 10")?;
+        range(repeat.places > 0, "repeat.places", &repeat.places, "at least 1")?;
+        range(repeat.learning_rate > 0.0, "repeat.learning_rate", &repeat.learning_rate, "greater than 0")?;
+        range(repeat.l2 > 0.0, "repeat.l2", &repeat.l2, "greater than 0")?;
         let past = &self.session_knn;
         range(past.position_decay > 0.0, "session_knn.position_decay", &past.position_decay, "greater than 0")?;
         range(past.distance_decay > 0.0, "session_knn.distance_decay", &past.distance_decay, "greater than 0")?;
@@ -301,12 +309,18 @@ impl Config {
         range(self.publish.keep > 0, "publish.keep", &self.publish.keep, "at least 1")
     }
 
+    /// The pause that ends a session, milliseconds.
+    #[must_use]
+    pub fn gap_ms(&self) -> i64 {
+        self.ingest.session_gap_minutes * 60_000
+    }
+
     /// What the engine follows under these settings, before any weights are fitted.
     #[must_use]
     pub fn engine_params(&self) -> EngineParams {
         let session = match (&self.ingest.sessions, &self.ingest.columns) {
             (SessionsFrom::Column, columns) if columns.session == columns.user => SessionRule::User,
-            _ => SessionRule::Gap(self.ingest.session_gap_minutes * 60_000),
+            _ => SessionRule::Gap(self.gap_ms()),
         };
         EngineParams {
             session,

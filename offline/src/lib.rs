@@ -24,6 +24,7 @@ pub mod popularity;
 pub mod progress;
 pub mod publish;
 pub mod ranker;
+pub mod repeat;
 pub mod rows;
 pub mod session_knn;
 pub mod slim;

@@ -15,14 +15,17 @@ use shared::snapshot::{ITEMS, Snapshot};
 use crate::als;
 use crate::config::Config;
 use crate::content;
+use crate::evaluate::Task;
 use crate::ingest::Log;
 use crate::interactions::{Sessions, sessions, user_items};
 use crate::item_knn;
 use crate::popularity;
 use crate::progress::Progress;
+use crate::repeat;
 use crate::session_knn;
 use crate::slim;
 use crate::statistics;
+use crate::trees::Ensemble;
 use crate::user_tables::UserTables;
 
 /// Neighbours of an item that a walk may step to.
@@ -87,12 +90,12 @@ pub fn fit_source(source: Source, log: &Log, config: &Config, folder: &Path) -> 
 }
 
 fn sessions_of(log: &Log, config: &Config) -> Sessions {
-    sessions(log, config.ingest.session_gap_minutes * 60_000)
+    sessions(log, config.gap_ms())
 }
 
 /// Whether a source has a table of its own.
 fn fits(source: Source) -> bool {
-    !matches!(source, Source::Cached | Source::Repeat | Source::CategoryPopularity | Source::Trending)
+    !matches!(source, Source::Cached | Source::CategoryPopularity | Source::Trending)
 }
 
 fn fit_one(
@@ -105,7 +108,7 @@ fn fit_one(
 ) -> Result<(), ArtifactError> {
     let items = log.items.len();
     match source {
-        Source::Cached | Source::Repeat | Source::CategoryPopularity | Source::Trending => Ok(()),
+        Source::Cached | Source::CategoryPopularity | Source::Trending => Ok(()),
         Source::Content => content::fit(&log.items, &counts(log), &config.content).write(folder, Relation::Content),
         Source::ItemKnnSession => {
             item_knn::session::fit(sessions, items, &config.item_knn_session).write(folder, Relation::Session)
@@ -133,6 +136,14 @@ fn fit_one(
         Source::Als => {
             let interactions = user_items(log, &config.interactions);
             als::fit(&interactions, &config.als, &|sweep| done(sweep as u64)).write(folder)
+        }
+        Source::Repeat => {
+            let asked = config.blend.objective == Task::NextItem && !config.blend.off.contains(&Source::Repeat);
+            let trees = match asked {
+                true => repeat::fit(log, &config.engine_params(), config.gap_ms(), &config.repeat, done),
+                false => Ensemble { depth: 1, ..Ensemble::default() },
+            };
+            repeat::write(&trees, folder)
         }
         Source::Popularity => popularity::fit(log, &config.popularity).write(folder),
     }

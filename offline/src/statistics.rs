@@ -5,6 +5,7 @@ use std::path::Path;
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
+use shared::id::ItemIdx;
 use shared::schema::Statistic;
 use shared::snapshot::STATISTICS;
 
@@ -112,6 +113,12 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
 }
 
 impl Statistics {
+    /// The value of an item.
+    #[must_use]
+    pub fn get(&self, statistic: Statistic, item: ItemIdx) -> f32 {
+        self.0[statistic as usize][item.at()]
+    }
+
     /// Writes the table into an artifact's folder.
     ///
     /// # Errors

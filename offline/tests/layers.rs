@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 28] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
@@ -19,6 +19,7 @@ const TABLE: [(&str, &[&str]); 27] = [
     ("user_tables", &["ingest", "interactions"]),
     ("evaluate", &["ingest", "interactions", "popularity"]),
     ("trees", &["evaluate"]),
+    ("repeat", &["ingest", "interactions", "statistics", "trees"]),
     ("linear", &["trees"]),
     ("rows", &["trees"]),
     ("publish", &["progress"]),
@@ -35,6 +36,7 @@ const TABLE: [(&str, &[&str]); 27] = [
             "linear",
             "popularity",
             "publish",
+            "repeat",
             "session_knn",
             "slim",
             "trees",
@@ -47,14 +49,17 @@ const TABLE: [(&str, &[&str]); 27] = [
             "als",
             "config",
             "content",
+            "evaluate",
             "ingest",
             "interactions",
             "item_knn",
             "popularity",
             "progress",
+            "repeat",
             "session_knn",
             "slim",
             "statistics",
+            "trees",
             "user_tables",
         ],
     ),

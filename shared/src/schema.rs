@@ -85,8 +85,8 @@ pub const OWN: [&str; 10] = [
 ];
 /// Category and rank in popularity.
 pub const ITEM: [&str; 4] = ["popularity_of_last", "events_of_last", "category_of_last", "category_share"];
-/// The history as a whole.
-pub const CONTEXT: [&str; 18] = [
+/// The current session as a whole.
+pub const SESSION: [&str; 7] = [
     "session_events",
     "session_items",
     "session_repeats",
@@ -94,6 +94,10 @@ pub const CONTEXT: [&str; 18] = [
     "last_run",
     "history_events",
     "last_is_repeat",
+];
+/// The last item, and the question as a whole.
+pub const CONTEXT: [&str; 12] = [
+    "repeat_chance",
     "last_kind",
     "last_events",
     "last_repeat_share",
@@ -120,7 +124,7 @@ pub fn names() -> Vec<String> {
             .into_iter()
             .flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
-    let others = [&COSINES[..], &[NORM], &OWN, &ITEM, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+    let others = [&COSINES[..], &[NORM], &OWN, &ITEM, &SESSION, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
     Source::ALL
         .into_iter()
@@ -131,6 +135,22 @@ pub fn names() -> Vec<String> {
         .chain(others)
         .chain(of_item)
         .collect()
+}
+
+/// How many events back each of the last events' items stood before.
+pub const RETURNS: [&str; 6] = ["return_1", "return_2", "return_3", "return_4", "return_5", "return_6"];
+/// What the model of [`Source::Repeat`] knows of an item by itself.
+pub const HABITS: [Statistic; 5] =
+    [Statistic::Events, Statistic::RepeatShare, Statistic::StayShare, Statistic::ExitShare, Statistic::EntryShare];
+
+/// The names of what the model of [`Source::Repeat`] looks at, in the order of their columns: an item of the history in it, the
+/// session, and the habits of the item and of the last one.
+#[must_use]
+pub fn of_repeat() -> Vec<String> {
+    let habit = |of: &str, statistic: Statistic| format!("{of}_{}", Statistic::ALL[statistic as usize].1);
+    let plain = OWN.into_iter().chain(SESSION).chain(RETURNS).map(str::to_owned);
+    let habits = ["item", "last"].into_iter().flat_map(|of| HABITS.map(|statistic| habit(of, statistic)));
+    plain.chain(habits).collect()
 }
 
 /// The columns that somebody looks at; the others need not be filled.

@@ -115,7 +115,7 @@ fn measure(
         which: Which::Served,
         ks: &[CUT_OFF],
         seen: new.blend.seen,
-        gap_ms: new.ingest.session_gap_minutes * 60_000,
+        gap_ms: new.gap_ms(),
         asked_ms: test.first_ms().max(train_log.last_ms()),
         windows_days: &[],
     };

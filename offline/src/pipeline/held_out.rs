@@ -141,7 +141,7 @@ impl Logs<'_> {
             which,
             ks,
             seen: wanted.seen.unwrap_or(default_seen),
-            gap_ms: config.ingest.session_gap_minutes * 60_000,
+            gap_ms: config.gap_ms(),
             asked_ms: test.first_ms().max(train.last_ms()),
             windows_days: &config.popularity.windows_days,
         };

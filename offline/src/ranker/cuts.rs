@@ -46,7 +46,7 @@ pub fn questions(train: &Log, held: &Log, config: &Config) -> Vec<usize> {
     let held_out = HeldOut::new(held);
     let known = |id: &str| train.users.binary_search_by(|other| (**other).cmp(id)).is_ok();
     let of_row = |row: usize| match config.blend.objective {
-        Task::NextItem => held_out.next_item_cases(row, config.ingest.session_gap_minutes * 60_000),
+        Task::NextItem => held_out.next_item_cases(row, config.gap_ms()),
         Task::TopK | Task::LastItem => usize::from(known(held_out.user(row))),
     };
     (0..held_out.users()).map(of_row).collect()

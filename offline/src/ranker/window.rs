@@ -129,7 +129,7 @@ impl<'a> Window<'a> {
     }
 
     fn gap_ms(&self) -> i64 {
-        self.config.ingest.session_gap_minutes * 60_000
+        self.config.gap_ms()
     }
 }
 

@@ -17,7 +17,7 @@ use shared::keys::pack_user;
 use shared::params::Relation;
 use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
 use shared::schema::Statistic;
-use shared::snapshot::{ALS, ITEMS, POPULARITY, SESSION_KNN, STATISTICS, USERS};
+use shared::snapshot::{ALS, ITEMS, POPULARITY, REPEAT, SESSION_KNN, STATISTICS, USERS};
 use shared::state::{BatchUser, Interaction, SeenItem};
 use shared::topk::Scored;
 
@@ -38,6 +38,7 @@ pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
     Relation::ALL.into_iter().for_each(|relation| write_neighbours(&folder, &relation.file()));
     write_past_sessions(&folder);
     write_statistics(&folder);
+    write_repeat(&folder);
     let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
     TableWriter::default().rows("item_factors", &factors, 2).rows("gram", &gram, 2).write(&folder, ALS).expect("als");
     write_users(&folder);
@@ -110,6 +111,13 @@ fn write_statistics(folder: &Path) {
     let columns = Statistic::ALL.iter();
     let table = columns.fold(TableWriter::default(), |table, (_, name)| table.column(name, &zeros));
     table.write(folder, STATISTICS).expect("statistics");
+}
+
+/// No model: the last items come first.
+fn write_repeat(folder: &Path) {
+    let (features, values): ([u32; 0], [f32; 0]) = ([], []);
+    let table = TableWriter::default().column("depth", &[1u32]).column("features", &features);
+    table.column("borders", &values).column("leaves", &values).write(folder, REPEAT).expect("repeat");
 }
 
 /// What the batch knows of `known`.

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::id::ItemIdx;
 use crate::matrix::Matrix;
-use crate::params::{Relation, SessionRule, Source};
+use crate::params::{Relation, Source};
 use crate::retrieve::accumulator::Marks;
 use crate::retrieve::{Candidate, Candidates};
 use crate::schema::Wanted;
@@ -59,21 +59,6 @@ impl<'a> Question<'a> {
         let best = (0..self.ranked.len()).find(|&at| !own(self.item(at)));
         best.map_or(f32::NAN, |at| self.ranked[at].blended.max(f32::MIN_POSITIVE))
     }
-
-    /// The events of the current session.
-    fn session(&self) -> &'a [Interaction] {
-        let mut first = self.history.len();
-        let mut later_ms = self.now_ms;
-        while let Some(event) = first.checked_sub(1).map(|before| self.history[before]) {
-            if let SessionRule::Gap(gap_ms) = self.snapshot.params().session
-                && later_ms.saturating_sub(event.timestamp_ms) > gap_ms
-            {
-                break;
-            }
-            (first, later_ms) = (first - 1, event.timestamp_ms);
-        }
-        &self.history[first..]
-    }
 }
 
 /// Fills one column after the other, but for those that nobody wants.
@@ -116,7 +101,6 @@ impl Columns<'_> {
 #[derive(Debug, Default)]
 pub struct FeatureScratch {
     slots: Marks,
-    own: Vec<own::OwnItem>,
 }
 
 /// How many features there are.
@@ -129,12 +113,13 @@ pub const COUNT: usize = Source::COUNT * crate::schema::OF_SOURCE.len()
     + 1
     + crate::schema::OWN.len()
     + crate::schema::ITEM.len()
+    + crate::schema::SESSION.len()
     + crate::schema::CONTEXT.len()
     + crate::schema::Statistic::ALL.len();
 
 /// Builds the rows of the question's candidates, with the columns that are wanted.
 pub fn build(question: &Question<'_>, wanted: &Wanted, scratch: &mut FeatureScratch, matrix: &mut Matrix) {
-    let FeatureScratch { slots, own } = scratch;
+    let FeatureScratch { slots } = scratch;
     slots.reset(question.snapshot.items().len());
     for at in 0..question.ranked.len() {
         slots.insert(question.item(at), at);
@@ -143,7 +128,7 @@ pub fn build(question: &Question<'_>, wanted: &Wanted, scratch: &mut FeatureScra
     let mut columns = Columns { matrix, wanted, next: 0 };
     sources::fill(question, &mut columns);
     pairs::fill(question, slots, &mut columns);
-    own::fill(question, slots, own, &mut columns);
+    own::fill(question, slots, &mut columns);
     item::fill(question, &mut columns);
     context::fill(question, &mut columns);
     item::fill_statistics(question, &mut columns);

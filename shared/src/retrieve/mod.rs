@@ -15,12 +15,14 @@
 pub mod accumulator;
 pub mod als;
 pub mod item_knn;
+pub mod past;
 pub mod popularity;
 pub mod recent;
 pub mod repeat;
 pub mod session_knn;
 
 use accumulator::{Accumulator, Marks};
+use past::Past;
 use popularity::Categories;
 use recent::Recent;
 
@@ -85,6 +87,7 @@ pub struct Scratch {
     /// The user's own items.
     own: Marks,
     fold_in: als::FoldIn,
+    repeat: repeat::Rows,
 }
 
 /// What is asked of the sources.
@@ -117,6 +120,10 @@ pub struct Candidates {
     pub proposed: [u32; Source::COUNT],
     /// The distinct items of the history, newest first.
     pub recent: Vec<Recent>,
+    /// The history as it is.
+    pub past: Past,
+    /// The chance that the next event is with an item of the history; missing where nothing says so.
+    pub repeat_chance: f32,
     /// How near the nearest past sessions are, all together.
     pub nearest: f32,
 }
@@ -151,7 +158,7 @@ impl Candidates {
 ///
 /// `scratch.blocked` must hold the items that are not wanted.
 pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) -> Candidates {
-    let Scratch { sums, matches, blocked, chosen, own, fold_in } = scratch;
+    let Scratch { sums, matches, blocked, chosen, own, fold_in, repeat } = scratch;
     let Retrieval { snapshot, cached, history, category, limit, few, now_ms } = query;
     let (items, params) = (snapshot.items(), snapshot.params());
     chosen.reset(items.len());
@@ -161,7 +168,8 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
     };
     let on = |source: Source| weights.get(source) > 0.0;
     let recent = recent::recent(history, params, now_ms, own);
-    let mut candidates = Candidates::default();
+    let past = Past::of(history, &recent, own, params.session, now_ms);
+    let mut candidates = Candidates { repeat_chance: f32::NAN, ..Candidates::default() };
 
     if on(Source::Cached) {
         let list = top_k(limit, cached.iter().copied().filter(|scored| admit(scored.item)));
@@ -195,7 +203,9 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
         candidates.add(Source::Als, &list, chosen);
     }
     if on(Source::Repeat) {
-        candidates.add(Source::Repeat, &repeat::own_items(&recent, limit, admit), chosen);
+        let found = repeat::own_items(snapshot, &recent, &past, limit, admit, repeat);
+        candidates.repeat_chance = found.chance;
+        candidates.add(Source::Repeat, &found.list, chosen);
     }
     let table = snapshot.popularity();
     let mut categories = Categories::default();
@@ -244,6 +254,5 @@ pub fn retrieve(query: Retrieval<'_>, weights: &Weights, scratch: &mut Scratch) 
             _ => own.contains(candidate.item).then_some(candidate.item),
         };
     }
-    candidates.recent = recent;
-    candidates
+    Candidates { recent, past, ..candidates }
 }

@@ -1,11 +1,83 @@
-//! `repeat`: the user's own items, the last ones first.
+//! `repeat`: the user's own items, each with the chance that the next event is with it.
+//!
+//! The chances are those of a model that was fitted on the questions of a whole log: it needs no other source, only where
+//! each item stands in the history, how the session went, and what is usual for the item. Without a model the last
+//! items come first.
 
+use super::past::Past;
 use super::recent::Recent;
 use crate::id::ItemIdx;
-use crate::topk::Scored;
+use crate::matrix::Matrix;
+use crate::schema::{HABITS, OWN, RETURNS, SESSION, Statistic};
+use crate::snapshot::Snapshot;
+use crate::topk::{Scored, top_k};
 
-/// The first `limit` admitted items of the history, scored by how recent they are.
-pub fn own_items(recent: &[Recent], limit: usize, admit: impl Fn(ItemIdx) -> bool) -> Vec<Scored> {
-    let admitted = recent.iter().filter(|own| admit(own.item)).take(limit);
-    admitted.map(|own| Scored { item: own.item, score: own.session_weight }).collect()
+/// How many columns the model looks at.
+pub const COLUMNS: usize = OWN.len() + SESSION.len() + RETURNS.len() + 2 * HABITS.len();
+
+/// Describes the newest `count` items of a history, a row each, by what [`crate::schema::of_repeat`] names.
+///
+/// * `statistic`: a counter of an item.
+pub fn describe(
+    past: &Past,
+    recent: &[Recent],
+    count: usize,
+    statistic: impl Fn(Statistic, ItemIdx) -> f32,
+    matrix: &mut Matrix,
+) {
+    let recent = &recent[..count.min(recent.len())];
+    matrix.reset(recent.len(), COLUMNS);
+    let mut columns = 0..COLUMNS;
+    let mut next = || columns.next().expect("as many columns as are named");
+    for value in 0..OWN.len() {
+        matrix.column_mut(next()).iter_mut().zip(&past.own).for_each(|(cell, own)| *cell = own[value]);
+    }
+    for value in past.session.into_iter().chain(past.returns) {
+        matrix.column_mut(next()).fill(value);
+    }
+    for habit in HABITS {
+        let column = matrix.column_mut(next());
+        column.iter_mut().zip(recent).for_each(|(cell, own)| *cell = statistic(habit, own.item));
+    }
+    for habit in HABITS {
+        let last = recent.first().map_or(f32::NAN, |own| statistic(habit, own.item));
+        matrix.column_mut(next()).fill(last);
+    }
+}
+
+/// Buffers of one thread, to be reused between requests.
+#[derive(Debug, Default)]
+pub struct Rows {
+    matrix: Matrix,
+    chances: Vec<f32>,
+}
+
+/// What `repeat` proposes.
+pub struct OwnItems {
+    /// The admitted items of the history, best first.
+    pub list: Vec<Scored>,
+    /// The chance that the next event is with any item of the history; missing without a model.
+    pub chance: f32,
+}
+
+/// The first `limit` admitted items of the history.
+pub fn own_items(
+    snapshot: &Snapshot,
+    recent: &[Recent],
+    past: &Past,
+    limit: usize,
+    admit: impl Fn(ItemIdx) -> bool,
+    rows: &mut Rows,
+) -> OwnItems {
+    let admitted = |score: &dyn Fn(usize, &Recent) -> f32| {
+        let scored = recent.iter().enumerate().filter(|(_, own)| admit(own.item));
+        top_k(limit, scored.map(|(at, own)| Scored { item: own.item, score: score(at, own) }))
+    };
+    let Some(model) = snapshot.repeat() else {
+        return OwnItems { list: admitted(&|_, own| own.session_weight), chance: f32::NAN };
+    };
+    let statistics = snapshot.statistics();
+    describe(past, recent, recent.len(), |statistic, item| statistics.get(statistic, item), &mut rows.matrix);
+    model.chances(&rows.matrix, &mut rows.chances);
+    OwnItems { list: admitted(&|at, _| rows.chances[at]), chance: rows.chances.iter().sum() }
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 pub mod als;
+mod ensemble;
 pub mod items;
 pub mod neighbours;
 pub mod popularity;
 pub mod ranker;
+pub mod repeat;
 pub mod session_index;
 pub mod statistics;
 pub mod users;
@@ -16,6 +18,7 @@ pub use items::{CategoryIdx, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;
 pub use ranker::Ranker;
+pub use repeat::Repeat;
 pub use session_index::SessionIndex;
 pub use statistics::Statistics;
 pub use users::Users;
@@ -33,6 +36,8 @@ pub const POPULARITY: &str = "popularity.safetensors";
 pub const SESSION_KNN: &str = "session_knn.safetensors";
 /// The file of item counters.
 pub const STATISTICS: &str = "statistics.safetensors";
+/// The file of the chances that users come back to their own items.
+pub const REPEAT: &str = "repeat.safetensors";
 /// The file of item factors.
 pub const ALS: &str = "als.safetensors";
 /// The file of the ranker.
@@ -49,6 +54,7 @@ pub struct Snapshot {
     neighbours: Vec<Neighbours>,
     session_knn: SessionIndex,
     statistics: Statistics,
+    repeat: Option<Repeat>,
     als: Als,
     ranker: Option<Ranker>,
     users: Users,
@@ -70,6 +76,7 @@ impl Snapshot {
             neighbours,
             session_knn: SessionIndex::open(folder, items.len())?,
             statistics: Statistics::open(folder, items.len())?,
+            repeat: Repeat::open(folder)?,
             als: Als::open(folder, &manifest, items.len())?,
             ranker: Ranker::open(folder, &manifest)?,
             users: Users::open(folder)?,
@@ -123,6 +130,12 @@ impl Snapshot {
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// The model of the user's own items, where one was fitted.
+    #[must_use]
+    pub fn repeat(&self) -> Option<&Repeat> {
+        self.repeat.as_ref()
     }
 
     /// Item factors.

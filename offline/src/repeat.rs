@@ -1,0 +1,171 @@
+//! The chance that a user comes back to one of their own items: boosted trees over where the item stands in the history, how
+//! the session went and what is usual for the item.
+//!
+//! ```text
+//! each event but a user's first ─▶ a row for each of the newest items before it ─▶ binary trees
+//!                                  label: is the event with that item?
+//! ```
+//!
+//! No other source is needed for it, so it learns from a whole log where the ranker has two windows. What is usual for an item is
+//! counted among the users of other folds: no row sees its own label. Logs in which nobody comes back, and those whose
+//! objective is not the next item, get no model: the last items then come first.
+//!
+//! Cost: a pass over the questions, each as long as its history, and the trees.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use shared::artifact::ArtifactError;
+use shared::artifact::tables::TableWriter;
+use shared::matrix::Matrix;
+use shared::params::EngineParams;
+use shared::retrieve::accumulator::Marks;
+use shared::retrieve::past::Past;
+use shared::retrieve::recent::recent;
+use shared::retrieve::repeat::{COLUMNS, describe};
+use shared::schema::Statistic;
+use shared::snapshot::REPEAT;
+use shared::state::Interaction;
+
+use crate::ingest::{Log, LogEvent};
+use crate::interactions::{by_user, sessions};
+use crate::statistics::{self, Statistics};
+use crate::trees::{self, Ensemble, Objective, Rows, TreesConfig};
+
+/// Users are in one of so many folds; what is usual for an item is counted among the users of the others.
+const FOLDS: usize = 10;
+/// With fewer returns there is nothing to learn.
+const LEAST_RETURNS: usize = 200;
+
+/// How the trees are grown. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RepeatConfig {
+    pub max_cases: usize,
+    pub places: usize,
+    pub trees: usize,
+    pub depth: usize,
+    pub learning_rate: f64,
+    pub l2: f64,
+    pub seed: u64,
+}
+
+/// Fits the trees on a log.
+#[must_use]
+pub fn fit(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig, done: &(dyn Fn(u64) + Sync)) -> Ensemble {
+    let rows = rows(log, engine, gap_ms, config);
+    if rows.labels.iter().filter(|&&label| label > 0.0).count() < LEAST_RETURNS {
+        return Ensemble { depth: 1, ..Ensemble::default() };
+    }
+    let config = TreesConfig {
+        objective: Objective::Binary,
+        trees: config.trees,
+        depth: config.depth,
+        learning_rate: config.learning_rate,
+        l2: config.l2,
+        largest_step: 2.0,
+        bins: 64,
+        row_share: 0.5,
+        feature_share: 1.0,
+        patience: config.trees,
+        seed: config.seed,
+    };
+    trees::fit(&rows, None, &config, done)
+}
+
+/// The questions of a log, a group each.
+fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) -> Rows {
+    let (starts, order) = by_user(log);
+    let histories: Vec<&[u32]> =
+        starts.windows(2).map(|bounds| &order[bounds[0] as usize..bounds[1] as usize]).collect();
+    let questions: usize = histories.iter().map(|history| history.len().saturating_sub(1)).sum();
+    let step = questions as f64 / config.max_cases.max(1) as f64;
+    let asked: Vec<usize> = thinned(histories.len(), step);
+    let mut rows = Rows { columns: vec![Vec::new(); COLUMNS], labels: Vec::new(), groups: vec![0] };
+    for fold in 0..FOLDS {
+        let statistics = of_others(log, fold, gap_ms);
+        let users: Vec<&[u32]> =
+            asked.iter().filter(|&&user| user % FOLDS == fold).map(|&user| histories[user]).collect();
+        let found: Vec<Rows> = users
+            .par_iter()
+            .with_min_len(64)
+            .map_init(Scratch::default, |scratch, user| of_user(log, user, &statistics, engine, config.places, scratch))
+            .collect();
+        found.iter().for_each(|found| append(&mut rows, found));
+    }
+    rows
+}
+
+/// Every `step`-th user, `step` being a fraction of at least 1.
+fn thinned(users: usize, step: f64) -> Vec<usize> {
+    let step = step.max(1.0);
+    (0..).map(|at| (f64::from(at) * step) as usize).take_while(|&user| user < users).collect()
+}
+
+/// The counters of the users who are not in a fold.
+fn of_others(log: &Log, fold: usize, gap_ms: i64) -> Statistics {
+    let events: Vec<LogEvent> = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
+    let others = Log { events, ..log.clone() };
+    statistics::fit(&others, &sessions(&others, gap_ms))
+}
+
+#[derive(Default)]
+struct Scratch {
+    listed: Marks,
+    matrix: Matrix,
+}
+
+/// The questions of a user.
+fn of_user(
+    log: &Log,
+    user: &[u32],
+    statistics: &Statistics,
+    engine: &EngineParams,
+    places: usize,
+    scratch: &mut Scratch,
+) -> Rows {
+    let Scratch { listed, matrix } = scratch;
+    let interaction = |&at: &u32| {
+        let LogEvent { item, kind, timestamp_ms, event_key, .. } = log.events[at as usize];
+        Interaction { item, kind, timestamp_ms, event_key }
+    };
+    let history: Vec<Interaction> = user.iter().map(interaction).collect();
+    let mut rows = Rows { columns: vec![Vec::new(); COLUMNS], labels: Vec::new(), groups: vec![0] };
+    for (at, next) in history.iter().enumerate().skip(1) {
+        let known = &history[at.saturating_sub(engine.max_history)..at];
+        listed.reset(log.items.len());
+        let recent = recent(known, engine, next.timestamp_ms, listed);
+        let past = Past::of(known, &recent, listed, engine.session, next.timestamp_ms);
+        describe(&past, &recent, places, |statistic: Statistic, item| statistics.get(statistic, item), matrix);
+        for (column, values) in rows.columns.iter_mut().enumerate() {
+            values.extend_from_slice(matrix.column(column));
+        }
+        rows.labels.extend(recent.iter().take(places).map(|own| f32::from(u8::from(own.item == next.item))));
+        rows.groups.push(rows.labels.len());
+    }
+    rows
+}
+
+fn append(rows: &mut Rows, more: &Rows) {
+    for (column, values) in rows.columns.iter_mut().zip(&more.columns) {
+        column.extend_from_slice(values);
+    }
+    let before = rows.labels.len();
+    rows.labels.extend_from_slice(&more.labels);
+    rows.groups.extend(more.groups.iter().skip(1).map(|end| before + end));
+}
+
+/// Writes the model into an artifact's folder; one without trees stands for none.
+///
+/// # Errors
+/// [`ArtifactError`] when it can't be written.
+pub fn write(trees: &Ensemble, folder: &Path) -> Result<(), ArtifactError> {
+    TableWriter::default()
+        .column("depth", &[trees.depth as u32])
+        .column("features", &trees.features)
+        .column("borders", &trees.borders)
+        .column("leaves", &trees.leaves)
+        .write(folder, REPEAT)
+}
