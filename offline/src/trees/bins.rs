@@ -1,7 +1,7 @@
 //! Values as the number of borders below them.
 //!
-//! Borders are quantiles of a feature's distinct values, each halfway between two of them. A missing value is in bin 0,
-//! below every border.
+//! Borders cut a feature's distinct values into parts of about as many rows, each halfway between two values; a frequent value
+//! has a bin of its own. A missing value is in bin 0, below every border.
 
 use rayon::prelude::*;
 
@@ -101,23 +101,50 @@ fn borders(column: &[f32], bins: usize) -> Vec<f32> {
         // Below all values: tells missing from present.
         borders.push(f32::MIN);
     }
-    let wanted = bins - 1 - borders.len();
-    let mut distinct = values.clone();
-    distinct.dedup();
-    let halfway = |a: f32, b: f32| a + (b - a) / 2.0;
-    if distinct.len() <= wanted + 1 {
-        borders.extend(distinct.windows(2).map(|pair| halfway(pair[0], pair[1])));
-    } else {
-        for quantile in 1..=wanted {
-            let value = values[(quantile * values.len() / (wanted + 1)).min(values.len() - 1)];
-            let next = distinct.partition_point(|other| *other <= value);
-            if let Some(&after) = distinct.get(next) {
-                borders.push(halfway(value, after));
-            }
-        }
-        borders.dedup();
-    }
+    let distinct: Vec<(f32, usize)> =
+        values.chunk_by(|a, b| a == b).map(|equal| (equal[0], equal.len())).collect();
+    let last_of_bins = last_of_bins(&distinct, bins - borders.len());
+    borders.extend(last_of_bins.into_iter().map(|at| {
+        let (value, next) = (distinct[at].0, distinct[at + 1].0);
+        value + (next - value) / 2.0
+    }));
     borders
+}
+
+/// Cuts distinct values with their counts into at most `bins` bins; returns which values are the last of theirs, but for the
+/// last of all.
+///
+/// A value that would fill a bin gets one of its own, and the others share what is left: where most rows are 0 those that
+/// are not are still told apart. Source: `GreedyFindBin` of LightGBM.
+fn last_of_bins(distinct: &[(f32, usize)], bins: usize) -> Vec<usize> {
+    let before_last = distinct.len().saturating_sub(1);
+    if distinct.len() <= bins {
+        return (0..before_last).collect();
+    }
+    let total: usize = distinct.iter().map(|(_, count)| count).sum();
+    let heavy = |count: usize| count * bins >= total;
+    let (mut rest, mut rest_bins) = (total, bins);
+    for &(_, count) in distinct.iter().filter(|(_, count)| heavy(*count)) {
+        (rest, rest_bins) = (rest - count, rest_bins - 1);
+    }
+    let mut size = rest as f64 / rest_bins.max(1) as f64;
+    let (mut found, mut filled) = (Vec::new(), 0);
+    for (at, &(_, count)) in distinct.iter().enumerate().take(before_last) {
+        if found.len() + 1 == bins {
+            break;
+        }
+        filled += count;
+        let next_heavy = heavy(distinct[at + 1].1);
+        if heavy(count) || filled as f64 >= size || next_heavy && filled as f64 >= size / 2.0 {
+            found.push(at);
+            if !heavy(count) {
+                (rest, rest_bins) = (rest.saturating_sub(filled), rest_bins.saturating_sub(1));
+                size = rest as f64 / rest_bins.max(1) as f64;
+            }
+            filled = 0;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -131,6 +158,16 @@ mod tests {
         assert_eq!(bins.count(0), 3);
         let binned = bins.bin(&columns, vec![0]);
         assert_eq!([0, 1, 2, 3].map(|row| binned.column(0).bin(row)), [2, 1, 0, 1]);
+    }
+
+    #[test]
+    fn few_values_beside_many_equal_ones_are_told_apart() {
+        let columns = vec![(0..10_000).map(|row| if row < 100 { row as f32 } else { 0.0 }).collect::<Vec<_>>()];
+        let bins = Bins::of(&columns, 12);
+        assert_eq!(bins.count(0), 12);
+        let binned = bins.bin(&columns, vec![0]);
+        assert!(binned.column(0).bin(1) < binned.column(0).bin(50));
+        assert!(binned.column(0).bin(50) < binned.column(0).bin(99));
     }
 
     #[test]
