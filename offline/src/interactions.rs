@@ -60,6 +60,11 @@ pub fn user_items(log: &Log, weights: &KindWeights) -> Csr<f32> {
     Csr::new((log.users.len(), log.items.len()), indptr, indices, data)
 }
 
+/// The places 0, `step`, 2 `step`, … of `length`, rounded down; `step` is at least 1 and may be a fraction.
+pub fn spread(length: usize, step: f64) -> impl Iterator<Item = usize> {
+    (0u32..).map(move |at| (f64::from(at) * step) as usize).take_while(move |&place| place < length)
+}
+
 /// The positions of each user's events in the log, in time order: `(starts, positions)`.
 #[must_use]
 pub fn by_user(log: &Log) -> (Vec<u32>, Vec<u32>) {

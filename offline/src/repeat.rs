@@ -29,7 +29,7 @@ use shared::snapshot::REPEAT;
 use shared::state::Interaction;
 
 use crate::ingest::{Log, LogEvent};
-use crate::interactions::{by_user, sessions};
+use crate::interactions::{by_user, sessions, spread};
 use crate::statistics::{self, Statistics};
 use crate::trees::{self, Ensemble, Objective, Rows, TreesConfig};
 
@@ -81,8 +81,8 @@ fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) ->
     let histories: Vec<&[u32]> =
         starts.windows(2).map(|bounds| &order[bounds[0] as usize..bounds[1] as usize]).collect();
     let questions: usize = histories.iter().map(|history| history.len().saturating_sub(1)).sum();
-    let step = questions as f64 / config.max_cases.max(1) as f64;
-    let asked: Vec<usize> = thinned(histories.len(), step);
+    let step = (questions as f64 / config.max_cases.max(1) as f64).max(1.0);
+    let asked: Vec<usize> = spread(histories.len(), step).collect();
     let mut rows = Rows { columns: vec![Vec::new(); COLUMNS], labels: Vec::new(), groups: vec![0] };
     for fold in 0..FOLDS {
         let statistics = of_others(log, fold, gap_ms);
@@ -96,12 +96,6 @@ fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) ->
         found.iter().for_each(|found| append(&mut rows, found));
     }
     rows
-}
-
-/// Every `step`-th user, `step` being a fraction of at least 1.
-fn thinned(users: usize, step: f64) -> Vec<usize> {
-    let step = step.max(1.0);
-    (0..).map(|at| (f64::from(at) * step) as usize).take_while(|&user| user < users).collect()
 }
 
 /// The counters of the users who are not in a fold.

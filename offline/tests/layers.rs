@@ -63,7 +63,7 @@ const TABLE: [(&str, &[&str]); 28] = [
             "user_tables",
         ],
     ),
-    ("ranker", &["config", "evaluate", "ingest", "linear", "progress", "sources", "split", "trees", "user_tables"]),
+    ("ranker", &["config", "evaluate", "ingest", "interactions", "linear", "progress", "sources", "split", "trees", "user_tables"]),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
     ("gate", &["config", "evaluate", "ingest", "progress", "ranker", "sources", "train"]),
     ("arguments", &["evaluate", "export"]),

@@ -15,6 +15,7 @@ use crate::evaluate::Task;
 use crate::evaluate::cases::{Asked, Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
 use crate::ingest::Log;
+use crate::interactions::spread;
 use crate::progress::Progress;
 use crate::sources::{FitError, fit_source, fit_sources};
 use crate::user_tables;
@@ -135,14 +136,14 @@ impl<'a> Window<'a> {
 
 /// At most `count` of the values, evenly spread.
 fn thinned<T: Copy>(values: &[T], count: usize) -> Vec<T> {
-    let step = values.len().div_ceil(count.max(1)).max(1);
-    values.iter().copied().step_by(step).collect()
+    let step = (values.len() as f64 / count.max(1) as f64).max(1.0);
+    spread(values.len(), step).map(|at| values[at]).collect()
 }
 
 /// Users, evenly spread, whose next-item questions are about `max_cases`.
 fn enough_users(held_out: &HeldOut<'_>, gap_ms: i64, max_cases: usize) -> Vec<usize> {
     let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row, gap_ms)).collect();
     let rows: Vec<usize> = (0..counts.len()).filter(|&row| counts[row] > 0).collect();
-    let step = counts.iter().sum::<usize>().div_ceil(max_cases.max(1)).max(1);
-    rows.into_iter().step_by(step).collect()
+    let step = (counts.iter().sum::<usize>() as f64 / max_cases.max(1) as f64).max(1.0);
+    spread(rows.len(), step).map(|at| rows[at]).collect()
 }

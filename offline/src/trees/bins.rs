@@ -70,7 +70,7 @@ impl Bins {
             block
         };
         let blocks = features.par_chunks(BLOCK).map(of_block).collect();
-        let mut places = vec![0; order.len()];
+        let mut places = vec![0; columns.len()];
         order.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
         Binned { blocks, order, places }
     }

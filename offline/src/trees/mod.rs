@@ -108,7 +108,8 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
     let bins = Bins::of(&train.columns, config.bins);
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
     // Blocks are drawn as a whole: features that stand beside each other, and are alike, come into different ones.
-    let mut order: Vec<usize> = (0..train.columns.len()).collect();
+    // A feature with one bin can't be asked about.
+    let mut order: Vec<usize> = (0..train.columns.len()).filter(|&feature| bins.count(feature) > 1).collect();
     order.shuffle(&mut random);
     let (binned, mut stopping) = (
         bins.bin(&train.columns, order.clone()),
