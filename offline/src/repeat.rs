@@ -54,7 +54,13 @@ pub struct RepeatConfig {
 
 /// Fits the trees on a log.
 #[must_use]
-pub fn fit(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig, done: &(dyn Fn(u64) + Sync)) -> Ensemble {
+pub fn fit(
+    log: &Log,
+    engine: &EngineParams,
+    gap_ms: i64,
+    config: &RepeatConfig,
+    done: &(dyn Fn(u64) + Sync),
+) -> Ensemble {
     let rows = rows(log, engine, gap_ms, config);
     if rows.labels.iter().filter(|&&label| label > 0.0).count() < LEAST_RETURNS {
         return Ensemble { depth: 1, ..Ensemble::default() };
@@ -162,4 +168,128 @@ pub fn write(trees: &Ensemble, folder: &Path) -> Result<(), ArtifactError> {
         .column("borders", &trees.borders)
         .column("leaves", &trees.leaves)
         .write(folder, REPEAT)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::event::EventKind;
+    use shared::id::{ItemIdx, UserIdx};
+    use shared::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
+
+    use super::*;
+    use crate::ingest::{Catalogue, IngestReport, SessionsFrom};
+
+    /// Users with sessions of views a second apart, one user after the other.
+    fn log(users: &[Vec<u32>], items: u32) -> Log {
+        let mut events = Vec::new();
+        for (user, viewed) in (0..).zip(users) {
+            for &item in viewed {
+                let timestamp_ms = i64::from(user) * 100_000_000 + events.len() as i64 * 1_000;
+                let (user, item, kind) = (UserIdx(user), ItemIdx(item), EventKind::View);
+                let (session, received_ms, event_key) = (0, timestamp_ms, 0);
+                events.push(LogEvent { user, item, kind, session, timestamp_ms, received_ms, event_key });
+            }
+        }
+        Log {
+            users: (0..users.len()).map(|user| format!("{user:05}").into()).collect(),
+            items: Catalogue::default()
+                .with_seen((0..items).map(|item| (format!("{item:05}").into(), None)).collect())
+                .0,
+            events,
+            sessions: SessionsFrom::Gap,
+            report: IngestReport::default(),
+        }
+    }
+
+    const GAP_MS: i64 = 1_800_000;
+    const CONFIG: RepeatConfig =
+        RepeatConfig { max_cases: 100_000, places: 10, trees: 20, depth: 6, learning_rate: 0.2, l2: 20.0, seed: 42 };
+
+    fn engine() -> EngineParams {
+        EngineParams {
+            session: SessionRule::Gap(GAP_MS),
+            max_history: 100,
+            per_source: 100,
+            position_decay: 2.0,
+            earlier_session_weight: 0.3,
+            session_knn: SessionKnnParams {
+                history: 20,
+                neighbours: 500,
+                position_decay: 2.6,
+                distance_decay: 5.5,
+                before_weight: 0.9,
+                own_weight: 1.25,
+            },
+            kind_weights: [1.0, 3.0, 5.0],
+            als: AlsParams { unobserved_weight: 0.5, regularization: 1.5, regularization_power: 0.0 },
+            ann_ef_search: 300,
+            weights: Weights::default(),
+            ranker: None,
+        }
+    }
+
+    fn fitted(log: &Log) -> Ensemble {
+        fit(log, &engine(), GAP_MS, &CONFIG, &|_| ())
+    }
+
+    /// What the trees say of the newest items of a history.
+    fn chances(trees: &Ensemble, log: &Log, viewed: &[u32]) -> Vec<f32> {
+        // The item that comes next is asked for, but not looked at.
+        let asked = [viewed, &[0]].concat();
+        let history = self::log(&[asked], log.items.len() as u32);
+        let rows: Vec<u32> = (0..=viewed.len() as u32).collect();
+        let statistics = statistics::fit(log, &sessions(log, GAP_MS));
+        let mut found = of_user(&history, &rows, &statistics, &engine(), 10, &mut Scratch::default());
+        let last = found.groups[found.groups.len() - 2]..found.groups[found.groups.len() - 1];
+        found.columns.iter_mut().for_each(|column| *column = column[last.clone()].to_vec());
+        found.labels.truncate(last.len());
+        trees::scores(trees, &found).into_iter().map(|score| 1.0 / (1.0 + (-score).exp())).collect()
+    }
+
+    #[test]
+    fn where_users_come_back_to_their_first_item_it_has_the_best_chance() {
+        // 0 1 2 0, each user with other items.
+        let users: Vec<Vec<u32>> =
+            (0..400).map(|user| [0, 1, 2, 0].map(|item| (user * 3 + item) % 300).to_vec()).collect();
+        let log = log(&users, 300);
+        let found = chances(&fitted(&log), &log, &[30, 31, 32]);
+        assert!(found[2] > 0.9 && found[0] < 0.1 && found[1] < 0.1, "{found:?}");
+    }
+
+    #[test]
+    fn items_that_users_reload_have_a_better_chance_than_others() {
+        // Items below 50 are always viewed twice, the others once.
+        let views = |user: u32| match user % 2 {
+            0 => vec![user % 49, user % 49, 50 + user % 47],
+            _ => vec![50 + user % 47, 50 + (user + 7) % 47],
+        };
+        let log = log(&(0..800).map(views).collect::<Vec<_>>(), 100);
+        let trees = fitted(&log);
+        let (reloaded, other) = (chances(&trees, &log, &[3])[0], chances(&trees, &log, &[53])[0]);
+        assert!(reloaded > 0.9 && other < 0.1, "{reloaded} {other}");
+    }
+
+    #[test]
+    fn where_items_are_drawn_at_random_no_item_has_seen_its_label() {
+        // Half of the first items are viewed again, whatever the item: a chance that tells them apart has looked.
+        let draw = |at: u32| at.wrapping_mul(2_654_435_761) >> 16 & 1;
+        let users: Vec<Vec<u32>> = (0..3000u32)
+            .map(|user| vec![user % 1000, if draw(user) == 1 { user % 1000 } else { 1000 + user % 7 }])
+            .collect();
+        let log = log(&users, 1007);
+        let rows = rows(&log, &engine(), GAP_MS, &CONFIG);
+        let scores = trees::scores(&fitted(&log), &rows);
+        let mean = |label: f32| {
+            let of: Vec<f32> =
+                scores.iter().zip(&rows.labels).filter(|(_, own)| **own == label).map(|(score, _)| *score).collect();
+            of.iter().sum::<f32>() / of.len() as f32
+        };
+        assert!((mean(1.0) - mean(0.0)).abs() < 0.5, "{} {}", mean(1.0), mean(0.0));
+    }
+
+    #[test]
+    fn where_nobody_comes_back_there_is_no_model() {
+        let users: Vec<Vec<u32>> = (0..300).map(|user| vec![user, user + 1, user + 2]).collect();
+        assert!(fitted(&log(&users, 302)).features.is_empty());
+    }
 }

@@ -124,7 +124,8 @@ pub fn names() -> Vec<String> {
             .into_iter()
             .flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
-    let others = [&COSINES[..], &[NORM], &OWN, &ITEM, &SESSION, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+    let others =
+        [&COSINES[..], &[NORM], &OWN, &ITEM, &SESSION, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
     Source::ALL
         .into_iter()

@@ -101,8 +101,7 @@ fn borders(column: &[f32], bins: usize) -> Vec<f32> {
         // Below all values: tells missing from present.
         borders.push(f32::MIN);
     }
-    let distinct: Vec<(f32, usize)> =
-        values.chunk_by(|a, b| a == b).map(|equal| (equal[0], equal.len())).collect();
+    let distinct: Vec<(f32, usize)> = values.chunk_by(|a, b| a == b).map(|equal| (equal[0], equal.len())).collect();
     let last_of_bins = last_of_bins(&distinct, bins - borders.len());
     borders.extend(last_of_bins.into_iter().map(|at| {
         let (value, next) = (distinct[at].0, distinct[at + 1].0);

@@ -23,7 +23,11 @@ impl Past {
     #[must_use]
     pub fn of(history: &[Interaction], recent: &[Recent], listed: &Marks, rule: SessionRule, now_ms: i64) -> Self {
         let current = current_session(history, rule, now_ms);
-        Self { own: own(history, recent, listed, current.len()), session: session(history, current, recent), returns: returns(history) }
+        Self {
+            own: own(history, recent, listed, current.len()),
+            session: session(history, current, recent),
+            returns: returns(history),
+        }
     }
 }
 
