@@ -51,7 +51,8 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
     let sessions = progress.stage("sessions", || sessions_of(log, config));
     for source in Source::ALL {
         if fits(source) {
-            progress.counted(source.as_str(), 0, |done| fit_one(source, log, &sessions, config, folder, done))?;
+            let steps = steps(source, config);
+            progress.counted(source.as_str(), steps, |done| fit_one(source, log, &sessions, config, folder, done))?;
         }
     }
     progress.stage("statistics", || statistics::fit(log, &sessions).write(folder))?;
@@ -96,6 +97,15 @@ fn sessions_of(log: &Log, config: &Config) -> Sessions {
 /// Whether a source has a table of its own.
 fn fits(source: Source) -> bool {
     !matches!(source, Source::Cached | Source::CategoryPopularity | Source::Trending)
+}
+
+/// The steps that a source's progress is counted in; 0 for those that take no time to speak of.
+fn steps(source: Source, config: &Config) -> u64 {
+    match source {
+        Source::Als => config.als.sweeps as u64,
+        Source::Repeat => config.repeat.trees as u64,
+        _ => 0,
+    }
 }
 
 fn fit_one(
