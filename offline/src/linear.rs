@@ -202,7 +202,7 @@ mod tests {
 
     /// Two rows a group: the positive has the larger first value, or, where that is missing, comes first.
     fn rows() -> Rows {
-        let mut rows = Rows { columns: vec![Vec::new(); 3], labels: Vec::new(), groups: vec![0] };
+        let mut rows = Rows::new(3);
         for group in 0..400 {
             let (first, noise) = ((group % 7) as f32, (group % 5) as f32);
             let values = if group % 4 == 0 { [f32::NAN, 0.0] } else { [first + 1.0, first] };

@@ -52,7 +52,7 @@ pub struct RepeatConfig {
     pub seed: u64,
 }
 
-/// Fits the trees on a log.
+/// Fits the trees on a log, where its users come back.
 #[must_use]
 pub fn fit(
     log: &Log,
@@ -60,10 +60,10 @@ pub fn fit(
     gap_ms: i64,
     config: &RepeatConfig,
     done: &(dyn Fn(u64) + Sync),
-) -> Ensemble {
+) -> Option<Ensemble> {
     let rows = rows(log, engine, gap_ms, config);
     if rows.labels.iter().filter(|&&label| label > 0.0).count() < LEAST_RETURNS {
-        return Ensemble { depth: 1, ..Ensemble::default() };
+        return None;
     }
     let config = TreesConfig {
         objective: Objective::Binary,
@@ -78,7 +78,7 @@ pub fn fit(
         patience: config.trees,
         seed: config.seed,
     };
-    trees::fit(&rows, None, &config, done)
+    Some(trees::fit(&rows, None, &config, done))
 }
 
 /// The questions of a log, a group each.
@@ -89,9 +89,11 @@ fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) ->
     let questions: usize = histories.iter().map(|history| history.len().saturating_sub(1)).sum();
     let step = (questions as f64 / config.max_cases.max(1) as f64).max(1.0);
     let asked: Vec<usize> = spread(histories.len(), step).collect();
-    let mut rows = Rows { columns: vec![Vec::new(); COLUMNS], labels: Vec::new(), groups: vec![0] };
+    let mut rows = Rows::new(COLUMNS);
+    let mut others = log.clone();
     for fold in 0..FOLDS {
-        let statistics = of_others(log, fold, gap_ms);
+        others.events = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
+        let statistics = statistics::fit(&others, &sessions(&others, gap_ms));
         let users: Vec<&[u32]> =
             asked.iter().filter(|&&user| user % FOLDS == fold).map(|&user| histories[user]).collect();
         let found: Vec<Rows> = users
@@ -102,13 +104,6 @@ fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) ->
         found.iter().for_each(|found| append(&mut rows, found));
     }
     rows
-}
-
-/// The counters of the users who are not in a fold.
-fn of_others(log: &Log, fold: usize, gap_ms: i64) -> Statistics {
-    let events: Vec<LogEvent> = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
-    let others = Log { events, ..log.clone() };
-    statistics::fit(&others, &sessions(&others, gap_ms))
 }
 
 #[derive(Default)]
@@ -132,7 +127,7 @@ fn of_user(
         Interaction { item, kind, timestamp_ms, event_key }
     };
     let history: Vec<Interaction> = user.iter().map(interaction).collect();
-    let mut rows = Rows { columns: vec![Vec::new(); COLUMNS], labels: Vec::new(), groups: vec![0] };
+    let mut rows = Rows::new(COLUMNS);
     for (at, next) in history.iter().enumerate().skip(1) {
         let known = &history[at.saturating_sub(engine.max_history)..at];
         listed.reset(log.items.len());
@@ -157,17 +152,13 @@ fn append(rows: &mut Rows, more: &Rows) {
     rows.groups.extend(more.groups.iter().skip(1).map(|end| before + end));
 }
 
-/// Writes the model into an artifact's folder; one without trees stands for none.
+/// Writes the model into an artifact's folder; a file without trees stands for none.
 ///
 /// # Errors
 /// [`ArtifactError`] when it can't be written.
-pub fn write(trees: &Ensemble, folder: &Path) -> Result<(), ArtifactError> {
-    TableWriter::default()
-        .column("depth", &[trees.depth as u32])
-        .column("features", &trees.features)
-        .column("borders", &trees.borders)
-        .column("leaves", &trees.leaves)
-        .write(folder, REPEAT)
+pub fn write(model: Option<Ensemble>, folder: &Path) -> Result<(), ArtifactError> {
+    let trees = model.unwrap_or(Ensemble { depth: 1, ..Ensemble::default() });
+    trees.add_to(TableWriter::default().column("depth", &[trees.depth as u32])).write(folder, REPEAT)
 }
 
 #[cfg(test)]
@@ -175,6 +166,7 @@ mod tests {
     use shared::event::EventKind;
     use shared::id::{ItemIdx, UserIdx};
     use shared::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
+    use shared::trees::probability;
 
     use super::*;
     use crate::ingest::{Catalogue, IngestReport, SessionsFrom};
@@ -228,7 +220,7 @@ mod tests {
         }
     }
 
-    fn fitted(log: &Log) -> Ensemble {
+    fn fitted(log: &Log) -> Option<Ensemble> {
         fit(log, &engine(), GAP_MS, &CONFIG, &|_| ())
     }
 
@@ -243,7 +235,7 @@ mod tests {
         let last = found.groups[found.groups.len() - 2]..found.groups[found.groups.len() - 1];
         found.columns.iter_mut().for_each(|column| *column = column[last.clone()].to_vec());
         found.labels.truncate(last.len());
-        trees::scores(trees, &found).into_iter().map(|score| 1.0 / (1.0 + (-score).exp())).collect()
+        trees::scores(trees, &found).into_iter().map(probability).collect()
     }
 
     #[test]
@@ -252,7 +244,7 @@ mod tests {
         let users: Vec<Vec<u32>> =
             (0..400).map(|user| [0, 1, 2, 0].map(|item| (user * 3 + item) % 300).to_vec()).collect();
         let log = log(&users, 300);
-        let found = chances(&fitted(&log), &log, &[30, 31, 32]);
+        let found = chances(&fitted(&log).expect("returns"), &log, &[30, 31, 32]);
         assert!(found[2] > 0.9 && found[0] < 0.1 && found[1] < 0.1, "{found:?}");
     }
 
@@ -264,7 +256,7 @@ mod tests {
             _ => vec![50 + user % 47, 50 + (user + 7) % 47],
         };
         let log = log(&(0..800).map(views).collect::<Vec<_>>(), 100);
-        let trees = fitted(&log);
+        let trees = fitted(&log).expect("returns");
         let (reloaded, other) = (chances(&trees, &log, &[3])[0], chances(&trees, &log, &[53])[0]);
         assert!(reloaded > 0.9 && other < 0.1, "{reloaded} {other}");
     }
@@ -278,7 +270,7 @@ mod tests {
             .collect();
         let log = log(&users, 1007);
         let rows = rows(&log, &engine(), GAP_MS, &CONFIG);
-        let scores = trees::scores(&fitted(&log), &rows);
+        let scores = trees::scores(&fitted(&log).expect("returns"), &rows);
         let mean = |label: f32| {
             let of: Vec<f32> =
                 scores.iter().zip(&rows.labels).filter(|(_, own)| **own == label).map(|(score, _)| *score).collect();
@@ -290,6 +282,6 @@ mod tests {
     #[test]
     fn where_nobody_comes_back_there_is_no_model() {
         let users: Vec<Vec<u32>> = (0..300).map(|user| vec![user, user + 1, user + 2]).collect();
-        assert!(fitted(&log(&users, 302)).features.is_empty());
+        assert!(fitted(&log(&users, 302)).is_none());
     }
 }

@@ -52,7 +52,7 @@ pub fn write(rows: &Rows, names: &[String], path: &Path) -> anyhow::Result<()> {
 pub fn read(path: &Path) -> anyhow::Result<Table> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let frame = ParquetReader::new(file).finish().with_context(|| path.display().to_string())?;
-    let mut table = Table { rows: Rows { groups: vec![0], ..Rows::default() }, ..Table::default() };
+    let mut table = Table { rows: Rows::new(0), ..Table::default() };
     for column in frame.columns() {
         let name = column.name().as_str();
         if name == GROUP {

@@ -25,7 +25,6 @@ use crate::repeat;
 use crate::session_knn;
 use crate::slim;
 use crate::statistics;
-use crate::trees::Ensemble;
 use crate::user_tables::UserTables;
 
 /// Neighbours of an item that a walk may step to.
@@ -149,11 +148,8 @@ fn fit_one(
         }
         Source::Repeat => {
             let asked = config.blend.objective == Task::NextItem && !config.blend.off.contains(&Source::Repeat);
-            let trees = match asked {
-                true => repeat::fit(log, &config.engine_params(), config.gap_ms(), &config.repeat, done),
-                false => Ensemble { depth: 1, ..Ensemble::default() },
-            };
-            repeat::write(&trees, folder)
+            let fit = || repeat::fit(log, &config.engine_params(), config.gap_ms(), &config.repeat, done);
+            repeat::write(asked.then(fit).flatten(), folder)
         }
         Source::Popularity => popularity::fit(log, &config.popularity).write(folder),
     }

@@ -15,6 +15,7 @@ use crate::schema::Wanted;
 use crate::snapshot::{CategoryIdx, Ranker, Snapshot};
 use crate::state::{Interaction, UserState};
 use crate::topk::{Scored, top_k};
+use crate::trees::probability;
 
 pub use crate::features::{Question, Ranked};
 pub use crate::slate::{Personal, Pick, Query, Slate};
@@ -150,7 +151,6 @@ fn rank(question: &Question<'_>, ranker: &Ranker, k: usize, scratch: &mut Scratc
     ranker.score(&scratch.matrix, &mut scratch.scores);
     // Rows stand for items here: a tie goes to the one that the blend ranks first.
     let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
-    let probability = |score: f32| 1.0 / (1.0 + (-score).exp());
     top_k(k, scored)
         .into_iter()
         .map(|Scored { item: row, score }| {

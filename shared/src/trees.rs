@@ -64,6 +64,12 @@ fn add_tree(matrix: &Matrix, features: &[u32], borders: &[f32], leaves: &[f32], 
     }
 }
 
+/// The probability that log-odds stand for.
+#[must_use]
+pub fn probability(log_odds: f32) -> f32 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,7 +27,7 @@ const TABLE: [(&str, &[&str]); 20] = [
         "recommend",
         &[
             "id", "api", "event", "features", "matrix", "params", "rerank", "retrieve", "schema", "slate", "snapshot",
-            "state", "topk",
+            "state", "topk", "trees",
         ],
     ),
 ];

@@ -192,10 +192,7 @@ fn report(metric: f64, blend: f64, mut importance: Vec<(usize, f64)>) {
 pub fn write(model: &Model, candidates: usize, folder: &Path) -> Result<RankerParams, ArtifactError> {
     let table = TableWriter::default();
     let (table, model) = match model {
-        Model::Trees(trees) => (
-            table.column("features", &trees.features).column("borders", &trees.borders).column("leaves", &trees.leaves),
-            RankerModel::Trees { depth: trees.depth },
-        ),
+        Model::Trees(trees) => (trees.add_to(table), RankerModel::Trees { depth: trees.depth }),
         Model::Linear(linear) => (
             table
                 .column("features", &linear.features)

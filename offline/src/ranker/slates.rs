@@ -42,7 +42,7 @@ impl<'a> Slates<'a> {
     /// No rows yet, of so many windows to come.
     pub fn new(config: &'a Config, windows: usize) -> Self {
         let max_cases = config.ranker.max_cases.div_ceil(windows.max(1));
-        Self { config, max_cases, early: empty(), late: empty() }
+        Self { config, max_cases, early: Rows::new(features::COUNT), late: Rows::new(features::COUNT) }
     }
 
     /// Asks a window's questions and describes what the blend ranks first. The last share of the questions (of
@@ -108,10 +108,6 @@ fn described(config: &Config, snapshot: &Snapshot, case: &Case<'_>, scratch: &mu
 /// Scores that leave every group in the order in which the blend gave it.
 pub fn in_order(rows: &Rows) -> Vec<f32> {
     rows.groups.windows(2).flat_map(|bounds| (0..bounds[1] - bounds[0]).map(|place| -(place as f32))).collect()
-}
-
-fn empty() -> Rows {
-    Rows { columns: vec![Vec::new(); features::COUNT], labels: Vec::new(), groups: vec![0] }
 }
 
 fn append(rows: &mut Rows, slates: &[SlateRows]) {

@@ -21,6 +21,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::artifact::tables::TableWriter;
 use shared::matrix::Matrix;
 use shared::trees::Trees;
 
@@ -58,6 +59,12 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// No rows yet, of so many features.
+    #[must_use]
+    pub fn new(features: usize) -> Self {
+        Self { columns: vec![Vec::new(); features], labels: Vec::new(), groups: vec![0] }
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -95,6 +102,12 @@ impl Ensemble {
         let Self { depth, features, borders, leaves, .. } = self;
         Trees { depth: *depth, features, borders, leaves }
     }
+
+    /// Adds the columns that they are served from.
+    #[must_use]
+    pub fn add_to<'a>(&'a self, table: TableWriter<'a>) -> TableWriter<'a> {
+        table.column("features", &self.features).column("borders", &self.borders).column("leaves", &self.leaves)
+    }
 }
 
 /// Fits an ensemble.
@@ -110,6 +123,10 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
     // Blocks are drawn as a whole: features that stand beside each other, and are alike, come into different ones.
     // A feature with one bin can't be asked about.
     let mut order: Vec<usize> = (0..train.columns.len()).filter(|&feature| bins.count(feature) > 1).collect();
+    if order.is_empty() {
+        // No row differs from another: trees that ask nothing.
+        order.push(0);
+    }
     order.shuffle(&mut random);
     let (binned, mut stopping) = (
         bins.bin(&train.columns, order.clone()),
@@ -238,7 +255,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as f32 / (1u64 << 24) as f32
         };
-        let mut rows = Rows { columns: vec![Vec::new(); 3], labels: Vec::new(), groups: vec![0] };
+        let mut rows = Rows::new(3);
         for _ in 0..groups {
             let values: Vec<[f32; 3]> = (0..10).map(|_| [next(), next(), next()]).collect();
             let of = |row: &[f32; 3]| row[0].min(row[1]);
@@ -258,6 +275,14 @@ mod tests {
     fn without_validation_rows_all_trees_are_kept() {
         let ensemble = fit(&rows(50, 1), None, &TreesConfig { patience: 1, ..config(Objective::Softmax) }, &|_| ());
         assert_eq!(ensemble.leaves.len() >> ensemble.depth, 40);
+    }
+
+    #[test]
+    fn rows_that_are_all_alike_get_one_score() {
+        let mut alike = rows(20, 1);
+        alike.columns.iter_mut().for_each(|column| column.fill(1.0));
+        let scores = scores(&fit(&alike, None, &config(Objective::Binary), &|_| ()), &alike);
+        assert!(scores.iter().all(|score| *score == scores[0]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::trees::probability;
 
 use super::Rows;
 use super::metrics::log_loss;
@@ -63,13 +64,9 @@ impl Objective {
     }
 }
 
-fn sigmoid(score: f32) -> f32 {
-    1.0 / (1.0 + (-score).exp())
-}
-
 fn binary(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
     for ((gradient, &label), &score) in gradients.iter_mut().zip(labels).zip(scores) {
-        let p = sigmoid(score);
+        let p = probability(score);
         let weight = if label > 0.0 { label } else { 1.0 };
         *gradient = [weight * (p - f32::from(u8::from(label > 0.0))), weight * p * (1.0 - p)];
     }
@@ -132,7 +129,7 @@ fn lambdarank(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
                 // A pair that is far apart already pulls less.
                 change /= 0.01 + f64::from(difference.abs());
             }
-            let p = sigmoid(-difference);
+            let p = probability(-difference);
             let (pull, curvature) = (change as f32 * p, change as f32 * p * (1.0 - p));
             gradients[positive][0] -= pull;
             gradients[positive][1] += curvature;

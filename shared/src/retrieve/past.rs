@@ -1,7 +1,7 @@
 //! A history as it is: the current session as a whole, and the place of each item in it.
 
 use super::accumulator::Marks;
-use super::recent::Recent;
+use super::recent::{Recent, current_session};
 use crate::params::SessionRule;
 use crate::schema::{OWN, RETURNS, SESSION};
 use crate::state::Interaction;
@@ -29,20 +29,6 @@ impl Past {
             returns: returns(history),
         }
     }
-}
-
-/// The last events of a history that belong to the current session.
-fn current_session(history: &[Interaction], rule: SessionRule, now_ms: i64) -> &[Interaction] {
-    let SessionRule::Gap(gap_ms) = rule else { return history };
-    let mut first = history.len();
-    let mut later_ms = now_ms;
-    while let Some(event) = first.checked_sub(1).map(|before| history[before]) {
-        if later_ms.saturating_sub(event.timestamp_ms) > gap_ms {
-            break;
-        }
-        (first, later_ms) = (first - 1, event.timestamp_ms);
-    }
-    &history[first..]
 }
 
 fn session(history: &[Interaction], current: &[Interaction], recent: &[Recent]) -> [f32; SESSION.len()] {

@@ -38,22 +38,31 @@ impl Recent {
     }
 }
 
+/// The last events of a history that belong to the current session.
+pub fn current_session(history: &[Interaction], rule: SessionRule, now_ms: i64) -> &[Interaction] {
+    let SessionRule::Gap(gap_ms) = rule else { return history };
+    let mut first = history.len();
+    let mut later_ms = now_ms;
+    while let Some(event) = first.checked_sub(1).map(|before| history[before]) {
+        if later_ms.saturating_sub(event.timestamp_ms) > gap_ms {
+            break;
+        }
+        (first, later_ms) = (first - 1, event.timestamp_ms);
+    }
+    &history[first..]
+}
+
 /// Lists the distinct items of `history` (oldest first), newest first. `listed` must be empty, and holds them then.
 #[must_use]
 pub fn recent(history: &[Interaction], params: &EngineParams, now_ms: i64, listed: &mut Marks) -> Vec<Recent> {
     let mut recent: Vec<Recent> = Vec::with_capacity(history.len());
-    let (mut later_ms, mut session_factor) = (now_ms, 1.0);
-    for event in history.iter().rev() {
-        if let SessionRule::Gap(gap_ms) = params.session
-            && later_ms.saturating_sub(event.timestamp_ms) > gap_ms
-        {
-            session_factor = params.earlier_session_weight;
-        }
-        later_ms = event.timestamp_ms;
+    let earlier = history.len() - current_session(history, params.session, now_ms).len();
+    for (at, event) in history.iter().enumerate().rev() {
         if !listed.contains(event.item) {
             listed.insert(event.item, recent.len());
             let place = recent.len() as u32;
-            let mut own = Recent { item: event.item, place, factor: session_factor, session_weight: 0.0 };
+            let factor = if at < earlier { params.earlier_session_weight } else { 1.0 };
+            let mut own = Recent { item: event.item, place, factor, session_weight: 0.0 };
             own.session_weight = own.weight(params.position_decay);
             recent.push(own);
         }

@@ -5,6 +5,15 @@ use crate::artifact::tables::{Column, Table};
 use crate::matrix::Matrix;
 use crate::trees::Trees;
 
+/// The column `features` of a table, each below `columns`.
+pub fn features(table: &Table, columns: usize) -> Result<Column<u32>, ArtifactError> {
+    let features: Column<u32> = table.column("features")?;
+    match features.iter().all(|&feature| (feature as usize) < columns) {
+        true => Ok(features),
+        false => Err(table.wrong("`features` names columns beyond the schema")),
+    }
+}
+
 /// The columns that hold an ensemble, see [`Trees`].
 pub struct Ensemble {
     depth: usize,
@@ -16,10 +25,7 @@ pub struct Ensemble {
 impl Ensemble {
     /// Opens the trees of a table that look at `columns` columns.
     pub fn open(table: &Table, depth: usize, columns: usize) -> Result<Self, ArtifactError> {
-        let features: Column<u32> = table.column("features")?;
-        if features.iter().any(|&feature| feature as usize >= columns) {
-            return Err(table.wrong("`features` names columns beyond the schema"));
-        }
+        let features = features(table, columns)?;
         if depth == 0 || depth > 16 || !features.len().is_multiple_of(depth) {
             return Err(table.wrong("the trees are not of one depth from 1 to 16"));
         }

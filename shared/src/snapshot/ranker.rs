@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::RANKER;
-use super::ensemble::Ensemble;
+use super::ensemble::{self, Ensemble};
 use crate::artifact::tables::{Column, Table};
 use crate::artifact::{ArtifactError, Manifest};
 use crate::linear::Linear;
@@ -30,24 +30,19 @@ impl Ranker {
             return Err(table.wrong("the ranker was fitted on other features than this build has; run `offline run`"));
         }
         let columns = params.features.len();
-        let (model, features) = match params.model {
+        let wanted = |features: &[u32]| Wanted::of(features.iter().map(|&feature| feature as usize));
+        let (wanted, model) = match params.model {
             RankerModel::Trees { depth } => {
                 let trees = Ensemble::open(&table, depth, columns)?;
-                let features = trees.features().to_vec();
-                (Model::Trees(trees), features)
+                (wanted(trees.features()), Model::Trees(trees))
             }
             RankerModel::Linear => {
-                let features: Column<u32> = table.column("features")?;
-                if features.iter().any(|&feature| feature as usize >= columns) {
-                    return Err(table.wrong("`features` names columns beyond the schema"));
-                }
+                let features = ensemble::features(&table, columns)?;
                 let slopes = table.column_of("slopes", features.len())?;
                 let missing = table.column_of("missing", features.len())?;
-                let looked_at = features.to_vec();
-                (Model::Linear { features, slopes, missing }, looked_at)
+                (wanted(&features), Model::Linear { features, slopes, missing })
             }
         };
-        let wanted = Wanted::of(features.into_iter().map(|feature| feature as usize));
         Ok(Some(Self { model, wanted }))
     }
 

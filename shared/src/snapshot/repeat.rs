@@ -8,6 +8,7 @@ use crate::artifact::ArtifactError;
 use crate::artifact::tables::Table;
 use crate::matrix::Matrix;
 use crate::schema;
+use crate::trees::probability;
 
 /// Trees whose sum is the log-odds that the next event is with an item of the history.
 pub struct Repeat(Ensemble);
@@ -24,6 +25,6 @@ impl Repeat {
     /// The chance of each row.
     pub fn chances(&self, matrix: &Matrix, chances: &mut Vec<f32>) {
         self.0.score(matrix, chances);
-        chances.iter_mut().for_each(|score| *score = 1.0 / (1.0 + (-*score).exp()));
+        chances.iter_mut().for_each(|score| *score = probability(*score));
     }
 }
