@@ -135,6 +135,7 @@ mod tests {
             ids: (0..ITEMS).map(|item| item.to_string().into()).collect(),
             names: vec!["".into(); ITEMS],
             category_of: (0..ITEMS as u32).map(category).collect(),
+            prices: vec![f32::NAN; ITEMS],
             properties: vec![Vec::new(); ITEMS],
             listed: vec![true; ITEMS],
             categories: vec!["even".into(), "odd".into()],

@@ -167,7 +167,7 @@ fn write_items(log: &Log, folder: &Path) -> Result<(), ArtifactError> {
     let ids: StringColumn = items.ids.iter().collect();
     let names: StringColumn = items.names.iter().collect();
     let categories: StringColumn = items.categories.iter().collect();
-    let table = TableWriter::default().column("category", &items.category_of);
+    let table = TableWriter::default().column("category", &items.category_of).column("price", &items.prices);
     let table = categories.add_to(names.add_to(ids.add_to(table, "id"), "name"), "category_name");
     table.write(folder, ITEMS)
 }

@@ -83,8 +83,16 @@ pub const OWN: [&str; 10] = [
     "own_after_last",
     "own_gap",
 ];
-/// Category and rank in popularity.
-pub const ITEM: [&str; 4] = ["popularity_of_last", "events_of_last", "category_of_last", "category_share"];
+/// Popularity, category and price beside those of the history. Prices are ln(1 + price), and differences of it.
+pub const ITEM: [&str; 7] = [
+    "popularity_of_last",
+    "events_of_last",
+    "category_of_last",
+    "category_share",
+    "price",
+    "price_of_last",
+    "price_of_history",
+];
 /// The current session as a whole.
 pub const SESSION: [&str; 7] = [
     "session_events",

@@ -7,7 +7,10 @@ use shared::api::Seen;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
 use shared::params::{Source, Weights};
-use shared::recommend::{Personal, Query, Scratch, recommend, recommend_with, similar};
+use shared::recommend::{
+    Personal, Query, Question, Scratch, by_blend, candidates, describe, recommend, recommend_with, similar,
+};
+use shared::schema;
 use shared::snapshot::Snapshot;
 use shared::state::{Interaction, SeenItem, UserState};
 
@@ -166,4 +169,31 @@ fn a_neighbour_is_there_because_of_the_item_it_is_a_neighbour_of() {
     assert_eq!(picks.len(), 3);
     assert!(picks.iter().all(|pick| pick.item != rope));
     assert_eq!(picks[0].because, Some(rope));
+}
+
+#[test]
+fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
+    let snapshot = snapshot();
+    let item = |id| snapshot.items().index(id).expect("an item");
+    let viewed = ["apple", "pear"].map(|id| (item(id).0, EventKind::View));
+    let (state, mut scratch) = (state(&viewed, &[]), Scratch::default());
+    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let weights = Weights::only(Source::Popularity);
+    let (found, history) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
+    let ranked = by_blend(&found, &weights, 9);
+    let question =
+        Question { snapshot: &snapshot, candidates: &found, ranked: &ranked, history: &history, now_ms: 100 };
+    let matrix = describe(&question, &mut scratch);
+    let prices = |id| {
+        let row = ranked.iter().position(|ranked| found.rows[ranked.row as usize].item == item(id)).expect("a row");
+        ["price", "price_of_last", "price_of_history"].map(|name| {
+            let column = schema::names().iter().position(|known| known == name).expect("a feature");
+            matrix.column(column)[row]
+        })
+    };
+    // ln(1 + price), one of rope being 8, of apple 2, of pear 4 and of plum, which is free, 1.
+    let halves = |prices: [f32; 3]| prices.map(|price| (price / 2f32.ln() * 2.0).round());
+    assert_eq!(halves(prices("rope")), [6.0, 2.0, 3.0]);
+    assert_eq!(halves(prices("plum")), [0.0, -4.0, -3.0]);
+    assert!(prices("new").iter().all(|price| price.is_nan()), "it has no price");
 }

@@ -1,4 +1,4 @@
-//! The item table: ids, names and categories, from a file, from the log, or from both.
+//! The item table: ids, names, categories and prices, from a file, from the log, or from both.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,11 +19,12 @@ pub struct ItemColumns {
     pub id: String,
     pub name: String,
     pub category: String,
+    pub price: String,
     pub properties: Vec<String>,
 }
 
 /// Items in the order of their external ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     /// External ids, sorted.
     pub ids: Vec<Box<str>>,
@@ -31,6 +32,8 @@ pub struct Catalogue {
     pub names: Vec<Box<str>>,
     /// Rows of `categories`, or [`NO_CATEGORY`].
     pub category_of: Vec<u32>,
+    /// Prices; NaN where there is none.
+    pub prices: Vec<f32>,
     /// What each is like, such as `brand=oak & co`.
     pub properties: Vec<Vec<Box<str>>>,
     /// Whether the item stands in the item table.
@@ -71,6 +74,7 @@ impl Catalogue {
             joined.ids.push(id.into());
             joined.names.push(name.into());
             joined.category_of.push(row.map_or(NO_CATEGORY, |row| self.category_of[row]));
+            joined.prices.push(row.map_or(f32::NAN, |row| self.prices[row]));
             joined.properties.push(row.map(|row| self.properties[row].clone()).unwrap_or_default());
             joined.listed.push(row.is_some());
         }
@@ -90,6 +94,7 @@ impl Catalogue {
             ids: kept(&self.ids, keep),
             names: kept(&self.names, keep),
             category_of: kept(&self.category_of, keep),
+            prices: kept(&self.prices, keep),
             properties: kept(&self.properties, keep),
             listed: kept(&self.listed, keep),
             categories: self.categories.clone(),
@@ -106,6 +111,9 @@ impl Catalogue {
         for category in &self.category_of {
             digest.update(category.to_le_bytes());
         }
+        for price in &self.prices {
+            digest.update(price.to_le_bytes());
+        }
     }
 }
 
@@ -113,13 +121,14 @@ impl Catalogue {
 struct ItemRow {
     name: Box<str>,
     category: Box<str>,
+    price: f32,
     properties: Vec<Box<str>>,
 }
 
 /// Reads an item table; an item that stands twice keeps its first row.
 ///
 /// # Errors
-/// [`IngestError`] when the file or its id column is missing, or an id can't be one.
+/// [`IngestError`] when the file or its id column is missing, an id can't be one, or a price is no number.
 pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, IngestError> {
     if !path.is_file() {
         return Err(IngestError::Absent { path: path.to_owned() });
@@ -129,6 +138,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         column(&columns.id, Needed::Yes),
         column(&columns.name, Needed::No),
         column(&columns.category, Needed::No),
+        column(&columns.price, Needed::No),
     ];
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
@@ -136,10 +146,12 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         let values = row.map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
         let id = values[0].unwrap_or_default();
         ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;
+        let price = price(values[3]).map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
         rows.entry(id.into()).or_insert_with(|| ItemRow {
             name: values[1].unwrap_or_default().into(),
             category: values[2].unwrap_or_default().into(),
-            properties: (columns.properties.iter().zip(&values[3..]))
+            price,
+            properties: (columns.properties.iter().zip(&values[4..]))
                 .filter_map(|(name, value)| Some(format!("{name}={}", (*value)?).into()))
                 .collect(),
         });
@@ -150,14 +162,23 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
     categories.sort_unstable();
     categories.dedup();
     let mut catalogue = Catalogue::default();
-    for (id, ItemRow { name, category, properties }) in rows {
+    for (id, ItemRow { name, category, price, properties }) in rows {
         catalogue.ids.push(id);
         catalogue.names.push(name);
         catalogue.category_of.push(categories.binary_search(&category).map_or(NO_CATEGORY, |row| row as u32));
+        catalogue.prices.push(price);
         catalogue.properties.push(properties);
         catalogue.listed.push(true);
     }
     Ok(Catalogue { categories, ..catalogue })
+}
+
+/// A price as it stands in the table, or why it is none.
+fn price(text: Option<&str>) -> Result<f32, String> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(f32::NAN) };
+    let number = text.parse().ok().filter(|price: &f32| price.is_finite() && *price >= 0.0);
+    number
+        .ok_or_else(|| format!("price {text:?}: must be a number such as 19.99; items.price = \"\" leaves prices out"))
 }
 
 #[cfg(test)]
@@ -170,6 +191,7 @@ mod tests {
             ids: vec!["b".into(), "c".into()],
             names: vec!["Bee".into(), "".into()],
             category_of: vec![0, NO_CATEGORY],
+            prices: vec![2.5, f32::NAN],
             properties: vec![vec!["wings=4".into()], Vec::new()],
             listed: vec![true, true],
             categories: vec!["insects".into()],
@@ -179,8 +201,18 @@ mod tests {
         let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(texts(&joined.ids), ["a", "b", "c"]);
         assert_eq!(texts(&joined.names), ["", "Bee", "Sea"]);
+        assert!(joined.prices[0].is_nan() && joined.prices[1] == 2.5 && joined.prices[2].is_nan());
         assert_eq!(&*joined.properties[1][0], "wings=4");
         assert_eq!(joined.listed, [false, true, true]);
         assert_eq!(rows, [ItemIdx(2), ItemIdx(0)]);
+    }
+
+    #[test]
+    fn a_price_is_a_number_or_absent() {
+        assert!(price(None).is_ok_and(f32::is_nan) && price(Some(" ")).is_ok_and(f32::is_nan));
+        assert_eq!([price(Some("19.99")), price(Some("0"))], [Ok(19.99), Ok(0.0)]);
+        for text in ["19.99 EUR", "-1", "NaN", "inf"] {
+            assert!(price(Some(text)).is_err_and(|reason| reason.contains(text) && reason.contains("items.price")));
+        }
     }
 }

@@ -55,9 +55,10 @@ fn write_items(folder: &Path) {
     let ids: StringColumn = (0..ITEM_COUNT).map(|item| format!("i{item:02}")).collect();
     let names: StringColumn = (0..ITEM_COUNT).map(|item| format!("Item {item}")).collect();
     let category: Vec<u32> = (0..ITEM_COUNT).map(|item| item % 2).collect();
+    let prices: Vec<f32> = (0..ITEM_COUNT).map(|item| item as f32).collect();
     let categories: StringColumn = ["even", "odd"].into_iter().collect();
     let table = categories.add_to(names.add_to(ids.add_to(TableWriter::default(), "id"), "name"), "category_name");
-    table.column("category", &category).write(folder, ITEMS).expect("items");
+    table.column("category", &category).column("price", &prices).write(folder, ITEMS).expect("items");
 }
 
 fn write_popularity(folder: &Path) {

@@ -1,6 +1,7 @@
 //! The candidate by itself, and beside the last item.
 
 use super::{Columns, Question};
+use crate::id::ItemIdx;
 use crate::schema::Statistic;
 
 pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
@@ -31,6 +32,20 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
         columns.fill(f32::NAN);
         columns.fill(f32::NAN);
     }
+    fill_prices(question, columns);
+}
+
+/// A difference of logarithms stands for a ratio; one more keeps free items finite.
+fn fill_prices(question: &Question<'_>, columns: &mut Columns<'_>) {
+    let ln_price = |item: ItemIdx| question.snapshot.items().price(item).ln_1p();
+    columns.push(|row| ln_price(question.item(row)));
+    let last = question.history.last().map_or(f32::NAN, |event| ln_price(event.item));
+    columns.push(|row| ln_price(question.item(row)) - last);
+    let recent = question.candidates.recent.iter().map(|recent| ln_price(recent.item));
+    let (known, total) =
+        (recent.filter(|price| !price.is_nan())).fold((0.0, 0.0), |(known, total), price| (known + 1.0, total + price));
+    let mean: f32 = total / known;
+    columns.push(|row| ln_price(question.item(row)) - mean);
 }
 
 pub fn fill_statistics(question: &Question<'_>, columns: &mut Columns<'_>) {

@@ -1,4 +1,4 @@
-//! The item table: ids, names, categories.
+//! The item table: ids, names, categories, prices.
 
 use std::hash::BuildHasher;
 use std::path::Path;
@@ -24,6 +24,7 @@ pub struct Items {
     names: Strings,
     categories: Strings,
     category_of: Column<u32>,
+    prices: Column<f32>,
     rows: HashTable<ItemIdx>,
     hasher: DefaultHashBuilder,
 }
@@ -33,6 +34,7 @@ impl Items {
         let table = Table::open(folder, ITEMS)?;
         let (ids, names) = (Strings::open(&table, "id")?, Strings::open(&table, "name")?);
         let category_of = table.column_of("category", ids.len())?;
+        let prices = table.column_of("price", ids.len())?;
         if names.len() != ids.len() {
             return Err(table.wrong("there are not as many names as ids"));
         }
@@ -44,7 +46,7 @@ impl Items {
             });
         }
         let categories = Strings::open(&table, "category_name")?;
-        Ok(Self { ids, names, categories, category_of, rows, hasher })
+        Ok(Self { ids, names, categories, category_of, prices, rows, hasher })
     }
 
     /// How many items there are.
@@ -93,5 +95,11 @@ impl Items {
     #[must_use]
     pub fn category_of(&self, item: ItemIdx) -> Option<CategoryIdx> {
         Some(self.category_of[item.at()]).filter(|&row| row != NO_CATEGORY).map(CategoryIdx)
+    }
+
+    /// The price of an item; NaN where the item table gave none.
+    #[must_use]
+    pub fn price(&self, item: ItemIdx) -> f32 {
+        self.prices[item.at()]
     }
 }
