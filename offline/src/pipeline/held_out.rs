@@ -101,17 +101,24 @@ pub fn compare(
             .with_context(|| format!("{}: the config of the version", path.display())),
         false => Ok(Config::load(Some(path), preset)?),
     };
-    let (train, test) = split(&config_of(first)?, input, temporary.path(), progress)?;
+    let read_by = |config: &Config| serde_json::to_value((&config.ingest, &config.items));
+    let (one, other) = (config_of(first)?, config_of(second)?);
+    anyhow::ensure!(
+        read_by(&one)? == read_by(&other)?,
+        "{} and {} differ in [ingest] or [items]: questions are the same only where the log is read the same way",
+        first.display(),
+        second.display()
+    );
+    let (train, test) = split(&one, input, temporary.path(), progress)?;
     let ks = ascending(wanted.ks)?;
     let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
-    let mut measure = |path: &Path| {
-        let config: Config = config_of(path)?;
+    let mut measure = |path: &Path, config: &Config| {
         progress.group(&path.display().to_string(), |progress| match path.is_dir() {
-            true => logs.measure(&config, &Snapshot::load(path)?, Which::Served, &mut |_| Ok(()), progress),
-            false => logs.train_and_measure(&config, progress),
+            true => logs.measure(config, &Snapshot::load(path)?, Which::Served, &mut |_| Ok(()), progress),
+            false => logs.train_and_measure(config, progress),
         })
     };
-    let (a, b) = (measure(first)?, measure(second)?);
+    let (a, b) = (measure(first, &one)?, measure(second, &other)?);
     let name = format!("{} to {}", first.display(), second.display());
     let comparison = Comparison::of(name, &a, &b, &ks);
     print(&a, vec![comparison], &ks, wanted.format)
