@@ -1,4 +1,4 @@
-//! Counters and rates of each item, over the log that the sources are fitted on.
+//! Counters and rates of each item and of its category, over the log that the sources are fitted on.
 
 use std::path::Path;
 
@@ -41,6 +41,7 @@ struct Counts {
 #[must_use]
 pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let counts = counts(log, sessions);
+    let categories = kinds_by_category(log);
     let end = log.last_ms();
     let total = |of: &dyn Fn(&Counts) -> u32| counts.iter().map(|counts| f64::from(of(counts))).sum::<f64>();
     let of_kind = |kind: EventKind| move |counts: &Counts| counts.kinds[kind as usize];
@@ -58,23 +59,31 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let [repeats, stays, exits, entries] =
         [total(&|c| c.repeats), total(&|c| c.stays), total(&|c| c.exits), total(&|c| c.entries)]
             .map(|count| count / all);
-    let value = |statistic: Statistic, c: &Counts| match statistic {
+    let cart_rate = |kinds: [u32; 3]| rate(kinds[EventKind::AddToCart as usize], kinds[0], mean_rate(carts));
+    let purchase_rate = |kinds: [u32; 3]| rate(kinds[EventKind::Transaction as usize], kinds[0], mean_rate(purchases));
+    let value = |statistic: Statistic, c: &Counts, category: Option<[u32; 3]>| match statistic {
         _ if events(c) == 0 && matches!(statistic, Statistic::AgeDays | Statistic::IdleDays) => f64::NAN,
         Statistic::Events => f64::from(events(c)).ln_1p(),
         Statistic::Events1d => f64::from(c.events_1d).ln_1p(),
         Statistic::Events7d => f64::from(c.events_7d).ln_1p(),
         Statistic::Events30d => f64::from(c.events_30d).ln_1p(),
         Statistic::Trend => ((f64::from(c.events_7d) + 1.0) / (f64::from(c.events_30d) + 4.0)).ln(),
-        Statistic::CartRate => rate(c.kinds[EventKind::AddToCart as usize], c.kinds[0], mean_rate(carts)),
-        Statistic::PurchaseRate => rate(c.kinds[EventKind::Transaction as usize], c.kinds[0], mean_rate(purchases)),
+        Statistic::CartRate => cart_rate(c.kinds),
+        Statistic::PurchaseRate => purchase_rate(c.kinds),
         Statistic::AgeDays => days(c.first_ms),
         Statistic::IdleDays => days(c.last_ms),
         Statistic::RepeatShare => share(c.repeats, events(c), repeats),
         Statistic::StayShare => share(c.stays, events(c), stays),
         Statistic::ExitShare => share(c.exits, events(c), exits),
         Statistic::EntryShare => share(c.entries, events(c), entries),
+        Statistic::CategoryEvents => category.map_or(f64::NAN, |kinds| f64::from(kinds.iter().sum::<u32>()).ln_1p()),
+        Statistic::CategoryCartRate => category.map_or(f64::NAN, cart_rate),
+        Statistic::CategoryPurchaseRate => category.map_or(f64::NAN, purchase_rate),
     };
-    let column = |&(statistic, _): &(Statistic, &str)| counts.iter().map(|c| value(statistic, c) as f32).collect();
+    let category_of = |item: usize| categories.get(log.items.category_of[item] as usize).copied();
+    let column = |&(statistic, _): &(Statistic, &str)| {
+        counts.iter().enumerate().map(|(item, counts)| value(statistic, counts, category_of(item)) as f32).collect()
+    };
     Statistics(Statistic::ALL.iter().map(column).collect())
 }
 
@@ -95,6 +104,17 @@ fn counts(log: &Log, sessions: &Sessions) -> Vec<Counts> {
     }
     count_places(sessions, &mut counts);
     counts
+}
+
+/// Events of each kind by category.
+fn kinds_by_category(log: &Log) -> Vec<[u32; 3]> {
+    let mut kinds = vec![[0; 3]; log.items.categories.len()];
+    for event in &log.events {
+        if let Some(kinds) = kinds.get_mut(log.items.category_of[event.item.at()] as usize) {
+            kinds[event.kind as usize] += 1;
+        }
+    }
+    kinds
 }
 
 /// Counts where in its sessions each item stands.
@@ -133,8 +153,46 @@ impl Statistics {
 
 #[cfg(test)]
 mod tests {
+    use shared::id::UserIdx;
+    use shared::snapshot::NO_CATEGORY;
+
     use super::*;
-    use crate::interactions::Csr;
+    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::interactions::{Csr, sessions};
+
+    #[test]
+    fn an_item_without_events_has_the_rates_of_its_category() {
+        // Lamps are put into the cart at every view, tables never; 2 is a new lamp, 3 is of no category.
+        let (view, cart) = (EventKind::View, EventKind::AddToCart);
+        let of_item = [(0, view), (0, cart), (1, view), (1, view), (3, view)];
+        let event = |(item, kind)| LogEvent {
+            user: UserIdx(0),
+            item: ItemIdx(item),
+            kind,
+            session: 0,
+            timestamp_ms: 0,
+            received_ms: 0,
+            event_key: 0,
+        };
+        let log = Log {
+            users: vec!["u".into()],
+            items: Catalogue {
+                category_of: vec![0, 1, 0, NO_CATEGORY],
+                categories: vec!["lamps".into(), "tables".into()],
+                ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(|id| (id.into(), None)).to_vec()).0
+            },
+            events: of_item.map(event).to_vec(),
+            sessions: SessionsFrom::Gap,
+            report: IngestReport::default(),
+        };
+        let statistics = fit(&log, &sessions(&log, 1));
+        let of = |statistic| [0, 1, 2, 3].map(|item| statistics.get(statistic, ItemIdx(item)));
+        let rates = of(Statistic::CategoryCartRate);
+        // One cart in four views, 20 views of that rate before any.
+        assert_eq!(rates[..3], [6.0 / 21.0, 5.0 / 22.0, 6.0 / 21.0].map(|rate: f64| rate as f32));
+        assert!(rates[3].is_nan());
+        assert_eq!(of(Statistic::CategoryEvents)[..3], [2f64.ln_1p() as f32; 3]);
+    }
 
     #[test]
     fn repeats_exits_and_entries_are_counted_in_sessions() {

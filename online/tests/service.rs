@@ -266,11 +266,13 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     config.server.max_in_flight = 1;
     let service = Running::start(&config);
     let client = service.client;
-    // A request whose body has not come yet is in flight.
-    let mut slow = std::net::TcpStream::connect(client.address()).expect("connects");
+    // A request whose body has not come yet is in flight; one that meets another is refused itself, so there are more.
     let head = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
-    slow.write_all(head.as_bytes()).expect("writes");
+    let mut slow = Vec::new();
     let refused = eventually("refused", || {
+        let mut stream = std::net::TcpStream::connect(client.address()).expect("connects");
+        stream.write_all(head.as_bytes()).expect("writes");
+        slow.push(stream);
         let answer = client.get("/popular");
         (answer.status == 503).then_some(answer)
     });

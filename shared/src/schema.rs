@@ -33,11 +33,17 @@ pub enum Statistic {
     ExitShare,
     /// The share of its occurrences that begin a session.
     EntryShare,
+    /// ln(1 + events of its category).
+    CategoryEvents,
+    /// Adds to cart for each view in its category, smoothed.
+    CategoryCartRate,
+    /// Transactions for each view in its category, smoothed.
+    CategoryPurchaseRate,
 }
 
 impl Statistic {
     /// All of them with their names, in the order of their columns.
-    pub const ALL: [(Self, &str); 13] = [
+    pub const ALL: [(Self, &str); 16] = [
         (Self::Events, "events"),
         (Self::Events1d, "events_1d"),
         (Self::Events7d, "events_7d"),
@@ -51,6 +57,9 @@ impl Statistic {
         (Self::StayShare, "stay_share"),
         (Self::ExitShare, "exit_share"),
         (Self::EntryShare, "entry_share"),
+        (Self::CategoryEvents, "category_events"),
+        (Self::CategoryCartRate, "category_cart_rate"),
+        (Self::CategoryPurchaseRate, "category_purchase_rate"),
     ];
 }
 

@@ -33,20 +33,17 @@ struct Partition {
 /// The histograms of a leaf for the features of a block, one behind the other.
 type Histograms = Vec<Sums>;
 
-/// Grows a tree on some rows and some blocks of features; returns its questions and the values of its leaves.
+/// Grows a tree on some rows, with their gradients, and some blocks of features; returns its questions and the values of
+/// its leaves.
 pub fn grow(
     binned: &Binned,
     bins: &Bins,
-    gradients: &[[f32; 2]],
-    sampled: &[u32],
+    rows: Vec<u32>,
+    gradients: Vec<[f32; 2]>,
     blocks: &[usize],
     config: &TreesConfig,
 ) -> (Vec<Split>, Vec<f32>) {
-    let mut partition = Partition {
-        rows: sampled.to_vec(),
-        gradients: sampled.iter().map(|&row| gradients[row as usize]).collect(),
-        starts: vec![0, sampled.len()],
-    };
+    let mut partition = Partition { starts: vec![0, rows.len()], rows, gradients };
     // Of each block those of every leaf.
     let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); blocks.len()];
     let mut splits: Vec<Split> = Vec::new();
@@ -139,23 +136,27 @@ fn best_split(feature: usize, first: usize, leaves: &[Histograms], count: usize,
 impl Partition {
     /// Halves every leaf: leaf l becomes l where the answer is no, and l + their number where it is yes.
     fn split(&self, column: Column<'_>, bin: u8) -> Self {
-        let mut halves = Self {
-            rows: Vec::with_capacity(self.rows.len()),
-            gradients: Vec::with_capacity(self.rows.len()),
-            starts: vec![0],
-        };
-        for wanted in [false, true] {
-            for leaf in self.starts.windows(2) {
-                for at in leaf[0]..leaf[1] {
-                    if (column.bin(self.rows[at] as usize) > bin) == wanted {
-                        halves.rows.push(self.rows[at]);
-                        halves.gradients.push(self.gradients[at]);
-                    }
+        let (mut no, yes) = rayon::join(|| self.half(column, bin, false), || self.half(column, bin, true));
+        no.starts.extend(yes.starts.iter().skip(1).map(|start| no.rows.len() + start));
+        no.rows.extend(yes.rows);
+        no.gradients.extend(yes.gradients);
+        no
+    }
+
+    /// The rows of every leaf whose answer is the wanted one.
+    fn half(&self, column: Column<'_>, bin: u8, wanted: bool) -> Self {
+        let most = self.rows.len();
+        let mut half = Self { rows: Vec::with_capacity(most), gradients: Vec::with_capacity(most), starts: vec![0] };
+        for leaf in self.starts.windows(2) {
+            for at in leaf[0]..leaf[1] {
+                if (column.bin(self.rows[at] as usize) > bin) == wanted {
+                    half.rows.push(self.rows[at]);
+                    half.gradients.push(self.gradients[at]);
                 }
-                halves.starts.push(halves.rows.len());
             }
+            half.starts.push(half.rows.len());
         }
-        halves
+        half
     }
 
     /// A Newton step for each leaf, at most the largest: where curvatures are small, far from the optimum of a softmax

@@ -15,6 +15,8 @@ mod grow;
 pub mod metrics;
 mod objective;
 
+use std::ops::Range;
+
 use rand::seq::SliceRandom;
 use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng};
@@ -135,13 +137,13 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
     let mut ensemble =
         Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
     let mut scores = vec![0.0f32; train.len()];
-    let mut gradients = vec![[0.0f32; 2]; train.len()];
     let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
     for tree in 0..config.trees {
-        config.objective.gradients(train, &scores, &mut gradients);
-        let sampled = sampled_rows(train, config, &mut random);
+        let groups = sampled_groups(train, config, &mut random);
         let blocks = sampled_blocks(binned.blocks.len(), config, &mut random);
-        let (splits, leaves) = grow(&binned, &bins, &gradients, &sampled, &blocks, config);
+        let gradients = config.objective.gradients(train, &scores, &groups);
+        let rows = groups.into_iter().flatten().map(|row| row as u32).collect();
+        let (splits, leaves) = grow(&binned, &bins, rows, gradients, &blocks, config);
         for split in &splits {
             ensemble.features.push(split.feature as u32);
             ensemble.borders.push(bins.border(split));
@@ -197,9 +199,9 @@ pub fn matrix(rows: &Rows) -> Matrix {
 }
 
 /// The rows that a tree is grown on: whole groups, drawn anew for each tree.
-fn sampled_rows(train: &Rows, config: &TreesConfig, random: &mut ChaCha8Rng) -> Vec<u32> {
+fn sampled_groups(train: &Rows, config: &TreesConfig, random: &mut ChaCha8Rng) -> Vec<Range<usize>> {
     let drawn = train.groups.windows(2).filter(|_| random.random_bool(config.row_share.min(1.0)));
-    drawn.flat_map(|bounds| bounds[0] as u32..bounds[1] as u32).collect()
+    drawn.map(|bounds| bounds[0]..bounds[1]).collect()
 }
 
 /// The blocks of features that a tree may ask about.

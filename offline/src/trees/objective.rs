@@ -3,6 +3,8 @@
 //! Sources: Burges, "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82, section 4; Cao et al., "Learning to
 //! Rank: From Pairwise Approach to Listwise Approach", ICML 2007 (softmax over a list).
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::trees::probability;
@@ -30,17 +32,17 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// Fills in `[gradient, curvature]` of every row.
-    pub fn gradients(self, rows: &Rows, scores: &[f32], gradients: &mut [[f32; 2]]) {
-        let mut groups: Vec<(usize, &mut [[f32; 2]])> = Vec::with_capacity(rows.groups.len());
-        let mut rest = gradients;
-        for bounds in rows.groups.windows(2) {
-            let (group, after) = rest.split_at_mut(bounds[1] - bounds[0]);
-            groups.push((bounds[0], group));
+    /// `[gradient, curvature]` of the rows of some groups, one group behind the other.
+    pub fn gradients(self, rows: &Rows, scores: &[f32], groups: &[Range<usize>]) -> Vec<[f32; 2]> {
+        let mut gradients = vec![[0.0; 2]; groups.iter().map(Range::len).sum()];
+        let mut rest = gradients.as_mut_slice();
+        let mut parts: Vec<(Range<usize>, &mut [[f32; 2]])> = Vec::with_capacity(groups.len());
+        for group in groups {
+            let (part, after) = rest.split_at_mut(group.len());
+            parts.push((group.clone(), part));
             rest = after;
         }
-        groups.into_par_iter().for_each(|(first, gradients)| {
-            let range = first..first + gradients.len();
+        parts.into_par_iter().for_each(|(range, gradients)| {
             let (labels, scores) = (&rows.labels[range.clone()], &scores[range]);
             match self {
                 Self::Binary => binary(labels, scores, gradients),
@@ -48,6 +50,7 @@ impl Objective {
                 Self::Softmax => softmax(labels, scores, gradients),
             }
         });
+        gradients
     }
 
     /// The figure to stop by, higher is better: NDCG@20, or for [`Objective::Binary`] in groups of one the negative
