@@ -81,7 +81,7 @@ const TABLE: [(&str, &[&str]); 28] = [
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
     ("gate", &["config", "evaluate", "ingest", "progress", "ranker", "sources", "train"]),
     ("arguments", &["evaluate", "export"]),
-    ("tune", &["config", "ingest", "progress", "ranker", "trees"]),
+    ("tune", &["config", "ingest", "linear", "progress", "ranker", "trees"]),
     (
         "pipeline",
         &[

@@ -20,11 +20,19 @@ impl Config {
         let power = als.regularization_power;
         range((0.0..=2.0).contains(&power), "als.regularization_power", &power, "0 to 2")?;
         range(als.solver_steps > 0, "als.solver_steps", &als.solver_steps, "at least 1")?;
+        let kinds = &self.interactions;
+        range(kinds.view >= 0.0, "interactions.view", &kinds.view, "at least 0")?;
+        range(kinds.addtocart >= 0.0, "interactions.addtocart", &kinds.addtocart, "at least 0")?;
+        range(kinds.transaction >= 0.0, "interactions.transaction", &kinds.transaction, "at least 0")?;
         range(knn.window > 0, "item_knn_session.window", &knn.window, "at least 1")?;
         range(knn.neighbours > 0, "item_knn_session.neighbours", &knn.neighbours, "at least 1")?;
         range(self.item_knn_user.window > 1, "item_knn_user.window", &self.item_knn_user.window, "at least 2")?;
         let embedding = self.embedding.factors;
         range((1..=512).contains(&embedding), "embedding.factors", &embedding, "1 to 512")?;
+        let shrinkage = self.embedding.shrinkage;
+        range(shrinkage >= 0.0, "embedding.shrinkage", &shrinkage, "at least 0")?;
+        let shrinkage = self.item_knn_walk.shrinkage;
+        range(shrinkage >= 0.0, "item_knn_walk.shrinkage", &shrinkage, "at least 0")?;
         let session_gap = self.ingest.session_gap_minutes;
         range(session_gap > 0, "ingest.session_gap_minutes", &session_gap, "at least 1")?;
         let share = self.ingest.max_reject_share;
@@ -57,6 +65,7 @@ impl Config {
         range(trees.l2 > 0.0, "trees.l2", &trees.l2, "greater than 0")?;
         range(trees.largest_step > 0.0, "trees.largest_step", &trees.largest_step, "greater than 0")?;
         range((2..=256).contains(&trees.bins), "trees.bins", &trees.bins, "2 to 256")?;
+        range(trees.patience > 0, "trees.patience", &trees.patience, "at least 1")?;
         range(trees.feature_share > 0.0, "trees.feature_share", &trees.feature_share, "greater than 0")?;
         range(trees.row_share > 0.0, "trees.row_share", &trees.row_share, "greater than 0")?;
         range(self.encode.smoothing >= 0.0, "encode.smoothing", &self.encode.smoothing, "at least 0")?;

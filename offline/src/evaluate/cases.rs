@@ -29,6 +29,8 @@ pub struct Case<'a> {
     pub targets: Vec<ItemIdx>,
     /// What the user did with each of `targets`.
     pub kinds: Vec<EventKind>,
+    /// What the user did with each target that the snapshot does not know.
+    pub unknown: Vec<EventKind>,
     /// How many targets there are, unknown ones included.
     pub total: usize,
 }
@@ -107,8 +109,13 @@ impl<'a> HeldOut<'a> {
                 if previous.is_some_and(|previous| self.same_session(previous, event, gap_ms)) {
                     let targets: Vec<ItemIdx> = snapshot.items().index(self.item(event)).into_iter().collect();
                     let state = UserState::join(snapshot, record.clone(), &live);
-                    let kinds = vec![event.kind];
-                    let case = Case { user, number, state, now_ms: event.timestamp_ms, targets, kinds, total: 1 };
+                    let (kinds, unknown) = if targets.is_empty() {
+                        (Vec::new(), vec![event.kind])
+                    } else {
+                        (vec![event.kind], Vec::new())
+                    };
+                    let now_ms = event.timestamp_ms;
+                    let case = Case { user, number, state, now_ms, targets, kinds, unknown, total: 1 };
                     answers.push(ask(&case, scratch));
                 }
                 live.apply(self.live(event, number), bounds);
@@ -140,8 +147,7 @@ impl<'a> HeldOut<'a> {
             // Of an item the strongest kind stays.
             items.sort_unstable_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
             items.dedup_by(|later, kept| later.0 == kept.0);
-            let mut total = 0;
-            let (mut targets, mut kinds) = (Vec::new(), Vec::new());
+            let (mut targets, mut kinds, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
             for (item, kind) in items {
                 let index = snapshot.items().index(item);
                 let ruled_out = index.is_some_and(|index| {
@@ -150,12 +156,16 @@ impl<'a> HeldOut<'a> {
                             && (seen == Seen::ExcludeAll || seen == Seen::ExcludePurchased && past.purchased)
                     })
                 });
-                if !ruled_out {
-                    total += 1;
-                    targets.extend(index);
-                    kinds.extend(index.map(|_| kind));
+                match index {
+                    Some(_) if ruled_out => {}
+                    Some(index) => {
+                        targets.push(index);
+                        kinds.push(kind);
+                    }
+                    None => unknown.push(kind),
                 }
             }
+            let total = targets.len() + unknown.len();
             if total == 0 {
                 return None;
             }
@@ -164,7 +174,7 @@ impl<'a> HeldOut<'a> {
                 Asked::OnArrival => self.events(row).next().map_or(0, |event| event.timestamp_ms),
             };
             let state = UserState::join(snapshot, record, &LiveHistory::default());
-            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, total }, scratch))
+            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown, total }, scratch))
         };
         let answers: Vec<Option<T>> =
             rows.par_iter().map_init(Scratch::default, |scratch, &row| of_user(scratch, row)).collect();

@@ -145,7 +145,9 @@ pub fn evaluate(
         };
         for of_user in answers.chunk_by(|a, b| a.user == b.user) {
             for answer in of_user {
-                unknown_targets += usize::from(answer.total > answer.targets.len());
+                let unseen = |target: &ItemIdx| event_counts.of_item[target.at()] == 0;
+                unknown_targets +=
+                    usize::from(answer.total > answer.targets.len() || answer.targets.iter().any(unseen));
                 cases += 1;
                 for (sums, slate) in sums.iter_mut().zip(&answer.slates) {
                     sums.add(setting.ks, slate, answer, &event_counts, snapshot);

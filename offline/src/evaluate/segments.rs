@@ -1,7 +1,8 @@
 //! The figures of what is served, and those of plain popularity beside it, by kinds of cases: length of the history, known
 //! and new users, head, tail and new items, first times and repeats, kind of the target.
 //!
-//! A segment of targets counts the cases that have one in it, and only those targets.
+//! A segment of targets counts the cases that have one in it, and only those targets. Items that the version does not know
+//! are new, and first times.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub struct Traits {
     history: &'static str,
     user: &'static str,
     kinds: Vec<EventKind>,
+    /// The kinds of targets that the version does not know.
+    unknown: Vec<EventKind>,
     /// Whether each target stands in the history.
     again: Vec<bool>,
 }
@@ -41,6 +44,7 @@ impl Traits {
             history,
             user: if known { "known" } else { "new" },
             kinds: case.kinds.clone(),
+            unknown: case.unknown.clone(),
             again: case.targets.iter().map(again).collect(),
         }
     }
@@ -92,27 +96,28 @@ impl Segments {
                 }
             }
         };
-        let Traits { history, user, kinds, again } = &answer.traits;
+        let Traits { history, user, kinds, unknown, again } = &answer.traits;
         add("history", history, &answer.targets, answer.total);
         add("user", user, &answer.targets, answer.total);
         // Targets that the version does not know are beyond those that it knows, and count as missed.
-        let mut add_targets = |by, segment, unknown: usize, belongs: &dyn Fn(usize) -> bool| {
+        let mut add_targets = |by, segment, beyond: usize, belongs: &dyn Fn(usize) -> bool| {
             let targets: Vec<ItemIdx> =
                 (0..answer.targets.len()).filter(|&at| belongs(at)).map(|at| answer.targets[at]).collect();
-            if targets.len() + unknown > 0 {
-                add(by, segment, &targets, targets.len() + unknown);
+            if targets.len() + beyond > 0 {
+                add(by, segment, &targets, targets.len() + beyond);
             }
         };
         for (part, name) in [(Part::Head, "head"), (Part::Tail, "tail"), (Part::New, "new")] {
-            let unknown = if part == Part::New { answer.total - answer.targets.len() } else { 0 };
-            add_targets("item", name, unknown, &|at| parts[answer.targets[at].at()] == part);
+            let beyond = if part == Part::New { unknown.len() } else { 0 };
+            add_targets("item", name, beyond, &|at| parts[answer.targets[at].at()] == part);
         }
         let is_new = |at: usize| parts[answer.targets[at].at()] == Part::New;
-        add_targets("item", "new, first time", 0, &|at| is_new(at) && !again[at]);
+        add_targets("item", "new, first time", unknown.len(), &|at| is_new(at) && !again[at]);
         add_targets("repeat", "again", 0, &|at| again[at]);
-        add_targets("repeat", "first time", 0, &|at| !again[at]);
+        add_targets("repeat", "first time", unknown.len(), &|at| !again[at]);
         for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
-            add_targets("kind", kind.as_str(), 0, &|at| kinds[at] == kind);
+            let beyond = unknown.iter().filter(|&&unknown| unknown == kind).count();
+            add_targets("kind", kind.as_str(), beyond, &|at| kinds[at] == kind);
         }
     }
 

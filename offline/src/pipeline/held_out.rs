@@ -110,6 +110,9 @@ pub fn compare(
         second.display()
     );
     let (train, test) = split(&one, input, temporary.path(), progress)?;
+    for path in pair.iter().filter(|path| path.is_dir()) {
+        ensure_unseen(path, &train, &test)?;
+    }
     let ks = ascending(wanted.ks)?;
     let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
     let mut measure = |path: &Path, config: &Config| {
@@ -119,9 +122,33 @@ pub fn compare(
         })
     };
     let (a, b) = (measure(first, &one)?, measure(second, &other)?);
+    let cases = [&a, &b].map(|evaluation| evaluation.results[0].cases);
+    anyhow::ensure!(
+        cases[0] == cases[1],
+        "{} has {} cases and {} has {}: one knows users of whom the other knows nothing; train both on the same log",
+        first.display(),
+        cases[0],
+        second.display(),
+        cases[1]
+    );
     let name = format!("{} to {}", first.display(), second.display());
     let comparison = Comparison::of(name, &a, &b, &ks);
     print(&a, vec![comparison], &ks, wanted.format)
+}
+
+/// A version may be asked only about what came after its log: of any other it knows the answers.
+fn ensure_unseen(version: &Path, train: &Log, test: &Log) -> anyhow::Result<()> {
+    let snapshot = Snapshot::load(version)?;
+    let (manifest, begin_ms) = (snapshot.manifest(), test.first_ms());
+    let before = manifest.last_event_ms < begin_ms && train.last_ms() < begin_ms;
+    anyhow::ensure!(
+        before || manifest.data_fingerprint == train.fingerprint(),
+        "{}: was trained on events up to {}, and the held-out ones begin at {begin_ms} (milliseconds since the epoch); \
+         build it with `offline train --until {begin_ms}`, or compare configs",
+        version.display(),
+        manifest.last_event_ms
+    );
+    Ok(())
 }
 
 /// What is learnt from and what is asked.

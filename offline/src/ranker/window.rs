@@ -78,8 +78,8 @@ impl<'a> Window<'a> {
         })
     }
 
-    /// NDCG@20 of a source alone that is fitted with other settings.
-    pub fn alone(&self, source: Source, config: &Config) -> Result<f64, FitError> {
+    /// NDCG@20 of a source alone that is fitted with other settings, question by question.
+    pub fn alone(&self, source: Source, config: &Config) -> Result<Vec<f64>, FitError> {
         let folder = self.folder.path();
         fit_source(source, &self.train, config, folder)?;
         self.manifest.clone().seal(folder)?;
@@ -87,13 +87,12 @@ impl<'a> Window<'a> {
         *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
         let query =
             Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen: self.config.blend.seen };
-        let gains = self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
+        Ok(self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
             let slate = recommend(&snapshot, &case.state, &query, case.now_ms, scratch);
             let own = slate.picks.iter().filter(|pick| pick.sources.contains(source));
             let items: Vec<ItemIdx> = own.map(|pick| pick.item).collect();
             ndcg_at(CUT_OFF, &items, &case.targets, case.total)
-        });
-        Ok(gains.iter().sum::<f64>() / gains.len().max(1) as f64)
+        }))
     }
 
     /// The users whose questions of the configured objective are about `max_cases`.

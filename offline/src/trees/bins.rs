@@ -3,11 +3,14 @@
 //! Borders cut a feature's distinct values into parts of about as many rows, each halfway between two values; a frequent value
 //! has a bin of its own. A missing value is in bin 0, below every border.
 
+use rand::SeedableRng;
+use rand::seq::index::sample;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::grow::Split;
 
-/// Rows that quantiles are taken from, evenly spread.
+/// Rows that quantiles are taken from, drawn at random: every n-th would see few places of groups of equal length.
 const SAMPLE: usize = 200_000;
 
 /// Features that stand beside each other.
@@ -50,8 +53,14 @@ pub struct Bins(Vec<Vec<f32>>);
 
 impl Bins {
     /// Finds at most `bins - 1` borders for each feature; `bins` is at most 256.
-    pub fn of(columns: &[Vec<f32>], bins: usize) -> Self {
-        Self(columns.par_iter().map(|column| borders(column, bins)).collect())
+    pub fn of(columns: &[Vec<f32>], bins: usize, seed: u64) -> Self {
+        let rows = columns.first().map_or(0, Vec::len);
+        let drawn = if rows > SAMPLE {
+            sample(&mut ChaCha8Rng::seed_from_u64(seed), rows, SAMPLE).into_vec()
+        } else {
+            (0..rows).collect()
+        };
+        Self(columns.par_iter().map(|column| borders(column, &drawn, bins)).collect())
     }
 
     /// The bins of all values, features in an order of blocks.
@@ -91,11 +100,10 @@ impl Bins {
     }
 }
 
-fn borders(column: &[f32], bins: usize) -> Vec<f32> {
-    let step = (column.len() / SAMPLE).max(1);
-    let mut values: Vec<f32> = column.iter().copied().step_by(step).filter(|value| !value.is_nan()).collect();
+fn borders(column: &[f32], rows: &[usize], bins: usize) -> Vec<f32> {
+    let mut values: Vec<f32> = rows.iter().map(|&row| column[row]).filter(|value| !value.is_nan()).collect();
     values.sort_unstable_by(f32::total_cmp);
-    let missing = values.len() < column.len().div_ceil(step);
+    let missing = values.len() < rows.len();
     let mut borders = Vec::new();
     if missing && !values.is_empty() {
         // Below all values: tells missing from present.
@@ -153,7 +161,7 @@ mod tests {
     #[test]
     fn few_values_get_a_border_between_each_and_missing_is_below_all() {
         let columns = vec![vec![3.0, 1.0, f32::NAN, 1.0]];
-        let bins = Bins::of(&columns, 8);
+        let bins = Bins::of(&columns, 8, 1);
         assert_eq!(bins.count(0), 3);
         let binned = bins.bin(&columns, vec![0]);
         assert_eq!([0, 1, 2, 3].map(|row| binned.column(0).bin(row)), [2, 1, 0, 1]);
@@ -162,7 +170,7 @@ mod tests {
     #[test]
     fn few_values_beside_many_equal_ones_are_told_apart() {
         let columns = vec![(0..10_000).map(|row| if row < 100 { row as f32 } else { 0.0 }).collect::<Vec<_>>()];
-        let bins = Bins::of(&columns, 12);
+        let bins = Bins::of(&columns, 12, 1);
         assert_eq!(bins.count(0), 12);
         let binned = bins.bin(&columns, vec![0]);
         assert!(binned.column(0).bin(1) < binned.column(0).bin(50));
@@ -170,9 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn every_place_of_groups_of_equal_length_has_a_border() {
+        let columns = vec![(0..16 * SAMPLE).map(|row| (row % 100) as f32).collect::<Vec<_>>()];
+        assert_eq!(Bins::of(&columns, 128, 1).count(0), 100);
+    }
+
+    #[test]
     fn many_values_are_cut_into_equal_parts() {
         let columns = vec![(0..1000).map(|value| value as f32).collect::<Vec<_>>()];
-        let binned = Bins::of(&columns, 4).bin(&columns, vec![0]);
+        let binned = Bins::of(&columns, 4, 1).bin(&columns, vec![0]);
         for bin in 0..4 {
             let count = (0..1000).filter(|&row| binned.column(0).bin(row) == bin).count();
             assert!((249..=251).contains(&count), "{count}");

@@ -120,7 +120,7 @@ impl Ensemble {
 #[must_use]
 pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
     let patience = validation.map_or(usize::MAX, |_| config.patience);
-    let bins = Bins::of(&train.columns, config.bins);
+    let bins = Bins::of(&train.columns, config.bins, config.seed);
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
     // Blocks are drawn as a whole: features that stand beside each other, and are alike, come into different ones.
     // A feature with one bin can't be asked about.

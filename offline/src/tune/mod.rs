@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! log ─▶ windows ─▶ for each source: settings ─▶ its table ─▶ NDCG@20 of the source alone ┐
-//!                ─▶ rows of the slates ─▶ settings ─▶ trees ─▶ NDCG@20 on later rows      ├─▶ trials ─▶ config
+//!                ─▶ rows of the slates ─▶ settings ─▶ ranker ─▶ NDCG@20 on later rows     ├─▶ trials ─▶ config
 //! ```
 //!
-//! The first trial of a study is the settings it starts from, so that what is found is never worse on the windows.
+//! The first trial of a study is the settings it starts from, so that what is found is never worse on the windows. Sources
+//! that are off and rankers that are not the configured one have no study.
 //!
 //! Source: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011 (tree-structured Parzen
 //! estimator).
@@ -24,10 +25,11 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tpe::{TpeOptimizer, parzen_estimator};
 
-use crate::config::Config;
+use crate::config::{Config, RankerKind};
 use crate::ingest::Log;
+use crate::linear;
 use crate::progress::Progress;
-use crate::ranker::{Slates, slates, windows};
+use crate::ranker::{Slates, Window, slates, windows};
 use crate::trees;
 use space::{STUDIES, Study, Subject};
 pub use trials::{Trial, Trials};
@@ -35,11 +37,11 @@ pub use trials::{Trial, Trials};
 /// Windows that sources are measured on.
 const WINDOWS: usize = 2;
 
-/// Searches for `minutes`; writes `trials.jsonl` and `tuned.toml` into `folder`, and returns the trials. A folder with
-/// trials is gone on with, and what they took counts.
+/// Searches for `minutes`, of which making the windows takes its part; writes `trials.jsonl` and `tuned.toml` into
+/// `folder`, and returns the trials. A folder with trials is gone on with, and what they took counts.
 ///
 /// # Errors
-/// When the folder can't be written, or belongs to another log.
+/// When the folder can't be written or belongs to another log, or the log or the time is too short.
 pub fn tune(
     log: &Log,
     config: &Config,
@@ -49,18 +51,47 @@ pub fn tune(
 ) -> anyhow::Result<Trials> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint(), &serde_json::to_value(config)?)?;
+    let begin = Instant::now();
+    let windows = questioned(log, config, progress)?;
+    let taken = begin.elapsed().as_secs_f64();
+    let left = minutes * 60.0 - taken;
+    anyhow::ensure!(left > 0.0, "--budget {minutes}: making the windows alone took {:.1} minutes", taken / 60.0);
     let mut best = config.clone();
-    for study in &STUDIES {
-        let seconds = minutes * 60.0 * study.share;
-        progress.group(study.name(), |progress| search(log, study, seconds, &mut best, &mut trials, progress))?;
+    let studies: Vec<&Study> = STUDIES.iter().filter(|study| applies(study, config)).collect();
+    let shares: f64 = studies.iter().map(|study| study.share).sum();
+    for study in studies {
+        let seconds = left * study.share / shares;
+        progress
+            .group(study.name(), |progress| search(log, &windows, study, seconds, &mut best, &mut trials, progress))?;
         fs::write(folder.join("tuned.toml"), found(config, &trials)?).context("tuned.toml")?;
     }
     Ok(trials)
 }
 
+/// Whether what a study searches has an effect under a config.
+fn applies(study: &Study, config: &Config) -> bool {
+    match study.subject {
+        Subject::Alone(source) => !config.blend.off.contains(&source),
+        Subject::Trees => config.ranker.kind == RankerKind::Trees,
+        Subject::Linear => config.ranker.kind == RankerKind::Linear,
+    }
+}
+
+/// The windows that sources are measured on, with records of the users who are asked for.
+fn questioned<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> anyhow::Result<Vec<Window<'a>>> {
+    let windows = progress.group("windows", |progress| windows(log, config, WINDOWS, progress))?;
+    for window in &windows {
+        window.snapshot(&config.long_term_weights())?;
+    }
+    let asked = windows.iter().any(|window| !window.rows(config.blend.max_cases).is_empty());
+    anyhow::ensure!(asked, "the last {} of the log holds no questions", config.blend.validation_share);
+    Ok(windows)
+}
+
 /// Makes trials of one study until its time is over, and takes the best settings over.
 fn search(
     log: &Log,
+    windows: &[Window<'_>],
     study: &Study,
     seconds: f64,
     best: &mut Config,
@@ -69,10 +100,9 @@ fn search(
 ) -> anyhow::Result<()> {
     let left = seconds - trials.of(study.name()).map(|trial| trial.seconds).sum::<f64>();
     if left > 0.0 {
-        let start = best.clone();
-        let measure = measure(log, study, &start, progress)?;
+        let (start, begin) = (best.clone(), Instant::now());
+        let measure = measure(log, windows, study, &start, progress)?;
         progress.counted("trials", left.ceil() as u64, |done| {
-            let begin = Instant::now();
             let mut optimizers = optimizers(study, trials)?;
             let mut random = ChaCha8Rng::seed_from_u64(trials.of(study.name()).count() as u64);
             while begin.elapsed().as_secs_f64() < left {
@@ -105,27 +135,27 @@ fn search(
 /// How good settings are.
 type Measure<'a> = Box<dyn Fn(&Config) -> anyhow::Result<f64> + Sync + 'a>;
 
-fn measure<'a>(log: &Log, study: &Study, start: &'a Config, progress: &mut Progress) -> anyhow::Result<Measure<'a>> {
-    match study.subject {
-        Subject::Alone(source) => {
-            let windows = windows(log, start, WINDOWS, progress)?;
-            anyhow::ensure!(
-                !windows.is_empty(),
-                "the log has no events before a window of {}",
-                start.blend.validation_share
-            );
-            Ok(Box::new(move |config| {
-                let figures = windows.iter().map(|window| window.alone(source, config));
-                let figures: Vec<f64> = figures.collect::<Result<_, _>>()?;
-                Ok(figures.iter().sum::<f64>() / figures.len() as f64)
-            }))
-        }
-        Subject::Trees => {
-            let (_, Slates { early, late, .. }) = slates(log, start, progress)?;
-            anyhow::ensure!(!early.is_empty() && !late.is_empty(), "the windows hold no questions to grow trees on");
-            Ok(Box::new(move |config| Ok(trees::fit(&early, Some(&late), &config.trees, &|_| ()).metric)))
-        }
+fn measure<'a>(
+    log: &Log,
+    windows: &'a [Window<'_>],
+    study: &Study,
+    start: &Config,
+    progress: &mut Progress,
+) -> anyhow::Result<Measure<'a>> {
+    if let Subject::Alone(source) = study.subject {
+        return Ok(Box::new(move |config| {
+            let gains = windows.iter().map(|window| window.alone(source, config));
+            let gains: Vec<f64> = gains.collect::<Result<Vec<_>, _>>()?.concat();
+            anyhow::ensure!(!gains.is_empty(), "nobody in the windows has a question about something not ruled out");
+            Ok(gains.iter().sum::<f64>() / gains.len() as f64)
+        }));
     }
+    let (_, Slates { early, late, .. }) = slates(log, start, progress)?;
+    anyhow::ensure!(!early.is_empty() && !late.is_empty(), "the windows hold no questions to fit a ranker on");
+    Ok(match study.subject {
+        Subject::Linear => Box::new(move |config| Ok(linear::fit(&early, &late, &config.linear, &|_| ()).metric)),
+        _ => Box::new(move |config| Ok(trees::fit(&early, Some(&late), &config.trees, &|_| ()).metric)),
+    })
 }
 
 /// One optimiser a knob, told of all trials so far.
@@ -197,4 +227,59 @@ fn found(start: &Config, trials: &Trials) -> anyhow::Result<String> {
         lines.push_str(&format!("\n[{section}]\n{}\n", settings.join("\n")));
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::ingest::{Catalogue, ingest};
+
+    fn sample() -> Log {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/sample/events.csv");
+        let config = Config::load(None, None).expect("the defaults");
+        let rejects = tempfile::NamedTempFile::new().expect("a file");
+        ingest(&[path], Catalogue::default(), &config.ingest, rejects.path(), &|_| ()).expect("a log")
+    }
+
+    #[test]
+    fn every_source_is_asked_about_the_users_of_top_k_questions() {
+        let mut config = Config::load(None, None).expect("the defaults");
+        config.blend = Config::load(None, Some("online-retail")).expect("a preset").blend;
+        config.als.factors = 8;
+        let mut progress = Progress::default();
+        let (log, windows) = (sample(), questioned(&sample(), &config, &mut progress).expect("windows"));
+        for study in STUDIES.iter().filter(|study| matches!(study.subject, Subject::Alone(_))) {
+            let measure = measure(&log, &windows, study, &config, &mut progress).expect("a measure");
+            let ndcg = measure(&config).expect("a figure");
+            assert!(ndcg > 0.0, "{}: {ndcg}", study.name());
+        }
+    }
+
+    #[test]
+    fn what_is_off_or_not_configured_is_not_searched() {
+        let mut config = Config::load(None, None).expect("the defaults");
+        config.blend.off = vec![shared::params::Source::Als];
+        config.ranker.kind = RankerKind::Linear;
+        let names: Vec<&str> =
+            STUDIES.iter().filter(|study| applies(study, &config)).map(|study| study.name()).collect();
+        assert!(names.contains(&"linear") && names.contains(&"slim"));
+        assert!(!names.contains(&"trees") && !names.contains(&"als"));
+    }
+
+    #[test]
+    fn every_preset_starts_inside_the_ranges() {
+        for name in ["native", "retailrocket-sessions", "online-retail", "movielens", "movielens-next"] {
+            let config = Config::load(None, Some(name)).expect(name);
+            for study in STUDIES.iter().filter(|study| applies(study, &config)) {
+                let settings = current(&config, study).expect("settings");
+                for knob in study.knobs {
+                    let value = settings[knob.path].as_f64().expect("a number");
+                    // 0 of a magnitude turns something off.
+                    assert!(value == 0.0 || knob.range.drawn(value).is_some(), "{name}: {} = {value}", knob.path);
+                }
+            }
+        }
+    }
 }

@@ -66,6 +66,8 @@ pub enum Subject {
     Alone(Source),
     /// The trees over all of them.
     Trees,
+    /// The linear ranker over all of them.
+    Linear,
 }
 
 /// Settings that are searched together.
@@ -73,7 +75,7 @@ pub enum Subject {
 pub struct Study {
     /// What is measured.
     pub subject: Subject,
-    /// The share of the budget.
+    /// The share of the budget, beside those of the other studies.
     pub share: f64,
     /// What is searched.
     pub knobs: &'static [Knob],
@@ -84,14 +86,14 @@ const fn knob(path: &'static str, range: Range) -> Knob {
 }
 
 /// All studies, in their order: later ones build on what earlier ones found.
-pub const STUDIES: [Study; 8] = [
+pub const STUDIES: [Study; 10] = [
     Study {
         subject: Subject::Alone(Source::SessionKnn),
         share: 0.2,
         knobs: &[
             knob("session_knn.half_life_days", Range::Log(5.0, 1000.0)),
             knob("session_knn.length_power", Range::Linear(0.0, 1.0)),
-            knob("session_knn.rarity_power", Range::Linear(0.0, 4.0)),
+            knob("session_knn.rarity_power", Range::Linear(0.0, 8.0)),
             knob("session_knn.item_power", Range::Linear(0.0, 0.6)),
             knob("session_knn.neighbours", Range::Whole(100.0, 3000.0)),
             knob("session_knn.position_decay", Range::Log(0.5, 20.0)),
@@ -105,10 +107,10 @@ pub const STUDIES: [Study; 8] = [
         share: 0.1,
         knobs: &[
             knob("item_knn_session.window", Range::Whole(1.0, 20.0)),
-            knob("item_knn_session.reverse", Range::Linear(0.0, 1.0)),
+            knob("item_knn_session.reverse", Range::Linear(0.0, 1.2)),
             knob("item_knn_session.distance_power", Range::Linear(0.0, 2.0)),
-            knob("item_knn_session.item_power", Range::Linear(0.0, 1.0)),
-            knob("item_knn_session.neighbour_power", Range::Linear(0.0, 1.0)),
+            knob("item_knn_session.item_power", Range::Linear(0.0, 1.2)),
+            knob("item_knn_session.neighbour_power", Range::Linear(0.0, 1.2)),
             knob("engine.position_decay", Range::Log(0.5, 20.0)),
         ],
     },
@@ -123,11 +125,20 @@ pub const STUDIES: [Study; 8] = [
         ],
     },
     Study {
+        subject: Subject::Alone(Source::Embedding),
+        share: 0.1,
+        knobs: &[
+            knob("embedding.window", Range::Whole(2.0, 30.0)),
+            knob("embedding.distance_power", Range::Linear(0.0, 2.0)),
+            knob("embedding.shrinkage", Range::Log(0.1, 100.0)),
+        ],
+    },
+    Study {
         subject: Subject::Alone(Source::ItemKnnUser),
         share: 0.1,
         knobs: &[
             knob("item_knn_user.item_power", Range::Linear(0.0, 1.2)),
-            knob("item_knn_user.neighbour_power", Range::Linear(0.0, 1.0)),
+            knob("item_knn_user.neighbour_power", Range::Linear(0.0, 1.2)),
             knob("item_knn_user.user_power", Range::Linear(0.0, 1.2)),
         ],
     },
@@ -136,17 +147,17 @@ pub const STUDIES: [Study; 8] = [
         share: 0.1,
         knobs: &[
             knob("slim.user_power", Range::Linear(0.0, 1.2)),
-            knob("slim.regularization", Range::Log(0.1, 300.0)),
-            knob("slim.item_power", Range::Linear(0.0, 0.6)),
+            knob("slim.regularization", Range::Log(0.1, 10_000.0)),
+            knob("slim.item_power", Range::Linear(0.0, 1.2)),
         ],
     },
     Study {
         subject: Subject::Alone(Source::Als),
         share: 0.15,
         knobs: &[
-            knob("als.unobserved_weight", Range::Log(0.0003, 2.0)),
-            knob("als.regularization", Range::Log(0.0001, 10.0)),
-            knob("als.regularization_power", Range::Linear(0.0, 1.0)),
+            knob("als.unobserved_weight", Range::Log(0.0003, 10.0)),
+            knob("als.regularization", Range::Log(0.0001, 1000.0)),
+            knob("als.regularization_power", Range::Linear(0.0, 1.2)),
         ],
     },
     Study {
@@ -160,9 +171,18 @@ pub const STUDIES: [Study; 8] = [
         knobs: &[
             knob("trees.learning_rate", Range::Log(0.03, 0.2)),
             knob("trees.depth", Range::Whole(4.0, 8.0)),
-            knob("trees.l2", Range::Log(0.1, 100.0)),
+            knob("trees.l2", Range::Log(0.1, 1000.0)),
             knob("trees.row_share", Range::Linear(0.3, 1.0)),
             knob("trees.feature_share", Range::Linear(0.2, 1.0)),
+        ],
+    },
+    Study {
+        subject: Subject::Linear,
+        share: 0.15,
+        knobs: &[
+            knob("linear.features", Range::Whole(10.0, 80.0)),
+            knob("linear.epochs", Range::Whole(1.0, 12.0)),
+            knob("linear.learning_rate", Range::Log(0.002, 0.2)),
         ],
     },
 ];
@@ -173,6 +193,7 @@ impl Study {
         match self.subject {
             Subject::Alone(source) => source.as_str(),
             Subject::Trees => "trees",
+            Subject::Linear => "linear",
         }
     }
 }
@@ -182,8 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_make_one_whole_and_settings_are_where_they_were_drawn() {
-        assert!((STUDIES.iter().map(|study| study.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    fn settings_are_where_they_were_drawn() {
         for range in [Range::Linear(0.0, 2.0), Range::Log(0.5, 8.0), Range::Whole(1.0, 9.0)] {
             let (low, high) = range.bounds();
             for step in 0..50 {

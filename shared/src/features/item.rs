@@ -25,7 +25,7 @@ pub fn fill(question: &Question<'_>, columns: &mut Columns<'_>) {
         columns.push(|row| f32::from(u8::from(items.category_of(question.item(row)) == Some(category))));
         columns.push(|row| {
             let own = items.category_of(question.item(row));
-            let same = recent.iter().filter(|recent| items.category_of(recent.item) == own).count();
+            let same = recent.iter().filter(|recent| own.is_some() && items.category_of(recent.item) == own).count();
             same as f32 / recent.len() as f32
         });
     } else {

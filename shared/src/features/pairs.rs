@@ -1,4 +1,4 @@
-//! How the last distinct items of the history relate to a candidate.
+//! How the last distinct items of the history relate to a candidate, under the sources that have a weight.
 
 use super::{Columns, Question};
 use crate::factors::dot;
@@ -8,10 +8,12 @@ use crate::schema::{COSINES, OF_PAIR, PLACES};
 
 pub fn fill(question: &Question<'_>, slots: &Marks, columns: &mut Columns<'_>) {
     let Question { snapshot, candidates, .. } = *question;
+    let weights = &snapshot.params().weights;
     for place in 0..PLACES.len() {
         for relation in Relation::ALL {
             let pair = columns.reserve(OF_PAIR.len());
-            let (Some(own), true) = (candidates.recent.get(place), columns.wants(pair.clone())) else { continue };
+            let asked = columns.wants(pair.clone()) && weights.get(relation.source()) > 0.0;
+            let (Some(own), true) = (candidates.recent.get(place), asked) else { continue };
             let (score, rank) = (pair.start, pair.start + 1);
             columns.matrix.column_mut(score).fill(0.0);
             for (at, (item, value)) in (1u16..).zip(snapshot.neighbours(relation).of(own.item)) {
@@ -21,6 +23,10 @@ pub fn fill(question: &Question<'_>, slots: &Marks, columns: &mut Columns<'_>) {
                 }
             }
         }
+    }
+    if weights.als == 0.0 {
+        columns.reserve(COSINES.len() + 1);
+        return;
     }
     let als = snapshot.als();
     for place in 0..COSINES.len() {

@@ -1,5 +1,7 @@
 //! What makes items neighbours of each other.
 
+use super::Source;
+
 /// What makes items neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
@@ -31,6 +33,19 @@ impl Relation {
             Self::Embedding => "embedding",
             Self::Slim => "slim",
             Self::Content => "content",
+        }
+    }
+
+    /// The source that follows it.
+    #[must_use]
+    pub fn source(self) -> Source {
+        match self {
+            Self::Session => Source::ItemKnnSession,
+            Self::User => Source::ItemKnnUser,
+            Self::Walk => Source::ItemKnnWalk,
+            Self::Embedding => Source::Embedding,
+            Self::Slim => Source::Slim,
+            Self::Content => Source::Content,
         }
     }
 
