@@ -197,3 +197,25 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
     assert_eq!(halves(prices("plum")), [0.0, -4.0, -3.0]);
     assert!(prices("new").iter().all(|price| price.is_nan()), "it has no price");
 }
+
+#[test]
+fn a_source_without_a_weight_says_nothing_in_the_rows_of_the_ranker() {
+    let mut snapshot = snapshot();
+    let viewed = [(0, EventKind::View), (1, EventKind::View)];
+    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let pairs = ["last_walk_score", "second_slim_rank", "last_cosine", "norm"];
+    for (source, spoken) in [(Source::ItemKnnWalk, "last_walk_score"), (Source::Als, "last_cosine")] {
+        snapshot.params_mut().weights = Weights { popularity: 1.0, ..Weights::only(source) };
+        let (weights, mut scratch) = (snapshot.params().weights, Scratch::default());
+        let (found, history) = candidates(&snapshot, &weights, &state(&viewed, &[]), &query, 100, &mut scratch);
+        let ranked = by_blend(&found, &weights, 9);
+        let question =
+            Question { snapshot: &snapshot, candidates: &found, ranked: &ranked, history: &history, now_ms: 100 };
+        let matrix = describe(&question, &mut scratch);
+        for name in pairs {
+            let column = schema::names().iter().position(|known| known == name).expect("a feature");
+            let speaks = matrix.column(column).iter().any(|value| !value.is_nan());
+            assert_eq!(speaks, name == spoken || name == "norm" && source == Source::Als, "{name} beside {source:?}");
+        }
+    }
+}
