@@ -3,6 +3,9 @@
 //! The gain of a question is `Σ_leaf G_no² / (H_no + λ) + G_yes² / (H_yes + λ) - G² / (H + λ)`. Histograms of the
 //! smaller half of a leaf are summed, those of the larger are the rest. Cost: at most rows / 2 · features a level.
 
+use std::mem;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::TreesConfig;
@@ -22,12 +25,14 @@ pub struct Split {
 /// Sums of gradients and curvatures.
 type Sums = [f64; 2];
 
-/// The rows of the leaves, leaf by leaf, with their gradients beside them.
+/// The rows of the leaves, with their gradients beside them.
 struct Partition {
     rows: Vec<u32>,
     gradients: Vec<[f32; 2]>,
-    /// Where each leaf begins, and the end of the last.
-    starts: Vec<usize>,
+    /// Where each leaf stands.
+    leaves: Vec<Range<usize>>,
+    /// What the next level is written to.
+    spare: (Vec<u32>, Vec<[f32; 2]>),
 }
 
 /// The histograms of a leaf for the features of a block, one behind the other.
@@ -43,7 +48,7 @@ pub fn grow(
     blocks: &[usize],
     config: &TreesConfig,
 ) -> (Vec<Split>, Vec<f32>) {
-    let mut partition = Partition { starts: vec![0, rows.len()], rows, gradients };
+    let mut partition = Partition::new(rows, gradients);
     // Of each block those of every leaf.
     let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); blocks.len()];
     let mut splits: Vec<Split> = Vec::new();
@@ -60,7 +65,7 @@ pub fn grow(
                 best.reduce(better).unwrap_or(NO_SPLIT)
             })
             .reduce(|| NO_SPLIT, better);
-        partition = partition.split(binned.column(best.feature), best.bin);
+        partition.split(binned.column(best.feature), best.bin);
         splits.push(best);
     }
     let leaves = partition.leaves(config);
@@ -80,7 +85,7 @@ fn better(a: Split, b: Split) -> Split {
 fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], bins: usize, partition: &Partition) {
     let of_leaf = |leaf: usize| {
         let mut histograms = vec![[0.0; 2]; BLOCK * bins];
-        let range = partition.starts[leaf]..partition.starts[leaf + 1];
+        let range = partition.leaves[leaf].clone();
         add_rows(rows, &partition.rows[range.clone()], &partition.gradients[range], bins, &mut histograms);
         histograms
     };
@@ -90,7 +95,7 @@ fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], bins: usize, partitio
     }
     let half = leaves.len();
     let mut yes: Vec<Histograms> = Vec::with_capacity(half);
-    let size = |leaf: usize| partition.starts[leaf + 1] - partition.starts[leaf];
+    let size = |leaf: usize| partition.leaves[leaf].len();
     for (leaf, of_parent) in leaves.iter_mut().enumerate() {
         let smaller = if size(leaf) <= size(leaf + half) { leaf } else { leaf + half };
         let summed = of_leaf(smaller);
@@ -134,41 +139,61 @@ fn best_split(feature: usize, first: usize, leaves: &[Histograms], count: usize,
 }
 
 impl Partition {
-    /// Halves every leaf: leaf l becomes l where the answer is no, and l + their number where it is yes.
-    fn split(&self, column: Column<'_>, bin: u8) -> Self {
-        let (mut no, yes) = rayon::join(|| self.half(column, bin, false), || self.half(column, bin, true));
-        no.starts.extend(yes.starts.iter().skip(1).map(|start| no.rows.len() + start));
-        no.rows.extend(yes.rows);
-        no.gradients.extend(yes.gradients);
-        no
+    /// All rows in one leaf.
+    fn new(rows: Vec<u32>, gradients: Vec<[f32; 2]>) -> Self {
+        let spare = (vec![0; rows.len()], vec![[0.0; 2]; rows.len()]);
+        Self { leaves: vec![0..rows.len()], rows, gradients, spare }
     }
 
-    /// The rows of every leaf whose answer is the wanted one.
-    fn half(&self, column: Column<'_>, bin: u8, wanted: bool) -> Self {
-        let most = self.rows.len();
-        let mut half = Self { rows: Vec::with_capacity(most), gradients: Vec::with_capacity(most), starts: vec![0] };
-        for leaf in self.starts.windows(2) {
-            for at in leaf[0]..leaf[1] {
-                if (column.bin(self.rows[at] as usize) > bin) == wanted {
-                    half.rows.push(self.rows[at]);
-                    half.gradients.push(self.gradients[at]);
-                }
-            }
-            half.starts.push(half.rows.len());
+    /// Halves every leaf: leaf l becomes l where the answer is no, and l + their number where it is yes. In each rows
+    /// keep their order.
+    fn split(&mut self, column: Column<'_>, bin: u8) {
+        let Self { rows, gradients, leaves, spare } = self;
+        let mut parts = Vec::with_capacity(leaves.len());
+        let (mut rest_rows, mut rest_gradients) = (spare.0.as_mut_slice(), spare.1.as_mut_slice());
+        let mut in_place: Vec<usize> = (0..leaves.len()).collect();
+        in_place.sort_unstable_by_key(|&leaf| (leaves[leaf].start, leaves[leaf].end));
+        for leaf in in_place {
+            let (to_rows, after_rows) = rest_rows.split_at_mut(leaves[leaf].len());
+            let (to_gradients, after_gradients) = rest_gradients.split_at_mut(leaves[leaf].len());
+            parts.push((leaf, to_rows, to_gradients));
+            (rest_rows, rest_gradients) = (after_rows, after_gradients);
         }
-        half
+        let halve = |(leaf, to_rows, to_gradients): (usize, &mut [u32], &mut [[f32; 2]])| {
+            let (mut no, mut yes) = (0, to_rows.len());
+            for at in leaves[leaf].clone() {
+                // Those whose answer is yes come from behind, and are turned round.
+                let is_yes = column.bin(rows[at] as usize) > bin;
+                yes -= usize::from(is_yes);
+                let to = if is_yes { yes } else { no };
+                no += usize::from(!is_yes);
+                (to_rows[to], to_gradients[to]) = (rows[at], gradients[at]);
+            }
+            to_rows[yes..].reverse();
+            to_gradients[yes..].reverse();
+            (leaf, no)
+        };
+        let mut halves: Vec<(usize, usize)> = parts.into_par_iter().map(halve).collect();
+        halves.sort_unstable();
+        let middle = |&(leaf, no): &(usize, usize)| leaves[leaf].start + no;
+        let middles: Vec<usize> = halves.iter().map(middle).collect();
+        let yes: Vec<Range<usize>> = leaves.iter().zip(&middles).map(|(leaf, &middle)| middle..leaf.end).collect();
+        leaves.iter_mut().zip(middles).for_each(|(leaf, middle)| leaf.end = middle);
+        leaves.extend(yes);
+        mem::swap(rows, &mut spare.0);
+        mem::swap(gradients, &mut spare.1);
     }
 
     /// A Newton step for each leaf, at most the largest: where curvatures are small, far from the optimum of a softmax
     /// over many rows, a whole step would overshoot.
     fn leaves(&self, config: &TreesConfig) -> Vec<f32> {
-        let of_leaf = |bounds: &[usize]| {
-            let sums = self.gradients[bounds[0]..bounds[1]].iter().fold([0.0f64; 2], |sum, &[gradient, curvature]| {
+        let of_leaf = |leaf: &Range<usize>| {
+            let sums = self.gradients[leaf.clone()].iter().fold([0.0f64; 2], |sum, &[gradient, curvature]| {
                 [sum[0] + f64::from(gradient), sum[1] + f64::from(curvature)]
             });
             let step = -sums[0] / (sums[1] + config.l2);
             (config.learning_rate * step.clamp(-config.largest_step, config.largest_step)) as f32
         };
-        self.starts.windows(2).map(of_leaf).collect()
+        self.leaves.iter().map(of_leaf).collect()
     }
 }
