@@ -59,8 +59,8 @@ fn a_version_that_saw_the_held_out_events_is_refused_and_one_that_did_not_is_mea
         let out = folder.path().join(name);
         let settings = ["train", "--config", text(&config), "--events", text(&events), "--artifacts", text(&out)];
         offline(&[&settings[..], more].concat());
-        let versions = std::fs::read_dir(&out).expect("a folder").map(|entry| entry.expect("an entry").path());
-        versions.filter(|path| path.join("manifest.json").exists()).next().expect("a version")
+        let mut versions = std::fs::read_dir(&out).expect("a folder").map(|entry| entry.expect("an entry").path());
+        versions.find(|path| path.join("manifest.json").exists()).expect("a version")
     };
     let of = |version: PathBuf| {
         let pair = [version, config.clone()];

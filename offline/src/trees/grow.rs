@@ -142,7 +142,8 @@ impl Partition {
     /// All rows in one leaf.
     fn new(rows: Vec<u32>, gradients: Vec<[f32; 2]>) -> Self {
         let spare = (vec![0; rows.len()], vec![[0.0; 2]; rows.len()]);
-        Self { leaves: vec![0..rows.len()], rows, gradients, spare }
+        let all = 0..rows.len();
+        Self { leaves: vec![all], rows, gradients, spare }
     }
 
     /// Halves every leaf: leaf l becomes l where the answer is no, and l + their number where it is yes. In each rows
