@@ -31,8 +31,14 @@ pub struct Case<'a> {
     pub kinds: Vec<EventKind>,
     /// What the user did with each target that the snapshot does not know.
     pub unknown: Vec<EventKind>,
+}
+
+impl Case<'_> {
     /// How many targets there are, unknown ones included.
-    pub total: usize,
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.targets.len() + self.unknown.len()
+    }
 }
 
 /// When users are asked for all of their held-out items.
@@ -107,15 +113,13 @@ impl<'a> HeldOut<'a> {
             let mut previous: Option<&LogEvent> = None;
             for (number, event) in self.events(row).enumerate() {
                 if previous.is_some_and(|previous| self.same_session(previous, event, gap_ms)) {
-                    let targets: Vec<ItemIdx> = snapshot.items().index(self.item(event)).into_iter().collect();
                     let state = UserState::join(snapshot, record.clone(), &live);
-                    let (kinds, unknown) = if targets.is_empty() {
-                        (Vec::new(), vec![event.kind])
-                    } else {
-                        (vec![event.kind], Vec::new())
+                    let (targets, kinds, unknown) = match snapshot.items().index(self.item(event)) {
+                        Some(target) => (vec![target], vec![event.kind], Vec::new()),
+                        None => (Vec::new(), Vec::new(), vec![event.kind]),
                     };
                     let now_ms = event.timestamp_ms;
-                    let case = Case { user, number, state, now_ms, targets, kinds, unknown, total: 1 };
+                    let case = Case { user, number, state, now_ms, targets, kinds, unknown };
                     answers.push(ask(&case, scratch));
                 }
                 live.apply(self.live(event, number), bounds);
@@ -165,8 +169,7 @@ impl<'a> HeldOut<'a> {
                     None => unknown.push(kind),
                 }
             }
-            let total = targets.len() + unknown.len();
-            if total == 0 {
+            if targets.is_empty() && unknown.is_empty() {
                 return None;
             }
             let now_ms = match asked {
@@ -174,7 +177,7 @@ impl<'a> HeldOut<'a> {
                 Asked::OnArrival => self.events(row).next().map_or(0, |event| event.timestamp_ms),
             };
             let state = UserState::join(snapshot, record, &LiveHistory::default());
-            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown, total }, scratch))
+            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown }, scratch))
         };
         let answers: Vec<Option<T>> =
             rows.par_iter().map_init(Scratch::default, |scratch, &row| of_user(scratch, row)).collect();

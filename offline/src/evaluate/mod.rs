@@ -213,7 +213,7 @@ fn answer(
         user: case.user.to_owned(),
         number: case.number,
         targets: case.targets.clone(),
-        total: case.total,
+        total: case.total(),
         traits: Traits::of(case, snapshot.users().record(case.user).is_some()),
         slates: models.iter().map(|model| model.slate(snapshot, case, &query, scratch)).collect(),
         among: among(snapshot, case, &query, scratch),
@@ -228,6 +228,6 @@ fn among(snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scra
     CEILINGS.map(|first| {
         let hits =
             ranked.iter().take(first).filter(|ranked| case.targets.contains(&found.rows[ranked.row as usize].item));
-        hits.count() as f64 / case.total as f64
+        hits.count() as f64 / case.total() as f64
     })
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 use shared::api::Seen;
+use shared::artifact::Manifest;
 use shared::params::Source;
 use shared::snapshot::Snapshot;
 
@@ -97,7 +98,7 @@ pub fn compare(
     let [first, second] = pair else { anyhow::bail!("--compare takes two versions or two configs") };
     let temporary = tempfile::tempdir()?;
     let config_of = |path: &Path| match path.is_dir() {
-        true => Config::of_version(&Snapshot::load(path)?.manifest().config, &Config::load(None, preset)?)
+        true => Config::of_version(&Manifest::read(path)?.config, &Config::load(None, preset)?)
             .with_context(|| format!("{}: the config of the version", path.display())),
         false => Ok(Config::load(Some(path), preset)?),
     };
@@ -138,8 +139,7 @@ pub fn compare(
 
 /// A version may be asked only about what came after its log: of any other it knows the answers.
 fn ensure_unseen(version: &Path, train: &Log, test: &Log) -> anyhow::Result<()> {
-    let snapshot = Snapshot::load(version)?;
-    let (manifest, begin_ms) = (snapshot.manifest(), test.first_ms());
+    let (manifest, begin_ms) = (Manifest::read(version)?, test.first_ms());
     let before = manifest.last_event_ms < begin_ms && train.last_ms() < begin_ms;
     anyhow::ensure!(
         before || manifest.data_fingerprint == train.fingerprint(),

@@ -65,7 +65,7 @@ pub fn scored(
     let (found, _) = candidates(snapshot, sources, state, &query, case.now_ms, scratch);
     let is_target = |(at, row): (usize, &Candidate)| case.targets.contains(&row.item).then_some(at);
     let targets = found.rows.iter().enumerate().filter_map(is_target).collect();
-    ScoredCase { rows: found.rows, best: found.best, targets, total: case.total }
+    ScoredCase { rows: found.rows, best: found.best, targets, total: case.total() }
 }
 
 /// NDCG@20 of one question under the weights, and Recall@`ranked` on top where so many are ranked further.

@@ -91,7 +91,7 @@ impl<'a> Window<'a> {
             let slate = recommend(&snapshot, &case.state, &query, case.now_ms, scratch);
             let own = slate.picks.iter().filter(|pick| pick.sources.contains(source));
             let items: Vec<ItemIdx> = own.map(|pick| pick.item).collect();
-            ndcg_at(CUT_OFF, &items, &case.targets, case.total)
+            ndcg_at(CUT_OFF, &items, &case.targets, case.total())
         }))
     }
 

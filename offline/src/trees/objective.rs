@@ -4,7 +4,6 @@
 //! Rank: From Pairwise Approach to Listwise Approach", ICML 2007 (softmax over a list).
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -19,13 +18,6 @@ const CUT_OFF: usize = 20;
 
 /// LambdaRank looks at pairs with one of them in the first so many places.
 const TRUNCATION: usize = 30;
-
-/// What the first places of a group count: their logarithms are not to be taken again for every pair.
-static DISCOUNTS: LazyLock<Vec<f64>> = LazyLock::new(|| (0..1 << 14).map(discounted_gain).collect());
-
-fn discount(place: usize) -> f64 {
-    DISCOUNTS.get(place).copied().unwrap_or_else(|| discounted_gain(place))
-}
 
 /// A loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +95,7 @@ fn order(scores: &[f32]) -> Vec<usize> {
 fn ideal(labels: &[f32]) -> f64 {
     let mut gains = labels.to_vec();
     gains.sort_by(|a, b| b.total_cmp(a));
-    gains.iter().take(CUT_OFF).enumerate().map(|(place, &gain)| f64::from(gain) * discount(place)).sum()
+    gains.iter().take(CUT_OFF).enumerate().map(|(place, &gain)| f64::from(gain) * discounted_gain(place)).sum()
 }
 
 fn ndcg(labels: &[f32], scores: &[f32]) -> f64 {
@@ -111,7 +103,7 @@ fn ndcg(labels: &[f32], scores: &[f32]) -> f64 {
         .iter()
         .take(CUT_OFF)
         .enumerate()
-        .map(|(place, &at)| f64::from(labels[at]) * discount(place))
+        .map(|(place, &at)| f64::from(labels[at]) * discounted_gain(place))
         .sum();
     found / ideal(labels).max(f64::MIN_POSITIVE)
 }
@@ -135,7 +127,7 @@ fn lambdarank(labels: &[f32], scores: &[f32], gradients: &mut [[f32; 2]]) {
                 continue;
             }
             let difference = scores[positive] - scores[other];
-            let mut change = gain * (discount(place) - discount(other_place)).abs() / ideal;
+            let mut change = gain * (discounted_gain(place) - discounted_gain(other_place)).abs() / ideal;
             if spread > 0.0 {
                 // A pair that is far apart already pulls less.
                 change /= 0.01 + f64::from(difference.abs());

@@ -102,6 +102,9 @@ fn search(
     if left > 0.0 {
         let (start, begin) = (best.clone(), Instant::now());
         let measure = measure(log, windows, study, &start, progress)?;
+        if begin.elapsed().as_secs_f64() >= left {
+            tracing::warn!(study = study.name(), "no time was left for a trial; search on with a larger --budget");
+        }
         progress.counted("trials", left.ceil() as u64, |done| {
             let mut optimizers = optimizers(study, trials)?;
             let mut random = ChaCha8Rng::seed_from_u64(trials.of(study.name()).count() as u64);

@@ -2,7 +2,7 @@
 
 use super::{Columns, Question};
 use crate::factors::dot;
-use crate::params::Relation;
+use crate::params::{Relation, Source};
 use crate::retrieve::accumulator::Marks;
 use crate::schema::{COSINES, OF_PAIR, PLACES};
 
@@ -24,7 +24,7 @@ pub fn fill(question: &Question<'_>, slots: &Marks, columns: &mut Columns<'_>) {
             }
         }
     }
-    if weights.als == 0.0 {
+    if weights.get(Source::Als) == 0.0 {
         columns.reserve(COSINES.len() + 1);
         return;
     }
