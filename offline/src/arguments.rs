@@ -179,7 +179,7 @@ pub enum Command {
         #[command(flatten)]
         input: Input,
         /// How long to search. What the trials in --out took counts.
-        #[arg(long, value_name = "MINUTES")]
+        #[arg(long, value_name = "MINUTES", value_parser = minutes)]
         budget: f64,
         /// Where the log ends: milliseconds since the epoch, or a date.
         #[arg(long, value_parser = time_ms)]
@@ -272,6 +272,11 @@ pub enum Format {
     Text,
     /// JSON for programs.
     Json,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| minutes.is_finite() && *minutes > 0.0);
+    minutes.ok_or_else(|| "expected a number of minutes greater than 0, such as 30".to_owned())
 }
 
 /// Reads milliseconds since the epoch, a date, or a date and time (UTC).

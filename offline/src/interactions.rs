@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use shared::event::EventKind;
+use shared::state::Interaction;
 use sprs::CsMatI;
 
-use crate::ingest::{Log, SessionsFrom};
+use crate::ingest::{Log, LogEvent, SessionsFrom};
 
 /// A sparse matrix with 32-bit indices.
 pub type Csr<T> = CsMatI<T, u32>;
@@ -85,6 +86,37 @@ pub fn by_user(log: &Log) -> (Vec<u32>, Vec<u32>) {
     (starts, order)
 }
 
+/// Where each user's events are in a log.
+pub struct Pasts {
+    starts: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Pasts {
+    /// Groups a log by user.
+    #[must_use]
+    pub fn of(log: &Log) -> Self {
+        let (starts, order) = by_user(log);
+        Self { starts, order }
+    }
+
+    /// How many events a user has.
+    #[must_use]
+    pub fn count(&self, user: usize) -> usize {
+        (self.starts[user + 1] - self.starts[user]) as usize
+    }
+
+    /// All events of a user, oldest first.
+    #[must_use]
+    pub fn of_user(&self, log: &Log, user: usize) -> Vec<Interaction> {
+        let range = self.starts[user] as usize..self.starts[user + 1] as usize;
+        self.order[range].iter().map(|&at| interaction(&log.events[at as usize])).collect()
+    }
+}
+
+fn interaction(event: &LogEvent) -> Interaction {
+    Interaction { item: event.item, kind: event.kind, timestamp_ms: event.timestamp_ms, event_key: event.event_key }
+}
 /// Sessions in order: sessions × positions, a value being the item at that place.
 pub struct Sessions {
     /// Row s, column p: the item at place p of session s.

@@ -21,7 +21,7 @@ use crate::ingest::{DAY_MS, Log};
 pub struct PopularityConfig {
     pub half_life_days: f64,
     pub trend_half_life_days: f64,
-    pub windows_days: Vec<i64>,
+    pub windows_days: Vec<f64>,
 }
 
 /// How popular the items are.
@@ -76,8 +76,8 @@ fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
 
 /// All items by their plain count over the last `days`, most popular first.
 #[must_use]
-pub fn windowed(log: &Log, days: i64) -> Vec<ItemIdx> {
-    let from_ms = log.last_ms() - days * DAY_MS;
+pub fn windowed(log: &Log, days: f64) -> Vec<ItemIdx> {
+    let from_ms = log.last_ms() - (days * DAY_MS as f64) as i64;
     let mut counts = vec![0.0f32; log.items.len()];
     for event in log.events.iter().rev().take_while(|event| event.timestamp_ms >= from_ms) {
         counts[event.item.at()] += 1.0;
@@ -174,7 +174,7 @@ mod tests {
                 prop_assert!(falls(order, &found.scores));
             }
             let count = |item: &ItemIdx| events.iter().filter(|(hour, own)| *own == item.0 && *hour >= last - 48).count();
-            let counts: Vec<usize> = windowed(&log, 2).iter().map(count).collect();
+            let counts: Vec<usize> = windowed(&log, 2.0).iter().map(count).collect();
             prop_assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
         }
     }

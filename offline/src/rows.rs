@@ -62,10 +62,12 @@ pub fn read(path: &Path) -> anyhow::Result<Table> {
             table.categories.insert(name.to_owned(), column.str()?.iter().map(Option::unwrap_or_default).collect());
             continue;
         }
-        let values = column.cast(&DataType::Float32)?;
-        let values = values.f32().with_context(|| format!("{}: column {name} is no number", path.display()))?;
-        let values: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+        let values = numbers(column, &DataType::Float32, path)?;
+        let values: Vec<f32> = values.f32()?.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
         if name == LABEL {
+            if let Some(row) = values.iter().position(|label| label.is_nan()) {
+                anyhow::bail!("{}: row {row} has no label", path.display());
+            }
             table.rows.labels = values;
         } else {
             table.names.push(name.to_owned());
@@ -73,10 +75,10 @@ pub fn read(path: &Path) -> anyhow::Result<Table> {
         }
     }
     let rows = &mut table.rows;
-    anyhow::ensure!(rows.labels.len() == frame.height(), "{}: there is no column {LABEL}", path.display());
+    anyhow::ensure!(frame.column(LABEL).is_ok(), "{}: there is no column {LABEL}", path.display());
     match frame.column(GROUP) {
         Ok(groups) => {
-            let groups = groups.cast(&DataType::Int64)?;
+            let groups = numbers(groups, &DataType::Int64, path)?;
             let groups: Vec<Option<i64>> = groups.i64()?.iter().collect();
             let changes = (1..groups.len()).filter(|&at| groups[at] != groups[at - 1]);
             rows.groups.extend(changes.chain([groups.len()]));
@@ -84,4 +86,8 @@ pub fn read(path: &Path) -> anyhow::Result<Table> {
         Err(_) => rows.groups = (0..=rows.labels.len()).collect(),
     }
     Ok(table)
+}
+
+fn numbers(column: &Column, kind: &DataType, path: &Path) -> anyhow::Result<Column> {
+    column.strict_cast(kind).with_context(|| format!("{}: column {} is no number", path.display(), column.name()))
 }

@@ -13,7 +13,7 @@ use shared::params::Source;
 use shared::snapshot::{ITEMS, Snapshot};
 
 use crate::als;
-use crate::config::Config;
+use crate::config::{Config, WindowsOf};
 use crate::content;
 use crate::evaluate::Task;
 use crate::ingest::Log;
@@ -24,11 +24,14 @@ use crate::progress::Progress;
 use crate::repeat;
 use crate::session_knn;
 use crate::slim;
+use crate::split;
 use crate::statistics;
 use crate::user_tables::UserTables;
 
 /// Neighbours of an item that a walk may step to.
 const WALK_STEPS: usize = 200;
+/// At most so many windows, at most half of the log together, say which of their items users come back to.
+const MOST_WINDOWS: usize = 4;
 
 /// Why a version can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +96,7 @@ fn sessions_of(log: &Log, config: &Config) -> Sessions {
     sessions(log, config.gap_ms())
 }
 
-/// Whether a source has a table of its own.
+/// Whether a source is fitted by itself, not from the records of users or with `popularity`.
 fn fits(source: Source) -> bool {
     !matches!(source, Source::Cached | Source::CategoryPopularity | Source::Trending)
 }
@@ -117,14 +120,14 @@ fn fit_one(
 ) -> Result<(), ArtifactError> {
     let items = log.items.len();
     match source {
-        Source::Cached | Source::CategoryPopularity | Source::Trending => Ok(()),
+        Source::Cached => Ok(()),
         Source::Content => content::fit(&log.items, &counts(log), &config.content).write(folder, Relation::Content),
         Source::ItemKnnSession => {
             item_knn::session::fit(sessions, items, &config.item_knn_session).write(folder, Relation::Session)
         }
         Source::ItemKnnUser => {
-            let windows = item_knn::user::windows(log, config.item_knn_user.window);
-            item_knn::user::fit(&windows, &config.item_knn_user).write(folder, Relation::User)
+            let windows = item_knn::user::windows(log, config.item_knn_user.window, &config.interactions);
+            item_knn::user::fit(windows, &config.item_knn_user).write(folder, Relation::User)
         }
         Source::ItemKnnWalk => {
             let steps = item_knn::session::steps(sessions, items, &config.item_knn_session, WALK_STEPS);
@@ -134,8 +137,8 @@ fn fit_one(
             item_knn::embedding::fit(sessions, items, &config.embedding).write(folder, Relation::Embedding)
         }
         Source::Slim => {
-            let windows = item_knn::user::windows(log, config.slim.window);
-            slim::fit(&windows, &config.slim).write(folder, Relation::Slim)
+            let windows = item_knn::user::windows(log, config.slim.window, &config.interactions);
+            slim::fit(windows, &config.slim).write(folder, Relation::Slim)
         }
         Source::SessionKnn => {
             let bytes = session_knn::fit(sessions, items, &config.session_knn).write(folder)?;
@@ -147,11 +150,26 @@ fn fit_one(
             als::fit(&interactions, &config.als, &|sweep| done(sweep as u64)).write(folder)
         }
         Source::Repeat => {
-            let asked = config.blend.objective == Task::NextItem && !config.blend.off.contains(&Source::Repeat);
-            let fit = || repeat::fit(log, &config.engine_params(), config.gap_ms(), &config.repeat, done);
-            repeat::write(asked.then(fit).flatten(), folder)
+            let fit = |questions| {
+                repeat::fit(log, &questions, &config.engine_params(), config.gap_ms(), &config.repeat, done)
+            };
+            repeat::write(returns(log, config).and_then(fit), folder)
         }
-        Source::Popularity => popularity::fit(log, &config.popularity).write(folder),
+        Source::Popularity | Source::CategoryPopularity | Source::Trending => {
+            popularity::fit(log, &config.popularity).write(folder)
+        }
+    }
+}
+
+/// The questions that `repeat` learns from; none where users are asked for new items alone.
+fn returns(log: &Log, config: &Config) -> Option<repeat::Questions> {
+    let (share, objective) = (config.blend.validation_share, config.blend.objective);
+    let windows = ((0.5 / share) as usize).clamp(1, MOST_WINDOWS);
+    match config.blend.windows {
+        _ if !config.asks_for_returns() => None,
+        _ if objective == Task::NextItem => Some(repeat::Questions::NextEvent),
+        WindowsOf::Time => Some(repeat::Questions::Windows(split::in_time(log, share, windows))),
+        WindowsOf::Users => Some(repeat::Questions::Windows(split::of_users(log, share, windows))),
     }
 }
 

@@ -19,22 +19,43 @@ const PRIOR_OCCURRENCES: f64 = 5.0;
 /// A repeat is one of the last so many events of the session.
 const LOOK_BACK: usize = 50;
 
+/// The last hours of the log that events are counted in, beside all of it.
+const WINDOWS_HOURS: [i64; 4] = [6, 24, 7 * 24, 30 * 24];
+const HOUR_MS: i64 = DAY_MS / 24;
+/// The places of the windows among the counts.
+const ALL: usize = WINDOWS_HOURS.len();
+const LAST_6H: usize = 0;
+const LAST_1D: usize = 1;
+const LAST_7D: usize = 2;
+const LAST_30D: usize = 3;
+
+/// Events of an item by their kind.
+type Kinds = [u32; 3];
+
 /// One column a [`Statistic`], one value an item.
 #[derive(Debug)]
 pub struct Statistics(Vec<Vec<f32>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    kinds: [u32; 3],
-    events_1d: u32,
-    events_7d: u32,
-    events_30d: u32,
+    /// In each window, and in the whole log.
+    kinds: [Kinds; ALL + 1],
     first_ms: i64,
     last_ms: i64,
     repeats: u32,
     stays: u32,
     exits: u32,
     entries: u32,
+}
+
+impl Counts {
+    fn events(&self, window: usize) -> u32 {
+        self.kinds[window].iter().sum()
+    }
+
+    fn of(&self, kind: EventKind, window: usize) -> u32 {
+        self.kinds[window][kind as usize]
+    }
 }
 
 /// Counts the events of each item.
@@ -44,14 +65,13 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let categories = kinds_by_category(log);
     let end = log.last_ms();
     let total = |of: &dyn Fn(&Counts) -> u32| counts.iter().map(|counts| f64::from(of(counts))).sum::<f64>();
-    let of_kind = |kind: EventKind| move |counts: &Counts| counts.kinds[kind as usize];
-    let events = |counts: &Counts| counts.kinds.iter().sum::<u32>();
-    let all = total(&events).max(1.0);
-    let [views, carts, purchases] =
-        [EventKind::View, EventKind::AddToCart, EventKind::Transaction].map(|kind| total(&of_kind(kind)));
-    let mean_rate = |count: f64| count / views.max(1.0);
-    let rate =
-        |count: u32, views: u32, mean: f64| (f64::from(count) + mean * PRIOR_VIEWS) / (f64::from(views) + PRIOR_VIEWS);
+    let all = total(&|counts| counts.events(ALL)).max(1.0);
+    let views = total(&|counts| counts.of(EventKind::View, ALL));
+    // Missing where nothing is viewed.
+    let mean_rate = EventKind::ALL.map(|kind| match views > 0.0 {
+        true => total(&|counts| counts.of(kind, ALL)) / views,
+        false => f64::NAN,
+    });
     let share = |count: u32, of: u32, mean: f64| {
         (f64::from(count) + mean * PRIOR_OCCURRENCES) / (f64::from(of) + PRIOR_OCCURRENCES)
     };
@@ -59,26 +79,39 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let [repeats, stays, exits, entries] =
         [total(&|c| c.repeats), total(&|c| c.stays), total(&|c| c.exits), total(&|c| c.entries)]
             .map(|count| count / all);
-    let cart_rate = |kinds: [u32; 3]| rate(kinds[EventKind::AddToCart as usize], kinds[0], mean_rate(carts));
-    let purchase_rate = |kinds: [u32; 3]| rate(kinds[EventKind::Transaction as usize], kinds[0], mean_rate(purchases));
-    let value = |statistic: Statistic, c: &Counts, category: Option<[u32; 3]>| match statistic {
-        _ if events(c) == 0 && matches!(statistic, Statistic::AgeDays | Statistic::IdleDays) => f64::NAN,
-        Statistic::Events => f64::from(events(c)).ln_1p(),
-        Statistic::Events1d => f64::from(c.events_1d).ln_1p(),
-        Statistic::Events7d => f64::from(c.events_7d).ln_1p(),
-        Statistic::Events30d => f64::from(c.events_30d).ln_1p(),
-        Statistic::Trend => ((f64::from(c.events_7d) + 1.0) / (f64::from(c.events_30d) + 4.0)).ln(),
-        Statistic::CartRate => cart_rate(c.kinds),
-        Statistic::PurchaseRate => purchase_rate(c.kinds),
+    let overall = |kinds: &Kinds, kind: EventKind| rate(kinds, kind, mean_rate[kind as usize]);
+    let lately =
+        |c: &Counts, window: usize, kind: EventKind| rate(&c.kinds[window], kind, overall(&c.kinds[ALL], kind));
+    let ln = |count: u32| f64::from(count).ln_1p();
+    let value = |statistic: Statistic, c: &Counts, category: Option<Kinds>| match statistic {
+        _ if c.events(ALL) == 0 && matches!(statistic, Statistic::AgeDays | Statistic::IdleDays) => f64::NAN,
+        Statistic::Events => ln(c.events(ALL)),
+        Statistic::Events6h => ln(c.events(LAST_6H)),
+        Statistic::Events1d => ln(c.events(LAST_1D)),
+        Statistic::Events7d => ln(c.events(LAST_7D)),
+        Statistic::Events30d => ln(c.events(LAST_30D)),
+        Statistic::Trend => ((f64::from(c.events(LAST_7D)) + 1.0) / (f64::from(c.events(LAST_30D)) + 4.0)).ln(),
+        Statistic::Carts => ln(c.of(EventKind::AddToCart, ALL)),
+        Statistic::Carts7d => ln(c.of(EventKind::AddToCart, LAST_7D)),
+        Statistic::Carts30d => ln(c.of(EventKind::AddToCart, LAST_30D)),
+        Statistic::Purchases => ln(c.of(EventKind::Transaction, ALL)),
+        Statistic::Purchases7d => ln(c.of(EventKind::Transaction, LAST_7D)),
+        Statistic::Purchases30d => ln(c.of(EventKind::Transaction, LAST_30D)),
+        Statistic::CartRate => overall(&c.kinds[ALL], EventKind::AddToCart),
+        Statistic::CartRate7d => lately(c, LAST_7D, EventKind::AddToCart),
+        Statistic::CartRate30d => lately(c, LAST_30D, EventKind::AddToCart),
+        Statistic::PurchaseRate => overall(&c.kinds[ALL], EventKind::Transaction),
+        Statistic::PurchaseRate7d => lately(c, LAST_7D, EventKind::Transaction),
+        Statistic::PurchaseRate30d => lately(c, LAST_30D, EventKind::Transaction),
         Statistic::AgeDays => days(c.first_ms),
         Statistic::IdleDays => days(c.last_ms),
-        Statistic::RepeatShare => share(c.repeats, events(c), repeats),
-        Statistic::StayShare => share(c.stays, events(c), stays),
-        Statistic::ExitShare => share(c.exits, events(c), exits),
-        Statistic::EntryShare => share(c.entries, events(c), entries),
-        Statistic::CategoryEvents => category.map_or(f64::NAN, |kinds| f64::from(kinds.iter().sum::<u32>()).ln_1p()),
-        Statistic::CategoryCartRate => category.map_or(f64::NAN, cart_rate),
-        Statistic::CategoryPurchaseRate => category.map_or(f64::NAN, purchase_rate),
+        Statistic::RepeatShare => share(c.repeats, c.events(ALL), repeats),
+        Statistic::StayShare => share(c.stays, c.events(ALL), stays),
+        Statistic::ExitShare => share(c.exits, c.events(ALL), exits),
+        Statistic::EntryShare => share(c.entries, c.events(ALL), entries),
+        Statistic::CategoryEvents => category.map_or(f64::NAN, |kinds| ln(kinds.iter().sum())),
+        Statistic::CategoryCartRate => category.map_or(f64::NAN, |kinds| overall(&kinds, EventKind::AddToCart)),
+        Statistic::CategoryPurchaseRate => category.map_or(f64::NAN, |kinds| overall(&kinds, EventKind::Transaction)),
     };
     let category_of = |item: usize| categories.get(log.items.category_of[item] as usize).copied();
     let column = |&(statistic, _): &(Statistic, &str)| {
@@ -87,27 +120,33 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     Statistics(Statistic::ALL.iter().map(column).collect())
 }
 
+/// Events of a kind for each view, as if there had been [`PRIOR_VIEWS`] views with the `expected` rate before.
+fn rate(kinds: &Kinds, kind: EventKind, expected: f64) -> f64 {
+    let [count, views] = [kind, EventKind::View].map(|kind| f64::from(kinds[kind as usize]));
+    (count + expected * PRIOR_VIEWS) / (views + PRIOR_VIEWS)
+}
+
 fn counts(log: &Log, sessions: &Sessions) -> Vec<Counts> {
     let mut counts = vec![Counts::default(); log.items.len()];
     let end = log.last_ms();
     for event in &log.events {
         let counts = &mut counts[event.item.at()];
-        if counts.kinds.iter().all(|&count| count == 0) {
+        if counts.events(ALL) == 0 {
             counts.first_ms = event.timestamp_ms;
         }
-        counts.kinds[event.kind as usize] += 1;
         counts.last_ms = event.timestamp_ms;
+        counts.kinds[ALL][event.kind as usize] += 1;
         let age_ms = end - event.timestamp_ms;
-        counts.events_1d += u32::from(age_ms < DAY_MS);
-        counts.events_7d += u32::from(age_ms < 7 * DAY_MS);
-        counts.events_30d += u32::from(age_ms < 30 * DAY_MS);
+        for (kinds, hours) in counts.kinds.iter_mut().zip(WINDOWS_HOURS) {
+            kinds[event.kind as usize] += u32::from(age_ms < hours * HOUR_MS);
+        }
     }
     count_places(sessions, &mut counts);
     counts
 }
 
 /// Events of each kind by category.
-fn kinds_by_category(log: &Log) -> Vec<[u32; 3]> {
+fn kinds_by_category(log: &Log) -> Vec<Kinds> {
     let mut kinds = vec![[0; 3]; log.items.categories.len()];
     for event in &log.events {
         if let Some(kinds) = kinds.get_mut(log.items.category_of[event.item.at()] as usize) {
@@ -160,31 +199,70 @@ mod tests {
     use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
     use crate::interactions::{Csr, sessions};
 
-    #[test]
-    fn an_item_without_events_has_the_rates_of_its_category() {
-        // Lamps are put into the cart at every view, tables never; 2 is a new lamp, 3 is of no category.
-        let (view, cart) = (EventKind::View, EventKind::AddToCart);
-        let of_item = [(0, view), (0, cart), (1, view), (1, view), (3, view)];
-        let event = |(item, kind)| LogEvent {
+    /// Four items, two of them lamps, one a table, one of no category; events of `(hour, item, kind)`.
+    fn log(events: &[(i64, u32, EventKind)]) -> Log {
+        let event = |&(hour, item, kind): &(i64, u32, EventKind)| LogEvent {
             user: UserIdx(0),
             item: ItemIdx(item),
             kind,
             session: 0,
-            timestamp_ms: 0,
+            timestamp_ms: hour * HOUR_MS,
             received_ms: 0,
             event_key: 0,
         };
-        let log = Log {
+        Log {
             users: vec!["u".into()],
             items: Catalogue {
                 category_of: vec![0, 1, 0, NO_CATEGORY],
                 categories: vec!["lamps".into(), "tables".into()],
                 ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(|id| (id.into(), None)).to_vec()).0
             },
-            events: of_item.map(event).to_vec(),
+            events: events.iter().map(event).collect(),
             sessions: SessionsFrom::Gap,
             report: IngestReport::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn windows_end_with_the_log_and_their_rates_begin_with_those_of_the_item() {
+        use EventKind::{AddToCart, Transaction, View};
+        let day = 24;
+        let events = [
+            (0, 0, View),
+            (0, 0, AddToCart),
+            (35 * day, 0, View),
+            (45 * day, 0, Transaction),
+            (58 * day, 0, View),
+            (60 * day - 7, 0, View),
+            (60 * day - 5, 0, AddToCart),
+            (60 * day, 1, View),
+        ];
+        let log = log(&events);
+        let statistics = fit(&log, &sessions(&log, 1));
+        let of = |statistic| f64::from(statistics.get(statistic, ItemIdx(0)));
+        let counted =
+            [Statistic::Events, Statistic::Events30d, Statistic::Events7d, Statistic::Events1d, Statistic::Events6h]
+                .map(|statistic| of(statistic).exp_m1().round());
+        assert_eq!(counted, [7.0, 5.0, 3.0, 2.0, 1.0]);
+        let carts = [Statistic::Carts, Statistic::Carts30d, Statistic::Carts7d];
+        assert_eq!(carts.map(|statistic| of(statistic).exp_m1().round()), [2.0, 1.0, 1.0]);
+        let purchases = [Statistic::Purchases, Statistic::Purchases30d, Statistic::Purchases7d];
+        assert_eq!(purchases.map(|statistic| of(statistic).exp_m1().round()), [1.0, 1.0, 0.0]);
+        // Two carts in four views of the item, in five of all; one in two in the last week.
+        let overall = (2.0 + 20.0 * 2.0 / 5.0) / 24.0;
+        assert!((of(Statistic::CartRate) - overall).abs() < 1e-6);
+        assert!((of(Statistic::CartRate7d) - (1.0 + 20.0 * overall) / 22.0).abs() < 1e-6);
+        let overall = (1.0 + 20.0 * 1.0 / 5.0) / 24.0;
+        assert!((of(Statistic::PurchaseRate) - overall).abs() < 1e-6);
+        assert!((of(Statistic::PurchaseRate30d) - (1.0 + 20.0 * overall) / 23.0).abs() < 1e-6);
+        assert!((of(Statistic::PurchaseRate7d) - 20.0 * overall / 22.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_item_without_events_has_the_rates_of_its_category() {
+        // Lamps are put into the cart at every view, tables never; 2 is a new lamp, 3 is of no category.
+        let (view, cart) = (EventKind::View, EventKind::AddToCart);
+        let log = log(&[(0, 0, view), (0, 0, cart), (0, 1, view), (0, 1, view), (0, 3, view)]);
         let statistics = fit(&log, &sessions(&log, 1));
         let of = |statistic| [0, 1, 2, 3].map(|item| statistics.get(statistic, ItemIdx(item)));
         let rates = of(Statistic::CategoryCartRate);

@@ -19,8 +19,8 @@ use shared::snapshot::{Snapshot, USERS};
 use shared::state::{BatchUser, Interaction, SeenItem, UserState};
 use shared::topk::Scored;
 
-use crate::ingest::{DAY_MS, Log, LogEvent};
-use crate::interactions::by_user;
+use crate::ingest::{DAY_MS, Log};
+use crate::interactions::Pasts;
 
 /// What is kept of users. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,28 +41,6 @@ pub struct UserTables {
     ids: Vec<Box<str>>,
     starts: Vec<u64>,
     bytes: Vec<u8>,
-}
-
-/// Where each user's events are in a log.
-pub struct Pasts {
-    starts: Vec<u32>,
-    order: Vec<u32>,
-}
-
-impl Pasts {
-    /// Groups a log by user.
-    #[must_use]
-    pub fn of(log: &Log) -> Self {
-        let (starts, order) = by_user(log);
-        Self { starts, order }
-    }
-
-    /// All events of a user, oldest first.
-    #[must_use]
-    pub fn of_user(&self, log: &Log, user: usize) -> Vec<Interaction> {
-        let range = self.starts[user] as usize..self.starts[user + 1] as usize;
-        self.order[range].iter().map(|&at| interaction(&log.events[at as usize])).collect()
-    }
 }
 
 /// Makes the records of some users of the log that `snapshot` was fitted on.
@@ -99,10 +77,6 @@ pub fn build(
         progress((block * BLOCK + records.len()) as u64);
     }
     tables
-}
-
-fn interaction(event: &LogEvent) -> Interaction {
-    Interaction { item: event.item, kind: event.kind, timestamp_ms: event.timestamp_ms, event_key: event.event_key }
 }
 
 /// The long-term model's answer for a user with this past.

@@ -9,7 +9,9 @@ use crate::params::{Relation, Source};
 pub enum Statistic {
     /// ln(1 + events).
     Events,
-    /// ln(1 + events of the last day of the log).
+    /// ln(1 + events of the last 6 hours of the log).
+    Events6h,
+    /// ln(1 + events of the last day).
     Events1d,
     /// ln(1 + events of the last 7 days).
     Events7d,
@@ -17,10 +19,30 @@ pub enum Statistic {
     Events30d,
     /// ln of the events of the last 7 days to those of the last 30 days, smoothed.
     Trend,
+    /// ln(1 + adds to cart).
+    Carts,
+    /// ln(1 + adds to cart of the last 7 days).
+    Carts7d,
+    /// ln(1 + adds to cart of the last 30 days).
+    Carts30d,
+    /// ln(1 + transactions).
+    Purchases,
+    /// ln(1 + transactions of the last 7 days).
+    Purchases7d,
+    /// ln(1 + transactions of the last 30 days).
+    Purchases30d,
     /// Adds to cart for each view, smoothed.
     CartRate,
+    /// Adds to cart for each view in the last 7 days, drawn towards the item's rate over the whole log.
+    CartRate7d,
+    /// As the one before, in the last 30 days.
+    CartRate30d,
     /// Transactions for each view, smoothed.
     PurchaseRate,
+    /// Transactions for each view in the last 7 days, drawn towards the item's rate over the whole log.
+    PurchaseRate7d,
+    /// As the one before, in the last 30 days.
+    PurchaseRate30d,
     /// Days from the item's first event to the end of the log.
     AgeDays,
     /// Days from the item's last event to the end of the log.
@@ -43,14 +65,25 @@ pub enum Statistic {
 
 impl Statistic {
     /// All of them with their names, in the order of their columns.
-    pub const ALL: [(Self, &str); 16] = [
+    pub const ALL: [(Self, &str); 27] = [
         (Self::Events, "events"),
+        (Self::Events6h, "events_6h"),
         (Self::Events1d, "events_1d"),
         (Self::Events7d, "events_7d"),
         (Self::Events30d, "events_30d"),
         (Self::Trend, "trend"),
+        (Self::Carts, "carts"),
+        (Self::Carts7d, "carts_7d"),
+        (Self::Carts30d, "carts_30d"),
+        (Self::Purchases, "purchases"),
+        (Self::Purchases7d, "purchases_7d"),
+        (Self::Purchases30d, "purchases_30d"),
         (Self::CartRate, "cart_rate"),
+        (Self::CartRate7d, "cart_rate_7d"),
+        (Self::CartRate30d, "cart_rate_30d"),
         (Self::PurchaseRate, "purchase_rate"),
+        (Self::PurchaseRate7d, "purchase_rate_7d"),
+        (Self::PurchaseRate30d, "purchase_rate_30d"),
         (Self::AgeDays, "age_days"),
         (Self::IdleDays, "idle_days"),
         (Self::RepeatShare, "repeat_share"),
@@ -112,6 +145,10 @@ pub const SESSION: [&str; 7] = [
     "history_events",
     "last_is_repeat",
 ];
+/// The user as far as the history goes: the shares of its events that are adds to cart and transactions, its sessions, the days
+/// to the question from its first event and from the last event before the current session.
+pub const USER: [&str; 5] =
+    ["user_cart_share", "user_purchase_share", "user_sessions", "user_days", "user_days_since_last_session"];
 /// The last item, and the question as a whole.
 pub const CONTEXT: [&str; 12] = [
     "repeat_chance",
@@ -141,8 +178,10 @@ pub fn names() -> Vec<String> {
             .into_iter()
             .flat_map(move |relation| OF_PAIR.map(|name| format!("{place}_{}_{name}", relation.as_str())))
     });
-    let others =
-        [&COSINES[..], &[NORM], &OWN, &ITEM, &SESSION, &CONTEXT].into_iter().flatten().map(|&name| name.to_owned());
+    let others = [&COSINES[..], &[NORM], &OWN, &ITEM, &SESSION, &USER, &CONTEXT]
+        .into_iter()
+        .flatten()
+        .map(|&name| name.to_owned());
     let of_item = Statistic::ALL.iter().map(|&(_, name)| format!("item_{name}"));
     Source::ALL
         .into_iter()
@@ -211,5 +250,10 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn statistics_are_listed_in_the_order_of_their_columns() {
+        assert!(Statistic::ALL.iter().enumerate().all(|(column, &(statistic, _))| statistic as usize == column));
     }
 }

@@ -196,6 +196,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The settings as they are shipped, without a preset or the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
+    pub fn shipped() -> Result<Self, ConfigError> {
+        Figment::from(Toml::string(DEFAULTS)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))
+    }
+
     /// Reads the settings: defaults, then the preset, then `file`, then the environment.
     ///
     /// # Errors
@@ -234,6 +242,13 @@ impl Config {
         let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// Whether users may be answered with their own items, so that the chance of a return matters.
+    #[must_use]
+    pub fn asks_for_returns(&self) -> bool {
+        let BlendConfig { objective, seen, ref off, .. } = self.blend;
+        objective != Task::LastItem && seen != Seen::ExcludeAll && !off.contains(&Source::Repeat)
     }
 
     /// The pause that ends a session, milliseconds.

@@ -27,6 +27,15 @@ impl Config {
         range(knn.window > 0, "item_knn_session.window", &knn.window, "at least 1")?;
         range(knn.neighbours > 0, "item_knn_session.neighbours", &knn.neighbours, "at least 1")?;
         range(self.item_knn_user.window > 1, "item_knn_user.window", &self.item_knn_user.window, "at least 2")?;
+        let saturation = self.item_knn_user.saturation;
+        range(
+            (0.0..1e9).contains(&saturation),
+            "item_knn_user.saturation",
+            &saturation,
+            "at least 0 and less than 10^9",
+        )?;
+        let share = self.item_knn_user.length_normalization;
+        range((0.0..=1.0).contains(&share), "item_knn_user.length_normalization", &share, "0 to 1")?;
         let embedding = self.embedding.factors;
         range((1..=512).contains(&embedding), "embedding.factors", &embedding, "1 to 512")?;
         let shrinkage = self.embedding.shrinkage;
@@ -41,6 +50,9 @@ impl Config {
         range(half_life > 0.0, "popularity.half_life_days", &half_life, "greater than 0")?;
         let half_life = self.popularity.trend_half_life_days;
         range(half_life > 0.0, "popularity.trend_half_life_days", &half_life, "greater than 0")?;
+        for days in &self.popularity.windows_days {
+            range((1e-3..1e6).contains(days), "popularity.windows_days", days, "0.001 to 1000000")?;
+        }
         let (cached, history) = (self.users.cached, self.users.history);
         range(cached <= 1000, "users.cached", &cached, "0 to 1000")?;
         range((1..=60_000).contains(&history), "users.history", &history, "1 to 60000")?;

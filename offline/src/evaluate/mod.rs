@@ -70,7 +70,7 @@ pub struct Setting<'a> {
     /// The time of the top-k question, milliseconds since the epoch.
     pub asked_ms: i64,
     /// Windows of the popularity baselines, days.
-    pub windows_days: &'a [i64],
+    pub windows_days: &'a [f64],
 }
 
 /// The figures of all models.

@@ -21,7 +21,7 @@ pub enum Model {
     /// One source.
     Alone(Source),
     /// The items with the most events of the last days.
-    Windowed(i64, Vec<ItemIdx>),
+    Windowed(f64, Vec<ItemIdx>),
 }
 
 /// The models of a setting; the served one is the first.
@@ -42,6 +42,7 @@ impl Model {
             Self::Served => "tandem".to_owned(),
             Self::Blend => "blend".to_owned(),
             Self::Alone(source) => source.as_str().to_owned(),
+            Self::Windowed(days, _) if *days < 1.0 => format!("popularity_{}h", days * 24.0),
             Self::Windowed(days, _) => format!("popularity_{days}d"),
         }
     }

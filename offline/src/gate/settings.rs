@@ -13,6 +13,8 @@ pub type Changes = BTreeMap<String, [Value; 2]>;
 const OF_READING: [&str; 2] = ["ingest", "items"];
 /// Sections that say what becomes of a version.
 const OF_THE_RUN: [&str; 2] = ["publish", "gate"];
+/// The key that says what is measured beside a version.
+const OF_EVALUATION: &str = "popularity.windows_days";
 /// The key among those of reading that the models follow.
 const SESSION_GAP: &str = "session_gap_minutes";
 /// The key of every section that says which of many equally good models is drawn.
@@ -21,7 +23,8 @@ const SEED: &str = "seed";
 const WITHOUT_EFFECT: [&str; 2] = ["ingest.preset", "ingest.max_reject_share"];
 
 /// The settings that the champion was built with, over the new ones: how the log is read, what becomes of a version and
-/// all seeds are the new ones', and so is a key that the champion's release did not have.
+/// all seeds are the new ones'. A key that the champion's release did not have is as it is shipped: what the new config
+/// makes of it is contested.
 ///
 /// * `built_with`: the config of the champion's manifest.
 ///
@@ -39,7 +42,22 @@ pub fn of_champion(built_with: &Value, new: &Config) -> Result<Config, ConfigErr
             sections.insert("ingest".to_owned(), serde_json::json!({ SESSION_GAP: gap }));
         }
     }
-    Config::of_version(&champion, new)
+    Config::of_version(&champion, &shipped_but_for_reading(new)?)
+}
+
+/// The shipped settings, with what [`of_champion`] takes from the new ones.
+fn shipped_but_for_reading(new: &Config) -> Result<Config, ConfigError> {
+    let shipped = Config::shipped()?;
+    let mut of_new = serde_json::to_value(new).unwrap_or_default();
+    for (name, section) in of_new.as_object_mut().into_iter().flatten() {
+        if let Some(keys) = section.as_object_mut()
+            && !OF_READING.contains(&name.as_str())
+            && !OF_THE_RUN.contains(&name.as_str())
+        {
+            keys.retain(|key, _| key == SEED);
+        }
+    }
+    Config::of_version(&of_new, &shipped)
 }
 
 /// The settings in which two sides of a contest differ.
@@ -66,6 +84,7 @@ pub fn reading_changes(built_with: &Value, new: &Config) -> Changes {
 fn by_key(config: &Config) -> BTreeMap<String, Value> {
     let mut keys = BTreeMap::new();
     flatten("", &serde_json::to_value(config).unwrap_or_default(), &mut keys);
+    keys.remove(OF_EVALUATION);
     keys
 }
 
@@ -162,12 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_the_champions_release_lacked_is_the_new_ones_and_one_that_is_gone_is_refused() {
-        let new = config();
+    fn a_key_that_the_champions_release_lacked_is_as_shipped_and_one_that_is_gone_is_refused() {
+        let (shipped, mut new) = (config(), config());
+        new.als.sweeps = 99;
         let mut older = in_manifest(&new);
         older["als"].as_object_mut().expect("a table").remove("sweeps");
         older.as_object_mut().expect("a table").remove("gate");
-        assert_eq!(of_champion(&older, &new).expect("reads").als.sweeps, new.als.sweeps);
+        let champion = of_champion(&older, &new).expect("reads");
+        assert_eq!(champion.als.sweeps, shipped.als.sweeps);
+        assert_eq!(changes(&champion, &new).into_keys().collect::<Vec<_>>(), ["als.sweeps"]);
         older["als"]["tempo"] = json!(3);
         let error = of_champion(&older, &new).expect_err("`tempo` is no key");
         assert!(error.to_string().contains("tempo"), "{error}");

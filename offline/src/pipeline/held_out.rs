@@ -77,9 +77,10 @@ pub fn evaluate(
     let evaluation = logs.measure(config, &snapshot, Which::All, &mut write, progress)?;
     slates.as_mut().map_or(Ok(()), Write::flush)?;
     let mut comparisons = Vec::new();
-    for source in if wanted.leave_one_out { &Source::ALL[..] } else { &[] } {
+    let left_out = if wanted.leave_one_out { &Source::ALL[..] } else { &[] };
+    for &source in left_out.iter().filter(|source| !config.blend.off.contains(source)) {
         let mut without = config.clone();
-        without.blend.off.push(*source);
+        without.blend.off.push(source);
         let name = format!("without {}", source.as_str());
         let other = progress.group(&name, |progress| logs.train_and_measure(&without, progress))?;
         comparisons.push(Comparison::of(name, &evaluation, &other, &ks));

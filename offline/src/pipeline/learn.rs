@@ -14,7 +14,7 @@ use shared::schema;
 use super::held_out::split;
 use super::{read, until};
 use crate::arguments::{HeldOutInput, Input};
-use crate::config::Config;
+use crate::config::{Config, RankerKind};
 use crate::progress::Progress;
 use crate::ranker;
 use crate::rows::{self, Table};
@@ -55,6 +55,7 @@ pub fn tune(
 
 /// Writes the rows that the ranker learns from, and those of the held-out questions, as the engine describes them.
 pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
+    anyhow::ensure!(config.ranker.kind != RankerKind::None, "ranker.kind is none: set trees or linear to get its rows");
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let (train, test) = split(config, input, out, progress)?;
     let (fitted, slates) = ranker::slates(&train, config, progress)?;
@@ -75,10 +76,12 @@ pub fn trees(
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
     let Table { mut names, rows: mut learned, categories } = rows::read(learn)?;
+    anyhow::ensure!(!learned.is_empty(), "{}: there are no rows", learn.display());
     let read_later = |path: &Path| {
         let later = rows::read(path)?;
         let alike = later.names == names && later.categories.keys().eq(categories.keys());
         anyhow::ensure!(alike, "{}: the columns must be those of {}", path.display(), learn.display());
+        anyhow::ensure!(!later.rows.is_empty(), "{}: there are no rows", path.display());
         Ok((later.rows, later.categories.into_values().collect::<Vec<_>>()))
     };
     let (mut test, mut stop) = (read_later(test)?, stop.map(read_later).transpose()?);

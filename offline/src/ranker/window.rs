@@ -15,7 +15,7 @@ use crate::evaluate::Task;
 use crate::evaluate::cases::{Asked, Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
 use crate::ingest::Log;
-use crate::interactions::spread;
+use crate::interactions::{Pasts, spread};
 use crate::progress::Progress;
 use crate::sources::{FitError, fit_source, fit_sources};
 use crate::user_tables;
@@ -57,7 +57,7 @@ impl<'a> Window<'a> {
 
     /// Questions for all of a user's window, scored with their whole past as history.
     pub fn long_term_cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let pasts = user_tables::Pasts::of(&self.train);
+        let pasts = Pasts::of(&self.train);
         let sources = self.config.without_off(blend::long_term_sources());
         let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
         let ask = |case: &Case<'_>, scratch: &mut Scratch| {

@@ -37,9 +37,12 @@ pub struct SlimConfig {
 
 /// Finds the weights of all items in user windows (users × items, see [`crate::item_knn::user::windows`]).
 #[must_use]
-pub fn fit(windows: &Csr<f32>, config: &SlimConfig) -> Neighbours {
-    let counts = user_counts(windows);
-    let gram = by_item(co_occurrence(windows, config.user_power, |_, sums| sums.take_best(config.width, |_, sum| sum)));
+pub fn fit(mut windows: Csr<f32>, config: &SlimConfig) -> Neighbours {
+    windows.map_inplace(|_| 1.0);
+    let counts = user_counts(&windows);
+    let gram =
+        by_item(co_occurrence(&windows, config.user_power, |_, sums| sums.take_best(config.width, |_, sum| sum)));
+    drop(windows);
     let own = |item: ItemIdx| gram.of(item).find(|(other, _)| *other == item).map_or(0.0, |(_, value)| value);
     let diagonal: Vec<f64> = (0..counts.len() as u32).map(|item| f64::from(own(ItemIdx(item)))).collect();
     let solved: Vec<Vec<(ItemIdx, f32)>> = (0..counts.len() as u32)
@@ -143,7 +146,7 @@ mod tests {
             item_power: 0.0,
             neighbours: 9,
         };
-        let table = fit(&ones(&users, 4), &config);
+        let table = fit(ones(&users, 4), &config);
         let score =
             |from: u32, to: u32| table.of(ItemIdx(from)).find(|(item, _)| item.0 == to).map_or(0.0, |(_, score)| score);
         assert!(score(0, 2) > 0.8 && score(1, 2) < 0.1, "{} {}", score(0, 2), score(1, 2));

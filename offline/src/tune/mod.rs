@@ -23,6 +23,7 @@ use anyhow::Context;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use shared::params::Source;
 use tpe::{TpeOptimizer, parzen_estimator};
 
 use crate::config::{Config, RankerKind};
@@ -49,6 +50,8 @@ pub fn tune(
     folder: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<Trials> {
+    let studies: Vec<&Study> = STUDIES.iter().filter(|study| applies(study, config)).collect();
+    anyhow::ensure!(!studies.is_empty(), "all that could be searched is off: see blend.off and ranker.kind");
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint(), &serde_json::to_value(config)?)?;
     let begin = Instant::now();
@@ -57,7 +60,6 @@ pub fn tune(
     let left = minutes * 60.0 - taken;
     anyhow::ensure!(left > 0.0, "--budget {minutes}: making the windows alone took {:.1} minutes", taken / 60.0);
     let mut best = config.clone();
-    let studies: Vec<&Study> = STUDIES.iter().filter(|study| applies(study, config)).collect();
     let shares: f64 = studies.iter().map(|study| study.share).sum();
     for study in studies {
         let seconds = left * study.share / shares;
@@ -71,7 +73,9 @@ pub fn tune(
 /// Whether what a study searches has an effect under a config.
 fn applies(study: &Study, config: &Config) -> bool {
     match study.subject {
-        Subject::Alone(source) => !config.blend.off.contains(&source),
+        Subject::Alone(source) if config.blend.off.contains(&source) => false,
+        Subject::Alone(Source::Repeat) => config.asks_for_returns(),
+        Subject::Alone(_) => true,
         Subject::Trees => config.ranker.kind == RankerKind::Trees,
         Subject::Linear => config.ranker.kind == RankerKind::Linear,
     }
@@ -84,7 +88,7 @@ fn questioned<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> any
         window.snapshot(&config.long_term_weights())?;
     }
     let asked = windows.iter().any(|window| !window.rows(config.blend.max_cases).is_empty());
-    anyhow::ensure!(asked, "the last {} of the log holds no questions", config.blend.validation_share);
+    anyhow::ensure!(asked, "the windows at the end of the log hold no questions; search on a longer log");
     Ok(windows)
 }
 
@@ -183,9 +187,8 @@ fn tell(
     trial: &Trial,
 ) -> anyhow::Result<()> {
     for (knob, optimizer) in study.knobs.iter().zip(optimizers) {
-        let setting = trial.settings.get(knob.path).and_then(Value::as_f64);
         // A start outside the range teaches nothing.
-        if let Some(drawn) = setting.and_then(|setting| knob.range.drawn(setting)) {
+        if let Some(drawn) = trial.settings.get(knob.path).and_then(|setting| knob.range.drawn(setting)) {
             optimizer.tell(drawn, -trial.ndcg)?;
         }
     }
@@ -253,7 +256,8 @@ mod tests {
         config.als.factors = 8;
         let mut progress = Progress::default();
         let (log, windows) = (sample(), questioned(&sample(), &config, &mut progress).expect("windows"));
-        for study in STUDIES.iter().filter(|study| matches!(study.subject, Subject::Alone(_))) {
+        for study in STUDIES.iter().filter(|study| applies(study, &config)) {
+            let Subject::Alone(_) = study.subject else { continue };
             let measure = measure(&log, &windows, study, &config, &mut progress).expect("a measure");
             let ndcg = measure(&config).expect("a figure");
             assert!(ndcg > 0.0, "{}: {ndcg}", study.name());
@@ -263,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_off_or_not_configured_is_not_searched() {
         let mut config = Config::load(None, None).expect("the defaults");
-        config.blend.off = vec![shared::params::Source::Als];
+        config.blend.off = vec![Source::Als];
         config.ranker.kind = RankerKind::Linear;
         let names: Vec<&str> =
             STUDIES.iter().filter(|study| applies(study, &config)).map(|study| study.name()).collect();
@@ -278,9 +282,10 @@ mod tests {
             for study in STUDIES.iter().filter(|study| applies(study, &config)) {
                 let settings = current(&config, study).expect("settings");
                 for knob in study.knobs {
-                    let value = settings[knob.path].as_f64().expect("a number");
+                    let value = &settings[knob.path];
                     // 0 of a magnitude turns something off.
-                    assert!(value == 0.0 || knob.range.drawn(value).is_some(), "{name}: {} = {value}", knob.path);
+                    let off = value.as_f64() == Some(0.0);
+                    assert!(off || knob.range.drawn(value).is_some(), "{name}: {} = {value}", knob.path);
                 }
             }
         }

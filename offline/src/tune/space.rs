@@ -21,6 +21,8 @@ pub enum Range {
     Log(f64, f64),
     /// Whole numbers of all magnitudes alike.
     Whole(f64, f64),
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 impl Range {
@@ -30,6 +32,7 @@ impl Range {
             Self::Linear(low, high) => (low, high),
             Self::Log(low, high) => (low.ln(), high.ln()),
             Self::Whole(low, high) => (low.ln(), (high + 1.0).ln()),
+            Self::Word(words) => (0.0, words.len() as f64),
         }
     }
 
@@ -39,15 +42,17 @@ impl Range {
             Self::Linear(..) => Value::from(rounded(drawn)),
             Self::Log(..) => Value::from(rounded(drawn.exp())),
             Self::Whole(..) => Value::from(drawn.exp().floor() as u64),
+            Self::Word(words) => Value::from(words[(drawn as usize).min(words.len() - 1)]),
         }
     }
 
     /// The number that stands for a setting; `None` outside the range.
-    pub fn drawn(self, setting: f64) -> Option<f64> {
+    pub fn drawn(self, setting: &Value) -> Option<f64> {
         let drawn = match self {
-            Self::Linear(..) => setting,
-            Self::Log(..) => setting.ln(),
-            Self::Whole(..) => (setting + 0.5).ln(),
+            Self::Linear(..) => setting.as_f64()?,
+            Self::Log(..) => setting.as_f64()?.ln(),
+            Self::Whole(..) => (setting.as_f64()? + 0.5).ln(),
+            Self::Word(words) => words.iter().position(|word| setting.as_str() == Some(*word))? as f64 + 0.5,
         };
         let (low, high) = self.bounds();
         (low..high).contains(&drawn).then_some(drawn)
@@ -86,7 +91,7 @@ const fn knob(path: &'static str, range: Range) -> Knob {
 }
 
 /// All studies, in their order: later ones build on what earlier ones found.
-pub const STUDIES: [Study; 10] = [
+pub const STUDIES: [Study; 12] = [
     Study {
         subject: Subject::Alone(Source::SessionKnn),
         share: 0.2,
@@ -137,6 +142,9 @@ pub const STUDIES: [Study; 10] = [
         subject: Subject::Alone(Source::ItemKnnUser),
         share: 0.1,
         knobs: &[
+            knob("item_knn_user.weighting", Range::Word(&["binary", "tf-idf", "bm25"])),
+            knob("item_knn_user.saturation", Range::Log(0.1, 100.0)),
+            knob("item_knn_user.length_normalization", Range::Linear(0.0, 1.0)),
             knob("item_knn_user.item_power", Range::Linear(0.0, 1.2)),
             knob("item_knn_user.neighbour_power", Range::Linear(0.0, 1.2)),
             knob("item_knn_user.user_power", Range::Linear(0.0, 1.2)),
@@ -164,6 +172,21 @@ pub const STUDIES: [Study; 10] = [
         subject: Subject::Alone(Source::Popularity),
         share: 0.05,
         knobs: &[knob("popularity.half_life_days", Range::Log(0.5, 365.0))],
+    },
+    Study {
+        subject: Subject::Alone(Source::Trending),
+        share: 0.05,
+        knobs: &[knob("popularity.trend_half_life_days", Range::Log(0.05, 30.0))],
+    },
+    Study {
+        subject: Subject::Alone(Source::Repeat),
+        share: 0.05,
+        knobs: &[
+            knob("repeat.trees", Range::Whole(30.0, 400.0)),
+            knob("repeat.depth", Range::Whole(3.0, 8.0)),
+            knob("repeat.learning_rate", Range::Log(0.03, 0.5)),
+            knob("repeat.l2", Range::Log(0.1, 1000.0)),
+        ],
     },
     Study {
         subject: Subject::Trees,
@@ -204,13 +227,14 @@ mod tests {
 
     #[test]
     fn settings_are_where_they_were_drawn() {
-        for range in [Range::Linear(0.0, 2.0), Range::Log(0.5, 8.0), Range::Whole(1.0, 9.0)] {
+        let words = Range::Word(&["one", "another", "third"]);
+        for range in [Range::Linear(0.0, 2.0), Range::Log(0.5, 8.0), Range::Whole(1.0, 9.0), words] {
             let (low, high) = range.bounds();
             for step in 0..50 {
                 let drawn = low + (high - low) * f64::from(step) / 50.0;
-                let setting = range.setting(drawn).as_f64().expect("a number");
-                let again = range.drawn(setting).map(|drawn| range.setting(drawn).as_f64().expect("a number"));
-                assert_eq!(again, Some(setting), "{range:?} {drawn}");
+                let setting = range.setting(drawn);
+                let again = range.drawn(&setting).map(|drawn| range.setting(drawn));
+                assert_eq!(again.as_ref(), Some(&setting), "{range:?} {drawn}");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The table of trials: a JSON line each, appended as they are made, so that an interrupted search goes on.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -48,25 +48,21 @@ impl Trials {
         let name = || path.display().to_string();
         // Compared as text: a number that is read back need not be the same to its last bit.
         let head = serde_json::to_string(&Head { fingerprint, config })?;
-        let mut made = Vec::new();
-        if path.exists() {
-            let mut lines = BufReader::new(File::open(path).with_context(name)?).lines();
-            let first = lines.next().transpose().with_context(name)?;
+        let before = if path.exists() { fs::read(path).with_context(name)? } else { Vec::new() };
+        let before = String::from_utf8_lossy(&before);
+        if !before.contains('\n') && head.starts_with(&*before) {
+            // New, or interrupted before the first trial.
+            fs::write(path, format!("{head}\n")).with_context(name)?;
+        } else {
             anyhow::ensure!(
-                first == Some(head),
+                before.lines().next() == Some(&head),
                 "{}: these trials were made on another log or from other settings; choose another --out",
                 path.display()
             );
-            for line in lines {
-                made.extend(serde_json::from_str::<Trial>(&line.with_context(name)?).ok());
-            }
-        } else {
-            let mut file = File::create(path).with_context(name)?;
-            writeln!(file, "{head}").with_context(name)?;
         }
+        let made = before.lines().skip(1).filter_map(|line| serde_json::from_str::<Trial>(line).ok()).collect();
         let mut file = OpenOptions::new().append(true).open(path).with_context(name)?;
-        if !made.is_empty() {
-            // Ends a torn line; an empty one is no trial.
+        if before.contains('\n') && !before.ends_with('\n') {
             writeln!(file).with_context(name)?;
         }
         Ok(Self { made, file })
@@ -123,7 +119,9 @@ mod tests {
         let path = folder.path().join("trials.jsonl");
         let trial = |ndcg| Trial { study: "als".to_owned(), settings: BTreeMap::new(), ndcg, seconds: 1.0 };
         let open = |log: &str, setting: f32| Trials::open(&path, log, &Value::from(setting));
-        let mut trials = open("a", 0.03).expect("new");
+        std::fs::write(&path, "{\"fingerprint\":").expect("written");
+        write!(open("a", 0.03).expect("a torn head").file, "{{\"study\": \"als\", \"nd").expect("written");
+        let mut trials = open("a", 0.03).expect("a torn first trial");
         trials.add(trial(0.1)).expect("written");
         trials.add(trial(0.3)).expect("written");
         write!(trials.file, "{{\"study\": \"al").expect("written");

@@ -114,6 +114,7 @@ pub const COUNT: usize = Source::COUNT * crate::schema::OF_SOURCE.len()
     + crate::schema::OWN.len()
     + crate::schema::ITEM.len()
     + crate::schema::SESSION.len()
+    + crate::schema::USER.len()
     + crate::schema::CONTEXT.len()
     + crate::schema::Statistic::ALL.len();
 

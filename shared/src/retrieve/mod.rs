@@ -122,7 +122,7 @@ pub struct Candidates {
     pub recent: Vec<Recent>,
     /// The history as it is.
     pub past: Past,
-    /// The chance that the next event is with an item of the history; missing where nothing says so.
+    /// The sum of the chances of [`repeat::OwnItems`]; missing where nothing says so.
     pub repeat_chance: f32,
     /// How near the nearest past sessions are, all together.
     pub nearest: f32,

@@ -1,4 +1,5 @@
-//! `repeat`: the user's own items, each with the chance that the next event is with it.
+//! `repeat`: the user's own items, each with the chance that the next event is with it, or (fitted for top-k) that an event of
+//! the coming time is.
 //!
 //! The chances are those of a model that was fitted on the questions of a whole log: it needs no other source, only where
 //! each item stands in the history, how the session went, and what is usual for the item. Without a model the last
@@ -56,7 +57,8 @@ pub struct Rows {
 pub struct OwnItems {
     /// The admitted items of the history, best first.
     pub list: Vec<Scored>,
-    /// The chance that the next event is with any item of the history; missing without a model.
+    /// The sum of the chances: that the next event is with any item of the history, or (fitted for top-k) how many of
+    /// them are expected to return; missing without a model.
     pub chance: f32,
 }
 

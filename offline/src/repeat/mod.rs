@@ -2,39 +2,42 @@
 //! the session went and what is usual for the item.
 //!
 //! ```text
-//! each event but a user's first ─▶ a row for each of the newest items before it ─▶ binary trees
-//!                                  label: is the event with that item?
+//! next item: each event but a user's first ─▶ a row for each of the newest items before it ─▶ binary trees
+//!                                             label: is the event with that item?
+//! top-k:     each user of a window ─▶ a row for each item of their past ─▶ binary trees
+//!                                     label: has the window an event with that item?
 //! ```
 //!
-//! No other source is needed for it, so it learns from a whole log where the ranker has two windows. What is usual for an item is
-//! counted among the users of other folds: no row sees its own label. Logs in which nobody comes back, and those whose
-//! objective is not the next item, get no model: the last items then come first.
+//! No other source is needed for it, so it learns from more of the log than the ranker, which has two windows. No row sees
+//! its own label: what is usual for an item is counted among the users of other folds, or before the window. Logs in which
+//! nobody comes back, and those that are asked for new items alone, get no model: the last items then come first. Items that
+//! the policy `exclude_purchased` rules out later are learnt from all the same.
 //!
 //! Cost: a pass over the questions, each as long as its history, and the trees.
 
+mod next_event;
+mod windows;
+
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactError;
 use shared::artifact::tables::TableWriter;
+use shared::id::ItemIdx;
 use shared::matrix::Matrix;
 use shared::params::EngineParams;
 use shared::retrieve::accumulator::Marks;
 use shared::retrieve::past::Past;
 use shared::retrieve::recent::recent;
-use shared::retrieve::repeat::{COLUMNS, describe};
-use shared::schema::Statistic;
+use shared::retrieve::repeat::describe;
 use shared::snapshot::REPEAT;
 use shared::state::Interaction;
 
-use crate::ingest::{Log, LogEvent};
-use crate::interactions::{by_user, sessions, spread};
-use crate::statistics::{self, Statistics};
+use crate::ingest::Log;
+use crate::split::Cut;
+use crate::statistics::Statistics;
 use crate::trees::{self, Ensemble, Objective, Rows, TreesConfig};
 
-/// Users are in one of so many folds; what is usual for an item is counted among the users of the others.
-const FOLDS: usize = 10;
 /// With fewer returns there is nothing to learn.
 const LEAST_RETURNS: usize = 200;
 
@@ -52,16 +55,29 @@ pub struct RepeatConfig {
     pub seed: u64,
 }
 
+/// What users are asked for.
+#[derive(Debug, Clone)]
+pub enum Questions {
+    /// The next event, at each event but a user's first.
+    NextEvent,
+    /// All events of these windows, at their beginning.
+    Windows(Vec<Cut>),
+}
+
 /// Fits the trees on a log, where its users come back.
 #[must_use]
 pub fn fit(
     log: &Log,
+    questions: &Questions,
     engine: &EngineParams,
     gap_ms: i64,
     config: &RepeatConfig,
     done: &(dyn Fn(u64) + Sync),
 ) -> Option<Ensemble> {
-    let rows = rows(log, engine, gap_ms, config);
+    let rows = match questions {
+        Questions::NextEvent => next_event::rows(log, engine, gap_ms, config),
+        Questions::Windows(cuts) => windows::rows(log, cuts, engine, gap_ms, config),
+    };
     if rows.labels.iter().filter(|&&label| label > 0.0).count() < LEAST_RETURNS {
         return None;
     }
@@ -81,29 +97,14 @@ pub fn fit(
     Some(trees::fit(&rows, None, &config, done))
 }
 
-/// The questions of a log, a group each.
-fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) -> Rows {
-    let (starts, order) = by_user(log);
-    let histories: Vec<&[u32]> =
-        starts.windows(2).map(|bounds| &order[bounds[0] as usize..bounds[1] as usize]).collect();
-    let questions: usize = histories.iter().map(|history| history.len().saturating_sub(1)).sum();
-    let step = (questions as f64 / config.max_cases.max(1) as f64).max(1.0);
-    let asked: Vec<usize> = spread(histories.len(), step).collect();
-    let mut rows = Rows::new(COLUMNS);
-    let mut others = log.clone();
-    for fold in 0..FOLDS {
-        others.events = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
-        let statistics = statistics::fit(&others, &sessions(&others, gap_ms));
-        let users: Vec<&[u32]> =
-            asked.iter().filter(|&&user| user % FOLDS == fold).map(|&user| histories[user]).collect();
-        let found: Vec<Rows> = users
-            .par_iter()
-            .with_min_len(64)
-            .map_init(Scratch::default, |scratch, user| of_user(log, user, &statistics, engine, config.places, scratch))
-            .collect();
-        found.iter().for_each(|found| append(&mut rows, found));
-    }
-    rows
+/// What the rows of questions are made with.
+#[derive(Clone, Copy)]
+struct RowContext<'a> {
+    engine: &'a EngineParams,
+    statistics: &'a Statistics,
+    items: usize,
+    /// The newest distinct items of a history that get a row.
+    places: usize,
 }
 
 #[derive(Default)]
@@ -112,35 +113,31 @@ struct Scratch {
     matrix: Matrix,
 }
 
-/// The questions of a user.
-fn of_user(
-    log: &Log,
-    user: &[u32],
-    statistics: &Statistics,
-    engine: &EngineParams,
-    places: usize,
-    scratch: &mut Scratch,
-) -> Rows {
-    let Scratch { listed, matrix } = scratch;
-    let interaction = |&at: &u32| {
-        let LogEvent { item, kind, timestamp_ms, event_key, .. } = log.events[at as usize];
-        Interaction { item, kind, timestamp_ms, event_key }
-    };
-    let history: Vec<Interaction> = user.iter().map(interaction).collect();
-    let mut rows = Rows::new(COLUMNS);
-    for (at, next) in history.iter().enumerate().skip(1) {
-        let known = &history[at.saturating_sub(engine.max_history)..at];
-        listed.reset(log.items.len());
-        let recent = recent(known, engine, next.timestamp_ms, listed);
-        let past = Past::of(known, &recent, listed, engine.session, next.timestamp_ms);
-        describe(&past, &recent, places, |statistic: Statistic, item| statistics.get(statistic, item), matrix);
+impl RowContext<'_> {
+    /// Adds a question as a group of rows; `returns` says to which items the user came back.
+    ///
+    /// * `history`: oldest first.
+    fn push(
+        self,
+        history: &[Interaction],
+        now_ms: i64,
+        returns: impl Fn(ItemIdx) -> bool,
+        scratch: &mut Scratch,
+        rows: &mut Rows,
+    ) {
+        let Self { engine, statistics, items, places } = self;
+        let Scratch { listed, matrix } = scratch;
+        let known = &history[history.len().saturating_sub(engine.max_history)..];
+        listed.reset(items);
+        let recent = recent(known, engine, now_ms, listed);
+        let past = Past::of(known, &recent, listed, engine.session, now_ms);
+        describe(&past, &recent, places, |statistic, item| statistics.get(statistic, item), matrix);
         for (column, values) in rows.columns.iter_mut().enumerate() {
             values.extend_from_slice(matrix.column(column));
         }
-        rows.labels.extend(recent.iter().take(places).map(|own| f32::from(u8::from(own.item == next.item))));
+        rows.labels.extend(recent.iter().take(places).map(|own| f32::from(u8::from(returns(own.item)))));
         rows.groups.push(rows.labels.len());
     }
-    rows
 }
 
 fn append(rows: &mut Rows, more: &Rows) {
@@ -164,12 +161,14 @@ pub fn write(model: Option<Ensemble>, folder: &Path) -> Result<(), ArtifactError
 #[cfg(test)]
 mod tests {
     use shared::event::EventKind;
-    use shared::id::{ItemIdx, UserIdx};
+    use shared::id::UserIdx;
     use shared::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
     use shared::trees::probability;
 
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, SessionsFrom};
+    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::interactions::{Pasts, sessions};
+    use crate::{split, statistics};
 
     /// Users with sessions of views a second apart, one user after the other.
     fn log(users: &[Vec<u32>], items: u32) -> Log {
@@ -221,7 +220,7 @@ mod tests {
     }
 
     fn fitted(log: &Log) -> Option<Ensemble> {
-        fit(log, &engine(), GAP_MS, &CONFIG, &|_| ())
+        fit(log, &Questions::NextEvent, &engine(), GAP_MS, &CONFIG, &|_| ())
     }
 
     /// What the trees say of the newest items of a history.
@@ -229,9 +228,11 @@ mod tests {
         // The item that comes next is asked for, but not looked at.
         let asked = [viewed, &[0]].concat();
         let history = self::log(&[asked], log.items.len() as u32);
-        let rows: Vec<u32> = (0..=viewed.len() as u32).collect();
         let statistics = statistics::fit(log, &sessions(log, GAP_MS));
-        let mut found = of_user(&history, &rows, &statistics, &engine(), 10, &mut Scratch::default());
+        let engine = engine();
+        let context = RowContext { engine: &engine, statistics: &statistics, items: log.items.len(), places: 10 };
+        let mut found =
+            next_event::of_user(&Pasts::of(&history).of_user(&history, 0), context, &mut Scratch::default());
         let last = found.groups[found.groups.len() - 2]..found.groups[found.groups.len() - 1];
         found.columns.iter_mut().for_each(|column| *column = column[last.clone()].to_vec());
         found.labels.truncate(last.len());
@@ -269,7 +270,7 @@ mod tests {
             .map(|user| vec![user % 1000, if draw(user) == 1 { user % 1000 } else { 1000 + user % 7 }])
             .collect();
         let log = log(&users, 1007);
-        let rows = rows(&log, &engine(), GAP_MS, &CONFIG);
+        let rows = next_event::rows(&log, &engine(), GAP_MS, &CONFIG);
         let scores = trees::scores(&fitted(&log).expect("returns"), &rows);
         let mean = |label: f32| {
             let of: Vec<f32> =
@@ -277,6 +278,54 @@ mod tests {
             of.iter().sum::<f32>() / of.len() as f32
         };
         assert!((mean(1.0) - mean(0.0)).abs() < 0.5, "{} {}", mean(1.0), mean(0.0));
+    }
+
+    const MONTH_MS: i64 = 30 * 86_400_000;
+    /// Of the four items of a user's past, newest first: to which of them the user came back.
+    const RETURNS: [f32; 4] = [0.0, 1.0, 0.0, 1.0];
+
+    /// Users with two of their four items twice, who come back to these a month later. The first user does not come back,
+    /// and the second comes then for the first time, for a new item: indices differ between past and window.
+    fn months() -> Log {
+        let mut users: Vec<Vec<u32>> = vec![vec![0, 1], vec![2]];
+        for user in 0..400u32 {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|place| 3 + (user * 7 + place * 31) % 200);
+            users.push(vec![a, a, c, b, b, d, a, b]);
+        }
+        let mut log = log(&users, 203);
+        let mut places = vec![0; users.len()];
+        for event in &mut log.events {
+            let place = &mut places[event.user.at()];
+            let later = *place >= 6 || event.user.at() == 1;
+            event.timestamp_ms = *place + if later { MONTH_MS } else { 0 };
+            *place += 1;
+        }
+        log.events.sort_by_key(|event| event.timestamp_ms);
+        log
+    }
+
+    #[test]
+    fn rows_of_windows_are_the_items_of_the_past_of_those_who_come_back() {
+        let log = months();
+        let rows_of = |cuts: &[split::Cut], config: &RepeatConfig| windows::rows(&log, cuts, &engine(), GAP_MS, config);
+        let rows = rows_of(&split::in_time(&log, 0.25, 1), &CONFIG);
+        assert_eq!((rows.groups.len() - 1, rows.labels), (400, RETURNS.repeat(400)));
+        // The last event of the first user is a part of their past as well.
+        let rows = rows_of(&split::of_users(&log, 0.25, 1), &CONFIG);
+        assert_eq!((rows.groups.len() - 1, rows.labels), (401, [&[0.0][..], &RETURNS.repeat(400)].concat()));
+        // 2400 events, a sixth of which may have rows.
+        let rows = rows_of(&split::in_time(&log, 0.25, 1), &RepeatConfig { max_cases: 40, ..CONFIG });
+        assert_eq!((rows.groups.len() - 1, rows.labels), (67, RETURNS.repeat(67)));
+    }
+
+    #[test]
+    fn what_users_had_twice_before_a_window_has_the_better_chance_where_they_come_back_to_it() {
+        let log = months();
+        let cuts = split::in_time(&log, 0.25, 1);
+        let rows = windows::rows(&log, &cuts, &engine(), GAP_MS, &CONFIG);
+        let trees = fit(&log, &Questions::Windows(cuts), &engine(), GAP_MS, &CONFIG, &|_| ()).expect("returns");
+        let scores = trees::scores(&trees, &rows);
+        assert!(scores.iter().zip(&rows.labels).all(|(score, label)| score * (label - 0.5) > 0.5), "{scores:?}");
     }
 
     #[test]
