@@ -20,7 +20,7 @@ const TABLE: [(&str, &[&str]); 20] = [
     ("state", &["id", "event", "topk", "snapshot"]),
     ("keys", &["id", "event", "state", "topk"]),
     ("retrieve", &["id", "event", "params", "snapshot", "state", "topk", "factors", "ann", "matrix", "schema"]),
-    ("features", &["id", "factors", "matrix", "params", "retrieve", "schema", "snapshot", "state"]),
+    ("features", &["id", "event", "factors", "matrix", "params", "retrieve", "schema", "snapshot", "state"]),
     ("slate", &["id", "api", "params", "retrieve", "snapshot", "state"]),
     ("rerank", &["id", "api", "event", "params", "retrieve", "slate", "snapshot", "state"]),
     (
