@@ -8,12 +8,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use offline::config::Config;
 use offline::ingest::{Catalogue, Log, ingest};
 use offline::interactions::sessions;
-use offline::session_knn;
+use offline::sources::session_knn;
+use shared::dense::{Accumulator, Marks};
+use shared::history::recent::recent;
 use shared::id::ItemIdx;
-use shared::retrieve::accumulator::{Accumulator, Marks};
-use shared::retrieve::recent::recent;
 use shared::retrieve::session_knn::{Matches, accumulate};
-use shared::snapshot::SessionIndex;
 use shared::state::Interaction;
 
 const WANTED: usize = 21;
@@ -58,9 +57,7 @@ fn retrieval(criterion: &mut Criterion) {
     let train = read(folder.join("sessions_train.parquet"), &config);
     let test = read(folder.join("sessions_test.parquet"), &config);
     let items = train.items.len();
-    let temporary = tempfile::tempdir().expect("temporary folder");
-    session_knn::fit(&sessions(&train, gap_ms), items, &config.session_knn).write(temporary.path()).expect("writes");
-    let index = SessionIndex::open(temporary.path(), items).expect("opens");
+    let index = session_knn::fit(&sessions(&train, gap_ms), items, &config.sources.session_knn);
     let prefixes = prefixes(&train, &test, gap_ms, params.max_history);
     let (mut own, mut matches, mut sums) = (Marks::default(), Matches::default(), Accumulator::default());
     let mut group = criterion.benchmark_group("session_knn_best_21");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::api::Seen;
-use shared::params::Source;
+use shared::source::Source;
 
 use crate::evaluate::Task;
 use crate::export::Table;

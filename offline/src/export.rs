@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::json;
 use shared::id::ItemIdx;
 use shared::keys::unpack_user;
-use shared::params::Relation;
-use shared::snapshot::{Neighbours, Snapshot};
+use shared::snapshot::Snapshot;
+use shared::source::Source;
 
 use crate::ingest::Log;
 
@@ -50,8 +50,8 @@ pub fn events(log: &Log, out: &mut dyn Write) -> std::io::Result<u64> {
 pub fn table(snapshot: &Snapshot, table: Table, out: &mut dyn Write) -> std::io::Result<u64> {
     match table {
         Table::Items => items(snapshot, out),
-        Table::ItemKnnSession => neighbours(snapshot, snapshot.neighbours(Relation::Session), out),
-        Table::ItemKnnUser => neighbours(snapshot, snapshot.neighbours(Relation::User), out),
+        Table::ItemKnnSession => neighbours(snapshot, Source::ItemKnnSession, out),
+        Table::ItemKnnUser => neighbours(snapshot, Source::ItemKnnUser, out),
         Table::Als => factors(snapshot, out),
         Table::Users => users(snapshot, out),
     }
@@ -72,11 +72,12 @@ fn items(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
     Ok(items.len() as u64)
 }
 
-fn neighbours(snapshot: &Snapshot, table: &Neighbours, out: &mut dyn Write) -> std::io::Result<u64> {
+fn neighbours(snapshot: &Snapshot, source: Source, out: &mut dyn Write) -> std::io::Result<u64> {
     let items = snapshot.items();
+    let of = |item| snapshot.neighbours(source).into_iter().flat_map(move |table| table.of(item));
     for item in all_items(snapshot) {
         let row: Vec<_> =
-            table.of(item).map(|(other, score)| json!({ "item_id": items.id(other), "score": score })).collect();
+            of(item).map(|(other, score)| json!({ "item_id": items.id(other), "score": score })).collect();
         writeln!(out, "{}", json!({ "item_id": items.id(item), "neighbours": row }))?;
     }
     Ok(items.len() as u64)

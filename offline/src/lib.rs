@@ -7,30 +7,26 @@
 //! A stage is a function of its input and its settings: seeded, without a clock. The same log, settings and seed give a
 //! byte-identical artifact whatever the number of threads, the graph's files and the time of the build excepted.
 
-pub mod als;
 pub mod arguments;
 pub mod config;
-pub mod content;
+pub mod cuts;
 pub mod evaluate;
 pub mod export;
+pub mod fit;
 pub mod gate;
 pub mod generate;
 pub mod ingest;
 pub mod interactions;
-pub mod item_knn;
+pub mod knobs;
 pub mod linear;
 pub mod pipeline;
-pub mod popularity;
 pub mod progress;
 pub mod publish;
+pub mod ranges;
 pub mod ranker;
-pub mod repeat;
 pub mod rows;
-pub mod session_knn;
-pub mod slim;
 pub mod sources;
 pub mod split;
-pub mod statistics;
 pub mod train;
 pub mod trees;
 pub mod tune;

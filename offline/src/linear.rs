@@ -34,7 +34,7 @@ const CHUNK: usize = 16;
 /// How much of the mean and of the mean square of gradients is kept from step to step.
 const KEPT: [f64; 2] = [0.9, 0.999];
 
-/// A fitted model, see [`shared::linear::Linear`].
+/// A fitted model, see [`shared::rank::linear::Linear`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinearModel {
     /// The columns it looks at.

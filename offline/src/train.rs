@@ -1,9 +1,8 @@
-//! One version from one log: every source fitted, blend and ranker fitted on a window cut from its end, the artifact
-//! written into a folder and sealed.
+//! One version from one log: every source fitted, blend and ranker fitted on a window cut from its end.
 //!
 //! ```text
 //! log ─▶ [before the window] ─▶ sources ─▶ blend weights ─▶ ranker
-//!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ graph ─▶ sealed folder
+//!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ snapshot ─▶ (graph) ─▶ sealed folder
 //! ```
 
 use std::path::Path;
@@ -11,47 +10,56 @@ use std::path::Path;
 use shared::ann::graph::build_graph;
 use shared::artifact::Manifest;
 use shared::params::EngineParams;
+use shared::snapshot::Snapshot;
 
 use crate::config::Config;
+use crate::fit::fit_sources;
 use crate::ingest::Log;
 use crate::progress::Progress;
 use crate::ranker::{self, Fitted};
-use crate::sources::{FitError, fit_sources};
+use crate::sources::FitError;
 use crate::user_tables;
 
-/// Builds a version named `version` in `folder`, an empty one.
-///
-/// * `built_ms`: the time of the build, noted in the manifest.
+/// Builds a version in memory: what it answers is what it will answer when it is served from its folder, but that a large
+/// catalogue is scanned and not searched in a graph.
 ///
 /// # Errors
-/// [`FitError`] when files can't be written.
-pub fn train(
-    log: &Log,
-    config: &Config,
-    version: &str,
-    built_ms: i64,
-    folder: &Path,
-    progress: &mut Progress,
-) -> Result<Manifest, FitError> {
+/// [`FitError`] for tables that don't fit each other.
+pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snapshot, FitError> {
     let fitted = if config.blend.fit {
         ranker::fit(log, config, progress)?
     } else {
-        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None }
+        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), ranker: None }
     };
-    let snapshot = fit_sources(log, config, folder, progress)?;
-    let mut manifest = snapshot.manifest().clone();
+    let snapshot = fit_sources(log, config, progress)?;
     let users = progress.counted("user tables", log.users.len() as u64, |done| {
         let all: Vec<usize> = (0..log.users.len()).collect();
         user_tables::build(log, &all, &snapshot, &fitted.long_term, &config.users, done)
     });
-    users.write(folder)?;
-    if log.items.len() >= config.ann.graph_from_items {
+    let (mut tables, mut manifest) = (snapshot.tables().clone(), snapshot.manifest().clone());
+    drop(snapshot);
+    tables.users = users;
+    let (params, ranker) = fitted.ranker.unzip();
+    tables.ranker = ranker;
+    manifest.engine = EngineParams { weights: fitted.served, ranker: params, ..config.engine_params() };
+    Snapshot::new(manifest, tables).map_err(FitError::Misfit)
+}
+
+/// Writes a version into `folder`, an empty one, with a graph over its items where there are many.
+///
+/// # Errors
+/// [`FitError`] when files can't be written.
+pub fn write(
+    snapshot: &Snapshot,
+    manifest: Manifest,
+    config: &Config,
+    folder: &Path,
+    progress: &mut Progress,
+) -> Result<Manifest, FitError> {
+    progress.stage("write", || snapshot.tables().write(folder))?;
+    if snapshot.items().len() >= config.ann.graph_from_items {
         let als = snapshot.als();
         progress.stage("ann graph", || build_graph(&als.item_factors, als.factors, folder))?;
     }
-    manifest.version = version.to_owned();
-    manifest.built_ms = built_ms;
-    let ranker = fitted.model.map(|model| ranker::write(&model, config.ranker.candidates, folder)).transpose()?;
-    manifest.engine = EngineParams { weights: fitted.served, ranker, ..config.engine_params() };
     Ok(progress.stage("seal", || manifest.seal(folder))?)
 }

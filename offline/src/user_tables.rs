@@ -3,20 +3,16 @@
 //! Cached candidates are the long-term model's answer (ALS and `item_knn` over the user's whole past), made by the
 //! engine, without the user's own items: those the service knows from the history.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
-use shared::artifact::ArtifactError;
-use shared::artifact::strings::StringColumn;
-use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
 use shared::keys::pack_user;
 use shared::params::Weights;
 use shared::recommend::{Query, Scratch, recommend_with};
-use shared::snapshot::{Snapshot, USERS};
+use shared::snapshot::Snapshot;
 use shared::state::{BatchUser, Interaction, SeenItem, UserState};
+use shared::tables::Users;
 use shared::topk::Scored;
 
 use crate::ingest::{DAY_MS, Log};
@@ -35,14 +31,6 @@ pub struct UsersConfig {
 /// Users whose records are made at a time.
 const BLOCK: usize = 4096;
 
-/// Packed records of users, in the order of their ids.
-#[derive(Debug)]
-pub struct UserTables {
-    ids: Vec<Box<str>>,
-    starts: Vec<u64>,
-    bytes: Vec<u8>,
-}
-
 /// Makes the records of some users of the log that `snapshot` was fitted on.
 ///
 /// * `users`: rows of `log.users`, ascending.
@@ -56,10 +44,10 @@ pub fn build(
     long_term: &Weights,
     config: &UsersConfig,
     progress: &(dyn Fn(u64) + Sync),
-) -> UserTables {
+) -> Users {
     let pasts = Pasts::of(log);
     let active_from_ms = log.last_ms() - config.active_days * DAY_MS;
-    let mut tables = UserTables::default();
+    let mut records: Vec<(&str, Vec<u8>)> = Vec::with_capacity(users.len());
     for (block, rows) in users.chunks(BLOCK).enumerate() {
         let record = |scratch: &mut Scratch, &user: &usize| {
             let past = pasts.of_user(log, user);
@@ -68,15 +56,11 @@ pub fn build(
             let history = past[past.len().saturating_sub(config.history)..].to_vec();
             pack_user(&BatchUser { cached, history, seen: seen(&past) })
         };
-        let records: Vec<Vec<u8>> = rows.par_iter().map_init(Scratch::default, record).collect();
-        for (&user, record) in rows.iter().zip(&records) {
-            tables.ids.push(log.users[user].clone());
-            tables.bytes.extend_from_slice(record);
-            tables.starts.push(tables.bytes.len() as u64);
-        }
-        progress((block * BLOCK + records.len()) as u64);
+        let made: Vec<Vec<u8>> = rows.par_iter().map_init(Scratch::default, record).collect();
+        records.extend(rows.iter().map(|&user| &*log.users[user]).zip(made));
+        progress((block * BLOCK + rows.len()) as u64);
     }
-    tables
+    records.into_iter().collect()
 }
 
 /// The long-term model's answer for a user with this past.
@@ -88,7 +72,7 @@ pub fn cached(
     scratch: &mut Scratch,
 ) -> Vec<Scored> {
     let state = UserState { history: past.to_vec(), ..UserState::default() };
-    let query = Query { k: count, context: None, category: None, exclude: Vec::new(), seen: Seen::ExcludeAll };
+    let query = Query::of(count, Seen::ExcludeAll);
     let now_ms = past.last().map_or(0, |event| event.timestamp_ms);
     let slate = recommend_with(snapshot, long_term, &state, &query, now_ms, scratch);
     // What only fills the slate is not the model's answer.
@@ -114,27 +98,6 @@ fn seen(past: &[Interaction]) -> Vec<SeenItem> {
         same
     });
     seen
-}
-
-impl Default for UserTables {
-    /// No users: what a snapshot is loaded with before there are any.
-    fn default() -> Self {
-        Self { ids: Vec::new(), starts: vec![0], bytes: Vec::new() }
-    }
-}
-
-impl UserTables {
-    /// Writes the records into an artifact's folder.
-    ///
-    /// # Errors
-    /// [`ArtifactError`] when they can't be written.
-    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
-        let ids: StringColumn = self.ids.iter().collect();
-        ids.add_to(TableWriter::default(), "id")
-            .column("record.starts", &self.starts)
-            .column("record.bytes", &self.bytes)
-            .write(folder, USERS)
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter,
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use shared::schema;
+use shared::rank::features;
+use shared::tables::Statistics;
 use support::{offline_fails, offline_with, text};
 
 const ITEMS: usize = 24;
@@ -78,10 +79,13 @@ fn by_group(frame: &DataFrame, name: &str) -> Vec<Vec<f32>> {
 
 /// Checks the rows of a file; returns the label of each question's target.
 fn targets(path: &Path) -> Vec<f32> {
-    let (frame, features) = (read(path), schema::names());
+    let (frame, features) = (read(path), features::names(&Statistics::default()));
     let names: Vec<&str> = frame.columns().iter().map(|column| column.name().as_str()).collect();
-    let expected: Vec<&str> = features.iter().map(String::as_str).chain(["label", "group"]).collect();
-    assert_eq!(names, expected);
+    let (fixed, others) = names.split_at(features.len());
+    assert_eq!(fixed, features);
+    let (of_items, last) = others.split_at(others.len() - 2);
+    assert!(of_items.contains(&"item_events") && of_items.iter().all(|name| name.starts_with("item_")), "{of_items:?}");
+    assert_eq!(last, ["label", "group"]);
     let mut groups = numbers(&frame, "group");
     groups.dedup();
     assert!((0u16..).zip(&groups).all(|(at, &group)| group == f32::from(at)), "{groups:?}");
@@ -118,7 +122,7 @@ fn every_question_is_a_group_of_rows_and_trees_learn_from_them_what_comes_next()
     // In the order of the blend it would be 0.43.
     assert!(figures["metric"].as_f64().is_some_and(|ndcg| (0.8..=1.0).contains(&ndcg)), "{figures}");
     let importance = figures["importance"].as_object().expect("importances");
-    assert!(schema::names().iter().all(|name| importance.contains_key(name)), "{figures}");
+    assert!(features::names(&Statistics::default()).iter().all(|name| importance.contains_key(name)), "{figures}");
     let sum: f64 = importance.values().map(|share| share.as_f64().expect("a share")).sum();
     assert!((sum - 1.0).abs() < 1e-6, "{figures}");
     assert!(figures.get("auc").is_none(), "{figures}");

@@ -9,7 +9,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use shared::params::Source;
+use shared::source::Source;
 
 /// Bucket bounds of durations, in seconds.
 const SECONDS: [f64; 15] =

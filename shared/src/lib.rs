@@ -1,6 +1,6 @@
 //! What the batch and the service agree on, and the engine they both run.
 //!
-//! The batch (`offline`) writes an [`artifact`], the service (`online`) loads it as a [`snapshot`], and
+//! The batch (`offline`) makes the [`tables`] of an [`artifact`], the service (`online`) loads them as a [`snapshot`], and
 //! [`recommend::recommend`] answers a query from it: the same function for the evaluation, the trainer and the
 //! service, so that the measured quality is the served quality.
 //!
@@ -16,32 +16,36 @@ pub mod ann;
 #[cfg(feature = "engine")]
 pub mod artifact;
 #[cfg(feature = "engine")]
+pub mod dense;
+#[cfg(feature = "engine")]
 pub mod factors;
 #[cfg(feature = "engine")]
-pub mod features;
+pub mod filter;
+#[cfg(feature = "engine")]
+pub mod history;
 #[cfg(feature = "engine")]
 pub mod keys;
 #[cfg(feature = "engine")]
-pub mod linear;
-#[cfg(feature = "engine")]
-pub mod matrix;
+mod load;
 #[cfg(feature = "engine")]
 pub mod params;
 #[cfg(feature = "engine")]
+pub mod question;
+#[cfg(feature = "engine")]
+pub mod rank;
+#[cfg(feature = "engine")]
 pub mod recommend;
 #[cfg(feature = "engine")]
-pub mod rerank;
-#[cfg(feature = "engine")]
 pub mod retrieve;
-#[cfg(feature = "engine")]
-pub mod schema;
 #[cfg(feature = "engine")]
 pub mod slate;
 #[cfg(feature = "engine")]
 pub mod snapshot;
 #[cfg(feature = "engine")]
+pub mod source;
+#[cfg(feature = "engine")]
 pub mod state;
 #[cfg(feature = "engine")]
-pub mod topk;
+pub mod tables;
 #[cfg(feature = "engine")]
-pub mod trees;
+pub mod topk;

@@ -1,28 +1,40 @@
 //! The engine: state, query, snapshot and time to a slate.
 //!
-//! `retrieve` proposes candidates, the blend scores them, `rerank` filters and fills. Pure: the same arguments give the
-//! same slate, in the service, in the evaluation and in the batch.
+//! ```text
+//! query ─▶ question ─▶ retrieve ─▶ blend ─▶ the best by features and ranker ─▶ the rest by blend ─▶ fill
+//! ```
+//!
+//! Pure: the same arguments give the same slate, in the service, in the evaluation and in the batch. What is retrieved and
+//! ranked does not depend on `k`, so that the first ten of a slate of fifty are the slate of ten.
+
+use hashbrown::HashSet;
 
 use crate::api::Seen;
-use crate::event::EventKind;
-use crate::features::{self, FeatureScratch};
+use crate::dense::Marks;
+use crate::filter::Filter;
 use crate::id::ItemIdx;
-use crate::matrix::Matrix;
-use crate::params::{Source, Weights};
-use crate::rerank;
-use crate::retrieve::{self, Candidate, Candidates, Retrieval, retrieve};
-use crate::schema::Wanted;
-use crate::snapshot::{CategoryIdx, Ranker, Snapshot};
-use crate::state::{Interaction, UserState};
+use crate::params::Weights;
+use crate::question::Question;
+use crate::rank::features::{self, FeatureScratch};
+use crate::rank::matrix::Matrix;
+use crate::rank::trees::probability;
+use crate::retrieve::{self, Candidate, Candidates, Limits, retrieve};
+use crate::snapshot::Snapshot;
+use crate::source::Source;
+use crate::state::UserState;
+use crate::tables::{CategoryIdx, Ranker};
 use crate::topk::{Scored, top_k};
-use crate::trees::probability;
 
-pub use crate::features::{Question, Ranked};
+pub use crate::rank::features::{Ranked, Shortlist};
 pub use crate::slate::{Personal, Pick, Query, Slate};
 
-/// Buffers of one thread, to be reused between requests.
+/// Buffers of one thread, to be reused between requests: some 130 bytes an item of the catalogue, and what the largest
+/// request so far took.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    filter: Filter,
+    /// The items of the history.
+    own: Marks,
     retrieval: retrieve::Scratch,
     features: FeatureScratch,
     matrix: Matrix,
@@ -35,17 +47,7 @@ pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: 
     if state.history.is_empty() && state.cached.is_empty() && query.context.is_none() {
         return recommend_with(snapshot, &Weights::only(Source::Popularity), state, query, now_ms, scratch);
     }
-    let weights = &snapshot.params().weights;
-    let (candidates, history) = candidates(snapshot, weights, state, query, now_ms, scratch);
-    let picks = match (snapshot.ranker(), &snapshot.params().ranker) {
-        (Some(ranker), Some(params)) => {
-            let ranked = by_blend(&candidates, weights, params.candidates.max(query.k));
-            let (candidates, ranked, history) = (&candidates, &ranked, &history);
-            rank(&Question { snapshot, candidates, ranked, history, now_ms }, ranker, query.k, scratch)
-        }
-        _ => blend(&candidates, weights, query.k),
-    };
-    finish(snapshot, state, query, candidates, history, picks, scratch)
+    answer(snapshot, &snapshot.params().weights, snapshot.ranker(), state, query, now_ms, scratch)
 }
 
 /// Answers a query with other blend weights and without the ranker: one source alone, or weights that are being fitted.
@@ -57,48 +59,95 @@ pub fn recommend_with(
     now_ms: i64,
     scratch: &mut Scratch,
 ) -> Slate {
-    let (candidates, history) = candidates(snapshot, weights, state, query, now_ms, scratch);
-    let picks = blend(&candidates, weights, query.k);
-    finish(snapshot, state, query, candidates, history, picks, scratch)
+    answer(snapshot, weights, None, state, query, now_ms, scratch)
 }
 
-fn finish(
-    snapshot: &Snapshot,
-    state: &UserState,
-    query: &Query,
-    candidates: Candidates,
-    history: Vec<Interaction>,
-    mut picks: Vec<Pick>,
-    scratch: &mut Scratch,
-) -> Slate {
-    let personal = if history.is_empty() && state.cached.is_empty() { Personal::No } else { Personal::Yes };
-    rerank::fill(snapshot, query.category, query.k, &mut picks, &mut scratch.retrieval.blocked);
-    Slate { picks, candidates: candidates.proposed, history, personal }
-}
-
-/// Stage one of a query: the candidates of the sources that have a weight, and the history they were found from.
-pub fn candidates(
+fn answer(
     snapshot: &Snapshot,
     weights: &Weights,
+    ranker: Option<&Ranker>,
     state: &UserState,
     query: &Query,
     now_ms: i64,
     scratch: &mut Scratch,
-) -> (Candidates, Vec<Interaction>) {
-    rerank::block(snapshot, state, query, &mut scratch.retrieval.blocked);
-    let page =
-        query.context.map(|item| Interaction { item, kind: EventKind::View, timestamp_ms: now_ms, event_key: 0 });
-    let history: Vec<Interaction> = state.history.iter().copied().chain(page).collect();
-    let retrieval = Retrieval {
-        snapshot,
-        cached: &state.cached,
-        history: &history,
-        category: query.category,
-        limit: snapshot.params().per_source.max(query.k),
-        few: (snapshot.params().per_source / 4).max(query.k),
-        now_ms,
+) -> Slate {
+    let (question, candidates) = candidates(snapshot, weights, state, query, now_ms, scratch);
+    let mut picks = match (ranker, &snapshot.params().ranker) {
+        (Some(ranker), Some(params)) => {
+            let by_blend = by_blend(&candidates, weights, params.candidates.max(query.k));
+            let (best, rest) = by_blend.split_at(params.candidates.min(by_blend.len()));
+            let shortlist = Shortlist { question: &question, candidates: &candidates, ranked: best };
+            let mut picks = rank(&shortlist, ranker, scratch);
+            append(&mut picks, &candidates, rest);
+            picks
+        }
+        _ => {
+            let by_blend = by_blend(&candidates, weights, query.k);
+            by_blend.iter().map(|ranked| pick(&candidates, ranked, ranked.blended)).collect()
+        }
     };
-    (retrieve(retrieval, weights, &mut scratch.retrieval), history)
+    extend(&mut picks, &question, candidates.proposed, weights, query.k, scratch);
+    picks.truncate(query.k);
+    scratch.filter.fill(snapshot, query.k, &mut picks);
+    descend(&mut picks);
+    let personal = if question.history.is_empty() && state.cached.is_empty() { Personal::No } else { Personal::Yes };
+    Slate { picks, candidates: candidates.proposed, history: question.history, personal }
+}
+
+/// Stage one of a query: the question it puts, and the candidates of the sources that have a weight.
+pub fn candidates<'a>(
+    snapshot: &'a Snapshot,
+    weights: &Weights,
+    state: &'a UserState,
+    query: &Query,
+    now_ms: i64,
+    scratch: &mut Scratch,
+) -> (Question<'a>, Candidates) {
+    let Scratch { filter, own, retrieval, .. } = scratch;
+    filter.set(snapshot, state, query);
+    let question = Question::new(snapshot, state, query, now_ms, own);
+    let candidates = retrieve(&question, weights, Limits::of(snapshot.params()), filter, own, retrieval);
+    (question, candidates)
+}
+
+/// Where a slate is to be longer than what the sources proposed, asks them for more, and again for more: what is there
+/// stays in its place whatever `k` is. Ends when no source was held back by its limit.
+fn extend(
+    picks: &mut Vec<Pick>,
+    question: &Question<'_>,
+    mut proposed: [u32; Source::COUNT],
+    weights: &Weights,
+    k: usize,
+    scratch: &mut Scratch,
+) {
+    let Scratch { filter, own, retrieval, .. } = scratch;
+    let mut limits = Limits::of(question.snapshot.params());
+    while picks.len() < k && proposed.iter().any(|&proposed| proposed as usize >= limits.popular.max(1)) {
+        limits = limits.larger();
+        let more = retrieve(question, weights, limits, filter, own, retrieval);
+        proposed = more.proposed;
+        let taken: HashSet<ItemIdx> = picks.iter().map(|pick| pick.item).collect();
+        let mut rest = by_blend(&more, weights, usize::MAX);
+        rest.retain(|ranked| !taken.contains(&more.rows[ranked.row as usize].item));
+        append(picks, &more, &rest);
+    }
+}
+
+/// Appends candidates in the order of the blend, below those that are there: the scores of ranker and blend are on scales
+/// of their own, so the last score there is shared out in proportion.
+fn append(picks: &mut Vec<Pick>, candidates: &Candidates, rest: &[Ranked]) {
+    let Some(first) = rest.first() else { return };
+    let scale = picks.last().map_or(1.0, |last| last.score / first.blended.max(f32::MIN_POSITIVE));
+    picks.extend(rest.iter().map(|ranked| pick(candidates, ranked, scale * ranked.blended)));
+}
+
+/// Lets no score rise from one item to the next.
+fn descend(picks: &mut [Pick]) {
+    let mut highest = f32::INFINITY;
+    for pick in picks {
+        highest = highest.min(pick.score);
+        pick.score = highest;
+    }
 }
 
 /// The weighted sum of a candidate's scores, each divided by its source's best.
@@ -128,43 +177,33 @@ pub fn by_blend(candidates: &Candidates, weights: &Weights, count: usize) -> Vec
     ranked
 }
 
-fn blend(candidates: &Candidates, weights: &Weights, k: usize) -> Vec<Pick> {
-    by_blend(candidates, weights, k)
-        .into_iter()
-        .map(|ranked| pick(&candidates.rows[ranked.row as usize], ranked.blended))
-        .collect()
+fn pick(candidates: &Candidates, ranked: &Ranked, score: f32) -> Pick {
+    let Candidate { item, sources, because, .. } = candidates.rows[ranked.row as usize];
+    Pick { item, score, sources, because }
 }
 
-fn pick(candidate: &Candidate, score: f32) -> Pick {
-    Pick { item: candidate.item, score, sources: candidate.sources, because: candidate.because }
-}
-
-/// Describes the candidates of a question, a row each, with every feature.
-pub fn describe<'a>(question: &Question<'_>, scratch: &'a mut Scratch) -> &'a Matrix {
-    features::build(question, &Wanted::all(), &mut scratch.features, &mut scratch.matrix);
+/// Describes a shortlist, a row a candidate, with every feature.
+pub fn describe<'a>(shortlist: &Shortlist<'_>, scratch: &'a mut Scratch) -> &'a Matrix {
+    features::build(shortlist, None, &mut scratch.features, &mut scratch.matrix);
     &scratch.matrix
 }
 
-/// The `k` best candidates of the question by the ranker, with scores between 0 and 1.
-fn rank(question: &Question<'_>, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
-    features::build(question, ranker.wanted(), &mut scratch.features, &mut scratch.matrix);
+/// The shortlist in the order of the ranker, with scores between 0 and 1.
+fn rank(shortlist: &Shortlist<'_>, ranker: &Ranker, scratch: &mut Scratch) -> Vec<Pick> {
+    features::build(shortlist, Some(ranker.wanted()), &mut scratch.features, &mut scratch.matrix);
     ranker.score(&scratch.matrix, &mut scratch.scores);
     // Rows stand for items here: a tie goes to the one that the blend ranks first.
     let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
-    top_k(k, scored)
-        .into_iter()
-        .map(|Scored { item: row, score }| {
-            let row = question.ranked[row.at()].row as usize;
-            pick(&question.candidates.rows[row], probability(score))
-        })
-        .collect()
+    let ranked = top_k(shortlist.ranked.len(), scored);
+    let pick =
+        |Scored { item: row, score }| pick(shortlist.candidates, &shortlist.ranked[row.at()], probability(score));
+    ranked.into_iter().map(pick).collect()
 }
 
-/// The items most like `item`: its neighbours in session windows, then in user windows, then by factors, then the
-/// popular ones.
+/// The items most like `item`: what the blend proposes for a history of this item alone.
 #[must_use]
 pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
-    let query = Query { k, context: Some(item), category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query { context: Some(item), ..Query::of(k, Seen::Allow) };
     let now_ms = snapshot.manifest().last_event_ms;
     recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
@@ -174,5 +213,5 @@ pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, scratch: &mut Scrat
 pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize) -> Vec<Pick> {
     let popularity = snapshot.popularity();
     let first = popularity.order(category).iter().take(k);
-    first.map(|&item| rerank::popular_pick(item, popularity.score(item))).collect()
+    first.map(|&item| Pick::popular(item, popularity.score(item))).collect()
 }

@@ -2,10 +2,9 @@
 
 use crate::api::Seen;
 use crate::id::ItemIdx;
-use crate::params::Source;
-use crate::retrieve::SourceSet;
-use crate::snapshot::CategoryIdx;
+use crate::source::{Source, SourceSet};
 use crate::state::Interaction;
+use crate::tables::CategoryIdx;
 
 /// A question to the engine, in the indices of one snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,17 +21,34 @@ pub struct Query {
     pub seen: Seen,
 }
 
+impl Query {
+    /// A query for `k` items of the whole catalogue, asked on no page.
+    #[must_use]
+    pub fn of(k: usize, seen: Seen) -> Self {
+        Self { k, context: None, category: None, exclude: Vec::new(), seen }
+    }
+}
+
 /// One item of a slate, and why it is there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pick {
     /// The item.
     pub item: ItemIdx,
-    /// The blended score; an item that fills the slate has 0.
+    /// How well it fits, by the ranker (0 to 1) or by the blend; never more than that of the item before it. An item that
+    /// only fills the slate has 0.
     pub score: f32,
     /// The sources that proposed it.
     pub sources: SourceSet,
     /// The history item that contributed most.
     pub because: Option<ItemIdx>,
+}
+
+impl Pick {
+    /// An item that is there because it is popular.
+    #[must_use]
+    pub fn popular(item: ItemIdx, score: f32) -> Self {
+        Self { item, score, sources: SourceSet::default().with(Source::Popularity), because: None }
+    }
 }
 
 /// Whether a slate knows its user.

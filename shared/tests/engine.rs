@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use shared::api::Seen;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
-use shared::params::{Source, Weights};
+use shared::params::Weights;
+use shared::rank::features;
 use shared::recommend::{
-    Personal, Query, Question, Scratch, by_blend, candidates, describe, recommend, recommend_with, similar,
+    Personal, Pick, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
 };
-use shared::schema;
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 use shared::state::{Interaction, SeenItem, UserState};
 
 fn snapshot() -> Snapshot {
@@ -76,10 +77,41 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_shorter_slate_is_the_beginning_of_a_longer_one(
+        history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
+        context in prop::option::of(0u32..9),
+        policy in 0usize..3,
+        (per_source, ranked) in (1usize..6, 1usize..6),
+        with_ranker in any::<bool>(),
+    ) {
+        let mut snapshot = snapshot();
+        snapshot.params_mut().per_source = per_source;
+        match &mut snapshot.params_mut().ranker {
+            Some(ranker) if with_ranker => ranker.candidates = ranked,
+            ranker => *ranker = None,
+        }
+        let history: Vec<(u32, EventKind)> =
+            history.into_iter().map(|(item, kind)| (item, EventKind::from_byte(kind).expect("a kind"))).collect();
+        let (state, seen) = (state(&history, &[]), [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy]);
+        let slate = |k: usize| {
+            let query = Query { context: context.map(ItemIdx), ..Query::of(k, seen) };
+            recommend(&snapshot, &state, &query, 100, &mut Scratch::default()).picks
+        };
+        let longest = slate(9);
+        prop_assert!(longest.windows(2).all(|pair| pair[0].score >= pair[1].score));
+        let items = |picks: &[Pick]| picks.iter().map(|pick| pick.item).collect::<Vec<_>>();
+        for k in 1..9 {
+            prop_assert_eq!(items(&slate(k)), items(&longest[..k.min(longest.len())]), "k = {}", k);
+        }
+    }
+}
+
 /// What one source proposes for a history, best first.
 fn alone(snapshot: &Snapshot, source: Source, history: &[u32]) -> Vec<u32> {
     let history: Vec<(u32, EventKind)> = history.iter().map(|&item| (item, EventKind::View)).collect();
-    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query::of(9, Seen::Allow);
     let (weights, state) = (Weights::only(source), state(&history, &[]));
     let slate = recommend_with(snapshot, &weights, &state, &query, 100, &mut Scratch::default());
     slate.picks.iter().filter(|pick| pick.sources.contains(source)).map(|pick| pick.item.0).collect()
@@ -143,7 +175,7 @@ proptest! {
 fn a_category_gives_all_of_its_items_and_no_other() {
     let snapshot = snapshot();
     let fruit = snapshot.items().category("fruit");
-    let query = Query { k: 50, context: None, category: fruit, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query { category: fruit, ..Query::of(50, Seen::Allow) };
     let rope = snapshot.items().index("rope").expect("known").0;
     let slate = recommend(&snapshot, &state(&[(rope, EventKind::View)], &[]), &query, 9, &mut Scratch::default());
     let mut ids: Vec<&str> = slate.picks.iter().map(|pick| snapshot.items().id(pick.item)).collect();
@@ -154,7 +186,7 @@ fn a_category_gives_all_of_its_items_and_no_other() {
 #[test]
 fn nobody_known_gets_what_is_popular() {
     let snapshot = snapshot();
-    let query = Query { k: 3, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query::of(3, Seen::Allow);
     let slate = recommend(&snapshot, &UserState::default(), &query, 9, &mut Scratch::default());
     assert_eq!(slate.personal, Personal::No);
     let popular: Vec<ItemIdx> = snapshot.popularity().order(None)[..3].to_vec();
@@ -177,17 +209,16 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
     let item = |id| snapshot.items().index(id).expect("an item");
     let viewed = ["apple", "pear"].map(|id| (item(id).0, EventKind::View));
     let (state, mut scratch) = (state(&viewed, &[]), Scratch::default());
-    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query::of(9, Seen::Allow);
     let weights = Weights::only(Source::Popularity);
-    let (found, history) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
+    let (question, found) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
     let ranked = by_blend(&found, &weights, 9);
-    let question =
-        Question { snapshot: &snapshot, candidates: &found, ranked: &ranked, history: &history, now_ms: 100 };
-    let matrix = describe(&question, &mut scratch);
+    let matrix = describe(&Shortlist { question: &question, candidates: &found, ranked: &ranked }, &mut scratch);
+    let names = features::names(snapshot.statistics());
     let prices = |id| {
         let row = ranked.iter().position(|ranked| found.rows[ranked.row as usize].item == item(id)).expect("a row");
         ["price", "price_of_last", "price_of_history"].map(|name| {
-            let column = schema::names().iter().position(|known| known == name).expect("a feature");
+            let column = names.iter().position(|known| known == name).expect("a feature");
             matrix.column(column)[row]
         })
     };
@@ -202,18 +233,18 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
 fn a_source_without_a_weight_says_nothing_in_the_rows_of_the_ranker() {
     let mut snapshot = snapshot();
     let viewed = [(0, EventKind::View), (1, EventKind::View)];
-    let query = Query { k: 9, context: None, category: None, exclude: Vec::new(), seen: Seen::Allow };
+    let query = Query::of(9, Seen::Allow);
     let pairs = ["last_walk_score", "second_slim_rank", "last_cosine", "norm"];
     for (source, spoken) in [(Source::ItemKnnWalk, "last_walk_score"), (Source::Als, "last_cosine")] {
-        snapshot.params_mut().weights = Weights { popularity: 1.0, ..Weights::only(source) };
+        snapshot.params_mut().weights = Weights::only(source).with(Source::Popularity, 1.0);
         let (weights, mut scratch) = (snapshot.params().weights, Scratch::default());
-        let (found, history) = candidates(&snapshot, &weights, &state(&viewed, &[]), &query, 100, &mut scratch);
+        let state = state(&viewed, &[]);
+        let (question, found) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
         let ranked = by_blend(&found, &weights, 9);
-        let question =
-            Question { snapshot: &snapshot, candidates: &found, ranked: &ranked, history: &history, now_ms: 100 };
-        let matrix = describe(&question, &mut scratch);
+        let matrix = describe(&Shortlist { question: &question, candidates: &found, ranked: &ranked }, &mut scratch);
+        let names = features::names(snapshot.statistics());
         for name in pairs {
-            let column = schema::names().iter().position(|known| known == name).expect("a feature");
+            let column = names.iter().position(|known| known == name).expect("a feature");
             let speaks = matrix.column(column).iter().any(|value| !value.is_nan());
             assert_eq!(speaks, name == spoken || name == "norm" && source == Source::Als, "{name} beside {source:?}");
         }

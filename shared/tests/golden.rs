@@ -21,7 +21,7 @@ fn slates(snapshot: &Snapshot) -> String {
     for (user, record) in snapshot.users().iter() {
         for seen in [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll] {
             let state = UserState::join(snapshot, unpack_user(record).expect("a record"), &LiveHistory::default());
-            let query = Query { k: 4, context: None, category: None, exclude: Vec::new(), seen };
+            let query = Query::of(4, seen);
             let now_ms = snapshot.manifest().last_event_ms;
             let slate = recommend(snapshot, &state, &query, now_ms, &mut scratch);
             write!(text, "{user} {seen:?}:").expect("writes");

@@ -2,29 +2,23 @@
 
 mod validate;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use shared::api::Seen;
-use shared::params::{EngineParams, SessionRule, Source, Weights};
+use shared::params::{EngineParams, SessionRule, Weights};
+use shared::source::Source;
 
-use crate::als::AlsConfig;
-use crate::content::ContentConfig;
 use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
-use crate::item_knn::embedding::EmbeddingConfig;
-use crate::item_knn::session::ItemKnnSessionConfig;
-use crate::item_knn::user::ItemKnnUserConfig;
-use crate::item_knn::walk::WalkConfig;
 use crate::linear::LinearConfig;
-use crate::popularity::PopularityConfig;
 use crate::publish::PublishConfig;
-use crate::repeat::RepeatConfig;
-use crate::session_knn::SessionKnnConfig;
-use crate::slim::SlimConfig;
+use crate::ranges::OutOfRange;
+use crate::sources::SourcesConfig;
 use crate::trees::TreesConfig;
 use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
@@ -70,16 +64,15 @@ pub enum ConfigError {
         /// The file asked for.
         path: String,
     },
-    /// A value is out of range.
-    #[error("{key} = {value}: must be {expected}")]
-    Range {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What it must be.
-        expected: &'static str,
+    /// There is no such section.
+    #[error("no section `{section}`; config.default.toml lists every key")]
+    Section {
+        /// The section asked for.
+        section: String,
     },
+    /// A value is out of range.
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
 }
 
 /// How the weights are found. See `config.default.toml`.
@@ -95,7 +88,14 @@ pub struct BlendConfig {
     pub min_cases: usize,
     pub max_cases: usize,
     pub off: Vec<Source>,
+    #[serde(deserialize_with = "over_default_weights")]
     pub weights: Weights,
+}
+
+/// Weights by source; one that is not named has its default.
+fn over_default_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Weights, D::Error> {
+    let named = BTreeMap::<Source, f32>::deserialize(deserializer)?;
+    Ok(named.into_iter().fold(Weights::default(), |weights, (source, weight)| weights.with(source, weight)))
 }
 
 /// What validation windows are parts of.
@@ -167,22 +167,13 @@ pub struct GateConfig {
 
 /// Every setting of the batch. See `config.default.toml`, which documents each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Config {
     pub ingest: IngestConfig,
     pub items: ItemColumns,
     pub interactions: KindWeights,
-    pub popularity: PopularityConfig,
-    pub item_knn_session: ItemKnnSessionConfig,
-    pub item_knn_user: ItemKnnUserConfig,
-    pub item_knn_walk: WalkConfig,
-    pub embedding: EmbeddingConfig,
-    pub slim: SlimConfig,
-    pub content: ContentConfig,
-    pub session_knn: SessionKnnConfig,
-    pub als: AlsConfig,
-    pub repeat: RepeatConfig,
+    #[serde(flatten)]
+    pub sources: SourcesConfig,
     pub ann: AnnConfig,
     pub users: UsersConfig,
     pub engine: EngineConfig,
@@ -223,12 +214,7 @@ impl Config {
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
         let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
-        let config: Self = over(base)
-            .merge(("ingest.preset", named))
-            .extract()
-            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
-        config.validate()?;
-        Ok(config)
+        extract(&over(base).merge(("ingest.preset", named)))
     }
 
     /// The settings that a version was built with; a key that its release did not have is that of `base`.
@@ -239,9 +225,7 @@ impl Config {
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
     pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
         let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
-        let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
-        config.validate()?;
-        Ok(config)
+        extract(&over)
     }
 
     /// Whether users may be answered with their own items, so that the chance of a return matters.
@@ -270,9 +254,9 @@ impl Config {
             per_source: self.engine.per_source,
             position_decay: self.engine.position_decay,
             earlier_session_weight: self.engine.earlier_session_weight,
-            session_knn: self.session_knn.params(),
+            session_knn: self.sources.session_knn.params(),
             kind_weights: self.interactions.by_kind(),
-            als: self.als.params(),
+            als: self.sources.als.params(),
             ann_ef_search: self.ann.ef_search,
             weights: self.served_weights(),
             ranker: None,
@@ -282,7 +266,7 @@ impl Config {
     /// The weights of the long-term model that cached candidates come from, before any are fitted.
     #[must_use]
     pub fn long_term_weights(&self) -> Weights {
-        self.without_off(Weights { slim: 0.5, als: 0.5, ..Weights::NONE })
+        self.without_off(Weights::NONE.with(Source::Slim, 0.5).with(Source::Als, 0.5))
     }
 
     /// The weights of the served blend, before any are fitted.
@@ -298,6 +282,21 @@ impl Config {
             *weights.get_mut(source) = 0.0;
         }
         weights
+    }
+}
+
+/// Reads settings, and checks that there is nothing else and that each is in its range.
+fn extract(figment: &Figment) -> Result<Config, ConfigError> {
+    let parse = |error: figment::Error| ConfigError::Parse(Box::new(error));
+    let config: Config = figment.extract().map_err(parse)?;
+    let known = serde_json::to_value(&config).unwrap_or_default();
+    let sections: BTreeMap<String, serde::de::IgnoredAny> = figment.extract().map_err(parse)?;
+    match sections.into_keys().find(|section| known.get(section).is_none()) {
+        Some(section) => Err(ConfigError::Section { section }),
+        None => {
+            config.validate()?;
+            Ok(config)
+        }
     }
 }
 
@@ -329,7 +328,7 @@ mod tests {
         built_with["als"]["factors"] = 7.into();
         built_with.as_object_mut().expect("sections").remove("embedding");
         let read = Config::of_version(&built_with, &config).expect("reads");
-        assert_eq!((read.als.factors, read.embedding.factors), (7, config.embedding.factors));
+        assert_eq!((read.sources.als.factors, read.sources.embedding.factors), (7, config.sources.embedding.factors));
     }
 
     #[test]

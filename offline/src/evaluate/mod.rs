@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::id::ItemIdx;
-use shared::params::Source;
 use shared::recommend::{Query, Scratch, by_blend, candidates};
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 
 use crate::ingest::Log;
 use bootstrap::Difference;
@@ -208,7 +208,7 @@ fn answer(
     scratch: &mut Scratch,
 ) -> Answer {
     let k = setting.ks.last().copied().unwrap_or(1);
-    let query = Query { k, context: None, category: None, exclude: Vec::new(), seen: setting.seen };
+    let query = Query::of(k, setting.seen);
     Answer {
         user: case.user.to_owned(),
         number: case.number,
@@ -223,7 +223,7 @@ fn answer(
 /// The share of the targets among the first candidates.
 fn among(snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scratch) -> [f64; CEILINGS.len()] {
     let weights = &snapshot.params().weights;
-    let (found, _) = candidates(snapshot, weights, &case.state, query, case.now_ms, scratch);
+    let (_, found) = candidates(snapshot, weights, &case.state, query, case.now_ms, scratch);
     let ranked = by_blend(&found, weights, CEILINGS[CEILINGS.len() - 1]);
     CEILINGS.map(|first| {
         let hits =

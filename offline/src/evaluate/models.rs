@@ -1,16 +1,16 @@
 //! What is measured: the service's answer, the blend, every source alone, windowed popularity.
 
+use shared::filter::Filter;
 use shared::id::ItemIdx;
-use shared::params::{Source, Weights};
+use shared::params::Weights;
 use shared::recommend::{Query, Scratch, recommend, recommend_with};
-use shared::rerank;
-use shared::retrieve::accumulator::Marks;
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 
 use super::cases::Case;
 use super::{Setting, Which};
 use crate::ingest::Log;
-use crate::popularity;
+use crate::sources::popularity;
 
 /// Something that answers questions with a slate.
 pub enum Model {
@@ -65,9 +65,9 @@ impl Model {
                 slate.picks.iter().filter(|pick| pick.sources.contains(*source)).map(|pick| pick.item).collect()
             }
             Self::Windowed(_, order) => {
-                let mut blocked = Marks::default();
-                rerank::block(snapshot, state, query, &mut blocked);
-                order.iter().copied().filter(|&item| !blocked.contains(item)).take(query.k).collect()
+                let mut filter = Filter::default();
+                filter.set(snapshot, state, query);
+                order.iter().copied().filter(|&item| filter.admits(snapshot, item)).take(query.k).collect()
             }
         }
     }

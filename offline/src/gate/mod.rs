@@ -28,13 +28,12 @@ use std::path::Path;
 
 use shared::artifact::manifest::read_champion;
 use shared::artifact::{ArtifactError, Manifest};
-use shared::snapshot::Snapshot;
 
 use crate::config::Config;
+use crate::cuts::{cuts, questions};
 use crate::evaluate::{Evaluation, Setting, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::ranker::{cuts, questions};
 use crate::sources::FitError;
 use crate::train::train;
 pub use settings::Changes;
@@ -107,9 +106,7 @@ fn measure(
     new: &Config,
     progress: &mut Progress,
 ) -> Result<Evaluation, FitError> {
-    let folder = tempfile::tempdir()?;
-    train(train_log, config, "contest", 0, folder.path(), progress)?;
-    let snapshot = Snapshot::load(folder.path())?;
+    let snapshot = train(train_log, config, progress)?;
     let setting = Setting {
         task: new.blend.objective,
         which: Which::Served,

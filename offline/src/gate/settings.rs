@@ -121,6 +121,8 @@ fn rounded(value: &Value) -> Value {
 mod tests {
     use serde_json::json;
 
+    use shared::source::Source;
+
     use super::*;
 
     fn config() -> Config {
@@ -135,8 +137,8 @@ mod tests {
     #[test]
     fn a_config_that_went_through_a_manifest_is_the_same() {
         let mut new = config();
-        new.als.regularization = 0.1 + 0.2;
-        new.blend.weights.als = 0.123_456_79;
+        new.sources.als.regularization = 0.1 + 0.2;
+        *new.blend.weights.get_mut(Source::Als) = 0.123_456_79;
         let champion = of_champion(&in_manifest(&new), &new).expect("reads");
         assert_eq!(changes(&champion, &new), Changes::new());
         assert_eq!(reading_changes(&in_manifest(&new), &new), Changes::new());
@@ -145,9 +147,9 @@ mod tests {
     #[test]
     fn what_differs_is_named_with_both_values() {
         let (old, mut new) = (config(), config());
-        new.als.factors = 8;
-        new.blend.off = vec![shared::params::Source::Als];
-        new.blend.weights.als = 0.4;
+        new.sources.als.factors = 8;
+        new.blend.off = vec![shared::source::Source::Als];
+        *new.blend.weights.get_mut(Source::Als) = 0.4;
         let champion = of_champion(&in_manifest(&old), &new).expect("reads");
         let expected = [
             ("als.factors", [json!(64), json!(8)]),
@@ -160,9 +162,9 @@ mod tests {
     #[test]
     fn another_seed_is_the_same_config() {
         let (old, mut new) = (config(), config());
-        (new.als.seed, new.trees.seed) = (43, 44);
+        (new.sources.als.seed, new.trees.seed) = (43, 44);
         let champion = of_champion(&in_manifest(&old), &new).expect("reads");
-        assert_eq!((champion.als.seed, champion.trees.seed), (43, 44));
+        assert_eq!((champion.sources.als.seed, champion.trees.seed), (43, 44));
         assert_eq!(changes(&champion, &new), Changes::new());
     }
 
@@ -183,12 +185,12 @@ mod tests {
     #[test]
     fn a_key_that_the_champions_release_lacked_is_as_shipped_and_one_that_is_gone_is_refused() {
         let (shipped, mut new) = (config(), config());
-        new.als.sweeps = 99;
+        new.sources.als.sweeps = 99;
         let mut older = in_manifest(&new);
         older["als"].as_object_mut().expect("a table").remove("sweeps");
         older.as_object_mut().expect("a table").remove("gate");
         let champion = of_champion(&older, &new).expect("reads");
-        assert_eq!(champion.als.sweeps, shipped.als.sweeps);
+        assert_eq!(champion.sources.als.sweeps, shipped.sources.als.sweeps);
         assert_eq!(changes(&champion, &new).into_keys().collect::<Vec<_>>(), ["als.sweeps"]);
         older["als"]["tempo"] = json!(3);
         let error = of_champion(&older, &new).expect_err("`tempo` is no key");

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use shared::id::{ItemId, ItemIdx};
-use shared::snapshot::NO_CATEGORY;
+use shared::tables::NO_CATEGORY;
 
 use super::IngestError;
 use super::read::{Needed, Wanted, for_each_row};

@@ -9,8 +9,8 @@ use anyhow::Context;
 use serde::Serialize;
 use shared::api::Seen;
 use shared::artifact::Manifest;
-use shared::params::Source;
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 
 use super::{Then, build, create, read};
 use crate::arguments::{Format, HeldOutInput, Output};
@@ -178,7 +178,7 @@ impl Logs<'_> {
             seen: wanted.seen.unwrap_or(default_seen),
             gap_ms: config.gap_ms(),
             asked_ms: test.first_ms().max(train.last_ms()),
-            windows_days: &config.popularity.windows_days,
+            windows_days: &config.sources.popularity.windows_days,
         };
         let mut failed = None;
         let evaluation = progress.counted("evaluate", test.users.len() as u64, |done| {
@@ -189,9 +189,8 @@ impl Logs<'_> {
     }
 
     fn train_and_measure(&self, config: &Config, progress: &mut Progress) -> anyhow::Result<Evaluation> {
-        let folder = tempfile::tempdir()?;
-        train(self.train, config, "compared", 0, folder.path(), progress)?;
-        self.measure(config, &Snapshot::load(folder.path())?, Which::Served, &mut |_| Ok(()), progress)
+        let snapshot = train(self.train, config, progress)?;
+        self.measure(config, &snapshot, Which::Served, &mut |_| Ok(()), progress)
     }
 }
 

@@ -8,17 +8,16 @@ use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::json;
-use shared::params::Source;
-use shared::schema;
+use shared::source::Source;
 
 use super::held_out::split;
 use super::{read, until};
 use crate::arguments::{HeldOutInput, Input};
 use crate::config::{Config, RankerKind};
+use crate::fit::fit_alone;
 use crate::progress::Progress;
 use crate::ranker;
 use crate::rows::{self, Table};
-use crate::sources::fit_source;
 use crate::trees::encode::{self, Category};
 use crate::trees::{self, Ensemble, Objective, Rows, metrics};
 use crate::tune;
@@ -32,7 +31,7 @@ const SCORINGS: usize = 1000;
 pub fn fit(config: &Config, input: &Input, source: Source, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let log = read(&input.events, input.items.as_deref(), config, &out.join("rejects.jsonl"), progress)?;
-    Ok(progress.stage(source.as_str(), || fit_source(source, &log, config, out))?)
+    Ok(progress.stage(source.as_str(), || fit_alone(source, &log, config, out))?)
 }
 
 /// Searches for better settings and prints the best trial of each study.
@@ -59,7 +58,7 @@ pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Pr
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let (train, test) = split(config, input, out, progress)?;
     let (fitted, slates) = ranker::slates(&train, config, progress)?;
-    let names = schema::names();
+    let names = slates.names.clone();
     rows::write(&slates.early, &names, &out.join("learn.parquet"))?;
     rows::write(&slates.late, &names, &out.join("stop.parquet"))?;
     drop(slates);

@@ -20,7 +20,7 @@ use crate::gate;
 use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
 use crate::progress::Progress;
 use crate::publish::{self, versions};
-use crate::train::train;
+use crate::train::{train, write};
 
 /// Reads logs and item table.
 pub fn read(
@@ -118,10 +118,16 @@ fn build_noting(
 ) -> anyhow::Result<String> {
     let working = versions::working_folder(&output.artifacts)?;
     let version = versions::next(&output.artifacts, &log.fingerprint())?;
-    let manifest = train(log, config, &version, now_ms(), &working, progress)?;
-    if !metrics.is_null() {
-        progress.stage("note metrics", || Manifest { metrics, ..manifest }.seal(&working))?;
-    }
+    let snapshot = train(log, config, progress)?;
+    let manifest = Manifest {
+        version: version.clone(),
+        built_ms: now_ms(),
+        data_fingerprint: log.fingerprint(),
+        config: serde_json::to_value(config)?,
+        metrics,
+        ..snapshot.manifest().clone()
+    };
+    write(&snapshot, manifest, config, &working, progress)?;
     publish::place(&working, &output.artifacts, &version)?;
     Ok(version)
 }

@@ -6,10 +6,11 @@
 
 use rayon::prelude::*;
 use shared::api::Seen;
-use shared::params::{Source, Weights};
+use shared::params::Weights;
 use shared::recommend::{Query, Scratch, blended, candidates};
 use shared::retrieve::Candidate;
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 use shared::state::UserState;
 
 use crate::evaluate::cases::Case;
@@ -49,7 +50,7 @@ pub fn all_sources() -> Weights {
 
 /// The long-term model has no cached candidates: it makes them.
 pub fn long_term_sources() -> Weights {
-    Weights { cached: 0.0, repeat: 0.0, ..all_sources() }
+    all_sources().with(Source::Cached, 0.0).with(Source::Repeat, 0.0)
 }
 
 /// Scores a question's candidates once.
@@ -61,8 +62,8 @@ pub fn scored(
     case: &Case<'_>,
     scratch: &mut Scratch,
 ) -> ScoredCase {
-    let query = Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen };
-    let (found, _) = candidates(snapshot, sources, state, &query, case.now_ms, scratch);
+    let query = Query::of(CUT_OFF, seen);
+    let (_, found) = candidates(snapshot, sources, state, &query, case.now_ms, scratch);
     let is_target = |(at, row): (usize, &Candidate)| case.targets.contains(&row.item).then_some(at);
     let targets = found.rows.iter().enumerate().filter_map(is_target).collect();
     ScoredCase { rows: found.rows, best: found.best, targets, total: case.total() }

@@ -11,26 +11,20 @@
 //! again on the whole log; weights and ranker stay.
 
 mod blend;
-mod cuts;
 mod slates;
 mod window;
 
-use std::path::Path;
-
-use shared::artifact::ArtifactError;
-use shared::artifact::tables::TableWriter;
-use shared::params::{RankerModel, RankerParams, Weights};
-use shared::schema;
-use shared::snapshot::RANKER;
+use shared::params::{RankerParams, Weights};
+use shared::tables::{LinearTable, RankerTable};
 
 use crate::config::{Config, RankerKind};
+use crate::cuts::validation_cuts;
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
 use crate::sources::FitError;
 use crate::split::Cut;
-use crate::trees::{self, Ensemble, Rows};
-pub use cuts::{cuts, questions};
+use crate::trees::{self, Rows};
 pub use slates::Slates;
 pub use window::Window;
 
@@ -44,17 +38,8 @@ pub struct Fitted {
     pub served: Weights,
     /// The blend of the long-term model.
     pub long_term: Weights,
-    /// What ranks its best.
-    pub model: Option<Model>,
-}
-
-/// A fitted ranker.
-#[derive(Debug, Clone)]
-pub enum Model {
-    /// Boosted trees.
-    Trees(Ensemble),
-    /// A weighted sum of features.
-    Linear(LinearModel),
+    /// What ranks its best, and what the engine is to know of it.
+    pub ranker: Option<(RankerParams, RankerTable)>,
 }
 
 /// Fits blends and ranker of a log; where its windows hold too few questions, the weights of the config stay and there
@@ -63,32 +48,32 @@ pub enum Model {
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
 pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted, FitError> {
-    let (mut fitted, Slates { early, late, .. }) = slates(log, config, progress)?;
+    let (mut fitted, Slates { early, late, names, .. }) = slates(log, config, progress)?;
     if early.is_empty() || late.is_empty() {
         return Ok(fitted);
     }
     let blend = config.trees.objective.metric(&late, &slates::in_order(&late));
-    let (metric, model) = match config.ranker.kind {
+    let (metric, table) = match config.ranker.kind {
         RankerKind::None => return Ok(fitted),
         RankerKind::Trees => {
             let trees = progress.counted("trees", config.trees.trees as u64, |done| {
                 trees::fit(&early, Some(&late), &config.trees, &|tree| done(tree))
             });
             let of = |at: usize| (at, trees.importance[at]);
-            report(trees.metric, blend, (0..trees.importance.len()).map(of).collect());
-            (trees.metric, Model::Trees(trees))
+            report(&names, trees.metric, blend, (0..trees.importance.len()).map(of).collect());
+            (trees.metric, RankerTable::Trees(trees.depth, trees.table()))
         }
         RankerKind::Linear => {
             let linear = progress.counted("linear", 2 * config.linear.epochs as u64, |done| {
                 linear::fit(&early, &late, &config.linear, &|epoch| done(epoch))
             });
             let features = linear.features.iter().map(|&feature| feature as usize);
-            report(linear.metric, blend, features.zip(linear.weights.iter().copied()).collect());
-            (linear.metric, Model::Linear(linear))
+            report(&names, linear.metric, blend, features.zip(linear.weights.iter().copied()).collect());
+            (linear.metric, table_of(&linear))
         }
     };
     // A ranker that doesn't beat the order it is given only adds noise to it.
-    fitted.model = Some(model).filter(|_| metric > blend);
+    fitted.ranker = (metric > blend).then(|| (params(&table, config.ranker.candidates, names), table));
     Ok(fitted)
 }
 
@@ -97,10 +82,10 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
 pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Result<(Fitted, Slates<'a>), FitError> {
-    let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
+    let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), ranker: None };
     let with_ranker = config.ranker.kind != RankerKind::None;
     let windows = if with_ranker { config.ranker.windows } else { 1 };
-    let cuts = cuts::validation_cuts(log, config, windows);
+    let cuts = validation_cuts(log, config, windows);
     let mut slates = Slates::new(config, cuts.len());
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
@@ -134,7 +119,7 @@ pub fn windows<'a>(
         let (train, held) = cut.apply(log);
         Window::fit(train, held, config, progress)
     };
-    cuts::validation_cuts(log, config, count).into_iter().map(fit).collect()
+    validation_cuts(log, config, count).into_iter().map(fit).collect()
 }
 
 /// Describes what the blend ranks first for the questions of a log that follows on another.
@@ -161,11 +146,11 @@ fn fit_blends(
     fitted: &mut Fitted,
     progress: &mut Progress,
 ) -> Result<(), FitError> {
-    let snapshot = progress.stage("users", || window.snapshot(&fitted.long_term))?;
+    let snapshot = progress.stage("users", || window.snapshot(&fitted.long_term));
     let cases = progress.stage("long-term cases", || window.long_term_cases(&snapshot));
     fitted.long_term =
         progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off, 0));
-    let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
+    let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term));
     let cases = progress.stage("cases", || window.cases(&snapshot));
     let ranked = if config.ranker.kind == RankerKind::None { 0 } else { config.ranker.candidates };
     fitted.served = progress.stage("weights", || {
@@ -177,30 +162,25 @@ fn fit_blends(
 }
 
 /// Says how good a ranker is beside the blend, and what it looks at most.
-fn report(metric: f64, blend: f64, mut importance: Vec<(usize, f64)>) {
-    let names = schema::names();
+fn report(names: &[String], metric: f64, blend: f64, mut importance: Vec<(usize, f64)>) {
     importance.sort_by(|a, b| b.1.total_cmp(&a.1));
     let first: Vec<String> =
         importance.iter().take(MOST_IMPORTANT).map(|&(at, share)| format!("{} {share:.3}", names[at])).collect();
     tracing::info!(metric, blend, importance = ?first, "ranker fitted");
 }
 
-/// Writes a ranker into an artifact's folder; returns what the engine is to know of it.
+fn table_of(linear: &LinearModel) -> RankerTable {
+    RankerTable::Linear(LinearTable {
+        features: linear.features.clone().into(),
+        slopes: linear.slopes.clone().into(),
+        missing: linear.missing.clone().into(),
+    })
+}
+
+/// What the engine is to know of a ranker.
 ///
-/// # Errors
-/// [`ArtifactError`] when it can't be written.
-pub fn write(model: &Model, candidates: usize, folder: &Path) -> Result<RankerParams, ArtifactError> {
-    let table = TableWriter::default();
-    let (table, model) = match model {
-        Model::Trees(trees) => (trees.add_to(table), RankerModel::Trees { depth: trees.depth }),
-        Model::Linear(linear) => (
-            table
-                .column("features", &linear.features)
-                .column("slopes", &linear.slopes)
-                .column("missing", &linear.missing),
-            RankerModel::Linear,
-        ),
-    };
-    table.write(folder, RANKER)?;
-    Ok(RankerParams { candidates, model, features: schema::names() })
+/// * `candidates`: the best of the blend that it ranks.
+/// * `names`: what it looks at, in the order of the columns of its rows.
+fn params(table: &RankerTable, candidates: usize, names: Vec<String>) -> RankerParams {
+    RankerParams { candidates, model: table.model(), features: names }
 }

@@ -4,9 +4,9 @@
 //! the one they answer. Questions whose target is not among them teach nothing and are left out.
 
 use rayon::prelude::*;
-use shared::features;
-use shared::matrix::Matrix;
-use shared::recommend::{Query, Question, Scratch, by_blend, candidates, describe};
+use shared::rank::features;
+use shared::rank::matrix::Matrix;
+use shared::recommend::{Query, Scratch, Shortlist, by_blend, candidates, describe};
 use shared::snapshot::Snapshot;
 
 use super::Fitted;
@@ -32,6 +32,8 @@ pub struct Slates<'a> {
     config: &'a Config,
     /// Questions that each window may add.
     max_cases: usize,
+    /// The names of the columns.
+    pub names: Vec<String>,
     /// What trees are grown on.
     pub early: Rows,
     /// What says when to stop.
@@ -42,7 +44,7 @@ impl<'a> Slates<'a> {
     /// No rows yet, of so many windows to come.
     pub fn new(config: &'a Config, windows: usize) -> Self {
         let max_cases = config.ranker.max_cases.div_ceil(windows.max(1));
-        Self { config, max_cases, early: Rows::new(features::COUNT), late: Rows::new(features::COUNT) }
+        Self { config, max_cases, names: Vec::new(), early: Rows::default(), late: Rows::default() }
     }
 
     /// Asks a window's questions and describes what the blend ranks first. The last share of the questions (of
@@ -54,8 +56,12 @@ impl<'a> Slates<'a> {
         stopping_share: f64,
         progress: &mut Progress,
     ) -> Result<(), FitError> {
-        let mut snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
+        let mut snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term));
         snapshot.params_mut().weights = fitted.served;
+        if self.names.is_empty() {
+            self.names = features::names(snapshot.statistics());
+            (self.early, self.late) = (Rows::new(self.names.len()), Rows::new(self.names.len()));
+        }
         progress.stage("slates", || self.ask(window, &snapshot, stopping_share));
         Ok(())
     }
@@ -90,17 +96,17 @@ fn described(config: &Config, snapshot: &Snapshot, case: &Case<'_>, scratch: &mu
     let weights = &snapshot.params().weights;
     let by_kind = config.interactions.by_kind();
     let query = Query { k: 1, context: None, category: None, exclude: Vec::new(), seen: config.blend.seen };
-    let (found, history) = candidates(snapshot, weights, &case.state, &query, case.now_ms, scratch);
+    let (question, found) = candidates(snapshot, weights, &case.state, &query, case.now_ms, scratch);
     let ranked = by_blend(&found, weights, config.ranker.candidates);
     let label = |item| {
         let target = case.targets.iter().position(|&target| target == item);
         target.map_or(0.0, |target| by_kind[case.kinds[target] as usize])
     };
     let labels: Vec<f32> = ranked.iter().map(|ranked| label(found.rows[ranked.row as usize].item)).collect();
-    let question = Question { snapshot, candidates: &found, ranked: &ranked, history: &history, now_ms: case.now_ms };
+    let shortlist = Shortlist { question: &question, candidates: &found, ranked: &ranked };
     labels.iter().any(|&label| label > 0.0).then(|| SlateRows {
         now_ms: case.now_ms,
-        matrix: describe(&question, scratch).clone(),
+        matrix: describe(&shortlist, scratch).clone(),
         labels,
     })
 }

@@ -1,23 +1,23 @@
 //! A window of the log: its questions, asked of sources that were fitted on what came before.
 
 use shared::api::Seen;
-use shared::artifact::Manifest;
 use shared::id::ItemIdx;
-use shared::params::{EngineParams, Source, Weights};
+use shared::params::{EngineParams, Weights};
 use shared::recommend::{Query, Scratch, recommend};
 use shared::snapshot::Snapshot;
+use shared::source::Source;
 use shared::state::UserState;
-use tempfile::TempDir;
 
 use super::blend::{self, CUT_OFF, ScoredCase};
 use crate::config::{Config, WindowsOf};
 use crate::evaluate::Task;
 use crate::evaluate::cases::{Asked, Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
+use crate::fit::{fit_sources, refit};
 use crate::ingest::Log;
 use crate::interactions::{Pasts, spread};
 use crate::progress::Progress;
-use crate::sources::{FitError, fit_source, fit_sources};
+use crate::sources::FitError;
 use crate::user_tables;
 
 /// The questions of some users of a window.
@@ -25,26 +25,27 @@ pub struct Window<'a> {
     config: &'a Config,
     train: Log,
     held: Log,
-    folder: TempDir,
-    manifest: Manifest,
+    sources: Snapshot,
 }
 
 impl<'a> Window<'a> {
     /// Fits the sources on everything before the window.
     pub fn fit(train: Log, held: Log, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
-        let folder = tempfile::tempdir()?;
-        let manifest = fit_sources(&train, config, folder.path(), progress)?.manifest().clone();
-        Ok(Self { config, train, held, folder, manifest })
+        let sources = fit_sources(&train, config, progress)?;
+        Ok(Self { config, train, held, sources })
     }
 
     /// The tables, with records of the users who are asked for; their cached candidates come from a blend.
-    pub fn snapshot(&self, long_term: &Weights) -> Result<Snapshot, FitError> {
+    #[must_use]
+    pub fn snapshot(&self, long_term: &Weights) -> Snapshot {
         let users: Vec<usize> = self.known().into_iter().map(|(_, user)| user).collect();
-        let folder = self.folder.path();
-        let sources = Snapshot::load(folder)?;
-        user_tables::build(&self.train, &users, &sources, long_term, &self.config.users, &|_| ()).write(folder)?;
-        self.manifest.clone().seal(folder)?;
-        Ok(Snapshot::load(folder)?)
+        let records = user_tables::build(&self.train, &users, &self.sources, long_term, &self.config.users, &|_| ());
+        self.sources.clone().with_users(records)
+    }
+
+    /// Keeps the records of the users who are asked for, for sources that are measured alone.
+    pub fn keep_users(&mut self, long_term: &Weights) {
+        self.sources = self.snapshot(long_term);
     }
 
     /// The users of the window with a past, thinned to the most that are asked: rows in window and past.
@@ -80,13 +81,9 @@ impl<'a> Window<'a> {
 
     /// NDCG@20 of a source alone that is fitted with other settings, question by question.
     pub fn alone(&self, source: Source, config: &Config) -> Result<Vec<f64>, FitError> {
-        let folder = self.folder.path();
-        fit_source(source, &self.train, config, folder)?;
-        self.manifest.clone().seal(folder)?;
-        let mut snapshot = Snapshot::load(folder)?;
+        let mut snapshot = refit(source, &self.sources, &self.train, config)?;
         *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
-        let query =
-            Query { k: CUT_OFF, context: None, category: None, exclude: Vec::new(), seen: self.config.blend.seen };
+        let query = Query::of(CUT_OFF, self.config.blend.seen);
         Ok(self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
             let slate = recommend(&snapshot, &case.state, &query, case.now_ms, scratch);
             let own = slate.picks.iter().filter(|pick| pick.sources.contains(source));

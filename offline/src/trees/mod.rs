@@ -23,9 +23,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::artifact::tables::TableWriter;
-use shared::matrix::Matrix;
-use shared::trees::Trees;
+use shared::rank::matrix::Matrix;
+use shared::rank::trees::Trees;
+use shared::tables::TreeTable;
 
 use bins::{Binned, Bins};
 use grow::{Split, grow};
@@ -80,7 +80,7 @@ impl Rows {
     }
 }
 
-/// A fitted ensemble, see [`shared::trees::Trees`].
+/// A fitted ensemble, see [`shared::rank::trees::Trees`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ensemble {
     /// Questions a tree.
@@ -105,10 +105,14 @@ impl Ensemble {
         Trees { depth: *depth, features, borders, leaves }
     }
 
-    /// Adds the columns that they are served from.
+    /// The table that they are served from.
     #[must_use]
-    pub fn add_to<'a>(&'a self, table: TableWriter<'a>) -> TableWriter<'a> {
-        table.column("features", &self.features).column("borders", &self.borders).column("leaves", &self.leaves)
+    pub fn table(&self) -> TreeTable {
+        TreeTable {
+            features: self.features.clone().into(),
+            borders: self.borders.clone().into(),
+            leaves: self.leaves.clone().into(),
+        }
     }
 }
 

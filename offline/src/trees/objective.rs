@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::trees::probability;
+use shared::rank::trees::probability;
 
 use super::Rows;
 use super::metrics::log_loss;

@@ -23,16 +23,17 @@ use anyhow::Context;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use shared::params::Source;
+use shared::source::Source;
 use tpe::{TpeOptimizer, parzen_estimator};
 
 use crate::config::{Config, RankerKind};
 use crate::ingest::Log;
+use crate::knobs::Knob;
 use crate::linear;
 use crate::progress::Progress;
 use crate::ranker::{Slates, Window, slates, windows};
 use crate::trees;
-use space::{STUDIES, Study, Subject};
+use space::{Study, Subject, studies};
 pub use trials::{Trial, Trials};
 
 /// Windows that sources are measured on.
@@ -50,7 +51,7 @@ pub fn tune(
     folder: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<Trials> {
-    let studies: Vec<&Study> = STUDIES.iter().filter(|study| applies(study, config)).collect();
+    let studies: Vec<Study> = studies().filter(|study| applies(study, config)).collect();
     anyhow::ensure!(!studies.is_empty(), "all that could be searched is off: see blend.off and ranker.kind");
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut trials = Trials::open(&folder.join("trials.jsonl"), &log.fingerprint(), &serde_json::to_value(config)?)?;
@@ -61,7 +62,7 @@ pub fn tune(
     anyhow::ensure!(left > 0.0, "--budget {minutes}: making the windows alone took {:.1} minutes", taken / 60.0);
     let mut best = config.clone();
     let shares: f64 = studies.iter().map(|study| study.share).sum();
-    for study in studies {
+    for study in &studies {
         let seconds = left * study.share / shares;
         progress
             .group(study.name(), |progress| search(log, &windows, study, seconds, &mut best, &mut trials, progress))?;
@@ -83,10 +84,8 @@ fn applies(study: &Study, config: &Config) -> bool {
 
 /// The windows that sources are measured on, with records of the users who are asked for.
 fn questioned<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> anyhow::Result<Vec<Window<'a>>> {
-    let windows = progress.group("windows", |progress| windows(log, config, WINDOWS, progress))?;
-    for window in &windows {
-        window.snapshot(&config.long_term_weights())?;
-    }
+    let mut windows = progress.group("windows", |progress| windows(log, config, WINDOWS, progress))?;
+    windows.iter_mut().for_each(|window| window.keep_users(&config.long_term_weights()));
     let asked = windows.iter().any(|window| !window.rows(config.blend.max_cases).is_empty());
     anyhow::ensure!(asked, "the windows at the end of the log hold no questions; search on a longer log");
     Ok(windows)
@@ -117,7 +116,7 @@ fn search(
                 let settings = match trials.of(study.name()).next() {
                     None => current(best, study)?,
                     Some(_) => {
-                        let draw = |(knob, optimizer): (&space::Knob, &mut TpeOptimizer<_>)| {
+                        let draw = |(knob, optimizer): (&Knob, &mut TpeOptimizer<_>)| {
                             Ok((knob.path.to_owned(), knob.range.setting(optimizer.ask(&mut random)?)))
                         };
                         study.knobs.iter().zip(&mut optimizers).map(draw).collect::<anyhow::Result<_>>()?
@@ -198,7 +197,7 @@ fn tell(
 /// The settings of a study as they are in a config.
 fn current(config: &Config, study: &Study) -> anyhow::Result<BTreeMap<String, Value>> {
     let json = serde_json::to_value(config)?;
-    let of = |knob: &space::Knob| Some((knob.path.to_owned(), json.pointer(&pointer(knob.path))?.clone()));
+    let of = |knob: &Knob| Some((knob.path.to_owned(), json.pointer(&pointer(knob.path))?.clone()));
     Ok(study.knobs.iter().filter_map(of).collect())
 }
 
@@ -221,9 +220,9 @@ fn pointer(path: &str) -> String {
 fn found(start: &Config, trials: &Trials) -> anyhow::Result<String> {
     let mut lines = String::from("# Found by `offline tune`; give it to `offline run` with --config.\n");
     let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for study in &STUDIES {
+    for study in studies() {
         let Some(best) = trials.best(study.name()) else { continue };
-        let before = current(start, study)?;
+        let before = current(start, &study)?;
         for (path, value) in best.settings.iter().filter(|(path, value)| before.get(*path) != Some(value)) {
             let (section, key) = path.split_once('.').with_context(|| path.clone())?;
             sections.entry(section).or_default().push(format!("{key} = {value}"));
@@ -253,12 +252,12 @@ mod tests {
     fn every_source_is_asked_about_the_users_of_top_k_questions() {
         let mut config = Config::load(None, None).expect("the defaults");
         config.blend = Config::load(None, Some("online-retail")).expect("a preset").blend;
-        config.als.factors = 8;
+        config.sources.als.factors = 8;
         let mut progress = Progress::default();
         let (log, windows) = (sample(), questioned(&sample(), &config, &mut progress).expect("windows"));
-        for study in STUDIES.iter().filter(|study| applies(study, &config)) {
+        for study in studies().filter(|study| applies(study, &config)) {
             let Subject::Alone(_) = study.subject else { continue };
-            let measure = measure(&log, &windows, study, &config, &mut progress).expect("a measure");
+            let measure = measure(&log, &windows, &study, &config, &mut progress).expect("a measure");
             let ndcg = measure(&config).expect("a figure");
             assert!(ndcg > 0.0, "{}: {ndcg}", study.name());
         }
@@ -269,8 +268,7 @@ mod tests {
         let mut config = Config::load(None, None).expect("the defaults");
         config.blend.off = vec![Source::Als];
         config.ranker.kind = RankerKind::Linear;
-        let names: Vec<&str> =
-            STUDIES.iter().filter(|study| applies(study, &config)).map(|study| study.name()).collect();
+        let names: Vec<&str> = studies().filter(|study| applies(study, &config)).map(|study| study.name()).collect();
         assert!(names.contains(&"linear") && names.contains(&"slim"));
         assert!(!names.contains(&"trees") && !names.contains(&"als"));
     }
@@ -279,8 +277,8 @@ mod tests {
     fn every_preset_starts_inside_the_ranges() {
         for name in ["native", "retailrocket-sessions", "online-retail", "movielens", "movielens-next"] {
             let config = Config::load(None, Some(name)).expect(name);
-            for study in STUDIES.iter().filter(|study| applies(study, &config)) {
-                let settings = current(&config, study).expect("settings");
+            for study in studies().filter(|study| applies(study, &config)) {
+                let settings = current(&config, &study).expect("settings");
                 for knob in study.knobs {
                     let value = &settings[knob.path];
                     // 0 of a magnitude turns something off.

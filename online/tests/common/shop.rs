@@ -8,17 +8,14 @@ use std::fs;
 use std::path::Path;
 
 use shared::artifact::Manifest;
+use shared::artifact::columns::Column;
 use shared::artifact::manifest::{FORMAT_VERSION, write_champion};
-use shared::artifact::strings::StringColumn;
-use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
-use shared::params::Relation;
 use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
-use shared::schema::Statistic;
-use shared::snapshot::{ALS, ITEMS, POPULARITY, REPEAT, SESSION_KNN, STATISTICS, USERS};
 use shared::state::{BatchUser, Interaction, SeenItem};
+use shared::tables::{AlsTable, ItemTable, Neighbours, Popularity, RepeatTable, Sessions, Tables};
 use shared::topk::Scored;
 
 /// How many items there are.
@@ -33,16 +30,26 @@ pub fn write(artifacts: &Path, version: &str) {
 pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
     let folder = artifacts.join(version);
     fs::create_dir_all(&folder).expect("a folder");
-    write_items(&folder);
-    write_popularity(&folder);
-    Relation::ALL.into_iter().for_each(|relation| write_neighbours(&folder, &relation.file()));
-    write_past_sessions(&folder);
-    write_statistics(&folder);
-    write_repeat(&folder);
-    let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
-    TableWriter::default().rows("item_factors", &factors, 2).rows("gram", &gram, 2).write(&folder, ALS).expect("als");
-    write_users(&folder);
+    tables().write(&folder).expect("tables");
     manifest(version, covered_ms).seal(&folder).expect("sealed");
+}
+
+fn tables() -> Tables {
+    Tables {
+        items: items(),
+        popularity: popularity(),
+        neighbours: std::array::from_fn(|_| neighbours()),
+        sessions: past_sessions(),
+        statistics: [("events".to_owned(), vec![0.0; ITEM_COUNT as usize].into())].into_iter().collect(),
+        // No model: the last items come first.
+        repeat: RepeatTable::default(),
+        als: AlsTable {
+            item_factors: Column::matrix(vec![0.0; 2 * ITEM_COUNT as usize], 2),
+            gram: Column::matrix(vec![1.0, 0.0, 0.0, 1.0], 2),
+        },
+        ranker: None,
+        users: [("known", pack_user(&known()))].into_iter().collect(),
+    }
 }
 
 /// Writes a version and makes it the champion.
@@ -51,74 +58,48 @@ pub fn publish(artifacts: &Path, version: &str) {
     write_champion(artifacts, version).expect("pointer");
 }
 
-fn write_items(folder: &Path) {
-    let ids: StringColumn = (0..ITEM_COUNT).map(|item| format!("i{item:02}")).collect();
-    let names: StringColumn = (0..ITEM_COUNT).map(|item| format!("Item {item}")).collect();
-    let category: Vec<u32> = (0..ITEM_COUNT).map(|item| item % 2).collect();
-    let prices: Vec<f32> = (0..ITEM_COUNT).map(|item| item as f32).collect();
-    let categories: StringColumn = ["even", "odd"].into_iter().collect();
-    let table = categories.add_to(names.add_to(ids.add_to(TableWriter::default(), "id"), "name"), "category_name");
-    table.column("category", &category).column("price", &prices).write(folder, ITEMS).expect("items");
+fn items() -> ItemTable {
+    ItemTable {
+        id: (0..ITEM_COUNT).map(|item| format!("i{item:02}")).collect(),
+        name: (0..ITEM_COUNT).map(|item| format!("Item {item}")).collect(),
+        category_name: ["even", "odd"].into_iter().collect(),
+        category: (0..ITEM_COUNT).map(|item| item % 2).collect(),
+        price: (0..ITEM_COUNT).map(|item| item as f32).collect(),
+    }
 }
 
-fn write_popularity(folder: &Path) {
-    let scores: Vec<f32> = (0..ITEM_COUNT).map(|item| (ITEM_COUNT - item) as f32).collect();
-    let order: Vec<ItemIdx> = (0..ITEM_COUNT).map(ItemIdx).collect();
+fn popularity() -> Popularity {
     let half = u64::from(ITEM_COUNT / 2);
-    let by_category: Vec<ItemIdx> = (0..ITEM_COUNT).step_by(2).chain((1..ITEM_COUNT).step_by(2)).map(ItemIdx).collect();
-    TableWriter::default()
-        .column("scores", &scores)
-        .column("order", &order)
-        .column("category.starts", &[0, half, 2 * half])
-        .column("category.order", &by_category)
-        .column("trend.scores", &scores)
-        .column("trend.order", &order)
-        .write(folder, POPULARITY)
-        .expect("popularity");
+    let scores = || (0..ITEM_COUNT).map(|item| (ITEM_COUNT - item) as f32).collect();
+    let order = || (0..ITEM_COUNT).map(ItemIdx).collect();
+    Popularity {
+        scores: scores(),
+        order: order(),
+        category_starts: vec![0, half, 2 * half].into(),
+        category_order: (0..ITEM_COUNT).step_by(2).chain((1..ITEM_COUNT).step_by(2)).map(ItemIdx).collect(),
+        trends: scores(),
+        trending: order(),
+    }
 }
 
-fn write_neighbours(folder: &Path, name: &str) {
-    let starts: Vec<u64> = (0..=u64::from(ITEM_COUNT)).map(|item| 2 * item).collect();
-    let near = |item: u32| [ItemIdx((item + 1) % ITEM_COUNT), ItemIdx((item + 2) % ITEM_COUNT)];
-    let items: Vec<ItemIdx> = (0..ITEM_COUNT).flat_map(near).collect();
-    let scores: Vec<f32> = (0..ITEM_COUNT).flat_map(|_| [1.0, 0.5]).collect();
-    TableWriter::default()
-        .column("starts", &starts)
-        .column("items", &items)
-        .column("scores", &scores)
-        .write(folder, name)
-        .expect("neighbours");
+fn neighbours() -> Neighbours {
+    let near = |item: u32, score: f32| Scored { item: ItemIdx(item % ITEM_COUNT), score };
+    (0..ITEM_COUNT).map(|item| vec![near(item + 1, 1.0), near(item + 2, 0.5)]).collect()
 }
 
 /// One session: `i00` to `i02`.
-fn write_past_sessions(folder: &Path) {
-    let posting_starts: Vec<u64> = (0..=u64::from(ITEM_COUNT)).map(|item| item.min(3)).collect();
-    let ones = [1.0f32; ITEM_COUNT as usize];
-    TableWriter::default()
-        .column("starts", &[0u64, 3])
-        .column("items", &[ItemIdx(0), ItemIdx(1), ItemIdx(2)])
-        .column("weights", &[1.0f32])
-        .column("posting.starts", &posting_starts)
-        .column("posting.sessions", &[0u32; 3])
-        .column("posting.places", &[0u32, 1, 2])
-        .column("rarity", &ones)
-        .column("damping", &ones)
-        .write(folder, SESSION_KNN)
-        .expect("past sessions");
-}
-
-fn write_statistics(folder: &Path) {
-    let zeros = [0.0f32; ITEM_COUNT as usize];
-    let columns = Statistic::ALL.iter();
-    let table = columns.fold(TableWriter::default(), |table, (_, name)| table.column(name, &zeros));
-    table.write(folder, STATISTICS).expect("statistics");
-}
-
-/// No model: the last items come first.
-fn write_repeat(folder: &Path) {
-    let (features, values): ([u32; 0], [f32; 0]) = ([], []);
-    let table = TableWriter::default().column("depth", &[1u32]).column("features", &features);
-    table.column("borders", &values).column("leaves", &values).write(folder, REPEAT).expect("repeat");
+fn past_sessions() -> Sessions {
+    let ones = || vec![1.0; ITEM_COUNT as usize].into();
+    Sessions {
+        starts: vec![0, 3].into(),
+        items: vec![ItemIdx(0), ItemIdx(1), ItemIdx(2)].into(),
+        weights: vec![1.0].into(),
+        posting_starts: (0..=u64::from(ITEM_COUNT)).map(|item| item.min(3)).collect(),
+        posting_sessions: vec![0; 3].into(),
+        posting_places: vec![0, 1, 2].into(),
+        rarity: ones(),
+        damping: ones(),
+    }
 }
 
 /// What the batch knows of `known`.
@@ -129,16 +110,6 @@ pub fn known() -> BatchUser {
         history: vec![Interaction { item: ItemIdx(3), kind, timestamp_ms: 1, event_key }],
         seen: vec![SeenItem { item: ItemIdx(3), purchased: true }],
     }
-}
-
-fn write_users(folder: &Path) {
-    let record = pack_user(&known());
-    let ids: StringColumn = ["known"].into_iter().collect();
-    ids.add_to(TableWriter::default(), "id")
-        .column("record.starts", &[0, record.len() as u64])
-        .column("record.bytes", &record)
-        .write(folder, USERS)
-        .expect("users");
 }
 
 fn manifest(version: &str, covered_ms: i64) -> Manifest {

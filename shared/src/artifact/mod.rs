@@ -7,12 +7,12 @@
 //! artifacts/<version>/ann.hnsw.*         the graph over the item factors, for large catalogues
 //! ```
 //!
-//! Writing is symmetric to reading: [`tables::TableWriter`] and [`tables::Table`], [`strings`] for id columns,
+//! Writing is symmetric to reading: [`columns`] for tables, [`strings`] for id columns,
 //! [`manifest`] for the rest.
 
+pub mod columns;
 pub mod manifest;
 pub mod strings;
-pub mod tables;
 
 use std::path::PathBuf;
 

@@ -6,8 +6,8 @@
 use crate::factors::{Fixed, Observations, SolveBuffers, dot, penalty, solve};
 use crate::id::ItemIdx;
 use crate::params::{AlsParams, EngineParams};
-use crate::snapshot::{Als, Index};
 use crate::state::Interaction;
+use crate::tables::{Als, Index};
 use crate::topk::{Scored, top_k};
 
 /// Conjugate gradient steps of a fold-in, from zero; the residual is small long before.

@@ -1,8 +1,8 @@
 //! `popularity`, `trending` and `category_popularity`: what others look at.
 
-use super::recent::Recent;
+use crate::history::Recent;
 use crate::id::ItemIdx;
-use crate::snapshot::{CategoryIdx, Items, Popularity};
+use crate::tables::{CategoryIdx, Items, Popularity};
 use crate::topk::{Scored, top_k};
 
 /// Categories of the history that count, the latest.

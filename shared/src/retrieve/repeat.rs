@@ -5,25 +5,34 @@
 //! each item stands in the history, how the session went, and what is usual for the item. Without a model the last
 //! items come first.
 
-use super::past::Past;
-use super::recent::Recent;
+use crate::history::past::{OWN, RETURNS, SESSION};
+use crate::history::{Past, Recent};
 use crate::id::ItemIdx;
-use crate::matrix::Matrix;
-use crate::schema::{HABITS, OWN, RETURNS, SESSION, Statistic};
+use crate::rank::matrix::Matrix;
 use crate::snapshot::Snapshot;
+use crate::tables::Habit;
 use crate::topk::{Scored, top_k};
 
-/// How many columns the model looks at.
-pub const COLUMNS: usize = OWN.len() + SESSION.len() + RETURNS.len() + 2 * HABITS.len();
+/// How many columns the model can look at.
+const COLUMNS: usize = OWN.len() + SESSION.len() + RETURNS.len() + 2 * Habit::ALL.len();
 
-/// Describes the newest `count` items of a history, a row each, by what [`crate::schema::of_repeat`] names.
+/// The names of what the model can look at, in the order of the columns of [`describe`]: an item of the history in it, the
+/// session, and the habits of the item and of the last one.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let plain = OWN.into_iter().chain(SESSION).chain(RETURNS).map(str::to_owned);
+    let habits = ["item", "last"].into_iter().flat_map(|of| Habit::ALL.map(|habit| format!("{of}_{}", habit.name())));
+    plain.chain(habits).collect()
+}
+
+/// Describes the newest `count` items of a history, a row each, by what [`names`] says.
 ///
-/// * `statistic`: a counter of an item.
+/// * `habit_of`: a habit of an item.
 pub fn describe(
     past: &Past,
     recent: &[Recent],
     count: usize,
-    statistic: impl Fn(Statistic, ItemIdx) -> f32,
+    habit_of: impl Fn(Habit, ItemIdx) -> f32,
     matrix: &mut Matrix,
 ) {
     let recent = &recent[..count.min(recent.len())];
@@ -36,12 +45,12 @@ pub fn describe(
     for value in past.session.into_iter().chain(past.returns) {
         matrix.column_mut(next()).fill(value);
     }
-    for habit in HABITS {
+    for habit in Habit::ALL {
         let column = matrix.column_mut(next());
-        column.iter_mut().zip(recent).for_each(|(cell, own)| *cell = statistic(habit, own.item));
+        column.iter_mut().zip(recent).for_each(|(cell, own)| *cell = habit_of(habit, own.item));
     }
-    for habit in HABITS {
-        let last = recent.first().map_or(f32::NAN, |own| statistic(habit, own.item));
+    for habit in Habit::ALL {
+        let last = recent.first().map_or(f32::NAN, |own| habit_of(habit, own.item));
         matrix.column_mut(next()).fill(last);
     }
 }
@@ -79,7 +88,7 @@ pub fn own_items(
         return OwnItems { list: admitted(&|_, own| own.session_weight), chance: f32::NAN };
     };
     let statistics = snapshot.statistics();
-    describe(past, recent, recent.len(), |statistic, item| statistics.get(statistic, item), &mut rows.matrix);
+    describe(past, recent, recent.len(), |habit, item| statistics.habit(habit, item), &mut rows.matrix);
     model.chances(&rows.matrix, &mut rows.chances);
     OwnItems { list: admitted(&|at, _| rows.chances[at]), chance: rows.chances.iter().sum() }
 }

@@ -4,19 +4,23 @@
 //! history, p_i being how many distinct items came after i; r(n) is less for long and for old sessions. Candidates:
 //! `Σ_n s(n) · exp(-d / distance_decay) · damping(j)`, d being the distance of candidate j in session n from the latest
 //! shared item. No allocation after the first requests of a thread; cost: the postings of the history's items, then the
-//! neighbourhoods in the nearest sessions.
+//! neighbourhoods in the nearest sessions. Memory: some 30 bytes for each session that shares an item with the history, at
+//! most the history's items times the postings that the index keeps of one; it does not grow with the log.
 //!
 //! Sources: Garg et al., "Sequence and Time Aware Neighborhood for Session-based Recommendations: STAN", SIGIR 2019;
 //! Kersbergen, Sprangers, Schelter, "Serenade", SIGMOD 2022 (the index of the latest sessions of an item).
 
-use super::accumulator::Accumulator;
-use super::recent::Recent;
+use hashbrown::HashMap;
+
+use crate::dense::Accumulator;
+use crate::history::Recent;
 use crate::params::SessionKnnParams;
-use crate::snapshot::SessionIndex;
+use crate::tables::{Posting, Sessions};
 
 /// A past session that shares items with the history.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Match {
+    session: u32,
     score: f32,
     /// Where the latest shared item stands.
     place: u32,
@@ -27,37 +31,40 @@ struct Match {
 /// The matches of one request, to be reused.
 #[derive(Debug, Default)]
 pub struct Matches {
-    by_session: Vec<Match>,
-    touched: Vec<u32>,
+    all: Vec<Match>,
+    /// Where each session's match is in `all`.
+    by_session: HashMap<u32, u32>,
     nearest: Vec<(f32, u32)>,
     by_distance: Vec<f32>,
 }
 
 /// Adds what the nearest sessions propose to `sums`; `recent` is newest first. Returns the sum of their `s(n)`.
 pub fn accumulate(
-    index: &SessionIndex,
+    index: &Sessions,
     params: &SessionKnnParams,
     recent: &[Recent],
     matches: &mut Matches,
     sums: &mut Accumulator,
 ) -> f32 {
-    let Matches { by_session, touched, nearest, by_distance } = matches;
-    by_session.resize(index.len(), Match::default());
+    let Matches { all, by_session, nearest, by_distance } = matches;
+    all.clear();
+    by_session.clear();
     for (from, own) in (0..).zip(recent.iter().take(params.history)) {
         let weight = own.weight(params.position_decay) * index.rarity(own.item);
-        for posting in index.postings(own.item) {
-            let found = &mut by_session[posting.session as usize];
-            if found.score == 0.0 {
-                *found = Match { score: 0.0, place: posting.place, from };
-                touched.push(posting.session);
-            }
-            found.score += weight;
+        for Posting { session, place } in index.postings(own.item) {
+            let at = *by_session.entry(session).or_insert_with(|| {
+                all.push(Match { session, score: 0.0, place, from });
+                all.len() as u32 - 1
+            });
+            all[at as usize].score += weight;
         }
     }
     nearest.clear();
-    nearest.extend(touched.iter().map(|&n| (by_session[n as usize].score * index.weight(n), n)));
+    nearest.extend((0..).zip(&*all).map(|(at, found)| (found.score * index.weight(found.session), at)));
     if nearest.len() > params.neighbours {
-        nearest.select_nth_unstable_by(params.neighbours, |a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        let session = |at: u32| all[at as usize].session;
+        let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(session(b.1).cmp(&session(a.1)));
+        nearest.select_nth_unstable_by(params.neighbours, order);
         nearest.truncate(params.neighbours);
     }
     // Beyond six decays a candidate would add less than 1/400.
@@ -65,8 +72,8 @@ pub fn accumulate(
     by_distance.clear();
     by_distance.extend((0..=reach).map(|distance| (-(distance as f32) / params.distance_decay).exp()));
     by_distance[0] = params.own_weight;
-    for &(score, session) in &*nearest {
-        let Match { place, from, .. } = by_session[session as usize];
+    for &(score, at) in &*nearest {
+        let Match { session, place, from, .. } = all[at as usize];
         let (place, items) = (place as usize, index.session(session));
         let first = place.saturating_sub(reach);
         for (at, &item) in (first..).zip(&items[first..items.len().min(place + reach + 1)]) {
@@ -76,9 +83,6 @@ pub fn accumulate(
                 sums.add(item, contribution, from);
             }
         }
-    }
-    for session in touched.drain(..) {
-        by_session[session as usize] = Match::default();
     }
     nearest.iter().map(|(score, _)| score).sum()
 }

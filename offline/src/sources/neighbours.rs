@@ -1,0 +1,68 @@
+//! Adds up the neighbours of every item: what the sources that go by co-occurrence share.
+//!
+//! Exact and in bounded memory: the list of an item is summed in one dense array per thread and cut to its best neighbours
+//! before the next begins, so that no table of pairs ever exists. It is summed by one thread in a fixed order: the result
+//! does not depend on the number of threads.
+
+use rayon::prelude::*;
+use shared::id::ItemIdx;
+use shared::tables::Neighbours;
+use shared::topk::{Scored, top_k};
+
+/// The sums of one row.
+pub struct RowSums {
+    sums: Vec<f64>,
+    touched: Vec<u32>,
+}
+
+impl RowSums {
+    fn new(items: usize) -> Self {
+        Self { sums: vec![0.0; items], touched: Vec::new() }
+    }
+
+    /// Adds to the sum of a neighbour; 0 makes no neighbour.
+    pub fn add(&mut self, item: u32, value: f64) {
+        if value == 0.0 {
+            return;
+        }
+        let sum = &mut self.sums[item as usize];
+        if *sum == 0.0 {
+            self.touched.push(item);
+        }
+        *sum += value;
+    }
+
+    /// Takes a neighbour out.
+    pub fn forget(&mut self, item: u32) {
+        self.sums[item as usize] = 0.0;
+        self.touched.retain(|&other| other != item);
+    }
+
+    /// The best neighbours by `damp(item, sum)`; empties the sums.
+    pub fn take_best(&mut self, neighbours: usize, damp: impl Fn(u32, f64) -> f64) -> Vec<Scored> {
+        let Self { sums, touched } = self;
+        let best = top_k(
+            neighbours,
+            touched.iter().map(|&item| Scored { item: ItemIdx(item), score: damp(item, sums[item as usize]) as f32 }),
+        );
+        for item in touched.drain(..) {
+            sums[item as usize] = 0.0;
+        }
+        best
+    }
+}
+
+/// Computes the lists of all items on all threads.
+pub fn lists(items: usize, list: impl Fn(u32, &mut RowSums) -> Vec<Scored> + Sync) -> Neighbours {
+    let lists: Vec<Vec<Scored>> = (0..items as u32)
+        .into_par_iter()
+        .with_min_len(64)
+        .map_init(|| RowSums::new(items), |sums, item| list(item, sums))
+        .collect();
+    lists.into_iter().collect()
+}
+
+/// Divides by powers of item frequencies: `sum / (n_i^a · n_j^b)`.
+pub fn damped(sum: f64, own_power: f64, neighbour_power: f64) -> f64 {
+    sum / (own_power * neighbour_power)
+}

@@ -1,0 +1,186 @@
+//! Popularity: time-decayed counts, overall and per category, trends, and plain counts over the last days as baselines.
+//!
+//! In: a log. Out: a score per item, all items in order, each category's items in order, and all items by their trend:
+//! a count of short half-life s beside one of long half-life l, `s / sqrt(l + 1)`. Cost: one pass over the events and
+//! three sorts of the items.
+
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::knobs::{Range, knob};
+use crate::ranges::{OutOfRange, range};
+use serde::{Deserialize, Serialize};
+use shared::id::ItemIdx;
+use shared::source::Source;
+use shared::tables::{NO_CATEGORY, Popularity};
+
+use crate::ingest::{DAY_MS, Log};
+
+/// How popularity is counted. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PopularityConfig {
+    pub half_life_days: f64,
+    pub trend_half_life_days: f64,
+    pub windows_days: Vec<f64>,
+}
+
+/// Popularity, overall and by category, and trends.
+pub const TRAINER: Trainer = Trainer {
+    sources: &[Source::Popularity, Source::CategoryPopularity, Source::Trending],
+    fit: |inputs, tables, _| {
+        tables.popularity = fit(inputs.log, &inputs.settings.sources.popularity);
+    },
+    steps: |_| 0,
+    check,
+    studies: &[
+        SourceStudy {
+            source: Source::Popularity,
+            share: 0.05,
+            knobs: &[knob("popularity.half_life_days", Range::Log(0.5, 365.0))],
+        },
+        SourceStudy {
+            source: Source::Trending,
+            share: 0.05,
+            knobs: &[knob("popularity.trend_half_life_days", Range::Log(0.05, 30.0))],
+        },
+    ],
+};
+
+fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
+    let config = &config.popularity;
+    range(config.half_life_days > 0.0, "popularity.half_life_days", config.half_life_days, "greater than 0")?;
+    let trend = config.trend_half_life_days;
+    range(trend > 0.0, "popularity.trend_half_life_days", trend, "greater than 0")?;
+    let within = |days: &f64| range((1e-3..1e6).contains(days), "popularity.windows_days", days, "0.001 to 1000000");
+    config.windows_days.iter().try_for_each(within)
+}
+
+/// Counts every event of the log, halved for each half-life before the last event.
+#[must_use]
+pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
+    let scores = decayed(log, config.half_life_days);
+    let trends: Vec<f32> = decayed(log, config.trend_half_life_days)
+        .into_iter()
+        .zip(&scores)
+        .map(|(lately, all)| (lately / (all + 1.0).sqrt()) as f32)
+        .collect();
+    let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
+    let order = ordered(&scores);
+    let categories = log.items.categories.len();
+    let mut category_order: Vec<ItemIdx> =
+        order.iter().copied().filter(|item| log.items.category_of[item.at()] != NO_CATEGORY).collect();
+    // Stable: inside a category the order stays.
+    category_order.sort_by_key(|item| log.items.category_of[item.at()]);
+    let category_starts = (0..=categories as u32)
+        .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
+        .collect();
+    let trending = ordered(&trends);
+    Popularity {
+        scores: scores.into(),
+        order: order.into(),
+        category_starts,
+        category_order: category_order.into(),
+        trends: trends.into(),
+        trending: trending.into(),
+    }
+}
+
+/// The events of each item, each halved for every half-life before the last one.
+fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
+    let half_life_ms = half_life_days * DAY_MS as f64;
+    let last_ms = log.last_ms();
+    let mut counts = vec![0.0f64; log.items.len()];
+    for event in &log.events {
+        counts[event.item.at()] += (-((last_ms - event.timestamp_ms) as f64) / half_life_ms).exp2();
+    }
+    counts
+}
+
+/// All items by their plain count over the last `days`, most popular first.
+#[must_use]
+pub fn windowed(log: &Log, days: f64) -> Vec<ItemIdx> {
+    let from_ms = log.last_ms() - (days * DAY_MS as f64) as i64;
+    let mut counts = vec![0.0f32; log.items.len()];
+    for event in log.events.iter().rev().take_while(|event| event.timestamp_ms >= from_ms) {
+        counts[event.item.at()] += 1.0;
+    }
+    ordered(&counts)
+}
+
+fn ordered(scores: &[f32]) -> Vec<ItemIdx> {
+    let mut order: Vec<ItemIdx> = (0..scores.len() as u32).map(ItemIdx).collect();
+    order.sort_by(|a, b| scores[b.at()].total_cmp(&scores[a.at()]).then(a.cmp(b)));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::event::EventKind;
+    use shared::id::UserIdx;
+
+    use super::*;
+    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+
+    const ITEMS: usize = 6;
+
+    /// A log of `(hour, item)`; even items are of one category, odd ones of another, the last one of none.
+    fn log(events: &[(i64, u32)]) -> Log {
+        let event = |&(hour, item): &(i64, u32)| LogEvent {
+            user: UserIdx(0),
+            item: ItemIdx(item),
+            kind: EventKind::View,
+            session: 0,
+            timestamp_ms: hour * DAY_MS / 24,
+            received_ms: 0,
+            event_key: 0,
+        };
+        let category = |item: u32| if item as usize + 1 == ITEMS { NO_CATEGORY } else { item % 2 };
+        let items = Catalogue {
+            ids: (0..ITEMS).map(|item| item.to_string().into()).collect(),
+            names: vec!["".into(); ITEMS],
+            category_of: (0..ITEMS as u32).map(category).collect(),
+            prices: vec![f32::NAN; ITEMS],
+            properties: vec![Vec::new(); ITEMS],
+            listed: vec![true; ITEMS],
+            categories: vec!["even".into(), "odd".into()],
+        };
+        let mut events: Vec<LogEvent> = events.iter().map(event).collect();
+        events.sort_by_key(|event| event.timestamp_ms);
+        let (sessions, report) = (SessionsFrom::Gap, IngestReport::default());
+        Log { users: vec!["u".into()], items, events, sessions, report }
+    }
+
+    proptest! {
+        #[test]
+        fn orders_agree_with_sums_over_all_events(events in prop::collection::vec((0i64..240, 0u32..6), 1..60)) {
+            let config = PopularityConfig { half_life_days: 4.0, trend_half_life_days: 1.0, windows_days: Vec::new() };
+            let last = events.iter().map(|(hour, _)| *hour).max().expect("an event");
+            let sum = |item: u32, half_life: f64| -> f64 {
+                let own = events.iter().filter(|(_, other)| *other == item);
+                own.map(|(hour, _)| 0.5f64.powf((last - hour) as f64 / 24.0 / half_life)).sum()
+            };
+            let log = log(&events);
+            let found = fit(&log, &config);
+            for item in 0..ITEMS as u32 {
+                let (lately, all) = (sum(item, 1.0), sum(item, 4.0));
+                prop_assert!((f64::from(found.scores[item as usize]) - all).abs() < 1e-4);
+                prop_assert!((f64::from(found.trends[item as usize]) - lately / (all + 1.0).sqrt()).abs() < 1e-4);
+            }
+            let falls = |order: &[ItemIdx], scores: &[f32]| order.windows(2).all(|pair| scores[pair[0].at()] >= scores[pair[1].at()]);
+            prop_assert!(found.order.len() == ITEMS && falls(&found.order, &found.scores));
+            prop_assert!(found.trending.len() == ITEMS && falls(&found.trending, &found.trends));
+            for (category, bounds) in (0..).zip(found.category_starts.windows(2)) {
+                let order = &found.category_order[bounds[0] as usize..bounds[1] as usize];
+                let mut members: Vec<u32> = order.iter().map(|item| item.0).collect();
+                members.sort_unstable();
+                let expected: Vec<u32> = (0..ITEMS as u32 - 1).filter(|item| item % 2 == category).collect();
+                prop_assert_eq!(members, expected);
+                prop_assert!(falls(order, &found.scores));
+            }
+            let count = |item: &ItemIdx| events.iter().filter(|(hour, own)| *own == item.0 && *hour >= last - 48).count();
+            let counts: Vec<usize> = windowed(&log, 2.0).iter().map(count).collect();
+            prop_assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
+        }
+    }
+}

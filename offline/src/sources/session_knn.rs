@@ -1,0 +1,271 @@
+//! The index of past sessions that `session_knn` searches: each item's latest sessions, and what a match counts.
+//!
+//! In: sessions in order. Out: sessions of at least two events, with the weight `2^(-age / half life) / length^a`;
+//! postings, the latest sessions first, at most `sessions_per_item`; each item's rarity `ln(N / n)^b` and damping
+//! `n^-c`, n being the sessions it occurs in, of N. Cost: O(events).
+//!
+//! Scored by `shared::retrieve::session_knn`, which names the sources.
+
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::knobs::{Range, knob};
+use crate::ranges::{OutOfRange, range};
+use serde::{Deserialize, Serialize};
+use shared::id::ItemIdx;
+use shared::params::SessionKnnParams;
+use shared::source::Source;
+use shared::tables::Sessions as PastSessions;
+
+use crate::ingest::DAY_MS;
+use crate::interactions::Sessions;
+
+/// How sessions are indexed and matched. See `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SessionKnnConfig {
+    pub sessions_per_item: usize,
+    pub longest_session: usize,
+    pub half_life_days: f64,
+    pub length_power: f64,
+    pub rarity_power: f64,
+    pub item_power: f64,
+    pub history: usize,
+    pub neighbours: usize,
+    pub position_decay: f32,
+    pub distance_decay: f32,
+    pub before_weight: f32,
+    pub own_weight: f32,
+}
+
+/// Past sessions like the current one.
+pub const TRAINER: Trainer = Trainer {
+    sources: &[Source::SessionKnn],
+    fit: |inputs, tables, _| {
+        tables.sessions = fit(inputs.sessions, inputs.counts.len(), &inputs.settings.sources.session_knn);
+        tracing::info!(bytes = tables.sessions.bytes(), "session index");
+    },
+    steps: |_| 0,
+    check,
+    studies: &[SourceStudy {
+        source: Source::SessionKnn,
+        share: 0.2,
+        knobs: &[
+            knob("session_knn.half_life_days", Range::Log(5.0, 1000.0)),
+            knob("session_knn.length_power", Range::Linear(0.0, 1.0)),
+            knob("session_knn.rarity_power", Range::Linear(0.0, 8.0)),
+            knob("session_knn.item_power", Range::Linear(0.0, 0.6)),
+            knob("session_knn.neighbours", Range::Whole(100.0, 3000.0)),
+            knob("session_knn.position_decay", Range::Log(0.5, 20.0)),
+            knob("session_knn.distance_decay", Range::Log(0.5, 20.0)),
+            knob("session_knn.before_weight", Range::Linear(0.2, 1.2)),
+            knob("session_knn.own_weight", Range::Linear(0.0, 2.0)),
+        ],
+    }],
+};
+
+fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
+    let config = &config.session_knn;
+    range(config.position_decay > 0.0, "session_knn.position_decay", config.position_decay, "greater than 0")?;
+    range(config.distance_decay > 0.0, "session_knn.distance_decay", config.distance_decay, "greater than 0")?;
+    range(config.neighbours > 0, "session_knn.neighbours", config.neighbours, "at least 1")?;
+    range(config.longest_session > 1, "session_knn.longest_session", config.longest_session, "at least 2")
+}
+
+impl SessionKnnConfig {
+    /// What the engine follows.
+    #[must_use]
+    pub fn params(&self) -> SessionKnnParams {
+        SessionKnnParams {
+            history: self.history,
+            neighbours: self.neighbours,
+            position_decay: self.position_decay,
+            distance_decay: self.distance_decay,
+            before_weight: self.before_weight,
+            own_weight: self.own_weight,
+        }
+    }
+}
+
+/// Indexes the sessions; of a longer one the last `longest_session` events count.
+#[must_use]
+pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) -> PastSessions {
+    let indptr = sessions.items.indptr();
+    let (bounds, values) = (indptr.raw_storage(), sessions.items.data());
+    let newest = sessions.last_ms.iter().copied().max().unwrap_or(0);
+    let (mut starts, mut items, mut weights) = (vec![0], Vec::new(), Vec::new());
+    let mut last_ms = Vec::new();
+    for (bounds, &last) in bounds.windows(2).zip(&sessions.last_ms) {
+        let (first, end) = (bounds[0] as usize, bounds[1] as usize);
+        let session = &values[first.max(end.saturating_sub(config.longest_session))..end];
+        if session.len() < 2 {
+            continue;
+        }
+        let age_days = (newest - last) as f64 / DAY_MS as f64;
+        let decay = if config.half_life_days > 0.0 { (-age_days / config.half_life_days).exp2() } else { 1.0 };
+        // Never 0: a weight of 0 would make an old session no session.
+        let weight = (decay / (session.len() as f64).powf(config.length_power)).max(1e-30);
+        weights.push(weight as f32);
+        items.extend(session.iter().map(|&item| ItemIdx(item)));
+        starts.push(items.len() as u64);
+        last_ms.push(last);
+    }
+    let postings = Postings::of(&starts, &items, &last_ms, item_count, config);
+    let all = last_ms.len().max(1) as f64;
+    let at_least_one = |&count: &u64| count.max(1) as f64;
+    let rarity = |count: f64| ((all + 1.0) / count).ln().powf(config.rarity_power) as f32;
+    PastSessions {
+        starts: starts.into(),
+        items: items.into(),
+        weights: weights.into(),
+        posting_starts: postings.starts.into(),
+        posting_sessions: postings.sessions.into(),
+        posting_places: postings.places.into(),
+        rarity: postings.counts.iter().map(at_least_one).map(rarity).collect(),
+        damping: postings.counts.iter().map(at_least_one).map(|n| n.powf(-config.item_power) as f32).collect(),
+    }
+}
+
+/// The sessions each item occurs in, the latest first.
+struct Postings {
+    starts: Vec<u64>,
+    sessions: Vec<u32>,
+    /// Where the item last stands in them.
+    places: Vec<u32>,
+    /// The sessions of each item, those that are not kept among them.
+    counts: Vec<u64>,
+}
+
+impl Postings {
+    fn of(starts: &[u64], items: &[ItemIdx], last_ms: &[i64], item_count: usize, config: &SessionKnnConfig) -> Self {
+        let mut latest_first: Vec<u32> = (0..last_ms.len() as u32).collect();
+        latest_first.sort_by_key(|&session| (std::cmp::Reverse(last_ms[session as usize]), session));
+        let mut occurrences: Vec<Vec<(u32, u32)>> = vec![Vec::new(); item_count];
+        let mut counts = vec![0u64; item_count];
+        for &session in &latest_first {
+            let bounds = &starts[session as usize..][..2];
+            let session_items = &items[bounds[0] as usize..bounds[1] as usize];
+            for (place, &item) in session_items.iter().enumerate().rev() {
+                let postings = &mut occurrences[item.at()];
+                // From the end of the session: the first time an item is met is its last place.
+                if postings.last().is_some_and(|&(last, _)| last == session) {
+                    continue;
+                }
+                counts[item.at()] += 1;
+                if postings.len() < config.sessions_per_item {
+                    postings.push((session, place as u32));
+                }
+            }
+        }
+        let mut postings = Self { starts: vec![0], sessions: Vec::new(), places: Vec::new(), counts };
+        for of_item in &occurrences {
+            postings.sessions.extend(of_item.iter().map(|(session, _)| session));
+            postings.places.extend(of_item.iter().map(|(_, place)| place));
+            postings.starts.push(postings.sessions.len() as u64);
+        }
+        postings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::dense::Accumulator;
+    use shared::history::recent::Recent;
+    use shared::retrieve::session_knn::{Matches, accumulate};
+
+    use super::*;
+    use crate::interactions::Csr;
+
+    fn config() -> SessionKnnConfig {
+        SessionKnnConfig {
+            sessions_per_item: 100,
+            longest_session: 100,
+            half_life_days: 2.0,
+            length_power: 0.5,
+            rarity_power: 1.0,
+            item_power: 0.3,
+            history: 5,
+            neighbours: 100,
+            position_decay: 2.0,
+            distance_decay: 1.5,
+            before_weight: 0.5,
+            own_weight: 0.4,
+        }
+    }
+
+    fn sessions(rows: &[Vec<u32>]) -> Sessions {
+        let (mut starts, mut values, mut positions) = (vec![0u32], Vec::new(), Vec::new());
+        for row in rows {
+            values.extend(row);
+            positions.extend(0..row.len() as u32);
+            starts.push(values.len() as u32);
+        }
+        let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let last_ms = (0..rows.len() as i64).map(|session| session * DAY_MS).collect();
+        Sessions { items: Csr::new((rows.len(), longest), starts, positions, values), last_ms }
+    }
+
+    /// The formulas of `shared::retrieve::session_knn`, session by session.
+    fn naive(rows: &[Vec<u32>], recent: &[u32], item_count: usize, config: &SessionKnnConfig) -> Vec<f64> {
+        let newest = rows.len() as f64 - 1.0;
+        let known: Vec<(f64, &Vec<u32>)> = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.len() > 1)
+            .map(|(at, row)| (newest - at as f64, row))
+            .collect();
+        let occurs = |item: u32| known.iter().filter(|(_, row)| row.contains(&item)).count().max(1) as f64;
+        let mut scores = vec![0.0; item_count];
+        for (age, row) in &known {
+            let shared: Vec<(usize, u32)> =
+                (0..).zip(recent.iter().copied()).filter(|(_, item)| row.contains(item)).collect();
+            let Some(&(_, latest)) = shared.first() else { continue };
+            let place = row.iter().rposition(|&item| item == latest).expect("shared");
+            let rarity = |item| ((known.len() as f64 + 1.0) / occurs(item)).ln().powf(config.rarity_power);
+            let matched: f64 = shared
+                .iter()
+                .map(|&(after, item)| (-(after as f64) / f64::from(config.position_decay)).exp() * rarity(item))
+                .sum();
+            let session =
+                matched * (-age / config.half_life_days).exp2() / (row.len() as f64).powf(config.length_power);
+            for (at, &item) in row.iter().enumerate() {
+                let distance = at.abs_diff(place) as f64;
+                let near = match distance {
+                    0.0 => f64::from(config.own_weight),
+                    _ => (-distance / f64::from(config.distance_decay)).exp(),
+                };
+                let side = if at < place { f64::from(config.before_weight) } else { 1.0 };
+                scores[item as usize] += session * near * side * occurs(item).powf(-config.item_power);
+            }
+        }
+        scores
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_agrees_with_a_walk_through_all_sessions(
+            rows in prop::collection::vec(prop::collection::vec(0u32..8, 1..7), 1..12),
+            history in prop::collection::vec(0u32..8, 1..5),
+        ) {
+            let config = config();
+            let index = fit(&sessions(&rows), 8, &config);
+            let mut items = history;
+            let mut met = [false; 8];
+            items.retain(|&item| !std::mem::replace(&mut met[item as usize], true));
+            let recent: Vec<Recent> = (0..)
+                .zip(&items)
+                .map(|(place, &item)| Recent { item: ItemIdx(item), place, factor: 1.0, session_weight: 0.0 })
+                .collect();
+            let (mut matches, mut sums) = (Matches::default(), Accumulator::default());
+            // Twice: what the first request leaves behind must not reach the second.
+            for _ in 0..2 {
+                sums.reset(8);
+                accumulate(&index, &config.params(), &recent, &mut matches, &mut sums);
+            }
+            for (item, expected) in (0..).zip(naive(&rows, &items, 8, &config)) {
+                let score = f64::from(sums.cell(ItemIdx(item)).score);
+                prop_assert!((score - expected).abs() < 1e-4 * (1.0 + expected), "{score} for {expected}");
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Counters and rates of each item and of its category, over the log that the sources are fitted on.
+
+use shared::artifact::columns::Column;
+use shared::event::EventKind;
+use shared::tables::Statistics;
+
+use crate::ingest::{DAY_MS, Log};
+use crate::interactions::Sessions;
+
+/// Rates begin as if there had been so many views ...
+const PRIOR_VIEWS: f64 = 20.0;
+/// ... and shares as if there had been so many occurrences.
+const PRIOR_OCCURRENCES: f64 = 5.0;
+/// A repeat is one of the last so many events of the session.
+const LOOK_BACK: usize = 50;
+
+/// The last hours of the log that events are counted in, beside all of it.
+const WINDOWS_HOURS: [i64; 4] = [6, 24, 7 * 24, 30 * 24];
+const HOUR_MS: i64 = DAY_MS / 24;
+/// The places of the windows among the counts.
+const ALL: usize = WINDOWS_HOURS.len();
+const LAST_6H: usize = 0;
+const LAST_1D: usize = 1;
+const LAST_7D: usize = 2;
+const LAST_30D: usize = 3;
+
+/// Events of an item by their kind.
+type Kinds = [u32; 3];
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    /// In each window, and in the whole log.
+    kinds: [Kinds; ALL + 1],
+    first_ms: i64,
+    last_ms: i64,
+    repeats: u32,
+    stays: u32,
+    exits: u32,
+    entries: u32,
+}
+
+impl Counts {
+    fn events(&self, window: usize) -> u32 {
+        self.kinds[window].iter().sum()
+    }
+
+    fn of(&self, kind: EventKind, window: usize) -> u32 {
+        self.kinds[window][kind as usize]
+    }
+}
+
+/// Counts the events of each item.
+#[must_use]
+pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
+    let counts = counts(log, sessions);
+    let categories = kinds_by_category(log);
+    let end = log.last_ms();
+    let total = |of: &dyn Fn(&Counts) -> u32| counts.iter().map(|counts| f64::from(of(counts))).sum::<f64>();
+    let all = total(&|counts| counts.events(ALL)).max(1.0);
+    let views = total(&|counts| counts.of(EventKind::View, ALL));
+    // Missing where nothing is viewed.
+    let mean_rate = EventKind::ALL.map(|kind| match views > 0.0 {
+        true => total(&|counts| counts.of(kind, ALL)) / views,
+        false => f64::NAN,
+    });
+    let share = |count: u32, of: u32, mean: f64| {
+        (f64::from(count) + mean * PRIOR_OCCURRENCES) / (f64::from(of) + PRIOR_OCCURRENCES)
+    };
+    let days = |from: i64| (end - from) as f64 / DAY_MS as f64;
+    let [repeats, stays, exits, entries] =
+        [total(&|c| c.repeats), total(&|c| c.stays), total(&|c| c.exits), total(&|c| c.entries)]
+            .map(|count| count / all);
+    let overall = |kinds: &Kinds, kind: EventKind| rate(kinds, kind, mean_rate[kind as usize]);
+    let lately =
+        |c: &Counts, window: usize, kind: EventKind| rate(&c.kinds[window], kind, overall(&c.kinds[ALL], kind));
+    let ln = |count: u32| f64::from(count).ln_1p();
+    let mut columns: Vec<(String, Column<f32>)> = Vec::new();
+    let mut column = |name: &str, value: &dyn Fn(&Counts, Option<&Kinds>) -> f64| {
+        let of_item = |(item, counts): (usize, &Counts)| {
+            value(counts, categories.get(log.items.category_of[item] as usize)) as f32
+        };
+        columns.push((name.to_owned(), counts.iter().enumerate().map(of_item).collect()));
+    };
+    let when = |c: &Counts, value: f64| if c.events(ALL) == 0 { f64::NAN } else { value };
+    column("events", &|c, _| ln(c.events(ALL)));
+    column("events_6h", &|c, _| ln(c.events(LAST_6H)));
+    column("events_1d", &|c, _| ln(c.events(LAST_1D)));
+    column("events_7d", &|c, _| ln(c.events(LAST_7D)));
+    column("events_30d", &|c, _| ln(c.events(LAST_30D)));
+    column("trend", &|c, _| ((f64::from(c.events(LAST_7D)) + 1.0) / (f64::from(c.events(LAST_30D)) + 4.0)).ln());
+    column("carts", &|c, _| ln(c.of(EventKind::AddToCart, ALL)));
+    column("carts_7d", &|c, _| ln(c.of(EventKind::AddToCart, LAST_7D)));
+    column("carts_30d", &|c, _| ln(c.of(EventKind::AddToCart, LAST_30D)));
+    column("purchases", &|c, _| ln(c.of(EventKind::Transaction, ALL)));
+    column("purchases_7d", &|c, _| ln(c.of(EventKind::Transaction, LAST_7D)));
+    column("purchases_30d", &|c, _| ln(c.of(EventKind::Transaction, LAST_30D)));
+    column("cart_rate", &|c, _| overall(&c.kinds[ALL], EventKind::AddToCart));
+    column("cart_rate_7d", &|c, _| lately(c, LAST_7D, EventKind::AddToCart));
+    column("cart_rate_30d", &|c, _| lately(c, LAST_30D, EventKind::AddToCart));
+    column("purchase_rate", &|c, _| overall(&c.kinds[ALL], EventKind::Transaction));
+    column("purchase_rate_7d", &|c, _| lately(c, LAST_7D, EventKind::Transaction));
+    column("purchase_rate_30d", &|c, _| lately(c, LAST_30D, EventKind::Transaction));
+    column("age_days", &|c, _| when(c, days(c.first_ms)));
+    column("idle_days", &|c, _| when(c, days(c.last_ms)));
+    column("repeat_share", &|c, _| share(c.repeats, c.events(ALL), repeats));
+    column("stay_share", &|c, _| share(c.stays, c.events(ALL), stays));
+    column("exit_share", &|c, _| share(c.exits, c.events(ALL), exits));
+    column("entry_share", &|c, _| share(c.entries, c.events(ALL), entries));
+    column("category_events", &|_, category| category.map_or(f64::NAN, |kinds| ln(kinds.iter().sum())));
+    column("category_cart_rate", &|_, category| {
+        category.map_or(f64::NAN, |kinds| overall(kinds, EventKind::AddToCart))
+    });
+    column("category_purchase_rate", &|_, category| {
+        category.map_or(f64::NAN, |kinds| overall(kinds, EventKind::Transaction))
+    });
+    columns.into_iter().collect()
+}
+
+/// Events of a kind for each view, as if there had been [`PRIOR_VIEWS`] views with the `expected` rate before.
+fn rate(kinds: &Kinds, kind: EventKind, expected: f64) -> f64 {
+    let [count, views] = [kind, EventKind::View].map(|kind| f64::from(kinds[kind as usize]));
+    (count + expected * PRIOR_VIEWS) / (views + PRIOR_VIEWS)
+}
+
+fn counts(log: &Log, sessions: &Sessions) -> Vec<Counts> {
+    let mut counts = vec![Counts::default(); log.items.len()];
+    let end = log.last_ms();
+    for event in &log.events {
+        let counts = &mut counts[event.item.at()];
+        if counts.events(ALL) == 0 {
+            counts.first_ms = event.timestamp_ms;
+        }
+        counts.last_ms = event.timestamp_ms;
+        counts.kinds[ALL][event.kind as usize] += 1;
+        let age_ms = end - event.timestamp_ms;
+        for (kinds, hours) in counts.kinds.iter_mut().zip(WINDOWS_HOURS) {
+            kinds[event.kind as usize] += u32::from(age_ms < hours * HOUR_MS);
+        }
+    }
+    count_places(sessions, &mut counts);
+    counts
+}
+
+/// Events of each kind by category.
+fn kinds_by_category(log: &Log) -> Vec<Kinds> {
+    let mut kinds = vec![[0; 3]; log.items.categories.len()];
+    for event in &log.events {
+        if let Some(kinds) = kinds.get_mut(log.items.category_of[event.item.at()] as usize) {
+            kinds[event.kind as usize] += 1;
+        }
+    }
+    kinds
+}
+
+/// Counts where in its sessions each item stands.
+fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
+    for session in sessions.items.outer_iterator() {
+        let items = session.data();
+        for (place, item) in items.iter().enumerate() {
+            counts[*item as usize].stays += u32::from(items.get(place + 1) == Some(item));
+            counts[*item as usize].repeats += u32::from(items[place.saturating_sub(LOOK_BACK)..place].contains(item));
+        }
+        if let (Some(first), Some(last)) = (items.first(), items.last()) {
+            counts[*first as usize].entries += 1;
+            counts[*last as usize].exits += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::id::{ItemIdx, UserIdx};
+    use shared::tables::NO_CATEGORY;
+
+    use super::*;
+    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::interactions::{Csr, sessions};
+
+    /// Four items, two of them lamps, one a table, one of no category; events of `(hour, item, kind)`.
+    fn log(events: &[(i64, u32, EventKind)]) -> Log {
+        let event = |&(hour, item, kind): &(i64, u32, EventKind)| LogEvent {
+            user: UserIdx(0),
+            item: ItemIdx(item),
+            kind,
+            session: 0,
+            timestamp_ms: hour * HOUR_MS,
+            received_ms: 0,
+            event_key: 0,
+        };
+        Log {
+            users: vec!["u".into()],
+            items: Catalogue {
+                category_of: vec![0, 1, 0, NO_CATEGORY],
+                categories: vec!["lamps".into(), "tables".into()],
+                ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(|id| (id.into(), None)).to_vec()).0
+            },
+            events: events.iter().map(event).collect(),
+            sessions: SessionsFrom::Gap,
+            report: IngestReport::default(),
+        }
+    }
+
+    fn value(statistics: &Statistics, name: &str, item: usize) -> f32 {
+        let column = statistics.columns().iter().find(|(known, _)| known == name);
+        column.expect("a statistic").1[item]
+    }
+
+    #[test]
+    fn windows_end_with_the_log_and_their_rates_begin_with_those_of_the_item() {
+        use EventKind::{AddToCart, Transaction, View};
+        let day = 24;
+        let events = [
+            (0, 0, View),
+            (0, 0, AddToCart),
+            (35 * day, 0, View),
+            (45 * day, 0, Transaction),
+            (58 * day, 0, View),
+            (60 * day - 7, 0, View),
+            (60 * day - 5, 0, AddToCart),
+            (60 * day, 1, View),
+        ];
+        let log = log(&events);
+        let statistics = fit(&log, &sessions(&log, 1));
+        let of = |name| f64::from(value(&statistics, name, 0));
+        let counted =
+            ["events", "events_30d", "events_7d", "events_1d", "events_6h"].map(|name| of(name).exp_m1().round());
+        assert_eq!(counted, [7.0, 5.0, 3.0, 2.0, 1.0]);
+        let carts = ["carts", "carts_30d", "carts_7d"];
+        assert_eq!(carts.map(|name| of(name).exp_m1().round()), [2.0, 1.0, 1.0]);
+        let purchases = ["purchases", "purchases_30d", "purchases_7d"];
+        assert_eq!(purchases.map(|name| of(name).exp_m1().round()), [1.0, 1.0, 0.0]);
+        // Two carts in four views of the item, in five of all; one in two in the last week.
+        let overall = (2.0 + 20.0 * 2.0 / 5.0) / 24.0;
+        assert!((of("cart_rate") - overall).abs() < 1e-6);
+        assert!((of("cart_rate_7d") - (1.0 + 20.0 * overall) / 22.0).abs() < 1e-6);
+        let overall = (1.0 + 20.0 * 1.0 / 5.0) / 24.0;
+        assert!((of("purchase_rate") - overall).abs() < 1e-6);
+        assert!((of("purchase_rate_30d") - (1.0 + 20.0 * overall) / 23.0).abs() < 1e-6);
+        assert!((of("purchase_rate_7d") - 20.0 * overall / 22.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_item_without_events_has_the_rates_of_its_category() {
+        // Lamps are put into the cart at every view, tables never; 2 is a new lamp, 3 is of no category.
+        let (view, cart) = (EventKind::View, EventKind::AddToCart);
+        let log = log(&[(0, 0, view), (0, 0, cart), (0, 1, view), (0, 1, view), (0, 3, view)]);
+        let statistics = fit(&log, &sessions(&log, 1));
+        let of = |name| [0, 1, 2, 3].map(|item| value(&statistics, name, item));
+        let rates = of("category_cart_rate");
+        // One cart in four views, 20 views of that rate before any.
+        assert_eq!(rates[..3], [6.0 / 21.0, 5.0 / 22.0, 6.0 / 21.0].map(|rate: f64| rate as f32));
+        assert!(rates[3].is_nan());
+        assert_eq!(of("category_events")[..3], [2f64.ln_1p() as f32; 3]);
+    }
+
+    #[test]
+    fn repeats_exits_and_entries_are_counted_in_sessions() {
+        // One session: 0 1 0.
+        let sessions = Sessions { items: Csr::new((1, 3), vec![0, 3], vec![0, 1, 2], vec![0, 1, 0]), last_ms: vec![0] };
+        let mut counts = vec![Counts::default(); 2];
+        count_places(&sessions, &mut counts);
+        let of = |item: usize| (counts[item].repeats, counts[item].entries, counts[item].exits);
+        assert_eq!((of(0), of(1)), ((1, 1, 1), (0, 0, 0)));
+    }
+}

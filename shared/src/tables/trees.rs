@@ -1,0 +1,43 @@
+//! Boosted trees of a file.
+
+use super::{Misfit, check_length, table};
+use crate::artifact::columns::Column;
+use crate::rank::matrix::Matrix;
+use crate::rank::trees::Trees;
+
+table! {
+    /// Oblivious trees of one depth, see [`Trees`].
+    pub struct TreeTable {
+        /// The feature that each question looks at, tree by tree.
+        features: Column<u32> = "features",
+        /// What it is compared with.
+        borders: Column<f32> = "borders",
+        /// The values of the leaves, `1 << depth` a tree.
+        leaves: Column<f32> = "leaves",
+    }
+}
+
+impl TreeTable {
+    pub(super) fn check(&self, depth: usize, features: usize) -> Result<(), Misfit> {
+        if depth == 0 || depth > 16 || !self.features.len().is_multiple_of(depth) {
+            return Err("the trees are not of one depth from 1 to 16".to_owned());
+        }
+        check_features(&self.features, features)?;
+        check_length("borders", &self.borders, self.features.len())?;
+        check_length("leaves", &self.leaves, (self.features.len() / depth) << depth)
+    }
+
+    /// Scores every row of a matrix whose columns the trees look at.
+    pub(super) fn score(&self, depth: usize, matrix: &Matrix, scores: &mut Vec<f32>) {
+        let Self { features, borders, leaves } = self;
+        Trees { depth, features, borders, leaves }.score(matrix, scores);
+    }
+}
+
+/// Checks that features are numbers below `count`.
+pub(super) fn check_features(features: &Column<u32>, count: usize) -> Result<(), Misfit> {
+    match features.iter().all(|&feature| (feature as usize) < count) {
+        true => Ok(()),
+        false => Err(format!("`features` names features beyond the {count} that there are")),
+    }
+}

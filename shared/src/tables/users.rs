@@ -1,0 +1,67 @@
+//! What the batch knows of each user, packed.
+
+use super::{Misfit, check_starts, table};
+use crate::artifact::columns::Column;
+use crate::artifact::strings::Strings;
+
+table! {
+    /// The packed records of the users, sorted by id.
+    pub struct Users {
+        /// The ids, ascending.
+        ids: Strings = "id",
+        /// Where each record begins, and the end of the last: users + 1.
+        starts: Column<u64> = "record.starts",
+        /// The records, see [`crate::keys::pack_user`].
+        records: Column<u8> = "record.bytes",
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<(S, Vec<u8>)> for Users {
+    /// Lays records behind each other; the ids must ascend.
+    fn from_iter<I: IntoIterator<Item = (S, Vec<u8>)>>(users: I) -> Self {
+        let (mut starts, mut records) = (vec![0], Vec::new());
+        let id_of = |(id, record): (S, Vec<u8>)| {
+            records.extend_from_slice(&record);
+            starts.push(records.len() as u64);
+            id
+        };
+        let ids = users.into_iter().map(id_of).collect();
+        Self { ids, starts: starts.into(), records: records.into() }
+    }
+}
+
+impl Users {
+    pub(super) fn check(&self) -> Result<(), Misfit> {
+        match self.ids.is_empty() {
+            true => Ok(()),
+            false => check_starts("record.starts", &self.starts, self.len(), self.records.len()),
+        }
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The packed record of a user, see [`crate::keys::unpack_user`].
+    #[must_use]
+    pub fn record(&self, user: &str) -> Option<&[u8]> {
+        self.ids.position(user).map(|row| self.row(row))
+    }
+
+    /// All users with their packed records, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        (0..self.len()).map(|row| (self.ids.get(row), self.row(row)))
+    }
+
+    fn row(&self, row: usize) -> &[u8] {
+        &self.records[self.starts[row] as usize..self.starts[row + 1] as usize]
+    }
+}
