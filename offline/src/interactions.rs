@@ -117,6 +117,7 @@ impl Pasts {
 fn interaction(event: &LogEvent) -> Interaction {
     Interaction { item: event.item, kind: event.kind, timestamp_ms: event.timestamp_ms, event_key: event.event_key }
 }
+
 /// Sessions in order: sessions × positions, a value being the item at that place.
 pub struct Sessions {
     /// Row s, column p: the item at place p of session s.

@@ -11,6 +11,7 @@ pub mod als;
 pub mod arguments;
 pub mod config;
 pub mod content;
+pub mod cuts;
 pub mod evaluate;
 pub mod export;
 pub mod gate;

@@ -13,8 +13,9 @@ use shared::params::Source;
 use shared::snapshot::{ITEMS, Snapshot};
 
 use crate::als;
-use crate::config::{Config, WindowsOf};
+use crate::config::Config;
 use crate::content;
+use crate::cuts::validation_cuts;
 use crate::evaluate::Task;
 use crate::ingest::Log;
 use crate::interactions::{Sessions, sessions, user_items};
@@ -24,7 +25,6 @@ use crate::progress::Progress;
 use crate::repeat;
 use crate::session_knn;
 use crate::slim;
-use crate::split;
 use crate::statistics;
 use crate::user_tables::UserTables;
 
@@ -163,14 +163,14 @@ fn fit_one(
 
 /// The questions that `repeat` learns from; none where users are asked for new items alone.
 fn returns(log: &Log, config: &Config) -> Option<repeat::Questions> {
-    let (share, objective) = (config.blend.validation_share, config.blend.objective);
-    let windows = ((0.5 / share) as usize).clamp(1, MOST_WINDOWS);
-    match config.blend.windows {
-        _ if !config.asks_for_returns() => None,
-        _ if objective == Task::NextItem => Some(repeat::Questions::NextEvent),
-        WindowsOf::Time => Some(repeat::Questions::Windows(split::in_time(log, share, windows))),
-        WindowsOf::Users => Some(repeat::Questions::Windows(split::of_users(log, share, windows))),
+    if !config.asks_for_returns() {
+        return None;
     }
+    let windows = ((0.5 / config.blend.validation_share) as usize).clamp(1, MOST_WINDOWS);
+    Some(match config.blend.objective {
+        Task::NextItem => repeat::Questions::NextEvent,
+        Task::TopK | Task::LastItem => repeat::Questions::Windows(validation_cuts(log, config, windows)),
+    })
 }
 
 /// How many events each item has.

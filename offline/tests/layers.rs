@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 28] = [
+const TABLE: [(&str, &[&str]); 29] = [
     ("generate", &[]),
     ("progress", &[]),
     ("ingest", &[]),
@@ -43,12 +43,14 @@ const TABLE: [(&str, &[&str]); 28] = [
             "user_tables",
         ],
     ),
+    ("cuts", &["config", "evaluate", "ingest", "split"]),
     (
         "sources",
         &[
             "als",
             "config",
             "content",
+            "cuts",
             "evaluate",
             "ingest",
             "interactions",
@@ -58,7 +60,6 @@ const TABLE: [(&str, &[&str]); 28] = [
             "repeat",
             "session_knn",
             "slim",
-            "split",
             "statistics",
             "trees",
             "user_tables",
@@ -68,6 +69,7 @@ const TABLE: [(&str, &[&str]); 28] = [
         "ranker",
         &[
             "config",
+            "cuts",
             "evaluate",
             "ingest",
             "interactions",
@@ -80,7 +82,7 @@ const TABLE: [(&str, &[&str]); 28] = [
         ],
     ),
     ("train", &["config", "ingest", "progress", "ranker", "sources", "user_tables"]),
-    ("gate", &["config", "evaluate", "ingest", "progress", "ranker", "sources", "train"]),
+    ("gate", &["config", "cuts", "evaluate", "ingest", "progress", "ranker", "sources", "train"]),
     ("arguments", &["evaluate", "export"]),
     ("tune", &["config", "ingest", "linear", "progress", "ranker", "trees"]),
     (

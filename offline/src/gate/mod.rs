@@ -31,10 +31,10 @@ use shared::artifact::{ArtifactError, Manifest};
 use shared::snapshot::Snapshot;
 
 use crate::config::Config;
+use crate::cuts::{cuts, questions};
 use crate::evaluate::{Evaluation, Setting, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::ranker::{cuts, questions};
 use crate::sources::FitError;
 use crate::train::train;
 pub use settings::Changes;

@@ -11,7 +11,6 @@
 //! again on the whole log; weights and ranker stay.
 
 mod blend;
-mod cuts;
 mod slates;
 mod window;
 
@@ -24,13 +23,13 @@ use shared::schema;
 use shared::snapshot::RANKER;
 
 use crate::config::{Config, RankerKind};
+use crate::cuts::validation_cuts;
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
 use crate::sources::FitError;
 use crate::split::Cut;
 use crate::trees::{self, Ensemble, Rows};
-pub use cuts::{cuts, questions};
 pub use slates::Slates;
 pub use window::Window;
 
@@ -100,7 +99,7 @@ pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Res
     let mut fitted = Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None };
     let with_ranker = config.ranker.kind != RankerKind::None;
     let windows = if with_ranker { config.ranker.windows } else { 1 };
-    let cuts = cuts::validation_cuts(log, config, windows);
+    let cuts = validation_cuts(log, config, windows);
     let mut slates = Slates::new(config, cuts.len());
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
@@ -134,7 +133,7 @@ pub fn windows<'a>(
         let (train, held) = cut.apply(log);
         Window::fit(train, held, config, progress)
     };
-    cuts::validation_cuts(log, config, count).into_iter().map(fit).collect()
+    validation_cuts(log, config, count).into_iter().map(fit).collect()
 }
 
 /// Describes what the blend ranks first for the questions of a log that follows on another.
