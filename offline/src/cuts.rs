@@ -54,25 +54,18 @@ pub fn questions(train: &Log, held: &Log, config: &Config) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::ingest::{Catalogue, ingest};
 
     /// The cut of a log in which a hundred users have four events each, one user a day.
     fn latest_start(min_cases: usize) -> usize {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let file = folder.path().join("log.csv");
-        let mut csv = "timestamp,visitorid,event,itemid\n".to_owned();
-        for event in 0..400u64 {
-            let time = event / 4 * 86_400_000 + event % 4;
-            csv.push_str(&format!("{time},u{},view,i{}\n", event / 4, event % 7));
-        }
-        std::fs::write(&file, csv).expect("writes");
+        let names: Vec<String> = (0..100).map(|user| format!("u{user}")).collect();
+        let rows = (0..400).map(|event| {
+            let (user, place) = (event / 4, event % 4);
+            (user * 86_400_000 + place, &*names[user as usize], ["a", "b", "c"][(event % 3) as usize])
+        });
+        let log = Log::of_views(&rows.collect::<Vec<_>>());
         let mut config = Config::load(None, None).expect("defaults");
         config.blend.min_cases = min_cases;
-        let log =
-            ingest(&[file], Catalogue::default(), &config.ingest, Path::new("/dev/null"), &|_| ()).expect("reads");
         match &validation_cuts(&log, &config, 2)[..] {
             [Cut::Time(latest), Cut::Time(before)] if before.end == latest.start => latest.start,
             other => panic!("{other:?}"),

@@ -101,32 +101,11 @@ fn parts_of_users(log: &Log, number: usize, share: f64) -> (Log, Log) {
 
 #[cfg(test)]
 mod tests {
-    use shared::event::EventKind;
-    use shared::id::{ItemIdx, UserIdx};
-
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, SessionsFrom};
 
     /// User 0: items 0 1 2, user 1: item 3, user 2: items 4 5; times in the order of the events of all.
     fn log() -> Log {
-        let rows = [(0, 0), (1, 3), (2, 4), (0, 1), (2, 5), (0, 2)];
-        let event = |(timestamp_ms, &(user, item)): (i64, &(u32, u32))| LogEvent {
-            user: UserIdx(user),
-            item: ItemIdx(item),
-            kind: EventKind::View,
-            session: 0,
-            timestamp_ms,
-            received_ms: timestamp_ms,
-            event_key: 0,
-        };
-        let seen = (0..6).map(|item| (item.to_string().into(), None)).collect();
-        Log {
-            users: (0..3).map(|user| user.to_string().into()).collect(),
-            items: Catalogue::default().with_seen(seen).0,
-            events: (0..).zip(&rows).map(event).collect(),
-            sessions: SessionsFrom::Gap,
-            report: IngestReport::default(),
-        }
+        Log::of_views(&[(0, "0", "0"), (1, "1", "3"), (2, "2", "4"), (3, "0", "1"), (4, "2", "5"), (5, "0", "2")])
     }
 
     fn items(log: &Log) -> Vec<&str> {

@@ -160,12 +160,14 @@ fn fit_blends(
     fitted: &mut Fitted,
     progress: &mut Progress,
 ) -> Result<(), FitError> {
-    let snapshot = progress.stage("users", || window.snapshot(&fitted.long_term))?;
-    let cases = progress.stage("long-term cases", || window.long_term_cases(&snapshot));
+    let rows = window.long_term_rows();
+    let snapshot = progress.stage("users", || window.snapshot(&rows, &fitted.long_term))?;
+    let cases = progress.stage("long-term cases", || window.long_term_cases(&rows, &snapshot));
     fitted.long_term =
         progress.stage("long-term weights", || blend::ascend(&cases, fitted.long_term, &config.blend.off, 0));
-    let snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
-    let cases = progress.stage("cases", || window.cases(&snapshot));
+    let rows = window.rows(config.blend.max_cases);
+    let snapshot = progress.stage("cached", || window.snapshot(&rows, &fitted.long_term))?;
+    let cases = progress.stage("cases", || window.cases(&rows, &snapshot));
     let ranked = if config.ranker.kind == RankerKind::None { 0 } else { config.ranker.candidates };
     fitted.served = progress.stage("weights", || {
         let weights = blend::ascend(&cases, fitted.served, &config.blend.off, ranked);

@@ -54,15 +54,15 @@ impl<'a> Slates<'a> {
         stopping_share: f64,
         progress: &mut Progress,
     ) -> Result<(), FitError> {
-        let mut snapshot = progress.stage("cached", || window.snapshot(&fitted.long_term))?;
+        let users = window.rows(self.max_cases);
+        let mut snapshot = progress.stage("cached", || window.snapshot(&users, &fitted.long_term))?;
         snapshot.params_mut().weights = fitted.served;
-        progress.stage("slates", || self.ask(window, &snapshot, stopping_share));
+        progress.stage("slates", || self.ask(window, &users, &snapshot, stopping_share));
         Ok(())
     }
 
-    fn ask(&mut self, window: &Window<'_>, snapshot: &Snapshot, stopping_share: f64) {
-        let users = window.rows(self.max_cases);
-        let mut times = window.ask(&users, snapshot, |case, _| case.now_ms);
+    fn ask(&mut self, window: &Window<'_>, users: &[usize], snapshot: &Snapshot, stopping_share: f64) {
+        let mut times = window.ask(users, snapshot, |case, _| case.now_ms);
         times.sort_unstable();
         let late_from = times.get((times.len() as f64 * (1.0 - stopping_share)) as usize).copied();
         let one_time = stopping_share > 0.0 && times.first() == times.last();

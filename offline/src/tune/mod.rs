@@ -84,11 +84,13 @@ fn applies(study: &Study, config: &Config) -> bool {
 /// The windows that sources are measured on, with records of the users who are asked for.
 fn questioned<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> anyhow::Result<Vec<Window<'a>>> {
     let windows = progress.group("windows", |progress| windows(log, config, WINDOWS, progress))?;
+    let mut asked = 0;
     for window in &windows {
-        window.snapshot(&config.long_term_weights())?;
+        let rows = window.rows(config.blend.max_cases);
+        window.snapshot(&rows, &config.long_term_weights())?;
+        asked += rows.len();
     }
-    let asked = windows.iter().any(|window| !window.rows(config.blend.max_cases).is_empty());
-    anyhow::ensure!(asked, "the windows at the end of the log hold no questions; search on a longer log");
+    anyhow::ensure!(asked > 0, "the windows at the end of the log hold no questions; search on a longer log");
     Ok(windows)
 }
 
