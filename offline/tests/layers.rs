@@ -90,6 +90,7 @@ const TABLE: [(&str, &[&str]); 29] = [
         &[
             "arguments",
             "config",
+            "cuts",
             "evaluate",
             "export",
             "gate",

@@ -102,6 +102,8 @@ pub struct BlendConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowsOf {
+    /// The log in time, or each user's past where times say too little.
+    Auto,
     /// The log, in time.
     Time,
     /// Each user's past.

@@ -23,7 +23,7 @@ use shared::schema;
 use shared::snapshot::RANKER;
 
 use crate::config::{Config, RankerKind};
-use crate::cuts::validation_cuts;
+use crate::cuts::{Parts, validation_cuts};
 use crate::ingest::Log;
 use crate::linear::{self, LinearModel};
 use crate::progress::Progress;
@@ -103,8 +103,7 @@ pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Res
     let mut slates = Slates::new(config, cuts.len());
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
-            let (train, held) = cut.apply(log);
-            let window = Window::fit(train, held, config, progress)?;
+            let window = Window::fit(Parts::of(log, &cut), config, progress)?;
             if at == 0 {
                 fit_blends(&window, config, &mut fitted, progress)?;
             }
@@ -129,10 +128,7 @@ pub fn windows<'a>(
     count: usize,
     progress: &mut Progress,
 ) -> Result<Vec<Window<'a>>, FitError> {
-    let fit = |cut: Cut| {
-        let (train, held) = cut.apply(log);
-        Window::fit(train, held, config, progress)
-    };
+    let fit = |cut: Cut| Window::fit(Parts::of(log, &cut), config, progress);
     validation_cuts(log, config, count).into_iter().map(fit).collect()
 }
 
@@ -140,14 +136,8 @@ pub fn windows<'a>(
 ///
 /// # Errors
 /// [`FitError`] when the working folder can't be written.
-pub fn held_out(
-    train: Log,
-    held: Log,
-    config: &Config,
-    fitted: &Fitted,
-    progress: &mut Progress,
-) -> Result<Rows, FitError> {
-    let window = Window::fit(train, held, config, progress)?;
+pub fn held_out(parts: Parts, config: &Config, fitted: &Fitted, progress: &mut Progress) -> Result<Rows, FitError> {
+    let window = Window::fit(parts, config, progress)?;
     let mut slates = Slates::new(config, 1);
     slates.collect(&window, fitted, 0.0, progress)?;
     Ok(slates.early)

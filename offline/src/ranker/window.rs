@@ -10,11 +10,11 @@ use shared::state::UserState;
 use tempfile::TempDir;
 
 use super::blend::{self, CUT_OFF, ScoredCase};
-use crate::config::{Config, WindowsOf};
+use crate::config::Config;
+use crate::cuts::Parts;
 use crate::evaluate::Task;
-use crate::evaluate::cases::{Asked, Case, HeldOut};
+use crate::evaluate::cases::{Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
-use crate::ingest::Log;
 use crate::interactions::{Pasts, spread};
 use crate::progress::Progress;
 use crate::sources::{FitError, fit_source, fit_sources};
@@ -23,18 +23,17 @@ use crate::user_tables;
 /// The questions of some users of a window.
 pub struct Window<'a> {
     config: &'a Config,
-    train: Log,
-    held: Log,
+    parts: Parts,
     folder: TempDir,
     manifest: Manifest,
 }
 
 impl<'a> Window<'a> {
     /// Fits the sources on everything before the window.
-    pub fn fit(train: Log, held: Log, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
+    pub fn fit(parts: Parts, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
         let folder = tempfile::tempdir()?;
-        let manifest = fit_sources(&train, config, folder.path(), progress)?.manifest().clone();
-        Ok(Self { config, train, held, folder, manifest })
+        let manifest = fit_sources(&parts.train, config, folder.path(), progress)?.manifest().clone();
+        Ok(Self { config, parts, folder, manifest })
     }
 
     /// The tables as the service would have them for the users of `rows`: with the record of each who has a past. Whoever
@@ -47,19 +46,20 @@ impl<'a> Window<'a> {
         users.dedup();
         let folder = self.folder.path();
         let sources = Snapshot::load(folder)?;
-        user_tables::build(&self.train, &users, &sources, long_term, &self.config.users, &|_| ()).write(folder)?;
+        user_tables::build(&self.parts.train, &users, &sources, long_term, &self.config.users, &|_| ())
+            .write(folder)?;
         self.manifest.clone().seal(folder)?;
         Ok(Snapshot::load(folder)?)
     }
 
     /// The row in the log before the window of one of its users; none for somebody who is new.
     fn past(&self, row: usize) -> Option<usize> {
-        self.train.users.binary_search(&self.held.users[row]).ok()
+        self.parts.train.users.binary_search(&self.parts.held.users[row]).ok()
     }
 
     /// The users of the window with a past.
     fn known(&self) -> Vec<usize> {
-        (0..self.held.users.len()).filter(|&row| self.past(row).is_some()).collect()
+        (0..self.parts.held.users.len()).filter(|&row| self.past(row).is_some()).collect()
     }
 
     /// The users whose questions the long-term weights are fitted on.
@@ -69,15 +69,15 @@ impl<'a> Window<'a> {
 
     /// Questions for all of a user's window, scored with their whole past as history.
     pub fn long_term_cases(&self, rows: &[usize], snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let pasts = Pasts::of(&self.train);
+        let pasts = Pasts::of(&self.parts.train);
         let sources = self.config.without_off(blend::long_term_sources());
         let ask = |case: &Case<'_>, scratch: &mut Scratch| {
-            let user = self.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
-            let history = user.map(|user| pasts.of_user(&self.train, user)).unwrap_or_default();
+            let user = self.parts.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
+            let history = user.map(|user| pasts.of_user(&self.parts.train, user)).unwrap_or_default();
             let state = UserState { history, ..UserState::default() };
             blend::scored(snapshot, &sources, &state, Seen::ExcludeAll, case, scratch)
         };
-        HeldOut::new(&self.held).top_k(rows, snapshot, Seen::ExcludeAll, self.asked(), ask)
+        self.held_out().ask(Task::TopK, rows, snapshot, Seen::ExcludeAll, ask)
     }
 
     /// The questions of the configured objective, scored with all sources.
@@ -92,7 +92,7 @@ impl<'a> Window<'a> {
     /// those of [`Window::snapshot`] for the same users.
     pub fn alone(&self, source: Source, config: &Config) -> Result<Vec<f64>, FitError> {
         let folder = self.folder.path();
-        fit_source(source, &self.train, config, folder)?;
+        fit_source(source, &self.parts.train, config, folder)?;
         self.manifest.clone().seal(folder)?;
         let mut snapshot = Snapshot::load(folder)?;
         *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
@@ -110,7 +110,7 @@ impl<'a> Window<'a> {
     pub fn rows(&self, max_cases: usize) -> Vec<usize> {
         match self.config.blend.objective {
             Task::TopK | Task::LastItem => thinned(&self.known(), max_cases),
-            Task::NextItem => enough_users(&HeldOut::new(&self.held), self.gap_ms(), max_cases),
+            Task::NextItem => enough_users(&self.held_out(), max_cases),
         }
     }
 
@@ -121,23 +121,11 @@ impl<'a> Window<'a> {
         snapshot: &Snapshot,
         ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
     ) -> Vec<T> {
-        let held_out = HeldOut::new(&self.held);
-        match self.config.blend.objective {
-            Task::NextItem => held_out.next_item(rows, snapshot, self.gap_ms(), ask),
-            Task::TopK | Task::LastItem => held_out.top_k(rows, snapshot, self.config.blend.seen, self.asked(), ask),
-        }
+        self.held_out().ask(self.config.blend.objective, rows, snapshot, self.config.blend.seen, ask)
     }
 
-    /// When users are asked for all of their window.
-    fn asked(&self) -> Asked {
-        match (self.config.blend.objective, self.config.blend.windows) {
-            (Task::LastItem, _) | (_, WindowsOf::Users) => Asked::OnArrival,
-            (_, WindowsOf::Time) => Asked::At(self.held.first_ms()),
-        }
-    }
-
-    fn gap_ms(&self) -> i64 {
-        self.config.gap_ms()
+    fn held_out(&self) -> HeldOut<'_> {
+        self.parts.held_out(self.config)
     }
 }
 
@@ -148,8 +136,8 @@ fn thinned<T: Copy>(values: &[T], count: usize) -> Vec<T> {
 }
 
 /// Users, evenly spread, whose next-item questions are about `max_cases`.
-fn enough_users(held_out: &HeldOut<'_>, gap_ms: i64, max_cases: usize) -> Vec<usize> {
-    let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row, gap_ms)).collect();
+fn enough_users(held_out: &HeldOut<'_>, max_cases: usize) -> Vec<usize> {
+    let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row)).collect();
     let rows: Vec<usize> = (0..counts.len()).filter(|&row| counts[row] > 0).collect();
     let step = (counts.iter().sum::<usize>() as f64 / max_cases.max(1) as f64).max(1.0);
     spread(rows.len(), step).map(|at| rows[at]).collect()
@@ -159,6 +147,7 @@ fn enough_users(held_out: &HeldOut<'_>, gap_ms: i64, max_cases: usize) -> Vec<us
 mod tests {
     use super::*;
     use crate::cuts::validation_cuts;
+    use crate::ingest::Log;
 
     const HOUR_MS: i64 = 3_600_000;
 
@@ -186,8 +175,8 @@ mod tests {
         for objective in [Task::NextItem, Task::TopK] {
             config.blend.objective = objective;
             let cut = validation_cuts(&returning(), &config, 1).pop().expect("a window");
-            let (train, held) = cut.apply(&returning());
-            let window = Window::fit(train, held, &config, &mut Progress::default()).expect("fits");
+            let parts = Parts::of(&returning(), &cut);
+            let window = Window::fit(parts, &config, &mut Progress::default()).expect("fits");
             let rows = window.rows(config.blend.max_cases);
             let snapshot = window.snapshot(&rows, &config.long_term_weights()).expect("loads");
             let asked = window.ask(&rows, &snapshot, |case, _| (case.user.to_owned(), case.state.history.len()));
