@@ -1,5 +1,5 @@
-//! One version from one log: every source fitted, blend and ranker fitted on a window cut from its end, the artifact
-//! written into a folder and sealed.
+//! Makes one version from one log: fits blend and ranker on windows cut from its end, fits every source on all of it, and
+//! writes the artifact into a folder with checksums.
 //!
 //! ```text
 //! log ─▶ [before the window] ─▶ sources ─▶ blend weights ─▶ ranker
@@ -33,11 +33,7 @@ pub fn train(
     folder: &Path,
     progress: &mut Progress,
 ) -> Result<Manifest, FitError> {
-    let fitted = if config.blend.fit {
-        ranker::fit(log, config, progress)?
-    } else {
-        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), model: None }
-    };
+    let fitted = if config.blend.fit { ranker::fit(log, config, progress)? } else { Fitted::of_config(config) };
     let snapshot = fit_sources(log, config, folder, progress)?;
     let mut manifest = snapshot.manifest().clone();
     let users = progress.counted("user tables", log.users.len() as u64, |done| {
@@ -52,6 +48,9 @@ pub fn train(
     manifest.version = version.to_owned();
     manifest.built_ms = built_ms;
     let ranker = fitted.model.map(|model| ranker::write(&model, config.ranker.candidates, folder)).transpose()?;
+    if let Some(report) = &fitted.report {
+        manifest.metrics = serde_json::json!({ "fit": report });
+    }
     manifest.engine = EngineParams { weights: fitted.served, ranker, ..config.engine_params() };
     Ok(progress.stage("seal", || manifest.seal(folder))?)
 }

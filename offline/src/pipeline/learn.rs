@@ -60,12 +60,12 @@ pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Pr
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let parts = read_parts(config, input, out, progress)?;
     questions::count(&parts.train, &parts.held_out(config), config.blend.objective, config.blend.seen)?;
-    let (fitted, slates) = ranker::slates(&parts.train, config, progress)?;
+    let (blends, slates) = ranker::slates(&parts.train, config, progress)?;
     let names = schema::names();
     rows::write(&slates.early, &names, &out.join("learn.parquet"))?;
     rows::write(&slates.late, &names, &out.join("stop.parquet"))?;
     drop(slates);
-    let test = ranker::held_out(parts, config, &fitted, progress)?;
+    let test = ranker::held_out(parts, config, &blends, progress)?;
     rows::write(&test, &names, &out.join("test.parquet"))
 }
 

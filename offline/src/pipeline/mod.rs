@@ -10,7 +10,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde_json::Value;
-use shared::artifact::Manifest;
 use shared::artifact::manifest::read_champion;
 use shared::snapshot::Snapshot;
 
@@ -108,7 +107,7 @@ fn build(log: &Log, config: &Config, output: &Output, then: Then, progress: &mut
 
 /// Trains a version and places it beside the others.
 ///
-/// * `metrics`: what its manifest says of how good it was found to be; null where nobody looked.
+/// * `metrics`: what its manifest says, besides how it was fitted, of how good it was found to be; null where nobody looked.
 fn build_noting(
     log: &Log,
     config: &Config,
@@ -118,9 +117,12 @@ fn build_noting(
 ) -> anyhow::Result<String> {
     let working = versions::working_folder(&output.artifacts)?;
     let version = versions::next(&output.artifacts, &log.fingerprint())?;
-    let manifest = train(log, config, &version, now_ms(), &working, progress)?;
-    if !metrics.is_null() {
-        progress.stage("note metrics", || Manifest { metrics, ..manifest }.seal(&working))?;
+    let mut manifest = train(log, config, &version, now_ms(), &working, progress)?;
+    if let Value::Object(metrics) = metrics {
+        for (name, found) in metrics {
+            manifest.metrics[name] = found;
+        }
+        progress.stage("note metrics", || manifest.seal(&working))?;
     }
     publish::place(&working, &output.artifacts, &version)?;
     Ok(version)

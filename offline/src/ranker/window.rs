@@ -1,4 +1,5 @@
-//! A window of the log: its questions, asked of sources that were fitted on what came before.
+//! A window at the end of the log: sources are fitted on what came before it, and its users are asked of these sources what
+//! they did in it.
 
 use shared::api::Seen;
 use shared::artifact::Manifest;
@@ -9,7 +10,7 @@ use shared::snapshot::Snapshot;
 use shared::state::UserState;
 use tempfile::TempDir;
 
-use super::blend::{self, CUT_OFF, ScoredCase};
+use super::scored::{CUT_OFF, ScoredCase};
 use crate::config::Config;
 use crate::cuts::Parts;
 use crate::evaluate::Task;
@@ -67,24 +68,22 @@ impl<'a> Window<'a> {
         thinned(&self.known(), self.config.blend.max_cases)
     }
 
-    /// Questions for all of a user's window, scored with their whole past as history.
-    pub fn long_term_cases(&self, rows: &[usize], snapshot: &Snapshot) -> Vec<ScoredCase> {
+    /// Questions for all of a user's window, scored by `sources` with their whole past as history.
+    pub fn long_term_cases(&self, rows: &[usize], snapshot: &Snapshot, sources: &Weights) -> Vec<ScoredCase> {
         let pasts = Pasts::of(&self.parts.train);
-        let sources = self.config.without_off(blend::long_term_sources());
         let ask = |case: &Case<'_>, scratch: &mut Scratch| {
             let user = self.parts.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
             let history = user.map(|user| pasts.of_user(&self.parts.train, user)).unwrap_or_default();
             let state = UserState { history, ..UserState::default() };
-            blend::scored(snapshot, &sources, &state, Seen::ExcludeAll, case, scratch)
+            ScoredCase::of(snapshot, sources, &state, Seen::ExcludeAll, case, scratch)
         };
         self.held_out().ask(Task::TopK, rows, snapshot, Seen::ExcludeAll, ask)
     }
 
-    /// The questions of the configured objective, scored with all sources.
-    pub fn cases(&self, rows: &[usize], snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let sources = self.config.without_off(blend::all_sources());
+    /// The questions of the configured objective, scored by `sources`.
+    pub fn cases(&self, rows: &[usize], snapshot: &Snapshot, sources: &Weights) -> Vec<ScoredCase> {
         self.ask(rows, snapshot, |case, scratch| {
-            blend::scored(snapshot, &sources, &case.state, self.config.blend.seen, case, scratch)
+            ScoredCase::of(snapshot, sources, &case.state, self.config.blend.seen, case, scratch)
         })
     }
 
