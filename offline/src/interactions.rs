@@ -1,4 +1,5 @@
-//! The log as the models want it: users × items, and sessions in order, both as sprs CSR.
+//! The log in the forms that models are fitted on: a sparse matrix of users × items, sessions in their order, and each user's
+//! past.
 
 use serde::{Deserialize, Serialize};
 use shared::event::EventKind;

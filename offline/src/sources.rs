@@ -1,5 +1,7 @@
-//! Every source fitted on one log and written into a folder, as a version without users and without a graph: the batch
-//! scans exactly, so that what it makes does not depend on the order in which threads insert into a graph.
+//! Fits every source on one log and writes their tables into a folder: a version without user records, blend and graph.
+//!
+//! The batch asks this version with an exact scan of the item factors, so that nothing it makes depends on the order in
+//! which threads insert into a graph.
 
 use std::collections::BTreeMap;
 use std::path::Path;

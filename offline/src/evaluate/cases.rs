@@ -1,7 +1,8 @@
-//! The questions of a held-out log, each with the state that the service would have then and the targets.
+//! The questions of a held-out log: who asks, what the service would know of them then, and the targets, which are the right
+//! answers.
 //!
-//! A user's state is built as the service builds it: the batch's record from the snapshot, joined with the live history
-//! of the held-out events so far.
+//! What is known of a user is built as the service builds it: the batch's record from the snapshot, joined with the live
+//! history of the user's held-out events so far. Cost: a pass over the held-out events, each joined with the history.
 
 use rayon::prelude::*;
 use shared::api::Seen;

@@ -1,6 +1,9 @@
-//! How good a version is on held-out events: every source alone, windowed popularity, and `tandem`, the blend as served.
+//! Measures how good a version is on held-out events: what is served (`tandem`), the blend without the ranker, every source
+//! alone, and the items that were popular in the last days.
 //!
-//! The questions go through the engine that the service runs, with the states that the service would have.
+//! In: a version, the log that it was trained on, and the held-out events. Out: figures with intervals, in all and by kinds
+//! of cases. Every question goes through the engine that the service runs, with what the service would know of the user
+//! then. Cost: each question once for each of the models.
 
 pub mod bootstrap;
 pub mod cases;

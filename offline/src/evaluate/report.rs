@@ -1,4 +1,4 @@
-//! An evaluation as a table for people.
+//! Writes an evaluation as a table for people: a line a model, then a line a kind of cases, then differences.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
