@@ -184,7 +184,7 @@ pub enum Command {
         /// Where the log ends: milliseconds since the epoch, or a date.
         #[arg(long, value_parser = time_ms)]
         until: Option<i64>,
-        /// The folder to write to; a folder with trials is gone on with.
+        /// The folder to write to; a search that it already has is continued.
         #[arg(long)]
         out: PathBuf,
     },

@@ -1,78 +1,128 @@
-//! Where the end of a log is cut into windows of questions.
+//! Cuts the end of a log into windows: in each, users are asked what the part before it can answer.
 //!
-//! A window takes a share of the log. Where it holds too few questions to tell weights apart, it takes twice the share, and
-//! so on, as long as all windows together leave half of the log to learn from. Cost: a pass over the events a try.
+//! In: a log and the config. Out: cuts, the latest first, and both sides of one. Windows are parts of the log in time, or of
+//! each user's past: as `blend.windows` says, or, where it says `auto`, of the pasts where times say too little to cut a
+//! window in time. A window takes a share of the events; where it holds too few questions to tell weights apart, it takes
+//! twice the share, and so on, as long as all windows together leave half of the log to learn from. Cost: a pass over the
+//! events a try.
 
 use crate::config::{Config, WindowsOf};
 use crate::evaluate::Task;
-use crate::evaluate::cases::HeldOut;
+use crate::evaluate::cases::{Asked, HeldOut};
+use crate::evaluate::questions;
 use crate::ingest::Log;
 use crate::split::{self, Cut};
+
+/// The two sides of a cut.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is learnt from.
+    pub train: Log,
+    /// What is asked.
+    pub held: Log,
+    /// When users are asked.
+    pub asked: Asked,
+}
+
+impl Parts {
+    /// A log that follows on another in time.
+    #[must_use]
+    pub fn in_time(train: Log, held: Log) -> Self {
+        let asked = Asked::At(held.first_ms().max(train.last_ms()));
+        Self { train, held, asked }
+    }
+
+    /// Both sides of a cut through a log.
+    #[must_use]
+    pub fn of(log: &Log, cut: &Cut) -> Self {
+        let (train, held) = cut.apply(log);
+        match cut {
+            Cut::Time(_) => Self::in_time(train, held),
+            Cut::Users { .. } => Self { train, held, asked: Asked::AfterPast },
+        }
+    }
+
+    /// The held-out events of each user.
+    #[must_use]
+    pub fn held_out(&self, config: &Config) -> HeldOut<'_> {
+        HeldOut::new(&self.held, self.asked, config.gap_ms())
+    }
+
+    /// How many questions of the configured objective each user is asked.
+    #[must_use]
+    pub fn questions(&self, config: &Config) -> Vec<usize> {
+        questions::questions(&self.train, &self.held_out(config), config.blend.objective, config.blend.seen)
+    }
+}
 
 /// Cuts a log into the last `count` windows of the configured kind, each of a share of it, the latest first.
 #[must_use]
 pub fn cuts(log: &Log, config: &Config, share: f64, count: usize) -> Vec<Cut> {
+    let in_time = || split::in_time(log, share, count);
     match (config.blend.objective, config.blend.windows) {
         (Task::LastItem, _) => split::of_users(log, 0.0, count),
         (_, WindowsOf::Users) => split::of_users(log, share, count),
-        (_, WindowsOf::Time) => split::in_time(log, share, count),
+        (_, WindowsOf::Time) => in_time(),
+        (_, WindowsOf::Auto) if split::times_tell(log, config.blend.validation_share) => in_time(),
+        // Where no user has two events, nothing but time is left to cut by.
+        (_, WindowsOf::Auto) => non_empty(split::of_users(log, share, count)).unwrap_or_else(in_time),
     }
+}
+
+/// What is held out of a log for which nothing else is said: its last share, in time where times tell.
+#[must_use]
+pub fn last_part(log: &Log, share: f64) -> Option<Cut> {
+    let in_time = || split::in_time(log, share, 1);
+    let cuts = match split::times_tell(log, share) {
+        true => in_time(),
+        false => non_empty(split::of_users(log, share, 1)).unwrap_or_else(in_time),
+    };
+    cuts.into_iter().next()
+}
+
+fn non_empty(cuts: Vec<Cut>) -> Option<Vec<Cut>> {
+    Some(cuts).filter(|cuts| !cuts.is_empty())
 }
 
 /// As [`cuts`], of the configured share or, where the latest window has too few questions, of more.
 #[must_use]
 pub fn validation_cuts(log: &Log, config: &Config, count: usize) -> Vec<Cut> {
     let mut share = config.blend.validation_share;
-    let in_time = config.blend.objective != Task::LastItem && config.blend.windows == WindowsOf::Time;
-    if in_time {
-        while 2.0 * share * count as f64 <= 0.5 && latest_questions(log, config, share) < config.blend.min_cases {
-            share *= 2.0;
-        }
+    let mut latest = cuts(log, config, share, 1).pop();
+    while let Some(cut) = &latest
+        && grows(cut, config)
+        && 2.0 * share * count as f64 <= 0.5
+        && Parts::of(log, cut).questions(config).iter().sum::<usize>() < config.blend.min_cases
+    {
+        share *= 2.0;
+        latest = cuts(log, config, share, 1).pop();
     }
     cuts(log, config, share, count)
 }
 
-fn latest_questions(log: &Log, config: &Config, share: f64) -> usize {
-    let latest = cuts(log, config, share, 1).pop();
-    latest.map_or(0, |cut| {
-        let (train, held) = cut.apply(log);
-        questions(&train, &held, config).iter().sum()
-    })
-}
-
-/// How many questions each user of a window is asked.
-#[must_use]
-pub fn questions(train: &Log, held: &Log, config: &Config) -> Vec<usize> {
-    let held_out = HeldOut::new(held);
-    let known = |id: &str| train.users.binary_search_by(|other| (**other).cmp(id)).is_ok();
-    let of_row = |row: usize| match config.blend.objective {
-        Task::NextItem => held_out.next_item_cases(row, config.gap_ms()),
-        Task::TopK | Task::LastItem => usize::from(known(held_out.user(row))),
-    };
-    (0..held_out.users()).map(of_row).collect()
+/// Whether a larger window has more questions: users are asked once for their last item, and once for all that comes at the
+/// end of their past, however long that is.
+fn grows(cut: &Cut, config: &Config) -> bool {
+    match cut {
+        Cut::Time(_) => true,
+        Cut::Users { .. } => config.blend.objective == Task::NextItem,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::ingest::{Catalogue, ingest};
 
     /// The cut of a log in which a hundred users have four events each, one user a day.
     fn latest_start(min_cases: usize) -> usize {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let file = folder.path().join("log.csv");
-        let mut csv = "timestamp,visitorid,event,itemid\n".to_owned();
-        for event in 0..400u64 {
-            let time = event / 4 * 86_400_000 + event % 4;
-            csv.push_str(&format!("{time},u{},view,i{}\n", event / 4, event % 7));
-        }
-        std::fs::write(&file, csv).expect("writes");
+        let names: Vec<String> = (0..100).map(|user| format!("u{user}")).collect();
+        let rows = (0..400).map(|event| {
+            let (user, place) = (event / 4, event % 4);
+            (user * 86_400_000 + place, &*names[user as usize], ["a", "b", "c"][(event % 3) as usize])
+        });
+        let log = Log::of_views(&rows.collect::<Vec<_>>());
         let mut config = Config::load(None, None).expect("defaults");
         config.blend.min_cases = min_cases;
-        let log =
-            ingest(&[file], Catalogue::default(), &config.ingest, Path::new("/dev/null"), &|_| ()).expect("reads");
         match &validation_cuts(&log, &config, 2)[..] {
             [Cut::Time(latest), Cut::Time(before)] if before.end == latest.start => latest.start,
             other => panic!("{other:?}"),
@@ -85,5 +135,49 @@ mod tests {
         assert_eq!(latest_start(15), 380);
         assert_eq!(latest_start(16), 360);
         assert_eq!(latest_start(10_000), 320);
+    }
+
+    /// A log of thirty users with ten events each, all at one time.
+    fn timeless() -> Log {
+        let names: Vec<String> = (0..30).map(|user| format!("u{user:02}")).collect();
+        let rows = (0..300).map(|event| (0, &*names[event / 10], ["a", "b", "c", "d", "e", "f", "g"][event % 7]));
+        Log::of_views(&rows.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn where_times_say_nothing_windows_are_of_users_unless_the_config_says_otherwise() {
+        let mut config = Config::load(None, None).expect("defaults");
+        assert_eq!(config.blend.windows, WindowsOf::Auto);
+        config.blend.min_cases = 1;
+        let users = |share| [1, 2].map(|number| Cut::Users { number, share });
+        assert_eq!(validation_cuts(&timeless(), &config, 2), users(0.05));
+        // One event each; a tenth is one as well, a fifth are two.
+        config.blend.min_cases = 31;
+        assert_eq!(validation_cuts(&timeless(), &config, 2), users(0.2));
+        config.blend.objective = Task::TopK;
+        assert_eq!(validation_cuts(&timeless(), &config, 2), users(0.05));
+        config.blend.windows = WindowsOf::Time;
+        assert_eq!(validation_cuts(&timeless(), &config, 2), []);
+        assert_eq!(last_part(&timeless(), 0.1), Some(Cut::Users { number: 1, share: 0.1 }));
+    }
+
+    #[test]
+    fn where_times_tell_auto_cuts_in_time_and_users_are_cut_where_the_config_says_so() {
+        let days: Vec<(i64, &str, &str)> =
+            (0..200).map(|day| (day * 86_400_000, ["u", "v"][day as usize % 2], "a")).collect();
+        let log = Log::of_views(&days);
+        let mut config = Config::load(None, None).expect("defaults");
+        assert_eq!(cuts(&log, &config, 0.05, 1), [Cut::Time(190..200)]);
+        assert_eq!(last_part(&log, 0.1), Some(Cut::Time(180..200)));
+        config.blend.windows = WindowsOf::Users;
+        assert_eq!(cuts(&log, &config, 0.05, 1), [Cut::Users { number: 1, share: 0.05 }]);
+    }
+
+    #[test]
+    fn where_nobody_has_two_events_nothing_but_time_can_be_cut() {
+        let log = Log::of_views(&[(0, "u", "a"), (0, "v", "a"), (0, "w", "a"), (1, "x", "a")]);
+        let config = Config::load(None, None).expect("defaults");
+        assert_eq!(cuts(&log, &config, 0.05, 1), [Cut::Time(3..4)]);
+        assert_eq!(last_part(&Log::of_views(&[(0, "u", "a"), (0, "v", "a")]), 0.1), None);
     }
 }

@@ -1,4 +1,5 @@
-//! The log as the models want it: users × items, and sessions in order, both as sprs CSR.
+//! The log in the forms that models are fitted on: a sparse matrix of users × items, sessions in their order, and each user's
+//! past.
 
 use serde::{Deserialize, Serialize};
 use shared::event::EventKind;
@@ -117,6 +118,7 @@ impl Pasts {
 fn interaction(event: &LogEvent) -> Interaction {
     Interaction { item: event.item, kind: event.kind, timestamp_ms: event.timestamp_ms, event_key: event.event_key }
 }
+
 /// Sessions in order: sessions × positions, a value being the item at that place.
 pub struct Sessions {
     /// Row s, column p: the item at place p of session s.

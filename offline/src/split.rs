@@ -1,19 +1,19 @@
-//! Where a log is cut into what is learnt from and what is asked: windows in time, or the last parts of the users' pasts.
+//! Cuts a log into what is learnt from and what is held out: a window in time, or the end of each user's past.
 //!
-//! In: a log in order. Out: cuts, and a log for each side of one. Cost: a pass over the events for each cut.
+//! In: a log in the order of time. Out: cuts, and a log for each side of a cut. Cost: a pass over the events for each cut.
 
 use std::ops::Range;
 
 use crate::ingest::{Log, LogEvent};
 use crate::interactions::by_user;
 
-/// A window at the end of a log.
+/// What is held out of a log; a window of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cut {
-    /// Events that follow each other in time; what came before them is the past.
+    /// Events that follow each other in time, by their places in the log. All events before them are the past.
     Time(Range<usize>),
-    /// The n-th last part, from 1, of each user's events, as in [`of_users`]; what came before it is their past. A
-    /// user's first event has no past and is never in a window.
+    /// The n-th last part of each user's events, counted from 1; the user's events before it are their past. A user's first
+    /// event has no past and is never in a window.
     Users {
         /// Which part.
         number: usize,
@@ -36,6 +36,24 @@ impl Cut {
     }
 }
 
+/// Whether times tell events apart well enough to hold out about this share of a log in time.
+///
+/// A window in time begins at a change of time. Where all events have one time, or none, there is no such change; where the
+/// times are those of a few imports, the change may be far from where the window should begin. Times say too little where
+/// the window would become more than twice as large as it should be.
+#[must_use]
+pub fn times_tell(log: &Log, share: f64) -> bool {
+    let (at, start) = begin(log, share);
+    start > 0 && (at - start) as f64 <= share * log.events.len() as f64
+}
+
+/// Where the last share of a log begins, and the change of time at that place or before it.
+fn begin(log: &Log, share: f64) -> (usize, usize) {
+    let at = (log.events.len() as f64 * (1.0 - share)).max(0.0) as usize;
+    let time = |event: &LogEvent| log.events.partition_point(|other| other.timestamp_ms < event.timestamp_ms);
+    (at, log.events.get(at).map_or(log.events.len(), time))
+}
+
 /// The last `count` windows of a log, each of a share of its events, the latest first; only those with events before
 /// them.
 #[must_use]
@@ -43,10 +61,7 @@ pub fn in_time(log: &Log, share: f64, count: usize) -> Vec<Cut> {
     let mut cuts = Vec::new();
     let mut end = log.events.len();
     for window in 1..=count {
-        let at = (log.events.len() as f64 * (1.0 - share * window as f64)).max(0.0) as usize;
-        let Some(event) = log.events.get(at) else { break };
-        // At a change of time.
-        let start = log.events.partition_point(|other| other.timestamp_ms < event.timestamp_ms);
+        let (_, start) = begin(log, share * window as f64);
         if start == 0 || start >= end {
             break;
         }
@@ -101,32 +116,11 @@ fn parts_of_users(log: &Log, number: usize, share: f64) -> (Log, Log) {
 
 #[cfg(test)]
 mod tests {
-    use shared::event::EventKind;
-    use shared::id::{ItemIdx, UserIdx};
-
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, SessionsFrom};
 
     /// User 0: items 0 1 2, user 1: item 3, user 2: items 4 5; times in the order of the events of all.
     fn log() -> Log {
-        let rows = [(0, 0), (1, 3), (2, 4), (0, 1), (2, 5), (0, 2)];
-        let event = |(timestamp_ms, &(user, item)): (i64, &(u32, u32))| LogEvent {
-            user: UserIdx(user),
-            item: ItemIdx(item),
-            kind: EventKind::View,
-            session: 0,
-            timestamp_ms,
-            received_ms: timestamp_ms,
-            event_key: 0,
-        };
-        let seen = (0..6).map(|item| (item.to_string().into(), None)).collect();
-        Log {
-            users: (0..3).map(|user| user.to_string().into()).collect(),
-            items: Catalogue::default().with_seen(seen).0,
-            events: (0..).zip(&rows).map(event).collect(),
-            sessions: SessionsFrom::Gap,
-            report: IngestReport::default(),
-        }
+        Log::of_views(&[(0, "0", "0"), (1, "1", "3"), (2, "2", "4"), (3, "0", "1"), (4, "2", "5"), (5, "0", "2")])
     }
 
     fn items(log: &Log) -> Vec<&str> {
@@ -147,6 +141,22 @@ mod tests {
         let (past, window) = Cut::Users { number: 1, share: 0.67 }.apply(&log());
         assert_eq!((items(&past), items(&window)), (vec!["0", "3", "4"], vec!["1", "5", "2"]));
         assert_eq!(of_users(&log(), 0.67, 9).len(), 1);
+    }
+
+    /// A hundred events of ten users, at one of so many times.
+    fn at_times(times: i64) -> Log {
+        let users = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        let row = |event: i64| (event * times / 100 * 86_400_000, users[(event % 10) as usize], "a");
+        Log::of_views(&(0..100).map(row).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn times_of_days_tell_and_one_time_or_those_of_a_few_imports_do_not() {
+        assert!(times_tell(&at_times(100), 0.05) && times_tell(&at_times(14), 0.05));
+        assert!(!times_tell(&at_times(1), 0.05) && !times_tell(&at_times(1), 0.9));
+        // The last third instead of the last twentieth; instead of the last fifth it would do.
+        assert!(!times_tell(&at_times(3), 0.05) && times_tell(&at_times(3), 0.2));
+        assert!(!times_tell(&Log::of_views(&[]), 0.05));
     }
 
     #[test]

@@ -26,11 +26,7 @@ use crate::user_tables;
 /// # Errors
 /// [`FitError`] for tables that don't fit each other.
 pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snapshot, FitError> {
-    let fitted = if config.blend.fit {
-        ranker::fit(log, config, progress)?
-    } else {
-        Fitted { served: config.served_weights(), long_term: config.long_term_weights(), ranker: None }
-    };
+    let fitted = if config.blend.fit { ranker::fit(log, config, progress)? } else { Fitted::of_config(config) };
     let snapshot = fit_sources(log, config, progress)?;
     let users = progress.counted("user tables", log.users.len() as u64, |done| {
         let all: Vec<usize> = (0..log.users.len()).collect();
@@ -41,6 +37,9 @@ pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snap
     tables.users = users;
     let (params, ranker) = fitted.ranker.unzip();
     tables.ranker = ranker;
+    if let Some(report) = &fitted.report {
+        manifest.metrics = serde_json::json!({ "fit": report });
+    }
     manifest.engine = EngineParams { weights: fitted.served, ranker: params, ..config.engine_params() };
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }

@@ -1,7 +1,8 @@
-//! What the batch knows of each user: cached candidates, the last events, all seen items, packed into records.
+//! Makes the record of each user that the service reads: cached candidates, the last events, and all items of their past.
 //!
-//! Cached candidates are the long-term model's answer (ALS and `item_knn` over the user's whole past), made by the
-//! engine, without the user's own items: those the service knows from the history.
+//! In: a log, and the snapshot that was fitted on it. Out: packed records. Cached candidates are the engine's answer under
+//! the long-term blend to the user's whole past, without the user's own items, which the service knows from the history.
+//! Users without an event for `users.active_days` get none: they are answered from their history. Cost: an answer a user.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -98,3 +98,44 @@ fn returns_and_fees_of_the_gift_shop_are_no_purchases_and_items_have_names() {
     assert!(items.contains("WHITE HANGING HEART T-LIGHT HOLDER"), "items have the names of their descriptions");
     assert!(!items.contains("POSTAGE"), "postage is no product");
 }
+
+/// Every sixtieth user's ratings in their order, without times.
+fn some_films(datasets: &Path, folder: &Path) -> PathBuf {
+    let (all, some) = (folder.join("all.jsonl"), folder.join("some.csv"));
+    let ratings = datasets.join("movielens_1m/ratings.parquet");
+    let out = ["--out", text(&all), "--rejects", text(&folder.join("rejects.jsonl"))];
+    offline(&[&["ingest", "--preset", "movielens-next", "--events", text(&ratings)][..], &out].concat());
+    let mut csv = "visitorid,event,itemid\n".to_owned();
+    for line in std::fs::read_to_string(&all).expect("reads").lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let [user, item] = ["visitorid", "itemid"].map(|key| event[key].as_str().expect("an id"));
+        if user.parse::<u32>().is_ok_and(|user| user % 60 == 0) {
+            csv.push_str(&format!("{user},view,{item}\n"));
+        }
+    }
+    std::fs::write(&some, csv).expect("writes");
+    some
+}
+
+#[test]
+fn films_without_times_have_weights_and_a_ranker_and_do_better_than_what_is_popular() {
+    let Some(datasets) = datasets() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let films = some_films(&datasets, folder.path());
+    let arguments = ["evaluate", "--task", "next-item", "--k", "20", "--format", "json", "--events", text(&films)];
+    let kept = ["--artifacts", text(folder.path())];
+    let timeless = [("TANDEM_INGEST__MISSING_TIMESTAMPS", "allow"), ("TANDEM_INGEST__COLUMNS__TIMESTAMP", "")];
+    let output = offline_with(&[&arguments[..], &kept].concat(), &[&QUICK[..], &timeless].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let results = figures["results"].as_array().expect("results");
+    let ndcg = |model: &str| {
+        results.iter().find(|result| result["model"] == model).and_then(|result| result["ndcg@20"].as_f64())
+    };
+    assert!(ndcg("tandem") > ndcg("popularity").map(|popular| 1.5 * popular), "{results:?}");
+    let manifest = std::fs::read_to_string(support::champion(folder.path()).join("manifest.json")).expect("reads");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let fit = &manifest["metrics"]["fit"];
+    assert_eq!(fit["windows"], "users");
+    assert!(fit["blend"]["questions"].as_u64() > Some(500) && fit["ranker"].is_object(), "{fit}");
+}

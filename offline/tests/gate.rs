@@ -73,7 +73,7 @@ fn a_config_made_worse_on_purpose_stays_a_challenger_until_it_is_forced() {
     let forced = run(folder.path(), 29, &WORSE, &["--no-gate"]);
     assert!(!forced.contains("gate:"), "{forced}");
     let worse = manifest(folder.path());
-    assert_eq!((&worse["config"]["ranker"]["kind"], &worse["metrics"]), (&"none".into(), &Value::Null));
+    assert_eq!((&worse["config"]["ranker"]["kind"], &worse["metrics"]["contest"]), (&"none".into(), &Value::Null));
     let better = run(folder.path(), 30, &[], &[]);
     assert!(better.contains("gate: the new configuration is promoted"), "{better}");
     assert_eq!(manifest(folder.path())["config"], served);

@@ -53,6 +53,7 @@ const TABLE: &layers::Table<'_> = &[
         &[
             "arguments",
             "config",
+            "cuts",
             "evaluate",
             "export",
             "fit",

@@ -168,6 +168,12 @@ impl SourceSet {
         Self(self.0 | 1 << source.column())
     }
 
+    /// Whether a source is in both sets.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether a source is in the set.
     #[must_use]
     pub fn contains(self, source: Source) -> bool {
@@ -177,5 +183,11 @@ impl SourceSet {
     /// The sources, in the order of their columns.
     pub fn iter(self) -> impl Iterator<Item = Source> {
         Source::ALL.into_iter().filter(move |&source| self.contains(source))
+    }
+}
+
+impl FromIterator<Source> for SourceSet {
+    fn from_iter<I: IntoIterator<Item = Source>>(sources: I) -> Self {
+        sources.into_iter().fold(Self::default(), Self::with)
     }
 }

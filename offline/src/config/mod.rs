@@ -102,6 +102,8 @@ fn over_default_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<We
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowsOf {
+    /// The log in time, or each user's past where times say too little.
+    Auto,
     /// The log, in time.
     Time,
     /// Each user's past.

@@ -1,7 +1,8 @@
-//! 95% intervals by a bootstrap over users: every user counts 0, 1, 2, … times in each replicate.
+//! 95% intervals by a bootstrap over users: in each of a thousand replicates every user counts 0, 1, 2, … times, and the
+//! interval holds the middle 95% of the replicates' means.
 //!
-//! The counts are drawn from a Poisson distribution with mean 1 by a generator seeded with the user's id, so that all
-//! models and all runs see the same replicates: differences between them are paired, and nothing but sums is kept.
+//! How often a user counts is drawn from a Poisson distribution with mean 1, by a generator seeded with the user's id. So all
+//! models and all runs see the same replicates, differences between them are paired, and nothing but sums is kept.
 //!
 //! Source: Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams", Google 2012
 //! (Poisson bootstrap); Efron, Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile intervals).

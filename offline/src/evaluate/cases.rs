@@ -1,7 +1,8 @@
-//! The questions of a held-out log, each with the state that the service would have then and the targets.
+//! The questions of a held-out log: who asks, what the service would know of them then, and the targets, which are the right
+//! answers.
 //!
-//! A user's state is built as the service builds it: the batch's record from the snapshot, joined with the live history
-//! of the held-out events so far.
+//! What is known of a user is built as the service builds it: the batch's record from the snapshot, joined with the live
+//! history of the user's held-out events so far. Cost: a pass over the held-out events, each joined with the history.
 
 use rayon::prelude::*;
 use shared::api::Seen;
@@ -12,6 +13,7 @@ use shared::recommend::Scratch;
 use shared::snapshot::Snapshot;
 use shared::state::{BatchUser, HistoryBounds, LiveEvent, LiveHistory, UserState};
 
+use super::Task;
 use crate::ingest::{Log, LogEvent, SessionsFrom};
 use crate::interactions::by_user;
 
@@ -41,28 +43,33 @@ impl Case<'_> {
     }
 }
 
-/// When users are asked for all of their held-out items.
+/// When the users of a held-out log are asked: it depends on what was held out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// All at one time, milliseconds since the epoch.
+    /// A part of the log in time: users are asked for all of their held-out items at this time, milliseconds since the
+    /// epoch, and their first held-out event begins a session.
     At(i64),
-    /// Each when their first held-out event came.
-    OnArrival,
+    /// The end of each user's own past: they are asked when their first held-out event came, and it goes on with that past.
+    AfterPast,
 }
 
-/// The positions of the held-out events of a user.
+/// The held-out events of each user.
 pub struct HeldOut<'a> {
     test: &'a Log,
+    asked: Asked,
+    gap_ms: i64,
     starts: Vec<u32>,
     order: Vec<u32>,
 }
 
 impl<'a> HeldOut<'a> {
     /// Groups a held-out log by user.
+    ///
+    /// * `gap_ms`: the pause that ends a session, where the log does not name its sessions.
     #[must_use]
-    pub fn new(test: &'a Log) -> Self {
+    pub fn new(test: &'a Log, asked: Asked, gap_ms: i64) -> Self {
         let (starts, order) = by_user(test);
-        Self { test, starts, order }
+        Self { test, asked, gap_ms, starts, order }
     }
 
     /// How many users there are.
@@ -77,31 +84,58 @@ impl<'a> HeldOut<'a> {
         &self.test.users[row]
     }
 
-    fn events(&self, row: usize) -> impl Iterator<Item = &'a LogEvent> {
+    /// The events of a user, in the order of time.
+    pub fn events(&self, row: usize) -> impl Iterator<Item = &'a LogEvent> {
         let range = self.starts[row] as usize..self.starts[row + 1] as usize;
         self.order[range].iter().map(|&at| &self.test.events[at as usize])
     }
 
-    /// How many next-item questions a user's events give.
-    #[must_use]
-    pub fn next_item_cases(&self, row: usize, gap_ms: i64) -> usize {
-        let events: Vec<&LogEvent> = self.events(row).collect();
-        events.windows(2).filter(|pair| self.same_session(pair[0], pair[1], gap_ms)).count()
+    /// Whether the log names its sessions.
+    pub fn sessions(&self) -> SessionsFrom {
+        self.test.sessions
     }
 
-    fn same_session(&self, a: &LogEvent, b: &LogEvent, gap_ms: i64) -> bool {
-        match self.test.sessions {
-            SessionsFrom::Column => a.session == b.session,
-            SessionsFrom::Gap => b.timestamp_ms - a.timestamp_ms <= gap_ms,
+    /// The pause that ends a session where it does not, milliseconds.
+    pub fn gap_ms(&self) -> i64 {
+        self.gap_ms
+    }
+
+    /// How many next-item questions a user's events give.
+    #[must_use]
+    pub fn next_item_cases(&self, row: usize) -> usize {
+        let events = self.events(row);
+        events.scan(None, |previous, event| Some(self.goes_on(previous.replace(event), event))).filter(|&on| on).count()
+    }
+
+    /// Whether an event goes on with what came before it: the event before of the same session, or the user's past.
+    fn goes_on(&self, previous: Option<&LogEvent>, event: &LogEvent) -> bool {
+        match (previous, self.test.sessions) {
+            (None, _) => self.asked == Asked::AfterPast,
+            (Some(previous), SessionsFrom::Column) => previous.session == event.session,
+            (Some(previous), SessionsFrom::Gap) => event.timestamp_ms - previous.timestamp_ms <= self.gap_ms,
         }
     }
 
-    /// Asks for the next item before each event but a session's first, on all threads; answers in the order of `rows`.
-    pub fn next_item<T: Send>(
+    /// Asks the questions of a task, on all threads; answers in the order of `rows`.
+    pub fn ask<T: Send>(
+        &self,
+        task: Task,
+        rows: &[usize],
+        snapshot: &Snapshot,
+        seen: Seen,
+        ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
+    ) -> Vec<T> {
+        match task {
+            Task::NextItem => self.next_item(rows, snapshot, ask),
+            Task::TopK | Task::LastItem => self.top_k(rows, snapshot, seen, ask),
+        }
+    }
+
+    /// Asks for the next item before each event that goes on with a session, or with the user's past.
+    fn next_item<T: Send>(
         &self,
         rows: &[usize],
         snapshot: &Snapshot,
-        gap_ms: i64,
         ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
     ) -> Vec<T> {
         let of_user = |scratch: &mut Scratch, row: usize| {
@@ -112,7 +146,7 @@ impl<'a> HeldOut<'a> {
             let mut answers = Vec::new();
             let mut previous: Option<&LogEvent> = None;
             for (number, event) in self.events(row).enumerate() {
-                if previous.is_some_and(|previous| self.same_session(previous, event, gap_ms)) {
+                if self.goes_on(previous, event) {
                     let state = UserState::join(snapshot, record.clone(), &live);
                     let (targets, kinds, unknown) = match snapshot.items().index(self.item(event)) {
                         Some(target) => (vec![target], vec![event.kind], Vec::new()),
@@ -132,14 +166,13 @@ impl<'a> HeldOut<'a> {
         answers.into_iter().flatten().collect()
     }
 
-    /// Asks once for each of `rows` that the snapshot has a record of; the targets are the user's held-out
-    /// items, unless `seen` rules out those of the past.
+    /// Asks each user of `rows` once whom the snapshot has a record of; the targets are their held-out items, without those
+    /// that `seen` rules out.
     pub fn top_k<T: Send>(
         &self,
         rows: &[usize],
         snapshot: &Snapshot,
         seen: Seen,
-        asked: Asked,
         ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
     ) -> Vec<T> {
         let of_user = |scratch: &mut Scratch, row: usize| {
@@ -154,12 +187,8 @@ impl<'a> HeldOut<'a> {
             let (mut targets, mut kinds, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
             for (item, kind) in items {
                 let index = snapshot.items().index(item);
-                let ruled_out = index.is_some_and(|index| {
-                    record.seen.iter().any(|past| {
-                        past.item == index
-                            && (seen == Seen::ExcludeAll || seen == Seen::ExcludePurchased && past.purchased)
-                    })
-                });
+                let past = index.and_then(|index| record.seen.binary_search_by_key(&index, |past| past.item).ok());
+                let ruled_out = past.is_some_and(|at| rules_out(seen, record.seen[at].purchased));
                 match index {
                     Some(_) if ruled_out => {}
                     Some(index) => {
@@ -172,9 +201,9 @@ impl<'a> HeldOut<'a> {
             if targets.is_empty() && unknown.is_empty() {
                 return None;
             }
-            let now_ms = match asked {
+            let now_ms = match self.asked {
                 Asked::At(now_ms) => now_ms,
-                Asked::OnArrival => self.events(row).next().map_or(0, |event| event.timestamp_ms),
+                Asked::AfterPast => self.events(row).next().map_or(0, |event| event.timestamp_ms),
             };
             let state = UserState::join(snapshot, record, &LiveHistory::default());
             Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown }, scratch))
@@ -184,7 +213,8 @@ impl<'a> HeldOut<'a> {
         answers.into_iter().flatten().collect()
     }
 
-    fn item(&self, event: &LogEvent) -> &'a str {
+    /// The external id of an event's item.
+    pub fn item(&self, event: &LogEvent) -> &'a str {
         &self.test.items.ids[event.item.at()]
     }
 
@@ -198,6 +228,15 @@ impl<'a> HeldOut<'a> {
             kind: event.kind,
             item: ItemId::new(self.item(event)).expect("ids were checked when the log was read"),
         }
+    }
+}
+
+/// Whether a seen policy keeps an item of a user's past out of slates.
+pub fn rules_out(seen: Seen, purchased: bool) -> bool {
+    match seen {
+        Seen::Allow => false,
+        Seen::ExcludePurchased => purchased,
+        Seen::ExcludeAll => true,
     }
 }
 

@@ -1,11 +1,15 @@
-//! How good a version is on held-out events: every source alone, windowed popularity, and `tandem`, the blend as served.
+//! Measures how good a version is on held-out events: what is served (`tandem`), the blend without the ranker, every source
+//! alone, and the items that were popular in the last days.
 //!
-//! The questions go through the engine that the service runs, with the states that the service would have.
+//! In: a version, the log that it was trained on, and the held-out events. Out: figures with intervals, in all and by kinds
+//! of cases. Every question goes through the engine that the service runs, with what the service would know of the user
+//! then. Cost: each question once for each of the models.
 
 pub mod bootstrap;
 pub mod cases;
 pub mod metrics;
 mod models;
+pub mod questions;
 pub mod report;
 mod segments;
 mod sums;
@@ -67,8 +71,8 @@ pub struct Setting<'a> {
     pub seen: Seen,
     /// The pause that ends a session, milliseconds.
     pub gap_ms: i64,
-    /// The time of the top-k question, milliseconds since the epoch.
-    pub asked_ms: i64,
+    /// When users are asked.
+    pub asked: Asked,
     /// Windows of the popularity baselines, days.
     pub windows_days: &'a [f64],
 }
@@ -80,8 +84,8 @@ pub struct Evaluation {
     pub task: Task,
     /// Questions with a target that train never saw: always missed.
     pub unknown_targets: usize,
-    /// The time of the top-k question, milliseconds since the epoch.
-    pub asked_ms: i64,
+    /// The time at which all were asked, milliseconds since the epoch; none where each was asked after their own past.
+    pub asked_ms: Option<i64>,
     /// The mean share of the targets among the first 100, 200 and 500 candidates of the blend: the ranker's ceiling.
     pub ceilings: BTreeMap<String, f64>,
     /// One entry a model; the first is what is served.
@@ -131,18 +135,14 @@ pub fn evaluate(
     let parts = parts(&event_counts);
     let last_k = setting.ks.last().copied().unwrap_or(1);
     let popularity = models.iter().position(|model| matches!(model, Model::Alone(Source::Popularity)));
-    let held_out = HeldOut::new(test);
+    let held_out = HeldOut::new(test, setting.asked, setting.gap_ms);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
     let (mut segments, mut unknown_targets, mut cases) = (Segments::new(last_k, popularity), 0, 0);
     let mut among = [0.0; CEILINGS.len()];
     let rows: Vec<usize> = (0..held_out.users()).collect();
     for block in rows.chunks(USERS_AT_A_TIME) {
         let ask = |case: &Case<'_>, scratch: &mut Scratch| answer(snapshot, &models, setting, case, scratch);
-        let answers = match setting.task {
-            Task::NextItem => held_out.next_item(block, snapshot, setting.gap_ms, ask),
-            Task::TopK => held_out.top_k(block, snapshot, setting.seen, Asked::At(setting.asked_ms), ask),
-            Task::LastItem => held_out.top_k(block, snapshot, setting.seen, Asked::OnArrival, ask),
-        };
+        let answers = held_out.ask(setting.task, block, snapshot, setting.seen, ask);
         for of_user in answers.chunk_by(|a, b| a.user == b.user) {
             for answer in of_user {
                 let unseen = |target: &ItemIdx| event_counts.of_item[target.at()] == 0;
@@ -168,7 +168,10 @@ pub fn evaluate(
     Evaluation {
         task: setting.task,
         unknown_targets,
-        asked_ms: setting.asked_ms,
+        asked_ms: match setting.asked {
+            Asked::At(asked_ms) => Some(asked_ms),
+            Asked::AfterPast => None,
+        },
         ceilings: CEILINGS.iter().zip(among).map(|(first, sum)| (first.to_string(), share(sum))).collect(),
         results: results.collect(),
         segments: segments.results(),

@@ -1,4 +1,5 @@
-//! What is measured: the service's answer, the blend, every source alone, windowed popularity.
+//! The models that an evaluation asks: what is served, the blend without the ranker, every source alone, and the items with
+//! the most events of the last days.
 
 use shared::filter::Filter;
 use shared::id::ItemIdx;

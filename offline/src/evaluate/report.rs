@@ -1,4 +1,4 @@
-//! An evaluation as a table for people.
+//! Writes an evaluation as a table for people: a line a model, then a line a kind of cases, then differences.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,10 +19,12 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
     };
     let mut text =
         format!("{task}: {cases} cases, {} with a target that train never saw\n", evaluation.unknown_targets);
-    if evaluation.task == Task::TopK {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "asked at {} (ms since the epoch)", evaluation.asked_ms);
-    }
+    // Writing to a string can't fail.
+    let _ = match evaluation.asked_ms {
+        None => writeln!(text, "each user asked after their own past"),
+        Some(asked_ms) if evaluation.task == Task::TopK => writeln!(text, "asked at {asked_ms} (ms since the epoch)"),
+        Some(_) => Ok(()),
+    };
     let ceilings: Vec<String> =
         evaluation.ceilings.iter().map(|(first, share)| format!("{share:.4} in the first {first}")).collect();
     let _ = writeln!(text, "targets among the candidates: {}", ceilings.join(", "));

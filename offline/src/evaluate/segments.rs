@@ -1,8 +1,9 @@
-//! The figures of what is served, and those of plain popularity beside it, by kinds of cases: length of the history, known
-//! and new users, head, tail and new items, first times and repeats, kind of the target.
+//! Breaks the figures down by kinds of cases (segments): how long the history is, whether the user is known, whether the
+//! target is a frequent, rare or new item, whether the user had it before, and what they did with it. Plain popularity
+//! stands beside what is served.
 //!
-//! A segment of targets counts the cases that have one in it, and only those targets. Items that the version does not know
-//! are new, and first times.
+//! A segment of users counts whole cases; a segment of targets counts the cases that have a target in it, with these targets
+//! alone. Items that the version does not know count as new, and as had for the first time.
 
 use std::collections::BTreeMap;
 

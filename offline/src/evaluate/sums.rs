@@ -1,4 +1,4 @@
-//! The figures of one model, summed case by case.
+//! Adds up the figures of one model, case by case: their means, and what their intervals are made of.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -30,7 +30,7 @@ use shared::artifact::manifest::read_champion;
 use shared::artifact::{ArtifactError, Manifest};
 
 use crate::config::Config;
-use crate::cuts::{cuts, questions};
+use crate::cuts::{Parts, cuts};
 use crate::evaluate::{Evaluation, Setting, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
@@ -70,42 +70,36 @@ pub fn contest(log: &Log, new: &Config, artifacts: &Path, progress: &mut Progres
     if changes.is_empty() {
         return Ok(Outcome::Uncontested(Uncontested::Same { against, reading }));
     }
-    let Some((train, test, cases)) = window(log, new) else {
+    let Some((parts, cases)) = window(log, new) else {
         return Ok(Outcome::Uncontested(Uncontested::NoWindow { against }));
     };
-    if cases < new.gate.min_cases {
+    if cases < new.gate.min_cases.max(1) {
         return Ok(Outcome::Uncontested(Uncontested::TooFewCases { against, cases, needed: new.gate.min_cases }));
     }
     let mut side =
-        |name: &str, config: &Config| progress.group(name, |progress| measure(&train, &test, config, new, progress));
+        |name: &str, config: &Config| progress.group(name, |progress| measure(&parts, config, new, progress));
     let (first, second) = (side("champion", &champion)?, side("new", new)?);
-    let contest = Contest::new(against, &first, &second, new, changes, reading, test.first_ms());
+    let contest = Contest::new(against, &first, &second, new, changes, reading, parts.held.first_ms());
     Ok(Outcome::Contested { contest: Box::new(contest), champion: Box::new(champion) })
 }
 
-/// The log before the window, the events of the users who are asked in it, and about how many questions that makes.
-fn window(log: &Log, config: &Config) -> Option<(Log, Log, usize)> {
-    let (train, held) = cuts(log, config, config.gate.share, 1).pop()?.apply(log);
-    let questions = questions(&train, &held, config);
+/// The log before the window, the events of the users who are asked in it, and how many questions that makes.
+fn window(log: &Log, config: &Config) -> Option<(Parts, usize)> {
+    let parts = Parts::of(log, &cuts(log, config, config.gate.share, 1).pop()?);
+    let questions = parts.questions(config);
     let cases: usize = questions.iter().sum();
     let step = cases.div_ceil(config.gate.max_cases).max(1);
     // Of the users who are asked something, every so many-th.
     let asked: Vec<usize> = (0..questions.len()).filter(|&row| questions[row] > 0).step_by(step).collect();
-    let mut events = held.events.clone();
+    let mut events = parts.held.events.clone();
     events.retain(|event| asked.binary_search(&event.user.at()).is_ok());
-    let count = events.len();
-    let test = Log { events, ..held }.part(0..count);
-    Some((train, test, asked.iter().map(|&row| questions[row]).sum()))
+    let cases = asked.iter().map(|&row| questions[row]).sum();
+    Some((Parts { held: parts.held.only(&events), ..parts }, cases))
 }
 
 /// Trains with one side's settings and asks the questions of the new ones' objective.
-fn measure(
-    train_log: &Log,
-    test: &Log,
-    config: &Config,
-    new: &Config,
-    progress: &mut Progress,
-) -> Result<Evaluation, FitError> {
+fn measure(parts: &Parts, config: &Config, new: &Config, progress: &mut Progress) -> Result<Evaluation, FitError> {
+    let Parts { train: train_log, held: test, asked } = parts;
     let snapshot = train(train_log, config, progress)?;
     let setting = Setting {
         task: new.blend.objective,
@@ -113,7 +107,7 @@ fn measure(
         ks: &[CUT_OFF],
         seen: new.blend.seen,
         gap_ms: new.gap_ms(),
-        asked_ms: test.first_ms().max(train_log.last_ms()),
+        asked: *asked,
         windows_days: &[],
     };
     Ok(progress.counted("evaluate", test.users.len() as u64, |done| {

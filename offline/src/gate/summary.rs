@@ -34,7 +34,11 @@ impl Display for Uncontested {
                 not_contested(f, reading)
             }
             Self::NoWindow { against } => {
-                write!(f, "all events are of one time; the new configuration takes the place of {against}'s")
+                write!(
+                    f,
+                    "no window can be held out: the log has too few events, or all of one time; the new configuration \
+                     takes the place of {against}'s"
+                )
             }
             Self::TooFewCases { against, cases, needed } => write!(
                 f,

@@ -69,7 +69,7 @@ pub enum Uncontested {
         /// What differs in how the log is read.
         reading: Changes,
     },
-    /// All events are of one time.
+    /// No window can be cut from the end of the log.
     NoWindow {
         /// The champion.
         against: String,

@@ -201,6 +201,30 @@ impl Log {
     }
 }
 
+#[cfg(test)]
+impl Log {
+    /// Views for tests, in their order: `(milliseconds, user, item)`; pauses end sessions.
+    pub fn of_views(rows: &[(i64, &str, &str)]) -> Self {
+        let mut users: Vec<Box<str>> = rows.iter().map(|row| row.1.into()).collect();
+        users.sort_unstable();
+        users.dedup();
+        let seen: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.2).collect();
+        let (items, _) = Catalogue::default().with_seen(seen.into_iter().map(|id| (id.into(), None)).collect());
+        let event = |&(timestamp_ms, user, item): &(i64, &str, &str)| LogEvent {
+            user: UserIdx(users.binary_search_by(|id| (**id).cmp(user)).expect("a user of the rows") as u32),
+            item: ItemIdx(items.ids.binary_search_by(|id| (**id).cmp(item)).expect("an item of the rows") as u32),
+            kind: EventKind::View,
+            session: 0,
+            timestamp_ms,
+            received_ms: timestamp_ms,
+            event_key: 0,
+        };
+        let mut events: Vec<LogEvent> = rows.iter().map(event).collect();
+        events.sort_by_key(|event| event.timestamp_ms);
+        Self { users, items, events, sessions: SessionsFrom::Gap, report: IngestReport::default() }
+    }
+}
+
 /// Numbers the sessions in the order in which they begin.
 fn number_sessions(events: &mut [LogEvent]) {
     let mut numbers: HashMap<u32, u32> = HashMap::new();

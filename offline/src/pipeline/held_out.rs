@@ -15,12 +15,14 @@ use shared::source::Source;
 use super::{Then, build, create, read};
 use crate::arguments::{Format, HeldOutInput, Output};
 use crate::config::Config;
+use crate::cuts::{Parts, last_part};
 use crate::evaluate::bootstrap::Difference;
+use crate::evaluate::questions::{self, NothingToMeasure};
 use crate::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
 use crate::export;
 use crate::ingest::Log;
 use crate::progress::Progress;
-use crate::split::Cut;
+use crate::split::{self, Cut};
 use crate::train::train;
 
 /// The share of the events that is held out where no split is given.
@@ -48,6 +50,18 @@ pub struct Wanted<'a> {
     pub leave_one_out: bool,
 }
 
+impl Wanted<'_> {
+    /// The seen policy of the questions.
+    fn seen(&self) -> Seen {
+        self.seen.unwrap_or(if self.task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll })
+    }
+
+    /// Refuses held-out events without a question before anything is trained.
+    fn ensure_questions(&self, parts: &Parts, config: &Config) -> Result<usize, NothingToMeasure> {
+        questions::count(&parts.train, &parts.held_out(config), self.task, self.seen())
+    }
+}
+
 /// Trains on one part, measures on the other, prints the figures.
 pub fn evaluate(
     config: &Config,
@@ -58,16 +72,17 @@ pub fn evaluate(
     let temporary = tempfile::tempdir()?;
     let artifacts = wanted.artifacts.unwrap_or(temporary.path());
     fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
-    let (train, test) = split(config, input, artifacts, progress)?;
+    let parts = read_parts(config, input, artifacts, progress)?;
+    wanted.ensure_questions(&parts, config)?;
     if let Some(path) = wanted.test_events {
         let mut out = create(path)?;
-        export::events(&test, &mut out)?;
+        export::events(&parts.held, &mut out)?;
         out.flush()?;
     }
     let ks = ascending(wanted.ks)?;
-    let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
+    let logs = Logs { parts: &parts, ks: &ks, wanted };
     let output = Output { artifacts: artifacts.to_owned(), redis: wanted.redis.clone() };
-    let version = build(&train, config, &output, Then::Promote, progress)?;
+    let version = build(&parts.train, config, &output, Then::Promote, progress)?;
     let snapshot = Snapshot::load(&artifacts.join(&version))?;
     let mut slates = wanted.slates.map(create).transpose()?;
     let mut write = |slate: &ServedSlate| match &mut slates {
@@ -111,12 +126,13 @@ pub fn compare(
         first.display(),
         second.display()
     );
-    let (train, test) = split(&one, input, temporary.path(), progress)?;
+    let parts = read_parts(&one, input, temporary.path(), progress)?;
+    wanted.ensure_questions(&parts, &one)?;
     for path in pair.iter().filter(|path| path.is_dir()) {
-        ensure_unseen(path, &train, &test)?;
+        ensure_unseen(path, &parts.train, &parts.held)?;
     }
     let ks = ascending(wanted.ks)?;
-    let logs = Logs { train: &train, test: &test, ks: &ks, wanted };
+    let logs = Logs { parts: &parts, ks: &ks, wanted };
     let mut measure = |path: &Path, config: &Config| {
         progress.group(&path.display().to_string(), |progress| match path.is_dir() {
             true => logs.measure(config, &Snapshot::load(path)?, Which::Served, &mut |_| Ok(()), progress),
@@ -154,8 +170,7 @@ fn ensure_unseen(version: &Path, train: &Log, test: &Log) -> anyhow::Result<()> 
 
 /// What is learnt from and what is asked.
 struct Logs<'a> {
-    train: &'a Log,
-    test: &'a Log,
+    parts: &'a Parts,
     ks: &'a [usize],
     wanted: &'a Wanted<'a>,
 }
@@ -169,15 +184,14 @@ impl Logs<'_> {
         each_slate: &mut dyn FnMut(&ServedSlate) -> anyhow::Result<()>,
         progress: &mut Progress,
     ) -> anyhow::Result<Evaluation> {
-        let Self { train, test, ks, wanted } = self;
-        let default_seen = if wanted.task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll };
+        let Self { parts: Parts { train, held: test, asked }, ks, wanted } = self;
         let setting = Setting {
             task: wanted.task,
             which,
             ks,
-            seen: wanted.seen.unwrap_or(default_seen),
+            seen: wanted.seen(),
             gap_ms: config.gap_ms(),
-            asked_ms: test.first_ms().max(train.last_ms()),
+            asked: *asked,
             windows_days: &config.sources.popularity.windows_days,
         };
         let mut failed = None;
@@ -189,7 +203,7 @@ impl Logs<'_> {
     }
 
     fn train_and_measure(&self, config: &Config, progress: &mut Progress) -> anyhow::Result<Evaluation> {
-        let snapshot = train(self.train, config, progress)?;
+        let snapshot = train(&self.parts.train, config, progress)?;
         self.measure(config, &snapshot, Which::Served, &mut |_| Ok(()), progress)
     }
 }
@@ -236,35 +250,44 @@ fn print(evaluation: &Evaluation, comparisons: Vec<Comparison>, ks: &[usize], fo
     Ok(())
 }
 
-pub(super) fn split(
+/// Reads what is learnt from and what is held out: two logs, or one that is cut as the arguments say.
+pub(super) fn read_parts(
     config: &Config,
     input: &HeldOutInput,
     artifacts: &Path,
     progress: &mut Progress,
-) -> anyhow::Result<(Log, Log)> {
+) -> anyhow::Result<Parts> {
     let rejects = artifacts.join("rejects.jsonl");
     let items = input.items.as_deref();
     if !input.train.is_empty() {
         let train = read(&input.train, items, config, &rejects, progress)?;
         let test = read(&input.test, None, config, &artifacts.join("rejects_test.jsonl"), progress)?;
-        return Ok((train, test));
+        return Ok(Parts::in_time(train, test));
     }
     let log = read(&input.events, items, config, &rejects, progress)?;
-    if input.leave_last_out {
-        let (train, test) = Cut::LAST_EVENTS.apply(&log);
-        anyhow::ensure!(!test.events.is_empty(), "--leave-last-out: no user of the log has two events");
-        return Ok((train, test));
+    let cut = match input.split {
+        _ if input.leave_last_out => {
+            let two_events = !split::of_users(&log, 0.0, 1).is_empty();
+            anyhow::ensure!(two_events, "--leave-last-out: no user of the log has two events");
+            Cut::LAST_EVENTS
+        }
+        Some(split_ms) => {
+            let at = log.events.partition_point(|event| event.timestamp_ms < split_ms);
+            anyhow::ensure!(
+                at > 0 && at < log.events.len(),
+                "--split {split_ms}: no events on one side; the log reaches from {} to {} (milliseconds since the epoch)",
+                log.first_ms(),
+                log.last_ms()
+            );
+            Cut::Time(at..log.events.len())
+        }
+        None => {
+            let cut = last_part(&log, HELD_OUT_SHARE);
+            cut.context("nothing can be held out: all events are of one time, and no user has two")?
+        }
+    };
+    if matches!((&cut, input.leave_last_out), (Cut::Users { .. }, false)) {
+        eprintln!("held out: the last tenth of each user's events, as times say too little to cut the log in time");
     }
-    let split_ms = input.split.unwrap_or_else(|| {
-        let at = (log.events.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
-        log.events[at.min(log.events.len() - 1)].timestamp_ms
-    });
-    let at = log.events.partition_point(|event| event.timestamp_ms < split_ms);
-    anyhow::ensure!(
-        at > 0 && at < log.events.len(),
-        "--split {split_ms}: no events on one side; the log reaches from {} to {} (milliseconds since the epoch)",
-        log.first_ms(),
-        log.last_ms()
-    );
-    Ok((log.part(0..at), log.part(at..log.events.len())))
+    Ok(Parts::of(&log, &cut))
 }

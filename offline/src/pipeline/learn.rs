@@ -10,10 +10,11 @@ use anyhow::Context;
 use serde_json::json;
 use shared::source::Source;
 
-use super::held_out::split;
+use super::held_out::read_parts;
 use super::{read, until};
 use crate::arguments::{HeldOutInput, Input};
 use crate::config::{Config, RankerKind};
+use crate::evaluate::questions;
 use crate::fit::fit_alone;
 use crate::progress::Progress;
 use crate::ranker;
@@ -56,13 +57,14 @@ pub fn tune(
 pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
     anyhow::ensure!(config.ranker.kind != RankerKind::None, "ranker.kind is none: set trees or linear to get its rows");
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let (train, test) = split(config, input, out, progress)?;
-    let (fitted, slates) = ranker::slates(&train, config, progress)?;
+    let parts = read_parts(config, input, out, progress)?;
+    questions::count(&parts.train, &parts.held_out(config), config.blend.objective, config.blend.seen)?;
+    let (blends, slates) = ranker::slates(&parts.train, config, progress)?;
     let names = slates.names.clone();
     rows::write(&slates.early, &names, &out.join("learn.parquet"))?;
     rows::write(&slates.late, &names, &out.join("stop.parquet"))?;
     drop(slates);
-    let test = ranker::held_out(train, test, config, &fitted, progress)?;
+    let test = ranker::held_out(parts, config, &blends, progress)?;
     rows::write(&test, &names, &out.join("test.parquet"))
 }
 

@@ -108,7 +108,7 @@ fn build(log: &Log, config: &Config, output: &Output, then: Then, progress: &mut
 
 /// Trains a version and places it beside the others.
 ///
-/// * `metrics`: what its manifest says of how good it was found to be; null where nobody looked.
+/// * `metrics`: what its manifest says, besides how it was fitted, of how good it was found to be; null where nobody looked.
 fn build_noting(
     log: &Log,
     config: &Config,
@@ -119,14 +119,18 @@ fn build_noting(
     let working = versions::working_folder(&output.artifacts)?;
     let version = versions::next(&output.artifacts, &log.fingerprint())?;
     let snapshot = train(log, config, progress)?;
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         version: version.clone(),
         built_ms: now_ms(),
         data_fingerprint: log.fingerprint(),
         config: serde_json::to_value(config)?,
-        metrics,
         ..snapshot.manifest().clone()
     };
+    if let Value::Object(metrics) = metrics {
+        for (name, found) in metrics {
+            manifest.metrics[name] = found;
+        }
+    }
     write(&snapshot, manifest, config, &working, progress)?;
     publish::place(&working, &output.artifacts, &version)?;
     Ok(version)

@@ -1,4 +1,5 @@
-//! A window of the log: its questions, asked of sources that were fitted on what came before.
+//! A window at the end of the log: sources are fitted on what came before it, and its users are asked of these sources what
+//! they did in it.
 
 use shared::api::Seen;
 use shared::id::ItemIdx;
@@ -8,13 +9,13 @@ use shared::snapshot::Snapshot;
 use shared::source::Source;
 use shared::state::UserState;
 
-use super::blend::{self, CUT_OFF, ScoredCase};
-use crate::config::{Config, WindowsOf};
+use super::scored::{CUT_OFF, ScoredCase};
+use crate::config::Config;
+use crate::cuts::Parts;
 use crate::evaluate::Task;
-use crate::evaluate::cases::{Asked, Case, HeldOut};
+use crate::evaluate::cases::{Case, HeldOut};
 use crate::evaluate::metrics::ndcg_at;
 use crate::fit::{fit_sources, refit};
-use crate::ingest::Log;
 use crate::interactions::{Pasts, spread};
 use crate::progress::Progress;
 use crate::sources::FitError;
@@ -23,65 +24,74 @@ use crate::user_tables;
 /// The questions of some users of a window.
 pub struct Window<'a> {
     config: &'a Config,
-    train: Log,
-    held: Log,
+    parts: Parts,
     sources: Snapshot,
 }
 
 impl<'a> Window<'a> {
     /// Fits the sources on everything before the window.
-    pub fn fit(train: Log, held: Log, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
-        let sources = fit_sources(&train, config, progress)?;
-        Ok(Self { config, train, held, sources })
+    pub fn fit(parts: Parts, config: &'a Config, progress: &mut Progress) -> Result<Self, FitError> {
+        let sources = fit_sources(&parts.train, config, progress)?;
+        Ok(Self { config, parts, sources })
     }
 
-    /// The tables, with records of the users who are asked for; their cached candidates come from a blend.
+    /// The tables as the service would have them for the users of `rows`: with the record of each who has a past. Whoever
+    /// is asked with this snapshot has to be among them, else they are asked as if they were new.
+    ///
+    /// * `long_term`: the blend that cached candidates come from.
     #[must_use]
-    pub fn snapshot(&self, long_term: &Weights) -> Snapshot {
-        let users: Vec<usize> = self.known().into_iter().map(|(_, user)| user).collect();
-        let records = user_tables::build(&self.train, &users, &self.sources, long_term, &self.config.users, &|_| ());
+    pub fn snapshot(&self, rows: &[usize], long_term: &Weights) -> Snapshot {
+        let mut users: Vec<usize> = rows.iter().filter_map(|&row| self.past(row)).collect();
+        users.sort_unstable();
+        users.dedup();
+        let train = &self.parts.train;
+        let records = user_tables::build(train, &users, &self.sources, long_term, &self.config.users, &|_| ());
         self.sources.clone().with_users(records)
     }
 
-    /// Keeps the records of the users who are asked for, for sources that are measured alone.
-    pub fn keep_users(&mut self, long_term: &Weights) {
-        self.sources = self.snapshot(long_term);
+    /// Keeps the records of the users of `rows`, for sources that are measured alone.
+    pub fn keep_users(&mut self, rows: &[usize], long_term: &Weights) {
+        self.sources = self.snapshot(rows, long_term);
     }
 
-    /// The users of the window with a past, thinned to the most that are asked: rows in window and past.
-    fn known(&self) -> Vec<(usize, usize)> {
-        let past = |id: &str| self.train.users.binary_search_by(|other| (**other).cmp(id)).ok();
-        let known: Vec<(usize, usize)> =
-            self.held.users.iter().enumerate().filter_map(|(row, id)| Some((row, past(id)?))).collect();
-        thinned(&known, self.config.blend.max_cases.max(self.config.ranker.max_cases))
+    /// The row in the log before the window of one of its users; none for somebody who is new.
+    fn past(&self, row: usize) -> Option<usize> {
+        self.parts.train.users.binary_search(&self.parts.held.users[row]).ok()
     }
 
-    /// Questions for all of a user's window, scored with their whole past as history.
-    pub fn long_term_cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let pasts = Pasts::of(&self.train);
-        let sources = self.config.without_off(blend::long_term_sources());
-        let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
+    /// The users of the window with a past.
+    fn known(&self) -> Vec<usize> {
+        (0..self.parts.held.users.len()).filter(|&row| self.past(row).is_some()).collect()
+    }
+
+    /// The users whose questions the long-term weights are fitted on.
+    pub fn long_term_rows(&self) -> Vec<usize> {
+        thinned(&self.known(), self.config.blend.max_cases)
+    }
+
+    /// Questions for all of a user's window, scored by `sources` with their whole past as history.
+    pub fn long_term_cases(&self, rows: &[usize], snapshot: &Snapshot, sources: &Weights) -> Vec<ScoredCase> {
+        let pasts = Pasts::of(&self.parts.train);
         let ask = |case: &Case<'_>, scratch: &mut Scratch| {
-            let user = self.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
-            let history = user.map(|user| pasts.of_user(&self.train, user)).unwrap_or_default();
+            let user = self.parts.train.users.binary_search_by(|id| (**id).cmp(case.user)).ok();
+            let history = user.map(|user| pasts.of_user(&self.parts.train, user)).unwrap_or_default();
             let state = UserState { history, ..UserState::default() };
-            blend::scored(snapshot, &sources, &state, Seen::ExcludeAll, case, scratch)
+            ScoredCase::of(snapshot, sources, &state, Seen::ExcludeAll, case, scratch)
         };
-        let rows = thinned(&rows, self.config.blend.max_cases);
-        HeldOut::new(&self.held).top_k(&rows, snapshot, Seen::ExcludeAll, self.asked(), ask)
+        self.held_out().ask(Task::TopK, rows, snapshot, Seen::ExcludeAll, ask)
     }
 
-    /// The questions of the configured objective, scored with all sources.
-    pub fn cases(&self, snapshot: &Snapshot) -> Vec<ScoredCase> {
-        let sources = self.config.without_off(blend::all_sources());
-        self.ask(&self.rows(self.config.blend.max_cases), snapshot, |case, scratch| {
-            blend::scored(snapshot, &sources, &case.state, self.config.blend.seen, case, scratch)
+    /// The questions of the configured objective, scored by `sources`.
+    pub fn cases(&self, rows: &[usize], snapshot: &Snapshot, sources: &Weights) -> Vec<ScoredCase> {
+        self.ask(rows, snapshot, |case, scratch| {
+            ScoredCase::of(snapshot, sources, &case.state, self.config.blend.seen, case, scratch)
         })
     }
 
-    /// NDCG@20 of a source alone that is fitted with other settings, question by question.
+    /// NDCG@20 of a source alone that is fitted with other settings, question by question. The records in the folder stay:
+    /// those of [`Window::snapshot`] for the same users.
     pub fn alone(&self, source: Source, config: &Config) -> Result<Vec<f64>, FitError> {
-        let mut snapshot = refit(source, &self.sources, &self.train, config)?;
+        let mut snapshot = refit(source, &self.sources, &self.parts.train, config)?;
         *snapshot.params_mut() = EngineParams { weights: Weights::only(source), ..config.engine_params() };
         let query = Query::of(CUT_OFF, self.config.blend.seen);
         Ok(self.ask(&self.rows(self.config.blend.max_cases), &snapshot, |case, scratch| {
@@ -95,11 +105,8 @@ impl<'a> Window<'a> {
     /// The users whose questions of the configured objective are about `max_cases`.
     pub fn rows(&self, max_cases: usize) -> Vec<usize> {
         match self.config.blend.objective {
-            Task::TopK | Task::LastItem => {
-                let rows: Vec<usize> = self.known().into_iter().map(|(row, _)| row).collect();
-                thinned(&rows, max_cases)
-            }
-            Task::NextItem => enough_users(&HeldOut::new(&self.held), self.gap_ms(), max_cases),
+            Task::TopK | Task::LastItem => thinned(&self.known(), max_cases),
+            Task::NextItem => enough_users(&self.held_out(), max_cases),
         }
     }
 
@@ -110,23 +117,11 @@ impl<'a> Window<'a> {
         snapshot: &Snapshot,
         ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
     ) -> Vec<T> {
-        let held_out = HeldOut::new(&self.held);
-        match self.config.blend.objective {
-            Task::NextItem => held_out.next_item(rows, snapshot, self.gap_ms(), ask),
-            Task::TopK | Task::LastItem => held_out.top_k(rows, snapshot, self.config.blend.seen, self.asked(), ask),
-        }
+        self.held_out().ask(self.config.blend.objective, rows, snapshot, self.config.blend.seen, ask)
     }
 
-    /// When users are asked for all of their window.
-    fn asked(&self) -> Asked {
-        match (self.config.blend.objective, self.config.blend.windows) {
-            (Task::LastItem, _) | (_, WindowsOf::Users) => Asked::OnArrival,
-            (_, WindowsOf::Time) => Asked::At(self.held.first_ms()),
-        }
-    }
-
-    fn gap_ms(&self) -> i64 {
-        self.config.gap_ms()
+    fn held_out(&self) -> HeldOut<'_> {
+        self.parts.held_out(self.config)
     }
 }
 
@@ -137,9 +132,55 @@ fn thinned<T: Copy>(values: &[T], count: usize) -> Vec<T> {
 }
 
 /// Users, evenly spread, whose next-item questions are about `max_cases`.
-fn enough_users(held_out: &HeldOut<'_>, gap_ms: i64, max_cases: usize) -> Vec<usize> {
-    let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row, gap_ms)).collect();
+fn enough_users(held_out: &HeldOut<'_>, max_cases: usize) -> Vec<usize> {
+    let counts: Vec<usize> = (0..held_out.users()).map(|row| held_out.next_item_cases(row)).collect();
     let rows: Vec<usize> = (0..counts.len()).filter(|&row| counts[row] > 0).collect();
     let step = (counts.iter().sum::<usize>() as f64 / max_cases.max(1) as f64).max(1.0);
     spread(rows.len(), step).map(|at| rows[at]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cuts::validation_cuts;
+    use crate::ingest::Log;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// Forty users with three views on one day and two on the next, when as many others come for the first time.
+    fn returning() -> Log {
+        let names: Vec<String> = (0..80).map(|user| format!("u{user:02}")).collect();
+        let (mut past, mut window) = (Vec::new(), Vec::new());
+        for (user, name) in (0..).zip(&names) {
+            let known = user % 4 < 2;
+            past.extend(
+                (0..3).filter(|_| known).map(|place| (user * 1000 + place, &**name, ["a", "b", "c"][place as usize])),
+            );
+            window
+                .extend((0..2).map(|place| (24 * HOUR_MS + user * 1000 + place, &**name, ["b", "a"][place as usize])));
+        }
+        Log::of_views(&[past, window].concat())
+    }
+
+    #[test]
+    fn whoever_is_asked_is_asked_with_their_past_however_few_are_asked() {
+        let mut config = Config::load(None, None).expect("defaults");
+        (config.sources.als.factors, config.sources.embedding.factors) = (4, 4);
+        (config.blend.validation_share, config.blend.min_cases) = (0.571, 1);
+        (config.blend.max_cases, config.ranker.max_cases) = (15, 15);
+        for objective in [Task::NextItem, Task::TopK] {
+            config.blend.objective = objective;
+            let cut = validation_cuts(&returning(), &config, 1).pop().expect("a window");
+            let parts = Parts::of(&returning(), &cut);
+            let window = Window::fit(parts, &config, &mut Progress::default()).expect("fits");
+            let rows = window.rows(config.blend.max_cases);
+            let snapshot = window.snapshot(&rows, &config.long_term_weights());
+            let asked = window.ask(&rows, &snapshot, |case, _| (case.user.to_owned(), case.state.history.len()));
+            let with_past = asked.iter().filter(|(user, _)| user[1..].parse::<u32>().expect("a number") % 4 < 2);
+            // Of next-item questions the one event before the target is known as well.
+            let live = usize::from(objective == Task::NextItem);
+            let histories: Vec<usize> = with_past.map(|(_, history)| *history).collect();
+            assert!(histories.len() > 4 && histories.iter().all(|&events| events == 3 + live), "{asked:?}");
+        }
+    }
 }

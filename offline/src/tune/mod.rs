@@ -1,12 +1,14 @@
-//! A search for better settings on validation windows at the end of the log, in a given time.
+//! Searches for better settings for a given time: settings are drawn, fitted on what came before the windows at the end of
+//! the log, and measured on the questions of these windows.
 //!
 //! ```text
 //! log ─▶ windows ─▶ for each source: settings ─▶ its table ─▶ NDCG@20 of the source alone ┐
 //!                ─▶ rows of the slates ─▶ settings ─▶ ranker ─▶ NDCG@20 on later rows     ├─▶ trials ─▶ config
 //! ```
 //!
-//! The first trial of a study is the settings it starts from, so that what is found is never worse on the windows. Sources
-//! that are off and rankers that are not the configured one have no study.
+//! A study searches the settings of one source, or of the ranker. Its first trial is the settings it starts from, so that
+//! what it finds is never worse on the windows. Sources that are off and rankers that are not the configured one have no
+//! study.
 //!
 //! Source: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011 (tree-structured Parzen
 //! estimator).
@@ -39,8 +41,9 @@ pub use trials::{Trial, Trials};
 /// Windows that sources are measured on.
 const WINDOWS: usize = 2;
 
-/// Searches for `minutes`, of which making the windows takes its part; writes `trials.jsonl` and `tuned.toml` into
-/// `folder`, and returns the trials. A folder with trials is gone on with, and what they took counts.
+/// Searches for `minutes`, the making of the windows included; writes `trials.jsonl` and `tuned.toml` into `folder`, and
+/// returns the trials. Where the folder has trials of an earlier search, the search continues it: these trials are kept, and
+/// the time that they took counts.
 ///
 /// # Errors
 /// When the folder can't be written or belongs to another log, or the log or the time is too short.
@@ -82,12 +85,16 @@ fn applies(study: &Study, config: &Config) -> bool {
     }
 }
 
-/// The windows that sources are measured on, with records of the users who are asked for.
+/// The windows that sources are measured on, with the records of the users who are asked.
 fn questioned<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> anyhow::Result<Vec<Window<'a>>> {
     let mut windows = progress.group("windows", |progress| windows(log, config, WINDOWS, progress))?;
-    windows.iter_mut().for_each(|window| window.keep_users(&config.long_term_weights()));
-    let asked = windows.iter().any(|window| !window.rows(config.blend.max_cases).is_empty());
-    anyhow::ensure!(asked, "the windows at the end of the log hold no questions; search on a longer log");
+    let mut asked = 0;
+    for window in &mut windows {
+        let rows = window.rows(config.blend.max_cases);
+        window.keep_users(&rows, &config.long_term_weights());
+        asked += rows.len();
+    }
+    anyhow::ensure!(asked > 0, "the windows at the end of the log hold no questions; search on a longer log");
     Ok(windows)
 }
 

@@ -1,4 +1,4 @@
-//! What is searched: the settings of each study and the ranges they are drawn from.
+//! The studies of a search: which settings each of them searches, and the ranges that values are drawn from.
 
 use shared::source::Source;
 

@@ -1,4 +1,4 @@
-//! The table of trials: a JSON line each, appended as they are made, so that an interrupted search goes on.
+//! The table of trials: one JSON line a trial, appended when it is made, so that an interrupted search can be continued.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

@@ -41,7 +41,8 @@ pub struct Manifest {
     pub engine: EngineParams,
     /// Every setting of the batch.
     pub config: serde_json::Value,
-    /// Offline metrics, where the version was evaluated: `contest` is what the gate found.
+    /// Offline metrics, where the version was measured: `fit` is how blend and ranker did on the windows that they were
+    /// fitted on, `contest` what the gate found.
     pub metrics: serde_json::Value,
     /// SHA-256 of every other file, in hexadecimal, by name.
     pub files: BTreeMap<String, String>,

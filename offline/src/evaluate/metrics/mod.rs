@@ -1,5 +1,5 @@
-//! Ranking metrics, one per file. A slate is best first; targets are the relevant items, `total` of them, of which
-//! `targets` are those that the model can know: the others are always missed.
+//! Ranking metrics, one per file. A slate is best first. Targets are the relevant items: there are `total` of them, and
+//! `targets` are those that the model knows; the others are always missed.
 
 mod coverage;
 mod diversity;

@@ -1,5 +1,5 @@
-//! The chance that a user comes back to one of their own items: boosted trees over where the item stands in the history, how
-//! the session went and what is usual for the item.
+//! The source `repeat`: how likely a user comes back to each of their own items. Boosted trees look at where the item stands
+//! in the history, how the session went, and how often users come back to that item.
 //!
 //! ```text
 //! next item: each event but a user's first ─▶ a row for each of the newest items before it ─▶ binary trees
@@ -8,10 +8,10 @@
 //!                                     label: has the window an event with that item?
 //! ```
 //!
-//! No other source is needed for it, so it learns from more of the log than the ranker, which has two windows. No row sees
-//! its own label: what is usual for an item is counted among the users of other folds, or before the window. Logs in which
-//! nobody comes back, and those that are asked for new items alone, get no model: the last items then come first. Items that
-//! the policy `exclude_purchased` rules out later are learnt from all the same.
+//! It needs no other source, so it learns from more of the log than the ranker, which has two windows. No row sees its own
+//! label: how often users come back to an item is counted among other users (the users are in ten folds), or before the
+//! window. There is no model where nobody comes back, or where users are asked for new items alone: then the last items of
+//! the history come first. Items that the seen policy `exclude_purchased` will leave out are learnt from all the same.
 //!
 //! Cost: a pass over the questions, each as long as its history, and the trees.
 

@@ -1,4 +1,4 @@
-//! The questions of a log at each event: which of the items before it is it with?
+//! One question for each event of a user but the first: which of the user's earlier items is the event with?
 
 use rayon::prelude::*;
 use shared::params::EngineParams;
@@ -11,7 +11,7 @@ use crate::interactions::{Pasts, sessions, spread};
 use crate::sources::statistics;
 use crate::trees::Rows;
 
-/// Users are in one of so many folds; what is usual for an item is counted among the users of the others.
+/// Users are in one of so many folds; how often users come back to an item is counted in the other folds.
 const FOLDS: usize = 10;
 
 /// The questions of a log, a group each.

@@ -1,4 +1,4 @@
-//! The questions of windows: with which items of their past do users have an event in the window?
+//! One question for each user of a window: to which items of their past do they come back in the window?
 
 use std::collections::HashSet;
 
@@ -14,8 +14,8 @@ use crate::sources::statistics;
 use crate::split::Cut;
 use crate::trees::Rows;
 
-/// The questions of users who have a past and events in a window, a group each; what is usual for an item is counted before
-/// the window. At most about `max_cases * places` rows.
+/// The questions of users who have a past and events in a window, a group of rows each; how often users come back to an item
+/// is counted before the window. At most about `max_cases * places` rows.
 pub fn rows(log: &Log, cuts: &[Cut], engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) -> Rows {
     let mut rows = Rows::new(names().len());
     let most = config.max_cases.saturating_mul(config.places).div_ceil(cuts.len().max(1));
