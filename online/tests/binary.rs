@@ -222,10 +222,26 @@ fn one_environment_may_hold_the_settings_of_both_programs() {
     let folder = folder();
     let address = free_address();
     let mut command = online();
-    let with_the_batch_s = command.env("TANDEM_ALS__FACTORS", "128").env("TANDEM_DATA", "/data");
+    let with_the_batch_s =
+        command.env("TANDEM_ALS__FACTORS", "128").env("TANDEM_DATA", "/data").env("TANDEM_DATASETS", "/datasets");
     let child = with_settings(with_the_batch_s, folder.path(), address, "").spawn().expect("starts");
     await_health(address);
     end(child);
+}
+
+#[test]
+fn a_misspelt_variable_is_an_error_that_names_it_and_the_nearest_setting() {
+    for (wrong, nearest) in [
+        ("TANDEM_STOER__REDIS_URL", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_STORE__REDIS_ULR", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_STORE_REDIS_URL", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_ASL__FACTORS", "TANDEM_ALS__FACTORS"),
+    ] {
+        let output = online().env(wrong, "1").output().expect("runs");
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(wrong) && said.contains(nearest), "{said}");
+    }
 }
 
 #[test]

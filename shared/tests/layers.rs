@@ -3,7 +3,7 @@
 #[path = "support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 21] = [
     ("id", &[]),
     ("event", &["id"]),
     ("topk", &["id"]),
@@ -30,6 +30,7 @@ const TABLE: [(&str, &[&str]); 20] = [
             "state", "topk", "trees",
         ],
     ),
+    ("settings", &[]),
 ];
 
 #[test]

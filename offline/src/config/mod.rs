@@ -1,14 +1,18 @@
-//! The batch's settings: embedded defaults, a preset, a file, the environment; checked before any work starts.
+//! The settings of the batch, checked before any work starts.
+//!
+//! In: `config.default.toml`, which documents every key; a preset; the file of `--config`; the environment
+//! ([`shared::settings`] says how they override each other). Out: a [`Config`] whose every value is in its range.
 
 mod validate;
 
 use std::path::Path;
 
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Source, Weights};
+use shared::settings::{self, SettingsError};
 
 use crate::als::AlsConfig;
 use crate::content::ContentConfig;
@@ -38,23 +42,12 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
 
-/// The environment's overrides: `TANDEM_ALS__FACTORS` and the like. Sections of the service are left to it.
-fn environment() -> Env {
-    let sections: Vec<String> = DEFAULTS
-        .lines()
-        .filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next().map(str::to_owned))
-        .collect();
-    Env::prefixed("TANDEM_")
-        .filter(move |key| {
-            let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-            sections.contains(&section)
-        })
-        .split("__")
-}
-
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// The file of `--config` is not there, or a variable of the environment is no setting.
+    #[error("{0}; config.default.toml lists every key")]
+    Layers(#[from] SettingsError),
     /// A key is unknown, missing or of the wrong type.
     #[error("{0}; config.default.toml lists every key")]
     Parse(#[from] Box<figment::Error>),
@@ -63,12 +56,6 @@ pub enum ConfigError {
     Preset {
         /// The name asked for.
         name: String,
-    },
-    /// The file does not exist.
-    #[error("{path}: no such file; leave --config out for the defaults")]
-    Absent {
-        /// The file asked for.
-        path: String,
     },
     /// A value is out of range.
     #[error("{key} = {value}: must be {expected}")]
@@ -201,7 +188,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
     pub fn shipped() -> Result<Self, ConfigError> {
-        Figment::from(Toml::string(DEFAULTS)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))
+        Ok(Figment::from(Toml::string(DEFAULTS)).extract().map_err(Box::new)?)
     }
 
     /// Reads the settings: defaults, then the preset, then `file`, then the environment.
@@ -209,24 +196,16 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the key and what it must be.
     pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
-        if let Some(path) = file.filter(|path| !path.is_file()) {
-            return Err(ConfigError::Absent { path: path.display().to_string() });
-        }
-        let over = |base: Figment| {
-            let base = file.into_iter().fold(base, |base, path| base.merge(Toml::file_exact(path)));
-            base.merge(environment())
-        };
+        let over = |base: Figment| settings::layer(base, file, &settings::ONLINE);
+        let defaults = || Figment::from(Toml::string(DEFAULTS));
         let named: String = match preset {
             Some(name) => name.to_owned(),
-            None => over(Figment::from(Toml::string(DEFAULTS))).extract_inner("ingest.preset").map_err(Box::new)?,
+            None => over(defaults())?.extract_inner("ingest.preset").map_err(Box::new)?,
         };
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
-        let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
-        let config: Self = over(base)
-            .merge(("ingest.preset", named))
-            .extract()
-            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        let layers = over(defaults().merge(Toml::string(preset)))?.merge(("ingest.preset", named));
+        let config: Self = layers.extract().map_err(Box::new)?;
         config.validate()?;
         Ok(config)
     }
@@ -239,7 +218,7 @@ impl Config {
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
     pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
         let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
-        let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        let config: Self = over.extract().map_err(Box::new)?;
         config.validate()?;
         Ok(config)
     }
@@ -311,6 +290,14 @@ mod tests {
             let config = Config::load(None, Some(name)).expect(name);
             assert_eq!(config.ingest.preset, name);
         }
+    }
+
+    #[test]
+    fn the_service_knows_which_sections_are_the_batch_s() {
+        let config = serde_json::to_value(Config::shipped().expect("defaults")).expect("serialises");
+        let sections = config.as_object().expect("sections").keys().map(String::as_str);
+        let known = settings::OFFLINE.into_iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(sections.collect::<std::collections::BTreeSet<_>>(), known);
     }
 
     #[test]
