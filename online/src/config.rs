@@ -43,7 +43,7 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The HTTP server.
-    pub server: Server,
+    pub server: Http,
     /// Where artifacts are.
     pub artifacts: Artifacts,
     /// Where the user side is kept.
@@ -60,7 +60,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Server {
+pub struct Http {
     pub listen: SocketAddr,
     pub replay: bool,
     pub seen: Seen,

@@ -1,4 +1,4 @@
-//! Accepts connections and serves each until it ends, falls silent, or the service stops.
+//! Accepts connections and answers on each until it ends, falls silent, or the service stops.
 //!
 //! In: a listener and the routes. A client that sends no whole request head within the idle timeout, at first or after
 //! an answer, is hung up on: it is not in the bound of requests at once, and would hold its connection for ever. Costs
@@ -20,8 +20,8 @@ use tower::ServiceExt;
 
 use crate::api::Api;
 
-/// Serves until `stop` changes or is dropped, then until the requests under way are answered.
-pub async fn serve(mut listener: TcpListener, api: Api, idle_timeout: Duration, mut stop: watch::Receiver<()>) {
+/// Accepts connections until `stop` changes or is dropped, then until the requests under way are answered.
+pub async fn accept(mut listener: TcpListener, api: Api, idle_timeout: Duration, mut stop: watch::Receiver<()>) {
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     let connections = GracefulShutdown::new();

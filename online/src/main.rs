@@ -54,10 +54,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     start_logging(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
-    runtime.block_on(serve(&config))
+    runtime.block_on(run_service(&config))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn run_service(config: &Config) -> anyhow::Result<()> {
     // Before the start, so that a signal while the log is applied is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::connections;
 use crate::events::{self, Events, LogError, now_ms};
 use crate::metrics::Metrics;
-use crate::serve::Server;
+use crate::recommender::Recommender;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, Redis, Retention, UserStore};
 
@@ -61,7 +61,7 @@ pub struct Service {
     events: Arc<Events>,
     running: events::Running,
     stop: watch::Sender<()>,
-    server: JoinHandle<()>,
+    connections: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
     shutdown_timeout: Duration,
 }
@@ -88,26 +88,26 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
     let (events, running) = Events::open(settings, store.clone(), champion.covered_ms(), metrics.clone()).await?;
     let events = Arc::new(events);
     background.push(tokio::spawn(champion.clone().watch(Duration::from_millis(config.artifacts.poll_ms))));
-    let server = Server::new(champion, store, metrics.clone(), config.server.seen);
+    let recommender = Recommender::new(champion, store, metrics.clone(), config.server.seen);
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,
         max_in_flight: config.server.max_in_flight,
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
-    let app = Arc::new(App::new(server, events.clone(), metrics, settings));
+    let app = Arc::new(App::new(recommender, events.clone(), metrics, settings));
     let listen_error = |source| StartError::Listen { address: config.server.listen, source };
     let listener = TcpListener::bind(config.server.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let (stop, stopped) = watch::channel(());
     let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-    let server = tokio::spawn(connections::serve(listener, api::service(app.clone()), idle_timeout, stopped));
+    let connections = tokio::spawn(connections::accept(listener, api::build(app.clone()), idle_timeout, stopped));
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
     tracing::info!(%address, "listening");
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { address, app, events, running, stop, server, background, shutdown_timeout })
+    Ok(Service { address, app, events, running, stop, connections, background, shutdown_timeout })
 }
 
 fn retention(config: &Config) -> Retention {
@@ -158,14 +158,14 @@ impl Service {
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         self.app.stop();
-        // Without a receiver the server has ended already.
+        // Without a receiver the connections have ended already.
         let _ = self.stop.send(());
-        match tokio::time::timeout(self.shutdown_timeout, &mut self.server).await {
+        match tokio::time::timeout(self.shutdown_timeout, &mut self.connections).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
+            Ok(Err(error)) => tracing::error!(%error, "the connections ended with an error"),
             Err(_) => {
                 tracing::warn!("requests were still in flight at the shutdown timeout");
-                self.server.abort();
+                self.connections.abort();
             }
         }
         for task in self.background {

@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::query::{self, Parameters};
 use super::slate::{Items, ListBody};
 use super::{App, json, path_text};
-use crate::serve::Listed;
+use crate::recommender::Listed;
 
 /// Lists the items most like an item.
 #[utoipa::path(
@@ -37,8 +37,10 @@ pub async fn get_similar(
 ) -> Result<Response, ApiError> {
     let item = query::id("item_id", path_text("item_id", path)?, ItemId::new)?;
     let k = Parameters::parse(text.as_deref(), &["k"])?.take_k()?;
-    let listed =
-        app.server.similar(&item, k).map_err(|unknown| ApiError::NotFound(format!("{unknown} {:?}", item.as_str())))?;
+    let listed = app
+        .recommender
+        .similar(&item, k)
+        .map_err(|unknown| ApiError::NotFound(format!("{unknown} {:?}", item.as_str())))?;
     Ok(list(&listed))
 }
 
@@ -60,7 +62,7 @@ pub async fn get_popular(State(app): State<Arc<App>>, RawQuery(text): RawQuery) 
     let mut parameters = Parameters::parse(text.as_deref(), &["k", "category"])?;
     let category = parameters.take("category").map(query::category).transpose()?;
     let k = parameters.take_k()?;
-    Ok(list(&app.server.popular(category.as_deref(), k)))
+    Ok(list(&app.recommender.popular(category.as_deref(), k)))
 }
 
 fn list(listed: &Listed) -> Response {

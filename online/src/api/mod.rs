@@ -40,7 +40,7 @@ use self::error::ApiError;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::serve::Server;
+use crate::recommender::Recommender;
 
 /// What the API goes by.
 #[derive(Debug, Clone)]
@@ -57,8 +57,8 @@ pub struct Settings {
 
 /// What handlers share.
 pub struct App {
-    /// Answers queries.
-    pub server: Server,
+    /// Makes slates.
+    pub recommender: Recommender,
     /// Accepts events.
     pub events: Arc<Events>,
     /// The registry.
@@ -73,9 +73,9 @@ pub struct App {
 impl App {
     /// Puts together what handlers share.
     #[must_use]
-    pub fn new(server: Server, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+    pub fn new(recommender: Recommender, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { server, events, metrics, settings, in_flight, stopping }
+        Self { recommender, events, metrics, settings, in_flight, stopping }
     }
 
     /// From now on `/ready` says no, so that no new requests are sent here.
@@ -99,7 +99,7 @@ impl App {
 struct Description;
 
 /// The routes.
-pub fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(items::get_similar))
@@ -134,8 +134,8 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
 /// The routes, behind what takes a trailing slash off.
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
-/// The routes, with a trailing slash overlooked.
-pub fn service(app: Arc<App>) -> Api {
+/// Puts the API together.
+pub fn build(app: Arc<App>) -> Api {
     router(app).map_request(without_trailing_slash)
 }
 

@@ -14,7 +14,7 @@ use super::slate::{Items, SlateBody, Used};
 use super::{App, body, json, query};
 use crate::events::now_ms;
 use crate::metrics::Outcome;
-use crate::serve::{Answered, Times};
+use crate::recommender::{Answered, Times};
 
 /// Recommends items to a user.
 #[utoipa::path(
@@ -54,7 +54,7 @@ async fn answer(app: &App, parsed: Result<RecommendationQuery, ApiError>) -> Res
     let query = parsed.inspect_err(|_| app.metrics.count(Outcome::BadRequest))?;
     let clock_ms = now_ms();
     let times = Times { clock_ms, question_ms: query.now.unwrap_or(clock_ms) };
-    let Answered { snapshot, slate } = app.server.recommendations(&query, times).await;
+    let Answered { snapshot, slate } = app.recommender.recommend(&query, times).await;
     let mut buffer = Uuid::encode_buffer();
     let body = SlateBody {
         user_id: &query.user_id,

@@ -34,6 +34,6 @@ pub async fn get_history(
 ) -> Result<Response, ApiError> {
     let user_id = query::id("id", path_text("id", path)?, UserId::new)?;
     Parameters::parse(text.as_deref(), &[])?;
-    let history = app.server.history(&user_id, now_ms()).await?;
+    let history = app.recommender.history(&user_id, now_ms()).await?;
     Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&history.recent) }))
 }

@@ -1,7 +1,8 @@
-//! Answers queries: the user's state from the store, then the engine.
+//! From a query to a slate: reads the user's state from the store and asks the engine.
 //!
-//! One store round trip with a deadline, then plain CPU work (some 100 µs) on the worker that holds the request. When
-//! the store does not answer in time the slate is made without it: non-personal, but for the page the user is on.
+//! In: a query, the champion's snapshot, the store. Out: a slate. It costs one store round trip with a
+//! deadline, then some 100 µs of CPU on the thread that holds the request. When the store does not answer in time the
+//! slate is made without it: non-personal, but for the page the user is on.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     result
 }
 
-/// What answers queries.
-pub struct Server {
+/// Makes slates and lists of items.
+pub struct Recommender {
     champion: Arc<Champion>,
     store: Arc<dyn UserStore>,
     metrics: Arc<Metrics>,
@@ -67,8 +68,8 @@ pub struct Times {
     pub question_ms: i64,
 }
 
-impl Server {
-    /// What answers from the champion and a store.
+impl Recommender {
+    /// One that answers from the champion and a store.
     #[must_use]
     pub fn new(champion: Arc<Champion>, store: Arc<dyn UserStore>, metrics: Arc<Metrics>, default_seen: Seen) -> Self {
         Self { champion, store, metrics, default_seen }
@@ -81,7 +82,7 @@ impl Server {
     }
 
     /// Answers a query for recommendations.
-    pub async fn recommendations(&self, query: &RecommendationQuery, times: Times) -> Answered {
+    pub async fn recommend(&self, query: &RecommendationQuery, times: Times) -> Answered {
         let snapshot = self.champion.current();
         let stored = self.store.read(&query.user_id, &snapshot.manifest().version, times.clock_ms).await;
         let (state, fallback) = match stored {
