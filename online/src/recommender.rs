@@ -1,17 +1,17 @@
 //! From a query to a slate: reads the user's state from the store and asks the engine.
 //!
-//! In: a query, the champion's snapshot, the store. Out: a slate. It costs one store round trip with a
+//! In: a [`CheckedQuery`], the champion's snapshot, the store. Out: a slate. It costs one store round trip with a
 //! deadline, then some 100 µs of CPU on the thread that holds the request. When the store does not answer in time the
 //! slate is made without it: non-personal, but for the page the user is on.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use shared::api::{RecommendationQuery, Seen};
+use shared::api::Seen;
 use shared::id::{ItemId, UserId};
 use shared::keys::{PackedError, unpack_user};
 use shared::recommend::{self, Personal, Pick, Query, Scratch, Slate};
-use shared::snapshot::Snapshot;
+use shared::snapshot::{CategoryIdx, Snapshot};
 use shared::state::{BatchUser, LiveHistory, UserState};
 
 use crate::champion::Champion;
@@ -28,6 +28,33 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     let result = work(&mut scratch);
     SCRATCH.set(scratch);
     result
+}
+
+/// How many existing categories are named where one is unknown.
+const NEAREST: usize = 3;
+/// Categories that are compared with an unknown one, and letters of its name: they bound what a wrong query costs.
+const COMPARED: usize = 10_000;
+const COMPARED_LETTERS: usize = 64;
+
+/// A query for recommendations whose every value can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedQuery {
+    /// Who asks.
+    pub user_id: UserId,
+    /// How many items.
+    pub k: usize,
+    /// The item whose page the user is on.
+    pub item_id: Option<ItemId>,
+    /// The only category that items may be of.
+    pub category: Option<String>,
+    /// Items that must not be recommended.
+    pub exclude: Vec<ItemId>,
+    /// Which items of the user's past may be; the service's setting where absent.
+    pub seen: Option<Seen>,
+    /// Whether the answer has the history that was used.
+    pub explain: bool,
+    /// The time of the question where it is not the service's clock, milliseconds since the epoch.
+    pub now: Option<i64>,
 }
 
 /// Makes slates and lists of items.
@@ -55,17 +82,43 @@ pub struct Listed {
 }
 
 /// Why there is no list of similar items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the served model does not know the item")]
-pub struct UnknownItem;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model does not know the item {:?}", .0.as_str())]
+pub struct UnknownItem(pub ItemId);
 
-/// The times of a query: the service's clock, and the time the engine is to think it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Times {
-    /// The service's clock, milliseconds since the epoch.
-    pub clock_ms: i64,
-    /// The time of the question, milliseconds since the epoch.
-    pub question_ms: i64,
+/// Why there is no slate of a category.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model has no category {name:?}; {}", existing(.nearest))]
+pub struct UnknownCategory {
+    /// What was asked for.
+    pub name: String,
+    /// Categories that there are, the nearest names first.
+    pub nearest: Vec<String>,
+}
+
+fn existing(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return "it has none at all".to_owned();
+    }
+    let names: Vec<String> = nearest.iter().map(|name| format!("{name:?}")).collect();
+    format!("the nearest are {}", names.join(", "))
+}
+
+/// The row of a category.
+fn category(snapshot: &Snapshot, name: &str) -> Result<CategoryIdx, UnknownCategory> {
+    let items = snapshot.items();
+    items
+        .category(name)
+        .ok_or_else(|| UnknownCategory { name: name.to_owned(), nearest: nearest(name, items.categories()) })
+}
+
+/// The names most like one, upper and lower case alike; equally like ones in their order.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
+    let distance = |other: &&str| strsim::damerau_levenshtein(&name, &other.to_lowercase());
+    let mut names: Vec<&str> = names.take(COMPARED).collect();
+    names.sort_by_cached_key(distance);
+    names.into_iter().take(NEAREST).map(str::to_owned).collect()
 }
 
 impl Recommender {
@@ -81,10 +134,14 @@ impl Recommender {
         self.champion.current()
     }
 
-    /// Answers a query for recommendations.
-    pub async fn recommend(&self, query: &RecommendationQuery, times: Times) -> Answered {
+    /// Answers a query; `clock_ms` is the time.
+    ///
+    /// # Errors
+    /// [`UnknownCategory`].
+    pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, UnknownCategory> {
         let snapshot = self.champion.current();
-        let stored = self.store.read(&query.user_id, &snapshot.manifest().version, times.clock_ms).await;
+        let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
+        let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
         let (state, fallback) = match stored {
             Ok(stored) => (self.state(&snapshot, &query.user_id, stored), None),
             Err(error) => {
@@ -93,7 +150,16 @@ impl Recommender {
                 (UserState::default(), Some(Outcome::Fallback))
             }
         };
-        let slate = self.slate(&snapshot, &state, query, times.question_ms);
+        let items = snapshot.items();
+        let asked = Query {
+            k: query.k,
+            context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
+            category,
+            exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
+            seen: query.seen.unwrap_or(self.default_seen),
+        };
+        let now_ms = query.now.unwrap_or(clock_ms);
+        let slate = with_scratch(|scratch| recommend::recommend(&snapshot, &state, &asked, now_ms, scratch));
         self.metrics.count(fallback.unwrap_or(match slate.personal {
             Personal::Yes => Outcome::Personal,
             Personal::No => Outcome::NonPersonal,
@@ -102,25 +168,7 @@ impl Recommender {
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        Answered { snapshot, slate }
-    }
-
-    fn slate(&self, snapshot: &Snapshot, state: &UserState, query: &RecommendationQuery, now_ms: i64) -> Slate {
-        let items = snapshot.items();
-        let category = query.category.as_deref().map(|name| items.category(name));
-        if category == Some(None) {
-            // No item is in a category that nobody knows.
-            let personal = Personal::No;
-            return Slate { picks: Vec::new(), candidates: Default::default(), history: Vec::new(), personal };
-        }
-        let query = Query {
-            k: query.k,
-            context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
-            category: category.flatten(),
-            exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
-            seen: query.seen.unwrap_or(self.default_seen),
-        };
-        with_scratch(|scratch| recommend::recommend(snapshot, state, &query, now_ms, scratch))
+        Ok(Answered { snapshot, slate })
     }
 
     /// Joins what the store knows of a user with what the artifact does. The record is the store's where it has one,
@@ -149,20 +197,20 @@ impl Recommender {
     /// [`UnknownItem`].
     pub fn similar(&self, item: &ItemId, k: usize) -> Result<Listed, UnknownItem> {
         let snapshot = self.champion.current();
-        let item = snapshot.items().index(item.as_str()).ok_or(UnknownItem)?;
+        let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
         let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, k, scratch));
         Ok(Listed { snapshot, picks })
     }
 
-    /// The most popular items, overall or of a category; none of a category that nobody knows.
-    #[must_use]
-    pub fn popular(&self, category: Option<&str>, k: usize) -> Listed {
+    /// The most popular items, overall or of a category.
+    ///
+    /// # Errors
+    /// [`UnknownCategory`].
+    pub fn popular(&self, of: Option<&str>, k: usize) -> Result<Listed, UnknownCategory> {
         let snapshot = self.champion.current();
-        let picks = match category.map(|name| snapshot.items().category(name)) {
-            Some(None) => Vec::new(),
-            known => recommend::popular(&snapshot, known.flatten(), k),
-        };
-        Listed { snapshot, picks }
+        let category = of.map(|name| category(&snapshot, name)).transpose()?;
+        let picks = recommend::popular(&snapshot, category, k);
+        Ok(Listed { snapshot, picks })
     }
 
     /// A user's real-time history.
@@ -181,4 +229,21 @@ fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
     record.cached.iter().all(|candidate| candidate.item.at() < items)
         && record.history.iter().all(|event| event.item.at() < items)
         && record.seen.iter().all(|seen| seen.item.at() < items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_category_comes_with_the_names_most_like_it() {
+        // Letters to change: 3, 1, 0 and 4.
+        assert_eq!(nearest("abcd", ["a", "abc", "Abcd", "wxyz"].into_iter()), ["Abcd", "abc", "a"]);
+        let unknown = |nearest: &[&str]| {
+            let nearest = nearest.iter().map(|name| (*name).to_owned()).collect();
+            UnknownCategory { name: "x".to_owned(), nearest }.to_string()
+        };
+        assert_eq!(unknown(&["a", "b"]), r#"the served model has no category "x"; the nearest are "a", "b""#);
+        assert_eq!(unknown(&[]), r#"the served model has no category "x"; it has none at all"#);
+    }
 }

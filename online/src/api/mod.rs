@@ -4,6 +4,7 @@
 //! error is an [`error::ApiError`]. Paths answer with and without a trailing slash.
 
 pub mod body;
+pub mod description;
 pub mod error;
 pub mod events;
 pub mod health;
@@ -31,7 +32,6 @@ use serde::Serialize;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -90,17 +90,9 @@ impl App {
     }
 }
 
-/// The description that `/openapi.json` begins with.
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Tandem",
-    description = "Recommendations that know the user's last click. Errors are problem details (RFC 9457)."
-))]
-struct Description;
-
 /// The routes.
 fn router(app: Arc<App>) -> Router {
-    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+    let (router, description) = OpenApiRouter::with_openapi(description::head())
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))
@@ -114,9 +106,10 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(model::get_metrics))
         .split_for_parts();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::finish(description)))
         .fallback(|uri: Uri| async move {
-            ApiError::NotFound(format!("there is nothing at {}; /docs lists what there is", uri.path()))
+            let detail = format!("there is nothing at {}; /docs lists what there is", uri.path());
+            ApiError::NotFound { field: None, detail }
         })
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .layer(CatchPanicLayer::custom(after_panic))

@@ -85,6 +85,11 @@ impl Items {
         self.categories.position(name).map(|row| CategoryIdx(row as u32))
     }
 
+    /// The names of all categories, in their order.
+    pub fn categories(&self) -> impl Iterator<Item = &str> {
+        (0..self.categories.len()).map(|row| self.categories.get(row))
+    }
+
     /// How many categories there are.
     #[must_use]
     pub fn category_count(&self) -> usize {
