@@ -128,6 +128,48 @@ fn a_category_that_nobody_knows_is_refused_with_the_nearest_ones() {
 }
 
 #[test]
+fn no_answer_may_be_stored_by_a_cache() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.server.request_timeout_ms = 200;
+    let service = Running::start(&config);
+    let client = service.client;
+    let get =
+        ["/", "/recommendations?user_id=u", "/popular", "/items/i01/similar", "/users/u/history", "/health", "/ready"];
+    let more = [
+        "/metrics",
+        "/model/metadata",
+        "/openapi.json",
+        "/docs",
+        "/docs/",
+        "/docs/index.css",
+        "/nowhere",
+        "/popular?k=0",
+    ];
+    let mut answers: Vec<_> = get.iter().chain(&more).map(|target| client.get(target)).collect();
+    answers.push(client.post("/recommendations", r#"{"user_id":"u"}"#));
+    answers.push(client.post("/events", &event("u", "i01", "e")));
+    answers.push(client.send("DELETE", "/popular", "", b"").expect("an answer"));
+    // A body that never comes: the answer of the deadline.
+    answers.push(client.send_head("POST", "/events", "content-length: 9\r\n", b"").expect("an answer"));
+    let statuses: std::collections::BTreeSet<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 303, 307, 400, 404, 405, 503].into());
+    for answer in &answers {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+    }
+    service.stop();
+}
+
+#[test]
+fn the_root_leads_to_the_documentation() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let answer = service.client.get("/");
+    assert_eq!((answer.status, answer.header("location")), (307, Some("/docs")));
+    service.stop();
+}
+
+#[test]
 fn every_path_answers_with_a_slash_at_its_end() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));
@@ -136,7 +178,7 @@ fn every_path_answers_with_a_slash_at_its_end() {
     for (path, calls) in description["paths"].as_object().expect("paths") {
         let path = path.replace("{item_id}", "i01").replace("{id}", "u");
         let query = if path == "/recommendations" { "?user_id=u" } else { "" };
-        if calls.get("get").is_some() {
+        if calls.get("get").is_some() && path != "/" {
             assert_eq!(client.get(&format!("{path}/{query}")).status, 200, "{path}/");
         }
     }
@@ -419,6 +461,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
     let description = client.get("/openapi.json").json();
     let paths: Vec<&String> = description["paths"].as_object().expect("paths").keys().collect();
     let expected = [
+        "/",
         "/events",
         "/health",
         "/items/{item_id}/similar",

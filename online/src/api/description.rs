@@ -7,7 +7,8 @@ use utoipa::openapi::{OpenApi as Description, RefOr, Required};
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tandem",
-    description = "Recommendations that know the user's last click.\n\nPaths answer with and without a trailing slash. Errors are problem details (RFC 9457) that name the \
+    description = "Recommendations that know the user's last click.\n\nPaths answer with and without a trailing slash. \
+                   Every answer has `Cache-Control: no-store`. Errors are problem details (RFC 9457) that name the \
                    field; with 503 comes `Retry-After`."
 ))]
 struct Head;

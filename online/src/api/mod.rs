@@ -1,7 +1,11 @@
-//! The HTTP face: parses, calls, serialises.
+//! The HTTP API: one handler per route, named after it.
 //!
-//! A handler is named after its route. Every answer is JSON, but for `/metrics` and the pages under `/docs`; every
-//! error is an [`error::ApiError`]. Paths answer with and without a trailing slash.
+//! A handler reads the request ([`query`], [`body`]), calls what does the work (`recommender`, `events`) and writes the
+//! answer as JSON, but for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`]. What holds for
+//! all requests is here and in [`observe`]: no answer may be stored by caches, a panic is a 500, and a path answers with
+//! and without a trailing slash.
+//!
+//! Free for other APIs that may be added: `/api/…`, `/v1/…`, and a `POST /recommendations` with a `campaignArn`.
 
 pub mod body;
 pub mod description;
@@ -13,6 +17,7 @@ pub mod model;
 pub mod observe;
 pub mod query;
 pub mod recommendations;
+pub mod root;
 pub mod slate;
 pub mod users;
 
@@ -32,6 +37,7 @@ use serde::Serialize;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -90,9 +96,14 @@ impl App {
     }
 }
 
+/// No cache may keep an answer: it is out of date with the user's next event. The pages under `/docs` are no exception,
+/// so that those of one release never show the description of another.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// The routes.
 fn router(app: Arc<App>) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(description::head())
+        .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))
@@ -114,6 +125,7 @@ fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
         .with_state(app)
 }
 
