@@ -68,6 +68,7 @@ pub struct Http {
     pub max_in_flight: usize,
     pub request_timeout_ms: u64,
     pub idle_timeout_ms: u64,
+    pub drain_ms: u64,
     pub shutdown_timeout_ms: u64,
 }
 
@@ -164,6 +165,7 @@ impl Config {
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
         within("server.idle_timeout_ms", self.server.idle_timeout_ms, 100..=3_600_000)?;
+        within("server.drain_ms", self.server.drain_ms, 0..=3_600_000)?;
         within("server.shutdown_timeout_ms", self.server.shutdown_timeout_ms, 0..=3_600_000)?;
         within("artifacts.poll_ms", self.artifacts.poll_ms, 10..=60_000)?;
         within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;

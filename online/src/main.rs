@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -57,21 +57,46 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     runtime.block_on(run_service(&config))
 }
 
+/// Runs the service until a signal, or until it can't go on.
 async fn run_service(config: &Config) -> anyhow::Result<()> {
     // Before the start, so that a signal while the log is applied is not lost.
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let service = tokio::select! {
+    let mut signals = Signals::catch()?;
+    let mut service = tokio::select! {
         service = service::start(config) => service?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+        () = signals.next() => return Ok(()),
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {
+            service.stop(signals.next()).await;
+            Ok(())
+        }
+        failure = service.failed() => {
+            service.stop(std::future::ready(())).await;
+            Err(failure.into())
+        }
     }
-    service.stop().await;
-    Ok(())
+}
+
+/// SIGTERM and SIGINT, which both end the process in order.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next of them.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn start_logging(log: &Log) -> anyhow::Result<()> {
