@@ -1,4 +1,6 @@
-//! The binary: arguments, logging, signals, exit code.
+//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal.
+//!
+//! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 
 use std::io::{IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};

@@ -1,6 +1,7 @@
-//! The one error of the API, and its one answer: RFC 9457 problem details.
+//! Why a request fails, and how that is answered: as problem details (RFC 9457), in JSON.
 //!
-//! A 4xx explains and names the field; a 5xx is opaque, and logged with its cause.
+//! A 4xx is the client's fault: the answer says what is wrong, what would be right, and which field it is about. A 5xx
+//! is the service's: the answer hides the cause, and the log has it.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

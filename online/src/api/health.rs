@@ -1,4 +1,4 @@
-//! `GET /health`, `/ready` and `/metrics`, for machines that watch over the service.
+//! `GET /health`, `/ready` and `/metrics`: what supervisors, load balancers and Prometheus ask.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
