@@ -18,11 +18,12 @@ build:
 test: check redis      ## everything CI runs
 	$(CARGO) test --workspace
 
-check:                 ## formatting, lints, docs, container files
+check:                 ## formatting, lints, docs, container files, dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@if command -v python3 >/dev/null; then python3 .ci/lint-containers; else echo "skipped: container files (no python3)"; fi
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; else echo "skipped: dependencies (no cargo-deny)"; fi
 
 bench: build           ## requests per second beside /health, both kinds of traffic
 	@bash load-test/bench.sh

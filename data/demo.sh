@@ -43,7 +43,7 @@ tail -n 1 "$work/offline.log" | awk '{ printf "  %s s, %s MiB\n", $2, $3 }'
 
 say "2. Serve it on http://127.0.0.1:$port"
 TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
-    "$bin/online" 2>"$work/online.log" &
+    TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
 service=$!
 trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
 ready

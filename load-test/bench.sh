@@ -12,7 +12,7 @@ if [ -z "${ARTIFACTS:-}" ]; then
     "$bin/offline" ingest --events data/sample/events.csv --out "$EVENTS" --rejects "$work/rejects.jsonl" 2>/dev/null
 fi
 TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$ARTIFACTS" TANDEM_EVENTS__PATH="$work/events" \
-    TANDEM_STORE__REDIS_URL="${REDIS_URL:-}" TANDEM_LOG__LEVEL=warn "$bin/online" &
+    TANDEM_STORE__REDIS_URL="${REDIS_URL:-}" TANDEM_LOG__LEVEL=warn TANDEM_SERVER__DRAIN_MS=0 "$bin/online" &
 service=$!
 trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
 for traffic in known click-then-ask; do

@@ -1,17 +1,21 @@
-//! The log of acknowledged events: written by `stream`, read by `audit`. One JSON object a line.
+//! What the service has acknowledged and so must never lose: `stream` writes each such event down, `audit` reads them.
+//!
+//! The file has one JSON object a line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use shared::id::{ItemId, UserId};
 
+use crate::json_lines::{self, LinesError};
+
 /// Why the log cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The file cannot be read or written.
+    /// The file cannot be written.
     #[error("log of acknowledged events {path}: {source}")]
     File {
         /// Which file.
@@ -19,16 +23,9 @@ pub enum LogError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A line is not an acknowledged event.
-    #[error("{path}, line {line}: {source}; give the file that `load-test stream --log` wrote")]
-    Line {
-        /// Which file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or a line of it is not an acknowledged event.
+    #[error("{0}; give the file that `load-test stream --log` wrote")]
+    Lines(#[from] LinesError),
 }
 
 /// An event that the service has acknowledged, so that it must never be lost.
@@ -78,17 +75,9 @@ impl AcknowledgedLog {
 /// Reads a log.
 ///
 /// # Errors
-/// [`LogError`].
+/// [`LogError::Lines`].
 pub fn read(path: &Path) -> Result<Vec<Acknowledged>, LogError> {
-    let failed = |source| LogError::File { path: path.to_owned(), source };
-    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
-    (1..)
-        .zip(lines)
-        .map(|(line, text)| {
-            let wrong = |source| LogError::Line { path: path.to_owned(), line, source };
-            serde_json::from_str(&text.map_err(failed)?).map_err(wrong)
-        })
-        .collect()
+    json_lines::read(path)?.map(|value| Ok(value?.1)).collect()
 }
 
 #[cfg(test)]
@@ -110,6 +99,7 @@ mod tests {
         log.add(&event).expect("written");
         assert_eq!(read(file.path()).expect("a log"), [event.clone(), event]);
         std::fs::write(file.path(), "{}\n").expect("written");
-        assert!(matches!(read(file.path()), Err(LogError::Line { line: 1, .. })));
+        let text = read(file.path()).expect_err("no event").to_string();
+        assert!(text.contains("line 1: missing field") && text.contains("load-test stream --log"), "{text}");
     }
 }

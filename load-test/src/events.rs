@@ -1,10 +1,8 @@
-//! Event files: JSON lines in the native schema, of which only time, user and item matter here.
+//! Event files: read into memory, and posted to the service.
 //!
-//! Out: records in memory (about 100 bytes each), and the posting of them to the service. Equal times keep the order
-//! of the file.
+//! In: JSON lines in the native schema, of which only time, user and item matter here. Out: about 100 bytes of memory
+//! for each event. Events of equal times keep the order of the file.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
@@ -14,28 +12,14 @@ use shared::event::EventKind;
 use shared::id::{ItemId, UserId};
 
 use crate::client::{Call, ClientError, Connection};
+use crate::json_lines::{self, LinesError};
 
 /// Why events cannot be used or posted.
 #[derive(Debug, thiserror::Error)]
 pub enum EventsError {
-    /// The file cannot be opened or read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A line is not an event.
-    #[error("{path}, line {line}: {source}; give JSON lines with timestamp, visitorid and itemid")]
-    Line {
-        /// Which file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or a line of it is not an event.
+    #[error("{0}; give JSON lines with timestamp, visitorid and itemid")]
+    Lines(#[from] LinesError),
     /// A line has no time, and the order of the events matters.
     #[error("{path}, line {line}: no timestamp, and events are needed in time order")]
     NoTime {
@@ -113,35 +97,27 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 /// Reads a file whose events all have a time, and sorts them by it.
 ///
 /// # Errors
-/// [`EventsError::Read`], [`EventsError::Line`], [`EventsError::NoTime`], [`EventsError::Empty`].
+/// [`EventsError::Lines`], [`EventsError::NoTime`], [`EventsError::Empty`].
 pub fn read_in_time_order(path: &Path) -> Result<Vec<Record>, EventsError> {
     let mut records = read(path)?;
-    if let Some((_, line)) = records.iter().find(|(record, _)| record.time.is_none()) {
+    if let Some((line, _)) = records.iter().find(|(_, record)| record.time.is_none()) {
         return Err(EventsError::NoTime { path: path.to_owned(), line: *line });
     }
-    records.sort_by_key(|(record, _)| record.time);
-    Ok(records.into_iter().map(|(record, _)| record).collect())
+    records.sort_by_key(|(_, record)| record.time);
+    Ok(records.into_iter().map(|(_, record)| record).collect())
 }
 
 /// Reads a file in its own order; times may be absent.
 ///
 /// # Errors
-/// [`EventsError::Read`], [`EventsError::Line`], [`EventsError::Empty`].
+/// [`EventsError::Lines`], [`EventsError::Empty`].
 pub fn read_in_file_order(path: &Path) -> Result<Vec<Record>, EventsError> {
-    Ok(read(path)?.into_iter().map(|(record, _)| record).collect())
+    Ok(read(path)?.into_iter().map(|(_, record)| record).collect())
 }
 
 /// The records with the numbers of their lines.
-fn read(path: &Path) -> Result<Vec<(Record, usize)>, EventsError> {
-    let failed = |source| EventsError::Read { path: path.to_owned(), source };
-    let mut records = Vec::new();
-    for (line, text) in (1..).zip(BufReader::new(File::open(path).map_err(failed)?).lines()) {
-        let text = text.map_err(failed)?;
-        if !text.trim().is_empty() {
-            let wrong = |source| EventsError::Line { path: path.to_owned(), line, source };
-            records.push((serde_json::from_str(&text).map_err(wrong)?, line));
-        }
-    }
+fn read(path: &Path) -> Result<Vec<(usize, Record)>, EventsError> {
+    let records = json_lines::read(path)?.collect::<Result<Vec<_>, _>>()?;
     if records.is_empty() { Err(EventsError::Empty(path.to_owned())) } else { Ok(records) }
 }
 

@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod consistency;
 mod events;
+mod json_lines;
 mod measure;
 mod options;
 mod plan;

@@ -1,4 +1,4 @@
-//! A service for tests: a closure that answers requests on a free loopback port.
+//! A stand-in for the service in unit tests: a closure that answers requests on a free loopback port.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What one measurement saw: an HDR histogram of latencies, and failures by kind.
+//! What one measurement counts: a histogram of latencies, and failures by kind.
 //!
 //! Latencies are kept in microseconds with three significant digits (Tene's HdrHistogram), about 150 kB a tally. Each
 //! connection has its own; they are added at the end.

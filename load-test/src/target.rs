@@ -1,4 +1,4 @@
-//! Where the load goes: a service on this machine.
+//! The service that is asked, from `--url`: one on this machine.
 //!
 //! In: `http://127.0.0.1:8080`. Out: an address and the `Host` header. Only loopback addresses are accepted: load
 //! on someone else's service is an attack. Nothing is resolved by DNS.

@@ -1,4 +1,4 @@
-//! What was asked of a run, and whether it was kept: objectives, the exit code, the form of a report.
+//! Whether a run kept what was asked of it: objectives such as "p99 at most 5 ms", and the exit code that follows.
 
 use clap::ValueEnum;
 use serde::Serialize;

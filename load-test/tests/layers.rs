@@ -4,23 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules of this crate that it may import. A command may import what is above it.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("clock", &[]),
     ("plan", &[]),
     ("progress", &[]),
     ("target", &[]),
     ("verdict", &[]),
-    ("acknowledged", &[]),
+    ("json_lines", &[]),
+    ("acknowledged", &["json_lines"]),
     ("client", &["target"]),
     ("options", &["client", "target", "verdict"]),
-    ("events", &["client"]),
+    ("events", &["client", "json_lines"]),
     ("traffic", &["client", "events"]),
     ("tally", &["client"]),
     ("measure", &["client", "plan", "progress", "tally", "target", "traffic"]),
     ("report", &["tally", "verdict"]),
     // The commands, which do not know each other.
     ("run", &["events", "measure", "options", "plan", "report", "traffic", "verdict"]),
-    ("replay", &["client", "events", "options", "progress", "verdict"]),
+    ("replay", &["client", "events", "json_lines", "options", "progress", "verdict"]),
     ("consistency", &["client", "clock", "events", "options", "progress", "verdict"]),
     ("stream", &["acknowledged", "client", "clock", "events", "options", "progress", "verdict"]),
     ("audit", &["acknowledged", "client", "options", "progress", "verdict"]),

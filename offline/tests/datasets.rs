@@ -103,7 +103,8 @@ fn returns_and_fees_of_the_gift_shop_are_no_purchases_and_items_have_names() {
 fn some_films(datasets: &Path, folder: &Path) -> PathBuf {
     let (all, some) = (folder.join("all.jsonl"), folder.join("some.csv"));
     let ratings = datasets.join("movielens_1m/ratings.parquet");
-    let out = ["--out", text(&all), "--rejects", text(&folder.join("rejects.jsonl"))];
+    let rejects = folder.join("rejects.jsonl");
+    let out = ["--out", text(&all), "--rejects", text(&rejects)];
     offline(&[&["ingest", "--preset", "movielens-next", "--events", text(&ratings)][..], &out].concat());
     let mut csv = "visitorid,event,itemid\n".to_owned();
     for line in std::fs::read_to_string(&all).expect("reads").lines() {

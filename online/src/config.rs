@@ -1,7 +1,7 @@
-//! The settings: an embedded file documents every key, a file and the environment override it.
+//! The settings of the service, checked before any work starts.
 //!
-//! In: `config.default.toml`, then the file of `--config`, then `TANDEM_<SECTION>__<KEY>`. Out: a checked [`Config`].
-//! Unknown keys and values out of range are errors before any work starts; variables of other sections are the batch's.
+//! In: `config.default.toml`, which documents every key; the file of `--config`; the environment
+//! ([`shared::settings`] says how they override each other). Out: a [`Config`] whose every value is in its range.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,9 +9,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Format, Toml};
 use serde::{Deserialize, Deserializer};
 use shared::api::Seen;
+use shared::settings::{self, SettingsError};
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -19,12 +20,12 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file of `--config` is not there.
-    #[error("{0}: no such config file; `online --print-config` prints one with every key and its default")]
-    Absent(PathBuf),
+    /// The file of `--config` is not there, or a variable of the environment is no setting.
+    #[error("config: {0}; `online --print-config` prints every key with its default")]
+    Layers(#[from] SettingsError),
     /// A key is unknown or a value of the wrong type.
     #[error("config: {0}; `online --print-config` prints every key with its default")]
-    Parse(Box<figment::Error>),
+    Parse(#[from] Box<figment::Error>),
     /// A value can't be.
     #[error("config: {key} = {value}: {must}")]
     Value {
@@ -42,7 +43,7 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The HTTP server.
-    pub server: Server,
+    pub server: Http,
     /// Where artifacts are.
     pub artifacts: Artifacts,
     /// Where the user side is kept.
@@ -59,7 +60,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Server {
+pub struct Http {
     pub listen: SocketAddr,
     pub replay: bool,
     pub seen: Seen,
@@ -67,6 +68,7 @@ pub struct Server {
     pub max_in_flight: usize,
     pub request_timeout_ms: u64,
     pub idle_timeout_ms: u64,
+    pub drain_ms: u64,
     pub shutdown_timeout_ms: u64,
 }
 
@@ -145,33 +147,14 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     })
 }
 
-/// Whether a variable, its prefix taken off, is of a section of [`DEFAULTS`]; others are the batch's.
-fn is_own(variable: &str) -> bool {
-    let section = variable.split("__").next().unwrap_or_default();
-    let mut sections = DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
-    sections.any(|own| own.eq_ignore_ascii_case(section))
-}
-
-/// The environment's overrides.
-fn environment() -> Env {
-    Env::prefixed("TANDEM_").filter(|variable| is_own(variable.as_str())).split("__")
-}
-
 impl Config {
     /// Reads the defaults, then `file`, then the environment, and checks the result.
     ///
     /// # Errors
     /// [`ConfigError`] names the key.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS));
-        if let Some(file) = file {
-            if !file.is_file() {
-                return Err(ConfigError::Absent(file.to_owned()));
-            }
-            figment = figment.merge(Toml::file_exact(file));
-        }
-        let config: Self =
-            figment.merge(environment()).extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+        let layers = settings::layer(Figment::from(Toml::string(DEFAULTS)), file, settings::OFFLINE)?;
+        let config: Self = layers.extract().map_err(Box::new)?;
         config.validate()?;
         Ok(config)
     }
@@ -182,6 +165,7 @@ impl Config {
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
         within("server.idle_timeout_ms", self.server.idle_timeout_ms, 100..=3_600_000)?;
+        within("server.drain_ms", self.server.drain_ms, 0..=3_600_000)?;
         within("server.shutdown_timeout_ms", self.server.shutdown_timeout_ms, 0..=3_600_000)?;
         within("artifacts.poll_ms", self.artifacts.poll_ms, 10..=60_000)?;
         within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;
@@ -259,13 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_no_section_of_the_service_is_the_batch_s() {
-        assert!(["SERVER__LISTEN", "store__redis_url", "EVENTS__", "LOG"].into_iter().all(is_own));
-        assert!(!["ALS__FACTORS", "PUBLISH__REDIS_URL", "STOREY__PREFIX", "DATA", ""].into_iter().any(is_own));
+    fn the_batch_knows_which_sections_are_the_service_s() {
+        let defaults = Toml::string(DEFAULTS);
+        let sections: std::collections::BTreeMap<String, figment::value::Dict> =
+            Figment::from(defaults).extract().expect("sections of keys");
+        assert_eq!(
+            sections.into_keys().collect::<std::collections::BTreeSet<_>>(),
+            settings::ONLINE.map(str::to_owned).into()
+        );
     }
 
     #[test]
     fn an_absent_file_is_an_error() {
-        assert!(matches!(Config::load(Some(Path::new("/nowhere.toml"))), Err(ConfigError::Absent(_))));
+        let error = Config::load(Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
+        assert!(error.contains("/nowhere.toml: no such config file"), "{error}");
     }
 }

@@ -1,35 +1,89 @@
-//! Accepts connections and serves each until it ends, falls silent, or the service stops.
+//! Accepts connections and answers on each until it ends, falls silent, or the service stops.
 //!
-//! In: a listener and the routes. A client that sends no whole request head within the idle timeout, at first or after
-//! an answer, is hung up on: it is not in the bound of requests at once, and would hold its connection for ever. Costs
-//! one timer per request.
+//! In: a listener and the API. A client that sends no whole request head within the idle timeout, at first or after an
+//! answer, is hung up on: it is not in the bound of requests at once, and would hold its connection for ever. Costs one
+//! timer per request.
+//!
+//! Accepting goes on whatever becomes of single connections, and waits where the system has no file descriptors or
+//! memory left. Only a listener that is no more ends it, which [`Connections::broken`] tells.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::api::Api;
 
-/// Serves until `stop` changes or is dropped, then until the requests under way are answered.
-pub async fn serve(mut listener: TcpListener, api: Api, idle_timeout: Duration, mut stop: watch::Receiver<()>) {
+/// The pause when the system is out of something; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections that are being accepted and answered.
+pub struct Connections {
+    close: oneshot::Sender<()>,
+    broken: oneshot::Receiver<io::Error>,
+    task: JoinHandle<()>,
+}
+
+impl Connections {
+    /// Accepts connections from now on.
+    #[must_use]
+    pub fn open(listener: TcpListener, api: Api, idle_timeout: Duration) -> Self {
+        let (close, closed) = oneshot::channel();
+        let (tell, broken) = oneshot::channel();
+        Self { close, broken, task: tokio::spawn(run(listener, api, idle_timeout, closed, tell)) }
+    }
+
+    /// Waits until no more connections can be accepted, though they should. To be asked once.
+    pub async fn broken(&mut self) -> io::Error {
+        (&mut self.broken).await.unwrap_or_else(|_| io::Error::other("the task that accepts connections ended"))
+    }
+
+    /// Accepts no more, and waits until all requests under way are answered.
+    pub async fn close(self) {
+        // Without a receiver the task has ended already.
+        let _ = self.close.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the connections did not end in order");
+        }
+    }
+}
+
+/// Answers on connections until `closed`, then until the requests under way are answered.
+async fn run(
+    listener: TcpListener,
+    api: Api,
+    idle_timeout: Duration,
+    mut closed: oneshot::Receiver<()>,
+    tell: oneshot::Sender<io::Error>,
+) {
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     let connections = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
-            // axum's accept waits where the system is out of file descriptors.
-            (stream, _) = Listener::accept(&mut listener) => stream,
-            _ = stop.changed() => break,
+            stream = accept(&listener) => stream,
+            _ = &mut closed => break,
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::error!(%error, "no more connections are accepted");
+                // Nobody listens while the service stops.
+                let _ = tell.send(error);
+                let _ = closed.await;
+                break;
+            }
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY can't be set");
@@ -45,4 +99,35 @@ pub async fn serve(mut listener: TcpListener, api: Api, idle_timeout: Duration, 
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// Accepts the next connection.
+///
+/// # Errors
+/// [`io::Error`] when the listener is no more.
+async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match listener.accept().await {
+            Ok((stream, _)) => return Ok(stream),
+            Err(error) => error,
+        };
+        match error.kind() {
+            // EINVAL: the socket does not listen any more.
+            io::ErrorKind::InvalidInput => return Err(error),
+            // The client was gone again.
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted => {}
+            // Such as EMFILE: connections that end will give back what is lacking.
+            _ => {
+                if pause == FIRST_PAUSE {
+                    tracing::warn!(%error, "connections can't be accepted for the moment");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (2 * pause).min(LONGEST_PAUSE);
+            }
+        }
+    }
 }

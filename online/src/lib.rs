@@ -1,7 +1,7 @@
 //! The service: answers `GET /recommendations` from an artifact and from what the user did a second ago.
 //!
 //! ```text
-//! client ─▶ api ─▶ serve ─▶ store (one round trip) ─▶ shared::recommend ─▶ slate
+//! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::recommend ─▶ slate
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
 //! ```
@@ -14,6 +14,6 @@ pub mod config;
 pub mod connections;
 pub mod events;
 pub mod metrics;
-pub mod serve;
+pub mod recommender;
 pub mod service;
 pub mod store;

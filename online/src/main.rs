@@ -1,4 +1,6 @@
-//! The binary: arguments, logging, signals, exit code.
+//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal.
+//!
+//! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 
 use std::io::{IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -10,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -54,24 +56,49 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     start_logging(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
-    runtime.block_on(serve(&config))
+    runtime.block_on(run_service(&config))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+/// Runs the service until a signal, or until it can't go on.
+async fn run_service(config: &Config) -> anyhow::Result<()> {
     // Before the start, so that a signal while the log is applied is not lost.
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let service = tokio::select! {
+    let mut signals = Signals::catch()?;
+    let mut service = tokio::select! {
         service = service::start(config) => service?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+        () = signals.next() => return Ok(()),
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {
+            service.stop(signals.next()).await;
+            Ok(())
+        }
+        failure = service.failed() => {
+            service.stop(std::future::ready(())).await;
+            Err(failure.into())
+        }
     }
-    service.stop().await;
-    Ok(())
+}
+
+/// SIGTERM and SIGINT, which both end the process in order.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next of them.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn start_logging(log: &Log) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Every metric of the service, in one place: names, labels, buckets.
 //!
-//! Recording costs some tens of nanoseconds. Labels are bounded: never a user or an item. The children of the hot path
-//! are looked up once, when the registry is made.
+//! Recording costs some tens of nanoseconds. The values of a label are few: never a user or an item. Where a request
+//! counts something for each value of a label, the counters are looked up once, when the registry is made.
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;

@@ -1,8 +1,9 @@
-//! The service as a whole: load, wire, bind; stop in order.
+//! The service as a whole: starts its parts in order, watches over them, stops them in order.
 //!
 //! ```text
-//! start: artifact ▶ store ▶ event log applied ▶ bind ▶ serve
-//! stop:  not ready ▶ no new connections ▶ requests finish ▶ log closed ▶ mark moved
+//! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
+//! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
+//!        ▶ log closed ▶ mark moved
 //! ```
 
 use std::io;
@@ -12,17 +13,16 @@ use std::time::Duration;
 
 use shared::artifact::ArtifactError;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
 use crate::api::{self, App};
 use crate::champion::Champion;
 use crate::config::Config;
-use crate::connections;
+use crate::connections::Connections;
 use crate::events::{self, Events, LogError, now_ms};
 use crate::metrics::Metrics;
-use crate::serve::Server;
+use crate::recommender::Recommender;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, Redis, Retention, UserStore};
 
@@ -54,30 +54,56 @@ pub enum StartError {
     Panic(#[from] tokio::task::JoinError),
 }
 
+/// Why a running service can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody can connect any more.
+    #[error("no more connections are accepted: {0}; start the service again")]
+    Accept(io::Error),
+    /// A part that runs as long as the service ended before it.
+    #[error("{0} ended; start the service again")]
+    Ended(&'static str),
+    /// A part panicked.
+    #[error("a part of the service failed: {0}; start the service again")]
+    Panic(JoinError),
+}
+
 /// A service that answers.
 pub struct Service {
     address: SocketAddr,
     app: Arc<App>,
     events: Arc<Events>,
     running: events::Running,
-    stop: watch::Sender<()>,
-    server: JoinHandle<()>,
-    background: Vec<JoinHandle<()>>,
+    connections: Connections,
+    /// What runs beside the requests for as long as the service does; the name of a part that ends.
+    parts: JoinSet<&'static str>,
+    drain: Duration,
     shutdown_timeout: Duration,
 }
 
-/// Starts the service; it answers when this returns.
+/// Starts the service on the address of its config; it answers when this returns.
 ///
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start(config: &Config) -> Result<Service, StartError> {
+    start_on(config, TcpListener::bind(config.server.listen)).await
+}
+
+/// Starts the service on a listener, which is awaited when everything else is ready.
+///
+/// # Errors
+/// [`StartError`] says what is missing and what to do.
+pub async fn start_on(
+    config: &Config,
+    listener: impl Future<Output = io::Result<TcpListener>>,
+) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let champion = {
         let (folder, metrics) = (config.artifacts.path.clone(), metrics.clone());
         Arc::new(tokio::task::spawn_blocking(move || Champion::open(&folder, metrics)).await??)
     };
-    let mut background = Vec::new();
-    let store = open_store(config, &metrics, &mut background).await?;
+    let mut parts = JoinSet::new();
+    let store = open_store(config, &metrics, &mut parts).await?;
     let settings = events::Settings {
         folder: config.events.path.clone(),
         replica: config.events.replica.clone(),
@@ -87,27 +113,31 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
     };
     let (events, running) = Events::open(settings, store.clone(), champion.covered_ms(), metrics.clone()).await?;
     let events = Arc::new(events);
-    background.push(tokio::spawn(champion.clone().watch(Duration::from_millis(config.artifacts.poll_ms))));
-    let server = Server::new(champion, store, metrics.clone(), config.server.seen);
+    let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
+    parts.spawn(async move {
+        watched.watch(poll).await;
+        "the watch over the champion pointer"
+    });
+    let recommender = Recommender::new(champion, store, metrics.clone(), config.server.seen);
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,
         max_in_flight: config.server.max_in_flight,
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
-    let app = Arc::new(App::new(server, events.clone(), metrics, settings));
+    let app = Arc::new(App::new(recommender, events.clone(), metrics, settings));
     let listen_error = |source| StartError::Listen { address: config.server.listen, source };
-    let listener = TcpListener::bind(config.server.listen).await.map_err(listen_error)?;
+    let listener = listener.await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
-    let (stop, stopped) = watch::channel(());
     let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-    let server = tokio::spawn(connections::serve(listener, api::service(app.clone()), idle_timeout, stopped));
+    let connections = Connections::open(listener, api::build(app.clone()), idle_timeout);
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
     tracing::info!(%address, "listening");
+    let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { address, app, events, running, stop, server, background, shutdown_timeout })
+    Ok(Service { address, app, events, running, connections, parts, drain, shutdown_timeout })
 }
 
 fn retention(config: &Config) -> Retention {
@@ -119,12 +149,12 @@ fn retention(config: &Config) -> Retention {
 async fn open_store(
     config: &Config,
     metrics: &Arc<Metrics>,
-    background: &mut Vec<JoinHandle<()>>,
+    parts: &mut JoinSet<&'static str>,
 ) -> Result<Arc<dyn UserStore>, StartError> {
     let retention = retention(config);
     if config.store.redis_url.is_empty() {
         let store = Arc::new(Embedded::new(retention));
-        background.push(tokio::spawn(sweep(store.clone())));
+        parts.spawn(sweep(store.clone()));
         return Ok(store);
     }
     let settings = redis::Settings {
@@ -139,7 +169,7 @@ async fn open_store(
 }
 
 /// Frees what the embedded store may forget, for ever.
-async fn sweep(store: Arc<Embedded>) {
+async fn sweep(store: Arc<Embedded>) -> &'static str {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let users = store.sweep(now_ms());
@@ -154,23 +184,31 @@ impl Service {
         self.address
     }
 
-    /// Stops in order: requests in flight finish, within the shutdown timeout, and the event log is closed.
-    pub async fn stop(mut self) {
-        tracing::info!("stopping");
+    /// Waits until the service can't go on, and says why. `/ready` says no from then on. To be asked once.
+    pub async fn failed(&mut self) -> Failure {
+        let failure = tokio::select! {
+            error = self.connections.broken() => Failure::Accept(error),
+            Some(ended) = self.parts.join_next() => ended.map_or_else(Failure::Panic, Failure::Ended),
+        };
         self.app.stop();
-        // Without a receiver the server has ended already.
-        let _ = self.stop.send(());
-        match tokio::time::timeout(self.shutdown_timeout, &mut self.server).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
-            Err(_) => {
-                tracing::warn!("requests were still in flight at the shutdown timeout");
-                self.server.abort();
-            }
+        failure
+    }
+
+    /// Stops in order.
+    ///
+    /// * `hurry`: ends the drain at once.
+    ///
+    /// Requests in flight are waited for within the shutdown timeout, and the event log is closed in any case.
+    pub async fn stop(mut self, hurry: impl Future<Output = ()>) {
+        self.app.stop();
+        tracing::info!(drain = ?self.drain, "stopping: not ready, and answering until the drain is over");
+        // Either ends it.
+        let _ = tokio::time::timeout(self.drain, hurry).await;
+        tracing::info!("no more connections are accepted");
+        if tokio::time::timeout(self.shutdown_timeout, self.connections.close()).await.is_err() {
+            tracing::warn!("requests were still in flight at the shutdown timeout");
         }
-        for task in self.background {
-            task.abort();
-        }
+        self.parts.shutdown().await;
         self.events.close(self.running).await;
         tracing::info!("stopped");
     }

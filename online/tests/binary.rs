@@ -4,70 +4,26 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::eventually;
 use common::http::Client;
+use common::process::{await_health, end, folder, free_address, online, start, with_settings};
 use common::redis_server::RedisServer;
-use common::{eventually, shop};
 use online::events::{files, reader};
 use online::store::Position;
 use serde_json::json;
 
 const KILLS: usize = 20;
 
-/// Where a process will answer.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
-}
-
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    shop::publish(&folder.path().join("artifacts"), "v1");
-    folder
-}
-
-/// The environment of a service.
-fn with_settings<'a>(command: &'a mut Command, folder: &Path, address: SocketAddr, redis: &str) -> &'a mut Command {
-    command
-        .env("TANDEM_SERVER__LISTEN", address.to_string())
-        .env("TANDEM_ARTIFACTS__PATH", folder.join("artifacts"))
-        .env("TANDEM_EVENTS__PATH", folder.join("log"))
-        .env("TANDEM_STORE__REDIS_URL", redis)
-        .env("TANDEM_EVENTS__REPLICA", "7")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-}
-
-fn online() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_online"))
-}
-
-fn run(arguments: &[&str], folder: &Path, address: SocketAddr, redis: &str) -> Output {
+fn run(arguments: &[&str], folder: &Path, address: std::net::SocketAddr, redis: &str) -> Output {
     let mut command = online();
     let command = with_settings(&mut command, folder, address, redis).args(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("runs")
-}
-
-fn start(folder: &Path, address: SocketAddr, redis: &str) -> Child {
-    let child = with_settings(&mut online(), folder, address, redis).spawn().expect("starts");
-    await_health(address);
-    child
-}
-
-fn await_health(address: SocketAddr) {
-    let client = Client::new(address);
-    eventually("healthy", || client.send("GET", "/health", "", b"").ok().filter(|answer| answer.status == 200));
-}
-
-fn end(mut child: Child) {
-    child.kill().expect("own child");
-    child.wait().expect("own child");
 }
 
 /// Kills the service again and again while clients post events, each until it is acknowledged.
@@ -174,18 +130,6 @@ fn a_full_disk_refuses_events_and_leaves_the_log_whole() {
 }
 
 #[test]
-fn a_signal_ends_the_process_in_order() {
-    let folder = folder();
-    let address = free_address();
-    let mut child = start(folder.path(), address, "");
-    let event = r#"{"visitorid":"u","itemid":"i01","event":"view"}"#;
-    assert_eq!(Client::new(address).post("/events", event).status, 200);
-    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("runs");
-    assert!(killed.success());
-    assert!(child.wait().expect("own child").success());
-}
-
-#[test]
 fn the_health_check_tells_a_living_service_from_none() {
     let folder = folder();
     let address = free_address();
@@ -222,10 +166,26 @@ fn one_environment_may_hold_the_settings_of_both_programs() {
     let folder = folder();
     let address = free_address();
     let mut command = online();
-    let with_the_batch_s = command.env("TANDEM_ALS__FACTORS", "128").env("TANDEM_DATA", "/data");
+    let with_the_batch_s =
+        command.env("TANDEM_ALS__FACTORS", "128").env("TANDEM_DATA", "/data").env("TANDEM_DATASETS", "/datasets");
     let child = with_settings(with_the_batch_s, folder.path(), address, "").spawn().expect("starts");
     await_health(address);
     end(child);
+}
+
+#[test]
+fn a_misspelt_variable_is_an_error_that_names_it_and_the_nearest_setting() {
+    for (wrong, nearest) in [
+        ("TANDEM_STOER__REDIS_URL", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_STORE__REDIS_ULR", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_STORE_REDIS_URL", "TANDEM_STORE__REDIS_URL"),
+        ("TANDEM_ASL__FACTORS", "TANDEM_ALS__FACTORS"),
+    ] {
+        let output = online().env(wrong, "1").output().expect("runs");
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(wrong) && said.contains(nearest), "{said}");
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn cases() -> Vec<Case> {
         post("problem_event_missing_field", "/events", incomplete),
         post("problem_body_too_large", "/events", vec![b' '; 2 << 20]),
         Case { headers: "", ..post("problem_content_type", "/events", bought) },
+        get("problem_unknown_category", "/popular?category=Office"),
         get("problem_unknown_item", "/items/nothing/similar"),
         get("problem_unknown_path", "/nowhere"),
         Case { method: "DELETE", ..get("problem_method", "/popular") },

@@ -9,12 +9,12 @@ const TABLE: [(&str, &[&str]); 9] = [
     ("champion", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["store", "metrics"]),
-    ("serve", &["store", "champion", "metrics"]),
+    ("recommender", &["store", "champion", "metrics"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["serve", "events", "champion", "metrics", "store"]),
+    ("api", &["recommender", "events", "metrics", "store"]),
     ("connections", &["api"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
-    ("service", &["config", "api", "champion", "connections", "store", "events", "serve", "metrics"]),
+    ("service", &["config", "api", "champion", "connections", "store", "events", "recommender", "metrics"]),
 ];
 
 #[test]

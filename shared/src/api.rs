@@ -1,6 +1,9 @@
 //! JSON requests and answers of the service, used by the service itself and by its clients.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{self, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::EventKind;
 use crate::id::{ItemId, UserId};
@@ -25,46 +28,104 @@ pub enum Seen {
     ExcludeAll,
 }
 
-/// A query for recommendations: the parameters of `GET /recommendations`, the body of `POST /recommendations`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How many items a query asks for: 1 to [`MAX_K`], and [`DEFAULT_K`] where it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct K(usize);
+
+impl K {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for K {
+    fn default() -> Self {
+        Self(DEFAULT_K)
+    }
+}
+
+impl<'de> Deserialize<'de> for K {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "an integer from 1 to 500";
+        let number = integer(deserializer, expected)?;
+        let k = usize::try_from(number).ok().filter(|k| (1..=MAX_K).contains(k));
+        k.map(Self).ok_or_else(|| de::Error::invalid_value(Unexpected::Signed(number), &expected))
+    }
+}
+
+/// A query for recommendations: the parameters of `GET` and `POST /recommendations` and the body of the latter.
+///
+/// What is absent has its default; `user_id` has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RecommendationQuery {
-    /// Who asks. A user nobody has heard of gets a non-personal slate.
-    #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String))]
-    pub user_id: UserId,
+    /// Who asks. Required; a user nobody has heard of gets a non-personal slate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String, required = true))]
+    pub user_id: Option<UserId>,
     /// How many items, 1 to 500.
-    #[serde(default = "default_k")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(default = 10, minimum = 1, maximum = 500),
-        param(default = 10, minimum = 1, maximum = 500)
+        schema(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500),
+        param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)
     )]
-    pub k: usize,
+    pub k: Option<K>,
     /// The item whose page the user is on; it extends the history for this answer and is not recommended itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>), param(value_type = Option<String>))]
     pub item_id: Option<ItemId>,
-    /// Only items of this category.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Only items of this category. One that no item is in is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Items that must not be recommended; in a GET separated by commas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
     pub exclude: Vec<ItemId>,
     /// Which items of the user's own past may be recommended; the service's setting where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
     /// Adds the history that was used to the answer.
-    #[serde(default)]
-    pub explain: bool,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "openapi", schema(default = false), param(default = false))]
+    pub explain: Option<bool>,
     /// The time of the question, milliseconds since the epoch. Only a service in replay mode takes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "milliseconds")]
     pub now: Option<i64>,
 }
 
-fn default_k() -> usize {
-    DEFAULT_K
+/// Reads a value that is there: in a URL an empty one would else count as absent.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    integer(deserializer, "an integer, milliseconds since the epoch").map(Some)
+}
+
+/// Reads an integer, or the text of one: a URL has nothing but texts.
+fn integer<'de, D: Deserializer<'de>>(deserializer: D, expected: &'static str) -> Result<i64, D::Error> {
+    struct Visitor(&'static str);
+    impl de::Visitor<'_> for Visitor {
+        type Value = i64;
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
+            text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+    deserializer.deserialize_any(Visitor(expected))
 }
 
 /// A slate: the answer to a query for recommendations.

@@ -5,7 +5,8 @@
 //! service, so that the measured quality is the served quality.
 //!
 //! Pure CPU: no sockets, no clock, no async runtime. Files are read only from a path that is handed in.
-//! Without the feature `engine` only the identifiers, events and API types remain.
+//! Without the feature `engine` only the identifiers, events and API types remain; the feature `settings` adds how both
+//! programs read their settings.
 
 pub mod api;
 pub mod event;
@@ -37,6 +38,8 @@ pub mod rank;
 pub mod recommend;
 #[cfg(feature = "engine")]
 pub mod retrieve;
+#[cfg(feature = "settings")]
+pub mod settings;
 #[cfg(feature = "engine")]
 pub mod slate;
 #[cfg(feature = "engine")]

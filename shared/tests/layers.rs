@@ -96,6 +96,7 @@ const TABLE: &layers::Table<'_> = &[
             "topk",
         ],
     ),
+    ("settings", &[]),
 ];
 
 #[test]

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::id::{ItemId, UserId};
+
+use crate::json_lines::{self, LinesError};
 
 /// How many differences are kept.
 const SHOWN: usize = 5;
@@ -17,7 +19,7 @@ const SHOWN: usize = 5;
 /// Why slates cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SlatesError {
-    /// The file cannot be read or written.
+    /// The file cannot be written.
     #[error("slates {path}: {source}")]
     File {
         /// Which file.
@@ -25,16 +27,9 @@ pub enum SlatesError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A line is not a slate.
-    #[error("{path}, line {line}: {source}; give JSON lines with user, case and items")]
-    Line {
-        /// Which file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or a line of it is not a slate.
+    #[error("{0}; give JSON lines with user, case and items")]
+    Lines(#[from] LinesError),
     /// Two lines have the same user and case.
     #[error("{path}, line {line}: a second slate of this user and case")]
     Twice {
@@ -64,11 +59,9 @@ pub type Expected = HashMap<(UserId, usize), Vec<ItemId>>;
 /// # Errors
 /// [`SlatesError`].
 pub fn read(path: &Path) -> Result<Expected, SlatesError> {
-    let failed = |source| SlatesError::File { path: path.to_owned(), source };
     let mut expected = Expected::new();
-    for (line, text) in (1..).zip(BufReader::new(File::open(path).map_err(failed)?).lines()) {
-        let wrong = |source| SlatesError::Line { path: path.to_owned(), line, source };
-        let Slate { user, case, items } = serde_json::from_str(&text.map_err(failed)?).map_err(wrong)?;
+    for value in json_lines::read(path)? {
+        let (line, Slate { user, case, items }) = value?;
         if expected.insert((user, case), items).is_some() {
             return Err(SlatesError::Twice { path: path.to_owned(), line });
         }

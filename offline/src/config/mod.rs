@@ -1,4 +1,7 @@
-//! The batch's settings: embedded defaults, a preset, a file, the environment; checked before any work starts.
+//! The settings of the batch, checked before any work starts.
+//!
+//! In: `config.default.toml`, which documents every key; a preset; the file of `--config`; the environment
+//! ([`shared::settings`] says how they override each other). Out: a [`Config`] whose every value is in its range.
 
 mod validate;
 
@@ -6,10 +9,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
-use serde::{Deserialize, Deserializer, Serialize};
+use figment::providers::{Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Weights};
+use shared::settings::{self, SettingsError};
 use shared::source::Source;
 
 use crate::evaluate::Task;
@@ -32,23 +36,12 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
 
-/// The environment's overrides: `TANDEM_ALS__FACTORS` and the like. Sections of the service are left to it.
-fn environment() -> Env {
-    let sections: Vec<String> = DEFAULTS
-        .lines()
-        .filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next().map(str::to_owned))
-        .collect();
-    Env::prefixed("TANDEM_")
-        .filter(move |key| {
-            let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-            sections.contains(&section)
-        })
-        .split("__")
-}
-
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// The file of `--config` is not there, or a variable of the environment is no setting.
+    #[error("{0}; config.default.toml lists every key")]
+    Layers(#[from] SettingsError),
     /// A key is unknown, missing or of the wrong type.
     #[error("{0}; config.default.toml lists every key")]
     Parse(#[from] Box<figment::Error>),
@@ -57,12 +50,6 @@ pub enum ConfigError {
     Preset {
         /// The name asked for.
         name: String,
-    },
-    /// The file does not exist.
-    #[error("{path}: no such file; leave --config out for the defaults")]
-    Absent {
-        /// The file asked for.
-        path: String,
     },
     /// There is no such section.
     #[error("no section `{section}`; config.default.toml lists every key")]
@@ -88,14 +75,7 @@ pub struct BlendConfig {
     pub min_cases: usize,
     pub max_cases: usize,
     pub off: Vec<Source>,
-    #[serde(deserialize_with = "over_default_weights")]
     pub weights: Weights,
-}
-
-/// Weights by source; one that is not named has its default.
-fn over_default_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Weights, D::Error> {
-    let named = BTreeMap::<Source, f32>::deserialize(deserializer)?;
-    Ok(named.into_iter().fold(Weights::default(), |weights, (source, weight)| weights.with(source, weight)))
 }
 
 /// What validation windows are parts of.
@@ -194,7 +174,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
     pub fn shipped() -> Result<Self, ConfigError> {
-        Figment::from(Toml::string(DEFAULTS)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))
+        extract(&defaults())
     }
 
     /// Reads the settings: defaults, then the preset, then `file`, then the environment.
@@ -202,21 +182,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the key and what it must be.
     pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
-        if let Some(path) = file.filter(|path| !path.is_file()) {
-            return Err(ConfigError::Absent { path: path.display().to_string() });
-        }
-        let over = |base: Figment| {
-            let base = file.into_iter().fold(base, |base, path| base.merge(Toml::file_exact(path)));
-            base.merge(environment())
-        };
+        let over = |base: Figment| settings::layer(base, file, settings::ONLINE);
         let named: String = match preset {
             Some(name) => name.to_owned(),
-            None => over(Figment::from(Toml::string(DEFAULTS))).extract_inner("ingest.preset").map_err(Box::new)?,
+            None => over(defaults())?.extract_inner("ingest.preset").map_err(Box::new)?,
         };
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
-        let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
-        extract(&over(base).merge(("ingest.preset", named)))
+        extract(&over(defaults().merge(Toml::string(preset)))?.merge(("ingest.preset", named)))
     }
 
     /// The settings that a version was built with; a key that its release did not have is that of `base`.
@@ -287,12 +260,17 @@ impl Config {
     }
 }
 
+/// Every key with its default; the weights of sources stand in the table of sources.
+fn defaults() -> Figment {
+    let weights = Serialized::default("blend.weights", Weights::default());
+    Figment::from(weights).merge(Toml::string(DEFAULTS))
+}
+
 /// Reads settings, and checks that there is nothing else and that each is in its range.
 fn extract(figment: &Figment) -> Result<Config, ConfigError> {
-    let parse = |error: figment::Error| ConfigError::Parse(Box::new(error));
-    let config: Config = figment.extract().map_err(parse)?;
+    let config: Config = figment.extract().map_err(Box::new)?;
     let known = serde_json::to_value(&config).unwrap_or_default();
-    let sections: BTreeMap<String, serde::de::IgnoredAny> = figment.extract().map_err(parse)?;
+    let sections: BTreeMap<String, serde::de::IgnoredAny> = figment.extract().map_err(Box::new)?;
     match sections.into_keys().find(|section| known.get(section).is_none()) {
         Some(section) => Err(ConfigError::Section { section }),
         None => {

@@ -1,12 +1,14 @@
-//! The one error of the API, and its one answer: RFC 9457 problem details.
+//! Why a request fails, and how that is answered: as problem details (RFC 9457), in JSON.
 //!
-//! A 4xx explains and names the field; a 5xx is opaque, and logged with its cause.
+//! A 4xx is the client's fault: the answer says what is wrong, what would be right, and which field it is about. A 5xx
+//! is the service's: the answer hides the cause, and the log has it.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::Problem;
 
 use crate::events::AcceptError;
+use crate::recommender::{UnknownCategory, UnknownItem};
 use crate::store::StoreError;
 
 /// Why a request fails.
@@ -26,9 +28,14 @@ pub enum ApiError {
     /// The body is not JSON by its content type.
     #[error("the content type must be application/json, not {0:?}")]
     ContentType(String),
-    /// There is nothing here.
-    #[error("{0}")]
-    NotFound(String),
+    /// There is nothing here, or nothing of this name.
+    #[error("{detail}")]
+    NotFound {
+        /// The parameter that has the name; nothing where it is part of the path.
+        field: Option<String>,
+        /// What is not there, and what is.
+        detail: String,
+    },
     /// The path is known, the method is not.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
@@ -52,12 +59,28 @@ impl ApiError {
         Self::Invalid { field: Some(field.into()), detail: detail.into() }
     }
 
+    /// What serde has to say of a body or a query string.
+    ///
+    /// * `path`: where it happened; empty for the whole, and for a place before any field.
+    pub fn of_serde(path: &str, detail: &str) -> Self {
+        let named = ["missing field `", "duplicate field `", "unknown field `"]
+            .iter()
+            .find_map(|start| detail.strip_prefix(start)?.split('`').next());
+        let field = match (path.is_empty(), named) {
+            (true, None) => None,
+            (true, Some(name)) => Some(name.to_owned()),
+            (false, Some(name)) if path.rsplit('.').next() != Some(name) => Some(format!("{path}.{name}")),
+            (false, _) => Some(path.to_owned()),
+        };
+        Self::Invalid { field, detail: detail.to_owned() }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy(_) | Self::Store(_) | Self::Events(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -76,12 +99,27 @@ impl ApiError {
     }
 }
 
+impl From<UnknownItem> for ApiError {
+    fn from(unknown: UnknownItem) -> Self {
+        Self::NotFound { field: None, detail: unknown.to_string() }
+    }
+}
+
+impl From<UnknownCategory> for ApiError {
+    fn from(unknown: UnknownCategory) -> Self {
+        Self::NotFound { field: Some("category".to_owned()), detail: unknown.to_string() }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
         let status = self.status();
         let detail = self.to_string();
-        let field = if let Self::Invalid { field, .. } = self { field } else { None };
+        let field = match self {
+            Self::Invalid { field, .. } | Self::NotFound { field, .. } => field,
+            _ => None,
+        };
         let problem = Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),

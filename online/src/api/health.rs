@@ -1,4 +1,4 @@
-//! `GET /health`, `/ready` and `/metrics`, for machines that watch over the service.
+//! `GET /health`, `/ready` and `/metrics`: what supervisors, load balancers and Prometheus ask.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,7 +48,7 @@ pub async fn get_health() -> Response {
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     let ready = !app.is_stopping();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let model_version = app.server.snapshot().manifest().version.clone();
+    let model_version = app.recommender.snapshot().manifest().version.clone();
     json(status, &Ready { ready, model_version, store_up: app.metrics.store_up.get() == 1 })
 }
 

@@ -10,20 +10,17 @@ use shared::api::{ItemList, Problem};
 use shared::id::ItemId;
 
 use super::error::ApiError;
-use super::query::{self, Parameters};
+use super::query::{self, PopularQuery, SimilarQuery};
 use super::slate::{Items, ListBody};
 use super::{App, json, path_text};
-use crate::serve::Listed;
+use crate::recommender::Listed;
 
 /// Lists the items most like an item.
 #[utoipa::path(
     get,
     path = "/items/{item_id}/similar",
     tag = "items",
-    params(
-        ("item_id" = String, Path, description = "Like which item"),
-        ("k" = Option<usize>, Query, description = "How many items, 1 to 500; 10 where absent"),
-    ),
+    params(("item_id" = String, Path, description = "Like which item"), SimilarQuery),
     responses(
         (status = OK, body = ItemList),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
@@ -36,10 +33,8 @@ pub async fn get_similar(
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
     let item = query::id("item_id", path_text("item_id", path)?, ItemId::new)?;
-    let k = Parameters::parse(text.as_deref(), &["k"])?.take_k()?;
-    let listed =
-        app.server.similar(&item, k).map_err(|unknown| ApiError::NotFound(format!("{unknown} {:?}", item.as_str())))?;
-    Ok(list(&listed))
+    let SimilarQuery { k } = query::read(text.as_deref())?;
+    Ok(list(&app.recommender.similar(&item, k.get())?))
 }
 
 /// Lists the most popular items.
@@ -47,20 +42,17 @@ pub async fn get_similar(
     get,
     path = "/popular",
     tag = "items",
-    params(
-        ("k" = Option<usize>, Query, description = "How many items, 1 to 500; 10 where absent"),
-        ("category" = Option<String>, Query, description = "Only items of this category"),
-    ),
+    params(PopularQuery),
     responses(
         (status = OK, body = ItemList),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn get_popular(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
-    let mut parameters = Parameters::parse(text.as_deref(), &["k", "category"])?;
-    let category = parameters.take("category").map(query::category).transpose()?;
-    let k = parameters.take_k()?;
-    Ok(list(&app.server.popular(category.as_deref(), k)))
+    let PopularQuery { k, category } = query::read(text.as_deref())?;
+    Ok(list(&app.recommender.popular(query::category(category)?.as_deref(), k.get())?))
 }
 
 fn list(listed: &Listed) -> Response {

@@ -1,9 +1,14 @@
-//! The HTTP face: parses, calls, serialises.
+//! The HTTP API: one handler per route, named after it.
 //!
-//! A handler is named after its route. Every answer is JSON, but for `/metrics` and the pages under `/docs`; every
-//! error is an [`error::ApiError`]. Paths answer with and without a trailing slash.
+//! A handler reads the request ([`query`], [`body`]), calls what does the work (`recommender`, `events`) and writes the
+//! answer as JSON, but for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`]. What holds for
+//! all requests is here and in [`observe`]: no answer may be stored by caches, a panic is a 500, and a path answers with
+//! and without a trailing slash.
+//!
+//! Free for other APIs that may be added: `/api/…`, `/v1/…`, and a `POST /recommendations` with a `campaignArn`.
 
 pub mod body;
+pub mod description;
 pub mod error;
 pub mod events;
 pub mod health;
@@ -12,6 +17,7 @@ pub mod model;
 pub mod observe;
 pub mod query;
 pub mod recommendations;
+pub mod root;
 pub mod slate;
 pub mod users;
 
@@ -31,7 +37,7 @@ use serde::Serialize;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -40,7 +46,7 @@ use self::error::ApiError;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::serve::Server;
+use crate::recommender::Recommender;
 
 /// What the API goes by.
 #[derive(Debug, Clone)]
@@ -57,8 +63,8 @@ pub struct Settings {
 
 /// What handlers share.
 pub struct App {
-    /// Answers queries.
-    pub server: Server,
+    /// Makes slates.
+    pub recommender: Recommender,
     /// Accepts events.
     pub events: Arc<Events>,
     /// The registry.
@@ -73,9 +79,9 @@ pub struct App {
 impl App {
     /// Puts together what handlers share.
     #[must_use]
-    pub fn new(server: Server, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+    pub fn new(recommender: Recommender, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { server, events, metrics, settings, in_flight, stopping }
+        Self { recommender, events, metrics, settings, in_flight, stopping }
     }
 
     /// From now on `/ready` says no, so that no new requests are sent here.
@@ -90,17 +96,14 @@ impl App {
     }
 }
 
-/// The description that `/openapi.json` begins with.
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Tandem",
-    description = "Recommendations that know the user's last click. Errors are problem details (RFC 9457)."
-))]
-struct Description;
+/// No cache may keep an answer: it is out of date with the user's next event. The pages under `/docs` are no exception,
+/// so that those of one release never show the description of another.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The routes.
-pub fn router(app: Arc<App>) -> Router {
-    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+fn router(app: Arc<App>) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(description::head())
+        .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))
@@ -114,13 +117,15 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(model::get_metrics))
         .split_for_parts();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::finish(description)))
         .fallback(|uri: Uri| async move {
-            ApiError::NotFound(format!("there is nothing at {}; /docs lists what there is", uri.path()))
+            let detail = format!("there is nothing at {}; /docs lists what there is", uri.path());
+            ApiError::NotFound { field: None, detail }
         })
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
         .with_state(app)
 }
 
@@ -134,8 +139,8 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
 /// The routes, behind what takes a trailing slash off.
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
-/// The routes, with a trailing slash overlooked.
-pub fn service(app: Arc<App>) -> Api {
+/// Puts the API together.
+pub fn build(app: Arc<App>) -> Api {
     router(app).map_request(without_trailing_slash)
 }
 

@@ -51,7 +51,7 @@ pub struct Params<'a> {
 /// Describes the served model.
 #[utoipa::path(get, path = "/model/metadata", tag = "model", responses((status = OK, body = Metadata)))]
 pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
-    let snapshot = app.server.snapshot();
+    let snapshot = app.recommender.snapshot();
     let manifest = snapshot.manifest();
     let metadata = Metadata {
         version: &manifest.version,
@@ -71,7 +71,7 @@ pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
 /// Shows the served model's parameters.
 #[utoipa::path(get, path = "/model/params", tag = "model", responses((status = OK, body = Params)))]
 pub async fn get_params(State(app): State<Arc<App>>) -> Response {
-    let snapshot = app.server.snapshot();
+    let snapshot = app.recommender.snapshot();
     let manifest = snapshot.manifest();
     json(StatusCode::OK, &Params { engine: &manifest.engine, config: &manifest.config })
 }
@@ -79,5 +79,5 @@ pub async fn get_params(State(app): State<Arc<App>>) -> Response {
 /// Shows the served model's offline metrics; null where it was not evaluated.
 #[utoipa::path(get, path = "/model/metrics", tag = "model", responses((status = OK, body = Object)))]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Response {
-    json(StatusCode::OK, &app.server.snapshot().manifest().metrics)
+    json(StatusCode::OK, &app.recommender.snapshot().manifest().metrics)
 }

@@ -1,4 +1,7 @@
-//! What is done around every request: its id, the bound on requests at once, the deadline, the metrics.
+//! What is done around every request, whatever its route.
+//!
+//! It gets an id (the client's `x-request-id`, or a new one); it is refused when too many are being answered already,
+//! and given up when it takes too long; what became of it is counted, and logged where it failed.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

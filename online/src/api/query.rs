@@ -1,11 +1,19 @@
-//! Reads query strings strictly: what is unknown, repeated, or not what it should be is refused by its name.
+//! Reads what is asked: the query string of the URL and, of a POST, the body; then checks the two together.
+//!
+//! In: texts. Out: a value whose type says what may be there. Strict: a parameter that is unknown, repeated or not what
+//! it should be is refused by its name, for a typing error that does nothing is worse than an answer that says so.
 
-use std::str::FromStr;
+use std::borrow::Cow;
 
-use shared::api::{DEFAULT_K, MAX_K, RecommendationQuery, Seen};
-use shared::id::{IdError, ItemId, UserId};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use shared::api::{K, RecommendationQuery};
+use shared::id::IdError;
+use utoipa::IntoParams;
 
 use super::error::ApiError;
+use crate::recommender::CheckedQuery;
 
 /// Whether queries may carry `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,78 +24,162 @@ pub enum Clock {
     Replay,
 }
 
-/// Undoes percent encoding; `+` is a space.
-fn decode(field: &str, text: &str) -> Result<String, ApiError> {
-    if !text.contains(['%', '+']) {
-        return Ok(text.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-                match (digit(), digit()) {
-                    (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(ApiError::invalid(field, "`%` must be followed by two hexadecimal digits")),
-                }
+/// The parameters of a list of similar items.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimilarQuery {
+    /// How many items, 1 to 500.
+    #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
+    pub k: K,
+}
+
+/// The parameters of a list of popular items.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct PopularQuery {
+    /// How many items, 1 to 500.
+    #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
+    pub k: K,
+    /// Only items of this category. One that no item is in is an error.
+    pub category: Option<String>,
+}
+
+/// The parameters of a path that takes none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
+
+/// Reads a query string.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the parameter.
+pub fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<T, ApiError> {
+    let text = text.unwrap_or_default();
+    check_encoding(text)?;
+    let parameters = serde_html_form::Deserializer::from_bytes(text.as_bytes());
+    serde_path_to_error::deserialize(parameters).map_err(|error| {
+        let path = error.path().to_string();
+        // A parameter has no parts: `exclude[1]` is `exclude`.
+        let name = path.split('[').next().unwrap_or_default();
+        match ApiError::of_serde(name, &error.into_inner().to_string()) {
+            ApiError::Invalid { field: Some(field), .. } if count(text, &field) > 1 => {
+                ApiError::invalid(field, "the parameter is given more than once")
             }
             other => other,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| ApiError::invalid(field, "the text is not UTF-8"))
-}
-
-/// The parameters of a query string, each taken once.
-pub struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    /// Takes a query string apart; only `known` parameters may be in it, each once.
-    ///
-    /// # Errors
-    /// [`ApiError::Invalid`] names the parameter.
-    pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode("query", name)?;
-            let value = decode(&name, value)?;
-            if !known.contains(&name.as_str()) {
-                let detail = format!("there is no such parameter; there are: {}", known.join(", "));
-                return Err(ApiError::invalid(name, detail));
-            }
-            if parameters.iter().any(|(other, _)| *other == name) {
-                return Err(ApiError::invalid(name, "the parameter is given more than once"));
-            }
-            parameters.push((name, value));
         }
-        Ok(Self(parameters))
-    }
+    })
+}
 
-    /// Takes a parameter out.
-    pub fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(other, _)| other == name)?;
-        Some(self.0.swap_remove(at).1)
-    }
+fn count(text: &str, name: &str) -> usize {
+    text.split('&').filter(|pair| pair.split('=').next() == Some(name)).count()
+}
 
-    /// Takes `k` out: 1 to 500, 10 where absent.
-    ///
-    /// # Errors
-    /// [`ApiError::Invalid`].
-    pub fn take_k(&mut self) -> Result<usize, ApiError> {
-        let text = self.take("k");
-        text.map_or(Ok(DEFAULT_K), |text| check_k(text.parse().ok()))
+/// Checks that every percent escape is one, and that together they are UTF-8. The decoder would overlook the one and put
+/// a replacement character in place of the other, and so ask for another user.
+fn check_encoding(text: &str) -> Result<(), ApiError> {
+    for pair in text.split('&').filter(|pair| pair.contains('%')) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decode("query", name)?;
+        decode(&name, value)?;
+    }
+    Ok(())
+}
+
+fn decode<'a>(field: &str, text: &'a str) -> Result<Cow<'a, str>, ApiError> {
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(ApiError::invalid(field, "`%` must be followed by two hexadecimal digits"));
+    }
+    percent_decode_str(text).decode_utf8().map_err(|_| ApiError::invalid(field, "the text is not UTF-8"))
+}
+
+/// Reads the query string of `/recommendations`.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the parameter.
+pub fn recommendations(text: Option<&str>) -> Result<RecommendationQuery, ApiError> {
+    match text {
+        Some(text) if text.contains("exclude=") => read(Some(&with_items_apart(text))),
+        text => read(text),
     }
 }
 
-/// Checks `k`, given the number it was read as.
+/// Makes `exclude=a&exclude=b` of `exclude=a,b`: in a URL a comma separates items, encoded or not.
+fn with_items_apart(text: &str) -> String {
+    let mut pairs = Vec::new();
+    for pair in text.split('&') {
+        match pair.strip_prefix("exclude=") {
+            Some(items) => {
+                let items = items.replace("%2C", ",").replace("%2c", ",");
+                let items = items.split(',').filter(|item| !item.is_empty());
+                pairs.extend(items.map(|item| format!("exclude={item}")));
+            }
+            None => pairs.push(pair.to_owned()),
+        }
+    }
+    pairs.join("&")
+}
+
+/// Puts together what the URL and the body of a POST say.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names a field that has one value here and another there.
+pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<RecommendationQuery, ApiError> {
+    fn one<T: PartialEq + Default>(field: &str, url: T, body: T) -> Result<T, ApiError> {
+        let absent = T::default();
+        match (url == absent, body == absent) {
+            (true, _) => Ok(body),
+            (false, true) => Ok(url),
+            (false, false) if url == body => Ok(url),
+            (false, false) => {
+                Err(ApiError::invalid(field, "the URL has another value than the body; give one of them"))
+            }
+        }
+    }
+    Ok(RecommendationQuery {
+        user_id: one("user_id", url.user_id, body.user_id)?,
+        k: one("k", url.k, body.k)?,
+        item_id: one("item_id", url.item_id, body.item_id)?,
+        category: one("category", url.category, body.category)?,
+        exclude: one("exclude", url.exclude, body.exclude)?,
+        seen: one("seen", url.seen, body.seen)?,
+        explain: one("explain", url.explain, body.explain)?,
+        now: one("now", url.now, body.now)?,
+    })
+}
+
+/// Checks what the types can't.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the field.
+pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, ApiError> {
+    if query.now.is_some() && clock == Clock::Service {
+        return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
+    }
+    let RecommendationQuery { user_id, k, item_id, category: name, exclude, seen, explain, now } = query;
+    Ok(CheckedQuery {
+        user_id: user_id.ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?,
+        k: k.unwrap_or_default().get(),
+        item_id,
+        category: category(name)?,
+        exclude,
+        seen,
+        explain: explain.unwrap_or_default(),
+        now,
+    })
+}
+
+/// A category's name, which can't be empty.
 ///
 /// # Errors
 /// [`ApiError::Invalid`].
-pub fn check_k(k: Option<usize>) -> Result<usize, ApiError> {
-    let wrong = || ApiError::invalid("k", format!("k must be an integer from 1 to {MAX_K}"));
-    k.filter(|k| (1..=MAX_K).contains(k)).ok_or_else(wrong)
+pub fn category(name: Option<String>) -> Result<Option<String>, ApiError> {
+    match name.as_deref() {
+        Some("") => Err(ApiError::invalid("category", "a category must not be empty")),
+        _ => Ok(name),
+    }
 }
 
 /// Makes an id of a text, or names the field.
@@ -98,95 +190,53 @@ pub fn id<T>(field: &str, text: String, new: impl FnOnce(Box<str>) -> Result<T, 
     new(text.into_boxed_str()).map_err(|error| ApiError::invalid(field, error.to_string()))
 }
 
-/// A category's name, which can't be empty.
-///
-/// # Errors
-/// [`ApiError::Invalid`].
-pub fn category(name: String) -> Result<String, ApiError> {
-    if name.is_empty() { Err(ApiError::invalid("category", "a category must not be empty")) } else { Ok(name) }
-}
-
-fn seen(text: &str) -> Result<Seen, ApiError> {
-    match text {
-        "allow" => Ok(Seen::Allow),
-        "exclude_purchased" => Ok(Seen::ExcludePurchased),
-        "exclude_all" => Ok(Seen::ExcludeAll),
-        _ => Err(ApiError::invalid("seen", "seen must be allow, exclude_purchased or exclude_all")),
-    }
-}
-
-fn truth(field: &str, text: &str) -> Result<bool, ApiError> {
-    bool::from_str(text).map_err(|_| ApiError::invalid(field, format!("{field} must be true or false")))
-}
-
-/// The parameters of `GET /recommendations`.
-const RECOMMENDATIONS: [&str; 8] = ["user_id", "k", "item_id", "category", "exclude", "seen", "explain", "now"];
-
-/// Reads the query string of `GET /recommendations`.
-///
-/// # Errors
-/// [`ApiError::Invalid`] names the parameter.
-pub fn recommendations(query: Option<&str>, clock: Clock) -> Result<RecommendationQuery, ApiError> {
-    let mut parameters = Parameters::parse(query, &RECOMMENDATIONS)?;
-    let user_id = parameters.take("user_id").ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?;
-    let query = RecommendationQuery {
-        user_id: id("user_id", user_id, UserId::new)?,
-        k: parameters.take_k()?,
-        item_id: parameters.take("item_id").map(|text| id("item_id", text, ItemId::new)).transpose()?,
-        category: parameters.take("category"),
-        exclude: exclude(&parameters.take("exclude").unwrap_or_default())?,
-        seen: parameters.take("seen").as_deref().map(seen).transpose()?,
-        explain: parameters.take("explain").map_or(Ok(false), |text| truth("explain", &text))?,
-        now: parameters.take("now").map(|text| now(&text)).transpose()?,
-    };
-    check(query, clock)
-}
-
-fn exclude(text: &str) -> Result<Vec<ItemId>, ApiError> {
-    let items = text.split(',').filter(|item| !item.is_empty());
-    items.map(|item| id("exclude", item.to_owned(), ItemId::new)).collect()
-}
-
-fn now(text: &str) -> Result<i64, ApiError> {
-    text.parse().map_err(|_| ApiError::invalid("now", "now must be an integer, milliseconds since the epoch"))
-}
-
-/// Checks what GET and POST have in common.
-///
-/// # Errors
-/// [`ApiError::Invalid`] names the field.
-pub fn check(query: RecommendationQuery, clock: Clock) -> Result<RecommendationQuery, ApiError> {
-    check_k(Some(query.k))?;
-    if query.now.is_some() && clock == Clock::Service {
-        return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
-    }
-    let category = query.category.map(category).transpose()?;
-    Ok(RecommendationQuery { category, ..query })
-}
-
 #[cfg(test)]
 mod tests {
+    use shared::api::Seen;
+    use shared::id::ItemId;
+
     use super::*;
 
-    fn field(query: &str) -> String {
-        match recommendations(Some(query), Clock::Service) {
-            Err(ApiError::Invalid { field, .. }) => field.expect("a field"),
-            other => panic!("{query} gave {other:?}"),
+    fn asked(text: &str) -> Result<CheckedQuery, ApiError> {
+        recommendations(Some(text)).and_then(|query| check(query, Clock::Service))
+    }
+
+    fn wrong(error: ApiError) -> (String, String) {
+        match error {
+            ApiError::Invalid { field, detail } => (field.expect("a field"), detail),
+            other => panic!("{other:?}"),
         }
+    }
+
+    fn excluded(text: &str) -> Vec<String> {
+        let query = asked(&format!("user_id=u&{text}")).expect("valid");
+        query.exclude.iter().map(|item| item.as_str().to_owned()).collect()
     }
 
     #[test]
     fn every_parameter_is_read() {
         let text = "user_id=u%20%C3%A4&k=7&item_id=i&category=a+b&exclude=x,,y&seen=allow&explain=true&now=9";
-        let query = recommendations(Some(text), Clock::Replay).expect("valid");
+        let query = recommendations(Some(text)).and_then(|query| check(query, Clock::Replay)).expect("valid");
         assert_eq!((query.user_id.as_str(), query.k, query.now), ("u ä", 7, Some(9)));
         assert_eq!(query.category.as_deref(), Some("a b"));
-        assert_eq!(query.exclude.iter().map(ItemId::as_str).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(query.item_id.as_ref().map(ItemId::as_str), Some("i"));
         assert!(query.explain && query.seen == Some(Seen::Allow));
     }
 
     #[test]
+    fn excluded_items_are_separated_by_commas_or_repeated() {
+        for text in
+            ["exclude=x,y", "exclude=x%2Cy", "exclude=x%2cy", "exclude=x&exclude=y", "exclude=,x,&k=3&exclude=y"]
+        {
+            assert_eq!(excluded(text), ["x", "y"], "{text}");
+        }
+        assert!(excluded("exclude=").is_empty());
+        assert_eq!(excluded(&format!("exclude={}", "x,".repeat(500))).len(), 500);
+    }
+
+    #[test]
     fn a_wrong_parameter_is_named() {
+        let field = |text: &str| wrong(asked(text).expect_err(text)).0;
         for k in ["0", "501", "abc", "-1", "", "1.5", "99999999999999999999"] {
             assert_eq!(field(&format!("user_id=u&k={k}")), "k");
         }
@@ -194,14 +244,49 @@ mod tests {
         assert_eq!(field("user_id="), "user_id");
         assert_eq!(field("user_id=%ff"), "user_id");
         assert_eq!(field("user_id=%f"), "user_id");
+        assert_eq!(field("user_id=%f%20"), "user_id");
         assert_eq!(field("user_id=u&user_id=v"), "user_id");
         assert_eq!(field("user_id=u&colour=red"), "colour");
         assert_eq!(field("user_id=u&seen=some"), "seen");
+        assert_eq!(field("user_id=u&seen=allow&seen=allow"), "seen");
         assert_eq!(field("user_id=u&explain=yes"), "explain");
+        assert_eq!(field("user_id=u&explain="), "explain");
         assert_eq!(field("user_id=u&now=1"), "now");
+        assert_eq!(field("user_id=u&now="), "now");
         assert_eq!(field("user_id=u&item_id="), "item_id");
         assert_eq!(field("user_id=u&category="), "category");
         assert_eq!(field("user_id=u&exclude=a,%00"), "exclude");
         assert_eq!(field("%ff=1&user_id=u"), "query");
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_right() {
+        let detail = |text: &str| wrong(asked(text).expect_err(text)).1;
+        assert_eq!(detail("user_id=u&k=0"), "invalid value: integer `0`, expected an integer from 1 to 500");
+        assert_eq!(detail("user_id=u&k=x"), "invalid value: string \"x\", expected an integer from 1 to 500");
+        assert!(detail("user_id=u&colour=red").contains("expected one of `user_id`, `k`"));
+        assert!(detail("user_id=u&seen=some").contains("`exclude_purchased`"));
+        assert_eq!(detail("k=3&user_id=u&k=4"), "the parameter is given more than once");
+    }
+
+    #[test]
+    fn url_and_body_add_up_and_must_not_differ() {
+        let url = |text: &str| recommendations(Some(text)).expect("valid");
+        let both = merge(url("user_id=u&k=5"), url("k=5&seen=allow")).expect("they agree");
+        assert_eq!(both, url("user_id=u&k=5&seen=allow"));
+        for pair in [
+            ["user_id=u", "user_id=v"],
+            ["k=5", "k=10"],
+            ["item_id=a", "item_id=b"],
+            ["category=a", "category=b"],
+            ["exclude=a", "exclude=a,b"],
+            ["seen=allow", "seen=exclude_all"],
+            ["explain=true", "explain=false"],
+            ["now=1", "now=2"],
+        ] {
+            let [one, other] = pair.map(url);
+            let field = pair[0].split('=').next();
+            assert_eq!(Some(wrong(merge(one, other).expect_err("they differ")).0.as_str()), field);
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::slate::{Items, SlateBody, Used};
 use super::{App, body, json, query};
 use crate::events::now_ms;
 use crate::metrics::Outcome;
-use crate::serve::{Answered, Times};
+use crate::recommender::Answered;
 
 /// Recommends items to a user.
 #[utoipa::path(
@@ -25,36 +25,51 @@ use crate::serve::{Answered, Times};
     responses(
         (status = OK, body = Recommendations),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
-    answer(&app, query::recommendations(text.as_deref(), app.settings.clock)).await
+    answer(&app, query::recommendations(text.as_deref())).await
 }
 
-/// Recommends items to a user: the same query as a body, for exclude lists that a URL can't hold.
+/// Recommends items to a user as the GET does. Each field is a parameter of the URL or a field of the body, which may
+/// be empty; one that is in both has the same value there.
 #[utoipa::path(
     post,
     path = "/recommendations",
     tag = "recommendations",
-    request_body = RecommendationQuery,
+    params(RecommendationQuery),
+    request_body = Option<RecommendationQuery>,
     responses(
         (status = OK, body = Recommendations),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
+            content_type = "application/problem+json"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn post_recommendations(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
-    let parsed = match body::read(request, app.settings.max_body_bytes).await {
-        Ok(bytes) => body::parse(&bytes).and_then(|parsed| query::check(parsed, app.settings.clock)),
-        Err(error) => Err(error),
-    };
-    answer(&app, parsed).await
+pub async fn post_recommendations(
+    State(app): State<Arc<App>>,
+    RawQuery(text): RawQuery,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let body = body::read(request, app.settings.max_body_bytes).await;
+    answer(&app, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
 }
 
-async fn answer(app: &App, parsed: Result<RecommendationQuery, ApiError>) -> Result<Response, ApiError> {
-    let query = parsed.inspect_err(|_| app.metrics.count(Outcome::BadRequest))?;
-    let clock_ms = now_ms();
-    let times = Times { clock_ms, question_ms: query.now.unwrap_or(clock_ms) };
-    let Answered { snapshot, slate } = app.server.recommendations(&query, times).await;
+fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
+    let url = query::recommendations(text)?;
+    if bytes.is_empty() { Ok(url) } else { query::merge(url, body::parse(bytes)?) }
+}
+
+/// Answers a query as far as it was read.
+async fn answer(app: &App, read: Result<RecommendationQuery, ApiError>) -> Result<Response, ApiError> {
+    let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
+    let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
+    let answered = app.recommender.recommend(&query, now_ms()).await.map_err(ApiError::from);
+    let Answered { snapshot, slate } = answered.inspect_err(refused)?;
     let mut buffer = Uuid::encode_buffer();
     let body = SlateBody {
         user_id: &query.user_id,

@@ -1,14 +1,14 @@
-//! Writes slates and lists as JSON, straight from the snapshot: no id or name is copied.
+//! Slates, lists of items and histories as JSON, written straight from the snapshot: no id or name is copied.
 //!
-//! The shapes are those of [`shared::api::Recommendations`] and [`shared::api::ItemList`]; a test holds them together.
+//! [`shared::api`] has types of the same shapes for clients; a test reads an answer with them.
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use shared::event::EventKind;
 use shared::id::UserId;
 use shared::recommend::Pick;
-use shared::retrieve::SourceSet;
 use shared::snapshot::Snapshot;
+use shared::source::SourceSet;
 use shared::state::{Interaction, LiveEvent};
 
 /// [`shared::api::Recommendations`], borrowed.

@@ -10,7 +10,7 @@ use shared::api::{Problem, UserHistory};
 use shared::id::UserId;
 
 use super::error::ApiError;
-use super::query::{self, Parameters};
+use super::query::{self, NoQuery};
 use super::slate::{HistoryBody, Live};
 use super::{App, json, path_text};
 use crate::events::now_ms;
@@ -33,7 +33,7 @@ pub async fn get_history(
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
     let user_id = query::id("id", path_text("id", path)?, UserId::new)?;
-    Parameters::parse(text.as_deref(), &[])?;
-    let history = app.server.history(&user_id, now_ms()).await?;
+    let NoQuery {} = query::read(text.as_deref())?;
+    let history = app.recommender.history(&user_id, now_ms()).await?;
     Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&history.recent) }))
 }

@@ -60,16 +60,23 @@ impl Client {
 
     /// Sends a request; `Err` when the connection fails.
     pub fn send(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        self.send_head(method, target, &format!("content-length: {}\r\n{headers}", body.len()), body)
+    }
+
+    /// Sends a request whose length, if it has one, is among its headers.
+    pub fn send_head(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let stream = self.connect()?;
         let mut writer = stream.try_clone()?;
-        let length = body.len();
-        write!(
-            writer,
-            "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
-        )?;
+        write!(writer, "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")?;
         writer.write_all(body)?;
         read(&mut BufReader::new(stream))
+    }
+
+    /// A connection on which nothing is sent yet.
+    pub fn connect(&self) -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(stream)
     }
 
     pub fn get(&self, target: &str) -> Answer {
@@ -92,7 +99,8 @@ impl Client {
     }
 }
 
-fn read(stream: &mut impl BufRead) -> std::io::Result<Answer> {
+/// Reads an answer off a connection.
+pub fn read(stream: &mut impl BufRead) -> std::io::Result<Answer> {
     let invalid = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, text.to_owned());
     let mut line = String::new();
     stream.read_line(&mut line)?;

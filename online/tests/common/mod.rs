@@ -1,9 +1,11 @@
-//! What the integration tests share: a tiny shop, a service on a free port, a plain HTTP client, a Redis of their own.
+//! What the integration tests share: a tiny shop, a service on a free port or in a process of its own, a plain HTTP
+//! client, a Redis of their own.
 
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
 pub mod http;
+pub mod process;
 #[path = "../../../shared/tests/support/redis_server.rs"]
 pub mod redis_server;
 pub mod shop;
@@ -33,6 +35,7 @@ pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
 pub fn config(folder: &Path) -> Config {
     let mut config = Config::load(None).expect("defaults are valid");
     config.server.listen = "127.0.0.1:0".parse().expect("an address");
+    config.server.drain_ms = 0;
     config.artifacts.path = folder.join("artifacts");
     config.artifacts.poll_ms = 10;
     config.events.path = folder.join("log");
@@ -65,7 +68,7 @@ impl Running {
     /// Stops it in order.
     pub fn stop(mut self) {
         if let Some(service) = self.service.take() {
-            self.runtime.block_on(service.stop());
+            self.runtime.block_on(service.stop(std::future::pending()));
         }
     }
 }
