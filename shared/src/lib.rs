@@ -16,6 +16,8 @@ pub mod ann;
 #[cfg(feature = "engine")]
 pub mod artifact;
 #[cfg(feature = "engine")]
+pub mod event_log;
+#[cfg(feature = "engine")]
 pub mod factors;
 #[cfg(feature = "engine")]
 pub mod features;

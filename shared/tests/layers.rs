@@ -3,9 +3,10 @@
 #[path = "support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 21] = [
     ("id", &[]),
     ("event", &["id"]),
+    ("event_log", &[]),
     ("topk", &["id"]),
     ("params", &[]),
     ("factors", &[]),
