@@ -74,7 +74,7 @@ pub fn fit_sources(log: &Log, config: &Config, folder: &Path, progress: &mut Pro
         counts,
         first_event_ms: log.first_ms(),
         last_event_ms: log.last_ms(),
-        covered_ms: log.events.iter().map(|event| event.received_ms).max().unwrap_or(0),
+        covered: log.covered(),
         engine: config.engine_params(),
         config: serde_json::to_value(config).unwrap_or_default(),
         metrics: serde_json::Value::Null,

@@ -116,7 +116,6 @@ mod tests {
             kind: EventKind::View,
             session: 0,
             timestamp_ms,
-            received_ms: timestamp_ms,
             event_key: 0,
         };
         let seen = (0..6).map(|item| (item.to_string().into(), None)).collect();

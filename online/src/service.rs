@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::api::query::Clock;
 use crate::api::{self, App};
 use crate::champion::Champion;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::connections;
 use crate::events::{self, Events, LogError, now_ms};
 use crate::metrics::Metrics;
@@ -83,9 +83,9 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
         replica: config.events.replica.clone(),
         max_file_bytes: config.events.max_file_bytes,
         queue: config.events.queue,
-        ttl_ms: retention(config).ttl_ms,
+        retention: retention(config),
     };
-    let (events, running) = Events::open(settings, store.clone(), champion.covered_ms(), metrics.clone()).await?;
+    let (events, running) = Events::open(settings, store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
     background.push(tokio::spawn(champion.clone().watch(Duration::from_millis(config.artifacts.poll_ms))));
     let server = Server::new(champion, store, metrics.clone(), config.server.seen);
@@ -112,7 +112,8 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
 
 fn retention(config: &Config) -> Retention {
     const DAY_MS: i64 = 24 * 3600 * 1000;
-    Retention { max_events: config.history.max_events, ttl_ms: i64::from(config.history.ttl_days) * DAY_MS }
+    let config::History { max_events, max_older, ttl_days } = config.history;
+    Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
 }
 
 /// Opens the store that the config names.

@@ -3,11 +3,16 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use common::http::Client;
 use common::{Running, config, eventually, shop};
+use online::events::reader;
+use online::store::Position;
 use serde_json::json;
 use shared::artifact::manifest::write_champion;
+use shared::event_log::{CoveredFile, FileId};
 
 /// A folder with the published shop.
 fn folder() -> tempfile::TempDir {
@@ -235,6 +240,38 @@ fn a_torn_version_leaves_the_old_one_serving() {
     assert!(error.contains("users.safetensors") && error.contains("offline rollback"), "{error}");
 }
 
+/// The files of the event log up to and including the event with this id.
+fn covered_up_to(folder: &Path, event_id: &str) -> Vec<CoveredFile> {
+    let log = folder.join("log");
+    let chunk = reader::read(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let logged = chunk.events.iter().find(|logged| logged.event.event_id == event_id).expect("in the log");
+    vec![CoveredFile { replica: "0".to_owned(), number: 1, id: logged.place.file, bytes: logged.place.end }]
+}
+
+fn buy(client: &Client, item: &str) {
+    let event = json!({"visitorid": "u", "itemid": item, "event": "transaction", "event_id": item}).to_string();
+    assert_eq!(client.post("/events", &event).status, 200);
+}
+
+/// Looks at five other items, so that a history of two events has forgotten what was before.
+fn look_around(client: &Client, round: usize) {
+    for at in 6..11 {
+        assert_eq!(client.post("/events", &event("u", &format!("i{at:02}"), &format!("v{at}-{round}"))).status, 200);
+    }
+}
+
+/// Serves a version, and waits until it is served.
+fn swap_to(client: &Client, artifacts: &Path, version: &str) {
+    write_champion(artifacts, version).expect("pointer");
+    eventually("swapped", || (client.get("/popular").json()["model_version"] == version).then_some(()));
+}
+
+/// Which of these items the user may be recommended.
+fn admissible(client: &Client, items: &[&str]) -> Vec<bool> {
+    let found = client.get("/recommendations?user_id=u&k=500").items();
+    items.iter().map(|item| found.contains(&(*item).to_owned())).collect()
+}
+
 #[test]
 fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
     let folder = folder();
@@ -242,20 +279,59 @@ fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
     let mut config = config(folder.path());
     config.history.max_events = 2;
     let service = Running::start(&config);
-    let bought = json!({"visitorid": "u", "itemid": "i00", "event": "transaction", "event_id": "b"}).to_string();
-    service.client.post("/events", &bought);
-    // A newer version covers the purchase, but the older one may come back.
-    shop::write_covering(&artifacts, "v2", i64::MAX);
-    write_champion(&artifacts, "v2").expect("pointer");
-    eventually("swapped", || (service.client.metric("tandem_snapshot_swaps_total") > 0.0).then_some(()));
-    for at in 1..6 {
-        service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}")));
-    }
-    write_champion(&artifacts, "v1").expect("pointer");
-    eventually("rolled back", || (service.client.metric("tandem_snapshot_swaps_total") > 1.0).then_some(()));
-    let items = service.client.get("/recommendations?user_id=u&k=500").items();
-    assert_eq!(items.len(), 11);
-    assert!(!items.contains(&"i00".to_owned()));
+    buy(&service.client, "i00");
+    // A newer version covers the purchase, but the older one, whose manifest says nothing, may come back.
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    swap_to(&service.client, &artifacts, "v2");
+    look_around(&service.client, 0);
+    swap_to(&service.client, &artifacts, "v1");
+    assert_eq!(admissible(&service.client, &["i00"]), [false]);
+    service.stop();
+}
+
+#[test]
+fn what_a_version_covers_is_told_by_places_in_the_log_and_comes_back_when_a_version_covers_less() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&client, item));
+    look_around(&client, 0);
+    assert_eq!(admissible(&client, &items), [false; 3]);
+    // The batch read the log just before the second purchase; no other version is left. (This one knows no purchase at
+    // all, so that what the history remembers can be told.)
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
+    swap_to(&client, &artifacts, "v2");
+    look_around(&client, 1);
+    assert_eq!(admissible(&client, &items), [true, false, false]);
+    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "i01"));
+    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
+    swap_to(&client, &artifacts, "v3");
+    look_around(&client, 2);
+    assert_eq!(admissible(&client, &items), [true, true, false]);
+    // A version of another log covers nothing of this one.
+    let mut of_another = covered_up_to(folder.path(), "v10-2");
+    of_another[0].id = FileId::of("0", 1, b"another first line\n");
+    shop::write_covering(&artifacts, "v4", of_another);
+    swap_to(&client, &artifacts, "v4");
+    eventually("remembered again", || (admissible(&client, &items) == [false; 3]).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn beyond_their_bound_the_newest_purchases_stay_excluded() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    (config.history.max_events, config.history.max_older) = (2, 2);
+    let service = Running::start(&config);
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&service.client, item));
+    look_around(&service.client, 0);
+    assert_eq!(admissible(&service.client, &items), [true, false, false]);
     service.stop();
 }
 

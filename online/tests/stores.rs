@@ -11,11 +11,12 @@ use online::store::redis::Settings;
 use online::store::{Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, UserStore};
 use proptest::prelude::*;
 use shared::event::EventKind;
+use shared::event_log::{Coverage, CoveredFile, FileId, Place};
 use shared::id::{ItemId, UserId};
 use shared::keys::user_key;
 use shared::state::LiveEvent;
 
-const RETENTION: Retention = Retention { max_events: 4, ttl_ms: 1_000_000 };
+const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
@@ -45,10 +46,20 @@ fn start_ms() -> i64 {
 fn arrival(user_number: u8, key: u8, start_ms: i64) -> Arrival {
     let item = ItemId::new(format!("i{}", key % 5)).expect("valid id");
     let kind = EventKind::from_byte(key % 3).expect("a kind");
-    // The time follows from the key: the same event again is the same event.
+    // Time and place follow from the key: the same event again is the same event.
     let received_ms = start_ms + i64::from(key % 7);
-    let event = LiveEvent { received_ms, event_key: u64::from(key), timestamp_ms: received_ms, kind, item };
+    let place = Some(Place { file: file(key % 2), end: u64::from(key) });
+    let event = LiveEvent { received_ms, event_key: u64::from(key), timestamp_ms: received_ms, kind, item, place };
     Arrival { user: user(user_number), event }
+}
+
+fn file(number: u8) -> FileId {
+    FileId::of("a", u64::from(number), b"first\n")
+}
+
+/// The first of both files up to a place.
+fn up_to(bytes: u64) -> Coverage {
+    [&CoveredFile { replica: "a".to_owned(), number: 0, id: file(0), bytes }].into_iter().collect()
 }
 
 #[test]
@@ -58,12 +69,13 @@ fn the_same_events_give_the_same_histories_in_both_stores() {
     let batches = prop::collection::vec(prop::collection::vec((0u8..3, 0u8..40), 0..8), 0..8);
     let case = AtomicU32::new(0);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(100));
-    let cases = runner.run(&(batches, 0i64..9), |(batches, covered)| {
+    let cases = runner.run(&(batches, 0u64..40), |(batches, covered)| {
         let prefix = format!("case{}", case.fetch_add(1, Ordering::Relaxed));
         runtime.block_on(async {
             let (embedded, redis) = (Embedded::new(RETENTION), open(&server, &prefix, RETENTION).await);
             let now_ms = start_ms();
-            let bounds = Bounds { covered_ms: now_ms + covered, now_ms };
+            let covered = up_to(covered);
+            let bounds = Bounds { covered: &covered, now_ms };
             for batch in &batches {
                 let arrivals: Vec<Arrival> = batch.iter().map(|&(user, key)| arrival(user, key, now_ms)).collect();
                 embedded.apply(&arrivals, bounds).await.expect("applies");
@@ -89,9 +101,10 @@ fn two_replicas_that_write_the_same_user_at_once_lose_nothing() {
     runtime().block_on(async {
         let (a, b) = (Arc::new(open(&server, "p", retention).await), Arc::new(open(&server, "p", retention).await));
         let now_ms = start_ms();
-        let bounds = Bounds { covered_ms: 0, now_ms };
         let write = |store: Arc<Redis>, keys: std::ops::Range<u8>| {
             tokio::spawn(async move {
+                let covered = Coverage::default();
+                let bounds = Bounds { covered: &covered, now_ms };
                 for key in keys {
                     store.apply(&[arrival(1, key, now_ms)], bounds).await.expect("applies");
                 }
@@ -112,7 +125,7 @@ fn a_history_expires_by_its_last_arrival() {
         let store = open(&server, "p", RETENTION).await;
         let now_ms = start_ms();
         // Applied long after it arrived, as from the log.
-        let bounds = Bounds { covered_ms: 0, now_ms: now_ms + 500_000 };
+        let bounds = Bounds { covered: &Coverage::default(), now_ms: now_ms + 500_000 };
         store.apply(&[arrival(1, 3, now_ms)], bounds).await.expect("applies");
         let key = shared::keys::history_key("p", &user(1));
         let expires: i64 = server.command(&["PEXPIRETIME", &key]);
@@ -149,7 +162,7 @@ fn a_key_of_a_foreign_type_or_damaged_is_replaced_and_holds_up_nobody() {
         let arrivals = [0, 1, 2].map(|number| arrival(number, 1, now_ms));
         assert!(store.read(&user(1), "v", now_ms).await.expect("reads").history.is_empty());
         assert!(store.read(&user(2), "v", now_ms).await.is_err());
-        store.apply(&arrivals, Bounds { covered_ms: 0, now_ms }).await.expect("applies");
+        store.apply(&arrivals, Bounds { covered: &Coverage::default(), now_ms }).await.expect("applies");
         for number in 0..3 {
             assert_eq!(store.read(&user(number), "v", now_ms).await.expect("reads").history.recent.len(), 1);
         }

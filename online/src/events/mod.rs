@@ -9,25 +9,26 @@
 
 pub mod apply;
 pub mod check;
-pub mod files;
+pub mod lock;
 pub mod reader;
+pub mod repair;
 pub mod writer;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::event::Event;
-use tokio::sync::{mpsc, oneshot};
+use shared::event_log::Coverage;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
 use self::apply::Applier;
 use self::writer::{Append, Request, Writer};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, StoreError, UserStore};
+use crate::store::{Retention, StoreError, UserStore};
 
 /// Groups of events that may wait for the applier; when it is behind, the writer waits.
 const GROUPS: usize = 64;
@@ -43,8 +44,8 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// Requests that may wait for the log.
     pub queue: usize,
-    /// Milliseconds from arrival after which an event is of no use to a history.
-    pub ttl_ms: i64,
+    /// How long histories remember.
+    pub retention: Retention,
 }
 
 /// Why the event log can't be used.
@@ -118,20 +119,20 @@ pub fn now_ms() -> i64 {
 impl Events {
     /// Opens the event log, applies what the store lacks of it, and starts to accept events.
     ///
-    /// * `covered_ms`: events accepted before it are in the artifacts, see [`shared::state::HistoryBounds`].
+    /// * `covered`: what of the log is in the artifacts, see [`shared::state::HistoryBounds`].
     ///
     /// # Errors
     /// [`LogError`] when the log can't be written, another process has it, or the store fails.
     pub async fn open(
         settings: Settings,
         store: Arc<dyn UserStore>,
-        covered_ms: Arc<AtomicI64>,
+        covered: watch::Receiver<Arc<Coverage>>,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Running), LogError> {
         let writer = Writer::open(&settings, metrics.clone())?;
         let (requests, queue) = mpsc::channel(settings.queue);
         let (groups, durable) = mpsc::channel(GROUPS);
-        let mut applier = Applier::new(&settings, writer.end(), store, covered_ms, metrics.clone());
+        let mut applier = Applier::new(&settings, writer.end(), store, covered, metrics.clone());
         applier.recover().await?;
         let writer = std::thread::Builder::new()
             .name("event-log".to_owned())
@@ -147,10 +148,8 @@ impl Events {
     /// [`AcceptError`]; then none of them is acknowledged, and sending them again is safe.
     pub async fn accept(&self, events: Vec<Event>) -> Result<Visible, AcceptError> {
         let count = events.len() as u64;
-        let lines = writer::lines(&events);
-        let arrivals: Vec<Arrival> = events.into_iter().map(Arrival::from).collect();
         let (reply, answer) = oneshot::channel();
-        let append = Request::Append(Append { lines, arrivals, reply });
+        let append = Request::Append(Append::new(events, reply));
         let refused = |error: AcceptError| {
             let reason = if matches!(error, AcceptError::Full) { "queue_full" } else { "log" };
             self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);

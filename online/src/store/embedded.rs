@@ -1,7 +1,7 @@
 //! The embedded store: histories in the memory of the one process, rebuilt from the event log at the start.
 //!
 //! Sharded by user, so that readers and the applier seldom meet. A read is one lookup and a reference count; a write
-//! copies a history only while a reader still holds it. About 50 bytes and an id per event.
+//! copies a history only while a reader still holds it. About 64 bytes and an id per event.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -57,7 +57,7 @@ impl Embedded {
         Arc::new(fresh)
     }
 
-    fn put(&self, arrivals: &[Arrival], bounds: Bounds) {
+    fn put(&self, arrivals: &[Arrival], bounds: Bounds<'_>) {
         for (user, events) in by_user(arrivals) {
             let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
             match shard.get_mut(user) {
@@ -97,7 +97,7 @@ impl UserStore for Embedded {
         Box::pin(async { Ok(Stored { history, record: None }) })
     }
 
-    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds) -> Answer<'a, ()> {
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, ()> {
         self.put(arrivals, bounds);
         Box::pin(async { Ok(()) })
     }
@@ -121,16 +121,21 @@ impl UserStore for Embedded {
 
 #[cfg(test)]
 mod tests {
+    use shared::event_log::Coverage;
+
     use super::super::tests::arrival;
     use super::*;
 
-    const RETENTION: Retention = Retention { max_events: 3, ttl_ms: 100 };
+    const RETENTION: Retention = Retention { max_events: 3, max_older: 10, ttl_ms: 100 };
 
     #[tokio::test]
     async fn an_applied_event_is_in_the_next_read() {
         let store = Embedded::new(RETENTION);
         let first = arrival("u", 1, 5);
-        store.apply(std::slice::from_ref(&first), Bounds { covered_ms: 0, now_ms: 5 }).await.expect("applies");
+        store
+            .apply(std::slice::from_ref(&first), Bounds { covered: &Coverage::default(), now_ms: 5 })
+            .await
+            .expect("applies");
         let stored = store.read(&first.user, "v", 5).await.expect("reads");
         assert_eq!(stored.history.recent, [first.event]);
     }
@@ -139,7 +144,7 @@ mod tests {
     async fn a_sweep_frees_the_users_whose_time_is_up() {
         let store = Embedded::new(RETENTION);
         let arrivals = [arrival("old", 1, 0), arrival("new", 2, 50)];
-        store.apply(&arrivals, Bounds { covered_ms: 0, now_ms: 50 }).await.expect("applies");
+        store.apply(&arrivals, Bounds { covered: &Coverage::default(), now_ms: 50 }).await.expect("applies");
         assert!(store.read(&arrivals[0].user, "v", 101).await.expect("reads").history.is_empty());
         assert_eq!(store.sweep(101), 1);
         assert_eq!(store.sweep(151), 0);

@@ -19,6 +19,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use shared::event::{Event, event_key};
+use shared::event_log::Coverage;
 use shared::id::UserId;
 use shared::keys::PackedError;
 use shared::state::{Applied, HistoryBounds, LiveEvent, LiveHistory};
@@ -37,7 +38,7 @@ pub trait UserStore: Send + Sync {
 
     /// Adds events to the histories of their users. Applying one twice changes nothing. All are applied, or an error
     /// leaves some applied.
-    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds) -> Answer<'a, ()>;
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, ()>;
 
     /// How far a replica's event log is applied; nothing in an empty store.
     fn applied(&self) -> Answer<'_, Option<Position>>;
@@ -66,9 +67,13 @@ pub struct Arrival {
 }
 
 impl From<Event> for Arrival {
+    /// What a history gets of an event; the log says where it stands.
     fn from(event: Event) -> Self {
         let Event { timestamp_ms, user, kind, item, event_id, received_ms, .. } = event;
-        Self { user, event: LiveEvent { received_ms, event_key: event_key(&event_id), timestamp_ms, kind, item } }
+        Self {
+            user,
+            event: LiveEvent { received_ms, event_key: event_key(&event_id), timestamp_ms, kind, item, place: None },
+        }
     }
 }
 
@@ -77,15 +82,17 @@ impl From<Event> for Arrival {
 pub struct Retention {
     /// Most events of a history.
     pub max_events: usize,
+    /// Most items remembered of older events, see [`HistoryBounds`].
+    pub max_older: usize,
     /// Milliseconds from arrival after which an event is forgotten.
     pub ttl_ms: i64,
 }
 
 /// What an apply goes by besides the [`Retention`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Events accepted before this time are in the artifacts, see [`HistoryBounds`].
-    pub covered_ms: i64,
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// What of the event log is in the artifacts, see [`HistoryBounds`].
+    pub covered: &'a Coverage,
     /// The time.
     pub now_ms: i64,
 }
@@ -193,10 +200,11 @@ impl Retention {
         self,
         history: &mut LiveHistory,
         events: impl IntoIterator<Item = &'a LiveEvent>,
-        bounds: Bounds,
+        bounds: Bounds<'_>,
     ) -> Change {
         let oldest_ms = self.oldest_ms(bounds.now_ms);
-        let within = HistoryBounds { max_events: self.max_events, covered_ms: bounds.covered_ms };
+        let Self { max_events, max_older, .. } = self;
+        let within = HistoryBounds { max_events, max_older, covered: bounds.covered };
         let mut change = Change::None;
         for event in events.into_iter().filter(|event| event.received_ms >= oldest_ms) {
             if history.apply(event.clone(), within) == Applied::New {
@@ -253,7 +261,14 @@ pub(crate) mod tests {
     /// An event of a user that arrived at a time.
     pub(crate) fn arrival(user: &str, key: u64, received_ms: i64) -> Arrival {
         let item = ItemId::new(format!("i{key}")).expect("valid id");
-        let event = LiveEvent { received_ms, event_key: key, timestamp_ms: received_ms, kind: EventKind::View, item };
+        let event = LiveEvent {
+            received_ms,
+            event_key: key,
+            timestamp_ms: received_ms,
+            kind: EventKind::View,
+            item,
+            place: None,
+        };
         Arrival { user: UserId::new(user).expect("valid id"), event }
     }
 
@@ -266,17 +281,18 @@ pub(crate) mod tests {
 
     #[test]
     fn an_event_is_forgotten_when_its_own_time_is_up() {
-        let retention = Retention { max_events: 10, ttl_ms: 100 };
+        let retention = Retention { max_events: 10, max_older: 10, ttl_ms: 100 };
         let mut history = LiveHistory::default();
         let (first, second) = (arrival("u", 1, 0), arrival("u", 2, 90));
-        let bounds = Bounds { covered_ms: 0, now_ms: 90 };
+        let covered = Coverage::default();
+        let bounds = Bounds { covered: &covered, now_ms: 90 };
         assert_eq!(retention.merge(&mut history, [&first.event, &second.event], bounds), Change::Some);
         assert_eq!(history.recent.len(), 2);
         assert!(is_stale(&history, retention.oldest_ms(101)));
         forget(&mut history, retention.oldest_ms(101));
         assert_eq!(history.recent, [second.event]);
         assert_eq!(retention.expires_ms(&history), 190);
-        let late = Bounds { covered_ms: 0, now_ms: 101 };
+        let late = Bounds { covered: &covered, now_ms: 101 };
         assert_eq!(retention.merge(&mut history, [&first.event], late), Change::None);
     }
 }

@@ -12,6 +12,7 @@ use shared::artifact::manifest::{FORMAT_VERSION, write_champion};
 use shared::artifact::strings::StringColumn;
 use shared::artifact::tables::TableWriter;
 use shared::event::EventKind;
+use shared::event_log::CoveredFile;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
 use shared::params::Relation;
@@ -26,11 +27,11 @@ pub const ITEM_COUNT: u32 = 12;
 
 /// Writes a version; `artifacts/<version>` must not be there.
 pub fn write(artifacts: &Path, version: &str) {
-    write_covering(artifacts, version, 0);
+    write_covering(artifacts, version, Vec::new());
 }
 
-/// Writes a version that covers the events accepted before a time.
-pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
+/// Writes a version that covers what these files of the event log have up to a place.
+pub fn write_covering(artifacts: &Path, version: &str, covered: Vec<CoveredFile>) {
     let folder = artifacts.join(version);
     fs::create_dir_all(&folder).expect("a folder");
     write_items(&folder);
@@ -42,7 +43,7 @@ pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
     let (gram, factors) = ([1.0f32, 0.0, 0.0, 1.0], vec![0.0f32; 2 * ITEM_COUNT as usize]);
     TableWriter::default().rows("item_factors", &factors, 2).rows("gram", &gram, 2).write(&folder, ALS).expect("als");
     write_users(&folder);
-    manifest(version, covered_ms).seal(&folder).expect("sealed");
+    manifest(version, covered).seal(&folder).expect("sealed");
 }
 
 /// Writes a version and makes it the champion.
@@ -141,7 +142,7 @@ fn write_users(folder: &Path) {
         .expect("users");
 }
 
-fn manifest(version: &str, covered_ms: i64) -> Manifest {
+fn manifest(version: &str, covered: Vec<CoveredFile>) -> Manifest {
     Manifest {
         format_version: FORMAT_VERSION,
         version: version.to_owned(),
@@ -150,7 +151,7 @@ fn manifest(version: &str, covered_ms: i64) -> Manifest {
         counts: BTreeMap::from([("events".to_owned(), 1)]),
         first_event_ms: 1,
         last_event_ms: 1,
-        covered_ms,
+        covered,
         engine: EngineParams {
             session: SessionRule::Gap(30 * 60 * 1000),
             max_history: 50,

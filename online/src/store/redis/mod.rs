@@ -143,7 +143,7 @@ impl Redis {
         Ok(Stored { history: Arc::new(history), record })
     }
 
-    async fn put(&self, arrivals: &[Arrival], bounds: Bounds) -> Result<(), StoreError> {
+    async fn put(&self, arrivals: &[Arrival], bounds: Bounds<'_>) -> Result<(), StoreError> {
         let users: Vec<(&UserId, Vec<&LiveEvent>)> = by_user(arrivals).into_iter().collect();
         for chunk in users.chunks(USERS_PER_PIPELINE) {
             let mut open: BTreeMap<String, &[&LiveEvent]> = chunk
@@ -164,7 +164,7 @@ impl Redis {
     }
 
     /// Applies events to the histories behind their keys; those that others wrote in between remain in `open`.
-    async fn put_once(&self, open: &mut BTreeMap<String, &[&LiveEvent]>, bounds: Bounds) -> Result<(), StoreError> {
+    async fn put_once(&self, open: &mut BTreeMap<String, &[&LiveEvent]>, bounds: Bounds<'_>) -> Result<(), StoreError> {
         // One command per key: the keys are of different users, and so of different slots of a cluster.
         let mut gets = Pipeline::with_capacity(open.len());
         for key in open.keys() {
@@ -233,7 +233,7 @@ impl UserStore for Redis {
         Box::pin(self.observed("read", self.get(user, version, now_ms)))
     }
 
-    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds) -> Answer<'a, ()> {
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, ()> {
         Box::pin(self.observed("apply", self.put(arrivals, bounds)))
     }
 
