@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use online::events::reader::{self, Chunk};
 use online::events::writer::{Append, Request, Writer};
 use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
-use online::store::{Embedded, Position, Retention, UserStore};
+use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use proptest::prelude::*;
 use shared::event::{Event, EventKind};
 use shared::event_log::{Coverage, Place, is_aside, of_replica};
 use shared::id::{ItemId, UserId};
+use shared::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 
 const RETENTION: Retention = Retention { max_events: 1000, max_older: 1000, ttl_ms: 1 << 40 };
@@ -254,11 +256,98 @@ async fn a_start_applies_the_logs_of_all_replicas() {
         let stored = store.read(&user, "v", now_ms()).await.expect("reads");
         assert_eq!(stored.history.recent.len(), 50);
     }
-    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now);
+    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now { new: 1 });
     events.close(running).await;
     let end = store.applied().await.expect("reads").expect("a mark");
     assert_eq!(read(folder.path(), Position::START, u64::MAX).next, end);
     assert!(events.accept(vec![event("of-a", 51)]).await.is_err());
+}
+
+/// A store that can't read the history of the user `torn` until that is rebuilt, which has no effect before it `may`.
+struct Torn {
+    inner: Embedded,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    may: bool,
+    rebuilt: Option<LiveHistory>,
+    /// How often the mark was moved, or left where it is.
+    marks: usize,
+}
+
+impl Torn {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("not poisoned")
+    }
+}
+
+impl UserStore for Torn {
+    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        self.inner.read(user, version, now_ms)
+    }
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        let waits = self.state().rebuilt.is_none() && arrivals.iter().any(|arrival| arrival.user.as_str() == "torn");
+        if waits {
+            Box::pin(async { Ok(vec![Added::Waits; arrivals.len()]) })
+        } else {
+            self.inner.apply(arrivals, bounds)
+        }
+    }
+    fn damaged(&self, _most: usize) -> Vec<UserId> {
+        let torn = UserId::new("torn").expect("valid id");
+        if self.state().rebuilt.is_none() { vec![torn] } else { Vec::new() }
+    }
+    fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, _bounds: Bounds<'a>) -> Answer<'a, ()> {
+        let mut state = self.state();
+        if state.may {
+            state.rebuilt = histories.values().next().cloned();
+        }
+        Box::pin(async { Ok(()) })
+    }
+    fn applied(&self) -> Answer<'_, Option<Position>> {
+        self.inner.applied()
+    }
+    fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
+        self.state().marks += 1;
+        self.inner.advance(from, to)
+    }
+}
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("never happened: {what}"));
+}
+
+#[tokio::test]
+async fn until_a_history_is_rebuilt_the_mark_stays_before_the_events_that_wait_for_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut others = Writer::open(&settings(folder.path(), "b"), Arc::default()).expect("opens");
+    others.append(&lines(&[event("torn", 1), event("u", 2)])).expect("appends");
+    let store = Arc::new(Torn { inner: Embedded::new(RETENTION), state: Mutex::default() });
+    let (events, running) =
+        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), Arc::default())
+            .await
+            .expect("opens");
+    let before = store.applied().await.expect("reads");
+    assert_eq!(events.accept(vec![event("torn", 3)]).await.expect("accepts"), Visible::Later);
+    let marks = store.state().marks;
+    until("the mark is looked at", async || store.state().marks > marks + 1).await;
+    assert_eq!(store.applied().await.expect("reads"), before);
+    store.state().may = true;
+    until("rebuilt", async || store.state().rebuilt.is_some()).await;
+    let history = store.state().rebuilt.clone().expect("rebuilt");
+    let items: Vec<&str> = history.recent.iter().map(|event| event.item.as_str()).collect();
+    assert_eq!(items, ["i1", "i3"]);
+    until("the mark moves", async || store.applied().await.expect("reads") > before).await;
+    assert_eq!(events.accept(vec![event("torn", 4)]).await.expect("accepts"), Visible::Now { new: 1 });
+    events.close(running).await;
 }
 
 /// What happens to a log, again and again.

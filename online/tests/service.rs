@@ -100,7 +100,7 @@ fn an_acknowledged_event_is_in_the_very_next_answer() {
         let (user, item) = (format!("user{}", at % 7), format!("i{:02}", at % 12));
         let answer = service.client.post("/events", &event(&user, &item, &format!("e{at}")));
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "event_ids": [format!("e{at}")]}));
+        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "new": 1, "event_ids": [format!("e{at}")]}));
         let target = format!("/recommendations?user_id={user}&k=500&seen=allow&explain=true");
         let slate = service.client.get(&target).json();
         let last = slate["history"].as_array().and_then(|history| history.last()).expect("a history");
@@ -115,11 +115,20 @@ fn an_acknowledged_event_is_in_the_very_next_answer() {
 fn the_same_event_id_twice_is_one_event() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));
-    let twice = format!("[{0},{0}]", event("u", "i01", "same"));
-    assert_eq!(service.client.post("/events", &twice).status, 200);
-    assert_eq!(service.client.post("/events", &event("u", "i01", "same")).status, 200);
+    let post = |events: &str| {
+        let answer = service.client.post("/events", events);
+        assert_eq!(answer.status, 200);
+        let answer = answer.json();
+        (answer["accepted"].as_u64(), answer["new"].as_u64())
+    };
+    let same = event("u", "i01", "same");
+    assert_eq!(post(&format!("[{same},{same}]")), (Some(2), Some(1)));
+    assert_eq!(post(&same), (Some(1), Some(0)));
     let events = service.client.get("/users/u/history").json();
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+    // An id identifies within one user, whatever else the event says.
+    let (of_another, of_another_item) = (event("v", "i01", "same"), event("v", "i02", "same"));
+    assert_eq!(post(&format!("[{of_another},{same},{of_another_item}]")), (Some(3), Some(1)));
     service.stop();
 }
 

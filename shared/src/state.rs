@@ -138,6 +138,15 @@ impl LiveHistory {
         shorten(&mut self.older, bounds.max_older);
         Applied::New
     }
+
+    /// Adds all that another history of the same user remembers.
+    pub fn absorb(&mut self, other: Self, bounds: HistoryBounds<'_>) {
+        let Self { recent, older } = other;
+        older.into_iter().for_each(|seen| remember(&mut self.older, seen));
+        for event in recent {
+            self.apply(event, bounds);
+        }
+    }
 }
 
 /// Folds an item into those remembered: one entry for each item and log file.
@@ -281,6 +290,16 @@ mod tests {
                 let known = recent || bought(&history).contains(&event.item.as_str());
                 prop_assert!(event.kind != EventKind::Transaction || in_version || known, "event {}", number);
             }
+        }
+
+        #[test]
+        fn a_history_put_together_from_parts_is_the_one_of_all_events(at in 0usize..12) {
+            let events: Vec<LiveEvent> = (0..12).map(|n| live(n, EventKind::Transaction)).collect();
+            let none = Coverage::default();
+            let (first, second) = events.split_at(at);
+            let mut joined = applied(first.to_vec(), &none, 100);
+            joined.absorb(applied(second.to_vec(), &none, 100), HistoryBounds { max_events: 4, max_older: 100, covered: &none });
+            prop_assert_eq!(joined, applied(events.clone(), &none, 100));
         }
     }
 

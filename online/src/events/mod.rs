@@ -5,7 +5,8 @@
 //!                        │ can't write: 503                        │ store away: 202, applied later from the log
 //! ```
 //!
-//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`].
+//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`]; one that the store
+//! can't read is made anew from it.
 
 pub mod apply;
 pub mod check;
@@ -92,7 +93,10 @@ pub enum AcceptError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
     /// It does.
-    Now,
+    Now {
+        /// How many events of the request were new: the user's history did not have their ids.
+        new: usize,
+    },
     /// It will when the store is back.
     Later,
 }

@@ -11,7 +11,14 @@ use crate::store::{Mark, Position};
 impl Applier {
     /// Moves the mark to `done`; if the store is not where it was left, begins again from where it is.
     pub(super) async fn move_mark(&mut self) -> Result<(), LogError> {
-        let target = if self.others.is_empty() { self.done } else { Position::START };
+        let target = if !self.others.is_empty() {
+            Position::START
+        } else if self.is_rebuilding() {
+            // Events of these users are in the log alone.
+            self.mark.unwrap_or(Position::START).min(self.done)
+        } else {
+            self.done
+        };
         match self.store.advance(self.mark, target).await? {
             Mark::Moved => self.mark = Some(target),
             Mark::Found(found) => {
@@ -45,6 +52,7 @@ impl Applier {
     /// Will apply the logs of all replicas from their start.
     pub(super) fn begin_again(&mut self) -> Result<(), LogError> {
         self.done = Position::START;
+        self.rebuild = None;
         self.others = self.other_replicas()?.into_iter().map(|name| (name, Position::START)).collect();
         Ok(())
     }

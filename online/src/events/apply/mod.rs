@@ -6,11 +6,15 @@
 //! Applying twice changes nothing, so no care is needed where the two overlap. The log is also applied again when a
 //! version is served that covers less of it than those before.
 //!
+//! Users whose histories can't be read are left out; their histories are made anew from the log beside all that, and
+//! until then the mark stays where it is, so that a crash does not forget them.
+//!
 //! Every second the mark in the store follows `done` by compare-and-set; a mark that is not where this task left it
 //! betrays a store that lost something.
 
 mod health;
 mod mark;
+mod rebuild;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +24,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::health::{FIRST_PAUSE, Health};
+use self::rebuild::Rebuild;
 use super::reader::{self, Chunk};
 use super::writer::{Group, Reply};
 use super::{LogError, Settings, Visible, now_ms};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, Bounds, Position, UserStore};
+use crate::store::{Added, Arrival, Bounds, Position, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
@@ -52,6 +57,8 @@ pub struct Applier {
     mark: Option<Position>,
     /// Logs of other replicas that an emptied store lacks too, with how far they are applied.
     others: Vec<(String, Position)>,
+    /// The histories that are being made anew.
+    rebuild: Option<Rebuild>,
     health: Health,
 }
 
@@ -76,6 +83,7 @@ impl Applier {
             done: Position::START,
             mark: None,
             others: Vec::new(),
+            rebuild: None,
             health: Health::Up,
         }
     }
@@ -113,7 +121,7 @@ impl Applier {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let pause = match self.health {
-                Health::Up if self.is_behind() => Some(Instant::now()),
+                Health::Up if self.is_behind() || self.is_rebuilding() => Some(Instant::now()),
                 Health::Up => None,
                 Health::Down(until, _) => Some(until),
             };
@@ -123,7 +131,7 @@ impl Applier {
                     None => break,
                 },
                 () = sleep_until(pause) => {
-                    let result = if self.is_behind() { self.catch_up().await } else { self.move_mark().await };
+                    let result = self.step().await;
                     self.note(result);
                 }
                 _ = ticks.tick() => if matches!(self.health, Health::Up) {
@@ -139,6 +147,17 @@ impl Applier {
     /// Whether the store lacks something of the log.
     fn is_behind(&self) -> bool {
         self.done != self.end || !self.others.is_empty()
+    }
+
+    /// Does a little of what is left to do besides groups.
+    async fn step(&mut self) -> Result<(), LogError> {
+        if self.is_behind() {
+            self.catch_up().await
+        } else if self.is_rebuilding() {
+            self.rebuild().await
+        } else {
+            self.move_mark().await
+        }
     }
 
     /// What is done every second.
@@ -165,37 +184,41 @@ impl Applier {
     /// Applies a group, with those that wait behind it, and answers its requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
-        let mut replies: Vec<Reply> = Vec::new();
+        let mut replies: Vec<(Reply, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
             for (events, reply) in group.appends {
-                replies.push(reply);
+                replies.push((reply, events.len()));
                 arrivals.extend(events);
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
         self.end = end;
-        let visible = match self.health {
-            Health::Down(..) => Visible::Later,
-            Health::Up => {
-                let result = self.apply(&arrivals).await;
-                let visible = if result.is_ok() { Visible::Now } else { Visible::Later };
-                self.note(result);
-                visible
-            }
+        let added = match self.health {
+            Health::Down(..) => None,
+            Health::Up => match self.apply(&arrivals).await {
+                Ok(added) => Some(added),
+                Err(error) => {
+                    self.note(Err(error));
+                    None
+                }
+            },
         };
-        if visible == Visible::Now && self.done == start {
+        if added.is_some() && self.done == start {
             self.done = end;
         }
-        for reply in replies {
+        let mut rest = added.as_deref();
+        for (reply, count) in replies {
+            let own = rest.and_then(|added| added.split_at_checked(count));
+            rest = own.map(|(_, rest)| rest);
             // Who no longer waits has gone away or timed out.
-            let _ = reply.send(Ok(visible));
+            let _ = reply.send(Ok(own.map_or(Visible::Later, |(own, _)| visible(own))));
         }
     }
 
-    async fn apply(&mut self, arrivals: &[Arrival]) -> Result<(), LogError> {
+    async fn apply(&mut self, arrivals: &[Arrival]) -> Result<Vec<Added>, LogError> {
         let covered = self.follow()?;
         Ok(self.store.apply(arrivals, Bounds { covered: &covered, now_ms: now_ms() }).await?)
     }
@@ -244,6 +267,14 @@ impl Applier {
         self.metrics.log_bad_lines.inc_by(chunk.bad_lines);
         Ok(chunk)
     }
+}
+
+/// What the next answer knows of a request's events: all of them, or not all yet.
+fn visible(added: &[Added]) -> Visible {
+    if added.contains(&Added::Waits) {
+        return Visible::Later;
+    }
+    Visible::Now { new: added.iter().filter(|added| **added == Added::New).count() }
 }
 
 /// Waits until a time, or for ever.
