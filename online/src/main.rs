@@ -66,12 +66,13 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ended = service.ended() => Some(ended),
+    };
     service.stop().await;
-    Ok(())
+    ended.map_or(Ok(()), |ended| Err(ended.into()))
 }
 
 fn start_logging(log: &Log) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start: artifact ▶ store ▶ event log applied ▶ bind ▶ serve
+//! ended: a part of the event log has ended by a fault ▶ not ready; the binary stops, and exits with 1
 //! stop:  not ready ▶ no new connections ▶ requests finish ▶ log closed ▶ mark moved
 //! ```
 
@@ -20,7 +21,7 @@ use crate::api::{self, App};
 use crate::champion::Champion;
 use crate::config::{self, Config};
 use crate::connections;
-use crate::events::{self, Events, LogError, now_ms};
+use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::serve::Server;
 use crate::store::redis::{self, OpenError};
@@ -71,13 +72,28 @@ pub struct Service {
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start(config: &Config) -> Result<Service, StartError> {
+    start_with(config, None).await
+}
+
+/// Starts the service on a store of the caller's instead of the one that the config names.
+///
+/// # Errors
+/// [`StartError`] says what is missing and what to do.
+pub async fn start_on(config: &Config, store: Arc<dyn UserStore>) -> Result<Service, StartError> {
+    start_with(config, Some(store)).await
+}
+
+async fn start_with(config: &Config, store: Option<Arc<dyn UserStore>>) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let champion = {
         let (folder, metrics) = (config.artifacts.path.clone(), metrics.clone());
         Arc::new(tokio::task::spawn_blocking(move || Champion::open(&folder, metrics)).await??)
     };
     let mut background = Vec::new();
-    let store = open_store(config, &metrics, &mut background).await?;
+    let store = match store {
+        Some(store) => store,
+        None => open_store(config, &metrics, &mut background).await?,
+    };
     let settings = events::Settings {
         folder: config.events.path.clone(),
         replica: config.events.replica.clone(),
@@ -96,6 +112,7 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
     let app = Arc::new(App::new(server, events.clone(), metrics, settings));
+    background.push(tokio::spawn(watch_over(running.ended(), app.clone())));
     let listen_error = |source| StartError::Listen { address: config.server.listen, source };
     let listener = TcpListener::bind(config.server.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
@@ -148,11 +165,34 @@ async fn sweep(store: Arc<Embedded>) {
     }
 }
 
+/// Takes the service out of use when a part of the event log ends.
+async fn watch_over(ended: watch::Receiver<Option<Ended>>, app: Arc<App>) {
+    let reason = first(ended).await;
+    app.stop();
+    tracing::error!(%reason, "out of use");
+}
+
+/// Waits for the part that ends first.
+async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
+    let reason = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
+    match reason {
+        Some(reason) => reason,
+        // Parts tell of their end before they are gone.
+        None => std::future::pending().await,
+    }
+}
+
 impl Service {
     /// Where the service answers.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until a part of the event log ends by a fault: events can't be accepted any more, `/ready` says no, and the
+    /// service is to be stopped and started again.
+    pub async fn ended(&self) -> Ended {
+        first(self.running.ended()).await
     }
 
     /// Stops in order: requests in flight finish, within the shutdown timeout, and the event log is closed.

@@ -143,10 +143,11 @@ fn kills_of_a_service_on_redis_lose_and_double_nothing_even_if_redis_forgets() {
 
 /// A service whose files can't have more than so many blocks: that behaves as a full disk does, for each file by itself.
 /// A write stops half way, the next fails.
-fn start_with_limit(blocks: u32, folder: &Path, address: SocketAddr) -> Child {
+fn start_with_limit(blocks: u32, folder: &Path, address: SocketAddr, stderr: Stdio) -> Child {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {}", env!("CARGO_BIN_EXE_online"));
     let mut shell = Command::new("sh");
-    let child = with_settings(shell.args(["-c", &script]), folder, address, "").spawn().expect("starts");
+    let command = with_settings(shell.args(["-c", &script]), folder, address, "").stderr(stderr);
+    let child = command.spawn().expect("starts");
     await_health(address);
     child
 }
@@ -156,7 +157,7 @@ fn a_full_disk_refuses_events_and_leaves_the_log_whole() {
     let folder = folder();
     let address = free_address();
     let client = Client::new(address);
-    let child = start_with_limit(8, folder.path(), address);
+    let child = start_with_limit(8, folder.path(), address, Stdio::null());
     let (mut acknowledged, mut refused) = (0, 0);
     while refused < 3 {
         let event = json!({"visitorid": "u", "itemid": "i01", "event": "view", "event_id": format!("e{acknowledged}")});
@@ -187,7 +188,7 @@ fn a_disk_without_any_room_refuses_events_and_leaves_nothing() {
     let folder = folder();
     let address = free_address();
     let client = Client::new(address);
-    let child = start_with_limit(0, folder.path(), address);
+    let child = start_with_limit(0, folder.path(), address, Stdio::null());
     for _ in 0..5 {
         client.post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#).assert_problem(503, None);
     }
@@ -196,6 +197,20 @@ fn a_disk_without_any_room_refuses_events_and_leaves_nothing() {
     let files = event_log::list(&folder.path().join("log")).expect("lists");
     let lengths: Vec<u64> = files.iter().map(|file| file.path.metadata().expect("a file").len()).collect();
     assert_eq!(lengths, [0]);
+}
+
+#[test]
+fn a_process_whose_log_thread_dies_ends_with_an_error() {
+    let folder = folder();
+    let address = free_address();
+    let mut child = start_with_limit(0, folder.path(), address, Stdio::piped());
+    // Nobody reads what the thread is about to complain of: it panics over that.
+    drop(child.stderr.take());
+    let refused = Client::new(address).try_post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#);
+    // It may be gone before it answers.
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status == 503));
+    let status = eventually("ended", || child.try_wait().expect("own child"));
+    assert!(!status.success(), "{status}");
 }
 
 #[test]

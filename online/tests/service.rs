@@ -2,17 +2,21 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::http::Client;
 use common::{Running, config, eventually, shop};
-use online::events::reader;
-use online::store::Position;
+use online::events::{Ended, reader};
+use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use serde_json::json;
 use shared::artifact::manifest::write_champion;
 use shared::event_log::{CoveredFile, FileId};
+use shared::id::UserId;
+use shared::state::LiveHistory;
 
 /// A folder with the published shop.
 fn folder() -> tempfile::TempDir {
@@ -342,6 +346,51 @@ fn beyond_their_bound_the_newest_purchases_stay_excluded() {
     look_around(&service.client, 0);
     assert_eq!(admissible(&service.client, &items), [true, false, false]);
     service.stop();
+}
+
+/// A store that panics when it is to apply an event of the user `fault`.
+struct Faulty(Embedded);
+
+impl UserStore for Faulty {
+    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        self.0.read(user, version, now_ms)
+    }
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        assert!(arrivals.iter().all(|arrival| arrival.user.as_str() != "fault"), "a fault");
+        self.0.apply(arrivals, bounds)
+    }
+    fn damaged(&self, most: usize) -> Vec<UserId> {
+        self.0.damaged(most)
+    }
+    fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()> {
+        self.0.rebuild(histories, bounds)
+    }
+    fn applied(&self) -> Answer<'_, Option<Position>> {
+        self.0.applied()
+    }
+    fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
+        self.0.advance(from, to)
+    }
+}
+
+#[test]
+fn when_the_applier_ends_the_service_is_out_of_use_and_says_why() {
+    let folder = folder();
+    let config = config(folder.path());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let store = Faulty(Embedded::new(Retention { max_events: 10, max_older: 10, ttl_ms: 1 << 40 }));
+    let service = runtime.block_on(online::service::start_on(&config, Arc::new(store))).expect("starts");
+    let client = Client::new(service.address());
+    assert_eq!(client.post("/events", &event("u", "i01", "e1")).status, 200);
+    assert_eq!(client.get("/ready").status, 200);
+    client.post("/events", &event("fault", "i01", "e2")).assert_problem(503, None);
+    let ended = runtime.block_on(async { tokio::time::timeout(common::PATIENCE, service.ended()).await });
+    assert_eq!(ended.expect("at once"), Ended::Applier);
+    eventually("not ready", || (client.get("/ready").status == 503).then_some(()));
+    client.post("/events", &event("u", "i01", "e3")).assert_problem(503, None);
+    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
+    runtime.block_on(service.stop());
 }
 
 #[test]

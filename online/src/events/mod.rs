@@ -13,6 +13,7 @@ pub mod check;
 pub mod lock;
 pub mod reader;
 pub mod repair;
+pub mod supervise;
 pub mod writer;
 
 use std::io;
@@ -27,6 +28,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
 use self::apply::Applier;
+pub use self::supervise::Ended;
+use self::supervise::Guard;
 use self::writer::{Append, Request, Writer};
 use crate::metrics::Metrics;
 use crate::store::{Retention, StoreError, UserStore};
@@ -111,6 +114,15 @@ pub struct Events {
 pub struct Running {
     writer: JoinHandle<()>,
     applier: TaskHandle<()>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Running {
+    /// Tells which part ended first; nothing while all run. Only [`Events::close`] ends them in order.
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.clone()
+    }
 }
 
 /// The service's clock: milliseconds since the epoch.
@@ -138,12 +150,20 @@ impl Events {
         let (groups, durable) = mpsc::channel(GROUPS);
         let mut applier = Applier::new(&settings, writer.end(), store, covered, metrics.clone());
         applier.recover().await?;
-        let writer = std::thread::Builder::new()
-            .name("event-log".to_owned())
-            .spawn(move || writer.run(queue, &groups))
-            .map_err(LogError::io(&settings.folder))?;
-        let applier = tokio::spawn(applier.run(durable));
-        Ok((Self { requests, metrics }, Running { writer, applier }))
+        let (sender, ended) = watch::channel(None);
+        let guard = Guard::new(Ended::Writer, &sender);
+        let write = move || {
+            let _guard = guard;
+            writer.run(queue, &groups);
+        };
+        let writer = std::thread::Builder::new().name("event-log".to_owned()).spawn(write);
+        let writer = writer.map_err(LogError::io(&settings.folder))?;
+        let guard = Guard::new(Ended::Applier, &sender);
+        let applier = tokio::spawn(async move {
+            let _guard = guard;
+            applier.run(durable).await;
+        });
+        Ok((Self { requests, metrics }, Running { writer, applier, ended }))
     }
 
     /// Makes events durable and applies them.
@@ -175,7 +195,7 @@ impl Events {
     pub async fn close(&self, running: Running) {
         // An error means that the writer is gone already.
         let _ = self.requests.send(Request::Close).await;
-        let Running { writer, applier } = running;
+        let Running { writer, applier, .. } = running;
         let applied = applier.await.is_ok();
         let written = matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(())));
         if !applied || !written {
