@@ -137,6 +137,25 @@ fn the_same_event_id_twice_is_one_event() {
 }
 
 #[test]
+fn a_history_is_shown_by_the_time_of_its_events_and_equal_times_as_they_came() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    for (item, timestamp) in [("i01", 30), ("i02", 10), ("i03", 30), ("i04", 20), ("i05", 10)] {
+        let event = json!({"visitorid": "u", "itemid": item, "event": "view", "timestamp": timestamp}).to_string();
+        assert_eq!(service.client.post("/events", &event).status, 200);
+    }
+    let history = service.client.get("/users/u/history").json();
+    let events: Vec<(&str, i64)> = history["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| (event["item_id"].as_str().expect("an id"), event["timestamp"].as_i64().expect("a time")))
+        .collect();
+    assert_eq!(events, [("i02", 10), ("i05", 10), ("i04", 20), ("i01", 30), ("i03", 30)]);
+    service.stop();
+}
+
+#[test]
 fn bad_input_gets_a_problem_document_that_names_the_field() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));

@@ -125,7 +125,7 @@ pub struct UserHistory {
     /// Whose history.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub user_id: UserId,
-    /// Oldest first.
+    /// By the time of the events, oldest first; of equal times the first to arrive first.
     pub events: Vec<HistoryItem>,
 }
 
