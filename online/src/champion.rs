@@ -6,13 +6,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use shared::artifact::manifest::read_champion;
 use shared::artifact::{ArtifactError, Manifest};
+use shared::event_log::Coverage;
 use shared::snapshot::Snapshot;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
@@ -24,32 +25,30 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub struct Champion {
     folder: PathBuf,
     current: ArcSwap<Snapshot>,
-    covered_ms: Arc<AtomicI64>,
+    covered: watch::Sender<Arc<Coverage>>,
     metrics: Arc<Metrics>,
 }
 
 /// A version on its way in.
 struct Loaded {
     snapshot: Snapshot,
-    covered_ms: i64,
+    covered: Coverage,
 }
 
 /// Loads a version. Blocks for as long as its checksums take.
 fn load(folder: &Path, version: &str) -> Result<Loaded, ArtifactError> {
     let snapshot = Snapshot::load(&folder.join(version))?;
-    let covered_ms = covered_by_all(folder).min(snapshot.manifest().covered_ms);
-    Ok(Loaded { snapshot, covered_ms })
+    let covered = covered_by_all(folder, snapshot.manifest());
+    Ok(Loaded { snapshot, covered })
 }
 
-/// Events before this time are in every version that is still there, so that a rollback to any of them forgets no
-/// purchase. Folders without a readable manifest don't count: they can't be served.
-fn covered_by_all(folder: &Path) -> i64 {
+/// What of the event log is in a version and in every other one that is still there, so that a rollback to any of them
+/// forgets no purchase. Folders without a readable manifest don't count: they can't be served.
+fn covered_by_all(folder: &Path, served: &Manifest) -> Coverage {
     let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    versions
-        .filter_map(|entry| Manifest::read(&entry.path()).ok())
-        .map(|manifest| manifest.covered_ms)
-        .min()
-        .unwrap_or(i64::MAX)
+    let manifests = versions.filter_map(|entry| Manifest::read(&entry.path()).ok());
+    let covered_by = |manifest: &Manifest| manifest.covered.iter().collect::<Coverage>();
+    manifests.fold(covered_by(served), |covered, manifest| covered.both(&covered_by(&manifest)))
 }
 
 impl Champion {
@@ -58,14 +57,14 @@ impl Champion {
     /// # Errors
     /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
     pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
-        let Loaded { snapshot, covered_ms } = load(folder, &read_champion(folder)?)?;
+        let Loaded { snapshot, covered } = load(folder, &read_champion(folder)?)?;
         let manifest = snapshot.manifest();
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
         Ok(Self {
             folder: folder.to_owned(),
             current: ArcSwap::from_pointee(snapshot),
-            covered_ms: Arc::new(AtomicI64::new(covered_ms)),
+            covered: watch::Sender::new(Arc::new(covered)),
             metrics,
         })
     }
@@ -76,10 +75,10 @@ impl Champion {
         self.current.load_full()
     }
 
-    /// Events accepted before this time need not be remembered: they are in every version that may be served.
+    /// What of the event log need not be remembered: it is in every version that may be served.
     #[must_use]
-    pub fn covered_ms(&self) -> Arc<AtomicI64> {
-        self.covered_ms.clone()
+    pub fn covered(&self) -> watch::Receiver<Arc<Coverage>> {
+        self.covered.subscribe()
     }
 
     /// Looks at the pointer every `poll` and swaps in what it names, for ever.
@@ -123,13 +122,13 @@ impl Champion {
     /// Loads a version and serves it from now on; returns the one before.
     async fn swap(&self, version: &str) -> Result<Arc<Snapshot>, String> {
         let (folder, name) = (self.folder.clone(), version.to_owned());
-        let Loaded { snapshot, covered_ms } = tokio::task::spawn_blocking(move || load(&folder, &name))
+        let Loaded { snapshot, covered } = tokio::task::spawn_blocking(move || load(&folder, &name))
             .await
             .map_err(|panic| panic.to_string())?
             .map_err(|error| error.to_string())?;
         self.metrics.serve(version, snapshot.manifest().built_ms);
         self.metrics.swaps.inc();
-        self.covered_ms.store(covered_ms, Ordering::Relaxed);
+        self.covered.send_replace(Arc::new(covered));
         let old = self.current.swap(Arc::new(snapshot));
         tracing::info!(version, before = old.manifest().version, "snapshot swapped");
         Ok(old)

@@ -94,11 +94,12 @@ pub struct Store {
 }
 
 /// `[history]`; the keys are documented in `config.default.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct History {
     pub max_events: usize,
+    pub max_older: usize,
     pub ttl_days: u32,
 }
 
@@ -171,6 +172,7 @@ impl Config {
         within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;
         within("store.write_timeout_ms", self.store.write_timeout_ms, 10..=60_000)?;
         within("history.max_events", self.history.max_events, 1..=10_000)?;
+        within("history.max_older", self.history.max_older, 0..=10_000)?;
         within("history.ttl_days", self.history.ttl_days, 1..=3650)?;
         within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
         within("events.queue", self.events.queue, 1..=100_000)?;

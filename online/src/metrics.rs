@@ -58,6 +58,10 @@ pub struct Metrics {
     pub store_read_seconds: Histogram,
     /// Failed store calls by operation.
     pub store_errors: IntCounterVec,
+    /// Values of the store that can't be read, by what they are.
+    pub store_unreadable: IntCounterVec,
+    /// Histories made anew from the log because they could not be read.
+    pub histories_rebuilt: IntCounter,
     /// Whether the last store call worked: 1, or 0.
     pub store_up: IntGauge,
     /// Slates made without the user's state, by reason.
@@ -123,6 +127,15 @@ impl Default for Metrics {
             store_read_seconds: store_seconds.with_label_values(&["read"]),
             store_seconds,
             store_errors: counters("tandem_store_errors_total", "Failed store calls by operation", &["operation"]),
+            store_unreadable: counters(
+                "tandem_store_unreadable_total",
+                "Values of the store that can't be read: history, record or mark",
+                &["value"],
+            ),
+            histories_rebuilt: counter(
+                "tandem_histories_rebuilt_total",
+                "Histories made anew from the event log because they could not be read",
+            ),
             store_up: gauge("tandem_store_up", "Whether the store answers: 1 or 0"),
             fallbacks: counters("tandem_fallbacks_total", "Slates made without the user's state", &["reason"]),
             snapshot_info: register(

@@ -17,7 +17,7 @@ use shared::tables::CategoryIdx;
 
 use crate::champion::Champion;
 use crate::metrics::{Metrics, Outcome};
-use crate::store::{StoreError, Stored, UserStore};
+use crate::store::{State, StoreError, Stored, UserStore};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -183,8 +183,8 @@ impl Recommender {
         let from_store = stored.record.as_deref().and_then(|bytes| {
             read(bytes)
                 .inspect_err(|error| {
-                    self.metrics.store_errors.with_label_values(&["record"]).inc();
-                    tracing::warn!(%error, "user record in the store can't be read; taking the artifact's");
+                    self.metrics.store_unreadable.with_label_values(&["record"]).inc();
+                    tracing::debug!(%error, "user record in the store can't be read; taking the artifact's");
                 })
                 .ok()
         });
@@ -217,10 +217,14 @@ impl Recommender {
     /// A user's real-time history.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError`] when the store does not answer, or the history can't be read and is being rebuilt.
     pub async fn history(&self, user: &UserId, clock_ms: i64) -> Result<Arc<LiveHistory>, StoreError> {
         let snapshot = self.champion.current();
-        Ok(self.store.read(user, &snapshot.manifest().version, clock_ms).await?.history)
+        let stored = self.store.read(user, &snapshot.manifest().version, clock_ms).await?;
+        match stored.state {
+            State::Whole => Ok(stored.history),
+            State::Damaged => Err(StoreError::Damaged),
+        }
     }
 }
 

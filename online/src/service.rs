@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
+//! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
 //!        ▶ log closed ▶ mark moved
 //! ```
@@ -13,14 +14,15 @@ use std::time::Duration;
 
 use shared::artifact::ArtifactError;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
 use crate::api::{self, App};
 use crate::champion::Champion;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::connections::Connections;
-use crate::events::{self, Events, LogError, now_ms};
+use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::recommender::Recommender;
 use crate::store::redis::{self, OpenError};
@@ -63,6 +65,9 @@ pub enum Failure {
     /// A part that runs as long as the service ended before it.
     #[error("{0} ended; start the service again")]
     Ended(&'static str),
+    /// A part of the event log ended.
+    #[error(transparent)]
+    Log(#[from] Ended),
     /// A part panicked.
     #[error("a part of the service failed: {0}; start the service again")]
     Panic(JoinError),
@@ -86,7 +91,7 @@ pub struct Service {
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start(config: &Config) -> Result<Service, StartError> {
-    start_on(config, TcpListener::bind(config.server.listen)).await
+    start_with(config, None, TcpListener::bind(config.server.listen)).await
 }
 
 /// Starts the service on a listener, which is awaited when everything else is ready.
@@ -97,21 +102,40 @@ pub async fn start_on(
     config: &Config,
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
+    start_with(config, None, listener).await
+}
+
+/// Starts the service on a store of the caller's instead of the one that the config names.
+///
+/// # Errors
+/// [`StartError`] says what is missing and what to do.
+pub async fn start_on_store(config: &Config, store: Arc<dyn UserStore>) -> Result<Service, StartError> {
+    start_with(config, Some(store), TcpListener::bind(config.server.listen)).await
+}
+
+async fn start_with(
+    config: &Config,
+    store: Option<Arc<dyn UserStore>>,
+    listener: impl Future<Output = io::Result<TcpListener>>,
+) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let champion = {
         let (folder, metrics) = (config.artifacts.path.clone(), metrics.clone());
         Arc::new(tokio::task::spawn_blocking(move || Champion::open(&folder, metrics)).await??)
     };
     let mut parts = JoinSet::new();
-    let store = open_store(config, &metrics, &mut parts).await?;
+    let store = match store {
+        Some(store) => store,
+        None => open_store(config, &metrics, &mut parts).await?,
+    };
     let settings = events::Settings {
         folder: config.events.path.clone(),
         replica: config.events.replica.clone(),
         max_file_bytes: config.events.max_file_bytes,
         queue: config.events.queue,
-        ttl_ms: retention(config).ttl_ms,
+        retention: retention(config),
     };
-    let (events, running) = Events::open(settings, store.clone(), champion.covered_ms(), metrics.clone()).await?;
+    let (events, running) = Events::open(settings, store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
     let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
     parts.spawn(async move {
@@ -126,6 +150,7 @@ pub async fn start_on(
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
     let app = Arc::new(App::new(recommender, events.clone(), metrics, settings));
+    parts.spawn(watch_over(running.ended(), app.clone()));
     let listen_error = |source| StartError::Listen { address: config.server.listen, source };
     let listener = listener.await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
@@ -142,7 +167,8 @@ pub async fn start_on(
 
 fn retention(config: &Config) -> Retention {
     const DAY_MS: i64 = 24 * 3600 * 1000;
-    Retention { max_events: config.history.max_events, ttl_ms: i64::from(config.history.ttl_days) * DAY_MS }
+    let config::History { max_events, max_older, ttl_days } = config.history;
+    Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
 }
 
 /// Opens the store that the config names.
@@ -177,6 +203,24 @@ async fn sweep(store: Arc<Embedded>) -> &'static str {
     }
 }
 
+/// Takes the service out of use when a part of the event log ends.
+async fn watch_over(ended: watch::Receiver<Option<Ended>>, app: Arc<App>) -> &'static str {
+    let reason = first(ended).await;
+    app.stop();
+    tracing::error!(%reason, "out of use");
+    "the event log"
+}
+
+/// Waits for the part that ends first.
+async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
+    let reason = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
+    match reason {
+        Some(reason) => reason,
+        // Parts tell of their end before they are gone.
+        None => std::future::pending().await,
+    }
+}
+
 impl Service {
     /// Where the service answers.
     #[must_use]
@@ -187,6 +231,9 @@ impl Service {
     /// Waits until the service can't go on, and says why. `/ready` says no from then on. To be asked once.
     pub async fn failed(&mut self) -> Failure {
         let failure = tokio::select! {
+            // Named before the watch over it ends.
+            biased;
+            ended = first(self.running.ended()) => Failure::Log(ended),
             error = self.connections.broken() => Failure::Accept(error),
             Some(ended) = self.parts.join_next() => ended.map_or_else(Failure::Panic, Failure::Ended),
         };

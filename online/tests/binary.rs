@@ -10,13 +10,14 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::eventually;
 use common::http::Client;
 use common::process::{await_health, end, folder, free_address, online, start, with_settings};
 use common::redis_server::RedisServer;
-use online::events::{files, reader};
+use common::{eventually, shop};
+use online::events::reader;
 use online::store::Position;
 use serde_json::json;
+use shared::event_log;
 
 const KILLS: usize = 20;
 
@@ -68,12 +69,12 @@ fn kills_lose_and_double_nothing(redis: &str, between_kills: impl Fn(usize)) {
     });
     let log = reader::read(&folder.path().join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads");
     assert_eq!(log.bad_lines, 0);
-    let logged: BTreeSet<&str> = log.events.iter().map(|event| event.event_id.as_str()).collect();
+    let logged: BTreeSet<&str> = log.events.iter().map(|logged| logged.event.event_id.as_str()).collect();
     let acknowledged = acknowledged.into_inner().expect("not poisoned");
     assert!(acknowledged.values().map(Vec::len).sum::<usize>() > KILLS * 20);
     for (user, ids) in &acknowledged {
         assert!(ids.iter().all(|id| logged.contains(id.as_str())), "an acknowledged event is not in the log");
-        let of_user = log.events.iter().filter(|event| event.user.as_str() == user);
+        let of_user = log.events.iter().map(|logged| &logged.event).filter(|event| event.user.as_str() == user);
         let distinct: BTreeSet<&str> = of_user.map(|event| event.event_id.as_str()).collect();
         let history = client.get(&format!("/users/{user}/history")).json();
         assert_eq!(history["events"].as_array().map(Vec::len), Some(distinct.len()), "{user}: {history}");
@@ -96,37 +97,76 @@ fn kills_of_a_service_on_redis_lose_and_double_nothing_even_if_redis_forgets() {
     });
 }
 
+/// A service whose files can't have more than so many blocks: that behaves as a full disk does, for each file by itself.
+/// A write stops half way, the next fails.
+fn start_with_limit(blocks: u32, folder: &Path, address: SocketAddr, stderr: Stdio) -> Child {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {}", env!("CARGO_BIN_EXE_online"));
+    let mut shell = Command::new("sh");
+    let command = with_settings(shell.args(["-c", &script]), folder, address, "").stderr(stderr);
+    let child = command.spawn().expect("starts");
+    await_health(address);
+    child
+}
+
 #[test]
 fn a_full_disk_refuses_events_and_leaves_the_log_whole() {
     let folder = folder();
     let address = free_address();
     let client = Client::new(address);
-    // A limit on the size of files behaves as a full disk does: a write stops half way, the next fails.
-    let script = format!("trap '' XFSZ; ulimit -f 8; exec {}", env!("CARGO_BIN_EXE_online"));
-    let mut shell = Command::new("sh");
-    let child = with_settings(shell.args(["-c", &script]), folder.path(), address, "").spawn().expect("starts");
-    await_health(address);
-    let mut acknowledged = 0;
-    let refused = loop {
+    let child = start_with_limit(8, folder.path(), address, Stdio::null());
+    let (mut acknowledged, mut refused) = (0, 0);
+    while refused < 3 {
         let event = json!({"visitorid": "u", "itemid": "i01", "event": "view", "event_id": format!("e{acknowledged}")});
         let answer = client.post("/events", &event.to_string());
-        if answer.status != 200 {
-            break answer;
+        if answer.status == 200 {
+            acknowledged += 1;
+            assert!(acknowledged < 1000, "the limit was never met");
+        } else {
+            refused += 1;
+            answer.assert_problem(503, None);
+            assert_eq!(answer.header("retry-after"), Some("1"));
+            assert_eq!(client.get("/recommendations?user_id=u").status, 200);
         }
-        acknowledged += 1;
-        assert!(acknowledged < 1000, "the limit was never met");
-    };
-    refused.assert_problem(503, None);
-    assert_eq!(refused.header("retry-after"), Some("1"));
-    assert!(acknowledged > 5);
-    client.post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#).assert_problem(503, None);
-    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
-    assert!(client.metric("tandem_events_refused_total{reason=\"log\"}") >= 2.0);
+    }
+    assert!(acknowledged > 15);
+    assert!(client.metric("tandem_events_refused_total{reason=\"log\"}") > 2.0);
     end(child);
-    let last = files::list(&folder.path().join("log")).expect("lists").pop().expect("a file");
-    let text = std::fs::read_to_string(last.path).expect("text");
-    assert!(text.ends_with('\n'), "half a line is in the log");
-    assert_eq!(text.lines().count(), acknowledged);
+    // What was refused was taken back, and what followed went into another file.
+    let files = event_log::list(&folder.path().join("log")).expect("lists");
+    assert_eq!(files.len(), 3);
+    let texts = files.iter().map(|file| std::fs::read_to_string(&file.path).expect("text"));
+    let lines = texts.inspect(|text| assert!(text.ends_with('\n'), "half a line is in the log"));
+    assert_eq!(lines.map(|text| text.lines().count()).sum::<usize>(), acknowledged);
+}
+
+#[test]
+fn a_disk_without_any_room_refuses_events_and_leaves_nothing() {
+    let folder = folder();
+    let address = free_address();
+    let client = Client::new(address);
+    let child = start_with_limit(0, folder.path(), address, Stdio::null());
+    for _ in 0..5 {
+        client.post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#).assert_problem(503, None);
+    }
+    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
+    end(child);
+    let files = event_log::list(&folder.path().join("log")).expect("lists");
+    let lengths: Vec<u64> = files.iter().map(|file| file.path.metadata().expect("a file").len()).collect();
+    assert_eq!(lengths, [0]);
+}
+
+#[test]
+fn a_process_whose_log_thread_dies_ends_with_an_error() {
+    let folder = folder();
+    let address = free_address();
+    let mut child = start_with_limit(0, folder.path(), address, Stdio::piped());
+    // Nobody reads what the thread is about to complain of: it panics over that.
+    drop(child.stderr.take());
+    let refused = Client::new(address).try_post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#);
+    // It may be gone before it answers.
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status == 503));
+    let status = eventually("ended", || child.try_wait().expect("own child"));
+    assert!(!status.success(), "{status}");
 }
 
 #[test]

@@ -1,25 +1,34 @@
-//! The event log on disk: group commit, rotation, torn ends, locks, and what is applied from it at a start.
+//! The event log on disk: group commit, rotation, torn ends, lines of other releases, locks, and what is applied from it
+//! at a start.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use online::events::reader::{self, Chunk};
-use online::events::writer::{Append, Request, Writer, lines};
-use online::events::{Events, LogError, Settings, Visible, files, now_ms};
+use online::events::writer::{Append, Request, Writer};
+use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
-use online::store::{Arrival, Embedded, Position, Retention, UserStore};
+use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
+use proptest::prelude::*;
 use shared::event::{Event, EventKind};
+use shared::event_log::{Coverage, Place, is_aside, of_replica};
 use shared::id::{ItemId, UserId};
-use tokio::sync::{mpsc, oneshot};
+use shared::state::LiveHistory;
+use tokio::sync::{mpsc, oneshot, watch};
 
-const RETENTION: Retention = Retention { max_events: 1000, ttl_ms: 1 << 40 };
+const RETENTION: Retention = Retention { max_events: 1000, max_older: 1000, ttl_ms: 1 << 40 };
 
 fn settings(folder: &Path, replica: &str) -> Settings {
     let (folder, replica) = (folder.to_owned(), replica.to_owned());
-    Settings { folder, replica, max_file_bytes: 4096, queue: 1000, ttl_ms: RETENTION.ttl_ms }
+    Settings { folder, replica, max_file_bytes: 4096, queue: 1000, retention: RETENTION }
+}
+
+fn nothing_covered() -> watch::Receiver<Arc<Coverage>> {
+    watch::channel(Arc::default()).1
 }
 
 fn event(user: &str, number: usize) -> Event {
@@ -34,6 +43,11 @@ fn event(user: &str, number: usize) -> Event {
     }
 }
 
+/// The lines of events, as the log has them.
+fn lines(events: &[Event]) -> Vec<u8> {
+    Append::new(events.to_vec(), oneshot::channel().0).lines
+}
+
 fn open(folder: &Path) -> Writer {
     Writer::open(&settings(folder, "a"), Arc::default()).expect("opens")
 }
@@ -42,14 +56,28 @@ fn read(folder: &Path, from: Position, max_bytes: u64) -> Chunk {
     reader::read(folder, "a", from, None, 0, max_bytes).expect("reads")
 }
 
+/// The ids in the log, in its order.
+fn ids(folder: &Path) -> Vec<String> {
+    read(folder, Position::START, u64::MAX).events.into_iter().map(|logged| logged.event.event_id).collect()
+}
+
 fn append_to_last_file(folder: &Path, bytes: &[u8]) {
-    let last = files::of_replica(folder, "a").expect("lists").pop().expect("a file");
+    let last = of_replica(folder, "a").expect("lists").pop().expect("a file");
     let mut file = fs::File::options().append(true).open(last.path).expect("opens");
     file.write_all(bytes).expect("writes");
 }
 
+/// The ends that were cut off, by name.
+fn torn(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(folder).expect("lists").map(|entry| entry.expect("an entry").path());
+    let mut torn: Vec<PathBuf> =
+        paths.filter(|path| is_aside(path) && path.extension().is_none_or(|ending| ending != "lock")).collect();
+    torn.sort();
+    torn.into_iter().map(|path| (path.clone(), fs::read(path).expect("reads"))).collect()
+}
+
 #[test]
-fn requests_that_wait_together_share_one_sync() {
+fn requests_that_wait_together_share_one_sync_and_each_event_knows_its_place() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let metrics = Arc::new(Metrics::default());
     let writer = Writer::open(&settings(folder.path(), "a"), metrics.clone()).expect("opens");
@@ -57,11 +85,9 @@ fn requests_that_wait_together_share_one_sync() {
     let (groups, mut durable) = mpsc::channel(1000);
     let sent: Vec<Event> = (0..100).map(|number| event("u", number)).collect();
     let mut replies = Vec::new();
-    for event in &sent {
+    for pair in sent.chunks(2) {
         let (reply, answer) = oneshot::channel();
-        let arrivals = vec![Arrival::from(event.clone())];
-        let append = Append { lines: lines(std::slice::from_ref(event)), arrivals, reply };
-        requests.try_send(Request::Append(append)).expect("the queue is large enough");
+        requests.try_send(Request::Append(Append::new(pair.to_vec(), reply))).expect("the queue is large enough");
         replies.push(answer);
     }
     requests.try_send(Request::Close).expect("the queue is large enough");
@@ -69,10 +95,14 @@ fn requests_that_wait_together_share_one_sync() {
     drop(groups);
     assert_eq!(metrics.log_append_seconds.get_sample_count(), 1);
     let group = durable.blocking_recv().expect("a group");
-    assert_eq!(group.appends.len(), 100);
+    assert_eq!(group.appends.len(), 50);
     assert!(durable.blocking_recv().is_none());
     let chunk = read(folder.path(), Position::START, u64::MAX);
-    assert_eq!((chunk.events, chunk.next), (sent, group.end));
+    let places: Vec<Option<Place>> = chunk.events.iter().map(|logged| Some(logged.place)).collect();
+    let arrivals = group.appends.iter().flat_map(|(arrivals, _)| arrivals);
+    assert_eq!(arrivals.map(|arrival| arrival.event.place).collect::<Vec<_>>(), places);
+    assert_eq!(chunk.events.into_iter().map(|logged| logged.event).collect::<Vec<_>>(), sent);
+    assert_eq!(chunk.next, group.end);
 }
 
 #[test]
@@ -83,14 +113,14 @@ fn full_files_are_followed_by_new_ones_and_read_in_order() {
     for event in &sent {
         writer.append(&lines(std::slice::from_ref(event))).expect("appends");
     }
-    assert!(files::of_replica(folder.path(), "a").expect("lists").len() > 3);
+    assert!(of_replica(folder.path(), "a").expect("lists").len() > 3);
     let (mut position, mut found) = (Position::START, Vec::new());
     loop {
         let chunk = read(folder.path(), position, 1000);
         if chunk.next == position {
             break;
         }
-        found.extend(chunk.events);
+        found.extend(chunk.events.into_iter().map(|logged| logged.event));
         position = chunk.next;
     }
     assert_eq!((found, position), (sent, writer.end()));
@@ -100,31 +130,80 @@ fn full_files_are_followed_by_new_ones_and_read_in_order() {
 }
 
 #[test]
-fn a_torn_end_is_cut_off_and_the_log_goes_on() {
+fn an_end_without_a_line_end_is_cut_off_and_kept_beside_the_log() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut writer = open(folder.path());
     writer.append(&lines(&[event("u", 1)])).expect("appends");
     let end = writer.end();
     drop(writer);
-    for torn in [&lines(&[event("u", 2)])[..50], b"\0\0\0\0\n\0", b"{}\n"] {
-        append_to_last_file(folder.path(), torn);
+    let whole = lines(&[event("u", 2)]);
+    // Half a line, what a file system leaves after power was lost, and a line that lacks nothing but its end.
+    let ends = [&whole[..50], b"\0\0\0\0", &whole[..whole.len() - 1]];
+    for (count, end_bytes) in ends.into_iter().enumerate() {
+        append_to_last_file(folder.path(), end_bytes);
         assert_eq!(open(folder.path()).end(), end);
+        let kept: Vec<Vec<u8>> = torn(folder.path()).into_iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(kept, ends[..=count]);
     }
+    let names: Vec<PathBuf> = torn(folder.path()).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(names[0], folder.path().join(format!("events-a-00000001.torn-{}", end.offset)));
+    assert_eq!(of_replica(folder.path(), "a").expect("lists").len(), 1);
     open(folder.path()).append(&lines(&[event("u", 3)])).expect("appends");
+    assert_eq!(ids(folder.path()), ["u-1", "u-3"]);
+}
+
+#[tokio::test]
+async fn whole_lines_that_this_release_can_t_read_stay_are_passed_over_and_counted() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    open(folder.path()).append(&lines(&[event("u", 1)])).expect("appends");
+    let newer = String::from_utf8(lines(&[event("u", 2)])).expect("text");
+    let with_new_field = newer.replace("\"event_id\"", "\"channel\":\"app\",\"event_id\"");
+    let of_new_kind = newer.replace("\"view\"", "\"wishlist\"");
+    for line in ["rubbish\n", "{}\n", "\0\0\0\n", &with_new_field, &of_new_kind] {
+        append_to_last_file(folder.path(), line.as_bytes());
+    }
+    let path = of_replica(folder.path(), "a").expect("lists").pop().expect("a file").path;
+    let before = fs::read(&path).expect("reads");
+    let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(Embedded::new(RETENTION)));
+    let (events, running) =
+        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), metrics.clone())
+            .await
+            .expect("opens");
+    events.accept(vec![event("u", 3)]).await.expect("accepts");
+    events.close(running).await;
+    assert_eq!(fs::read(&path).expect("reads"), before);
+    assert!(torn(folder.path()).is_empty());
+    assert_eq!(metrics.log_bad_lines.get(), 4);
+    assert_eq!(ids(folder.path()), ["u-1", "u-2", "u-3"]);
+    let stored = store.read(&UserId::new("u").expect("valid id"), "v", now_ms()).await.expect("reads");
+    assert_eq!(stored.history.recent.len(), 3);
     let chunk = read(folder.path(), Position::START, u64::MAX);
-    let ids: Vec<&str> = chunk.events.iter().map(|event| event.event_id.as_str()).collect();
-    assert_eq!((ids, chunk.bad_lines), (vec!["u-1", "u-3"], 0));
+    let first_line = lines(&[event("u", 1)]).len() as u64;
+    assert_eq!(chunk.first_bad, Some(Position { file: 1, offset: first_line }));
 }
 
 #[test]
-fn a_bad_line_in_the_middle_is_passed_over_and_counted() {
+fn what_an_earlier_start_wrote_is_not_appended_to() {
     let folder = tempfile::tempdir().expect("temporary folder");
+    let mut writer = open(folder.path());
+    let first = writer.append(&lines(&[event("u", 1)])).expect("appends");
+    let second = writer.append(&lines(&[event("u", 2)])).expect("appends");
+    assert_eq!((first.file, writer.end().file), (second.file, 1));
+    drop(writer);
+    // A start that writes nothing leaves no file.
     drop(open(folder.path()));
-    append_to_last_file(folder.path(), b"rubbish\n");
-    append_to_last_file(folder.path(), &lines(&[event("u", 1)]));
-    drop(open(folder.path()));
-    let chunk = read(folder.path(), Position::START, u64::MAX);
-    assert_eq!((chunk.events.len(), chunk.bad_lines), (1, 1));
+    assert_eq!(of_replica(folder.path(), "a").expect("lists").len(), 1);
+    let mut writer = open(folder.path());
+    let third = writer.append(&lines(&[event("u", 3)])).expect("appends");
+    assert_ne!(third.file, second.file);
+    assert_eq!((third.start, writer.end().file), (0, 2));
+    // After somebody moved the log away there is a new one under the old names.
+    drop(writer);
+    for file in of_replica(folder.path(), "a").expect("lists") {
+        fs::remove_file(file.path).expect("removes");
+    }
+    let other = open(folder.path()).append(&lines(&[event("u", 4)])).expect("appends");
+    assert!(other.file != first.file && other.file != third.file);
 }
 
 #[test]
@@ -168,17 +247,178 @@ async fn a_start_applies_the_logs_of_all_replicas() {
         writer.append(&lines(&events)).expect("appends");
     }
     let store = Arc::new(Embedded::new(RETENTION));
-    let covered = Arc::new(AtomicI64::new(0));
     let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), covered, Arc::default()).await.expect("opens");
+        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), Arc::default())
+            .await
+            .expect("opens");
     for user in ["of-a", "of-b"] {
         let user = UserId::new(user).expect("valid id");
         let stored = store.read(&user, "v", now_ms()).await.expect("reads");
         assert_eq!(stored.history.recent.len(), 50);
     }
-    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now);
+    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now { new: 1 });
     events.close(running).await;
     let end = store.applied().await.expect("reads").expect("a mark");
     assert_eq!(read(folder.path(), Position::START, u64::MAX).next, end);
     assert!(events.accept(vec![event("of-a", 51)]).await.is_err());
+}
+
+/// A store that can't read the history of the user `torn` until that is rebuilt, which has no effect before it `may`.
+struct Torn {
+    inner: Embedded,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    may: bool,
+    rebuilt: Option<LiveHistory>,
+    /// How often the mark was moved, or left where it is.
+    marks: usize,
+}
+
+impl Torn {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("not poisoned")
+    }
+}
+
+impl UserStore for Torn {
+    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        self.inner.read(user, version, now_ms)
+    }
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        let waits = self.state().rebuilt.is_none() && arrivals.iter().any(|arrival| arrival.user.as_str() == "torn");
+        if waits {
+            Box::pin(async { Ok(vec![Added::Waits; arrivals.len()]) })
+        } else {
+            self.inner.apply(arrivals, bounds)
+        }
+    }
+    fn damaged(&self, _most: usize) -> Vec<UserId> {
+        let torn = UserId::new("torn").expect("valid id");
+        if self.state().rebuilt.is_none() { vec![torn] } else { Vec::new() }
+    }
+    fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, _bounds: Bounds<'a>) -> Answer<'a, ()> {
+        let mut state = self.state();
+        if state.may {
+            state.rebuilt = histories.values().next().cloned();
+        }
+        Box::pin(async { Ok(()) })
+    }
+    fn applied(&self) -> Answer<'_, Option<Position>> {
+        self.inner.applied()
+    }
+    fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
+        self.state().marks += 1;
+        self.inner.advance(from, to)
+    }
+}
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("never happened: {what}"));
+}
+
+#[tokio::test]
+async fn until_a_history_is_rebuilt_the_mark_stays_before_the_events_that_wait_for_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut others = Writer::open(&settings(folder.path(), "b"), Arc::default()).expect("opens");
+    others.append(&lines(&[event("torn", 1), event("u", 2)])).expect("appends");
+    let store = Arc::new(Torn { inner: Embedded::new(RETENTION), state: Mutex::default() });
+    let (events, running) =
+        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), Arc::default())
+            .await
+            .expect("opens");
+    let before = store.applied().await.expect("reads");
+    assert_eq!(events.accept(vec![event("torn", 3)]).await.expect("accepts"), Visible::Later);
+    let marks = store.state().marks;
+    until("the mark is looked at", async || store.state().marks > marks + 1).await;
+    assert_eq!(store.applied().await.expect("reads"), before);
+    store.state().may = true;
+    until("rebuilt", async || store.state().rebuilt.is_some()).await;
+    let history = store.state().rebuilt.clone().expect("rebuilt");
+    let items: Vec<&str> = history.recent.iter().map(|event| event.item.as_str()).collect();
+    assert_eq!(items, ["i1", "i3"]);
+    until("the mark moves", async || store.applied().await.expect("reads") > before).await;
+    assert_eq!(events.accept(vec![event("torn", 4)]).await.expect("accepts"), Visible::Now { new: 1 });
+    events.close(running).await;
+}
+
+/// What happens to a log, again and again.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Events are appended and acknowledged.
+    Append(usize),
+    /// Events are being appended when the process dies: so many bytes of them reach the file.
+    Kill(usize, usize),
+    /// The process stops and starts.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1usize..6).prop_map(Step::Append),
+        (1usize..4, 0usize..600).prop_map(|(events, bytes)| Step::Kill(events, bytes)),
+        Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_kills_it_the_log_keeps_each_acknowledged_event_once_and_every_byte_somewhere(
+        steps in prop::collection::vec(step(), 1..25)
+    ) {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let mut number = 0;
+        let mut take = |count: usize| -> Vec<Event> {
+            number += count;
+            (number - count..number).map(|number| event("u", number)).collect()
+        };
+        let (mut acknowledged, mut bytes) = (BTreeMap::new(), 0);
+        let mut writer = Some(open(folder.path()));
+        for step in steps {
+            match step {
+                Step::Append(count) => {
+                    let events = take(count);
+                    let appended = writer.as_mut().expect("open").append(&lines(&events)).expect("appends");
+                    let mut end = appended.start;
+                    for event in events {
+                        end += lines(std::slice::from_ref(&event)).len() as u64;
+                        acknowledged.insert(event.event_id, Place { file: appended.file, end });
+                    }
+                    bytes += end - appended.start;
+                }
+                Step::Kill(count, reached) => {
+                    let lines = lines(&take(count));
+                    drop(writer.take());
+                    append_to_last_file(folder.path(), &lines[..reached.min(lines.len())]);
+                    bytes += reached.min(lines.len()) as u64;
+                    writer = Some(open(folder.path()));
+                }
+                Step::Restart => {
+                    drop(writer.take());
+                    writer = Some(open(folder.path()));
+                }
+            }
+        }
+        let chunk = read(folder.path(), Position::START, u64::MAX);
+        prop_assert_eq!(chunk.bad_lines, 0);
+        let found: BTreeMap<String, Place> =
+            chunk.events.iter().map(|logged| (logged.event.event_id.clone(), logged.place)).collect();
+        prop_assert_eq!(found.len(), chunk.events.len(), "an event is there twice");
+        for (id, place) in &acknowledged {
+            prop_assert_eq!(found.get(id), Some(place), "{}", id);
+        }
+        let files = of_replica(folder.path(), "a").expect("lists");
+        let in_log: u64 = files.iter().map(|file| file.path.metadata().expect("a file").len()).sum();
+        let in_torn: u64 = torn(folder.path()).iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        prop_assert_eq!(in_log + in_torn, bytes);
+    }
 }

@@ -8,6 +8,7 @@ use common::http::Client;
 use common::redis_server::RedisServer;
 use common::{Running, config, eventually, shop};
 use online::config::Config;
+use online::store::Position;
 use serde_json::json;
 use shared::id::UserId;
 use shared::keys::{applied_key, history_key, pack_user, user_key};
@@ -146,6 +147,71 @@ fn a_store_that_went_back_in_time_is_brought_forward() {
     service.stop();
 }
 
+/// Writes bytes that are no text.
+fn set(server: &RedisServer, key: &str, bytes: &[u8]) {
+    let mut connection = redis::Client::open(server.url()).expect("a URL").get_connection().expect("connects");
+    redis::cmd("SET").arg(key).arg(bytes).exec(&mut connection).expect("sets");
+}
+
+#[test]
+fn a_history_that_can_t_be_read_is_rebuilt_from_the_logs_of_all_replicas() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let a = Running::start(&on_redis(folder.path(), &server, "a"));
+    let b = Running::start(&on_redis(folder.path(), &server, "b"));
+    let key = |user: &str| history_key("tandem", &UserId::new(user).expect("valid id"));
+    let mut number = 0;
+    for rubbish in [&b"rubbish"[..], b"", b"\x09another format"] {
+        for _ in 0..6 {
+            number += 1;
+            assert_eq!(post(if number % 2 == 0 { &a.client } else { &b.client }, "u", number), 200);
+        }
+        match rubbish {
+            [] => {
+                server.command::<()>(&["DEL", &key("u")]);
+                server.command::<()>(&["RPUSH", &key("u"), "of another type"]);
+            }
+            bytes => set(&server, &key("u"), bytes),
+        }
+        let slate = a.client.get("/recommendations?user_id=u&k=3");
+        assert_eq!((slate.status, slate.items().len()), (200, 3));
+        // Events of this user wait for the rebuild, or come after it; others are not held up.
+        for client in [&a.client, &b.client] {
+            number += 1;
+            assert!(matches!(post(client, "u", number), 200 | 202));
+            assert_eq!(post(client, "other", number), 200);
+        }
+        eventually("rebuilt", || (history_len(&a.client, "u") == Some(number)).then_some(()));
+        assert_eq!(history_len(&b.client, "u"), Some(number));
+        assert_eq!(post(&b.client, "other", 1000 + number), 200);
+    }
+    let of_both = |name: &str| a.client.metric(name) + b.client.metric(name);
+    assert!(of_both("tandem_store_unreadable_total{value=\"history\"}") >= 3.0);
+    assert!(of_both("tandem_histories_rebuilt_total") >= 3.0);
+    a.stop();
+    b.stop();
+}
+
+#[test]
+fn a_mark_that_can_t_be_read_is_put_right_at_a_start_and_while_serving() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let config = on_redis(folder.path(), &server, "a");
+    let mark = applied_key("tandem", "a");
+    for number in 0..4 {
+        set(&server, &mark, b"rubbish");
+        let service = Running::start(&config);
+        assert_eq!(post(&service.client, "u", 2 * number), 200);
+        set(&server, &mark, b"\xff");
+        eventually("put right", || {
+            let now: Vec<u8> = server.command(&["GET", &mark]);
+            String::from_utf8(now).ok().as_deref().and_then(Position::parse)?;
+            (service.client.metric("tandem_store_unreadable_total{value=\"mark\"}") > 1.0).then_some(())
+        });
+        assert_eq!(post(&service.client, "u", 2 * number + 1), 200);
+        assert_eq!(history_len(&service.client, "u"), Some(2 * number + 2));
+        service.stop();
+    }
+}
+
 #[test]
 fn the_record_is_the_store_s_where_it_has_one_else_the_artifact_s() {
     let (folder, server) = (folder(), RedisServer::start());
@@ -156,10 +222,7 @@ fn the_record_is_the_store_s_where_it_has_one_else_the_artifact_s() {
     let key = user_key("tandem", &UserId::new("known").expect("valid id"), "v1");
     let mut record = shop::known();
     record.history[0].item = shared::id::ItemIdx(7);
-    let set = |bytes: &[u8]| {
-        let mut connection = redis::Client::open(server.url()).expect("a URL").get_connection().expect("connects");
-        redis::cmd("SET").arg(&key).arg(bytes).exec(&mut connection).expect("sets");
-    };
+    let set = |bytes: &[u8]| set(&server, &key, bytes);
     set(&pack_user(&record));
     assert_eq!(because()[0]["item_id"], "i07");
     // One that names items beyond the catalogue must not be believed.
@@ -168,6 +231,7 @@ fn the_record_is_the_store_s_where_it_has_one_else_the_artifact_s() {
     assert_eq!(because(), of_artifact);
     set(b"rubbish");
     assert_eq!(because(), of_artifact);
+    assert!(service.client.metric("tandem_store_unreadable_total{value=\"record\"}") > 1.0);
     service.stop();
 }
 

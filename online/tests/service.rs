@@ -2,12 +2,21 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use common::http::Client;
 use common::{Running, config, eventually, shop};
+use online::events::{Ended, reader};
+use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use serde_json::json;
 use shared::artifact::manifest::write_champion;
+use shared::event_log::{CoveredFile, FileId};
+use shared::id::UserId;
+use shared::state::LiveHistory;
 
 /// A folder with the published shop.
 fn folder() -> tempfile::TempDir {
@@ -220,7 +229,7 @@ fn an_acknowledged_event_is_in_the_very_next_answer() {
         let (user, item) = (format!("user{}", at % 7), format!("i{:02}", at % 12));
         let answer = service.client.post("/events", &event(&user, &item, &format!("e{at}")));
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "event_ids": [format!("e{at}")]}));
+        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "new": 1, "event_ids": [format!("e{at}")]}));
         let target = format!("/recommendations?user_id={user}&k=500&seen=allow&explain=true");
         let slate = service.client.get(&target).json();
         let last = slate["history"].as_array().and_then(|history| history.last()).expect("a history");
@@ -235,11 +244,39 @@ fn an_acknowledged_event_is_in_the_very_next_answer() {
 fn the_same_event_id_twice_is_one_event() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));
-    let twice = format!("[{0},{0}]", event("u", "i01", "same"));
-    assert_eq!(service.client.post("/events", &twice).status, 200);
-    assert_eq!(service.client.post("/events", &event("u", "i01", "same")).status, 200);
+    let post = |events: &str| {
+        let answer = service.client.post("/events", events);
+        assert_eq!(answer.status, 200);
+        let answer = answer.json();
+        (answer["accepted"].as_u64(), answer["new"].as_u64())
+    };
+    let same = event("u", "i01", "same");
+    assert_eq!(post(&format!("[{same},{same}]")), (Some(2), Some(1)));
+    assert_eq!(post(&same), (Some(1), Some(0)));
     let events = service.client.get("/users/u/history").json();
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+    // An id identifies within one user, whatever else the event says.
+    let (of_another, of_another_item) = (event("v", "i01", "same"), event("v", "i02", "same"));
+    assert_eq!(post(&format!("[{of_another},{same},{of_another_item}]")), (Some(3), Some(1)));
+    service.stop();
+}
+
+#[test]
+fn a_history_is_shown_by_the_time_of_its_events_and_equal_times_as_they_came() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    for (item, timestamp) in [("i01", 30), ("i02", 10), ("i03", 30), ("i04", 20), ("i05", 10)] {
+        let event = json!({"visitorid": "u", "itemid": item, "event": "view", "timestamp": timestamp}).to_string();
+        assert_eq!(service.client.post("/events", &event).status, 200);
+    }
+    let history = service.client.get("/users/u/history").json();
+    let events: Vec<(&str, i64)> = history["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| (event["item_id"].as_str().expect("an id"), event["timestamp"].as_i64().expect("a time")))
+        .collect();
+    assert_eq!(events, [("i02", 10), ("i05", 10), ("i04", 20), ("i01", 30), ("i03", 30)]);
     service.stop();
 }
 
@@ -361,6 +398,38 @@ fn a_torn_version_leaves_the_old_one_serving() {
     assert!(error.contains("users.safetensors") && error.contains("offline rollback"), "{error}");
 }
 
+/// The files of the event log up to and including the event with this id.
+fn covered_up_to(folder: &Path, event_id: &str) -> Vec<CoveredFile> {
+    let log = folder.join("log");
+    let chunk = reader::read(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let logged = chunk.events.iter().find(|logged| logged.event.event_id == event_id).expect("in the log");
+    vec![CoveredFile { replica: "0".to_owned(), number: 1, id: logged.place.file, bytes: logged.place.end }]
+}
+
+fn buy(client: &Client, item: &str) {
+    let event = json!({"visitorid": "u", "itemid": item, "event": "transaction", "event_id": item}).to_string();
+    assert_eq!(client.post("/events", &event).status, 200);
+}
+
+/// Looks at five other items, so that a history of two events has forgotten what was before.
+fn look_around(client: &Client, round: usize) {
+    for at in 6..11 {
+        assert_eq!(client.post("/events", &event("u", &format!("i{at:02}"), &format!("v{at}-{round}"))).status, 200);
+    }
+}
+
+/// Serves a version, and waits until it is served.
+fn swap_to(client: &Client, artifacts: &Path, version: &str) {
+    write_champion(artifacts, version).expect("pointer");
+    eventually("swapped", || (client.get("/popular").json()["model_version"] == version).then_some(()));
+}
+
+/// Which of these items the user may be recommended.
+fn admissible(client: &Client, items: &[&str]) -> Vec<bool> {
+    let found = client.get("/recommendations?user_id=u&k=500").items();
+    items.iter().map(|item| found.contains(&(*item).to_owned())).collect()
+}
+
 #[test]
 fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
     let folder = folder();
@@ -368,21 +437,105 @@ fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
     let mut config = config(folder.path());
     config.history.max_events = 2;
     let service = Running::start(&config);
-    let bought = json!({"visitorid": "u", "itemid": "i00", "event": "transaction", "event_id": "b"}).to_string();
-    service.client.post("/events", &bought);
-    // A newer version covers the purchase, but the older one may come back.
-    shop::write_covering(&artifacts, "v2", i64::MAX);
-    write_champion(&artifacts, "v2").expect("pointer");
-    eventually("swapped", || (service.client.metric("tandem_snapshot_swaps_total") > 0.0).then_some(()));
-    for at in 1..6 {
-        service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}")));
-    }
-    write_champion(&artifacts, "v1").expect("pointer");
-    eventually("rolled back", || (service.client.metric("tandem_snapshot_swaps_total") > 1.0).then_some(()));
-    let items = service.client.get("/recommendations?user_id=u&k=500").items();
-    assert_eq!(items.len(), 11);
-    assert!(!items.contains(&"i00".to_owned()));
+    buy(&service.client, "i00");
+    // A newer version covers the purchase, but the older one, whose manifest says nothing, may come back.
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    swap_to(&service.client, &artifacts, "v2");
+    look_around(&service.client, 0);
+    swap_to(&service.client, &artifacts, "v1");
+    assert_eq!(admissible(&service.client, &["i00"]), [false]);
     service.stop();
+}
+
+#[test]
+fn what_a_version_covers_is_told_by_places_in_the_log_and_comes_back_when_a_version_covers_less() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&client, item));
+    look_around(&client, 0);
+    assert_eq!(admissible(&client, &items), [false; 3]);
+    // The batch read the log just before the second purchase; no other version is left. (This one knows no purchase at
+    // all, so that what the history remembers can be told.)
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
+    swap_to(&client, &artifacts, "v2");
+    look_around(&client, 1);
+    assert_eq!(admissible(&client, &items), [true, false, false]);
+    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "i01"));
+    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
+    swap_to(&client, &artifacts, "v3");
+    look_around(&client, 2);
+    assert_eq!(admissible(&client, &items), [true, true, false]);
+    // A version of another log covers nothing of this one.
+    let mut of_another = covered_up_to(folder.path(), "v10-2");
+    of_another[0].id = FileId::of("0", 1, b"another first line\n");
+    shop::write_covering(&artifacts, "v4", of_another);
+    swap_to(&client, &artifacts, "v4");
+    eventually("remembered again", || (admissible(&client, &items) == [false; 3]).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn beyond_their_bound_the_newest_purchases_stay_excluded() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    (config.history.max_events, config.history.max_older) = (2, 2);
+    let service = Running::start(&config);
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&service.client, item));
+    look_around(&service.client, 0);
+    assert_eq!(admissible(&service.client, &items), [true, false, false]);
+    service.stop();
+}
+
+/// A store that panics when it is to apply an event of the user `fault`.
+struct Faulty(Embedded);
+
+impl UserStore for Faulty {
+    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        self.0.read(user, version, now_ms)
+    }
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        assert!(arrivals.iter().all(|arrival| arrival.user.as_str() != "fault"), "a fault");
+        self.0.apply(arrivals, bounds)
+    }
+    fn damaged(&self, most: usize) -> Vec<UserId> {
+        self.0.damaged(most)
+    }
+    fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()> {
+        self.0.rebuild(histories, bounds)
+    }
+    fn applied(&self) -> Answer<'_, Option<Position>> {
+        self.0.applied()
+    }
+    fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
+        self.0.advance(from, to)
+    }
+}
+
+#[test]
+fn when_the_applier_ends_the_service_is_out_of_use_and_says_why() {
+    let folder = folder();
+    let config = config(folder.path());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let store = Faulty(Embedded::new(Retention { max_events: 10, max_older: 10, ttl_ms: 1 << 40 }));
+    let service = runtime.block_on(online::service::start_on_store(&config, Arc::new(store))).expect("starts");
+    let client = Client::new(service.address());
+    assert_eq!(client.post("/events", &event("u", "i01", "e1")).status, 200);
+    assert_eq!(client.get("/ready").status, 200);
+    client.post("/events", &event("fault", "i01", "e2")).assert_problem(503, None);
+    let ended = runtime.block_on(async { tokio::time::timeout(common::PATIENCE, service.ended()).await });
+    assert_eq!(ended.expect("at once"), Ended::Applier);
+    eventually("not ready", || (client.get("/ready").status == 503).then_some(()));
+    client.post("/events", &event("u", "i01", "e3")).assert_problem(503, None);
+    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
+    runtime.block_on(service.stop());
 }
 
 #[test]

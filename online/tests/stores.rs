@@ -2,26 +2,33 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::redis_server::RedisServer;
+use online::metrics::Metrics;
 use online::store::redis::Settings;
-use online::store::{Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, UserStore};
+use online::store::{Added, Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, State, UserStore};
 use proptest::prelude::*;
 use shared::event::EventKind;
+use shared::event_log::{Coverage, CoveredFile, FileId, Place};
 use shared::id::{ItemId, UserId};
-use shared::keys::user_key;
-use shared::state::LiveEvent;
+use shared::keys::{applied_key, history_key, pack_history, user_key};
+use shared::state::{LiveEvent, LiveHistory};
 
-const RETENTION: Retention = Retention { max_events: 4, ttl_ms: 1_000_000 };
+const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
 async fn open(server: &RedisServer, prefix: &str, retention: Retention) -> Redis {
+    open_counting(server, prefix, retention, Arc::default()).await
+}
+
+async fn open_counting(server: &RedisServer, prefix: &str, retention: Retention, metrics: Arc<Metrics>) -> Redis {
     let settings = Settings {
         url: server.url(),
         prefix: prefix.to_owned(),
@@ -30,7 +37,7 @@ async fn open(server: &RedisServer, prefix: &str, retention: Retention) -> Redis
         write_timeout: Duration::from_secs(5),
         retention,
     };
-    Redis::open(settings, Arc::default()).await.expect("opens")
+    Redis::open(settings, metrics).await.expect("opens")
 }
 
 fn user(number: u8) -> UserId {
@@ -45,10 +52,20 @@ fn start_ms() -> i64 {
 fn arrival(user_number: u8, key: u8, start_ms: i64) -> Arrival {
     let item = ItemId::new(format!("i{}", key % 5)).expect("valid id");
     let kind = EventKind::from_byte(key % 3).expect("a kind");
-    // The time follows from the key: the same event again is the same event.
+    // Time and place follow from the key: the same event again is the same event.
     let received_ms = start_ms + i64::from(key % 7);
-    let event = LiveEvent { received_ms, event_key: u64::from(key), timestamp_ms: received_ms, kind, item };
+    let place = Some(Place { file: file(key % 2), end: u64::from(key) });
+    let event = LiveEvent { received_ms, event_key: u64::from(key), timestamp_ms: received_ms, kind, item, place };
     Arrival { user: user(user_number), event }
+}
+
+fn file(number: u8) -> FileId {
+    FileId::of("a", u64::from(number), b"first\n")
+}
+
+/// The first of both files up to a place.
+fn up_to(bytes: u64) -> Coverage {
+    [&CoveredFile { replica: "a".to_owned(), number: 0, id: file(0), bytes }].into_iter().collect()
 }
 
 #[test]
@@ -58,16 +75,17 @@ fn the_same_events_give_the_same_histories_in_both_stores() {
     let batches = prop::collection::vec(prop::collection::vec((0u8..3, 0u8..40), 0..8), 0..8);
     let case = AtomicU32::new(0);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(100));
-    let cases = runner.run(&(batches, 0i64..9), |(batches, covered)| {
+    let cases = runner.run(&(batches, 0u64..40), |(batches, covered)| {
         let prefix = format!("case{}", case.fetch_add(1, Ordering::Relaxed));
         runtime.block_on(async {
             let (embedded, redis) = (Embedded::new(RETENTION), open(&server, &prefix, RETENTION).await);
             let now_ms = start_ms();
-            let bounds = Bounds { covered_ms: now_ms + covered, now_ms };
+            let covered = up_to(covered);
+            let bounds = Bounds { covered: &covered, now_ms };
             for batch in &batches {
                 let arrivals: Vec<Arrival> = batch.iter().map(|&(user, key)| arrival(user, key, now_ms)).collect();
-                embedded.apply(&arrivals, bounds).await.expect("applies");
-                redis.apply(&arrivals, bounds).await.expect("applies");
+                let expected = embedded.apply(&arrivals, bounds).await.expect("applies");
+                prop_assert_eq!(redis.apply(&arrivals, bounds).await.expect("applies"), expected);
             }
             for number in 0..3 {
                 for later in [0, RETENTION.ttl_ms + 3] {
@@ -89,9 +107,10 @@ fn two_replicas_that_write_the_same_user_at_once_lose_nothing() {
     runtime().block_on(async {
         let (a, b) = (Arc::new(open(&server, "p", retention).await), Arc::new(open(&server, "p", retention).await));
         let now_ms = start_ms();
-        let bounds = Bounds { covered_ms: 0, now_ms };
         let write = |store: Arc<Redis>, keys: std::ops::Range<u8>| {
             tokio::spawn(async move {
+                let covered = Coverage::default();
+                let bounds = Bounds { covered: &covered, now_ms };
                 for key in keys {
                     store.apply(&[arrival(1, key, now_ms)], bounds).await.expect("applies");
                 }
@@ -112,7 +131,7 @@ fn a_history_expires_by_its_last_arrival() {
         let store = open(&server, "p", RETENTION).await;
         let now_ms = start_ms();
         // Applied long after it arrived, as from the log.
-        let bounds = Bounds { covered_ms: 0, now_ms: now_ms + 500_000 };
+        let bounds = Bounds { covered: &Coverage::default(), now_ms: now_ms + 500_000 };
         store.apply(&[arrival(1, 3, now_ms)], bounds).await.expect("applies");
         let key = shared::keys::history_key("p", &user(1));
         let expires: i64 = server.command(&["PEXPIRETIME", &key]);
@@ -137,22 +156,119 @@ fn a_read_is_one_command_and_brings_the_record() {
     });
 }
 
+/// Writes bytes that are no text.
+fn set(server: &RedisServer, key: &str, bytes: &[u8]) {
+    let mut connection = redis::Client::open(server.url()).expect("a URL").get_connection().expect("connects");
+    redis::cmd("SET").arg(key).arg(bytes).exec(&mut connection).expect("sets");
+}
+
+fn histories(arrivals: &[Arrival], bounds: Bounds<'_>) -> BTreeMap<UserId, LiveHistory> {
+    let mut histories: BTreeMap<UserId, LiveHistory> = BTreeMap::new();
+    for Arrival { user, event } in arrivals {
+        RETENTION.merge(histories.entry(user.clone()).or_default(), [event], bounds);
+    }
+    histories
+}
+
 #[test]
-fn a_key_of_a_foreign_type_or_damaged_is_replaced_and_holds_up_nobody() {
+fn a_history_that_can_t_be_read_holds_up_nobody_and_stays_until_it_is_rebuilt() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let metrics = Arc::new(Metrics::default());
+        let store = open_counting(&server, "p", RETENTION, metrics.clone()).await;
+        let key = |number| history_key("p", &user(number));
+        let now_ms = start_ms();
+        let bounds = Bounds { covered: &Coverage::default(), now_ms };
+        let of = |number: u8| [1, 2].map(|key| arrival(number, key, now_ms));
+        let arrivals: Vec<Arrival> = (0..4).flat_map(of).collect();
+        let mut torn = pack_history(&histories(&arrivals, bounds)[&user(1)]);
+        torn.pop();
+        let foreign = b"\x09a format of another release";
+        set(&server, &key(1), &torn);
+        set(&server, &key(2), foreign);
+        server.command::<()>(&["RPUSH", &key(3), "x"]);
+        let stored = store.read(&user(1), "v", now_ms).await.expect("answers");
+        assert_eq!((stored.history.is_empty(), stored.state), (true, State::Damaged));
+        let added = store.apply(&arrivals, bounds).await.expect("applies");
+        assert_eq!(added[..2], [Added::New; 2]);
+        assert_eq!(added[2..], [Added::Waits; 6]);
+        assert_eq!(server.command::<Vec<u8>>(&["GET", &key(2)]), foreign);
+        assert_eq!(store.damaged(10), [user(1), user(2), user(3)]);
+        assert_eq!(metrics.store_unreadable.with_label_values(&["history"]).get(), 3);
+        // User 3 has no event in the log.
+        let mut made_anew = histories(&arrivals[2..6], bounds);
+        made_anew.insert(user(3), LiveHistory::default());
+        store.rebuild(&made_anew, bounds).await.expect("rebuilds");
+        assert!(store.damaged(10).is_empty());
+        for number in 0..3 {
+            let stored = store.read(&user(number), "v", now_ms).await.expect("reads");
+            assert_eq!((stored.history.recent.len(), stored.state), (2, State::Whole));
+        }
+        assert_eq!(server.command::<i64>(&["EXISTS", &key(3)]), 0);
+    });
+}
+
+#[test]
+fn two_replicas_that_rebuild_a_history_from_their_own_logs_join_them() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let (a, b) = (open(&server, "p", RETENTION).await, open(&server, "p", RETENTION).await);
+        set(&server, &history_key("p", &user(1)), b"rubbish");
+        let now_ms = start_ms();
+        let bounds = Bounds { covered: &Coverage::default(), now_ms };
+        for (store, key) in [(&a, 1), (&b, 2)] {
+            store.apply(&[arrival(1, key, now_ms)], bounds).await.expect("answers");
+        }
+        for (store, key) in [(&a, 1), (&b, 2)] {
+            store.rebuild(&histories(&[arrival(1, key, now_ms)], bounds), bounds).await.expect("rebuilds");
+        }
+        let stored = a.read(&user(1), "v", now_ms).await.expect("reads");
+        assert_eq!(stored.history.recent.iter().map(|event| event.event_key).collect::<Vec<_>>(), [1, 2]);
+    });
+}
+
+#[test]
+fn a_history_of_the_release_before_is_read_and_added_to() {
     let server = RedisServer::start();
     runtime().block_on(async {
         let store = open(&server, "p", RETENTION).await;
-        let key = |number| shared::keys::history_key("p", &user(number));
-        server.command::<()>(&["RPUSH", &key(1), "x"]);
-        server.command::<()>(&["SET", &key(2), "rubbish"]);
         let now_ms = start_ms();
-        let arrivals = [0, 1, 2].map(|number| arrival(number, 1, now_ms));
-        assert!(store.read(&user(1), "v", now_ms).await.expect("reads").history.is_empty());
-        assert!(store.read(&user(2), "v", now_ms).await.is_err());
-        store.apply(&arrivals, Bounds { covered_ms: 0, now_ms }).await.expect("applies");
-        for number in 0..3 {
-            assert_eq!(store.read(&user(number), "v", now_ms).await.expect("reads").history.recent.len(), 1);
+        // Format 1, one recent event with item `i1`, none older.
+        let mut bytes = vec![1, 1, 0, 0, 0];
+        bytes.extend([now_ms.to_le_bytes(), 7i64.to_le_bytes(), now_ms.to_le_bytes()].concat());
+        bytes.extend(b"\x02\x02i1");
+        set(&server, &history_key("p", &user(1)), &bytes);
+        let bounds = Bounds { covered: &Coverage::default(), now_ms };
+        assert_eq!(store.apply(&[arrival(1, 8, now_ms)], bounds).await.expect("applies"), [Added::New]);
+        let stored = store.read(&user(1), "v", now_ms).await.expect("reads");
+        assert_eq!(stored.history.recent.iter().map(|event| event.event_key).collect::<Vec<_>>(), [7, 8]);
+    });
+}
+
+#[test]
+fn a_mark_that_can_t_be_read_counts_as_none_and_is_replaced() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let metrics = Arc::new(Metrics::default());
+        let store = open_counting(&server, "p", RETENTION, metrics.clone()).await;
+        let (key, first, second) =
+            (applied_key("p", "a"), Position { file: 1, offset: 5 }, Position { file: 2, offset: 0 });
+        for unreadable in [&b"rubbish"[..], b"\xff:1", b"99999999999999999999:0"] {
+            set(&server, &key, unreadable);
+            assert_eq!(store.applied().await.expect("reads"), None);
+            assert_eq!(store.advance(None, first).await.expect("moves"), Mark::Moved);
+            set(&server, &key, unreadable);
+            assert_eq!(store.advance(Some(first), second).await.expect("answers"), Mark::Found(None));
+            assert_eq!(store.advance(None, second).await.expect("moves"), Mark::Moved);
+            assert_eq!(store.applied().await.expect("reads"), Some(second));
         }
+        assert_eq!(metrics.store_unreadable.with_label_values(&["mark"]).get(), 6);
+        server.command::<()>(&["DEL", &key]);
+        server.command::<()>(&["RPUSH", &key, "x"]);
+        assert_eq!(store.applied().await.expect("reads"), None);
+        assert_eq!(store.advance(Some(second), first).await.expect("answers"), Mark::Found(None));
+        assert_eq!(store.advance(None, first).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.applied().await.expect("reads"), Some(first));
     });
 }
 

@@ -186,7 +186,7 @@ pub struct UserHistory {
     /// Whose history.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub user_id: UserId,
-    /// Oldest first.
+    /// By the time of the events, oldest first; of equal times the first to arrive first.
     pub events: Vec<HistoryItem>,
 }
 
@@ -221,7 +221,9 @@ pub struct NewEvent {
     /// The shop's order number.
     #[serde(rename = "transactionid", default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
-    /// Makes the event idempotent: the same id again is the same event. Given by the service where absent.
+    /// Makes the event idempotent: the same id of the same user again is the same event, whatever else it says. The
+    /// lines of an order need an id each: posted with the order's id, three lines are one event, and `new` says 1.
+    /// Given by the service where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
 }
@@ -241,8 +243,13 @@ pub enum NewEvents {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Accepted {
-    /// How many events are durable in the event log.
+    /// How many events are durable in the event log, those that were known included.
     pub accepted: usize,
+    /// How many of them were new: not those whose id the user's history has already, nor those whose id stood before in
+    /// the same request. Ids are known as long as their events are among the last that the history keeps. Absent where
+    /// `applied` is false: then nobody knows yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<usize>,
     /// Whether the user's very next answer knows them (status 200); if not (202) they are applied once the store is
     /// back.
     pub applied: bool,

@@ -2,26 +2,34 @@
 //!
 //! | key | value | bytes |
 //! |---|---|---|
-//! | `{prefix}:{<user>}:history` | live history | 5 + recent · (26 + id) + older · (10 + id) |
+//! | `{prefix}:{<user>}:history` | live history | about 5 + 8 · log files + recent · (20 + id) + older · (11 + id) |
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user | 9 + 8 · cached + 21 · history + 4 · seen |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied | up to 40 |
 //!
 //! The part in braces is the hash tag of Redis Cluster: all keys of a user lie in one slot, so that one `MGET` reads
-//! them. Every value begins with a format byte.
+//! them. Every value begins with a format byte. In a history, numbers that are mostly small are varints, and times are
+//! written as the difference from the time before them.
+
+use integer_encoding::VarInt;
 
 use crate::event::EventKind;
+use crate::event_log::{FileId, Place};
 use crate::id::{ItemId, ItemIdx, UserId};
 use crate::state::{BatchUser, Interaction, LiveEvent, LiveHistory, LiveSeen, SeenItem};
 use crate::topk::Scored;
 
-/// The format byte of both packed values.
-pub const FORMAT: u8 = 1;
+/// The format byte of a user's record.
+const USER_FORMAT: u8 = 1;
+/// The format byte of a live history.
+const HISTORY_FORMAT: u8 = 2;
+/// The format byte of the live histories of the release before, which did not note places in the event log.
+const PLACELESS_HISTORY_FORMAT: u8 = 1;
 
 /// Why a packed value can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PackedError {
     /// Written by another release.
-    #[error("packed value has format {0}, this build reads {FORMAT}")]
+    #[error("packed value has format {0}, which this build does not read")]
     Format(u8),
     /// Shorter than it says, or with values that can't be.
     #[error("packed value is damaged")]
@@ -94,10 +102,23 @@ impl<'a> Reader<'a> {
         let id = std::str::from_utf8(id).map_err(|_| PackedError::Damaged)?;
         ItemId::new(id).map_err(|_| PackedError::Damaged)
     }
-    fn format(&mut self) -> Result<(), PackedError> {
-        match self.u8()? {
-            FORMAT => Ok(()),
-            other => Err(PackedError::Format(other)),
+    fn varint<V: VarInt>(&mut self) -> Result<V, PackedError> {
+        let (value, length) = V::decode_var(self.0).ok_or(PackedError::Damaged)?;
+        self.0 = &self.0[length..];
+        Ok(value)
+    }
+    /// A time as the difference from the one before, which it takes the place of.
+    fn time(&mut self, before: &mut i64) -> Result<i64, PackedError> {
+        *before = before.wrapping_add(self.varint()?);
+        Ok(*before)
+    }
+    fn place(&mut self, files: &[FileId]) -> Result<Option<Place>, PackedError> {
+        match self.varint::<usize>()?.checked_sub(1) {
+            None => Ok(None),
+            Some(at) => {
+                let file = *files.get(at).ok_or(PackedError::Damaged)?;
+                Ok(Some(Place { file, end: self.varint()? }))
+            }
         }
     }
     fn end(self) -> Result<(), PackedError> {
@@ -111,37 +132,103 @@ fn push_id(bytes: &mut Vec<u8>, id: &ItemId) {
     bytes.extend_from_slice(id.as_str().as_bytes());
 }
 
-/// Packs a live history of at most 65,535 recent and 65,535 older entries; what is beyond is left out.
+fn push_varint(bytes: &mut Vec<u8>, value: impl VarInt) {
+    let start = bytes.len();
+    bytes.resize(start + value.required_space(), 0);
+    value.encode_var(&mut bytes[start..]);
+}
+
+/// Appends a time as the difference from the one before, which it takes the place of.
+fn push_time(bytes: &mut Vec<u8>, before: &mut i64, time: i64) {
+    push_varint(bytes, time.wrapping_sub(*before));
+    *before = time;
+}
+
+/// Appends a place: 1 more than the row of its file in `files`, and the offset; or 0 for none.
+fn push_place(bytes: &mut Vec<u8>, files: &[FileId], place: Option<Place>) {
+    let row = |place: &Place| files.binary_search(&place.file).ok();
+    match place.and_then(|place| Some((row(&place)?, place.end))) {
+        Some((row, end)) => {
+            push_varint(bytes, row + 1);
+            push_varint(bytes, end);
+        }
+        None => push_varint(bytes, 0u64),
+    }
+}
+
+/// Packs a live history.
 #[must_use]
 pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
-    let recent = &history.recent[history.recent.len().saturating_sub(usize::from(u16::MAX))..];
-    let older = &history.older[..history.older.len().min(usize::from(u16::MAX))];
-    let mut bytes = Vec::with_capacity(5 + recent.len() * 40 + older.len() * 24);
-    bytes.push(FORMAT);
-    bytes.extend((recent.len() as u16).to_le_bytes());
-    bytes.extend((older.len() as u16).to_le_bytes());
+    let LiveHistory { recent, older } = history;
+    let places = recent.iter().map(|event| event.place).chain(older.iter().map(|seen| seen.place));
+    let mut files: Vec<FileId> = places.flatten().map(|place| place.file).collect();
+    files.sort_unstable();
+    files.dedup();
+    let mut bytes = Vec::with_capacity(16 + files.len() * 8 + recent.len() * 40 + older.len() * 24);
+    bytes.push(HISTORY_FORMAT);
+    push_varint(&mut bytes, files.len());
+    files.iter().for_each(|file| bytes.extend(file.get().to_le_bytes()));
+    let mut before_ms = 0;
+    push_varint(&mut bytes, recent.len());
     for event in recent {
-        bytes.extend(event.received_ms.to_le_bytes());
+        push_time(&mut bytes, &mut before_ms, event.received_ms);
         bytes.extend(event.event_key.to_le_bytes());
-        bytes.extend(event.timestamp_ms.to_le_bytes());
+        push_varint(&mut bytes, event.timestamp_ms.wrapping_sub(event.received_ms));
         bytes.push(event.kind as u8);
+        push_place(&mut bytes, &files, event.place);
         push_id(&mut bytes, &event.item);
     }
+    push_varint(&mut bytes, older.len());
     for seen in older {
-        bytes.extend(seen.received_ms.to_le_bytes());
+        push_time(&mut bytes, &mut before_ms, seen.received_ms);
         bytes.push(u8::from(seen.purchased));
+        push_place(&mut bytes, &files, seen.place);
         push_id(&mut bytes, &seen.item);
     }
     bytes
 }
 
-/// Reads what [`pack_history`] wrote.
+/// Reads what [`pack_history`] wrote, in this release or the one before.
 ///
 /// # Errors
 /// [`PackedError`] for another format or damaged bytes.
 pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
     let mut reader = Reader(bytes);
-    reader.format()?;
+    let history = match reader.u8()? {
+        HISTORY_FORMAT => read_history(&mut reader)?,
+        PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
+        other => return Err(PackedError::Format(other)),
+    };
+    reader.end()?;
+    Ok(history)
+}
+
+fn read_history(reader: &mut Reader<'_>) -> Result<LiveHistory, PackedError> {
+    let mut files = Vec::new();
+    for _ in 0..reader.varint::<usize>()? {
+        files.push(FileId::new(reader.u64()?).ok_or(PackedError::Damaged)?);
+    }
+    let (mut history, mut before_ms) = (LiveHistory::default(), 0);
+    for _ in 0..reader.varint::<usize>()? {
+        let received_ms = reader.time(&mut before_ms)?;
+        history.recent.push(LiveEvent {
+            received_ms,
+            event_key: reader.u64()?,
+            timestamp_ms: received_ms.wrapping_add(reader.varint()?),
+            kind: reader.kind()?,
+            place: reader.place(&files)?,
+            item: reader.item_id()?,
+        });
+    }
+    for _ in 0..reader.varint::<usize>()? {
+        let (received_ms, purchased) = (reader.time(&mut before_ms)?, reader.u8()? != 0);
+        let place = reader.place(&files)?;
+        history.older.push(LiveSeen { item: reader.item_id()?, purchased, received_ms, place });
+    }
+    Ok(history)
+}
+
+fn read_placeless_history(reader: &mut Reader<'_>) -> Result<LiveHistory, PackedError> {
     let (recents, olders) = (reader.u16()?, reader.u16()?);
     let mut history = LiveHistory::default();
     for _ in 0..recents {
@@ -151,13 +238,13 @@ pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
             timestamp_ms: reader.i64()?,
             kind: reader.kind()?,
             item: reader.item_id()?,
+            place: None,
         });
     }
     for _ in 0..olders {
         let (received_ms, purchased) = (reader.i64()?, reader.u8()? != 0);
-        history.older.push(LiveSeen { item: reader.item_id()?, purchased, received_ms });
+        history.older.push(LiveSeen { item: reader.item_id()?, purchased, received_ms, place: None });
     }
-    reader.end()?;
     Ok(history)
 }
 
@@ -167,7 +254,7 @@ pub fn pack_user(user: &BatchUser) -> Vec<u8> {
     let cached = &user.cached[..user.cached.len().min(usize::from(u16::MAX))];
     let history = &user.history[user.history.len().saturating_sub(usize::from(u16::MAX))..];
     let mut bytes = Vec::with_capacity(9 + cached.len() * 8 + history.len() * 21 + user.seen.len() * 4);
-    bytes.push(FORMAT);
+    bytes.push(USER_FORMAT);
     bytes.extend((cached.len() as u16).to_le_bytes());
     bytes.extend((history.len() as u16).to_le_bytes());
     bytes.extend((user.seen.len() as u32).to_le_bytes());
@@ -193,7 +280,10 @@ pub fn pack_user(user: &BatchUser) -> Vec<u8> {
 /// [`PackedError`] for another format or damaged bytes.
 pub fn unpack_user(bytes: &[u8]) -> Result<BatchUser, PackedError> {
     let mut reader = Reader(bytes);
-    reader.format()?;
+    match reader.u8()? {
+        USER_FORMAT => {}
+        other => return Err(PackedError::Format(other)),
+    }
     let (cached, history, seen) = (reader.u16()?, reader.u16()?, reader.u32()?);
     let mut user = BatchUser::default();
     for _ in 0..cached {
@@ -221,18 +311,50 @@ mod tests {
 
     use super::*;
 
+    fn place(end: u64) -> Option<Place> {
+        Some(Place { file: FileId::of("a", 1, b"first\n"), end })
+    }
+
     fn event(received_ms: i64) -> LiveEvent {
         let item = ItemId::new("lamp").expect("valid id");
-        LiveEvent { received_ms, event_key: 7, timestamp_ms: -1, kind: EventKind::AddToCart, item }
+        let (kind, place) = (EventKind::AddToCart, place(1000));
+        LiveEvent { received_ms, event_key: 7, timestamp_ms: received_ms - 1, kind, item, place }
+    }
+
+    fn older(purchased: bool) -> LiveSeen {
+        LiveSeen { purchased, ..event(3).into() }
     }
 
     #[test]
-    fn a_packed_history_has_the_documented_size_and_reads_back() {
-        let older = vec![LiveSeen { item: event(0).item, purchased: true, received_ms: 3 }];
-        let history = LiveHistory { recent: vec![event(1), event(2)], older };
+    fn a_packed_history_has_the_size_that_its_numbers_take_and_reads_back() {
+        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older(true)] };
         let bytes = pack_history(&history);
-        assert_eq!(bytes.len(), 5 + 2 * (26 + 4) + (10 + 4));
+        // The format, how many of each, one file; per event a byte each for both times, the kind, the file's row and
+        // the id's length, 8 for the key, 2 for the offset; what is older has neither key, kind nor second time.
+        assert_eq!(bytes.len(), 4 + 8 + 2 * (15 + 4) + (6 - 1 + 1 + 4));
         assert_eq!(unpack_history(&bytes), Ok(history));
+    }
+
+    #[test]
+    fn a_history_of_events_seconds_apart_takes_the_documented_bytes() {
+        let at = |number: i64| 1_790_000_000_000 + 30_000 * number;
+        let recent: Vec<LiveEvent> = (0..100).map(|n| LiveEvent { place: place(50_000_000), ..event(at(n)) }).collect();
+        let bytes = pack_history(&LiveHistory { recent, older: Vec::new() });
+        assert!(bytes.len() <= 5 + 8 + 100 * (20 + 4), "{}", bytes.len());
+    }
+
+    #[test]
+    fn a_history_of_the_release_before_is_read_without_places() {
+        let mut bytes = vec![1, 1, 0, 1, 0];
+        bytes.extend([5i64.to_le_bytes(), 7u64.to_le_bytes(), 4i64.to_le_bytes()].concat());
+        bytes.extend(b"\x01\x04lamp");
+        bytes.extend(3i64.to_le_bytes());
+        bytes.extend(b"\x01\x04lamp");
+        let recent = vec![LiveEvent { place: None, ..event(5) }];
+        let older = vec![LiveSeen { place: None, ..older(true) }];
+        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older }));
+        bytes[0] = 3;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Format(3)));
     }
 
     #[test]
@@ -255,6 +377,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_history_reads_back(
+            events in prop::collection::vec((any::<i64>(), any::<i64>(), any::<u64>(), 0u64..4, any::<u64>()), 0..20),
+            split in 0usize..20,
+        ) {
+            let event = |&(received_ms, timestamp_ms, event_key, file, end): &(i64, i64, u64, u64, u64)| {
+                let place = FileId::new(file).map(|file| Place { file, end });
+                LiveEvent { received_ms, timestamp_ms, event_key, place, ..event(0) }
+            };
+            let mut recent: Vec<LiveEvent> = events.iter().map(event).collect();
+            let older = recent.split_off(split.min(recent.len())).into_iter().map(LiveSeen::from).collect();
+            let history = LiveHistory { recent, older };
+            prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history));
+        }
+
         #[test]
         fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = unpack_history(&bytes);

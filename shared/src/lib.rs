@@ -19,6 +19,8 @@ pub mod artifact;
 #[cfg(feature = "engine")]
 pub mod dense;
 #[cfg(feature = "engine")]
+pub mod event_log;
+#[cfg(feature = "engine")]
 pub mod factors;
 #[cfg(feature = "engine")]
 pub mod filter;

@@ -6,6 +6,7 @@ mod layers;
 const TABLE: &layers::Table<'_> = &[
     ("id", &[]),
     ("event", &["id"]),
+    ("event_log", &[]),
     ("api", &["id", "event"]),
     ("topk", &["id"]),
     ("dense", &["id", "topk"]),
@@ -15,7 +16,7 @@ const TABLE: &layers::Table<'_> = &[
     ("rank::matrix", &[]),
     ("rank::linear", &["rank::matrix"]),
     ("rank::trees", &["rank::matrix"]),
-    ("artifact", &["id", "params"]),
+    ("artifact", &["id", "event_log", "params"]),
     ("ann", &["id", "topk", "factors", "artifact"]),
     (
         "tables",
@@ -33,8 +34,8 @@ const TABLE: &layers::Table<'_> = &[
         ],
     ),
     ("snapshot", &["artifact", "params", "source", "tables"]),
-    ("state", &["id", "event", "topk", "snapshot"]),
-    ("keys", &["id", "event", "state", "topk"]),
+    ("state", &["id", "event", "event_log", "topk", "snapshot"]),
+    ("keys", &["id", "event", "event_log", "state", "topk"]),
     ("slate", &["id", "api", "source", "state", "tables"]),
     ("filter", &["id", "api", "dense", "event", "slate", "snapshot", "state", "tables"]),
     ("history", &["dense", "event", "id", "params", "state"]),

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 use shared::api::Seen;
 use shared::event::EventKind;
+use shared::event_log::Coverage;
 use shared::id::{ItemId, ItemIdx};
 use shared::keys::unpack_user;
 use shared::recommend::Scratch;
@@ -142,7 +143,9 @@ impl<'a> HeldOut<'a> {
             let user = self.user(row);
             let record = record(snapshot, user);
             let mut live = LiveHistory::default();
-            let bounds = HistoryBounds { max_events: snapshot.params().max_history, covered_ms: 0 };
+            let covered = Coverage::default();
+            let max_events = snapshot.params().max_history;
+            let bounds = HistoryBounds { max_events, max_older: usize::MAX, covered: &covered };
             let mut answers = Vec::new();
             let mut previous: Option<&LogEvent> = None;
             for (number, event) in self.events(row).enumerate() {
@@ -227,6 +230,7 @@ impl<'a> HeldOut<'a> {
             timestamp_ms: event.timestamp_ms,
             kind: event.kind,
             item: ItemId::new(self.item(event)).expect("ids were checked when the log was read"),
+            place: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use shared::id::{ItemId, ItemIdx};
 use shared::tables::NO_CATEGORY;
 
 use super::IngestError;
-use super::read::{Needed, Wanted, for_each_row};
+use super::read::{Needed, RowAt, Wanted, for_each_row};
 
 /// Names of the item table's columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
     ];
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
-    for_each_row(path, &wanted, "items", &mut |number, row| {
+    for_each_row(path, &wanted, "items", &mut |RowAt { number, .. }, row| {
         let values = row.map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
         let id = values[0].unwrap_or_default();
         ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;

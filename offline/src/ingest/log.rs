@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 use shared::artifact::manifest::hex;
 use shared::event::EventKind;
+use shared::event_log::CoveredFile;
 use shared::id::{ItemIdx, UserIdx};
 
+use super::covered::{self, FileRead};
 use super::{Catalogue, IngestConfig, IngestReport, SessionsFrom};
 
 /// Strings numbered in the order in which they were first seen.
@@ -36,7 +38,6 @@ pub struct RawEvent {
     pub session: u32,
     pub kind: EventKind,
     pub timestamp_ms: i64,
-    pub received_ms: i64,
     pub order: i64,
     pub event_key: u64,
 }
@@ -78,8 +79,6 @@ pub struct LogEvent {
     pub session: u32,
     /// When, milliseconds since the epoch.
     pub timestamp_ms: i64,
-    /// When the service accepted it; the time of the event for logs that don't say.
-    pub received_ms: i64,
     /// See [`shared::event::event_key`]; 0 where the log gave the event no id.
     pub event_key: u64,
 }
@@ -124,7 +123,6 @@ impl Log {
                 kind: event.kind,
                 session: event.session,
                 timestamp_ms: event.timestamp_ms,
-                received_ms: event.received_ms,
                 event_key: event.event_key,
             })
             .collect();
@@ -139,7 +137,7 @@ impl Log {
         self.only(&self.events[range])
     }
 
-    /// As [`Log::part`], of events of this log in their order.
+    /// As [`Log::part`], of events of this log in their order. It covers nothing of the service's event log.
     #[must_use]
     pub fn only(&self, events: &[LogEvent]) -> Self {
         let mut has_user = vec![false; self.users.len()];
@@ -159,14 +157,22 @@ impl Log {
             })
             .collect();
         number_sessions(&mut events);
-        let (items, report) = (self.items.part(&has_item), self.report.clone());
+        let (items, report) = (self.items.part(&has_item), IngestReport { files: Vec::new(), ..self.report.clone() });
         Self { users, items, events, sessions: self.sessions, report }
     }
 
     /// The part of the log before a time.
     #[must_use]
     pub fn before(&self, time_ms: i64) -> Self {
-        self.part(0..self.events.partition_point(|event| event.timestamp_ms < time_ms))
+        let mut before = self.part(0..self.events.partition_point(|event| event.timestamp_ms < time_ms));
+        before.report.files = self.report.files.iter().map(|file: &FileRead| file.before(time_ms)).collect();
+        before
+    }
+
+    /// How much of the service's event log is in it, file by file.
+    #[must_use]
+    pub fn covered(&self) -> Vec<CoveredFile> {
+        covered::covered(&self.report.files)
     }
 
     /// The time of the first event, milliseconds since the epoch; 0 for a log without events.
@@ -216,7 +222,6 @@ impl Log {
             kind: EventKind::View,
             session: 0,
             timestamp_ms,
-            received_ms: timestamp_ms,
             event_key: 0,
         };
         let mut events: Vec<LogEvent> = rows.iter().map(event).collect();

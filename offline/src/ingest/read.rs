@@ -2,18 +2,19 @@
 //!
 //! Every value arrives as text, so that a bad one can be told from an absent one and named in the rejects.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use polars::prelude::*;
+use shared::event_log::{self, LogFile};
 
 use super::IngestError;
 
 /// Rows in flight at a time.
 const BATCH_ROWS: usize = 1 << 16;
-/// Separates nothing: no text holds this byte, so that a line stays one value.
-const NO_SEPARATOR: u8 = 0x01;
 
 /// A column to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,8 @@ pub enum Needed {
     No,
 }
 
-/// Finds the files of paths, folders and patterns, in the order given, each sorted by name.
+/// Finds the files of paths, folders and patterns, in the order given, each sorted by name. What lies beside the
+/// service's event log is passed over, unless it is named itself.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
     let mut files = Vec::new();
     for path in paths {
@@ -44,7 +46,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
         }
         let pattern = if path.is_dir() { path.join("*") } else { path.clone() };
         let matches = glob::glob(&pattern.to_string_lossy()).map_err(|_| absent())?;
-        let mut found: Vec<PathBuf> = matches.flatten().filter(|path| path.is_file()).collect();
+        let is_log = |path: &PathBuf| path.is_file() && !event_log::is_aside(path);
+        let mut found: Vec<PathBuf> = matches.flatten().filter(is_log).collect();
         if path.is_dir() {
             found.retain(|path| Kind::of(path).is_ok());
         }
@@ -74,15 +77,37 @@ impl Kind {
     }
 }
 
-/// One row as text: a value per wanted column, or the reason why the row can't be read.
-pub type Row<'a> = Result<&'a [Option<&'a str>], &'a str>;
+/// One row as text: a value per wanted column, or the reason why there is none.
+pub type Row<'a> = Result<&'a [Option<&'a str>], NoRow>;
 
-/// Calls `each` with every row of a file in order, as `(row number from 1, values)`.
+/// Why a line is no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoRow {
+    /// It is not a JSON object.
+    #[error("not a JSON object")]
+    NotJson,
+    /// It is the last one of an event log file of the service, and has no line end: it may be being written.
+    #[error("not written to its end yet")]
+    Unfinished,
+}
+
+/// Where a row stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowAt {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Where its line begins, in bytes; 0 where the file is not JSON lines.
+    pub start: u64,
+    /// Where its line ends.
+    pub end: u64,
+}
+
+/// Calls `each` with every row of a file in order.
 pub fn for_each_row(
     path: &Path,
     wanted: &[Wanted],
     section: &'static str,
-    each: &mut dyn FnMut(u64, Row<'_>) -> Result<(), IngestError>,
+    each: &mut dyn FnMut(RowAt, Row<'_>) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
     if path.metadata().map_err(|error| IngestError::read(path, error))?.len() == 0 {
         return Ok(());
@@ -118,7 +143,7 @@ fn read_columns(
     mut frame: LazyFrame,
     wanted: &[Wanted],
     section: &'static str,
-    each: &mut dyn FnMut(u64, Row<'_>) -> Result<(), IngestError>,
+    each: &mut dyn FnMut(RowAt, Row<'_>) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
     let schema = frame.collect_schema().map_err(|error| IngestError::read(path, error))?;
     let mut columns = Vec::new();
@@ -148,7 +173,7 @@ fn read_columns(
                 *value = array.get(at);
             }
             number += 1;
-            each(number, Ok(&row))?;
+            each(RowAt { number, start: 0, end: 0 }, Ok(&row))?;
         }
         Ok(())
     })
@@ -195,29 +220,37 @@ fn read_json_lines(
     path: &Path,
     wanted: &[Wanted],
     section: &'static str,
-    each: &mut dyn FnMut(u64, Row<'_>) -> Result<(), IngestError>,
+    each: &mut dyn FnMut(RowAt, Row<'_>) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
-    let line = Schema::from_iter([(PlSmallStr::from_static("line"), DataType::String)]);
-    let frame = LazyCsvReader::new(location(path)?)
-        .with_has_header(false)
-        .with_schema(Some(Arc::new(line)))
-        .with_separator(NO_SEPARATOR)
-        .with_quote_char(None)
-        .with_encoding(CsvEncoding::LossyUtf8)
-        .with_truncate_ragged_lines(true)
-        .with_glob(false)
-        .finish()
-        .map_err(|error| IngestError::read(path, error))?;
-    let lines = [Wanted { name: "line".to_owned(), needed: Needed::Yes }];
+    let mut reader =
+        BufReader::with_capacity(1 << 16, File::open(path).map_err(|error| IngestError::read(path, error))?);
+    let of_service = LogFile::at(path).is_some();
+    let mut at = RowAt { number: 0, start: 0, end: 0 };
+    let mut bytes = Vec::new();
     let mut first = true;
-    read_columns(path, frame, &lines, section, &mut |number, row| {
-        let text = row.ok().and_then(|values| values[0]).unwrap_or_default();
+    loop {
+        bytes.clear();
+        let length = reader.read_until(b'\n', &mut bytes).map_err(|error| IngestError::read(path, error))?;
+        if length == 0 {
+            return Ok(());
+        }
+        at = RowAt { number: at.number + 1, start: at.end, end: at.end + length as u64 };
+        if of_service && bytes.last() != Some(&b'\n') {
+            return each(at, Err(NoRow::Unfinished));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{feff}');
         let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(text) {
             Ok(object) => object,
-            Err(_) if text.trim().is_empty() => return Ok(()),
-            Err(_) => return each(number, Err("not a JSON object")),
+            Err(_) if text.trim().is_empty() => continue,
+            Err(_) => {
+                each(at, Err(NoRow::NotJson))?;
+                continue;
+            }
         };
+        // A line of the service's log is a reject at worst, for it stays there.
         if std::mem::take(&mut first)
+            && !of_service
             && let Some(missing) = wanted.iter().find(|w| w.needed == Needed::Yes && !object.contains_key(&w.name))
         {
             let (column, there) = (missing.name.clone(), object.keys().cloned().collect());
@@ -225,8 +258,8 @@ fn read_json_lines(
         }
         let texts: Vec<Option<String>> = wanted.iter().map(|wanted| text_of(object.get(&wanted.name)?)).collect();
         let row: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-        each(number, Ok(&row))
-    })
+        each(at, Ok(&row))?;
+    }
 }
 
 fn text_of(value: &serde_json::Value) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Rows of text to events: skip rules, casts, and the reason of every row that can't be one.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use regex::Regex;
 use shared::event::{EventKind, event_key};
 use shared::id::ItemId;
 
+use super::covered::FileRead;
 use super::log::{Log, RawEvent, RawLog};
-use super::read::{Needed, Wanted, files, for_each_row};
+use super::read::{Needed, NoRow, Wanted, files, for_each_row};
 use super::{Catalogue, IngestConfig, IngestError, IngestReport, MissingTimestamps, SessionsFrom, TimestampUnit};
 
 /// The places of the mapped columns in a row, skip rules behind them.
@@ -20,10 +22,9 @@ const ITEM: usize = 2;
 const EVENT: usize = 3;
 const SESSION: usize = 4;
 const EVENT_ID: usize = 5;
-const RECEIVED: usize = 6;
-const ORDER: usize = 7;
-const NAME: usize = 8;
-const FIRST_RULE: usize = 9;
+const ORDER: usize = 6;
+const NAME: usize = 7;
+const FIRST_RULE: usize = 8;
 
 /// A skip rule ready to be asked.
 enum Rule {
@@ -69,7 +70,6 @@ fn wanted(config: &IngestConfig) -> Vec<Wanted> {
         (&columns.event, needed(config.default_event.is_empty())),
         (&columns.session, needed(session)),
         (&columns.event_id, Needed::No),
-        (&columns.received, Needed::No),
         (&columns.order, needed(!columns.order.is_empty())),
         (&columns.name, needed(!columns.name.is_empty())),
     ];
@@ -123,8 +123,17 @@ enum Verdict {
     Event(RawEvent),
     Rejected(&'static str),
     Skipped(usize),
-    Duplicate,
+    /// The end of an event log that is being written.
+    Unfinished,
+    /// An earlier row of the user had its id.
+    Duplicate {
+        /// The time of that row.
+        timestamp_ms: i64,
+    },
 }
+
+/// The times of the events read so far that have an id, by user and id: an id identifies within one user.
+type SeenIds = HashMap<(u32, u64), i64>;
 
 /// Reads logs into one time-ordered [`Log`] over the users and items of the logs and the catalogue.
 ///
@@ -151,18 +160,31 @@ pub fn ingest(
     let (rules, wanted) = (rules(config)?, wanted(config));
     let mut raw = RawLog::default();
     let mut report = IngestReport::default();
-    let mut seen_ids: HashSet<u64> = HashSet::new();
+    let mut seen_ids = SeenIds::new();
     let mut out = Rejects { path: rejects.to_owned(), file: None };
     for file in files(paths)? {
-        for_each_row(&file, &wanted, "ingest.columns", &mut |number, row| {
+        let mut reading = FileRead::begin(&file)?;
+        for_each_row(&file, &wanted, "ingest.columns", &mut |at, row| {
             report.rows += 1;
             if report.rows.is_multiple_of(1 << 16) {
                 progress(report.rows);
             }
             let verdict = match row {
                 Ok(values) => judge(values, &rules, default_kind, config, &mut seen_ids, &mut raw),
-                Err(_) => Verdict::Rejected("unreadable line"),
+                Err(NoRow::NotJson) => Verdict::Rejected("unreadable line"),
+                Err(NoRow::Unfinished) => Verdict::Unfinished,
             };
+            if let Some(reading) = &mut reading {
+                match verdict {
+                    Verdict::Event(RawEvent { timestamp_ms, .. }) | Verdict::Duplicate { timestamp_ms } => {
+                        reading.note_event(at, timestamp_ms);
+                    }
+                    Verdict::Skipped(_) => reading.note_none(at),
+                    Verdict::Unfinished => {}
+                    Verdict::Rejected(_) if row.is_err() => reading.note_none(at),
+                    Verdict::Rejected(_) => reading.note_lacking(),
+                }
+            }
             match verdict {
                 Verdict::Event(event) => {
                     report.accepted += 1;
@@ -171,14 +193,16 @@ pub fn ingest(
                 Verdict::Skipped(rule) => {
                     *report.skipped.entry(config.skip[rule].reason.clone()).or_default() += 1;
                 }
-                Verdict::Duplicate => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
+                Verdict::Duplicate { .. } => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
+                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.to_string()).or_default() += 1,
                 Verdict::Rejected(reason) => {
                     *report.rejected.entry(reason.to_owned()).or_default() += 1;
-                    out.write(&file, number, reason, row.unwrap_or(&[]))?;
+                    out.write(&file, at.number, reason, row.unwrap_or(&[]))?;
                 }
             }
             Ok(())
         })?;
+        report.files.extend(reading);
     }
     out.close()?;
     progress(report.rows);
@@ -191,7 +215,7 @@ fn judge(
     rules: &[Rule],
     default_kind: Option<EventKind>,
     config: &IngestConfig,
-    seen_ids: &mut HashSet<u64>,
+    seen_ids: &mut SeenIds,
     raw: &mut RawLog,
 ) -> Verdict {
     if let Some(rule) = rules.iter().zip(&values[FIRST_RULE..]).position(|(rule, value)| rule.skips(*value)) {
@@ -233,18 +257,20 @@ fn judge(
         Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
         None => 0,
     };
-    let event_key = match filled(EVENT_ID).map(event_key) {
-        Some(key) if !seen_ids.insert(key) => return Verdict::Duplicate,
-        Some(key) => key,
-        None => 0,
-    };
-    let received_ms = filled(RECEIVED).and_then(|text| text.parse().ok()).unwrap_or(timestamp_ms);
-    let (user, item) = (raw.users.row(user), raw.items.row(item));
+    let user = raw.users.row(user);
+    let event_key = filled(EVENT_ID).map_or(0, event_key);
+    if event_key != 0 {
+        match seen_ids.entry((user, event_key)) {
+            Entry::Occupied(earlier) => return Verdict::Duplicate { timestamp_ms: *earlier.get() },
+            Entry::Vacant(place) => place.insert(timestamp_ms),
+        };
+    }
+    let item = raw.items.row(item);
     if let Some(name) = filled(NAME) {
         raw.name(item, timestamp_ms, name);
     }
     let session = session.map_or(0, |name| raw.sessions.row(name));
-    Verdict::Event(RawEvent { user, item, session, kind, timestamp_ms, received_ms, order, event_key })
+    Verdict::Event(RawEvent { user, item, session, kind, timestamp_ms, order, event_key })
 }
 
 fn check(report: &IngestReport, config: &IngestConfig, rejects: &Path) -> Result<(), IngestError> {

@@ -278,7 +278,6 @@ mod tests {
             kind,
             session: 0,
             timestamp_ms: 0,
-            received_ms: 0,
             event_key: 0,
         };
         let log = Log {

@@ -188,7 +188,7 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
         counts,
         first_event_ms: log.first_ms(),
         last_event_ms: log.last_ms(),
-        covered_ms: log.events.iter().map(|event| event.received_ms).max().unwrap_or(0),
+        covered: log.covered(),
         engine,
         config: serde_json::Value::Null,
         metrics: serde_json::Value::Null,

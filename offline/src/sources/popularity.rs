@@ -132,7 +132,6 @@ mod tests {
             kind: EventKind::View,
             session: 0,
             timestamp_ms: hour * DAY_MS / 24,
-            received_ms: 0,
             event_key: 0,
         };
         let category = |item: u32| if item as usize + 1 == ITEMS { NO_CATEGORY } else { item % 2 };

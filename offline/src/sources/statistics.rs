@@ -184,7 +184,6 @@ mod tests {
             kind,
             session: 0,
             timestamp_ms: hour * HOUR_MS,
-            received_ms: 0,
             event_key: 0,
         };
         Log {

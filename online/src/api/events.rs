@@ -14,8 +14,9 @@ use super::{App, body, json};
 use crate::events::check::check;
 use crate::events::{Visible, now_ms};
 
-/// Accepts events: all of them are on disk before this answers. With 200 the user's very next answer knows them; with
-/// 202 it will when the store is back.
+/// Accepts events: all of them are on disk before this answers. With 200 the user's very next answer knows them, and
+/// `new` says how many it did not know before; with 202 it will when the store is back, or can read the user's history
+/// again.
 #[utoipa::path(
     post,
     path = "/events",
@@ -34,11 +35,11 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
     let events = parse(&bytes, now_ms()).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
     let accepted = events.len();
-    let (status, applied) = match app.events.accept(events).await? {
-        Visible::Now => (StatusCode::OK, true),
-        Visible::Later => (StatusCode::ACCEPTED, false),
+    let (status, new) = match app.events.accept(events).await? {
+        Visible::Now { new } => (StatusCode::OK, Some(new)),
+        Visible::Later => (StatusCode::ACCEPTED, None),
     };
-    Ok(json(status, &Accepted { accepted, applied, event_ids }))
+    Ok(json(status, &Accepted { accepted, applied: new.is_some(), new, event_ids }))
 }
 
 /// Reads one event or a batch that arrived at `now_ms`. All are valid, or none is taken.

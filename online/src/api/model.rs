@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use shared::event_log::CoveredFile;
 use shared::params::EngineParams;
 use utoipa::ToSchema;
 
@@ -29,8 +30,9 @@ pub struct Metadata<'a> {
     first_event_ms: i64,
     /// The time of the last event, milliseconds since the epoch.
     last_event_ms: i64,
-    /// Events accepted before this time are in this version, milliseconds since the epoch.
-    covered_ms: i64,
+    /// How much of the service's event log is in this version, file by file.
+    #[schema(value_type = Vec<Object>)]
+    covered: &'a [CoveredFile],
     /// Items that can be recommended.
     items: usize,
     /// Users with a record.
@@ -61,7 +63,7 @@ pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
         counts: &manifest.counts,
         first_event_ms: manifest.first_event_ms,
         last_event_ms: manifest.last_event_ms,
-        covered_ms: manifest.covered_ms,
+        covered: &manifest.covered,
         items: snapshot.items().len(),
         users: snapshot.users().len(),
     };

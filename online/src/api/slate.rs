@@ -111,12 +111,12 @@ impl Serialize for Used<'_> {
 pub struct HistoryBody<'a> {
     /// Whose.
     pub user_id: &'a UserId,
-    /// In the order of arrival.
+    /// Oldest first.
     pub events: Live<'a>,
 }
 
 /// Events of a live history.
-pub struct Live<'a>(pub &'a [LiveEvent]);
+pub struct Live<'a>(pub &'a [&'a LiveEvent]);
 
 impl Serialize for Live<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use shared::api::{Problem, UserHistory};
 use shared::id::UserId;
+use shared::state::LiveEvent;
 
 use super::error::ApiError;
 use super::query::{self, NoQuery};
@@ -15,7 +16,7 @@ use super::slate::{HistoryBody, Live};
 use super::{App, json, path_text};
 use crate::events::now_ms;
 
-/// Shows a user's real-time history, in the order of arrival.
+/// Shows a user's real-time history by the time of the events, oldest first; of equal times the first to arrive first.
 #[utoipa::path(
     get,
     path = "/users/{id}/history",
@@ -35,5 +36,8 @@ pub async fn get_history(
     let user_id = query::id("id", path_text("id", path)?, UserId::new)?;
     let NoQuery {} = query::read(text.as_deref())?;
     let history = app.recommender.history(&user_id, now_ms()).await?;
-    Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&history.recent) }))
+    let mut events: Vec<&LiveEvent> = history.recent.iter().collect();
+    // They come in the order of arrival, which a stable sort keeps among equal times.
+    events.sort_by_key(|event| event.timestamp_ms);
+    Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&events) }))
 }

@@ -5,29 +5,34 @@
 //!                        │ can't write: 503                        │ store away: 202, applied later from the log
 //! ```
 //!
-//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`].
+//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`]; one that the store
+//! can't read is made anew from it.
 
 pub mod apply;
 pub mod check;
-pub mod files;
+pub mod lock;
 pub mod reader;
+pub mod repair;
+pub mod supervise;
 pub mod writer;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::event::Event;
-use tokio::sync::{mpsc, oneshot};
+use shared::event_log::Coverage;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
 use self::apply::Applier;
+pub use self::supervise::Ended;
+use self::supervise::Guard;
 use self::writer::{Append, Request, Writer};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, StoreError, UserStore};
+use crate::store::{Retention, StoreError, UserStore};
 
 /// Groups of events that may wait for the applier; when it is behind, the writer waits.
 const GROUPS: usize = 64;
@@ -43,8 +48,8 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// Requests that may wait for the log.
     pub queue: usize,
-    /// Milliseconds from arrival after which an event is of no use to a history.
-    pub ttl_ms: i64,
+    /// How long histories remember.
+    pub retention: Retention,
 }
 
 /// Why the event log can't be used.
@@ -91,7 +96,10 @@ pub enum AcceptError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
     /// It does.
-    Now,
+    Now {
+        /// How many events of the request were new: the user's history did not have their ids.
+        new: usize,
+    },
     /// It will when the store is back.
     Later,
 }
@@ -106,6 +114,15 @@ pub struct Events {
 pub struct Running {
     writer: JoinHandle<()>,
     applier: TaskHandle<()>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Running {
+    /// Tells which part ended first; nothing while all run. Only [`Events::close`] ends them in order.
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.clone()
+    }
 }
 
 /// The service's clock: milliseconds since the epoch.
@@ -118,27 +135,35 @@ pub fn now_ms() -> i64 {
 impl Events {
     /// Opens the event log, applies what the store lacks of it, and starts to accept events.
     ///
-    /// * `covered_ms`: events accepted before it are in the artifacts, see [`shared::state::HistoryBounds`].
+    /// * `covered`: what of the log is in the artifacts, see [`shared::state::HistoryBounds`].
     ///
     /// # Errors
     /// [`LogError`] when the log can't be written, another process has it, or the store fails.
     pub async fn open(
         settings: Settings,
         store: Arc<dyn UserStore>,
-        covered_ms: Arc<AtomicI64>,
+        covered: watch::Receiver<Arc<Coverage>>,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Running), LogError> {
         let writer = Writer::open(&settings, metrics.clone())?;
         let (requests, queue) = mpsc::channel(settings.queue);
         let (groups, durable) = mpsc::channel(GROUPS);
-        let mut applier = Applier::new(&settings, writer.end(), store, covered_ms, metrics.clone());
+        let mut applier = Applier::new(&settings, writer.end(), store, covered, metrics.clone());
         applier.recover().await?;
-        let writer = std::thread::Builder::new()
-            .name("event-log".to_owned())
-            .spawn(move || writer.run(queue, &groups))
-            .map_err(LogError::io(&settings.folder))?;
-        let applier = tokio::spawn(applier.run(durable));
-        Ok((Self { requests, metrics }, Running { writer, applier }))
+        let (sender, ended) = watch::channel(None);
+        let guard = Guard::new(Ended::Writer, &sender);
+        let write = move || {
+            let _guard = guard;
+            writer.run(queue, &groups);
+        };
+        let writer = std::thread::Builder::new().name("event-log".to_owned()).spawn(write);
+        let writer = writer.map_err(LogError::io(&settings.folder))?;
+        let guard = Guard::new(Ended::Applier, &sender);
+        let applier = tokio::spawn(async move {
+            let _guard = guard;
+            applier.run(durable).await;
+        });
+        Ok((Self { requests, metrics }, Running { writer, applier, ended }))
     }
 
     /// Makes events durable and applies them.
@@ -147,10 +172,8 @@ impl Events {
     /// [`AcceptError`]; then none of them is acknowledged, and sending them again is safe.
     pub async fn accept(&self, events: Vec<Event>) -> Result<Visible, AcceptError> {
         let count = events.len() as u64;
-        let lines = writer::lines(&events);
-        let arrivals: Vec<Arrival> = events.into_iter().map(Arrival::from).collect();
         let (reply, answer) = oneshot::channel();
-        let append = Request::Append(Append { lines, arrivals, reply });
+        let append = Request::Append(Append::new(events, reply));
         let refused = |error: AcceptError| {
             let reason = if matches!(error, AcceptError::Full) { "queue_full" } else { "log" };
             self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);
@@ -172,7 +195,7 @@ impl Events {
     pub async fn close(&self, running: Running) {
         // An error means that the writer is gone already.
         let _ = self.requests.send(Request::Close).await;
-        let Running { writer, applier } = running;
+        let Running { writer, applier, .. } = running;
         let applied = applier.await.is_ok();
         let written = matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(())));
         if !applied || !written {

@@ -1,6 +1,7 @@
 //! Reads a replica's log from a position on, in chunks.
 //!
-//! Only whole lines count. A line that is no event is skipped and counted: the log is never silently cut short.
+//! Only whole lines count. A line that is no event to this release is skipped and counted: the log is never silently
+//! cut short.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -8,17 +9,36 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use shared::event::Event;
+use shared::event_log::{self, LogFile, Place};
 
-use super::files::{self, LogFile};
-use crate::store::Position;
+use crate::store::{Arrival, Position};
+
+/// An event as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// What its line says.
+    pub event: Event,
+    /// Where that stands.
+    pub place: Place,
+}
+
+impl From<Logged> for Arrival {
+    fn from(Logged { event, place }: Logged) -> Self {
+        let mut arrival = Self::from(event);
+        arrival.event.place = Some(place);
+        arrival
+    }
+}
 
 /// A stretch of the log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
     /// Its events.
-    pub events: Vec<Event>,
+    pub events: Vec<Logged>,
     /// Lines that are no events.
     pub bad_lines: u64,
+    /// Where the first of those begins.
+    pub first_bad: Option<Position>,
     /// Where it ends.
     pub next: Position,
 }
@@ -43,7 +63,7 @@ pub fn read(
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
     let mut chunk = Chunk { next: from, ..Chunk::default() };
     let mut bytes = 0;
-    for file in files::of_replica(folder, replica)? {
+    for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {
             continue;
         }
@@ -53,9 +73,10 @@ pub fn read(
             chunk.next = Position { file: file.number, offset: file.path.metadata()?.len().min(end).max(offset) };
             continue;
         }
+        chunk.next = Position { file: file.number, offset };
+        let Some(id) = file.id()? else { continue };
         let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
         reader.seek(SeekFrom::Start(offset))?;
-        chunk.next = Position { file: file.number, offset };
         let mut line = Vec::new();
         while bytes < max_bytes && chunk.next.offset < end {
             line.clear();
@@ -63,11 +84,15 @@ pub fn read(
             if line.last() != Some(&b'\n') {
                 break;
             }
+            let place = Place { file: id, end: chunk.next.offset + length };
             match serde_json::from_slice(&line) {
-                Ok(event) => chunk.events.push(event),
-                Err(_) => chunk.bad_lines += 1,
+                Ok(event) => chunk.events.push(Logged { event, place }),
+                Err(_) => {
+                    chunk.bad_lines += 1;
+                    chunk.first_bad.get_or_insert(chunk.next);
+                }
             }
-            chunk.next.offset += length;
+            chunk.next.offset = place.end;
             bytes += length;
         }
     }
@@ -86,7 +111,7 @@ fn is_older(file: &LogFile, oldest_ms: i64) -> io::Result<bool> {
 /// # Errors
 /// [`io::Error`] when the folder can't be read.
 pub fn holds(folder: &Path, replica: &str, position: Position) -> io::Result<bool> {
-    for file in files::of_replica(folder, replica)? {
+    for file in event_log::of_replica(folder, replica)? {
         if file.number == position.file {
             return Ok(file.path.metadata()?.len() >= position.offset);
         }

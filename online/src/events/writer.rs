@@ -1,18 +1,23 @@
 //! Appends to the event log: one thread, group commit.
 //!
 //! In: the lines of many requests. Out: one write and one sync for all that are waiting, then the group goes to the
-//! applier. A request so costs a share of one sync; the more wait, the smaller the share. What can't be written whole
-//! is taken back before anything else is appended.
+//! applier, each event with its place. A request so costs a share of one sync; the more wait, the smaller the share.
+//!
+//! What can't be written whole is taken back. A file from which something was taken back or cut off, or that an earlier
+//! start wrote, is not appended to any more: a reader that saw more of it than remains can't take what follows for what
+//! it saw.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared::event::Event;
+use shared::event_log::{self, FileId, LogFile, Place};
 use tokio::sync::{mpsc, oneshot};
 
-use super::files;
+use super::lock::lock;
+use super::repair::cut_torn_end;
 use super::{AcceptError, LogError, Settings, Visible};
 use crate::metrics::Metrics;
 use crate::store::{Arrival, Position};
@@ -33,17 +38,35 @@ pub enum Request {
 
 /// Events to be made durable.
 pub struct Append {
-    /// Their lines, see [`lines`].
+    /// Their lines.
     pub lines: Vec<u8>,
-    /// What the histories get of them.
-    pub arrivals: Vec<Arrival>,
+    /// What the histories get of them, each with where its line ends in `lines`.
+    pub arrivals: Vec<(Arrival, u64)>,
     /// Where the answer goes.
     pub reply: Reply,
 }
 
+impl Append {
+    /// The lines and arrivals of events.
+    ///
+    /// # Panics
+    /// Never: an event is made of texts and numbers, which JSON can hold.
+    #[must_use]
+    pub fn new(events: Vec<Event>, reply: Reply) -> Self {
+        let mut lines = Vec::with_capacity(events.len() * 192);
+        let mut arrivals = Vec::with_capacity(events.len());
+        for event in events {
+            serde_json::to_writer(&mut lines, &event).expect("texts and numbers serialise into memory");
+            lines.push(b'\n');
+            arrivals.push((Arrival::from(event), lines.len() as u64));
+        }
+        Self { lines, arrivals, reply }
+    }
+}
+
 /// Events that are durable, with the requests that wait for them.
 pub struct Group {
-    /// Where they begin: the end of the group before.
+    /// Where the group before ended.
     pub start: Position,
     /// Where they end.
     pub end: Position,
@@ -51,139 +74,113 @@ pub struct Group {
     pub appends: Vec<(Vec<Arrival>, Reply)>,
 }
 
-/// The log lines of events.
-///
-/// # Panics
-/// Never: an event is made of texts and numbers, which JSON can hold.
-#[must_use]
-pub fn lines(events: &[Event]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(events.len() * 192);
-    for event in events {
-        serde_json::to_writer(&mut lines, event).expect("texts and numbers serialise into memory");
-        lines.push(b'\n');
-    }
-    lines
+/// Where bytes were appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// In which file.
+    pub file: FileId,
+    /// From which offset on.
+    pub start: u64,
 }
 
 /// The writing end of a replica's log.
 pub struct Writer {
-    folder: PathBuf,
-    replica: String,
-    max_file_bytes: u64,
+    settings: Settings,
+    metrics: Arc<Metrics>,
     file: File,
+    path: PathBuf,
+    /// Which file it is; nothing before the first append to it.
+    id: Option<FileId>,
     /// Everything before it is synced.
     end: Position,
     tail: Tail,
-    metrics: Arc<Metrics>,
     /// Held as long as the writer lives.
     _lock: File,
 }
 
-/// What is behind the synced end of the file.
+/// What may follow the synced end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
-    /// Nothing.
-    Clean,
-    /// Perhaps parts of an append that failed.
+    /// The next lines.
+    Open,
+    /// Nothing, unless the file is empty: the next lines go into a new one.
+    Closed,
+    /// Perhaps parts of an append that failed are there; they are to be taken back.
     Torn,
 }
 
-/// Opens a file for appending, and makes its name durable if it is new.
-fn open_file(folder: &Path, replica: &str, number: u64) -> Result<File, LogError> {
-    let path = files::path(folder, replica, number);
-    let file = File::options().create(true).append(true).open(&path).map_err(LogError::io(&path))?;
+/// Opens a file of the log, and makes its name durable if it is new.
+fn open_file(folder: &Path, path: &Path) -> Result<File, LogError> {
+    let file = File::options().create(true).read(true).append(true).open(path).map_err(LogError::io(path))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io(folder))?;
     Ok(file)
 }
 
-/// How much of a file is whole: without a last line that has no end or is no event, as a crash leaves it.
-fn whole_length(bytes: &[u8]) -> usize {
-    let mut length = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-    while length > 0 {
-        let start = bytes[..length - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        if serde_json::from_slice::<Event>(&bytes[start..length]).is_ok() {
-            break;
-        }
-        length = start;
-    }
-    length
-}
-
 impl Writer {
-    /// Takes the lock of the replica's log, cuts a torn tail off and goes on at its end.
+    /// Takes the lock of the replica's log, cuts a torn end off, and goes on behind it.
     ///
     /// # Errors
     /// [`LogError`] when another process has the log, or the folder can't be written.
     pub fn open(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, LogError> {
-        let Settings { folder, replica, max_file_bytes, .. } = settings;
+        let Settings { folder, replica, .. } = settings;
         fs::create_dir_all(folder).map_err(LogError::io(folder))?;
-        let lock = files::lock(folder, replica)?;
-        let last = files::of_replica(folder, replica).map_err(LogError::io(folder))?.pop();
+        let lock = lock(folder, replica)?;
+        let last = event_log::of_replica(folder, replica).map_err(LogError::io(folder))?.pop();
         let number = last.map_or(1, |last| last.number);
-        let file = open_file(folder, replica, number)?;
-        let path = files::path(folder, replica, number);
-        let bytes = fs::read(&path).map_err(LogError::io(&path))?;
-        let whole = whole_length(&bytes);
-        if whole < bytes.len() {
-            let torn = bytes.len() - whole;
-            tracing::warn!(path = %path.display(), bytes = torn, "torn end of the event log cut off");
-            let cut = |file: &File| file.set_len(whole as u64).and_then(|()| file.sync_all());
-            cut(&file).map_err(LogError::io(&path))?;
-        }
-        Ok(Self {
-            folder: folder.clone(),
-            replica: replica.clone(),
-            max_file_bytes: *max_file_bytes,
-            file,
-            end: Position { file: number, offset: whole as u64 },
-            tail: Tail::Clean,
-            metrics,
-            _lock: lock,
-        })
+        let path = event_log::path(folder, replica, number);
+        let mut file = open_file(folder, &path)?;
+        let log = LogFile { replica: replica.clone(), number, path };
+        let offset = cut_torn_end(folder, &log, &mut file)?;
+        let (path, end) = (log.path, Position { file: number, offset });
+        Ok(Self { settings: settings.clone(), metrics, file, path, id: None, end, tail: Tail::Closed, _lock: lock })
     }
 
-    /// Where the next line goes.
+    /// Where the log ends.
     #[must_use]
     pub fn end(&self) -> Position {
         self.end
     }
 
-    /// Appends bytes and syncs them; on an error they are not in the log.
+    /// Appends whole lines and syncs them; on an error they are not in the log.
     ///
     /// # Errors
     /// [`LogError::Io`], such as on a full disk.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+    pub fn append(&mut self, lines: &[u8]) -> Result<Appended, LogError> {
         let _timer = self.metrics.log_append_seconds.start_timer();
         if self.tail == Tail::Torn {
             self.take_back()?;
         }
-        if self.end.offset >= self.max_file_bytes {
-            let number = self.end.file + 1;
-            self.file = open_file(&self.folder, &self.replica, number)?;
-            self.end = Position { file: number, offset: 0 };
+        let Position { file: number, offset: start } = self.end;
+        if start > 0 && (self.tail == Tail::Closed || start >= self.settings.max_file_bytes) {
+            self.begin_file(number + 1)?;
         }
-        let path = files::path(&self.folder, &self.replica, self.end.file);
-        if let Err(source) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
+        if let Err(source) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             self.tail = Tail::Torn;
             // Tried again before the next append if it fails.
             if let Err(error) = self.take_back() {
                 tracing::error!(%error, "a failed append can't be taken back yet");
             }
-            return Err(LogError::Io { path, source });
+            return Err(LogError::Io { path: self.path.clone(), source });
         }
-        self.end.offset += bytes.len() as u64;
+        let Position { file: number, offset: start } = self.end;
+        let file = *self.id.get_or_insert_with(|| FileId::of(&self.settings.replica, number, lines));
+        self.end.offset += lines.len() as u64;
+        self.tail = Tail::Open;
+        Ok(Appended { file, start })
+    }
+
+    fn begin_file(&mut self, number: u64) -> Result<(), LogError> {
+        let path = event_log::path(&self.settings.folder, &self.settings.replica, number);
+        self.file = open_file(&self.settings.folder, &path)?;
+        (self.path, self.id, self.end) = (path, None, Position { file: number, offset: 0 });
         Ok(())
     }
 
     /// Cuts off what a failed append left.
     fn take_back(&mut self) -> Result<(), LogError> {
-        let path = files::path(&self.folder, &self.replica, self.end.file);
-        let cut = |file: &File| -> io::Result<()> {
-            file.set_len(self.end.offset)?;
-            file.sync_all()
-        };
-        cut(&self.file).map_err(LogError::io(path))?;
-        self.tail = Tail::Clean;
+        let cut = self.file.set_len(self.end.offset).and_then(|()| self.file.sync_all());
+        cut.map_err(LogError::io(&self.path))?;
+        self.tail = Tail::Closed;
         Ok(())
     }
 
@@ -197,9 +194,9 @@ impl Writer {
             open = next.is_some();
             while let Some(request) = next {
                 match request {
-                    Request::Append(Append { lines, arrivals, reply }) => {
-                        bytes.extend_from_slice(&lines);
-                        appends.push((arrivals, reply));
+                    Request::Append(append) => {
+                        bytes.extend_from_slice(&append.lines);
+                        appends.push(append);
                     }
                     Request::Close => {
                         // What is already queued is still written, nothing new gets in.
@@ -215,16 +212,16 @@ impl Writer {
     }
 
     /// Makes a group durable and hands it on, or refuses it.
-    fn commit(&mut self, bytes: &[u8], appends: Vec<(Vec<Arrival>, Reply)>, groups: &mpsc::Sender<Group>) {
+    fn commit(&mut self, bytes: &[u8], appends: Vec<Append>, groups: &mpsc::Sender<Group>) {
         let start = self.end;
         match self.append(bytes) {
-            Ok(()) => {
+            Ok(appended) => {
                 // Without an applier the replies are dropped, and the requests answered as failed: they may try again.
-                let _ = groups.blocking_send(Group { start, end: self.end, appends });
+                let _ = groups.blocking_send(Group { start, end: self.end, appends: placed(appends, appended) });
             }
             Err(error) => {
                 tracing::error!(%error, "events refused");
-                for (_, reply) in appends {
+                for Append { reply, .. } in appends {
                     let _ = reply.send(Err(AcceptError::Write(error.to_string())));
                 }
             }
@@ -232,25 +229,16 @@ impl Writer {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EVENT: &str = r#"{"timestamp":5,"visitorid":"u","event":"view","itemid":"7","transactionid":null,"event_id":"e","received":6}"#;
-
-    #[test]
-    fn a_last_line_without_an_end_or_a_meaning_is_not_whole() {
-        let good = format!("{EVENT}\n");
-        assert_eq!(whole_length(good.as_bytes()), good.len());
-        assert_eq!(whole_length(format!("{good}{}", &EVENT[..20]).as_bytes()), good.len());
-        assert_eq!(whole_length(format!("{good}\0\0\0\n\0\n").as_bytes()), good.len());
-        assert_eq!(whole_length(b"rubbish"), 0);
-        assert_eq!(whole_length(b""), 0);
-    }
-
-    #[test]
-    fn a_bad_line_in_the_middle_is_no_torn_tail() {
-        let log = format!("{EVENT}\nrubbish\n{EVENT}\n");
-        assert_eq!(whole_length(log.as_bytes()), log.len());
-    }
+/// The arrivals of requests, each with its place in the log; their lines were appended one behind the other.
+fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<(Vec<Arrival>, Reply)> {
+    let place = |Append { lines, arrivals, reply }: Append| {
+        let arrival = |(mut arrival, end): (Arrival, u64)| {
+            arrival.event.place = Some(Place { file, end: start + end });
+            arrival
+        };
+        let arrivals = arrivals.into_iter().map(arrival).collect();
+        start += lines.len() as u64;
+        (arrivals, reply)
+    };
+    appends.into_iter().map(place).collect()
 }

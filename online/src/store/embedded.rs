@@ -1,16 +1,18 @@
 //! The embedded store: histories in the memory of the one process, rebuilt from the event log at the start.
 //!
 //! Sharded by user, so that readers and the applier seldom meet. A read is one lookup and a reference count; a write
-//! copies a history only while a reader still holds it. About 50 bytes and an id per event.
+//! copies a history only while a reader still holds it. About 70 bytes and an id per event. Its histories are never
+//! unreadable, so there is nothing to rebuild.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use shared::id::UserId;
-use shared::state::LiveHistory;
+use shared::state::{Applied, LiveHistory};
 
-use super::{Answer, Arrival, Bounds, Change, Mark, Position, Retention, Stored, UserStore, by_user, forget, is_stale};
+use super::retention::{by_user, forget, is_stale};
+use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, State, Stored, UserStore};
 
 /// Shards of the map; a power of two well above the cores.
 const SHARDS: usize = 64;
@@ -57,21 +59,25 @@ impl Embedded {
         Arc::new(fresh)
     }
 
-    fn put(&self, arrivals: &[Arrival], bounds: Bounds) {
+    fn put(&self, arrivals: &[Arrival], bounds: Bounds<'_>) -> Vec<Added> {
+        let mut added = vec![Added::Known; arrivals.len()];
         for (user, events) in by_user(arrivals) {
+            let (places, events): (Vec<usize>, Vec<_>) = events.into_iter().unzip();
             let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
-            match shard.get_mut(user) {
-                Some(history) => {
-                    self.retention.merge(Arc::make_mut(history), events, bounds);
-                }
+            let applied = match shard.get_mut(user) {
+                Some(history) => self.retention.merge(Arc::make_mut(history), events, bounds),
                 None => {
                     let mut history = LiveHistory::default();
-                    if self.retention.merge(&mut history, events, bounds) == Change::Some {
+                    let applied = self.retention.merge(&mut history, events, bounds);
+                    if applied.contains(&Applied::New) {
                         shard.insert(user.clone(), Arc::new(history));
                     }
+                    applied
                 }
-            }
+            };
+            places.into_iter().zip(applied).for_each(|(at, applied)| added[at] = applied.into());
         }
+        added
     }
 
     /// Drops what is past its time, a shard at a time; returns how many users remain.
@@ -94,11 +100,19 @@ impl Embedded {
 impl UserStore for Embedded {
     fn read<'a>(&'a self, user: &'a UserId, _version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
         let history = self.get(user, now_ms);
-        Box::pin(async { Ok(Stored { history, record: None }) })
+        Box::pin(async { Ok(Stored { history, state: State::Whole, record: None }) })
     }
 
-    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds) -> Answer<'a, ()> {
-        self.put(arrivals, bounds);
+    fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        let added = self.put(arrivals, bounds);
+        Box::pin(async { Ok(added) })
+    }
+
+    fn damaged(&self, _most: usize) -> Vec<UserId> {
+        Vec::new()
+    }
+
+    fn rebuild<'a>(&'a self, _histories: &'a BTreeMap<UserId, LiveHistory>, _bounds: Bounds<'a>) -> Answer<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 
@@ -121,25 +135,40 @@ impl UserStore for Embedded {
 
 #[cfg(test)]
 mod tests {
+    use shared::event_log::Coverage;
+
     use super::super::tests::arrival;
     use super::*;
 
-    const RETENTION: Retention = Retention { max_events: 3, ttl_ms: 100 };
+    const RETENTION: Retention = Retention { max_events: 3, max_older: 10, ttl_ms: 100 };
+
+    async fn apply(store: &Embedded, arrivals: &[Arrival], now_ms: i64) -> Vec<Added> {
+        store.apply(arrivals, Bounds { covered: &Coverage::default(), now_ms }).await.expect("applies")
+    }
 
     #[tokio::test]
     async fn an_applied_event_is_in_the_next_read() {
         let store = Embedded::new(RETENTION);
         let first = arrival("u", 1, 5);
-        store.apply(std::slice::from_ref(&first), Bounds { covered_ms: 0, now_ms: 5 }).await.expect("applies");
+        apply(&store, std::slice::from_ref(&first), 5).await;
         let stored = store.read(&first.user, "v", 5).await.expect("reads");
         assert_eq!(stored.history.recent, [first.event]);
+    }
+
+    #[tokio::test]
+    async fn an_event_is_new_once() {
+        let store = Embedded::new(RETENTION);
+        let (first, second) = (arrival("u", 1, 5), arrival("u", 2, 6));
+        let twice = [first.clone(), arrival("v", 1, 5), first.clone()];
+        assert_eq!(apply(&store, &twice, 5).await, [Added::New, Added::New, Added::Known]);
+        assert_eq!(apply(&store, &[first, second], 6).await, [Added::Known, Added::New]);
     }
 
     #[tokio::test]
     async fn a_sweep_frees_the_users_whose_time_is_up() {
         let store = Embedded::new(RETENTION);
         let arrivals = [arrival("old", 1, 0), arrival("new", 2, 50)];
-        store.apply(&arrivals, Bounds { covered_ms: 0, now_ms: 50 }).await.expect("applies");
+        apply(&store, &arrivals, 50).await;
         assert!(store.read(&arrivals[0].user, "v", 101).await.expect("reads").history.is_empty());
         assert_eq!(store.sweep(101), 1);
         assert_eq!(store.sweep(151), 0);

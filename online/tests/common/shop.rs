@@ -11,6 +11,7 @@ use shared::artifact::Manifest;
 use shared::artifact::columns::Column;
 use shared::artifact::manifest::{FORMAT_VERSION, write_champion};
 use shared::event::EventKind;
+use shared::event_log::CoveredFile;
 use shared::id::ItemIdx;
 use shared::keys::pack_user;
 use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
@@ -23,15 +24,15 @@ pub const ITEM_COUNT: u32 = 12;
 
 /// Writes a version; `artifacts/<version>` must not be there.
 pub fn write(artifacts: &Path, version: &str) {
-    write_covering(artifacts, version, 0);
+    write_covering(artifacts, version, Vec::new());
 }
 
-/// Writes a version that covers the events accepted before a time.
-pub fn write_covering(artifacts: &Path, version: &str, covered_ms: i64) {
+/// Writes a version that covers what these files of the event log have up to a place.
+pub fn write_covering(artifacts: &Path, version: &str, covered: Vec<CoveredFile>) {
     let folder = artifacts.join(version);
     fs::create_dir_all(&folder).expect("a folder");
     tables().write(&folder).expect("tables");
-    manifest(version, covered_ms).seal(&folder).expect("sealed");
+    manifest(version, covered).seal(&folder).expect("sealed");
 }
 
 fn tables() -> Tables {
@@ -112,7 +113,7 @@ pub fn known() -> BatchUser {
     }
 }
 
-fn manifest(version: &str, covered_ms: i64) -> Manifest {
+fn manifest(version: &str, covered: Vec<CoveredFile>) -> Manifest {
     Manifest {
         format_version: FORMAT_VERSION,
         version: version.to_owned(),
@@ -121,7 +122,7 @@ fn manifest(version: &str, covered_ms: i64) -> Manifest {
         counts: BTreeMap::from([("events".to_owned(), 1)]),
         first_event_ms: 1,
         last_event_ms: 1,
-        covered_ms,
+        covered,
         engine: EngineParams {
             session: SessionRule::Gap(30 * 60 * 1000),
             max_history: 50,

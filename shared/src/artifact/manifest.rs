@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ArtifactError;
+use crate::event_log::CoveredFile;
 use crate::params::EngineParams;
 
 /// The artifact format this build reads and writes.
@@ -35,8 +36,9 @@ pub struct Manifest {
     pub first_event_ms: i64,
     /// The time of the last event, milliseconds since the epoch.
     pub last_event_ms: i64,
-    /// Events accepted before this time are in this version, milliseconds since the epoch.
-    pub covered_ms: i64,
+    /// How much of the service's event log is in this version, file by file; nothing where the manifest does not say.
+    #[serde(default)]
+    pub covered: Vec<CoveredFile>,
     /// What the engine follows.
     pub engine: EngineParams,
     /// Every setting of the batch.

@@ -207,8 +207,8 @@ mod tests {
             for &item in viewed {
                 let timestamp_ms = i64::from(user) * 100_000_000 + events.len() as i64 * 1_000;
                 let (user, item, kind) = (UserIdx(user), ItemIdx(item), EventKind::View);
-                let (session, received_ms, event_key) = (0, timestamp_ms, 0);
-                events.push(LogEvent { user, item, kind, session, timestamp_ms, received_ms, event_key });
+                let (session, event_key) = (0, 0);
+                events.push(LogEvent { user, item, kind, session, timestamp_ms, event_key });
             }
         }
         Log {

@@ -3,30 +3,36 @@
 //! Groups arrive as they become durable and are applied at once; that is read-your-writes. Beside that the task knows
 //! how far its log is applied without a gap (`done`). When the store was away, came back empty or went back in time,
 //! `done` lies behind the log's end, and the log is applied again from there, a chunk at a time, between groups.
-//! Applying twice changes nothing, so no care is needed where the two overlap.
+//! Applying twice changes nothing, so no care is needed where the two overlap. The log is also applied again when a
+//! version is served that covers less of it than those before.
+//!
+//! Users whose histories can't be read are left out; their histories are made anew from the log beside all that, and
+//! until then the mark stays where it is, so that a crash does not forget them.
 //!
 //! Every second the mark in the store follows `done` by compare-and-set; a mark that is not where this task left it
 //! betrays a store that lost something.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+mod health;
+mod mark;
+mod rebuild;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use shared::event_log::{self, Coverage};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use self::health::{FIRST_PAUSE, Health};
+use self::rebuild::Rebuild;
 use super::reader::{self, Chunk};
 use super::writer::{Group, Reply};
-use super::{LogError, Settings, Visible, files, now_ms};
+use super::{LogError, Settings, Visible, now_ms};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, Bounds, Mark, Position, UserStore};
+use crate::store::{Added, Arrival, Bounds, Position, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
-/// The pause after a failure of the store; it doubles up to the tick.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of the log read at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Events applied in one call.
@@ -34,22 +40,15 @@ const MAX_EVENTS: usize = 8192;
 /// Failures of the store that a start tolerates.
 const START_FAILURES: u32 = 5;
 
-/// The store, as far as the last call shows.
-#[derive(Debug, Clone, Copy)]
-enum Health {
-    Up,
-    /// Not to be tried before a time; how long the pause was.
-    Down(Instant, Duration),
-}
-
 /// Applies one replica's log.
 pub struct Applier {
-    folder: PathBuf,
-    replica: String,
-    ttl_ms: i64,
+    settings: Settings,
     store: Arc<dyn UserStore>,
-    covered_ms: Arc<AtomicI64>,
     metrics: Arc<Metrics>,
+    /// What of the log is in the artifacts.
+    covered: watch::Receiver<Arc<Coverage>>,
+    /// That, as the histories were last shortened by it.
+    followed: Arc<Coverage>,
     /// The log is durable so far.
     end: Position,
     /// The log is applied so far.
@@ -58,6 +57,8 @@ pub struct Applier {
     mark: Option<Position>,
     /// Logs of other replicas that an emptied store lacks too, with how far they are applied.
     others: Vec<(String, Position)>,
+    /// The histories that are being made anew.
+    rebuild: Option<Rebuild>,
     health: Health,
 }
 
@@ -68,20 +69,21 @@ impl Applier {
         settings: &Settings,
         end: Position,
         store: Arc<dyn UserStore>,
-        covered_ms: Arc<AtomicI64>,
+        covered: watch::Receiver<Arc<Coverage>>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let followed = covered.borrow().clone();
         Self {
-            folder: settings.folder.clone(),
-            replica: settings.replica.clone(),
-            ttl_ms: settings.ttl_ms,
+            settings: settings.clone(),
             store,
-            covered_ms,
             metrics,
+            covered,
+            followed,
             end,
             done: Position::START,
             mark: None,
             others: Vec::new(),
+            rebuild: None,
             health: Health::Up,
         }
     }
@@ -119,7 +121,7 @@ impl Applier {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let pause = match self.health {
-                Health::Up if self.is_behind() => Some(Instant::now()),
+                Health::Up if self.is_behind() || self.is_rebuilding() => Some(Instant::now()),
                 Health::Up => None,
                 Health::Down(until, _) => Some(until),
             };
@@ -129,11 +131,11 @@ impl Applier {
                     None => break,
                 },
                 () = sleep_until(pause) => {
-                    let result = if self.is_behind() { self.catch_up().await } else { self.move_mark().await };
+                    let result = self.step().await;
                     self.note(result);
                 }
                 _ = ticks.tick() => if matches!(self.health, Health::Up) {
-                    let result = self.move_mark().await;
+                    let result = self.tick().await;
                     self.note(result);
                 }
             }
@@ -147,53 +149,91 @@ impl Applier {
         self.done != self.end || !self.others.is_empty()
     }
 
+    /// Does a little of what is left to do besides groups.
+    async fn step(&mut self) -> Result<(), LogError> {
+        if self.is_behind() {
+            self.catch_up().await
+        } else if self.is_rebuilding() {
+            self.rebuild().await
+        } else {
+            self.move_mark().await
+        }
+    }
+
+    /// What is done every second.
+    async fn tick(&mut self) -> Result<(), LogError> {
+        self.follow()?;
+        self.move_mark().await
+    }
+
+    /// What the histories are shortened by from now on. If that is less than before, what was forgotten is taken from
+    /// the log again.
+    fn follow(&mut self) -> Result<Arc<Coverage>, LogError> {
+        let covered = self.covered.borrow().clone();
+        if Arc::ptr_eq(&covered, &self.followed) {
+            return Ok(covered);
+        }
+        if !covered.includes(&self.followed) {
+            tracing::warn!("a version covers less of the event log than those before; the log is applied again");
+            self.begin_again()?;
+        }
+        self.followed = covered.clone();
+        Ok(covered)
+    }
+
     /// Applies a group, with those that wait behind it, and answers its requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
-        let mut replies: Vec<Reply> = Vec::new();
+        let mut replies: Vec<(Reply, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
             for (events, reply) in group.appends {
+                replies.push((reply, events.len()));
                 arrivals.extend(events);
-                replies.push(reply);
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
         self.end = end;
-        let visible = match self.health {
-            Health::Down(..) => Visible::Later,
-            Health::Up => {
-                let result = self.store.apply(&arrivals, self.bounds()).await.map_err(LogError::from);
-                let visible = if result.is_ok() { Visible::Now } else { Visible::Later };
-                self.note(result);
-                visible
-            }
+        let added = match self.health {
+            Health::Down(..) => None,
+            Health::Up => match self.apply(&arrivals).await {
+                Ok(added) => Some(added),
+                Err(error) => {
+                    self.note(Err(error));
+                    None
+                }
+            },
         };
-        if visible == Visible::Now && self.done == start {
+        if added.is_some() && self.done == start {
             self.done = end;
         }
-        for reply in replies {
+        let mut rest = added.as_deref();
+        for (reply, count) in replies {
+            let own = rest.and_then(|added| added.split_at_checked(count));
+            rest = own.map(|(_, rest)| rest);
             // Who no longer waits has gone away or timed out.
-            let _ = reply.send(Ok(visible));
+            let _ = reply.send(Ok(own.map_or(Visible::Later, |(own, _)| visible(own))));
         }
+    }
+
+    async fn apply(&mut self, arrivals: &[Arrival]) -> Result<Vec<Added>, LogError> {
+        let covered = self.follow()?;
+        Ok(self.store.apply(arrivals, Bounds { covered: &covered, now_ms: now_ms() }).await?)
     }
 
     /// Applies the next chunk of what the store lacks: other replicas' logs first, for the mark vouches for them too.
     async fn catch_up(&mut self) -> Result<(), LogError> {
-        let (replica, from, until) = match self.others.last() {
-            Some((replica, from)) => (replica.clone(), *from, None),
-            None => (self.replica.clone(), self.done, Some(self.end)),
+        let covered = self.follow()?;
+        let (replica, from) = match self.others.last() {
+            Some((replica, from)) => (replica.clone(), *from),
+            None => (self.settings.replica.clone(), self.done),
         };
-        let chunk = self.read(replica, from, until).await?;
-        self.metrics.log_bad_lines.inc_by(chunk.bad_lines);
-        if chunk.bad_lines > 0 {
-            tracing::warn!(lines = chunk.bad_lines, before = %chunk.next, "lines of the event log are no events");
-        }
+        let chunk = self.read(replica, from).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
-            self.store.apply(part, self.bounds()).await?;
+            self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;
         }
         self.metrics.events_reapplied.inc_by(arrivals.len() as u64);
         match self.others.last_mut() {
@@ -208,76 +248,33 @@ impl Applier {
         Ok(())
     }
 
-    async fn read(&self, replica: String, from: Position, until: Option<Position>) -> Result<Chunk, LogError> {
-        let folder = self.folder.clone();
-        let oldest_ms = now_ms().saturating_sub(self.ttl_ms);
-        tokio::task::spawn_blocking(move || reader::read(&folder, &replica, from, until, oldest_ms, CHUNK_BYTES))
-            .await
-            .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
-            .map_err(LogError::io(&self.folder))
-    }
-
-    /// Moves the mark to `done`; if the store is not where it was left, begins again from where it is.
-    async fn move_mark(&mut self) -> Result<(), LogError> {
-        let target = if self.others.is_empty() { self.done } else { Position::START };
-        match self.store.advance(self.mark, target).await? {
-            Mark::Moved => self.mark = Some(target),
-            Mark::Found(found) => {
-                let text = |mark: Option<Position>| mark.map_or("nothing".to_owned(), |mark| mark.to_string());
-                tracing::warn!(
-                    left = text(self.mark),
-                    found = text(found),
-                    "the store lost events; applying them again from the event log"
-                );
-                self.restart_from(found)?;
+    /// Reads a chunk of a replica's log; of this one's, as far as it is durable.
+    async fn read(&self, replica: String, from: Position) -> Result<Chunk, LogError> {
+        let folder = self.settings.folder.clone();
+        let until = (replica == self.settings.replica).then_some(self.end);
+        let oldest_ms = self.settings.retention.oldest_ms(now_ms());
+        let chunk = tokio::task::spawn_blocking(move || {
+            let chunk = reader::read(&folder, &replica, from, until, oldest_ms, CHUNK_BYTES)?;
+            if let Some(at) = chunk.first_bad {
+                let (lines, first) = (chunk.bad_lines, event_log::path(&folder, &replica, at.file));
+                let (first, offset) = (first.display(), at.offset);
+                tracing::warn!(lines, %first, offset, "lines of the event log are no events to this release; they stay");
             }
-        }
-        Ok(())
+            Ok(chunk)
+        });
+        let chunk = chunk.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+        let chunk = chunk.map_err(LogError::io(&self.settings.folder))?;
+        self.metrics.log_bad_lines.inc_by(chunk.bad_lines);
+        Ok(chunk)
     }
+}
 
-    /// Takes the store as being at `mark`: what of the log is after it will be applied.
-    fn restart_from(&mut self, mark: Option<Position>) -> Result<(), LogError> {
-        self.mark = mark;
-        let holds = |at| reader::holds(&self.folder, &self.replica, at).map_err(LogError::io(&self.folder));
-        self.done = match mark {
-            Some(at) if at <= self.end && holds(at)? => at,
-            _ => Position::START,
-        };
-        self.others.clear();
-        if self.done == Position::START {
-            let files = files::list(&self.folder).map_err(LogError::io(&self.folder))?;
-            let names: BTreeSet<String> = files.into_iter().map(|file| file.replica).collect();
-            let others = names.into_iter().filter(|name| *name != self.replica);
-            self.others = others.map(|name| (name, Position::START)).collect();
-        }
-        Ok(())
+/// What the next answer knows of a request's events: all of them, or not all yet.
+fn visible(added: &[Added]) -> Visible {
+    if added.contains(&Added::Waits) {
+        return Visible::Later;
     }
-
-    fn bounds(&self) -> Bounds {
-        Bounds { covered_ms: self.covered_ms.load(Ordering::Relaxed), now_ms: now_ms() }
-    }
-
-    /// Draws the conclusion from a call: whether the store is to be tried again at once or after a pause.
-    fn note(&mut self, result: Result<(), LogError>) {
-        match (result, self.health) {
-            (Ok(()), Health::Up) => {}
-            (Ok(()), Health::Down(..)) => {
-                self.health = Health::Up;
-                self.metrics.store_up.set(1);
-                tracing::info!("the store is back");
-            }
-            (Err(error), Health::Up) => {
-                self.health = Health::Down(Instant::now() + FIRST_PAUSE, FIRST_PAUSE);
-                self.metrics.store_up.set(0);
-                tracing::warn!(%error, "the store is away; events are accepted and applied later");
-            }
-            (Err(error), Health::Down(_, pause)) => {
-                let pause = (pause * 2).min(TICK);
-                self.health = Health::Down(Instant::now() + pause, pause);
-                tracing::debug!(%error, "the store is still away");
-            }
-        }
-    }
+    Visible::Now { new: added.iter().filter(|added| **added == Added::New).count() }
 }
 
 /// Waits until a time, or for ever.

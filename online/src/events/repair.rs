@@ -1,0 +1,97 @@
+//! What a start does to a log file before anything follows it: an end without a line end is cut off and kept beside it.
+//!
+//! A crash leaves such an end. It was never acknowledged: an event is, after its line is whole and synced. A whole line
+//! stays whatever is in it, for another release may know what this one can't read.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use shared::event_log::{LogFile, torn_path};
+
+use super::LogError;
+
+/// Bytes looked at in one go on the way back from the end.
+const BLOCK: usize = 1 << 16;
+
+/// Where the last whole line of a file ends.
+fn whole_length(file: &mut File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; BLOCK];
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let part = &mut block[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Cuts off an end without a line end, once it is safe in a file of its own; returns the length that remains.
+///
+/// * `file`: open for reading and writing.
+///
+/// # Errors
+/// [`LogError::Io`], such as on a full disk; then nothing is cut off.
+pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64, LogError> {
+    let failed = || LogError::io(&log.path);
+    let whole = whole_length(file).map_err(failed())?;
+    let torn = file.metadata().map_err(failed())?.len() - whole;
+    if torn > 0 {
+        let kept = keep(folder, log, file, whole)?;
+        file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed())?;
+        let (path, kept) = (log.path.display(), kept.display());
+        tracing::warn!(%path, bytes = torn, %kept, "the event log's end was torn: no whole line, never acknowledged");
+    }
+    Ok(whole)
+}
+
+/// Copies what is behind `whole` into a new file beside the log.
+fn keep(folder: &Path, log: &LogFile, file: &mut File, whole: u64) -> Result<PathBuf, LogError> {
+    for copy in 0.. {
+        let path = torn_path(folder, &log.replica, log.number, whole, copy);
+        let mut kept = match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            created => created.map_err(LogError::io(&path))?,
+        };
+        file.seek(SeekFrom::Start(whole)).map_err(LogError::io(&log.path))?;
+        io::copy(file, &mut kept).and_then(|_| kept.sync_all()).map_err(LogError::io(&path))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io(folder))?;
+        return Ok(path);
+    }
+    Err(LogError::io(folder)(io::Error::other("every name for the torn end of the event log is taken")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn length_of(bytes: &[u8]) -> u64 {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(bytes).expect("writes");
+        whole_length(&mut file).expect("reads")
+    }
+
+    #[test]
+    fn what_is_behind_the_last_line_end_is_torn_whatever_the_lines_hold() {
+        assert_eq!(length_of(b""), 0);
+        assert_eq!(length_of(b"{\"timest"), 0);
+        assert_eq!(length_of(b"rubbish\n{}\n"), 11);
+        assert_eq!(length_of(b"rubbish\n{}\n\0\0\0"), 11);
+    }
+
+    #[test]
+    fn a_torn_end_of_many_blocks_is_found_from_behind() {
+        let mut bytes = b"line\n".to_vec();
+        bytes.resize(5 + 3 * BLOCK, b'x');
+        assert_eq!(length_of(&bytes), 5);
+        bytes.push(b'\n');
+        assert_eq!(length_of(&bytes), bytes.len() as u64);
+    }
+}

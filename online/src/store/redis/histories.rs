@@ -1,0 +1,199 @@
+//! Histories in Redis: read, and edited by compare-and-set.
+//!
+//! An edit is two round trips for any number of users: the values are read, changed here by the same code as in the
+//! embedded store, and each written if it is still the one that was read; a lost race is read and tried again. A value
+//! that can't be read is noted, and stays as it is until [`Redis::restore`] has the whole history to put in its place:
+//! so neither a crash nor another replica can take what is half done for the truth.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use redis::{Pipeline, RedisResult, cmd};
+use shared::id::UserId;
+use shared::keys::{history_key, pack_history, unpack_history, user_key};
+use shared::state::{Applied, LiveEvent, LiveHistory};
+
+use super::super::retention::{by_user, forget};
+use super::super::{Added, Arrival, Bounds, State, StoreError, Stored};
+use super::Redis;
+
+/// Writes a key with an expiry, or deletes it where there is nothing to write, if it holds what it is thought to (an
+/// absent key holds the empty value), and returns 1. Sent as a whole each time: it is shorter than the values, and
+/// `EVALSHA` would fail after each restart of Redis. `MGET` of one key: one of a foreign type is absent to it, where
+/// `GET` would fail.
+const SWAP: &str = "if (redis.call('MGET',KEYS[1])[1] or '')~=ARGV[1] then return 0 end \
+                    if ARGV[2]=='' then redis.call('DEL',KEYS[1]) \
+                    else redis.call('SET',KEYS[1],ARGV[2],'PXAT',ARGV[3]) end return 1";
+/// Users written in one pipeline; bounds the memory of a large refill.
+const USERS_PER_PIPELINE: usize = 512;
+/// How often a history is tried again when others write it at the same time.
+const RACES: usize = 50;
+/// What Redis answers where a key is of another type.
+const WRONG_TYPE: &str = "WRONGTYPE";
+
+/// A value as it was read.
+struct Found {
+    /// What must still be there for a write to succeed; empty where there is nothing, or something of another type.
+    bytes: Vec<u8>,
+    /// The history, or why it can't be read.
+    history: Result<LiveHistory, String>,
+}
+
+/// A value to be written in the place of another.
+struct Swap {
+    /// The user's place in the list.
+    at: usize,
+    before: Vec<u8>,
+    history: LiveHistory,
+}
+
+fn unpack(bytes: &[u8]) -> Result<LiveHistory, String> {
+    if bytes.is_empty() { Ok(LiveHistory::default()) } else { unpack_history(bytes).map_err(|error| error.to_string()) }
+}
+
+impl Redis {
+    /// Reads what is known of a user.
+    pub(super) async fn get(&self, user: &UserId, version: &str, now_ms: i64) -> Result<Stored, StoreError> {
+        let prefix = &self.settings.prefix;
+        let mut command = cmd("MGET");
+        command.arg(history_key(prefix, user)).arg(user_key(prefix, user, version));
+        let (history, record) = self
+            .reads
+            .call(self.settings.timeout, |mut connection| async move {
+                command.query_async::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&mut connection).await
+            })
+            .await?;
+        match unpack(&history.unwrap_or_default()) {
+            Ok(mut history) => {
+                forget(&mut history, self.settings.retention.oldest_ms(now_ms));
+                Ok(Stored { history: Arc::new(history), state: State::Whole, record })
+            }
+            Err(reason) => {
+                self.note_damaged(user, &reason);
+                Ok(Stored { state: State::Damaged, record, ..Stored::default() })
+            }
+        }
+    }
+
+    /// Adds events to the histories of their users.
+    pub(super) async fn put(&self, arrivals: &[Arrival], bounds: Bounds<'_>) -> Result<Vec<Added>, StoreError> {
+        let retention = self.settings.retention;
+        let mut added = vec![Added::Known; arrivals.len()];
+        let users: Vec<(&UserId, Vec<(usize, &LiveEvent)>)> = by_user(arrivals).into_iter().collect();
+        for chunk in users.chunks(USERS_PER_PIPELINE) {
+            let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            self.edit(&names, |at, history| {
+                let (user, events) = &chunk[at];
+                match history {
+                    Ok(mut history) => {
+                        let applied = retention.merge(&mut history, events.iter().map(|(_, event)| *event), bounds);
+                        events.iter().zip(&applied).for_each(|((at, _), applied)| added[*at] = (*applied).into());
+                        applied.contains(&Applied::New).then_some(history)
+                    }
+                    Err(reason) => {
+                        self.note_damaged(user, &reason);
+                        events.iter().for_each(|(at, _)| added[*at] = Added::Waits);
+                        None
+                    }
+                }
+            })
+            .await?;
+        }
+        Ok(added)
+    }
+
+    /// Writes histories made anew over those that can't be read.
+    pub(super) async fn restore(
+        &self,
+        histories: &BTreeMap<UserId, LiveHistory>,
+        bounds: Bounds<'_>,
+    ) -> Result<(), StoreError> {
+        let retention = self.settings.retention;
+        let histories: Vec<(&UserId, &LiveHistory)> = histories.iter().collect();
+        for chunk in histories.chunks(USERS_PER_PIPELINE) {
+            let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            self.edit(&names, |at, history| {
+                let mut history = history.unwrap_or_default();
+                retention.absorb(&mut history, chunk[at].1.clone(), bounds);
+                Some(history)
+            })
+            .await?;
+            let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+            names.into_iter().for_each(|user| {
+                damaged.remove(user);
+            });
+        }
+        Ok(())
+    }
+
+    /// Replaces the histories of users by what `edit` makes of them, where it makes something; it is asked again for
+    /// those that others wrote in between.
+    async fn edit(
+        &self,
+        users: &[&UserId],
+        mut edit: impl FnMut(usize, Result<LiveHistory, String>) -> Option<LiveHistory>,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<String> = users.iter().map(|user| history_key(&self.settings.prefix, user)).collect();
+        let mut open: Vec<usize> = (0..keys.len()).collect();
+        for _ in 0..RACES {
+            let mut swaps = Vec::with_capacity(open.len());
+            for (at, Found { bytes: before, history }) in open.iter().copied().zip(self.load(&keys, &open).await?) {
+                swaps.extend(edit(at, history).map(|history| Swap { at, before, history }));
+            }
+            open = self.swap(&keys, swaps).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended(RACES))
+    }
+
+    /// Reads values. One command per key: the keys are of different users, and so of different slots of a cluster.
+    async fn load(&self, keys: &[String], open: &[usize]) -> Result<Vec<Found>, StoreError> {
+        let mut gets = Pipeline::with_capacity(open.len());
+        gets.ignore_errors();
+        for &at in open {
+            gets.cmd("GET").arg(&keys[at]);
+        }
+        let answers: Vec<RedisResult<Option<Vec<u8>>>> = self.pipeline(gets).await?;
+        let found = |answer: RedisResult<Option<Vec<u8>>>| match answer {
+            Ok(bytes) => {
+                let bytes = bytes.unwrap_or_default();
+                Ok(Found { history: unpack(&bytes), bytes })
+            }
+            Err(error) if error.code() == Some(WRONG_TYPE) => {
+                Ok(Found { history: Err("the key is of another type".to_owned()), bytes: Vec::new() })
+            }
+            Err(error) => Err(StoreError::Answer(error.to_string())),
+        };
+        answers.into_iter().map(found).collect()
+    }
+
+    /// Writes values; returns the places of those that lost a race.
+    async fn swap(&self, keys: &[String], swaps: Vec<Swap>) -> Result<Vec<usize>, StoreError> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut commands = Pipeline::with_capacity(swaps.len());
+        for Swap { at, before, history } in &swaps {
+            let (bytes, expires_ms) = match history.is_empty() {
+                true => (Vec::new(), 0),
+                false => (pack_history(history), self.settings.retention.expires_ms(history)),
+            };
+            commands.cmd("EVAL").arg(SWAP).arg(1).arg(&keys[*at]).arg(before).arg(bytes).arg(expires_ms);
+        }
+        let won: Vec<i64> = self.pipeline(commands).await?;
+        Ok(swaps.into_iter().zip(won).filter(|(_, won)| *won == 0).map(|(swap, _)| swap.at).collect())
+    }
+
+    /// Notes that a user's history can't be read.
+    fn note_damaged(&self, user: &UserId, reason: &str) {
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if damaged.insert(user.clone()) {
+            drop(damaged);
+            self.metrics.store_unreadable.with_label_values(&["history"]).inc();
+            let key = history_key(&self.settings.prefix, user);
+            tracing::warn!(key, reason, "history can't be read; it is rebuilt from the event log");
+        }
+    }
+}

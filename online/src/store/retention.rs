@@ -1,0 +1,124 @@
+//! How long histories remember, and the one function behind every store that adds events to them.
+
+use std::collections::BTreeMap;
+
+use shared::event_log::Coverage;
+use shared::id::UserId;
+use shared::state::{Applied, HistoryBounds, LiveEvent, LiveHistory};
+
+use super::Arrival;
+
+/// How long a store remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Most events of a history.
+    pub max_events: usize,
+    /// Most items remembered of older events, see [`HistoryBounds`].
+    pub max_older: usize,
+    /// Milliseconds from arrival after which an event is forgotten.
+    pub ttl_ms: i64,
+}
+
+/// What an apply goes by besides the [`Retention`].
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// What of the event log is in the artifacts, see [`HistoryBounds`].
+    pub covered: &'a Coverage,
+    /// The time.
+    pub now_ms: i64,
+}
+
+impl Retention {
+    /// Events received before this time are forgotten.
+    #[must_use]
+    pub fn oldest_ms(self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.ttl_ms)
+    }
+
+    fn within(self, bounds: Bounds<'_>) -> HistoryBounds<'_> {
+        HistoryBounds { max_events: self.max_events, max_older: self.max_older, covered: bounds.covered }
+    }
+
+    /// Applies events to a history; returns what became of each. One that is past its time changes nothing.
+    pub fn merge<'a>(
+        self,
+        history: &mut LiveHistory,
+        events: impl IntoIterator<Item = &'a LiveEvent>,
+        bounds: Bounds<'_>,
+    ) -> Vec<Applied> {
+        let oldest_ms = self.oldest_ms(bounds.now_ms);
+        let apply = |event: &LiveEvent| {
+            if event.received_ms < oldest_ms {
+                return Applied::Duplicate;
+            }
+            history.apply(event.clone(), self.within(bounds))
+        };
+        let applied: Vec<Applied> = events.into_iter().map(apply).collect();
+        if applied.contains(&Applied::New) {
+            forget(history, oldest_ms);
+        }
+        applied
+    }
+
+    /// Adds what another history of the user remembers.
+    pub(super) fn absorb(self, history: &mut LiveHistory, other: LiveHistory, bounds: Bounds<'_>) {
+        history.absorb(other, self.within(bounds));
+        forget(history, self.oldest_ms(bounds.now_ms));
+    }
+
+    /// When a history as a whole may be forgotten, milliseconds since the epoch.
+    pub(super) fn expires_ms(self, history: &LiveHistory) -> i64 {
+        newest_ms(history).saturating_add(self.ttl_ms)
+    }
+}
+
+/// When the last event of a history arrived.
+fn newest_ms(history: &LiveHistory) -> i64 {
+    let recent = history.recent.last().map(|event| event.received_ms);
+    recent.into_iter().chain(history.older.iter().map(|seen| seen.received_ms)).max().unwrap_or(i64::MIN)
+}
+
+/// Whether a history remembers something received before `oldest_ms`.
+pub(super) fn is_stale(history: &LiveHistory, oldest_ms: i64) -> bool {
+    history.recent.first().is_some_and(|event| event.received_ms < oldest_ms)
+        || history.older.iter().any(|seen| seen.received_ms < oldest_ms)
+}
+
+/// Drops from a history what was received before `oldest_ms`.
+pub(super) fn forget(history: &mut LiveHistory, oldest_ms: i64) {
+    let expired = history.recent.partition_point(|event| event.received_ms < oldest_ms);
+    history.recent.drain(..expired);
+    history.older.retain(|seen| seen.received_ms >= oldest_ms);
+}
+
+/// The events by user, each user's in the order given, with their places in that order.
+pub(super) fn by_user(arrivals: &[Arrival]) -> BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> {
+    let mut users: BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> = BTreeMap::new();
+    for (at, arrival) in arrivals.iter().enumerate() {
+        users.entry(&arrival.user).or_default().push((at, &arrival.event));
+    }
+    users
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::arrival;
+    use super::*;
+
+    #[test]
+    fn an_event_is_forgotten_when_its_own_time_is_up() {
+        let retention = Retention { max_events: 10, max_older: 10, ttl_ms: 100 };
+        let covered = Coverage::default();
+        let mut history = LiveHistory::default();
+        let (first, second) = (arrival("u", 1, 0), arrival("u", 2, 90));
+        let bounds = Bounds { covered: &covered, now_ms: 90 };
+        assert_eq!(retention.merge(&mut history, [&first.event, &second.event], bounds), [Applied::New, Applied::New]);
+        assert_eq!(history.recent.len(), 2);
+        assert!(is_stale(&history, retention.oldest_ms(101)));
+        forget(&mut history, retention.oldest_ms(101));
+        assert_eq!(history.recent, [second.event]);
+        assert_eq!(retention.expires_ms(&history), 190);
+        let late = Bounds { covered: &covered, now_ms: 101 };
+        assert_eq!(retention.merge(&mut history, [&first.event], late), [Applied::Duplicate]);
+    }
+}
