@@ -245,17 +245,6 @@ mod tests {
     }
 
     #[test]
-    fn the_batch_knows_which_sections_are_the_service_s() {
-        let defaults = Toml::string(DEFAULTS);
-        let sections: std::collections::BTreeMap<String, figment::value::Dict> =
-            Figment::from(defaults).extract().expect("sections of keys");
-        assert_eq!(
-            sections.into_keys().collect::<std::collections::BTreeSet<_>>(),
-            settings::ONLINE.map(str::to_owned).into()
-        );
-    }
-
-    #[test]
     fn an_absent_file_is_an_error() {
         let error = Config::load(Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
         assert!(error.contains("/nowhere.toml: no such config file"), "{error}");

@@ -4,16 +4,17 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::eventually;
 use common::http::Client;
 use common::process::{await_health, end, folder, free_address, online, start, with_settings};
 use common::redis_server::RedisServer;
-use common::{eventually, shop};
 use online::events::reader;
 use online::store::Position;
 use serde_json::json;

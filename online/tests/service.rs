@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use common::http::Client;
 use common::{Running, config, eventually, shop};
 use online::events::{Ended, reader};
+use online::service::Failure;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use serde_json::json;
 use shared::artifact::manifest::write_champion;
@@ -525,17 +526,17 @@ fn when_the_applier_ends_the_service_is_out_of_use_and_says_why() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let store = Faulty(Embedded::new(Retention { max_events: 10, max_older: 10, ttl_ms: 1 << 40 }));
-    let service = runtime.block_on(online::service::start_on_store(&config, Arc::new(store))).expect("starts");
+    let mut service = runtime.block_on(online::service::start_on_store(&config, Arc::new(store))).expect("starts");
     let client = Client::new(service.address());
     assert_eq!(client.post("/events", &event("u", "i01", "e1")).status, 200);
     assert_eq!(client.get("/ready").status, 200);
     client.post("/events", &event("fault", "i01", "e2")).assert_problem(503, None);
-    let ended = runtime.block_on(async { tokio::time::timeout(common::PATIENCE, service.ended()).await });
-    assert_eq!(ended.expect("at once"), Ended::Applier);
+    let failure = runtime.block_on(async { tokio::time::timeout(common::PATIENCE, service.failed()).await });
+    assert!(matches!(failure.expect("at once"), Failure::Log(Ended::Applier)));
     eventually("not ready", || (client.get("/ready").status == 503).then_some(()));
     client.post("/events", &event("u", "i01", "e3")).assert_problem(503, None);
     assert_eq!(client.get("/recommendations?user_id=u").status, 200);
-    runtime.block_on(service.stop());
+    runtime.block_on(service.stop(std::future::ready(())));
 }
 
 #[test]
