@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod interactions;
 pub mod item_knn;
 pub mod linear;
+pub mod parquet;
 pub mod pipeline;
 pub mod popularity;
 pub mod progress;

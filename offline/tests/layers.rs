@@ -3,10 +3,11 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 28] = [
+const TABLE: [(&str, &[&str]); 29] = [
     ("generate", &[]),
     ("progress", &[]),
-    ("ingest", &[]),
+    ("parquet", &[]),
+    ("ingest", &["parquet"]),
     ("interactions", &["ingest"]),
     ("split", &["ingest", "interactions"]),
     ("popularity", &["ingest"]),
@@ -21,7 +22,7 @@ const TABLE: [(&str, &[&str]); 28] = [
     ("trees", &["evaluate"]),
     ("repeat", &["ingest", "interactions", "split", "statistics", "trees"]),
     ("linear", &["trees"]),
-    ("rows", &["trees"]),
+    ("rows", &["parquet", "trees"]),
     ("publish", &["progress"]),
     ("export", &["ingest"]),
     (

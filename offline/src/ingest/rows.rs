@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use serde::Serialize;
 use shared::event::{EventKind, event_key};
 use shared::id::ItemId;
 
@@ -100,7 +101,7 @@ struct Rejects {
 }
 
 impl Rejects {
-    fn write(&mut self, file: &Path, row: u64, reason: &str, values: &[Option<&str>]) -> Result<(), IngestError> {
+    fn write(&mut self, file: &Path, row: u64, reason: &str, values: impl Serialize) -> Result<(), IngestError> {
         if self.file.is_none() {
             let created = File::create(&self.path).map_err(|error| IngestError::read(&self.path, error))?;
             self.file = Some(BufWriter::new(created));
@@ -161,7 +162,7 @@ pub fn ingest(
             }
             let verdict = match row {
                 Ok(values) => judge(values, &rules, default_kind, config, &mut seen_ids, &mut raw),
-                Err(_) => Verdict::Rejected("unreadable line"),
+                Err(unreadable) => Verdict::Rejected(unreadable.reason),
             };
             match verdict {
                 Verdict::Event(event) => {
@@ -174,7 +175,10 @@ pub fn ingest(
                 Verdict::Duplicate => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
                 Verdict::Rejected(reason) => {
                     *report.rejected.entry(reason.to_owned()).or_default() += 1;
-                    out.write(&file, number, reason, row.unwrap_or(&[]))?;
+                    match row {
+                        Ok(values) => out.write(&file, number, reason, values)?,
+                        Err(unreadable) => out.write(&file, number, reason, &unreadable.values)?,
+                    }
                 }
             }
             Ok(())
