@@ -5,7 +5,7 @@ RELEASE = target/release
 
 .PHONY: demo serve test check bench build redis
 
-demo: build            ## train on the sample, serve, show the loop closing; serves until Ctrl-C
+demo:                  ## build, train on the sample, serve, show the loop closing; serves until Ctrl-C
 	@bash data/demo.sh
 
 serve: build           ## serve artifacts/ on 127.0.0.1:8080; trains on the sample first where nothing is published

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# The whole loop on the sample: train, serve, click, train again. Needs only bash and the built binaries.
+# The whole loop on the sample: build, train, serve, click, train again. Says of each step how long it took.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=target/release work=target/demo port=${PORT:-8080} user=u000123
 rm -rf "$work" && mkdir -p "$work"
-exec 3>&2
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+SECONDS=0 began=0
+# say TEXT: a step begins.
+say() { began=$SECONDS; printf '\n\033[1m%s\033[0m\n' "$*"; }
+# took: how long the step has taken so far.
+took() { printf '  took %d s\n' "$((SECONDS - began))"; }
 
 # http METHOD PATH [BODY]: one request to the service, the answer's body on standard output.
 http() {
@@ -35,13 +38,20 @@ ready() {
     done
 }
 
-SECONDS=0
-say "1. Train on data/sample: 20,000 events of a shop with 300 items"
+if [ -x "$bin/offline" ] && [ -x "$bin/online" ]; then
+    say "1. Build what has changed"
+else
+    say "1. Build: the first time takes about MINUTES minutes on 2 cores"
+fi
+make --no-print-directory build
+took
+
+say "2. Train on data/sample: 20,000 events of a shop with 300 items"
 "$bin/offline" run --events data/sample/events.csv --items data/sample/items.csv --artifacts "$work/artifacts" 2>"$work/offline.log" \
     || { cat "$work/offline.log"; exit 1; }
 tail -n 1 "$work/offline.log" | awk '{ printf "  %s s, %s MiB\n", $2, $3 }'
 
-say "2. Serve it on http://127.0.0.1:$port"
+say "3. Serve it on http://127.0.0.1:$port"
 TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
     TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
 service=$!
@@ -49,17 +59,18 @@ trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
 ready
 echo "  GET /recommendations?user_id=$user&k=5"
 http GET "/recommendations?user_id=$user&k=5" | tee "$work/before.json" | show
-echo "  first answer $SECONDS s after the build"
+echo "  the first answer, $SECONDS s after the start"
 
-say "3. The user looks at two lamps and puts one into the cart: the very next answer knows"
+say "4. The user looks at two lamps and puts one into the cart: the very next answer knows"
 http POST /events '[{"visitorid":"'$user'","event":"view","itemid":"lamp-0001"},
  {"visitorid":"'$user'","event":"view","itemid":"lamp-0002"},
  {"visitorid":"'$user'","event":"addtocart","itemid":"lamp-0002"}]' | sed 's/^/  /'; echo
 http GET "/recommendations?user_id=$user&k=5" | tee "$work/after.json" | show
 items() { grep -o '"item_id":"[^"]*"' "$1"; }
 [ "$(items "$work/before.json")" != "$(items "$work/after.json")" ] || { echo "the answer did not change" >&2; exit 1; }
+took
 
-say "4. The next batch reads the sample and the service's own event log; the service swaps without a pause"
+say "5. The next batch reads the sample and the service's own event log; the service swaps without a pause"
 before=$(cat "$work/artifacts/champion")
 "$bin/offline" run --events data/sample/events.csv "$work/events" --items data/sample/items.csv --artifacts "$work/artifacts" \
     2>>"$work/offline.log" | sed 's/^/  /'
@@ -68,6 +79,7 @@ after=$(cat "$work/artifacts/champion")
 until http GET /model/metadata | grep -q "$after"; do sleep 0.1; done
 echo "  $before -> $after"
 http GET "/recommendations?user_id=$user&k=5" | show
+took
 
 say "Serving until Ctrl-C. Try:"
 echo "  curl -s 'http://127.0.0.1:$port/recommendations?user_id=$user&k=5'"

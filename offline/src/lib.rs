@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod interactions;
 pub mod knobs;
 pub mod linear;
+pub mod parquet;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;

@@ -5,12 +5,15 @@
 //! well: the empty text.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::ArrowDataType;
+use polars_arrow::types::NativeType;
+use polars_compute::cast::cast_default;
 
+use crate::parquet::{self, Parquet};
 use crate::trees::Rows;
 use crate::trees::encode::Category;
 
@@ -37,12 +40,10 @@ pub struct Table {
 pub fn write(rows: &Rows, names: &[String], path: &Path) -> anyhow::Result<()> {
     let groups: Vec<u32> =
         (0..).zip(rows.groups.windows(2)).flat_map(|(group, bounds)| vec![group; bounds[1] - bounds[0]]).collect();
-    let features = names.iter().zip(&rows.columns).map(|(name, values)| Column::new(name.as_str().into(), values));
-    let others = [Column::new(LABEL.into(), &rows.labels), Column::new(GROUP.into(), groups)];
-    let mut frame = DataFrame::new(rows.len(), features.chain(others).collect())?;
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    ParquetWriter::new(file).finish(&mut frame).with_context(|| path.display().to_string())?;
-    Ok(())
+    let names = names.iter().map(String::as_str).chain([LABEL]);
+    let numbers = rows.columns.iter().chain([&rows.labels]).map(|values| PrimitiveArray::from_slice(values).boxed());
+    let columns = names.zip(numbers).chain([(GROUP, PrimitiveArray::from_vec(groups).boxed())]).collect();
+    parquet::write(path, columns).with_context(|| path.display().to_string())
 }
 
 /// Reads rows.
@@ -50,44 +51,59 @@ pub fn write(rows: &Rows, names: &[String], path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// When the file can't be read, a column is neither number nor text, or there are no labels.
 pub fn read(path: &Path) -> anyhow::Result<Table> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let frame = ParquetReader::new(file).finish().with_context(|| path.display().to_string())?;
     let mut table = Table { rows: Rows::new(0), ..Table::default() };
-    for column in frame.columns() {
-        let name = column.name().as_str();
+    let mut file = Parquet::open(path).with_context(|| path.display().to_string())?;
+    let names: Vec<String> = file.columns().map(str::to_owned).collect();
+    anyhow::ensure!(names.iter().any(|name| name == LABEL), "{}: there is no column {LABEL}", path.display());
+    let mut groups = None;
+    for (place, name) in names.into_iter().enumerate() {
+        let column = file.column(place).with_context(|| path.display().to_string())?;
+        let no_number = || format!("{}: column {name} is no number", path.display());
         if name == GROUP {
-            continue;
-        }
-        if name != LABEL && column.dtype() == &DataType::String {
-            table.categories.insert(name.to_owned(), column.str()?.iter().map(Option::unwrap_or_default).collect());
-            continue;
-        }
-        let values = numbers(column, &DataType::Float32, path)?;
-        let values: Vec<f32> = values.f32()?.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
-        if name == LABEL {
-            if let Some(row) = values.iter().position(|label| label.is_nan()) {
-                anyhow::bail!("{}: row {row} has no label", path.display());
-            }
-            table.rows.labels = values;
+            groups = Some(numbers::<i64>(&*column, &ArrowDataType::Int64).with_context(no_number)?);
+        } else if name != LABEL && column.dtype() == &ArrowDataType::BinaryView {
+            let category = category(&*column).with_context(|| format!("{}: column {name}", path.display()))?;
+            table.categories.insert(name, category);
         } else {
-            table.names.push(name.to_owned());
-            table.rows.columns.push(values);
+            let values = numbers::<f32>(&*column, &ArrowDataType::Float32).with_context(no_number)?;
+            let values = values.iter().map(|value| value.copied().unwrap_or(f32::NAN)).collect();
+            if name == LABEL {
+                table.rows.labels = values;
+            } else {
+                table.names.push(name);
+                table.rows.columns.push(values);
+            }
         }
     }
     let rows = &mut table.rows;
-    anyhow::ensure!(frame.column(LABEL).is_ok(), "{}: there is no column {LABEL}", path.display());
-    match frame.column(GROUP) {
-        Ok(groups) => {
-            let groups = numbers(groups, &DataType::Int64, path)?;
-            let groups: Vec<Option<i64>> = groups.i64()?.iter().collect();
+    if let Some(row) = rows.labels.iter().position(|label| label.is_nan()) {
+        anyhow::bail!("{}: row {row} has no label", path.display());
+    }
+    match groups {
+        Some(groups) => {
+            let groups: Vec<Option<&i64>> = groups.iter().collect();
             let changes = (1..groups.len()).filter(|&at| groups[at] != groups[at - 1]);
             rows.groups.extend(changes.chain([groups.len()]));
         }
-        Err(_) => rows.groups = (0..=rows.labels.len()).collect(),
+        None => rows.groups = (0..=rows.labels.len()).collect(),
     }
     Ok(table)
 }
 
-fn numbers(column: &Column, kind: &DataType, path: &Path) -> anyhow::Result<Column> {
-    column.strict_cast(kind).with_context(|| format!("{}: column {} is no number", path.display(), column.name()))
+/// A column as numbers of a kind: every value that is there has to be one.
+fn numbers<T: NativeType>(column: &dyn Array, kind: &ArrowDataType) -> anyhow::Result<PrimitiveArray<T>> {
+    let plain = match column.dtype() {
+        ArrowDataType::BinaryView => cast_default(column, &ArrowDataType::Utf8View)?,
+        ArrowDataType::Date32 | ArrowDataType::Timestamp(..) => cast_default(column, &ArrowDataType::Int64)?,
+        _ => column.to_boxed(),
+    };
+    let numbers = cast_default(&*plain, kind)?;
+    anyhow::ensure!(numbers.null_count() == column.null_count(), "not every value is one");
+    Ok(numbers.as_any().downcast_ref::<PrimitiveArray<T>>().context("not of its kind")?.clone())
+}
+
+fn category(column: &dyn Array) -> anyhow::Result<Category> {
+    let texts = cast_default(column, &ArrowDataType::Utf8View)?;
+    let texts: &Utf8ViewArray = texts.as_any().downcast_ref().context("not of its kind")?;
+    Ok(texts.iter().map(Option::unwrap_or_default).collect())
 }

@@ -122,3 +122,71 @@ fn the_same_event_id_twice_is_one_event() {
     offline(&["ingest", "--events", text(&log), "--out", text(&out), "--rejects", text(&folder.path().join("r"))]);
     assert_eq!(lines(&out).len(), 2);
 }
+
+/// Reads a log with the default settings; returns the events as JSON lines, and the rejected rows.
+fn ingested(log: &Path) -> (String, Vec<serde_json::Value>) {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (out, rejects) = (folder.path().join("out.jsonl"), folder.path().join("rejects.jsonl"));
+    offline(&["ingest", "--events", text(log), "--out", text(&out), "--rejects", text(&rejects)]);
+    (fs::read_to_string(&out).expect("reads"), if rejects.exists() { lines(&rejects) } else { Vec::new() })
+}
+
+#[test]
+fn a_row_with_more_fields_than_the_header_is_a_reject_and_one_with_fewer_lacks_them() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.csv");
+    let good = "1000,a,view,x,\n".repeat(100);
+    // A comma in an id, and the last field left out.
+    let rows = "1000,a,b,view,x,\n1000,a,view,x\n";
+    fs::write(&log, format!("timestamp,visitorid,event,itemid,transactionid\n{good}{rows}")).expect("writes");
+    let (events, rejects) = ingested(&log);
+    assert_eq!(events.lines().count(), 101);
+    assert_eq!((rejects.len(), &rejects[0]["row"]), (1, &101.into()));
+    assert_eq!(rejects[0]["reason"], "more fields than the header");
+    assert_eq!(rejects[0]["values"], serde_json::json!(["1000", "a", "b", "view", "x", ""]));
+}
+
+#[test]
+fn text_that_is_not_utf8_is_a_reject_where_it_is_mapped() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for ending in ["csv", "jsonl"] {
+        let log = folder.path().join(format!("log.{ending}"));
+        let row = |item: &[u8], other: &[u8]| match ending {
+            "csv" => [b"1000,a,view,", item, b",", other, b"\n"].concat(),
+            _ => [br#"{"timestamp":1000,"visitorid":"a","event":"view","itemid":""#, item, b"\"}\n"].concat(),
+        };
+        let header = if ending == "csv" { "timestamp,visitorid,event,itemid,other\n" } else { "" };
+        let good = row(b"x", b"\xff").repeat(40);
+        fs::write(&log, [header.as_bytes(), &good, &row(b"caf\xe9", b"")].concat()).expect("writes");
+        let (events, rejects) = ingested(&log);
+        assert_eq!((events.lines().count(), rejects.len()), (40, 1), "{ending}");
+        let reason = if ending == "csv" { "not UTF-8" } else { "unreadable line" };
+        assert_eq!(rejects[0]["reason"], reason);
+        assert!(rejects[0]["values"].to_string().contains("caf\u{fffd}"), "{}", rejects[0]);
+    }
+}
+
+#[test]
+fn ids_of_many_digits_stay_apart() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.jsonl");
+    let line = |user: &str| format!(r#"{{"timestamp":1,"visitorid":{user},"event":"view","itemid":"\u0078\""}}"#);
+    let users = ["123456789012345678901", "123456789012345678902"];
+    fs::write(&log, users.map(line).join("\n")).expect("writes");
+    let (events, _) = ingested(&log);
+    for user in users {
+        assert!(events.contains(&format!("\"{user}\"")), "{events}");
+    }
+    assert!(events.contains(r#""x\"""#), "{events}");
+}
+
+#[test]
+fn a_column_without_a_name_is_not_the_one_that_an_empty_setting_stands_for() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = folder.path().join("log.csv");
+    fs::write(&log, "\"\",timestamp,visitorid,event,itemid\n0,1000,a,view,x\n1,2000,a,view,x\n").expect("writes");
+    let artifacts = folder.path().join("artifacts");
+    offline(&["run", "--events", text(&log), "--artifacts", text(&artifacts)]);
+    let items = offline(&["export", "--artifacts", text(&artifacts), "--table", "items"]);
+    assert!(!items.contains("\"name\":\"0\""), "the number of a row is no name: {items}");
+}

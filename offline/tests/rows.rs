@@ -2,10 +2,13 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
+use offline::parquet::{self, Parquet};
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::ArrowDataType;
+use polars_compute::cast::cast_default;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -57,39 +60,39 @@ fn run_fails(arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).expect("UTF-8")
 }
 
-fn read(path: &Path) -> DataFrame {
-    ParquetReader::new(File::open(path).expect("a file")).finish().expect("Parquet")
+fn read(path: &Path) -> Parquet {
+    Parquet::open(path).expect("Parquet")
 }
 
-fn write(path: &Path, columns: Vec<Column>) {
-    let mut frame = DataFrame::new(columns[0].len(), columns).expect("columns of one length");
-    ParquetWriter::new(File::create(path).expect("a file")).finish(&mut frame).expect("writes");
-}
+type Column = (&'static str, Box<dyn Array>);
 
-fn numbers(frame: &DataFrame, name: &str) -> Vec<f32> {
-    let column = frame.column(name).expect(name).cast(&DataType::Float32).expect("numbers");
-    column.f32().expect("numbers").iter().map(|value| value.expect("a value")).collect()
+fn numbers(path: &Path, name: &str) -> Vec<f32> {
+    let mut file = read(path);
+    let place = file.columns().position(|column| column == name).expect(name);
+    let column = cast_default(&*file.column(place).expect(name), &ArrowDataType::Float32).expect("numbers");
+    let column: &PrimitiveArray<f32> = column.as_any().downcast_ref().expect("numbers");
+    column.iter().map(|value| *value.expect("a value")).collect()
 }
 
 /// A column, cut where the group changes.
-fn by_group(frame: &DataFrame, name: &str) -> Vec<Vec<f32>> {
-    let rows: Vec<(f32, f32)> = numbers(frame, "group").into_iter().zip(numbers(frame, name)).collect();
+fn by_group(path: &Path, name: &str) -> Vec<Vec<f32>> {
+    let rows: Vec<(f32, f32)> = numbers(path, "group").into_iter().zip(numbers(path, name)).collect();
     rows.chunk_by(|a, b| a.0 == b.0).map(|group| group.iter().map(|row| row.1).collect()).collect()
 }
 
 /// Checks the rows of a file; returns the label of each question's target.
 fn targets(path: &Path) -> Vec<f32> {
-    let (frame, features) = (read(path), features::names(&Statistics::default()));
-    let names: Vec<&str> = frame.columns().iter().map(|column| column.name().as_str()).collect();
+    let (file, features) = (read(path), features::names(&Statistics::default()));
+    let names: Vec<&str> = file.columns().collect();
     let (fixed, others) = names.split_at(features.len());
     assert_eq!(fixed, features);
     let (of_items, last) = others.split_at(others.len() - 2);
     assert!(of_items.contains(&"item_events") && of_items.iter().all(|name| name.starts_with("item_")), "{of_items:?}");
     assert_eq!(last, ["label", "group"]);
-    let mut groups = numbers(&frame, "group");
+    let mut groups = numbers(path, "group");
     groups.dedup();
     assert!((0u16..).zip(&groups).all(|(at, &group)| group == f32::from(at)), "{groups:?}");
-    for places in by_group(&frame, "blend_rank") {
+    for places in by_group(path, "blend_rank") {
         let in_order = (0u16..).zip(&places).all(|(at, &place)| place == f32::from(at));
         assert!(in_order && places.len() == ITEMS, "{places:?}");
     }
@@ -98,7 +101,7 @@ fn targets(path: &Path) -> Vec<f32> {
         assert_eq!(hits.len(), 1, "{labels:?}");
         hits[0]
     };
-    by_group(&frame, "label").into_iter().map(target).collect()
+    by_group(path, "label").into_iter().map(target).collect()
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn every_question_is_a_group_of_rows_and_trees_learn_from_them_what_comes_next()
     let [learn, stop, test] = files.each_ref().map(|file| text(file));
     let printed = run(&["trees", "--learn", learn, "--stop", stop, "--test", test], &RANKING);
     let figures: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(figures["rows"], read(&files[0]).height());
+    assert_eq!(figures["rows"], read(&files[0]).groups().sum::<usize>());
     assert!(figures["trees"].as_u64().is_some_and(|trees| (1..=20).contains(&trees)), "{figures}");
     // In the order of the blend it would be 0.43.
     assert!(figures["metric"].as_f64().is_some_and(|ndcg| (0.8..=1.0).contains(&ndcg)), "{figures}");
@@ -142,10 +145,10 @@ fn labelled(seed: u64, rows: usize) -> Vec<Column> {
     };
     let labels: Vec<f32> = kinds.iter().copied().zip(x.iter().copied()).map(label).collect();
     vec![
-        Column::new("x".into(), &x),
-        Column::new("kind".into(), &kinds),
-        Column::new("noise".into(), &noise),
-        Column::new("label".into(), &labels),
+        ("x", PrimitiveArray::from_vec(x).boxed()),
+        ("kind", Utf8ViewArray::from_slice(&kinds).boxed()),
+        ("noise", PrimitiveArray::from_vec(noise).boxed()),
+        ("label", PrimitiveArray::from_vec(labels).boxed()),
     ]
 }
 
@@ -153,8 +156,8 @@ fn labelled(seed: u64, rows: usize) -> Vec<Column> {
 fn a_number_and_a_text_that_decide_a_label_together_are_both_learnt() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let [learn, test] = ["learn.parquet", "test.parquet"].map(|name| folder.path().join(name));
-    write(&learn, labelled(1, 600));
-    write(&test, labelled(2, 200));
+    parquet::write(&learn, labelled(1, 600)).expect("writes");
+    parquet::write(&test, labelled(2, 200)).expect("writes");
     let printed = run(&["trees", "--learn", text(&learn), "--test", text(&test)], &BINARY);
     let figures: Value = serde_json::from_str(&printed).expect("JSON");
     let figure = |name: &str| figures[name].as_f64().expect("a figure");
@@ -174,7 +177,8 @@ fn a_file_without_labels_or_with_other_columns_than_the_first_is_refused_by_its_
     let folder = tempfile::tempdir().expect("temporary folder");
     let without = |dropped: &str| {
         let path = folder.path().join(format!("without {dropped}.parquet"));
-        write(&path, labelled(1, 20).into_iter().filter(|column| column.name().as_str() != dropped).collect());
+        let columns = labelled(1, 20).into_iter().filter(|(name, _)| *name != dropped).collect();
+        parquet::write(&path, columns).expect("writes");
         path
     };
     let [whole, unlabelled] = ["nothing", "label"].map(without);
@@ -184,12 +188,13 @@ fn a_file_without_labels_or_with_other_columns_than_the_first_is_refused_by_its_
     }
     let words = |name: &str| {
         let path = folder.path().join(format!("{name} in words.parquet"));
-        let column = |column: Column| match column.name().as_str() == name {
-            true => Column::new(name.into(), ["yes"; 20]),
+        let column = |column: Column| match column.0 == name {
+            true => (column.0, Utf8ViewArray::from_slice([Some("yes"); 20]).boxed()),
             false => column,
         };
-        let group = Column::new("group".into(), [1u32; 20]);
-        write(&path, labelled(1, 20).into_iter().chain([group]).map(column).collect());
+        let group = ("group", PrimitiveArray::from_slice([1u32; 20]).boxed());
+        let columns = labelled(1, 20).into_iter().chain([group]).map(column).collect();
+        parquet::write(&path, columns).expect("writes");
         path
     };
     let told = run_fails(&["rows", "--events", text(folder.path()), "--out", text(folder.path())]);

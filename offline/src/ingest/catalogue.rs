@@ -143,7 +143,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
     for_each_row(path, &wanted, "items", &mut |RowAt { number, .. }, row| {
-        let values = row.map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;
+        let values = row.map_err(|row| IngestError::read(path, format!("row {number}: {}", row.reason.as_str())))?;
         let id = values[0].unwrap_or_default();
         ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;
         let price = price(values[3]).map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;

@@ -1,7 +1,7 @@
 //! The only reader: event logs and item tables in, a time-ordered [`Log`] out.
 //!
 //! ```text
-//! files ─▶ read (polars, in batches, every value as text) ─▶ rows (cast, compare; bad rows counted by reason)
+//! files ─▶ read (in batches, every value as text) ─▶ rows (cast, compare; bad rows counted by reason)
 //!       ─▶ log (time-ordered, users and items indexed by their sorted ids)
 //! ```
 //!

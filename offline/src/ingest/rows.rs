@@ -7,6 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use serde::Serialize;
 use shared::event::{EventKind, event_key};
 use shared::id::ItemId;
 
@@ -100,7 +101,7 @@ struct Rejects {
 }
 
 impl Rejects {
-    fn write(&mut self, file: &Path, row: u64, reason: &str, values: &[Option<&str>]) -> Result<(), IngestError> {
+    fn write(&mut self, file: &Path, row: u64, reason: &str, values: impl Serialize) -> Result<(), IngestError> {
         if self.file.is_none() {
             let created = File::create(&self.path).map_err(|error| IngestError::read(&self.path, error))?;
             self.file = Some(BufWriter::new(created));
@@ -171,8 +172,8 @@ pub fn ingest(
             }
             let verdict = match row {
                 Ok(values) => judge(values, &rules, default_kind, config, &mut seen_ids, &mut raw),
-                Err(NoRow::NotJson) => Verdict::Rejected("unreadable line"),
-                Err(NoRow::Unfinished) => Verdict::Unfinished,
+                Err(unreadable) if unreadable.reason == NoRow::Unfinished => Verdict::Unfinished,
+                Err(unreadable) => Verdict::Rejected(unreadable.reason.as_str()),
             };
             if let Some(reading) = &mut reading {
                 match verdict {
@@ -194,10 +195,13 @@ pub fn ingest(
                     *report.skipped.entry(config.skip[rule].reason.clone()).or_default() += 1;
                 }
                 Verdict::Duplicate { .. } => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
-                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.to_string()).or_default() += 1,
+                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.as_str().to_owned()).or_default() += 1,
                 Verdict::Rejected(reason) => {
                     *report.rejected.entry(reason.to_owned()).or_default() += 1;
-                    out.write(&file, at.number, reason, row.unwrap_or(&[]))?;
+                    match row {
+                        Ok(values) => out.write(&file, at.number, reason, values)?,
+                        Err(unreadable) => out.write(&file, at.number, reason, &unreadable.values)?,
+                    }
                 }
             }
             Ok(())
