@@ -40,7 +40,7 @@ impl Config {
         range(trees.trees > 0, "trees.trees", trees.trees, "at least 1")?;
         range((1..=10).contains(&trees.depth), "trees.depth", trees.depth, "1 to 10")?;
         range(trees.learning_rate > 0.0, "trees.learning_rate", trees.learning_rate, "greater than 0")?;
-        range(trees.l2 > 0.0, "trees.l2", &trees.l2, "greater than 0")?;
+        range(trees.l2 > 0.0, "trees.l2", trees.l2, "greater than 0")?;
         range(trees.largest_step > 0.0, "trees.largest_step", trees.largest_step, "greater than 0")?;
         range((2..=256).contains(&trees.bins), "trees.bins", trees.bins, "2 to 256")?;
         range(trees.patience > 0, "trees.patience", trees.patience, "at least 1")?;
