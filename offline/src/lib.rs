@@ -8,7 +8,7 @@
 //! byte-identical artifact whatever the number of threads, the graph's files and the time of the build excepted.
 
 pub mod als;
-pub mod arguments;
+pub mod commands;
 pub mod config;
 pub mod content;
 pub mod evaluate;
@@ -19,7 +19,6 @@ pub mod ingest;
 pub mod interactions;
 pub mod item_knn;
 pub mod linear;
-pub mod pipeline;
 pub mod popularity;
 pub mod progress;
 pub mod publish;

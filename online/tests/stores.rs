@@ -23,7 +23,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 async fn open(server: &RedisServer, prefix: &str, retention: Retention) -> Redis {
     let settings = Settings {
-        url: server.url(),
+        url: server.url().into(),
         prefix: prefix.to_owned(),
         replica: "a".to_owned(),
         timeout: Duration::from_secs(5),

@@ -3,8 +3,9 @@
 #[path = "support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 21] = [
     ("id", &[]),
+    ("url", &[]),
     ("event", &["id"]),
     ("topk", &["id"]),
     ("params", &[]),
@@ -48,6 +49,6 @@ fn grouped_and_single_imports_are_read() {
 #[should_panic(expected = "must not import")]
 fn a_forbidden_import_is_found() {
     let mut table = TABLE;
-    table[1].1 = &[];
+    table[2].1 = &[];
     layers::check(env!("CARGO_MANIFEST_DIR"), &table);
 }

@@ -1,11 +1,18 @@
 //! The batch's settings: embedded defaults, a preset, a file, the environment; checked before any work starts.
+//!
+//! They come in two kinds, which are kept apart. [`Config`] says what is learnt and how: it is written into every
+//! artifact, compared by the gate, and shown by the service. [`RunConfig`] says what becomes of a version and where
+//! things are, passwords among it: it can't be serialised, so that it gets into no artifact.
 
+pub mod changes;
+mod run;
 mod validate;
 
 use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Source, Weights};
@@ -21,13 +28,13 @@ use crate::item_knn::user::ItemKnnUserConfig;
 use crate::item_knn::walk::WalkConfig;
 use crate::linear::LinearConfig;
 use crate::popularity::PopularityConfig;
-use crate::publish::PublishConfig;
 use crate::repeat::RepeatConfig;
 use crate::session_knn::SessionKnnConfig;
 use crate::slim::SlimConfig;
 use crate::trees::TreesConfig;
 use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
+pub use run::{GateConfig, PublishConfig, RunConfig};
 
 const DEFAULTS: &str = include_str!("../../config.default.toml");
 const PRESETS: [(&str, &str); 5] = [
@@ -38,16 +45,17 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
 
+/// The sections of the defaults.
+fn sections() -> impl Iterator<Item = &'static str> {
+    DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next())
+}
+
 /// The environment's overrides: `TANDEM_ALS__FACTORS` and the like. Sections of the service are left to it.
 fn environment() -> Env {
-    let sections: Vec<String> = DEFAULTS
-        .lines()
-        .filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next().map(str::to_owned))
-        .collect();
     Env::prefixed("TANDEM_")
-        .filter(move |key| {
-            let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-            sections.contains(&section)
+        .filter(|key| {
+            let section = key.as_str().split("__").next().unwrap_or_default();
+            sections().any(|own| own.eq_ignore_ascii_case(section))
         })
         .split("__")
 }
@@ -58,14 +66,20 @@ pub enum ConfigError {
     /// A key is unknown, missing or of the wrong type.
     #[error("{0}; config.default.toml lists every key")]
     Parse(#[from] Box<figment::Error>),
+    /// There is no such section.
+    #[error("[{name}] is no section of the settings; config.default.toml lists every section and key")]
+    Section {
+        /// What was given.
+        name: String,
+    },
     /// There is no such preset.
-    #[error("no preset `{name}`; there are {}", PRESETS.map(|(name, _)| name).join(", "))]
+    #[error("no preset `{name}`; choose one of: {}", PRESETS.map(|(name, _)| name).join(", "))]
     Preset {
         /// The name asked for.
         name: String,
     },
     /// The file does not exist.
-    #[error("{path}: no such file; leave --config out for the defaults")]
+    #[error("{path}: no such config file; config.default.toml lists every key with its default")]
     Absent {
         /// The file asked for.
         path: String,
@@ -154,20 +168,17 @@ pub struct EngineConfig {
     pub earlier_session_weight: f32,
 }
 
-/// When a new configuration takes the champion's place. See `config.default.toml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct GateConfig {
-    pub tolerance: f64,
-    pub share: f64,
-    pub max_cases: usize,
-    pub min_cases: usize,
+/// Every setting. See `config.default.toml`, which documents each key.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What is learnt, and how.
+    pub learn: Config,
+    /// What becomes of it, and where things are.
+    pub run: RunConfig,
 }
 
-/// Every setting of the batch. See `config.default.toml`, which documents each key.
+/// What is learnt, and how. Sections of [`RunConfig`] beside these are left to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Config {
     pub ingest: IngestConfig,
@@ -191,19 +202,9 @@ pub struct Config {
     pub linear: LinearConfig,
     pub trees: TreesConfig,
     pub encode: EncodeConfig,
-    pub gate: GateConfig,
-    pub publish: PublishConfig,
 }
 
-impl Config {
-    /// The settings as they are shipped, without a preset or the environment.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
-    pub fn shipped() -> Result<Self, ConfigError> {
-        Figment::from(Toml::string(DEFAULTS)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))
-    }
-
+impl Settings {
     /// Reads the settings: defaults, then the preset, then `file`, then the environment.
     ///
     /// # Errors
@@ -223,15 +224,46 @@ impl Config {
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
         let base = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(preset));
-        let config: Self = over(base)
-            .merge(("ingest.preset", named))
-            .extract()
-            .map_err(|error| ConfigError::Parse(Box::new(error)))?;
-        config.validate()?;
-        Ok(config)
+        let figment = over(base).merge(("ingest.preset", named));
+        refuse_unknown_sections(&figment)?;
+        let parse_error = |error| ConfigError::Parse(Box::new(error));
+        let learn = figment.extract().map_err(parse_error)?;
+        let run = figment.extract().map_err(parse_error)?;
+        let settings = Self { learn, run };
+        settings.learn.validate()?;
+        settings.run.validate()?;
+        Ok(settings)
+    }
+}
+
+/// Refuses a section that is none: neither kind of settings knows all of them.
+fn refuse_unknown_sections(figment: &Figment) -> Result<(), ConfigError> {
+    let given: Dict = figment.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
+    match given.into_keys().find(|name| !sections().any(|section| section == name)) {
+        Some(name) => Err(ConfigError::Section { name }),
+        None => Ok(()),
+    }
+}
+
+impl Config {
+    /// The settings as they are shipped, without a preset or the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
+    pub fn shipped() -> Result<Self, ConfigError> {
+        Figment::from(Toml::string(DEFAULTS)).extract().map_err(|error| ConfigError::Parse(Box::new(error)))
     }
 
-    /// The settings that a version was built with; a key that its release did not have is that of `base`.
+    /// Reads what is learnt, and how, as [`Settings::load`] does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what it must be.
+    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
+        Ok(Settings::load(file, preset)?.learn)
+    }
+
+    /// The settings that a version was built with; a key that its release did not have is that of `base`, and sections
+    /// of [`RunConfig`], which older releases wrote down too, are left out.
     ///
     /// * `built_with`: the config of its manifest.
     ///
@@ -239,6 +271,7 @@ impl Config {
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
     pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
         let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
+        refuse_unknown_sections(&over)?;
         let config: Self = over.extract().map_err(|error| ConfigError::Parse(Box::new(error)))?;
         config.validate()?;
         Ok(config)

@@ -1,6 +1,10 @@
 //! The range of every setting.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, RunConfig};
+
+fn range(ok: bool, key: &'static str, value: &dyn ToString, expected: &'static str) -> Result<(), ConfigError> {
+    if ok { Ok(()) } else { Err(ConfigError::Range { key, value: value.to_string(), expected }) }
+}
 
 impl Config {
     /// Checks that every value is in its range.
@@ -8,9 +12,6 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Range`] for the first that is not.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let range = |ok: bool, key: &'static str, value: &dyn ToString, expected: &'static str| {
-            if ok { Ok(()) } else { Err(ConfigError::Range { key, value: value.to_string(), expected }) }
-        };
         let (als, knn, blend) = (&self.als, &self.item_knn_session, &self.blend);
         range((1..=512).contains(&als.factors), "als.factors", &als.factors, "1 to 512")?;
         range((1..=1000).contains(&als.sweeps), "als.sweeps", &als.sweeps, "1 to 1000")?;
@@ -91,11 +92,24 @@ impl Config {
         range(past.position_decay > 0.0, "session_knn.position_decay", &past.position_decay, "greater than 0")?;
         range(past.distance_decay > 0.0, "session_knn.distance_decay", &past.distance_decay, "greater than 0")?;
         range(past.neighbours > 0, "session_knn.neighbours", &past.neighbours, "at least 1")?;
-        range(past.longest_session > 1, "session_knn.longest_session", &past.longest_session, "at least 2")?;
-        let gate = &self.gate;
+        range(past.longest_session > 1, "session_knn.longest_session", &past.longest_session, "at least 2")
+    }
+}
+
+impl RunConfig {
+    /// Checks that every value is in its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] for the first that is not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let (gate, publish) = (&self.gate, &self.publish);
+        range((0.0..1.0).contains(&gate.max_loss), "gate.max_loss", &gate.max_loss, "at least 0 and less than 1")?;
         range((0.0..1.0).contains(&gate.tolerance), "gate.tolerance", &gate.tolerance, "at least 0 and less than 1")?;
         range(gate.share > 0.0 && gate.share < 0.9, "gate.share", &gate.share, "between 0 and 0.9")?;
         range(gate.max_cases > 0, "gate.max_cases", &gate.max_cases, "at least 1")?;
-        range(self.publish.keep > 0, "publish.keep", &self.publish.keep, "at least 1")
+        range(publish.keep > 0, "publish.keep", &publish.keep, "at least 1")?;
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
+        let named = (1..=64).contains(&publish.prefix.len()) && publish.prefix.chars().all(allowed);
+        range(named, "publish.prefix", &publish.prefix, "1 to 64 ASCII letters, digits or any of -_.:")
     }
 }

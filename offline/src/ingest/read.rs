@@ -33,7 +33,8 @@ pub enum Needed {
     No,
 }
 
-/// Finds the files of paths, folders and patterns, in the order given, each sorted by name.
+/// Finds the files of paths, folders and patterns, in the order given, each sorted by name. A folder may have none yet,
+/// such as that of a service that has not recorded anything.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
     let mut files = Vec::new();
     for path in paths {
@@ -48,7 +49,9 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
         if path.is_dir() {
             found.retain(|path| Kind::of(path).is_ok());
         }
-        if found.is_empty() {
+        if found.is_empty() && path.is_dir() {
+            tracing::warn!(folder = %path.display(), "no logs are in this folder");
+        } else if found.is_empty() {
             return Err(absent());
         }
         found.sort();

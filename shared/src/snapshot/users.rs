@@ -15,7 +15,11 @@ pub struct Users {
 }
 
 impl Users {
-    pub(super) fn open(folder: &Path) -> Result<Self, ArtifactError> {
+    /// Maps the user records of the version in `folder`, without comparing checksums.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when they can't be read.
+    pub fn open(folder: &Path) -> Result<Self, ArtifactError> {
         let table = Table::open(folder, USERS)?;
         let ids = Strings::open(&table, "id")?;
         let starts = table.column_of("record.starts", ids.len() + 1)?;

@@ -15,6 +15,7 @@ use redis::{Cmd, Pipeline, cmd};
 use shared::id::UserId;
 use shared::keys::{applied_key, history_key, pack_history, unpack_history, user_key};
 use shared::state::{LiveEvent, LiveHistory};
+use shared::url::RedisUrl;
 
 use self::link::{IoThread, Link};
 use super::{
@@ -47,16 +48,16 @@ const RACES: usize = 50;
      (TANDEM_STORE__REDIS_URL), or leave it empty for the embedded store"
 )]
 pub struct OpenError {
-    /// Where, without user and password.
-    url: String,
+    /// Where.
+    url: RedisUrl,
     source: redis::RedisError,
 }
 
 /// What the Redis store goes by.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `redis://...`.
-    pub url: String,
+    /// Where.
+    pub url: RedisUrl,
     /// Before every key.
     pub prefix: String,
     /// Whose event log the mark is about.
@@ -80,21 +81,13 @@ pub struct Redis {
     _thread: IoThread,
 }
 
-/// The URL without what must not be logged.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
-}
-
 impl Redis {
     /// Connects, trying a few times within about three seconds.
     ///
     /// # Errors
     /// [`OpenError`] with the remedy.
     pub async fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let failed = |source| OpenError { url: without_password(&settings.url), source };
+        let failed = |source| OpenError { url: settings.url.clone(), source };
         let thread = IoThread::start().map_err(|error| failed(error.into()))?;
         let mut attempt = 1;
         let mut pause = ATTEMPT_PAUSE;
@@ -253,16 +246,5 @@ impl UserStore for Redis {
             let found: String = self.query(command).await?;
             if found == from_text { Ok(Mark::Moved) } else { Ok(Mark::Found(parse_mark(&found)?)) }
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_part_of_an_error() {
-        assert_eq!(without_password("redis://:secret@host:1/2"), "redis://host:1/2");
-        assert_eq!(without_password("redis://host:1"), "redis://host:1");
     }
 }
