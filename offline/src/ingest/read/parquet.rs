@@ -1,6 +1,7 @@
 //! Parquet files, row group by row group; of the columns only those that are wanted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use super::batch::{Batch, ROWS, RowAt};
@@ -21,8 +22,8 @@ pub fn read(path: &Path, wanted: &[Wanted], section: &'static str, batches: &Bat
         // A column may be wanted more than once.
         let mut columns = BTreeMap::new();
         for &place in places.iter().flatten() {
-            if !columns.contains_key(&place) {
-                columns.insert(place, file.read(group, place).map_err(failed)?);
+            if let Entry::Vacant(column) = columns.entry(place) {
+                column.insert(file.read(group, place).map_err(failed)?);
             }
         }
         for first in (0..rows).step_by(ROWS) {
