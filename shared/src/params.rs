@@ -140,12 +140,12 @@ pub struct RankerParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankerModel {
-    /// Boosted oblivious trees with so many questions each, see [`crate::trees`].
+    /// Boosted oblivious trees with so many questions each, see [`crate::rank::trees`].
     Trees {
         /// Questions a tree.
         depth: usize,
     },
-    /// A weighted sum of features, see [`crate::linear`].
+    /// A weighted sum of features, see [`crate::rank::linear`].
     Linear,
 }
 

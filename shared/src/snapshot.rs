@@ -1,6 +1,6 @@
 //! A version ready to answer: its tables with what makes them searchable. Immutable; all requests share it.
 //!
-//! It is made from a folder or from tables in memory, see [`crate::load`].
+//! It is made from a folder or from tables in memory, see `load.rs`.
 
 use std::sync::Arc;
 

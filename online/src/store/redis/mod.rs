@@ -1,6 +1,6 @@
 //! The Redis store: packed histories and user records shared by all replicas, see [`shared::keys`].
 //!
-//! A read is one `MGET` of two keys, an apply two round trips for any number of users, see [`histories`]. Reads and
+//! A read is one `MGET` of two keys, an apply two round trips for any number of users, see `histories`. Reads and
 //! writes have a connection each, so that a long pipeline of writes does not hold up a read.
 
 mod histories;
