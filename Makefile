@@ -9,7 +9,7 @@ demo:                  ## build, train on the sample, serve, show the loop closi
 	@bash data/demo.sh
 
 serve: build           ## serve artifacts/ on 127.0.0.1:8080; trains on the sample first where nothing is published
-	@test -f artifacts/champion || $(RELEASE)/offline run --events data/sample/events.csv --items data/sample/items.csv
+	@$(RELEASE)/offline run --unless-published --events data/sample/events.csv --items data/sample/items.csv
 	@$(RELEASE)/online
 
 build:

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use shared::url::without_user_info;
 
 /// Why an URL is no target.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(url: &str) -> Result<Self, TargetError> {
-        let form = || TargetError::Form(url.to_owned());
+        let form = || TargetError::Form(without_user_info(url));
         let uri: Uri = url.parse().map_err(|_| form())?;
         let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
         let authority = uri.authority().filter(|authority| plain && !authority.as_str().contains('@'));
@@ -89,5 +90,11 @@ mod tests {
         {
             assert!(matches!(url.parse::<Target>(), Err(TargetError::Form(_))), "{url}");
         }
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_not_said_again() {
+        let error = "http://shop:secret@127.0.0.1".parse::<Target>().expect_err("a password").to_string();
+        assert_eq!(error, "\"http://127.0.0.1\" is not of the form http://127.0.0.1:8080");
     }
 }

@@ -7,7 +7,7 @@
 //! A stage is a function of its input and its settings: seeded, without a clock. The same log, settings and seed give a
 //! byte-identical artifact whatever the number of threads, the graph's files and the time of the build excepted.
 
-pub mod arguments;
+pub mod commands;
 pub mod config;
 pub mod cuts;
 pub mod evaluate;
@@ -20,7 +20,6 @@ pub mod interactions;
 pub mod knobs;
 pub mod linear;
 pub mod parquet;
-pub mod pipeline;
 pub mod progress;
 pub mod publish;
 pub mod ranges;

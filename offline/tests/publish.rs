@@ -10,7 +10,7 @@ use redis_server::RedisServer;
 use shared::id::UserId;
 use shared::keys::user_key;
 use shared::snapshot::Snapshot;
-use support::{champion, offline, offline_fails, sample, text};
+use support::{SMALL, champion, offline, offline_fails, offline_with, sample, text, versions, write_shop};
 
 #[test]
 fn only_the_kept_versions_remain_and_rollback_goes_back_one() {
@@ -18,7 +18,7 @@ fn only_the_kept_versions_remain_and_rollback_goes_back_one() {
     let (events, _) = sample();
     let run = || offline(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
     let printed: Vec<String> = (0..5).map(|_| run()).collect();
-    let versions = offline::publish::versions::list(folder.path()).expect("lists");
+    let versions = versions(folder.path());
     assert_eq!(versions.len(), 3);
     assert!(printed[4].contains(&versions[2]));
     let back = offline(&["rollback", "--artifacts", text(folder.path())]);
@@ -49,7 +49,7 @@ fn rollback_puts_back_records_that_redis_lost() {
         let to = text(folder.path());
         offline(&["run", "--events", text(&events), "--artifacts", to, "--redis", &redis.url()]);
     }
-    let first = offline::publish::versions::list(folder.path()).expect("lists").swap_remove(0);
+    let first = versions(folder.path()).swap_remove(0);
     let all_records = || {
         let snapshot = Snapshot::load(&folder.path().join(&first)).expect("loads");
         snapshot.users().iter().all(|(user, record)| {
@@ -75,4 +75,39 @@ fn a_redis_that_is_away_leaves_the_champion_as_it_is() {
     assert!(error.contains("redis at redis://127.0.0.1:1"), "{error}");
     assert_eq!(champion(folder.path()), before);
     fs::metadata(before).expect("the champion's folder is there");
+}
+
+#[test]
+fn records_of_a_version_of_another_format_get_a_lifetime_when_it_is_pruned() {
+    let redis = RedisServer::start();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (log, artifacts) = (folder.path().join("log.csv"), folder.path().join("artifacts"));
+    write_shop(&log, 0..3, 0..30);
+    let url = redis.url();
+    let run = |keep: &str| {
+        let arguments = ["run", "--events", text(&log), "--artifacts", text(&artifacts), "--redis", &url];
+        let output = offline_with(&arguments, &[&SMALL[..], &[("TANDEM_PUBLISH__KEEP", keep)]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run("3");
+    run("3");
+    let of_both = versions(&artifacts);
+    // As another release left them: one of an unknown layout, one that lost its manifest's format besides.
+    for version in &of_both {
+        fs::write(artifacts.join(version).join("manifest.json"), r#"{"format_version": 999}"#).expect("writes");
+    }
+    fs::write(artifacts.join(&of_both[0]).join("users.safetensors"), "of another layout").expect("writes");
+    // Neither a version's records nor of this shop.
+    let others = ["tandem:{u000}:history".to_owned(), format!("other:{{u000}}:user:{}", of_both[0])];
+    others.iter().for_each(|key| redis.command(&["SET", key, "x"]));
+    run("1");
+    let left = versions(&artifacts);
+    assert_eq!(left.len(), 1);
+    let lifetime = |key: &str| redis.command::<i64>(&["TTL", key]);
+    for user in ["u000", "u001", "u002"] {
+        let key = |version: &str| user_key("tandem", &UserId::new(user).expect("an id"), version);
+        assert!(of_both.iter().all(|version| lifetime(&key(version)) > 3600), "{user}");
+        assert_eq!(lifetime(&key(&left[0])), -1, "no end");
+    }
+    assert!(others.iter().all(|key| lifetime(key) == -1));
 }

@@ -13,6 +13,7 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Deserializer};
 use shared::api::Seen;
 use shared::settings::{self, SettingsError};
+use shared::url::RedisUrl;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -86,7 +87,7 @@ pub struct Artifacts {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Store {
-    pub redis_url: String,
+    pub redis_url: RedisUrl,
     #[serde(deserialize_with = "text")]
     pub prefix: String,
     pub timeout_ms: u64,

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
+use shared::url::without_user_info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -37,10 +38,19 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            // It quotes the command line, where a password may be.
+            eprint!("{}", without_user_info(&error.render().to_string()));
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("online: {error:#}");
+            eprintln!("online: {}", without_user_info(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -21,7 +21,7 @@ fn folder() -> tempfile::TempDir {
 
 fn on_redis(folder: &Path, server: &RedisServer, replica: &str) -> Config {
     let mut config = config(folder);
-    config.store.redis_url = server.url();
+    config.store.redis_url = server.url().into();
     config.events.replica = replica.to_owned();
     // The machine may be busy with other tests.
     config.store.timeout_ms = 2000;

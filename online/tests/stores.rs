@@ -30,7 +30,7 @@ async fn open(server: &RedisServer, prefix: &str, retention: Retention) -> Redis
 
 async fn open_counting(server: &RedisServer, prefix: &str, retention: Retention, metrics: Arc<Metrics>) -> Redis {
     let settings = Settings {
-        url: server.url(),
+        url: server.url().into(),
         prefix: prefix.to_owned(),
         replica: "a".to_owned(),
         timeout: Duration::from_secs(5),

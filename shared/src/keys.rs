@@ -62,6 +62,14 @@ pub fn user_key(prefix: &str, user: &UserId, version: &str) -> String {
     format!("{prefix}:{{{}}}:user:{version}", tag(user))
 }
 
+/// What matches the keys of all users in one version, as a pattern of Redis' `SCAN`.
+///
+/// * `prefix`, `version`: without the characters that mean something in a pattern.
+#[must_use]
+pub fn user_keys_pattern(prefix: &str, version: &str) -> String {
+    format!("{prefix}:{{*}}:user:{version}")
+}
+
 /// The key of how far a replica's event log has been applied.
 #[must_use]
 pub fn applied_key(prefix: &str, replica: &str) -> String {

@@ -5,12 +5,13 @@
 //! service, so that the measured quality is the served quality.
 //!
 //! Pure CPU: no sockets, no clock, no async runtime. Files are read only from a path that is handed in.
-//! Without the feature `engine` only the identifiers, events and API types remain; the feature `settings` adds how both
+//! Without the feature `engine` only the identifiers, events, API types and URLs remain; the feature `settings` adds how both
 //! programs read their settings.
 
 pub mod api;
 pub mod event;
 pub mod id;
+pub mod url;
 
 #[cfg(feature = "engine")]
 pub mod ann;

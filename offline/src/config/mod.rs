@@ -1,15 +1,21 @@
 //! The settings of the batch, checked before any work starts.
 //!
 //! In: `config.default.toml`, which documents every key; a preset; the file of `--config`; the environment
-//! ([`shared::settings`] says how they override each other). Out: a [`Config`] whose every value is in its range.
+//! ([`shared::settings`] says how they override each other). Out: [`Settings`] whose every value is in its range.
+//!
+//! They come in two kinds, which are kept apart. [`Config`] says what is learnt and how: it is written into every
+//! artifact, compared by the gate, and shown by the service. [`RunConfig`] says what becomes of a version and where
+//! things are, passwords among it: it can't be serialised, so that it gets into no artifact.
 
+pub mod changes;
+mod run;
 mod validate;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
+use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 use shared::api::Seen;
 use shared::params::{EngineParams, SessionRule, Weights};
@@ -20,12 +26,12 @@ use crate::evaluate::Task;
 use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
 use crate::interactions::KindWeights;
 use crate::linear::LinearConfig;
-use crate::publish::PublishConfig;
 use crate::ranges::OutOfRange;
 use crate::sources::SourcesConfig;
 use crate::trees::TreesConfig;
 use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
+pub use run::{GateConfig, PublishConfig, RunConfig};
 
 const DEFAULTS: &str = include_str!("../../config.default.toml");
 const PRESETS: [(&str, &str); 5] = [
@@ -36,27 +42,38 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
 
+/// The sections of the defaults.
+fn sections() -> impl Iterator<Item = &'static str> {
+    DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next())
+}
+
+/// Every key with its default; the weights of sources stand in the table of sources.
+fn defaults() -> Figment {
+    let weights = Serialized::default("blend.weights", Weights::default());
+    Figment::from(weights).merge(Toml::string(DEFAULTS))
+}
+
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file of `--config` is not there, or a variable of the environment is no setting.
-    #[error("{0}; config.default.toml lists every key")]
-    Layers(#[from] SettingsError),
     /// A key is unknown, missing or of the wrong type.
     #[error("{0}; config.default.toml lists every key")]
     Parse(#[from] Box<figment::Error>),
+    /// There is no such section.
+    #[error("[{name}] is no section of the settings; config.default.toml lists every section and key")]
+    Section {
+        /// What was given.
+        name: String,
+    },
     /// There is no such preset.
-    #[error("no preset `{name}`; there are {}", PRESETS.map(|(name, _)| name).join(", "))]
+    #[error("no preset `{name}`; choose one of: {}", PRESETS.map(|(name, _)| name).join(", "))]
     Preset {
         /// The name asked for.
         name: String,
     },
-    /// There is no such section.
-    #[error("no section `{section}`; config.default.toml lists every key")]
-    Section {
-        /// The section asked for.
-        section: String,
-    },
+    /// The file of `--config` is not there, or a variable of the environment is no setting.
+    #[error("{0}; config.default.toml lists every key with its default")]
+    Layers(#[from] SettingsError),
     /// A value is out of range.
     #[error(transparent)]
     Range(#[from] OutOfRange),
@@ -136,18 +153,16 @@ pub struct EngineConfig {
     pub earlier_session_weight: f32,
 }
 
-/// When a new configuration takes the champion's place. See `config.default.toml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct GateConfig {
-    pub tolerance: f64,
-    pub share: f64,
-    pub max_cases: usize,
-    pub min_cases: usize,
+/// Every setting. See `config.default.toml`, which documents each key.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What is learnt, and how.
+    pub learn: Config,
+    /// What becomes of it, and where things are.
+    pub run: RunConfig,
 }
 
-/// Every setting of the batch. See `config.default.toml`, which documents each key.
+/// What is learnt, and how. Sections of [`RunConfig`] beside these are left to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Config {
@@ -164,19 +179,9 @@ pub struct Config {
     pub linear: LinearConfig,
     pub trees: TreesConfig,
     pub encode: EncodeConfig,
-    pub gate: GateConfig,
-    pub publish: PublishConfig,
 }
 
-impl Config {
-    /// The settings as they are shipped, without a preset or the environment.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
-    pub fn shipped() -> Result<Self, ConfigError> {
-        extract(&defaults())
-    }
-
+impl Settings {
     /// Reads the settings: defaults, then the preset, then `file`, then the environment.
     ///
     /// # Errors
@@ -189,10 +194,45 @@ impl Config {
         };
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
-        extract(&over(defaults().merge(Toml::string(preset)))?.merge(("ingest.preset", named)))
+        let figment = over(defaults().merge(Toml::string(preset)))?.merge(("ingest.preset", named));
+        refuse_unknown_sections(&figment)?;
+        let learn = figment.extract().map_err(Box::new)?;
+        let run = figment.extract().map_err(Box::new)?;
+        let settings = Self { learn, run };
+        settings.learn.validate()?;
+        settings.run.validate()?;
+        Ok(settings)
+    }
+}
+
+/// Refuses a section that is none: neither kind of settings knows all of them.
+fn refuse_unknown_sections(figment: &Figment) -> Result<(), ConfigError> {
+    let given: Dict = figment.extract().map_err(Box::new)?;
+    match given.into_keys().find(|name| !sections().any(|section| section == name)) {
+        Some(name) => Err(ConfigError::Section { name }),
+        None => Ok(()),
+    }
+}
+
+impl Config {
+    /// The settings as they are shipped, without a preset or the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
+    pub fn shipped() -> Result<Self, ConfigError> {
+        Ok(defaults().extract().map_err(Box::new)?)
     }
 
-    /// The settings that a version was built with; a key that its release did not have is that of `base`.
+    /// Reads what is learnt, and how, as [`Settings::load`] does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what it must be.
+    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
+        Ok(Settings::load(file, preset)?.learn)
+    }
+
+    /// The settings that a version was built with; a key that its release did not have is that of `base`, and sections
+    /// of [`RunConfig`], which older releases wrote down too, are left out.
     ///
     /// * `built_with`: the config of its manifest.
     ///
@@ -200,7 +240,10 @@ impl Config {
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
     pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
         let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
-        extract(&over)
+        refuse_unknown_sections(&over)?;
+        let config: Self = over.extract().map_err(Box::new)?;
+        config.validate()?;
+        Ok(config)
     }
 
     /// Whether users may be answered with their own items, so that the chance of a return matters.
@@ -257,26 +300,6 @@ impl Config {
             *weights.get_mut(source) = 0.0;
         }
         weights
-    }
-}
-
-/// Every key with its default; the weights of sources stand in the table of sources.
-fn defaults() -> Figment {
-    let weights = Serialized::default("blend.weights", Weights::default());
-    Figment::from(weights).merge(Toml::string(DEFAULTS))
-}
-
-/// Reads settings, and checks that there is nothing else and that each is in its range.
-fn extract(figment: &Figment) -> Result<Config, ConfigError> {
-    let config: Config = figment.extract().map_err(Box::new)?;
-    let known = serde_json::to_value(&config).unwrap_or_default();
-    let sections: BTreeMap<String, serde::de::IgnoredAny> = figment.extract().map_err(Box::new)?;
-    match sections.into_keys().find(|section| known.get(section).is_none()) {
-        Some(section) => Err(ConfigError::Section { section }),
-        None => {
-            config.validate()?;
-            Ok(config)
-        }
     }
 }
 

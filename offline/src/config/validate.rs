@@ -1,6 +1,6 @@
 //! The range of every setting.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, RunConfig};
 use crate::ranges::range;
 use crate::sources::TRAINERS;
 
@@ -46,11 +46,24 @@ impl Config {
         range(trees.patience > 0, "trees.patience", trees.patience, "at least 1")?;
         range(trees.feature_share > 0.0, "trees.feature_share", trees.feature_share, "greater than 0")?;
         range(trees.row_share > 0.0, "trees.row_share", trees.row_share, "greater than 0")?;
-        range(self.encode.smoothing >= 0.0, "encode.smoothing", self.encode.smoothing, "at least 0")?;
-        let gate = &self.gate;
+        Ok(range(self.encode.smoothing >= 0.0, "encode.smoothing", self.encode.smoothing, "at least 0")?)
+    }
+}
+
+impl RunConfig {
+    /// Checks that every value is in its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] for the first that is not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let (gate, publish) = (&self.gate, &self.publish);
+        range((0.0..1.0).contains(&gate.max_loss), "gate.max_loss", gate.max_loss, "at least 0 and less than 1")?;
         range((0.0..1.0).contains(&gate.tolerance), "gate.tolerance", gate.tolerance, "at least 0 and less than 1")?;
         range(gate.share > 0.0 && gate.share < 0.9, "gate.share", gate.share, "between 0 and 0.9")?;
         range(gate.max_cases > 0, "gate.max_cases", gate.max_cases, "at least 1")?;
-        Ok(range(self.publish.keep > 0, "publish.keep", self.publish.keep, "at least 1")?)
+        range(publish.keep > 0, "publish.keep", publish.keep, "at least 1")?;
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
+        let named = (1..=64).contains(&publish.prefix.len()) && publish.prefix.chars().all(allowed);
+        Ok(range(named, "publish.prefix", &publish.prefix, "1 to 64 ASCII letters, digits or any of -_.:")?)
     }
 }

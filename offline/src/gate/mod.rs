@@ -4,7 +4,7 @@
 //! champion's manifest ─▶ its settings ─┐ the same ─▶ no contest
 //! log ─┬─▶ [before the window] ─▶ train with the champion's settings ─▶ questions of the window ─┐
 //!      │                       ─▶ train with the new settings        ─▶ the same questions      ─┴▶ paired difference
-//!      └─▶ [all of it] ─▶ train with the winner's settings ─▶ publish (done by `pipeline`)         ─▶ verdict
+//!      └─▶ [all of it] ─▶ train with the winner's settings ─▶ publish (done by `commands`)         ─▶ verdict
 //! ```
 //!
 //! In: the log, the new settings, the artifacts folder. Out: an [`Outcome`], which names the settings to train on the
@@ -29,14 +29,13 @@ use std::path::Path;
 use shared::artifact::manifest::read_champion;
 use shared::artifact::{ArtifactError, Manifest};
 
-use crate::config::Config;
+use crate::config::{Config, GateConfig, Settings};
 use crate::cuts::{Parts, cuts};
 use crate::evaluate::{Evaluation, Setting, Which, evaluate};
 use crate::ingest::Log;
 use crate::progress::Progress;
 use crate::sources::FitError;
 use crate::train::train;
-pub use settings::Changes;
 pub use verdict::{Contest, Outcome, Uncontested, Verdict};
 
 /// Slates are compared up to this place.
@@ -44,11 +43,12 @@ const CUT_OFF: usize = 20;
 /// The figure that is compared.
 const METRIC: &str = "ndcg@20";
 
-/// Holds the contest between the champion of `artifacts` and `new`, or says why none is needed or possible.
+/// Holds the contest between the champion of `artifacts` and new settings, or says why none is needed or possible.
 ///
 /// # Errors
 /// [`FitError`] when a temporary folder can't be written, or the champion pointer can't be read.
-pub fn contest(log: &Log, new: &Config, artifacts: &Path, progress: &mut Progress) -> Result<Outcome, FitError> {
+pub fn contest(log: &Log, settings: &Settings, artifacts: &Path, progress: &mut Progress) -> Result<Outcome, FitError> {
+    let (new, gate) = (&settings.learn, &settings.run.gate);
     let against = match read_champion(artifacts) {
         Ok(version) => version,
         Err(ArtifactError::NoChampion { .. }) => return Ok(Outcome::Uncontested(Uncontested::NoChampion)),
@@ -70,25 +70,25 @@ pub fn contest(log: &Log, new: &Config, artifacts: &Path, progress: &mut Progres
     if changes.is_empty() {
         return Ok(Outcome::Uncontested(Uncontested::Same { against, reading }));
     }
-    let Some((parts, cases)) = window(log, new) else {
+    let Some((parts, cases)) = window(log, new, gate) else {
         return Ok(Outcome::Uncontested(Uncontested::NoWindow { against }));
     };
-    if cases < new.gate.min_cases.max(1) {
-        return Ok(Outcome::Uncontested(Uncontested::TooFewCases { against, cases, needed: new.gate.min_cases }));
+    if cases < gate.min_cases.max(1) {
+        return Ok(Outcome::Uncontested(Uncontested::TooFewCases { against, cases, needed: gate.min_cases }));
     }
     let mut side =
         |name: &str, config: &Config| progress.group(name, |progress| measure(&parts, config, new, progress));
     let (first, second) = (side("champion", &champion)?, side("new", new)?);
-    let contest = Contest::new(against, &first, &second, new, changes, reading, parts.held.first_ms());
+    let contest = Contest::new(against, [&first, &second], settings, changes, reading, parts.held.first_ms());
     Ok(Outcome::Contested { contest: Box::new(contest), champion: Box::new(champion) })
 }
 
 /// The log before the window, the events of the users who are asked in it, and how many questions that makes.
-fn window(log: &Log, config: &Config) -> Option<(Parts, usize)> {
-    let parts = Parts::of(log, &cuts(log, config, config.gate.share, 1).pop()?);
+fn window(log: &Log, config: &Config, gate: &GateConfig) -> Option<(Parts, usize)> {
+    let parts = Parts::of(log, &cuts(log, config, gate.share, 1).pop()?);
     let questions = parts.questions(config);
     let cases: usize = questions.iter().sum();
-    let step = cases.div_ceil(config.gate.max_cases).max(1);
+    let step = cases.div_ceil(gate.max_cases).max(1);
     // Of the users who are asked something, every so many-th.
     let asked: Vec<usize> = (0..questions.len()).filter(|&row| questions[row] > 0).step_by(step).collect();
     let mut events = parts.held.events.clone();

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::CUT_OFF;
-use super::settings::Changes;
 use super::verdict::{Contest, Outcome, Uncontested, Verdict};
+use crate::config::changes::Changes;
 use crate::evaluate::bootstrap::Difference;
 
 /// Settings that the summary names.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use shared::api::Seen;
 
-use super::settings::Changes;
 use super::{CUT_OFF, METRIC};
-use crate::config::Config;
+use crate::config::changes::Changes;
+use crate::config::{Config, Settings};
 use crate::evaluate::bootstrap::Difference;
 use crate::evaluate::{Evaluation, Task};
 
@@ -113,27 +113,27 @@ impl Contest {
     /// Compares two sides that were asked the same questions.
     pub(super) fn new(
         against: String,
-        first: &Evaluation,
-        second: &Evaluation,
-        new: &Config,
+        [first, second]: [&Evaluation; 2],
+        new: &Settings,
         settings: Changes,
         reading: Changes,
         held_out_from_ms: i64,
     ) -> Self {
         let difference = first.difference(second, &[CUT_OFF])[METRIC];
+        let (learn, tolerance) = (&new.learn, new.run.gate.tolerance);
         let [champion, challenger] = [first, second].map(|side| side.results[0].figures[METRIC]);
         Self {
-            verdict: verdict(champion, &difference, new.gate.tolerance),
+            verdict: verdict(champion, &difference, tolerance),
             against,
-            task: new.blend.objective,
-            seen: new.blend.seen,
+            task: learn.blend.objective,
+            seen: learn.blend.seen,
             metric: METRIC,
             cases: first.results[0].cases,
             held_out_from_ms,
             champion,
             new: challenger,
             difference,
-            tolerance: new.gate.tolerance,
+            tolerance,
             settings,
             reading,
         }

@@ -2,8 +2,11 @@
 
 use redis::{Connection, Pipeline};
 use shared::id::UserId;
-use shared::keys::user_key;
-use shared::snapshot::Snapshot;
+use shared::keys::{user_key, user_keys_pattern};
+use shared::tables::Users;
+use shared::url::RedisUrl;
+
+use crate::config::PublishConfig;
 
 /// Keys written in one round trip.
 const BATCH: usize = 1000;
@@ -12,9 +15,12 @@ const PRUNED_TTL_SECS: i64 = 24 * 3600;
 
 /// Why Redis can't be written.
 #[derive(Debug, thiserror::Error)]
-#[error("redis at {url}: {source}; start it, or leave --redis out to serve from the artifact alone")]
+#[error(
+    "redis at {url}: {source}; start it or correct publish.redis_url; without one, users are served from the artifact \
+     alone"
+)]
 pub struct StoreError {
-    url: String,
+    url: RedisUrl,
     source: redis::RedisError,
 }
 
@@ -22,8 +28,8 @@ pub struct StoreError {
 ///
 /// # Errors
 /// [`StoreError`] when Redis is away or refuses a write.
-pub fn write_users(snapshot: &Snapshot, url: &str, prefix: &str, done: &dyn Fn(u64)) -> Result<(), StoreError> {
-    for_each_batch(snapshot, url, prefix, done, |pipeline, key, record| {
+pub fn write_users(users: &Users, version: &str, config: &PublishConfig, done: &dyn Fn(u64)) -> Result<(), StoreError> {
+    for_each_batch(users, version, config, done, |pipeline, key, record| {
         pipeline.set(key, record).ignore();
     })
 }
@@ -32,29 +38,68 @@ pub fn write_users(snapshot: &Snapshot, url: &str, prefix: &str, done: &dyn Fn(u
 ///
 /// # Errors
 /// [`StoreError`] when Redis is away.
-pub fn expire_users(snapshot: &Snapshot, url: &str, prefix: &str, done: &dyn Fn(u64)) -> Result<(), StoreError> {
-    for_each_batch(snapshot, url, prefix, done, |pipeline, key, _| {
+pub fn expire_users(
+    users: &Users,
+    version: &str,
+    config: &PublishConfig,
+    done: &dyn Fn(u64),
+) -> Result<(), StoreError> {
+    for_each_batch(users, version, config, done, |pipeline, key, _| {
         pipeline.expire(key, PRUNED_TTL_SECS).ignore();
     })
 }
 
+/// Gives the records of a version a lifetime without knowing its users: by looking at every key.
+///
+/// # Errors
+/// [`StoreError`] when Redis is away.
+pub fn expire_version(version: &str, config: &PublishConfig, done: &dyn Fn(u64)) -> Result<(), StoreError> {
+    let failed = |source| StoreError { url: config.redis_url.clone(), source };
+    let mut connection = connect(config)?;
+    let pattern = user_keys_pattern(&config.prefix, version);
+    let (mut cursor, mut found) = (0u64, 0);
+    loop {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(BATCH);
+        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query(&mut connection).map_err(failed)?;
+        if !keys.is_empty() {
+            let mut pipeline = redis::pipe();
+            for key in &keys {
+                pipeline.expire(key, PRUNED_TTL_SECS).ignore();
+            }
+            pipeline.query::<()>(&mut connection).map_err(failed)?;
+        }
+        found += keys.len() as u64;
+        done(found);
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+fn connect(config: &PublishConfig) -> Result<Connection, StoreError> {
+    let client = redis::Client::open(config.redis_url.expose());
+    client
+        .and_then(|client| client.get_connection())
+        .map_err(|source| StoreError { url: config.redis_url.clone(), source })
+}
+
 fn for_each_batch(
-    snapshot: &Snapshot,
-    url: &str,
-    prefix: &str,
+    users: &Users,
+    version: &str,
+    config: &PublishConfig,
     done: &dyn Fn(u64),
     add: impl Fn(&mut Pipeline, String, &[u8]),
 ) -> Result<(), StoreError> {
-    let failed = |source| StoreError { url: url.to_owned(), source };
-    let client = redis::Client::open(url).map_err(failed)?;
-    let mut connection: Connection = client.get_connection().map_err(failed)?;
-    let version = &snapshot.manifest().version;
+    let failed = |source| StoreError { url: config.redis_url.clone(), source };
+    let mut connection = connect(config)?;
     let mut pipeline = redis::pipe();
     let mut written = 0;
-    for (user, record) in snapshot.users().iter() {
+    for (user, record) in users.iter() {
         // Ids were checked when the log was read.
         let Ok(user) = UserId::new(user) else { continue };
-        add(&mut pipeline, user_key(prefix, &user, version), record);
+        add(&mut pipeline, user_key(&config.prefix, &user, version), record);
         written += 1;
         if pipeline.len() == BATCH {
             pipeline.query::<()>(&mut connection).map_err(failed)?;

@@ -1,4 +1,12 @@
-//! The versions in an artifacts folder: `v<number>-<first digits of the data's fingerprint>`.
+//! What lies in an artifacts folder.
+//!
+//! ```text
+//! v<number>-<fingerprint>/          a version: the first digits are those of the data's fingerprint
+//! evaluated-<number>-<fingerprint>/ a version that was built to be measured, on a part of the log
+//! champion                          the version that is served
+//! champions                         the versions that rollback goes back to, the one that is served last
+//! .working/                         a version that is being built
+//! ```
 //!
 //! Numbers only grow, so that the order of the names is the order of the builds, and equal builds into equal folders get
 //! equal names.
@@ -8,20 +16,52 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use shared::artifact::ArtifactError;
-use shared::artifact::manifest::MANIFEST;
+use shared::artifact::manifest::{MANIFEST, read_champion, replace};
 
-/// The complete versions of a folder, oldest first; none where there is no folder.
+use super::{Artifacts, PublishError};
+
+/// What the name of an evaluated version begins with.
+const EVALUATED: &str = "evaluated-";
+/// The file of the versions that rollback goes back to.
+const CHAMPIONS: &str = "champions";
+
+/// The complete versions of a folder, oldest first, without evaluated ones; none where there is no folder.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn list(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
-    let mut versions = named(artifacts)?;
+    complete(artifacts, number)
+}
+
+/// The complete evaluated versions of a folder, oldest first.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn list_evaluated(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
+    complete(artifacts, evaluated_number)
+}
+
+/// Every version of a folder, `version` among them.
+///
+/// # Errors
+/// [`PublishError::NoVersion`] when it is not.
+pub fn named(artifacts: &Path, version: &str) -> Result<Vec<String>, PublishError> {
+    let mut kept = list(artifacts)?;
+    kept.extend(list_evaluated(artifacts)?);
+    if kept.iter().any(|known| known == version) {
+        return Ok(kept);
+    }
+    Err(PublishError::NoVersion { artifacts: artifacts.to_owned(), version: version.to_owned(), kept })
+}
+
+fn complete(artifacts: &Path, number: fn(&str) -> Option<u64>) -> Result<Vec<String>, ArtifactError> {
+    let mut versions = numbered(artifacts, number)?;
     versions.retain(|name| artifacts.join(name).join(MANIFEST).is_file());
     Ok(versions)
 }
 
-/// What has the name of a version, complete or not, in order.
-fn named(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
+/// What has a name with a number, complete or not, in order.
+fn numbered(artifacts: &Path, number: fn(&str) -> Option<u64>) -> Result<Vec<String>, ArtifactError> {
     let entries = match fs::read_dir(artifacts) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -43,16 +83,28 @@ fn named(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn next(artifacts: &Path, fingerprint: &str) -> Result<String, ArtifactError> {
-    let last = named(artifacts)?.iter().filter_map(|name| number(name)).max().unwrap_or(0);
-    Ok(format!("v{:06}-{}", last + 1, fingerprint.get(..8).unwrap_or(fingerprint)))
+    Ok(format!("v{}", next_number(artifacts, number, fingerprint)?))
+}
+
+/// The name of the evaluated version after those of the folder.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn next_evaluated(artifacts: &Path, fingerprint: &str) -> Result<String, ArtifactError> {
+    Ok(format!("{EVALUATED}{}", next_number(artifacts, evaluated_number, fingerprint)?))
+}
+
+fn next_number(artifacts: &Path, number: fn(&str) -> Option<u64>, fingerprint: &str) -> Result<String, ArtifactError> {
+    let last = numbered(artifacts, number)?.iter().filter_map(|name| number(name)).max().unwrap_or(0);
+    Ok(format!("{:06}-{}", last + 1, fingerprint.get(..8).unwrap_or(fingerprint)))
 }
 
 /// An empty working folder beside the versions; what an earlier crash left there is removed.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
-pub fn working_folder(artifacts: &Path) -> Result<PathBuf, ArtifactError> {
-    let folder = artifacts.join(".working");
+pub fn working_folder(artifacts: &Artifacts) -> Result<PathBuf, ArtifactError> {
+    let folder = artifacts.path().join(".working");
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(ArtifactError::io(&folder))?;
     }
@@ -60,26 +112,82 @@ pub fn working_folder(artifacts: &Path) -> Result<PathBuf, ArtifactError> {
     Ok(folder)
 }
 
+/// The versions that rollback goes back to, in the order in which they became champions, the last one being served. In
+/// a folder of an earlier release, which did not note them, all up to the champion.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn champions(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
+    let path = artifacts.join(CHAMPIONS);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().filter(|name| artifacts.join(name).is_dir()).map(str::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match read_champion(artifacts) {
+            Ok(champion) => Ok(list(artifacts)?.into_iter().filter(|version| *version <= champion).collect()),
+            Err(ArtifactError::NoChampion { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        },
+        Err(source) => Err(ArtifactError::Io { path, source }),
+    }
+}
+
+/// Notes the versions that rollback goes back to.
+pub(super) fn write_champions(artifacts: &Artifacts, champions: &[String]) -> Result<(), ArtifactError> {
+    replace(artifacts.path(), CHAMPIONS, &champions.iter().map(|name| format!("{name}\n")).collect::<String>())
+}
+
 fn number(name: &str) -> Option<u64> {
     name.strip_prefix('v')?.split_once('-')?.0.parse().ok()
 }
 
+fn evaluated_number(name: &str) -> Option<u64> {
+    name.strip_prefix(EVALUATED)?.split_once('-')?.0.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use shared::artifact::manifest::CHAMPION;
+
     use super::*;
+
+    fn make(folder: &Path, names: &[&str]) {
+        for name in names {
+            fs::create_dir(folder.join(name)).expect("creates");
+            fs::write(folder.join(name).join(MANIFEST), "{}").expect("writes");
+        }
+    }
 
     #[test]
     fn numbers_grow_and_foreign_folders_are_left_alone() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        for name in ["v000009-aa", "other", "v000010-bb"] {
-            fs::create_dir(folder.path().join(name)).expect("creates");
-            fs::write(folder.path().join(name).join(MANIFEST), "{}").expect("writes");
-        }
+        make(folder.path(), &["v000009-aa", "other", "v000010-bb"]);
         assert_eq!(list(folder.path()).expect("lists"), ["v000009-aa", "v000010-bb"]);
         assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000011-01234567");
         // A folder that lost its manifest is no version, and in nobody's way.
         fs::create_dir(folder.path().join("v000011-cc")).expect("creates");
         assert_eq!(list(folder.path()).expect("lists").len(), 2);
         assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000012-01234567");
+    }
+
+    #[test]
+    fn evaluated_versions_are_counted_and_listed_apart() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        make(folder.path(), &["v000001-aa", "evaluated-000004-bb"]);
+        assert_eq!(list(folder.path()).expect("lists"), ["v000001-aa"]);
+        assert_eq!(list_evaluated(folder.path()).expect("lists"), ["evaluated-000004-bb"]);
+        assert_eq!(next(folder.path(), "01234567").expect("names"), "v000002-01234567");
+        assert_eq!(next_evaluated(folder.path(), "01234567").expect("names"), "evaluated-000005-01234567");
+    }
+
+    #[test]
+    fn a_folder_without_notes_goes_back_to_all_before_the_champion_and_notes_of_what_is_gone_are_passed_over() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        make(folder.path(), &["v000001-aa", "v000002-bb", "v000003-cc"]);
+        assert!(champions(folder.path()).expect("reads").is_empty(), "nothing was ever a champion");
+        replace(folder.path(), CHAMPION, "v000002-bb\n").expect("writes");
+        assert_eq!(champions(folder.path()).expect("reads"), ["v000001-aa", "v000002-bb"]);
+        let held = Artifacts::hold(folder.path(), "test", std::time::Duration::ZERO).expect("is free");
+        let noted = ["v000003-cc", "v000000-gone", "v000001-aa"].map(str::to_owned);
+        write_champions(&held, &noted).expect("writes");
+        assert_eq!(champions(folder.path()).expect("reads"), ["v000003-cc", "v000001-aa"]);
     }
 }

@@ -3,16 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Settings under which a small log is learnt in a moment.
+pub const SMALL: [(&str, &str); 4] = [
+    ("TANDEM_BLEND__FIT", "false"),
+    ("TANDEM_RANKER__KIND", "none"),
+    ("TANDEM_ALS__FACTORS", "4"),
+    ("TANDEM_EMBEDDING__FACTORS", "4"),
+];
+
+/// The command `offline`, to be given arguments and more.
+pub fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_offline"))
+}
+
 /// Runs `offline` with arguments and environment.
 pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_offline"))
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .output()
-        .expect("the binary runs")
+    command().args(arguments).envs(environment.iter().copied()).output().expect("the binary runs")
 }
 
 /// Runs `offline`, which must succeed; returns what it printed.
@@ -48,6 +58,27 @@ pub fn write_log(path: &Path, rows: &[(i64, &str, &str, &str)]) {
         csv.push_str(&format!("{time},{user},{kind},{item},\n"));
     }
     fs::write(path, csv).expect("writes");
+}
+
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// Writes the log of a shop in which each user looks at one item a day. `users` and days are numbers from 0.
+pub fn write_shop(path: &Path, users: Range<usize>, days: Range<i64>) {
+    let names: Vec<String> = users.map(|user| format!("u{user:03}")).collect();
+    let items: Vec<String> = (0..12).map(|item| format!("i{item:02}")).collect();
+    let rows = days.flat_map(|day| names.iter().enumerate().map(move |(at, user)| (day, at as i64, user)));
+    let rows: Vec<(i64, &str, &str, &str)> = rows
+        .map(|(day, at, user)| {
+            (day * DAY_MS + at * 1000, user.as_str(), "view", items[(day + at) as usize % 12].as_str())
+        })
+        .collect();
+    write_log(path, &rows);
+}
+
+/// The versions of a folder, oldest first.
+pub fn versions(artifacts: &Path) -> Vec<String> {
+    offline::publish::versions::list(artifacts).expect("lists")
 }
 
 /// The champion's folder.

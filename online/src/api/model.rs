@@ -45,7 +45,7 @@ pub struct Params<'a> {
     /// What the engine follows.
     #[schema(value_type = Object)]
     engine: &'a EngineParams,
-    /// Every setting of the batch.
+    /// Every setting of what is learnt; where things are is not among them.
     #[schema(value_type = Object)]
     config: &'a serde_json::Value,
 }

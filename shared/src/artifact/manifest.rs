@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,6 +18,8 @@ pub const FORMAT_VERSION: u32 = 2;
 pub const MANIFEST: &str = "manifest.json";
 /// The champion pointer's file name, beside the versions.
 pub const CHAMPION: &str = "champion";
+/// The section of older manifests that says where user records went.
+const PLACES: &str = "publish";
 
 /// What one version was made from and with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ pub struct Manifest {
     pub covered: Vec<CoveredFile>,
     /// What the engine follows.
     pub engine: EngineParams,
-    /// Every setting of the batch.
+    /// Every setting of what is learnt. Where things are, such as URLs and folders, is never in it.
     pub config: serde_json::Value,
     /// Offline metrics, where the version was measured: `fit` is how blend and ranker did on the windows that they were
     /// fitted on, `contest` what the gate found.
@@ -52,6 +54,9 @@ pub struct Manifest {
 
 impl Manifest {
     /// Reads the manifest of a version's folder.
+    ///
+    /// Builds of this format up to 2026-11 wrote down where user records went, the password in the URL among it: nobody
+    /// gets to see that.
     ///
     /// # Errors
     /// [`ArtifactError`] when it is absent, unreadable or of another format.
@@ -68,7 +73,11 @@ impl Manifest {
         if found != FORMAT_VERSION {
             return Err(ArtifactError::Version { path, found, expected: FORMAT_VERSION });
         }
-        serde_json::from_slice(&text).map_err(parse_error)
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(parse_error)?;
+        if let Some(sections) = manifest.config.as_object_mut() {
+            sections.remove(PLACES);
+        }
+        Ok(manifest)
     }
 
     /// Fills in the checksums of the files in `folder`, writes the manifest beside them and syncs everything to disk.
@@ -85,12 +94,20 @@ impl Manifest {
                 File::open(&path).and_then(|file| file.sync_all()).map_err(ArtifactError::io(&path))?;
             }
         }
-        let path = folder.join(MANIFEST);
-        let text = serde_json::to_vec_pretty(&self)
-            .map_err(|source| ArtifactError::Manifest { path: path.clone(), source })?;
-        write_synced(&path, &text).map_err(ArtifactError::io(&path))?;
-        sync_folder(folder)?;
+        self.write(folder)?;
         Ok(self)
+    }
+
+    /// Writes the manifest beside files that are as its checksums say, and syncs it to disk.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`].
+    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
+        let path = folder.join(MANIFEST);
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|source| ArtifactError::Manifest { path: path.clone(), source })?;
+        write_synced(&path, &text).map_err(ArtifactError::io(&path))?;
+        sync_folder(folder)
     }
 
     /// Compares every file of `folder` with its checksum.
@@ -127,11 +144,19 @@ pub fn read_champion(artifacts: &Path) -> Result<String, ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn write_champion(artifacts: &Path, version: &str) -> Result<(), ArtifactError> {
-    let path = artifacts.join(CHAMPION);
-    let temporary: PathBuf = artifacts.join(".champion.new");
-    write_synced(&temporary, format!("{version}\n").as_bytes()).map_err(ArtifactError::io(&temporary))?;
+    replace(artifacts, CHAMPION, &format!("{version}\n"))
+}
+
+/// Replaces a small file of a folder, atomically and durably: whoever reads it finds the old text or the new one, also
+/// after a power cut.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn replace(folder: &Path, name: &str, text: &str) -> Result<(), ArtifactError> {
+    let (path, temporary) = (folder.join(name), folder.join(format!(".{name}.new")));
+    write_synced(&temporary, text.as_bytes()).map_err(ArtifactError::io(&temporary))?;
     fs::rename(&temporary, &path).map_err(ArtifactError::io(&path))?;
-    sync_folder(artifacts)
+    sync_folder(folder)
 }
 
 /// Syncs a folder, so that the names in it survive a power cut.

@@ -1,6 +1,9 @@
 //! What the batch knows of each user, packed.
 
+use std::path::Path;
+
 use super::{Misfit, check_starts, table};
+use crate::artifact::ArtifactError;
 use crate::artifact::columns::Column;
 use crate::artifact::strings::Strings;
 
@@ -31,6 +34,16 @@ impl<S: AsRef<str>> FromIterator<(S, Vec<u8>)> for Users {
 }
 
 impl Users {
+    /// Maps the records of the users of a version, of whatever format the rest of it is, without comparing checksums.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when they can't be read.
+    pub fn open(folder: &Path) -> Result<Self, ArtifactError> {
+        let users: Self = super::read(folder, super::USERS)?;
+        users.check().map_err(|misfit| ArtifactError::shape(folder.join(super::USERS), misfit))?;
+        Ok(users)
+    }
+
     pub(super) fn check(&self) -> Result<(), Misfit> {
         match self.ids.is_empty() {
             true => Ok(()),

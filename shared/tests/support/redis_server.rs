@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 pub struct RedisServer {
     child: Child,
     port: u16,
+    /// Empty where it asks for none.
+    password: String,
     folder: tempfile::TempDir,
 }
 
-fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
+fn spawn(port: u16, password: &str, folder: &tempfile::TempDir) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.args(["--requirepass", password]);
     command.arg("--dir").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server must be installed: apt-get install --yes redis-server")
 }
@@ -22,11 +25,16 @@ fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
 impl RedisServer {
     /// Starts a server and waits until it answers.
     pub fn start() -> Self {
+        Self::start_with_password("")
+    }
+
+    /// Starts a server that answers to whoever knows a password, and waits until it does.
+    pub fn start_with_password(password: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
         let folder = tempfile::tempdir().expect("temporary folder");
-        let server = Self { child: spawn(port, &folder), port, folder };
+        let server = Self { child: spawn(port, password, &folder), port, password: password.to_owned(), folder };
         server.await_answer();
         server
     }
@@ -39,8 +47,12 @@ impl RedisServer {
         }
     }
 
+    /// Where it answers, with the password.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        match self.password.as_str() {
+            "" => format!("redis://127.0.0.1:{}/", self.port),
+            password => format!("redis://:{password}@127.0.0.1:{}/", self.port),
+        }
     }
 
     /// Runs a command.
@@ -71,7 +83,7 @@ impl RedisServer {
 
     /// Starts it again, empty, on the same port.
     pub fn restart(&mut self) {
-        self.child = spawn(self.port, &self.folder);
+        self.child = spawn(self.port, &self.password, &self.folder);
         self.await_answer();
     }
 }

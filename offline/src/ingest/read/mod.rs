@@ -48,7 +48,8 @@ pub enum Needed {
 }
 
 /// Finds the files of paths, folders and patterns, in the order given, each sorted by name. What lies beside the
-/// service's event log is passed over, unless it is named itself.
+/// service's event log is passed over, unless it is named itself. A folder may have none
+/// yet, such as that of a service that has not recorded anything.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
     let mut files = Vec::new();
     for path in paths {
@@ -64,7 +65,9 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
         if path.is_dir() {
             found.retain(|path| Kind::of(path).is_ok());
         }
-        if found.is_empty() {
+        if found.is_empty() && path.is_dir() {
+            tracing::warn!(folder = %path.display(), "no logs are in this folder");
+        } else if found.is_empty() {
             return Err(absent());
         }
         found.sort();

@@ -17,6 +17,7 @@ use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use shared::url::RedisUrl;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -91,8 +92,8 @@ impl Link {
     ///
     /// # Errors
     /// [`RedisError`] when the URL is none or the server can't be reached.
-    pub async fn open(url: &str, thread: &IoThread) -> Result<Self, RedisError> {
-        let info = url.into_connection_info()?;
+    pub async fn open(url: &RedisUrl, thread: &IoThread) -> Result<Self, RedisError> {
+        let info = url.expose().into_connection_info()?;
         let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))?;
         // The connection is driven by the thread on which it is made.
         let connecting = {

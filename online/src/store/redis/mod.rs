@@ -14,6 +14,7 @@ use redis::{Cmd, Pipeline, cmd};
 use shared::id::UserId;
 use shared::keys::applied_key;
 use shared::state::LiveHistory;
+use shared::url::RedisUrl;
 
 use self::link::{IoThread, Link};
 use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, StoreError, Stored, UserStore};
@@ -35,16 +36,16 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
      (TANDEM_STORE__REDIS_URL), or leave it empty for the embedded store"
 )]
 pub struct OpenError {
-    /// Where, without user and password.
-    url: String,
+    /// Where.
+    url: RedisUrl,
     source: redis::RedisError,
 }
 
 /// What the Redis store goes by.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `redis://...`.
-    pub url: String,
+    /// Where.
+    pub url: RedisUrl,
     /// Before every key.
     pub prefix: String,
     /// Whose event log the mark is about.
@@ -70,21 +71,13 @@ pub struct Redis {
     _thread: IoThread,
 }
 
-/// The URL without what must not be logged.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
-}
-
 impl Redis {
     /// Connects, trying a few times within about three seconds.
     ///
     /// # Errors
     /// [`OpenError`] with the remedy.
     pub async fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let failed = |source| OpenError { url: without_password(&settings.url), source };
+        let failed = |source| OpenError { url: settings.url.clone(), source };
         let thread = IoThread::start().map_err(|error| failed(error.into()))?;
         let mut attempt = 1;
         let mut pause = ATTEMPT_PAUSE;
@@ -183,16 +176,5 @@ impl UserStore for Redis {
             let found: Vec<u8> = self.query(command).await?;
             if found == from_text.as_bytes() { Ok(Mark::Moved) } else { Ok(Mark::Found(self.read_mark(&found).await?)) }
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_part_of_an_error() {
-        assert_eq!(without_password("redis://:secret@host:1/2"), "redis://host:1/2");
-        assert_eq!(without_password("redis://host:1"), "redis://host:1");
     }
 }

@@ -1,81 +1,44 @@
-//! Commands around the ranker: its rows, trees on any rows, and the search for settings.
+//! `offline trees`: boosted trees on rows of any kind.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
+use clap::Args;
 use serde_json::json;
-use shared::source::Source;
 
-use super::held_out::read_parts;
-use super::{read, until};
-use crate::arguments::{HeldOutInput, Input};
-use crate::config::{Config, RankerKind};
-use crate::evaluate::questions;
-use crate::fit::fit_alone;
+use super::options::SettingsOptions;
 use crate::progress::Progress;
-use crate::ranker;
 use crate::rows::{self, Table};
 use crate::trees::encode::{self, Category};
 use crate::trees::{self, Ensemble, Objective, Rows, metrics};
-use crate::tune;
 
 /// Rows that are scored to time it: the candidates of a question.
 const SCORED: usize = 100;
 /// How often.
 const SCORINGS: usize = 1000;
 
-/// Fits one source and writes its table.
-pub fn fit(config: &Config, input: &Input, source: Source, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let log = read(&input.events, input.items.as_deref(), config, &out.join("rejects.jsonl"), progress)?;
-    Ok(progress.stage(source.as_str(), || fit_alone(source, &log, config, out))?)
-}
-
-/// Searches for better settings and prints the best trial of each study.
-pub fn tune(
-    config: &Config,
-    input: &Input,
-    minutes: f64,
-    until_ms: Option<i64>,
-    out: &Path,
-    progress: &mut Progress,
-) -> anyhow::Result<()> {
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let rejects = out.join("rejects.jsonl");
-    let log = until(read(&input.events, input.items.as_deref(), config, &rejects, progress)?, until_ms)?;
-    let trials = tune::tune(&log, config, minutes, out, progress)?;
-    print!("{}", trials.table());
-    println!("settings: {}", out.join("tuned.toml").display());
-    Ok(())
-}
-
-/// Writes the rows that the ranker learns from, and those of the held-out questions, as the engine describes them.
-pub fn rows(config: &Config, input: &HeldOutInput, out: &Path, progress: &mut Progress) -> anyhow::Result<()> {
-    anyhow::ensure!(config.ranker.kind != RankerKind::None, "ranker.kind is none: set trees or linear to get its rows");
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let parts = read_parts(config, input, out, progress)?;
-    questions::count(&parts.train, &parts.held_out(config), config.blend.objective, config.blend.seen)?;
-    let (blends, slates) = ranker::slates(&parts.train, config, progress)?;
-    let names = slates.names.clone();
-    rows::write(&slates.early, &names, &out.join("learn.parquet"))?;
-    rows::write(&slates.late, &names, &out.join("stop.parquet"))?;
-    drop(slates);
-    let test = ranker::held_out(parts, config, &blends, progress)?;
-    rows::write(&test, &names, &out.join("test.parquet"))
+/// Grows boosted trees on rows of a Parquet file and measures them on another.
+#[derive(Debug, Args)]
+pub struct TreesArgs {
+    #[command(flatten)]
+    settings: SettingsOptions,
+    /// Rows to learn from: numbers, `label`, and `group` where rows are ranked among themselves.
+    #[arg(long)]
+    learn: PathBuf,
+    /// Rows that say when to stop; all trees are kept where absent.
+    #[arg(long)]
+    stop: Option<PathBuf>,
+    /// Rows to measure on.
+    #[arg(long)]
+    test: PathBuf,
 }
 
 /// Grows trees on rows, measures them on others, and prints what came out as JSON.
-pub fn trees(
-    config: &Config,
-    learn: &Path,
-    stop: Option<&Path>,
-    test: &Path,
-    progress: &mut Progress,
-) -> anyhow::Result<()> {
+pub fn trees(args: &TreesArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let config = args.settings.load_config()?;
+    let learn = args.learn.as_path();
     let Table { mut names, rows: mut learned, categories } = rows::read(learn)?;
     anyhow::ensure!(!learned.is_empty(), "{}: there are no rows", learn.display());
     let read_later = |path: &Path| {
@@ -85,7 +48,7 @@ pub fn trees(
         anyhow::ensure!(!later.rows.is_empty(), "{}: there are no rows", path.display());
         Ok((later.rows, later.categories.into_values().collect::<Vec<_>>()))
     };
-    let (mut test, mut stop) = (read_later(test)?, stop.map(read_later).transpose()?);
+    let (mut test, mut stop) = (read_later(&args.test)?, args.stop.as_deref().map(read_later).transpose()?);
     names.extend(categories.keys().flat_map(|name| encode::NAMES.map(|of| format!("{name} {of}"))));
     let categories: Vec<Category> = categories.into_values().collect();
     let begin = Instant::now();

@@ -1,0 +1,58 @@
+//! A version trained and put in its place.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use shared::artifact::Manifest;
+
+use crate::config::Config;
+use crate::ingest::Log;
+use crate::progress::Progress;
+use crate::publish::{Artifacts, Complete, versions};
+use crate::train::{train, write};
+
+/// Trains a version and places it beside the others.
+///
+/// * `metrics`: what its manifest says, besides how it was fitted, of how good it was found to be; null where nobody looked.
+pub fn build(
+    artifacts: &Artifacts,
+    log: &Log,
+    config: &Config,
+    metrics: Value,
+    progress: &mut Progress,
+) -> anyhow::Result<Complete> {
+    let working = versions::working_folder(artifacts)?;
+    let version = versions::next(artifacts.path(), &log.fingerprint())?;
+    let manifest = seal(log, config, &version, metrics, &working, progress)?;
+    Ok(Complete::place(artifacts, &working, manifest)?)
+}
+
+/// Trains a version into a folder that is empty.
+pub fn seal(
+    log: &Log,
+    config: &Config,
+    version: &str,
+    metrics: Value,
+    folder: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<Manifest> {
+    let snapshot = train(log, config, progress)?;
+    let mut manifest = Manifest {
+        version: version.to_owned(),
+        built_ms: now_ms(),
+        data_fingerprint: log.fingerprint(),
+        config: serde_json::to_value(config)?,
+        ..snapshot.manifest().clone()
+    };
+    if let Value::Object(metrics) = metrics {
+        for (name, found) in metrics {
+            manifest.metrics[name] = found;
+        }
+    }
+    Ok(write(&snapshot, manifest, config, folder, progress)?)
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,108 @@
+//! `offline evaluate`: how good what is served is, on events that it has not seen.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::Value;
+use shared::snapshot::Snapshot;
+use shared::source::Source;
+
+use super::build::seal;
+use super::compare::compare;
+use super::create;
+use super::held_out::{HeldOutInput, read_parts};
+use super::measure::{MeasureOptions, Questions};
+use super::options::{SettingsOptions, rejects_of};
+use crate::config::Config;
+use crate::evaluate::{ServedSlate, Which};
+use crate::export;
+use crate::ingest::Log;
+use crate::progress::Progress;
+use crate::publish::{place, versions};
+use crate::train::train;
+
+/// Measures every source and the blend on held-out events. What is served stays as it is.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+    #[command(flatten)]
+    pub held_out: HeldOutInput,
+    #[command(flatten)]
+    pub measure: MeasureOptions,
+    /// A folder to keep the version in that was measured, as `evaluated-...` beside the others. It has not seen the
+    /// held-out events: it never becomes the champion by itself, and is yours to remove.
+    #[arg(long)]
+    artifacts: Option<PathBuf>,
+    /// Where to write the slates of the blend, as JSON lines.
+    #[arg(long)]
+    slates: Option<PathBuf>,
+    /// Where to write the held-out events, as JSON lines in the native schema.
+    #[arg(long)]
+    test_events: Option<PathBuf>,
+    /// Also trains and measures without each of the sources.
+    #[arg(long)]
+    leave_one_out: bool,
+    /// Measures two versions (folders) or two configs (files) on the same questions, and their differences.
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    #[arg(conflicts_with_all = ["config", "artifacts", "slates", "test_events", "leave_one_out"])]
+    pub compare: Vec<PathBuf>,
+}
+
+/// Trains on one part, measures on the other, prints the figures.
+pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    if !args.compare.is_empty() {
+        return compare(args, progress);
+    }
+    let config = args.settings.load_config()?;
+    let parts = read_parts(&config, &args.held_out, rejects_of, progress)?;
+    let questions = Questions::new(&args.measure, args.held_out.leave_last_out, &parts, &config)?;
+    if let Some(path) = &args.test_events {
+        let mut out = create(path)?;
+        export::events(&parts.held, &mut out)?;
+        out.flush()?;
+    }
+    let snapshot = match &args.artifacts {
+        Some(artifacts) => keep(artifacts, &parts.train, &config, progress)?,
+        None => train(&parts.train, &config, progress)?,
+    };
+    let mut slates = args.slates.as_deref().map(create).transpose()?;
+    let mut write = |slate: &ServedSlate| match &mut slates {
+        Some(out) => Ok(writeln!(out, "{}", serde_json::to_string(slate)?)?),
+        None => Ok(()),
+    };
+    let evaluation = questions.ask(&config, &snapshot, Which::All, &mut write, progress)?;
+    slates.as_mut().map_or(Ok(()), Write::flush)?;
+    let mut comparisons = Vec::new();
+    let left_out = if args.leave_one_out { &Source::ALL[..] } else { &[] };
+    for &source in left_out.iter().filter(|source| !config.blend.off.contains(source)) {
+        let mut without = config.clone();
+        without.blend.off.push(source);
+        let name = format!("without {}", source.as_str());
+        let other = progress.group(&name, |progress| questions.train_and_ask(&without, progress))?;
+        comparisons.push(questions.compare(name, &evaluation, &other));
+    }
+    questions.print(&evaluation, &comparisons)
+}
+
+/// Trains a version and keeps it in a folder, beside what is served there and without holding up a batch.
+fn keep(artifacts: &Path, log: &Log, config: &Config, progress: &mut Progress) -> anyhow::Result<Snapshot> {
+    fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
+    // The service may run as another user.
+    let mut working = tempfile::Builder::new();
+    let working = working.prefix(".evaluating-").permissions(Permissions::from_mode(0o755)).tempdir_in(artifacts)?;
+    let version = versions::next_evaluated(artifacts, &log.fingerprint())?;
+    let manifest = seal(log, config, &version, Value::Null, working.path(), progress)?;
+    place(artifacts, &working.keep(), &manifest)?;
+    let folder = artifacts.join(&version);
+    eprintln!(
+        "kept: {}, which is not the champion; `offline publish --artifacts {} --version {version}` serves it",
+        folder.display(),
+        artifacts.display()
+    );
+    Ok(Snapshot::load(&folder)?)
+}

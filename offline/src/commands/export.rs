@@ -1,0 +1,49 @@
+//! `offline export`: a table of a version for other programs.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use shared::artifact::manifest::read_champion;
+use shared::snapshot::Snapshot;
+
+use super::create;
+use crate::export::{self, Table};
+use crate::publish::versions;
+
+/// Writes a table of a version as JSON lines.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The folder of the versions.
+    #[arg(long, default_value = "artifacts")]
+    artifacts: PathBuf,
+    /// The version; the champion where absent.
+    #[arg(long)]
+    version: Option<String>,
+    /// What to export.
+    #[arg(long, value_enum)]
+    table: Table,
+    /// The file; standard output where absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Writes it.
+pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
+    let version = match &args.version {
+        Some(version) => versions::named(&args.artifacts, version).map(|_| version.clone())?,
+        None => read_champion(&args.artifacts)?,
+    };
+    let snapshot = Snapshot::load(&args.artifacts.join(version))?;
+    match &args.out {
+        Some(path) => {
+            let mut file = create(path)?;
+            export::table(&snapshot, args.table, &mut file)?;
+            file.flush()?;
+        }
+        None => {
+            export::table(&snapshot, args.table, &mut std::io::stdout().lock())?;
+        }
+    }
+    Ok(())
+}

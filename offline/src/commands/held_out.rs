@@ -1,0 +1,85 @@
+//! A log in two parts: what is learnt from, and what is held out.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::options::time_ms;
+use super::read::read;
+use crate::config::Config;
+use crate::cuts::{Parts, last_part};
+use crate::progress::Progress;
+use crate::split::{self, Cut};
+
+/// The share of the events that is held out where no split is given.
+const HELD_OUT_SHARE: f64 = 0.1;
+
+/// What is read to measure: one log that is split in time, or two.
+#[derive(Debug, Args)]
+pub struct HeldOutInput {
+    /// Event logs, split in time.
+    #[arg(long, num_args = 1.., required_unless_present = "train", conflicts_with_all = ["train", "test"])]
+    events: Vec<PathBuf>,
+    /// The item table.
+    #[arg(long)]
+    items: Option<PathBuf>,
+    /// Where the held-out part begins: milliseconds since the epoch, or a date; the last tenth of the events where
+    /// absent.
+    #[arg(long, value_parser = time_ms, conflicts_with = "train")]
+    split: Option<i64>,
+    /// Holds out the last event of each user instead of a part in time, for `--task next-item`.
+    #[arg(long, conflicts_with_all = ["split", "train", "test"])]
+    pub leave_last_out: bool,
+    /// Train on these logs.
+    #[arg(long, num_args = 1.., requires = "test")]
+    train: Vec<PathBuf>,
+    /// Test on these logs.
+    #[arg(long, num_args = 1.., requires = "train")]
+    test: Vec<PathBuf>,
+}
+
+/// Reads what is learnt from and what is held out: two logs, or one that is cut as the options say.
+///
+/// * `rejects`: the file for the bad rows of a log, by the name of the file without its ending.
+pub fn read_parts(
+    config: &Config,
+    input: &HeldOutInput,
+    rejects: impl Fn(&str) -> PathBuf,
+    progress: &mut Progress,
+) -> anyhow::Result<Parts> {
+    let items = input.items.as_deref();
+    if !input.train.is_empty() {
+        let train = read(&input.train, items, config, &rejects("rejects"), progress)?;
+        let test = read(&input.test, None, config, &rejects("rejects_test"), progress)?;
+        return Ok(Parts::in_time(train, test));
+    }
+    let log = read(&input.events, items, config, &rejects("rejects"), progress)?;
+    let cut = match input.split {
+        _ if input.leave_last_out => {
+            anyhow::ensure!(
+                !split::of_users(&log, 0.0, 1).is_empty(),
+                "no user of the log has two events, so none has a last one to hold out: give --train and --test logs"
+            );
+            Cut::LAST_EVENTS
+        }
+        Some(split_ms) => {
+            let at = log.events.partition_point(|event| event.timestamp_ms < split_ms);
+            anyhow::ensure!(
+                at > 0 && at < log.events.len(),
+                "--split {split_ms}: no events on one side; the log reaches from {} to {} (milliseconds since the epoch)",
+                log.first_ms(),
+                log.last_ms()
+            );
+            Cut::Time(at..log.events.len())
+        }
+        None => {
+            let cut = last_part(&log, HELD_OUT_SHARE);
+            cut.context("nothing can be held out: all events are of one time, and no user has two")?
+        }
+    };
+    if matches!((&cut, input.leave_last_out), (Cut::Users { .. }, false)) {
+        eprintln!("held out: the last tenth of each user's events, as times say too little to cut the log in time");
+    }
+    Ok(Parts::of(&log, &cut))
+}

@@ -1,0 +1,154 @@
+//! What `evaluate` and its `--compare` share: the questions, how they are asked, and how the figures are printed.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use shared::api::Seen;
+use shared::snapshot::Snapshot;
+
+use crate::config::Config;
+use crate::cuts::Parts;
+use crate::evaluate::bootstrap::Difference;
+use crate::evaluate::questions;
+use crate::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
+use crate::progress::Progress;
+use crate::train::train;
+
+/// What is asked, and how the figures are printed.
+#[derive(Debug, Args)]
+pub struct MeasureOptions {
+    /// What is predicted.
+    #[arg(long, value_enum)]
+    task: Task,
+    /// Cut-offs.
+    #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
+    k: Vec<usize>,
+    /// The seen policy: next-item allows repeats by default, top-k and --leave-last-out exclude all of the past.
+    #[arg(long, value_parser = seen)]
+    seen: Option<Seen>,
+    /// The figures as a table or as JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// How figures are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table for people.
+    Text,
+    /// JSON for programs.
+    Json,
+}
+
+fn seen(text: &str) -> Result<Seen, String> {
+    serde_json::from_value(serde_json::Value::from(text))
+        .map_err(|_| "expected allow, exclude_purchased or exclude_all".to_owned())
+}
+
+/// What is learnt from and what is asked.
+pub struct Questions<'a> {
+    parts: &'a Parts,
+    task: Task,
+    seen: Seen,
+    ks: Vec<usize>,
+    format: Format,
+}
+
+impl<'a> Questions<'a> {
+    /// The questions of a held-out part.
+    ///
+    /// * `leave_last_out`: whether that is the last event of each user.
+    ///
+    /// # Errors
+    /// When the options don't go together, or there is no question.
+    pub fn new(
+        options: &MeasureOptions,
+        leave_last_out: bool,
+        parts: &'a Parts,
+        config: &Config,
+    ) -> anyhow::Result<Self> {
+        let task = match (options.task, leave_last_out) {
+            (task, false) => task,
+            (Task::NextItem, true) => Task::LastItem,
+            (_, true) => anyhow::bail!("--leave-last-out asks for one item: use it with --task next-item"),
+        };
+        let mut ks = options.k.clone();
+        ks.sort_unstable();
+        ks.dedup();
+        anyhow::ensure!(ks.first().is_some_and(|&k| k > 0), "--k: cut-offs must be at least 1");
+        let default_seen = if task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll };
+        let seen = options.seen.unwrap_or(default_seen);
+        // Before anything is trained.
+        questions::count(&parts.train, &parts.held_out(config), task, seen)?;
+        Ok(Self { parts, task, seen, ks, format: options.format })
+    }
+
+    /// Asks a version.
+    pub fn ask(
+        &self,
+        config: &Config,
+        snapshot: &Snapshot,
+        which: Which,
+        each_slate: &mut dyn FnMut(&ServedSlate) -> anyhow::Result<()>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Evaluation> {
+        let Parts { train, held: test, asked } = self.parts;
+        let setting = Setting {
+            task: self.task,
+            which,
+            ks: &self.ks,
+            seen: self.seen,
+            gap_ms: config.gap_ms(),
+            asked: *asked,
+            windows_days: &config.sources.popularity.windows_days,
+        };
+        let mut failed = None;
+        let evaluation = progress.counted("evaluate", test.users.len() as u64, |done| {
+            let mut write = |slate: &ServedSlate| failed = each_slate(slate).err().or(failed.take());
+            evaluate::evaluate(snapshot, train, test, &setting, &mut write, &|users| done(users))
+        });
+        failed.map_or(Ok(evaluation), |error| Err(error.context("writing slates")))
+    }
+
+    /// Trains a version with a config, asks it and forgets it.
+    pub fn train_and_ask(&self, config: &Config, progress: &mut Progress) -> anyhow::Result<Evaluation> {
+        let snapshot = train(&self.parts.train, config, progress)?;
+        self.ask(config, &snapshot, Which::Served, &mut |_| Ok(()), progress)
+    }
+
+    /// Two evaluations side by side.
+    #[must_use]
+    pub fn compare(&self, name: String, first: &Evaluation, second: &Evaluation) -> Comparison {
+        Comparison { name, cases: second.results[0].cases, differences: first.difference(second, &self.ks) }
+    }
+
+    /// Prints the figures and the differences to them.
+    pub fn print(&self, evaluation: &Evaluation, comparisons: &[Comparison]) -> anyhow::Result<()> {
+        match self.format {
+            Format::Text => {
+                print!("{}", report::table(evaluation, &self.ks));
+                for comparison in comparisons {
+                    print!("{}", report::differences(&comparison.name, &comparison.differences));
+                }
+            }
+            Format::Json => {
+                let mut json = serde_json::to_value(evaluation)?;
+                json["comparisons"] = serde_json::to_value(comparisons)?;
+                println!("{json:#}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Two ways to serve the same cases.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// Which.
+    name: String,
+    /// How many cases the second one had.
+    cases: usize,
+    /// The second one's figures less the first one's.
+    differences: BTreeMap<String, Difference>,
+}

@@ -1,0 +1,82 @@
+//! The command line: a file a subcommand, with its options and the order of its stages.
+
+mod build;
+mod compare;
+mod evaluate;
+mod export;
+mod fit;
+mod generate;
+mod held_out;
+mod ingest;
+mod measure;
+mod options;
+mod publish;
+mod read;
+mod rollback;
+mod rows;
+mod run;
+mod train;
+mod trees;
+mod tune;
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::progress::Progress;
+
+/// Event logs in, recommendation artifacts out.
+#[derive(Debug, Parser)]
+#[command(name = "offline", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Ingest(ingest::IngestArgs),
+    Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Publish(publish::PublishArgs),
+    Rollback(rollback::RollbackArgs),
+    Export(export::ExportArgs),
+    Rows(rows::RowsArgs),
+    Trees(trees::TreesArgs),
+    Fit(fit::FitArgs),
+    Tune(tune::TuneArgs),
+    Generate(generate::GenerateArgs),
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// What went wrong, and what to do about it.
+    pub fn execute(&self, progress: &mut Progress) -> anyhow::Result<()> {
+        match &self.command {
+            Command::Run(args) => run::run(args, progress),
+            Command::Ingest(args) => ingest::ingest(args, progress),
+            Command::Train(args) => train::train(args, progress),
+            Command::Evaluate(args) => evaluate::evaluate(args, progress),
+            Command::Publish(args) => publish::publish(args, progress),
+            Command::Rollback(args) => rollback::rollback(args, progress),
+            Command::Export(args) => export::export(args),
+            Command::Rows(args) => rows::rows(args, progress),
+            Command::Trees(args) => trees::trees(args, progress),
+            Command::Fit(args) => fit::fit(args, progress),
+            Command::Tune(args) => tune::tune(args, progress),
+            Command::Generate(args) => generate::generate(args, progress),
+        }
+    }
+}
+
+/// Creates a file to write to.
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    Ok(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?))
+}

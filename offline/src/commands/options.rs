@@ -1,0 +1,142 @@
+//! Options that several commands share, and how their values are read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use shared::url::RedisUrl;
+
+use crate::config::{Config, ConfigError, PublishConfig, Settings};
+use crate::publish::{Artifacts, PublishError};
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct SettingsOptions {
+    /// A file that overrides the defaults.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// A preset for a known log: native, retailrocket-sessions, online-retail, movielens, movielens-next.
+    #[arg(long)]
+    pub preset: Option<String>,
+}
+
+impl SettingsOptions {
+    /// Every setting, checked.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key.
+    pub fn load(&self) -> Result<Settings, ConfigError> {
+        Settings::load(self.config.as_deref(), self.preset.as_deref())
+    }
+
+    /// What is learnt, and how.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key.
+    pub fn load_config(&self) -> Result<Config, ConfigError> {
+        Ok(self.load()?.learn)
+    }
+}
+
+/// What is read.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Event logs: files, folders or patterns; .csv, .parquet, .jsonl.
+    #[arg(long, num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+    /// The item table.
+    #[arg(long)]
+    pub items: Option<PathBuf>,
+}
+
+/// Where versions are.
+#[derive(Debug, Args)]
+pub struct ArtifactsOptions {
+    /// The folder of the versions.
+    #[arg(long, default_value = "artifacts")]
+    pub artifacts: PathBuf,
+    /// Waits while another batch holds the folder: at most so many seconds, or for as long as it takes.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]
+    wait: Option<Duration>,
+}
+
+impl ArtifactsOptions {
+    /// Takes the folder.
+    ///
+    /// * `command`: for what, without arguments.
+    ///
+    /// # Errors
+    /// [`PublishError::Held`] where another batch has it.
+    pub fn hold(&self, command: &str) -> Result<Artifacts, PublishError> {
+        Artifacts::hold(&self.artifacts, command, self.wait.unwrap_or(Duration::ZERO))
+    }
+}
+
+/// Where user records go.
+#[derive(Debug, Args)]
+pub struct RedisOptions {
+    /// Redis to copy user records to. A password is safer in TANDEM_PUBLISH__REDIS_URL, where no list of processes
+    /// shows it.
+    #[arg(long, value_name = "URL")]
+    redis: Option<RedisUrl>,
+}
+
+impl RedisOptions {
+    /// The settings of publishing, with the Redis of the command line where it names one.
+    #[must_use]
+    pub fn over(&self, publish: &PublishConfig) -> PublishConfig {
+        let mut publish = publish.clone();
+        if let Some(url) = &self.redis {
+            publish.redis_url = url.clone();
+        }
+        publish
+    }
+}
+
+/// Where rejected rows go of a command that has no folder of its own to put them into; they stay there.
+#[must_use]
+pub fn rejects_of(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("offline-{}-{name}.jsonl", std::process::id()))
+}
+
+/// Reads a number of seconds.
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(f64::INFINITY) => Ok(Duration::MAX),
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
+        Err(_) => Err("expected seconds, such as 600".to_owned()),
+    }
+}
+
+/// Reads milliseconds since the epoch, a date, or a date and time (UTC).
+pub fn time_ms(text: &str) -> Result<i64, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let day = |date: jiff::civil::Date| date.to_datetime(jiff::civil::Time::midnight());
+    let civil = text.parse::<jiff::civil::DateTime>().or_else(|_| text.parse().map(day));
+    let zoned = civil.and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC));
+    zoned.map(|zoned| zoned.timestamp().as_millisecond()).map_err(|error| {
+        format!("expected milliseconds since the epoch or a date such as 2026-06-30 12:00:00: {error}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_a_number_of_seconds_or_has_no_end() {
+        assert_eq!(patience("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(patience("inf"), Ok(Duration::MAX));
+        assert!(["-1", "NaN", "soon"].into_iter().all(|text| patience(text).is_err()));
+    }
+
+    #[test]
+    fn times_are_milliseconds_or_dates() {
+        assert_eq!(time_ms("1500"), Ok(1500));
+        assert_eq!(time_ms("1970-01-02"), Ok(86_400_000));
+        assert_eq!(time_ms("1970-01-02 00:00:01"), Ok(86_401_000));
+        assert!(time_ms("yesterday").is_err());
+    }
+}

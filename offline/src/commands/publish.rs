@@ -1,0 +1,47 @@
+//! `offline publish`: a version that `offline train` built becomes the champion.
+
+use anyhow::Context;
+use clap::Args;
+
+use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
+use crate::progress::Progress;
+use crate::publish::loss::Accept;
+use crate::publish::{self, Complete, Move, versions};
+
+/// Makes a version that `train` built the champion.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    #[command(flatten)]
+    settings: SettingsOptions,
+    #[command(flatten)]
+    output: ArtifactsOptions,
+    #[command(flatten)]
+    redis: RedisOptions,
+    /// The version; the newest where absent.
+    #[arg(long)]
+    version: Option<String>,
+    /// Promotes also what was learnt from a log that lost more than gate.max_loss of the champion's events or users, or
+    /// ends earlier.
+    #[arg(long)]
+    allow_shrink: bool,
+}
+
+/// Promotes it.
+pub fn publish(args: &PublishArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let settings = args.settings.load()?;
+    let artifacts = args.output.hold("offline publish")?;
+    let newest = versions::list(artifacts.path())?.pop();
+    let version = args.version.clone().or(newest);
+    let version = version.with_context(|| {
+        format!("{}: no version is there; build one with `offline train`", artifacts.path().display())
+    })?;
+    let version = Complete::find(&artifacts, &version)?;
+    let accept = if args.allow_shrink { Accept::Anything } else { Accept::Share(settings.run.gate.max_loss) };
+    let config = args.redis.over(&settings.run.publish);
+    if let Some(comparison) = publish::promote(&artifacts, &version, Move::Forward, accept, &config, progress)? {
+        eprintln!("{comparison}");
+    }
+    println!("champion: {}", version.version());
+    publish::prune(&artifacts, &config, progress)?;
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `offline run`: the whole batch.
+//!
+//! ```text
+//! hold the folder ─▶ ingest ─▶ is it less than the champion's log? ─▶ contest ─▶ train ─▶ promote ─▶ prune
+//! ```
+
+use clap::Args;
+use serde_json::Value;
+use shared::artifact::ArtifactError;
+
+use super::build::build;
+use super::options::{ArtifactsOptions, Input, RedisOptions, SettingsOptions, time_ms};
+use super::read::{read, until};
+use crate::gate;
+use crate::progress::Progress;
+use crate::publish::loss::{Accept, Champion, Facts};
+use crate::publish::{self, Move, PublishError};
+
+/// The whole batch: ingest, contest with the champion's configuration, train, publish.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    settings: SettingsOptions,
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    output: ArtifactsOptions,
+    #[command(flatten)]
+    redis: RedisOptions,
+    /// Fit on the events before this time only: milliseconds since the epoch, or a date.
+    #[arg(long, value_parser = time_ms)]
+    until: Option<i64>,
+    /// Promotes without a contest between the champion's configuration and this one.
+    #[arg(long)]
+    no_gate: bool,
+    /// Promotes also from a log that lost more than gate.max_loss of the champion's events or users, or ends earlier.
+    #[arg(long)]
+    allow_shrink: bool,
+    /// Does nothing where a champion is published that can be served.
+    #[arg(long)]
+    unless_published: bool,
+}
+
+/// Does all of it.
+pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let settings = args.settings.load()?;
+    // Before the folder is taken, so that nobody waits for a batch whose result they don't need; and after.
+    if nothing_to_do(args) {
+        return Ok(());
+    }
+    let artifacts = args.output.hold("offline run")?;
+    if nothing_to_do(args) {
+        return Ok(());
+    }
+    let (config, publish_config) = (&settings.learn, args.redis.over(&settings.run.publish));
+    let rejects = artifacts.path().join("rejects.jsonl");
+    let log = read(&args.input.events, args.input.items.as_deref(), config, &rejects, progress)?;
+    let log = until(log, args.until)?;
+
+    let champion = Champion::read(artifacts.path())?;
+    let accept = accepted(args, champion.as_ref(), settings.run.gate.max_loss);
+    if let Some(champion) = &champion {
+        // Before an hour of training, and once more when it is promoted.
+        let facts = Facts::of_log(&log, config);
+        eprintln!("{}", champion.check(&facts, accept).map_err(PublishError::from)?);
+    }
+    let (winner, metrics) = if args.no_gate {
+        (config.clone(), Value::Null)
+    } else {
+        let outcome = progress.group("gate", |progress| gate::contest(&log, &settings, artifacts.path(), progress))?;
+        println!("{outcome}");
+        (outcome.winner(config).clone(), outcome.metrics())
+    };
+    let version = build(&artifacts, &log, &winner, metrics, progress)?;
+    progress.group("publish", |progress| {
+        publish::promote(&artifacts, &version, Move::Forward, accept, &publish_config, progress)?;
+        println!("champion: {}", version.version());
+        publish::prune(&artifacts, &publish_config, progress)
+    })?;
+    Ok(())
+}
+
+/// Whether there is a champion that is enough.
+fn nothing_to_do(args: &RunArgs) -> bool {
+    if !args.unless_published {
+        return false;
+    }
+    match publish::servable(&args.output.artifacts) {
+        Ok(champion) => println!("champion: {champion}, as it was"),
+        Err(ArtifactError::NoChampion { .. }) => return false,
+        Err(error) => {
+            eprintln!("a champion is published, but can't be served: {error}");
+            return false;
+        }
+    }
+    true
+}
+
+/// How much the log may have lost. Whoever fits on the events before a time that the champion has seen wants less.
+fn accepted(args: &RunArgs, champion: Option<&Champion>, max_loss: f64) -> Accept {
+    let goes_back = |until_ms| champion.is_some_and(|champion| champion.reaches(until_ms));
+    if args.allow_shrink || args.until.is_some_and(goes_back) { Accept::Anything } else { Accept::Share(max_loss) }
+}

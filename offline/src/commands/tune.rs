@@ -1,0 +1,48 @@
+//! `offline tune`: better settings.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::options::{Input, SettingsOptions, time_ms};
+use super::read::{read, until};
+use crate::progress::Progress;
+use crate::tune;
+
+/// Searches for better settings; writes tuned.toml and trials.jsonl.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    settings: SettingsOptions,
+    #[command(flatten)]
+    input: Input,
+    /// How long to search. What the trials in --out took counts.
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    budget: f64,
+    /// Where the log ends: milliseconds since the epoch, or a date.
+    #[arg(long, value_parser = time_ms)]
+    until: Option<i64>,
+    /// The folder to write to; a search that it already has is continued.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Searches and prints the best trial of each study.
+pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let config = args.settings.load_config()?;
+    fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
+    let rejects = args.out.join("rejects.jsonl");
+    let log = read(&args.input.events, args.input.items.as_deref(), &config, &rejects, progress)?;
+    let log = until(log, args.until)?;
+    let trials = tune::tune(&log, &config, args.budget, &args.out, progress)?;
+    print!("{}", trials.table());
+    println!("settings: {}", args.out.join("tuned.toml").display());
+    Ok(())
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| minutes.is_finite() && *minutes > 0.0);
+    minutes.ok_or_else(|| "expected a number of minutes greater than 0, such as 30".to_owned())
+}

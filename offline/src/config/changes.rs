@@ -1,0 +1,106 @@
+//! In which settings two configs differ, as they are written into manifests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Settings that differ, by key: the first one's value and the second one's; null where a side does not have it.
+pub type Changes = BTreeMap<String, [Value; 2]>;
+
+/// Sections that say how the log is read.
+pub const OF_READING: [&str; 2] = ["ingest", "items"];
+/// The key among those of reading that the models follow.
+pub const SESSION_GAP: &str = "session_gap_minutes";
+/// Keys of reading that change no event.
+const WITHOUT_EFFECT: [&str; 2] = ["ingest.preset", "ingest.max_reject_share"];
+
+/// The settings in which two configs differ.
+#[must_use]
+pub fn changes(first: &Value, second: &Value) -> Changes {
+    differing(&by_key(first), &by_key(second))
+}
+
+/// The settings in which two configs read other events from the same log. The pause that ends a session is none: it
+/// changes no event.
+#[must_use]
+pub fn reading_changes(first: &Value, second: &Value) -> Changes {
+    let [first, second] = [first, second].map(|config| {
+        let mut keys = by_key(config);
+        let gap = format!("ingest.{SESSION_GAP}");
+        keys.retain(|key, _| {
+            let section = key.split('.').next().unwrap_or_default();
+            OF_READING.contains(&section) && *key != gap && !WITHOUT_EFFECT.contains(&key.as_str())
+        });
+        keys
+    });
+    differing(&first, &second)
+}
+
+fn by_key(config: &Value) -> BTreeMap<String, Value> {
+    let mut keys = BTreeMap::new();
+    flatten("", config, &mut keys);
+    keys
+}
+
+/// Every value that is no table, by the keys that lead to it.
+fn flatten(prefix: &str, value: &Value, keys: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(table) => {
+            for (name, value) in table {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(&key, value, keys);
+            }
+        }
+        value => {
+            keys.insert(prefix.to_owned(), value.clone());
+        }
+    }
+}
+
+fn differing(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>) -> Changes {
+    let keys: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
+    let pair = |key: &String| [first, second].map(|side| side.get(key).map(rounded).unwrap_or_default());
+    keys.into_iter().map(|key| (key.clone(), pair(key))).filter(|(_, [a, b])| a != b).collect()
+}
+
+/// A fraction to six digits: as it was written, whatever precision it is kept in, and equal after a way through text.
+fn rounded(value: &Value) -> Value {
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(number) => format!("{number:.5e}").parse::<f64>().map_or(Value::Null, Value::from),
+        None => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_differs_is_named_with_both_values_and_one_that_is_absent_is_null() {
+        let (first, second) = (json!({"als": {"factors": 64, "seed": 1}}), json!({"als": {"factors": 8}, "fit": true}));
+        let expected = [
+            ("als.factors", [json!(64), json!(8)]),
+            ("als.seed", [json!(1), Value::Null]),
+            ("fit", [Value::Null, json!(true)]),
+        ];
+        assert_eq!(changes(&first, &second), expected.map(|(key, pair)| (key.to_owned(), pair)).into());
+    }
+
+    #[test]
+    fn fractions_are_equal_in_either_precision() {
+        let (single, double) = (json!({"w": 0.1f32}), json!({"w": 0.1f64}));
+        assert_ne!(single, double);
+        assert_eq!(changes(&single, &double), Changes::new());
+    }
+
+    #[test]
+    fn only_what_changes_events_is_a_change_of_reading() {
+        let first = json!({"ingest": {"preset": "a", "session_gap_minutes": 30, "skip": []}, "als": {"factors": 64}});
+        let second =
+            json!({"ingest": {"preset": "b", "session_gap_minutes": 10, "skip": ["x"]}, "als": {"factors": 8}});
+        let expected: Changes = [("ingest.skip".to_owned(), [json!([]), json!(["x"])])].into();
+        assert_eq!(reading_changes(&first, &second), expected);
+    }
+}

@@ -1,0 +1,36 @@
+//! Settings of a run: what becomes of a version, and where things are. None of them enters an artifact.
+
+use serde::Deserialize;
+use shared::url::RedisUrl;
+
+/// What becomes of what is learnt, and where things are.
+///
+/// It is not `Serialize`, and must not be: it holds passwords.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct RunConfig {
+    pub gate: GateConfig,
+    pub publish: PublishConfig,
+}
+
+/// When a new version takes the champion's place. See `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GateConfig {
+    pub max_loss: f64,
+    pub tolerance: f64,
+    pub share: f64,
+    pub max_cases: usize,
+    pub min_cases: usize,
+}
+
+/// Where versions go. See `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PublishConfig {
+    pub keep: usize,
+    pub redis_url: RedisUrl,
+    pub prefix: String,
+}

@@ -1,0 +1,291 @@
+//! What a version was learnt from, beside what the champion was learnt from: whether the log lost a part of itself.
+//!
+//! Half of a log makes a version that is whole, and worse. So a version is held against the champion by how many events
+//! and users it has seen and when its log ends. Nights without much news, and a shop that feeds its last 90 days only,
+//! pass: a share of `gate.max_loss` may go. An end before the champion's may not.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::artifact::manifest::{MANIFEST, read_champion};
+use shared::artifact::{ArtifactError, Manifest};
+
+use crate::config::Config;
+use crate::config::changes::{Changes, reading_changes};
+use crate::ingest::Log;
+
+/// How much a log may have lost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Accept {
+    /// At most this share of the champion's events and users, and nothing of its end.
+    Share(f64),
+    /// Anything: somebody asked for it.
+    Anything,
+}
+
+/// What was learnt from. Read from manifests of any format.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Facts {
+    /// `events`, `users` and `items`, among others.
+    #[serde(default)]
+    counts: BTreeMap<String, u64>,
+    /// The time of the last event, milliseconds since the epoch.
+    #[serde(default)]
+    pub last_event_ms: i64,
+    /// The settings, among them those of how the log was read.
+    #[serde(default)]
+    config: Value,
+}
+
+impl Facts {
+    /// Those of a log, before anything is learnt from it.
+    #[must_use]
+    pub fn of_log(log: &Log, config: &Config) -> Self {
+        let counts = [("events", log.events.len()), ("users", log.users.len()), ("items", log.items.len())];
+        Self {
+            counts: counts.map(|(name, count)| (name.to_owned(), count as u64)).into(),
+            last_event_ms: log.last_ms(),
+            config: serde_json::to_value(config).unwrap_or_default(),
+        }
+    }
+
+    /// Those of a version.
+    #[must_use]
+    pub fn of_version(manifest: &Manifest) -> Self {
+        let Manifest { counts, last_event_ms, config, .. } = manifest;
+        Self { counts: counts.clone(), last_event_ms: *last_event_ms, config: config.clone() }
+    }
+
+    fn count(&self, of: &str) -> u64 {
+        self.counts.get(of).copied().unwrap_or(0)
+    }
+}
+
+/// A champion to compare with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Champion {
+    /// The version.
+    pub version: String,
+    /// What it was learnt from, or why that can't be told.
+    pub facts: Result<Facts, String>,
+}
+
+impl Champion {
+    /// The champion of an artifacts folder; none where nothing has been published.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`] when the pointer can't be read.
+    pub fn read(artifacts: &Path) -> Result<Option<Self>, ArtifactError> {
+        let version = match read_champion(artifacts) {
+            Ok(version) => version,
+            Err(ArtifactError::NoChampion { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let path = artifacts.join(&version).join(MANIFEST);
+        let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
+        let parse = |text: Vec<u8>| {
+            serde_json::from_slice(&text).map_err(|error| format!("{}: not a manifest: {error}", path.display()))
+        };
+        Ok(Some(Self { version, facts: text.and_then(parse) }))
+    }
+
+    /// Whether it has seen an event at this time or later.
+    #[must_use]
+    pub fn reaches(&self, time_ms: i64) -> bool {
+        self.facts.as_ref().is_ok_and(|facts| facts.last_event_ms >= time_ms)
+    }
+
+    /// Holds a version against it. A champion of which nothing can be told must not keep a shop from getting another.
+    ///
+    /// # Errors
+    /// [`Loss`] when the new log lost more than is accepted. Where it is read by other settings than the champion's was,
+    /// there is nothing to hold against each other.
+    pub fn check(&self, new: &Facts, accept: Accept) -> Result<Comparison, Box<Loss>> {
+        let champion = self.version.clone();
+        let old = match &self.facts {
+            Ok(facts) => facts.clone(),
+            Err(reason) => return Ok(Comparison::Impossible { champion, reason: reason.clone() }),
+        };
+        let mut reading = reading_changes(&old.config, &new.config);
+        // A setting that its release did not have is none that somebody changed.
+        reading.retain(|_, [old, _]| !old.is_null());
+        let figures = Figures { champion, old, new: new.clone(), reading };
+        match accept {
+            Accept::Share(max_loss) if figures.reading.is_empty() => {
+                let reasons = figures.losses(max_loss);
+                if reasons.is_empty() {
+                    Ok(Comparison::Held(figures))
+                } else {
+                    Err(Box::new(Loss { reasons, figures }))
+                }
+            }
+            _ => Ok(Comparison::Held(figures)),
+        }
+    }
+}
+
+/// A version held against the champion.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Comparison {
+    /// What both were learnt from.
+    Held(Figures),
+    /// Nothing can be told of the champion.
+    Impossible {
+        /// Its version.
+        champion: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What both were learnt from, side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    champion: String,
+    old: Facts,
+    new: Facts,
+    /// The settings of how the log is read that were changed in between.
+    reading: Changes,
+}
+
+/// A log lost a part of itself.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the log is less than what the champion {} was learnt from: {}\n  {figures}", figures.champion, reasons.join(", "))]
+pub struct Loss {
+    reasons: Vec<String>,
+    figures: Figures,
+}
+
+impl Figures {
+    /// What the new log lacks of the old one, beyond a share.
+    fn losses(&self, max_loss: f64) -> Vec<String> {
+        let mut losses = Vec::new();
+        for of in ["events", "users"] {
+            let (old, new) = (self.old.count(of) as f64, self.new.count(of) as f64);
+            if new < old * (1.0 - max_loss) {
+                losses
+                    .push(format!("it lost {:.1}% of its {of} (gate.max_loss = {max_loss})", percent(old, new).abs()));
+            }
+        }
+        if self.new.last_event_ms < self.old.last_event_ms {
+            losses.push("it ends earlier".to_owned());
+        }
+        losses
+    }
+}
+
+/// The change in percent.
+fn percent(old: f64, new: f64) -> f64 {
+    if old == 0.0 { 0.0 } else { (new / old - 1.0) * 100.0 }
+}
+
+fn time(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
+impl Display for Figures {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for of in ["events", "users", "items"] {
+            let (old, new) = (self.old.count(of), self.new.count(of));
+            write!(f, "{of} {old} → {new} ({:+.1}%), ", percent(old as f64, new as f64))?;
+        }
+        write!(f, "last event {} → {}", time(self.old.last_event_ms), time(self.new.last_event_ms))
+    }
+}
+
+impl Display for Comparison {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(figures) => {
+                write!(f, "beside the champion {}: {figures}", figures.champion)?;
+                if !figures.reading.is_empty() {
+                    let keys: Vec<&str> = figures.reading.keys().map(String::as_str).collect();
+                    write!(f, "; not judged, for the log is read by other settings: {} changed", keys.join(", "))?;
+                }
+                Ok(())
+            }
+            Self::Impossible { champion, reason } => {
+                write!(f, "not held against the champion {champion}, of which nothing can be told: {reason}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts(events: u64, users: u64, last_event_ms: i64) -> Facts {
+        let counts = json!({"events": events, "users": users, "items": 10});
+        let config = json!({"ingest": {"skip": [], "preset": "native"}, "als": {"factors": 64}});
+        serde_json::from_value(json!({"counts": counts, "last_event_ms": last_event_ms, "config": config}))
+            .expect("facts")
+    }
+
+    fn champion() -> Champion {
+        Champion { version: "v1".to_owned(), facts: Ok(facts(1000, 100, 86_400_000)) }
+    }
+
+    /// What is said against a version, with a tenth that may be lost.
+    fn refusal(new: &Facts) -> Option<String> {
+        champion().check(new, Accept::Share(0.1)).err().map(|loss| loss.to_string())
+    }
+
+    #[test]
+    fn a_tenth_may_be_lost_and_an_event_more_may_not() {
+        assert_eq!(refusal(&facts(900, 90, 86_400_000)), None);
+        assert_eq!(refusal(&facts(5000, 500, 99_000_000)), None);
+        let expected = "the log is less than what the champion v1 was learnt from: it lost 10.1% of its events \
+                        (gate.max_loss = 0.1)\n  events 1000 → 899 (-10.1%), users 100 → 90 (-10.0%), items 10 → 10 \
+                        (+0.0%), last event 1970-01-02T00:00:00Z → 1970-01-02T00:00:00Z";
+        assert_eq!(refusal(&facts(899, 90, 86_400_000)).as_deref(), Some(expected));
+        assert!(refusal(&facts(1000, 89, 86_400_000)).expect("lost").contains("it lost 11.0% of its users"));
+    }
+
+    #[test]
+    fn an_earlier_end_is_no_small_loss() {
+        assert!(refusal(&facts(1000, 100, 86_399_999)).expect("lost").contains("it ends earlier"));
+    }
+
+    #[test]
+    fn whoever_asks_for_less_gets_it_with_the_figures() {
+        let comparison = champion().check(&facts(1, 1, 0), Accept::Anything).expect("asked for").to_string();
+        assert!(comparison.contains("events 1000 → 1 (-99.9%)"), "{comparison}");
+    }
+
+    #[test]
+    fn a_log_that_is_read_by_other_settings_is_not_judged_and_other_models_change_nothing() {
+        let mut skipping = facts(10, 10, 0);
+        skipping.config["ingest"]["skip"] = json!(["robots"]);
+        let comparison = champion().check(&skipping, Accept::Share(0.1)).expect("not judged").to_string();
+        assert!(comparison.ends_with("read by other settings: ingest.skip changed"), "{comparison}");
+        let mut wider = facts(10, 10, 0);
+        wider.config["als"]["factors"] = json!(8);
+        wider.config["ingest"]["a_new_setting"] = json!(true);
+        assert!(champion().check(&wider, Accept::Share(0.1)).is_err());
+    }
+
+    #[test]
+    fn a_champion_of_another_format_is_compared_and_a_torn_one_is_not() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        assert_eq!(Champion::read(folder.path()).expect("reads"), None);
+        fs::create_dir(folder.path().join("v1")).expect("creates");
+        fs::write(folder.path().join("champion"), "v1\n").expect("writes");
+        let manifest = r#"{"format_version": 999, "counts": {"events": 20}, "last_event_ms": 5, "tables": []}"#;
+        fs::write(folder.path().join("v1").join(MANIFEST), manifest).expect("writes");
+        let read = || Champion::read(folder.path()).expect("reads").expect("there is one");
+        assert!(read().check(&facts(17, 100, 5), Accept::Share(0.1)).is_err());
+        assert!(read().check(&facts(18, 100, 5), Accept::Share(0.1)).is_ok());
+        assert!(read().reaches(5) && !read().reaches(6));
+        fs::write(folder.path().join("v1").join(MANIFEST), &manifest[..9]).expect("writes");
+        let comparison = read().check(&facts(1, 1, 0), Accept::Share(0.1)).expect("nothing to compare").to_string();
+        assert!(comparison.contains("not held against the champion v1"), "{comparison}");
+    }
+}

@@ -1,0 +1,149 @@
+//! The one way by which a version becomes the champion, whoever asks for it.
+
+use std::fs;
+use std::path::Path;
+
+use shared::artifact::manifest::{read_champion, sync_folder, write_champion};
+use shared::artifact::{ArtifactError, Manifest};
+use shared::snapshot::Snapshot;
+use shared::tables::Users;
+
+use super::loss::{Accept, Champion, Comparison, Facts};
+use super::{Artifacts, PublishError, store, versions};
+use crate::config::PublishConfig;
+use crate::progress::Progress;
+
+/// A version that stands in its place and is whole.
+#[derive(Debug)]
+pub struct Complete {
+    manifest: Manifest,
+}
+
+impl Complete {
+    /// Its name.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.manifest.version
+    }
+
+    /// Moves a working folder that was just sealed to its place among the versions.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`] when the folder can't be moved.
+    pub fn place(artifacts: &Artifacts, working: &Path, manifest: Manifest) -> Result<Self, ArtifactError> {
+        place(artifacts.path(), working, &manifest)?;
+        Ok(Self { manifest })
+    }
+
+    /// Finds a version of the folder and compares all its files with their checksums.
+    ///
+    /// # Errors
+    /// [`PublishError::NoVersion`] when there is none of that name, [`PublishError::Incomplete`] when it is not whole.
+    pub fn find(artifacts: &Artifacts, version: &str) -> Result<Self, PublishError> {
+        let mut kept = versions::named(artifacts.path(), version)?;
+        kept.retain(|other| other != version);
+        let (folder, version) = (artifacts.path().to_owned(), version.to_owned());
+        let manifest = match Snapshot::load(&artifacts.version(&version)) {
+            Ok(snapshot) => snapshot.manifest().clone(),
+            Err(source) => return Err(PublishError::Incomplete { artifacts: folder, version, kept, source }),
+        };
+        if manifest.version != version {
+            return Err(PublishError::Renamed { artifacts: folder, version, manifest: manifest.version });
+        }
+        Ok(Self { manifest })
+    }
+}
+
+/// Moves a sealed folder to where its manifest's version belongs.
+///
+/// # Errors
+/// [`ArtifactError::Io`] when the folder can't be moved.
+pub fn place(artifacts: &Path, working: &Path, manifest: &Manifest) -> Result<(), ArtifactError> {
+    let target = artifacts.join(&manifest.version);
+    fs::rename(working, &target).map_err(ArtifactError::io(&target))?;
+    sync_folder(artifacts)
+}
+
+/// What a version becomes the champion by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// A version takes the champion's place.
+    Forward,
+    /// The champion was no good: rollback does not go back to it, nor to any after `version`.
+    Back,
+}
+
+/// Makes a version the champion: it is held against the champion, its user records go to the store, the pointer moves
+/// last. What it is beside the former champion is returned; nothing where there was none.
+///
+/// The caller holds the folder and has a version that is whole: the types say so.
+///
+/// # Errors
+/// [`PublishError`]; the champion is then what it was before, and the version stays beside it.
+pub fn promote(
+    artifacts: &Artifacts,
+    version: &Complete,
+    by: Move,
+    accept: Accept,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<Option<Comparison>, PublishError> {
+    let champion = Champion::read(artifacts.path())?;
+    let facts = Facts::of_version(&version.manifest);
+    let comparison = champion.map(|champion| champion.check(&facts, accept)).transpose()?;
+    let name = version.version();
+    if !config.redis_url.is_empty() {
+        let users = Users::open(&artifacts.version(name))?;
+        progress.counted("redis", users.len() as u64, |done| store::write_users(&users, name, config, done))?;
+    }
+    let champions = moved(versions::champions(artifacts.path())?, name, by);
+    versions::write_champions(artifacts, &champions)?;
+    write_champion(artifacts.path(), name)?;
+    Ok(comparison)
+}
+
+/// The champions that rollback goes back to, after a move.
+fn moved(mut champions: Vec<String>, version: &str, by: Move) -> Vec<String> {
+    let at = champions.iter().position(|champion| champion == version);
+    match (at, by) {
+        (Some(at), Move::Back) => champions.truncate(at),
+        (Some(at), Move::Forward) => drop(champions.remove(at)),
+        (None, _) => {}
+    }
+    champions.push(version.to_owned());
+    champions
+}
+
+/// The version that was the champion before the one that is.
+///
+/// # Errors
+/// [`PublishError::NothingBefore`] when it is not kept, or there was none.
+pub fn before(artifacts: &Artifacts) -> Result<String, PublishError> {
+    let champion = read_champion(artifacts.path())?;
+    let champions = versions::champions(artifacts.path())?;
+    let at = champions.iter().position(|version| *version == champion).unwrap_or(champions.len());
+    champions[..at]
+        .last()
+        .cloned()
+        .ok_or_else(|| PublishError::NothingBefore { artifacts: artifacts.path().to_owned(), champion })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The champions, in one word, after a move of those of another word.
+    fn after(champions: &str, version: &str, by: Move) -> String {
+        moved(champions.chars().map(String::from).collect(), version, by).concat()
+    }
+
+    #[test]
+    fn a_promotion_goes_on_top_and_a_rollback_takes_off_what_was_above() {
+        assert_eq!(after("", "1", Move::Forward), "1");
+        assert_eq!(after("12", "3", Move::Forward), "123");
+        assert_eq!(after("123", "2", Move::Back), "12");
+        assert_eq!(after("12", "4", Move::Forward), "124", "3 was no good and is not gone back to");
+        assert_eq!(after("124", "1", Move::Forward), "241", "published again");
+        assert_eq!(after("12", "9", Move::Back), "129", "named by hand");
+    }
+}

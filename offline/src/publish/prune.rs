@@ -1,0 +1,100 @@
+//! Versions that nobody goes back to any more are removed.
+
+use std::fs;
+
+use shared::artifact::ArtifactError;
+use shared::artifact::manifest::read_champion;
+use shared::tables::Users;
+
+use super::{Artifacts, PublishError, store, versions};
+use crate::config::PublishConfig;
+use crate::progress::Progress;
+
+/// Removes what is older than the last `publish.keep` champions; a version that never was one goes with the champions
+/// before it. The records of their users in Redis get a lifetime that outlasts any replica still serving them.
+///
+/// It is to be called after a promotion, and only then: while bad nights go by, nothing is removed.
+///
+/// # Errors
+/// [`PublishError`] when a version can't be removed, or Redis is away.
+pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progress) -> Result<(), PublishError> {
+    remove_leftovers(artifacts)?;
+    let champion = read_champion(artifacts.path())?;
+    let champions = versions::champions(artifacts.path())?;
+    let kept = &champions[champions.len().saturating_sub(config.keep)..];
+    for version in doomed(&versions::list(artifacts.path())?, kept, &champion) {
+        if !config.redis_url.is_empty() {
+            expire(artifacts, &version, config, progress)?;
+        }
+        // The name goes first, so that a crash leaves no half version under it.
+        let (folder, marked) = (artifacts.version(&version), artifacts.path().join(format!(".{version}{PRUNED}")));
+        fs::rename(&folder, &marked).map_err(ArtifactError::io(&folder))?;
+        fs::remove_dir_all(&marked).map_err(ArtifactError::io(&marked))?;
+    }
+    Ok(())
+}
+
+/// What the name of a version ends with that is being removed.
+const PRUNED: &str = ".pruned";
+
+/// Removes what a crash left half removed.
+fn remove_leftovers(artifacts: &Artifacts) -> Result<(), ArtifactError> {
+    let failed = || ArtifactError::io(artifacts.path());
+    for entry in fs::read_dir(artifacts.path()).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') && name.ends_with(PRUNED) {
+            fs::remove_dir_all(&path).map_err(ArtifactError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The versions older than all that are kept.
+fn doomed(versions: &[String], kept: &[String], champion: &str) -> Vec<String> {
+    let oldest = kept.iter().map(String::as_str).chain([champion]).min().unwrap_or(champion);
+    versions.iter().filter(|version| version.as_str() < oldest).cloned().collect()
+}
+
+/// Gives the user records of a version a lifetime, whatever its format and its state.
+fn expire(
+    artifacts: &Artifacts,
+    version: &str,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<(), PublishError> {
+    match Users::open(&artifacts.version(version)) {
+        Ok(users) => {
+            progress.counted("prune", users.len() as u64, |done| store::expire_users(&users, version, config, done))?
+        }
+        Err(_) => progress.counted("prune", 0, |done| store::expire_version(version, config, done))?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_older_than_the_kept_champions_goes_and_challengers_between_them_stay() {
+        let versions = names(&["v1", "v2", "v3", "v4", "v5"]);
+        assert_eq!(doomed(&versions, &names(&["v3", "v5"]), "v5"), ["v1", "v2"]);
+    }
+
+    #[test]
+    fn the_last_good_one_outlives_newer_ones_that_were_rolled_back() {
+        // v2 and v3 were bad and rolled back from; v4 is the next one promoted.
+        let versions = names(&["v1", "v2", "v3", "v4"]);
+        assert!(doomed(&versions, &names(&["v1", "v4"]), "v4").is_empty());
+    }
+
+    #[test]
+    fn a_champion_that_was_evaluated_keeps_everything() {
+        assert!(doomed(&names(&["v1", "v2"]), &names(&["evaluated-1"]), "evaluated-1").is_empty());
+    }
+}
