@@ -1,6 +1,6 @@
-//! What the service has acknowledged and so must never lose: `stream` writes each such event down, `audit` reads them.
+//! The log of acknowledged events, which the service must never lose: `stream` writes it, `audit` reads it.
 //!
-//! The file has one JSON object a line.
+//! The file has one JSON object per line.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use shared::id::{ItemId, UserId};
+use shared::contract::id::{ItemId, UserId};
 
 use crate::json_lines::{self, LinesError};
 
@@ -31,11 +31,11 @@ pub enum LogError {
 /// An event that the service has acknowledged, so that it must never be lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
-    /// Who.
+    /// The user.
     pub user: UserId,
-    /// With which item.
+    /// The item.
     pub item: ItemId,
-    /// When, milliseconds since the epoch; no two events of a user have the same.
+    /// The time of the event, milliseconds since the epoch; no two events of a user have the same.
     pub timestamp: i64,
     /// The id that the client chose.
     pub event_id: String,
@@ -43,7 +43,7 @@ pub struct Acknowledged {
     pub applied: bool,
 }
 
-/// The log while it is written.
+/// The log as it is written.
 #[derive(Debug)]
 pub struct AcknowledgedLog {
     path: PathBuf,
@@ -60,7 +60,7 @@ impl AcknowledgedLog {
         Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
     }
 
-    /// Writes one event, in one piece and without a buffer: a killed client has logged what it knows.
+    /// Writes one event, in one piece and without a buffer, so that the log of a killed client is complete.
     ///
     /// # Errors
     /// [`LogError::File`].

@@ -1,4 +1,4 @@
-//! `load-test audit`: nothing acknowledged is lost, nothing is there twice.
+//! `load-test audit`: checks that no acknowledged event is lost or doubled.
 //!
 //! In: the log that `stream` wrote, the service's event log files, and the running service. Every acknowledged event
 //! must be in the files (a line with its id; a repeated line is harmless, since an id is one event) and exactly once
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use shared::api::UserHistory;
-use shared::id::{ItemId, UserId};
+use shared::contract::api::UserHistory;
+use shared::contract::id::{ItemId, UserId};
 
 use crate::acknowledged::{self, Acknowledged, LogError};
 use crate::client::{Call, ClientError, Connection, encode};
@@ -21,9 +21,9 @@ use crate::options::{self, Common};
 use crate::progress::Progress;
 use crate::verdict::{Format, Verdict};
 
-/// How many problems are kept.
+/// The maximum number of problems that are shown.
 const SHOWN: usize = 5;
-/// The pause before a history that lacks events is asked for again.
+/// The pause before a history that lacks events is requested again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Compares the events that `stream` saw acknowledged with the service's log and histories
@@ -37,7 +37,7 @@ pub struct AuditArgs {
     /// A folder with event log files (*.jsonl, in subfolders too); once per replica
     #[arg(long, value_name = "DIR", required = true)]
     event_log: Vec<PathBuf>,
-    /// Seconds that the service may take until a history that lacks events has them (a refill, a store that was away)
+    /// How many seconds a history may lack events before they count as lost, such as after a refill of the store
     #[arg(long, value_name = "SECS", default_value = "0", value_parser = options::seconds_or_none)]
     within: Duration,
 }
@@ -48,7 +48,7 @@ pub enum AuditError {
     /// The log of acknowledged events cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// There is nothing to look for.
+    /// The log of acknowledged events is empty.
     #[error("{0} has no acknowledged events")]
     Empty(PathBuf),
     /// An event log cannot be read.
@@ -59,7 +59,7 @@ pub enum AuditError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A history could not be had.
+    /// A history could not be read.
     #[error(transparent)]
     Client(#[from] ClientError),
 }
@@ -71,15 +71,15 @@ pub struct AuditReport {
     pub acknowledged: usize,
     /// Their users.
     pub users: usize,
-    /// Acknowledged, and in no event log.
+    /// Acknowledged events that are in no event log.
     pub lost_from_log: usize,
-    /// In an event log more than once; the batch takes them once.
+    /// Events that are in an event log more than once; the batch reads them once.
     pub logged_again: usize,
     /// Lines of event logs that are no JSON, such as the last one before a kill.
     pub unreadable_lines: usize,
-    /// Acknowledged, and not in the user's history.
+    /// Acknowledged events that are not in the user's history.
     pub lost_from_history: usize,
-    /// More than once in the user's history.
+    /// Events that are in the user's history more than once.
     pub doubled_in_history: usize,
     /// The first problems.
     pub examples: Vec<String>,
@@ -92,7 +92,7 @@ impl AuditArgs {
     }
 }
 
-/// Reads the event logs, then asks for every user's history.
+/// Reads the event logs, then requests every user's history.
 ///
 /// # Errors
 /// [`AuditError`] if a file cannot be read or the service does not answer.
@@ -174,7 +174,8 @@ fn log_files(folder: &Path) -> Result<Vec<PathBuf>, AuditError> {
     Ok(files)
 }
 
-/// How often each event is in a user's history; asked for again until `end` while one of `events` is not.
+/// How often each event is in a user's history, which is requested again until `end` as long as it lacks one of
+/// `events`.
 async fn history(
     connection: &mut Connection,
     user: &UserId,
@@ -197,7 +198,7 @@ async fn history(
 }
 
 impl AuditReport {
-    /// Keeps a problem if it is among the first; counts 1.
+    /// Keeps a problem if it is among the first [`SHOWN`]; returns 1.
     fn example(&mut self, problem: &str, event: &Acknowledged) -> usize {
         if self.examples.len() < SHOWN {
             let Acknowledged { user, item, timestamp, event_id, .. } = event;
@@ -241,8 +242,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use clap::Parser;
-    use shared::api::HistoryItem;
-    use shared::event::EventKind;
+    use shared::contract::api::HistoryItem;
+    use shared::contract::event::EventKind;
 
     use super::*;
     use crate::acknowledged::AcknowledgedLog;

@@ -1,8 +1,8 @@
 //! One keep-alive connection to the service, and the requests that go over it.
 //!
-//! In: prebuilt [`Call`]s. Out: the status and, where it is wanted, the body. A connection that broke is opened again
-//! at the next call. [`Connection::send`] drains the body without reading it, so that the generator, which shares the
-//! machine with the service, stays cheap; [`Connection::fetch`] and [`Connection::fetch_json`] keep it.
+//! In: prebuilt [`Call`]s. Out: the status and, if wanted, the body. A broken connection is opened again at the next
+//! call. [`Connection::send`] discards the body without reading it, so that the load generator, which shares the
+//! machine with the service, takes little CPU; [`Connection::fetch`] and [`Connection::fetch_json`] keep it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use shared::api::Problem;
+use shared::contract::api::Problem;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -23,10 +23,10 @@ use crate::target::Target;
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
+    /// The address does not accept connections.
     #[error("cannot connect to {address}: {source}; is the service running?")]
     Connect {
-        /// Where to.
+        /// The address.
         address: SocketAddr,
         /// The system's reason.
         source: std::io::Error,
@@ -40,7 +40,7 @@ pub enum ClientError {
     /// The service answered, but not with success.
     #[error("{path} was answered {status}: {detail}")]
     Refused {
-        /// What was asked.
+        /// The path of the request.
         path: String,
         /// The status.
         status: StatusCode,
@@ -50,7 +50,7 @@ pub enum ClientError {
     /// The body is not what the contract says.
     #[error("{path} was answered with another JSON than expected: {source}")]
     Json {
-        /// What was asked.
+        /// The path of the request.
         path: String,
         /// What is wrong with it.
         source: serde_json::Error,
@@ -162,8 +162,8 @@ impl Connection {
         self.settle(answer.unwrap_or(Err(ClientError::Timeout(self.timeout))))
     }
 
-    /// Sends a call and keeps the body. If a connection used before turns out to be closed, it is tried once more on
-    /// a new one: every call of this program may be repeated (events carry their ids).
+    /// Sends a call and keeps the body. If a reused connection turns out to be closed, the call is sent once more on a
+    /// new one: every call of this program may be repeated (events have ids).
     ///
     /// # Errors
     /// As [`Connection::send`].

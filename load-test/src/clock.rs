@@ -1,4 +1,4 @@
-//! The time of day, where a command makes events of its own.
+//! The clock, for commands that make events of their own.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,9 @@
-//! `load-test consistency`: read-your-writes. An acknowledged event is in the user's very next answer.
+//! `load-test consistency`: checks read-your-writes. The user's very next slate must take an acknowledged event into
+//! account.
 //!
-//! For random pairs of a user and an item: post a view, then ask at once, with `explain`, for everything there is
-//! (k = 500, seen items allowed). The event has to be in the answer's history, and some item's `because` has to name
-//! it. Items without neighbours can't be a reason, so `/items/{id}/similar` is asked first.
+//! For random pairs of a user and an item: posts a view, then at once requests the longest slate (k = 500, seen items
+//! allowed) with `explain`. The event has to be in the answer's history, and some item's `because` has to name its
+//! item. An item without neighbours can't be a reason, so `/items/{id}/similar` is requested first.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,9 +15,9 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use shared::api::{Accepted, ItemList, MAX_K, NewEvent, NewEvents, Recommendations};
-use shared::event::EventKind;
-use shared::id::{ItemId, UserId};
+use shared::contract::api::{Accepted, ItemList, MAX_K, NewEvent, NewEvents, Recommendations};
+use shared::contract::event::EventKind;
+use shared::contract::id::{ItemId, UserId};
 use tokio::task::JoinSet;
 
 use crate::client::{Call, ClientError, Connection, encode};
@@ -26,12 +27,12 @@ use crate::options::Common;
 use crate::progress::Progress;
 use crate::verdict::{Format, Verdict};
 
-/// How many items are tried for a pair until one has neighbours.
+/// The maximum number of items tried for a pair until one has neighbours.
 const DRAWS: usize = 1000;
-/// How many misses are kept.
+/// The maximum number of misses that are shown.
 const SHOWN: usize = 5;
 
-/// Checks that an acknowledged event is in the very next answer
+/// Checks that an acknowledged event is in the user's very next answer
 #[derive(Debug, Clone, Args)]
 pub struct ConsistencyArgs {
     #[command(flatten)]
@@ -39,7 +40,7 @@ pub struct ConsistencyArgs {
     /// Events as JSON lines: their users and items are drawn from
     #[arg(long, value_name = "FILE")]
     events: PathBuf,
-    /// How many pairs of a user and an event
+    /// The number of pairs of a user and an item
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pairs: u64,
     /// Seed of the draw
@@ -48,7 +49,7 @@ pub struct ConsistencyArgs {
     /// Takes a new user for each pair instead of one of the file
     #[arg(long)]
     fresh_users: bool,
-    /// Pairs in flight; never two of the same user
+    /// The number of pairs in flight; never two of the same user
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     connections: u16,
 }
@@ -71,11 +72,11 @@ pub enum ConsistencyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Miss {
-    /// Acknowledged as durable only (202).
+    /// It was acknowledged as durable only (202).
     Unapplied,
-    /// Not in the answer's history.
+    /// It is not in the answer's history.
     Forgotten,
-    /// In the history, but no item's reason.
+    /// It is in the history, but not the reason for any item.
     Unused,
 }
 
@@ -91,13 +92,13 @@ pub struct Missed {
 /// What the check found.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ConsistencyReport {
-    /// Events posted and asked for.
+    /// The number of pairs that were checked.
     pub pairs: u64,
-    /// Acknowledged with 202.
+    /// Events acknowledged with 202.
     pub not_applied: u64,
-    /// Acknowledged, and not in the next answer's history.
+    /// Acknowledged events that are not in the next answer's history.
     pub not_in_history: u64,
-    /// In the history, and no item's reason.
+    /// Events that are in the history, but not the reason for any item.
     pub not_a_reason: u64,
     /// Different items left out because they have no neighbours.
     pub items_without_neighbours: usize,
@@ -105,11 +106,11 @@ pub struct ConsistencyReport {
     pub examples: Vec<Missed>,
 }
 
-/// What the connections draw from.
+/// The users and items that the connections draw from.
 struct Pool {
     users: Vec<UserId>,
     items: Vec<ItemId>,
-    /// Whether an item has neighbours, once it was asked.
+    /// Whether an item has neighbours, for items already requested.
     neighbours: Mutex<HashMap<ItemId, bool>>,
     run: String,
     progress: Progress,
@@ -122,7 +123,7 @@ impl ConsistencyArgs {
     }
 }
 
-/// Posts and asks, pair by pair.
+/// Checks every pair.
 ///
 /// # Errors
 /// [`ConsistencyError`] if a call fails or no item has neighbours.
@@ -134,7 +135,7 @@ pub async fn check(args: &ConsistencyArgs) -> Result<ConsistencyReport, Consiste
     users.dedup();
     items.sort_unstable();
     items.dedup();
-    // With fewer users than connections, some would have none of their own.
+    // At most one connection per user, so that each has users of its own.
     let connections = u64::from(args.connections).min(users.len() as u64);
     let run = format!("consistency-{}-{}", args.seed, now_ms());
     let progress = Progress::start("consistency".to_owned(), Some(args.pairs));
@@ -228,7 +229,7 @@ async fn try_pair(
     let (status, accepted) = connection.fetch_json::<Accepted>(&events::post_call(&NewEvents::One(event))).await?;
     let path = format!("/recommendations?user_id={}&k={MAX_K}&seen=allow&explain=true", encode(user.as_str()));
     let (_, slate) = connection.fetch_json::<Recommendations>(&Call::get(&path)).await?;
-    let known = |event: &shared::api::HistoryItem| event.item_id == item && event.timestamp == timestamp_ms;
+    let known = |event: &shared::contract::api::HistoryItem| event.item_id == item && event.timestamp == timestamp_ms;
     let miss = if status != StatusCode::OK || !accepted.applied {
         Some(Miss::Unapplied)
     } else if !slate.history.unwrap_or_default().iter().any(known) {
@@ -279,7 +280,7 @@ impl ConsistencyReport {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use shared::api::{HistoryItem, RecommendedItem};
+    use shared::contract::api::{HistoryItem, RecommendedItem};
 
     use super::*;
     use crate::stub::{self, Stub};

@@ -1,4 +1,4 @@
-//! Event files: read into memory, and posted to the service.
+//! Event files: reads them into memory, and posts their events to the service.
 //!
 //! In: JSON lines in the native schema, of which only time, user and item matter here. Out: about 100 bytes of memory
 //! for each event. Events of equal times keep the order of the file.
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use shared::api::{Accepted, NewEvent, NewEvents};
-use shared::event::EventKind;
-use shared::id::{ItemId, UserId};
+use shared::contract::api::{Accepted, NewEvent, NewEvents};
+use shared::contract::event::EventKind;
+use shared::contract::id::{ItemId, UserId};
 
 use crate::client::{Call, ClientError, Connection};
 use crate::json_lines::{self, LinesError};
@@ -20,7 +20,7 @@ pub enum EventsError {
     /// The file cannot be read, or a line of it is not an event.
     #[error("{0}; give JSON lines with timestamp, visitorid and itemid")]
     Lines(#[from] LinesError),
-    /// A line has no time, and the order of the events matters.
+    /// A line has no time, although the order of the events matters.
     #[error("{path}, line {line}: no timestamp, and events are needed in time order")]
     NoTime {
         /// Which file.
@@ -28,10 +28,10 @@ pub enum EventsError {
         /// Counted from 1.
         line: usize,
     },
-    /// There is nothing in the file.
+    /// The file has no events.
     #[error("{0} has no events")]
     Empty(PathBuf),
-    /// The service did not take the events.
+    /// The service did not accept the events.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The events are on the service's disk, but its answers do not know them yet.
@@ -42,13 +42,13 @@ pub enum EventsError {
 /// One line of an event file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Record {
-    /// When, milliseconds since the epoch; 0 where absent and not needed.
+    /// The time of the event, milliseconds since the epoch.
     #[serde(rename = "timestamp", default)]
     time: Option<i64>,
-    /// Who.
+    /// The user.
     #[serde(rename = "visitorid")]
     pub user: UserId,
-    /// With which item.
+    /// The item.
     #[serde(rename = "itemid")]
     pub item: ItemId,
     #[serde(rename = "event", default)]
@@ -58,20 +58,20 @@ pub struct Record {
 }
 
 impl Record {
-    /// When, milliseconds since the epoch; 0 in a file without times.
+    /// The time of the event, milliseconds since the epoch; 0 in a file without times.
     #[must_use]
     pub fn timestamp_ms(&self) -> i64 {
         self.time.unwrap_or(0)
     }
 
-    /// What the user did; a view where absent.
+    /// What the user did; a view if absent.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         self.kind.unwrap_or(EventKind::View)
     }
 
-    /// The event to post. Without an id it gets one made of its content and its place in the file, so that posting
-    /// the file twice is posting it once.
+    /// The event to post. An event without an id gets one made from its content and its position in the file, so that
+    /// posting a file twice has the effect of posting it once.
     #[must_use]
     pub fn to_event(&self, place: usize) -> NewEvent {
         let event_id = self.event_id.clone().unwrap_or_else(|| {
@@ -121,7 +121,7 @@ fn read(path: &Path) -> Result<Vec<(usize, Record)>, EventsError> {
     if records.is_empty() { Err(EventsError::Empty(path.to_owned())) } else { Ok(records) }
 }
 
-/// Posts one event or a batch and waits until the service's answers know it.
+/// Posts one event or a batch; an error if the service accepts but does not apply it yet.
 ///
 /// # Errors
 /// [`EventsError::Client`], [`EventsError::NotApplied`].

@@ -1,4 +1,4 @@
-//! Files of JSON lines: one value a line, read one at a time so that a file may be larger than the memory.
+//! Reads files of JSON lines: one value per line, read one at a time, so that a file may be larger than the memory.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -32,7 +32,8 @@ pub enum LinesError {
 /// Reads the values of a file, each with the number of its line, from 1. Empty lines are passed over.
 ///
 /// # Errors
-/// [`LinesError::File`] when the file cannot be opened; the items, when it cannot be read on or a line is no such value.
+/// [`LinesError::File`] when the file cannot be opened. An item is an error when reading fails or a line is no such
+/// value.
 pub fn read<T: DeserializeOwned>(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<(usize, T), LinesError>>, LinesError> {

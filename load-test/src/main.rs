@@ -4,8 +4,8 @@
 //! read-your-writes, `stream` and `audit` check that no acknowledged event is lost or doubled. All of it is HTTP to a
 //! loopback address; of the other crates only the API types are used.
 //!
-//! Exit code: 0 if everything asked for was kept, 1 if an objective or a check was broken, 2 if the command could not
-//! be carried out (bad options or files, no service).
+//! Exit code: 0 if all objectives and checks were met, 1 if one was not, 2 if the command could not be carried out (bad
+//! options or files, no service).
 
 mod acknowledged;
 mod audit;
@@ -33,11 +33,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
-use shared::url::without_user_info;
+use shared::contract::url::without_user_info;
 
 use verdict::{Format, Verdict};
 
-/// Load and replay against a running Tandem service on this machine
+/// Measures a running Tandem service on this machine: load, quality by replay, and checks of its promises
 #[derive(Debug, Parser)]
 #[command(name = "load-test", version, about)]
 struct Cli {
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            // It quotes the command line, where a password may be.
+            // The message quotes the command line, which may hold a password.
             eprint!("{}", without_user_info(&error.render().to_string()));
             return ExitCode::from(2);
         }
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Ok(Verdict::Kept) => ExitCode::SUCCESS,
         Ok(Verdict::Broken) => ExitCode::from(1),
         Err(error) => {
-            // Each error text has its cause in it.
+            // Each error text already contains its cause.
             eprintln!("error: {error}");
             ExitCode::from(2)
         }
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn execute(command: &Command) -> anyhow::Result<Verdict> {
-    // One thread: the service is to have the rest of the machine.
+    // One thread: the rest of the machine is for the service.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {

@@ -18,12 +18,12 @@ use crate::tally::{Arrived, Failure, Figures, Tally, judge};
 use crate::target::Target;
 use crate::traffic::Traffic;
 
-/// How long requests that were due may still be sent after the end of an open loop.
+/// How long after the end of an open loop requests that were due may still be sent.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long a connection rests when nobody listens.
+/// The pause of a connection after the service refused it.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
-/// What all measurements of a run have in common.
+/// The setup that all measurements of a run share.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The service.
@@ -45,7 +45,7 @@ pub struct Schedule {
     pub rate: f64,
     /// How they are spread.
     pub spacing: Spacing,
-    /// Which of the many schedules.
+    /// The seed of the random gaps.
     pub seed: u64,
 }
 
@@ -63,7 +63,7 @@ impl Setup {
     }
 }
 
-/// Asks over every connection, again as soon as it is answered: the most the service can do.
+/// Sends requests over every connection, the next one as soon as the last is answered: the maximum rate of the service.
 pub async fn closed_loop(setup: &Setup, traffic: &Arc<Traffic>, label: &str) -> Figures {
     let progress = Arc::new(Progress::start(format!("{label}, closed loop"), None));
     let window = setup.window_after(Instant::now());
@@ -75,7 +75,7 @@ pub async fn closed_loop(setup: &Setup, traffic: &Arc<Traffic>, label: &str) -> 
     sum(workers).await.figures(setup.window)
 }
 
-/// Asks when it is time to, whether or not earlier requests are answered.
+/// Sends requests when they are due, whether or not earlier ones are answered.
 pub async fn open_loop(setup: &Setup, traffic: &Arc<Traffic>, schedule: Schedule, label: &str) -> Figures {
     let Schedule { rate, spacing, seed } = schedule;
     let arrivals = plan::arrivals(spacing, rate, setup.warm_up + setup.window, seed);

@@ -8,16 +8,16 @@ use crate::client::Connection;
 use crate::target::Target;
 use crate::verdict::Format;
 
-/// The service, and how the report is written.
+/// The options of all commands: the service, and the format of the report.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The service; only loopback addresses are accepted
+    /// The URL of the service; only loopback addresses are accepted
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub url: Target,
     /// Seconds until an unanswered request counts as failed
     #[arg(long = "timeout", value_name = "SECS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
-    /// How the report is written
+    /// The format of the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -33,7 +33,7 @@ impl Common {
 /// Reads a positive number of seconds, at most a day.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Duration::from_secs_f64(seconds)),
@@ -41,10 +41,10 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a number of seconds, at most a day; 0 is one.
+/// Reads a number of seconds, from 0 to a day.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
     if text.parse() == Ok(0.0) { Ok(Duration::ZERO) } else { seconds(text) }
 }
@@ -52,7 +52,7 @@ pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
 /// Reads a rate per second.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
@@ -60,10 +60,10 @@ pub fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads a share of something.
+/// Reads a share, from 0 to 1.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),

@@ -1,8 +1,8 @@
 //! The open-loop arrival schedule: when requests are due, whatever the service does.
 //!
 //! In: a rate, a duration and a seed. Out: an iterator of due times since the start, O(1) each and the same for the
-//! same seed. A schedule that does not wait for answers is what keeps slow answers from hiding the requests that would
-//! have come meanwhile (Tene, "How NOT to Measure Latency", 2013: coordinated omission).
+//! same seed. Since the schedule does not wait for answers, a slow answer does not keep later requests from being sent
+//! and measured (Tene, "How NOT to Measure Latency", 2013: coordinated omission).
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How arrivals are spread.
+/// The distribution of gaps between requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Spacing {
     /// Independent arrivals, as of many users: exponential gaps.

@@ -1,4 +1,4 @@
-//! A line on the terminal that says how far a command is; nothing where standard error is not a terminal.
+//! The progress of a command as a line on the terminal; shows nothing if standard error is not a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-/// Counts what is done; shows it once a second until it is dropped.
+/// Counts finished steps; shows the count once a second until it is dropped.
 #[derive(Debug)]
 pub struct Progress {
     counts: Arc<Counts>,
@@ -21,7 +21,7 @@ struct Counts {
 }
 
 impl Progress {
-    /// Starts a line; `expected` is the number of steps, where it is known.
+    /// Starts a line; `expected` is the number of steps, if it is known.
     #[must_use]
     pub fn start(label: String, expected: Option<u64>) -> Self {
         let counts = Arc::new(Counts::default());
@@ -59,7 +59,7 @@ async fn show(label: String, expected: Option<u64>, counts: Arc<Counts>) {
         let done = counts.done.load(Ordering::Relaxed);
         let failed = counts.failed.load(Ordering::Relaxed);
         eprint!("\r\x1b[K{}", line(&label, start.elapsed(), done, expected, done - before, failed));
-        // A terminal that does not take the line is no reason to stop.
+        // A failure to write the line is no reason to stop.
         let _ = std::io::stderr().flush();
         before = done;
     }

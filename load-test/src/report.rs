@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::tally::Figures;
 use crate::verdict::Objective;
 
-/// Which loop a measurement was made in.
+/// The kind of load of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loop {
-    /// As fast as the connections allow.
+    /// Closed loop: as fast as the connections allow.
     Closed,
-    /// As scheduled.
+    /// Open loop: as scheduled.
     Open,
 }
 
@@ -34,29 +34,29 @@ pub struct Measurement {
     pub subject: Subject,
     /// The traffic's name.
     pub traffic: String,
-    /// How.
+    /// The kind of load.
     #[serde(rename = "loop")]
     pub kind: Loop,
     /// Open loop: the requests per second that were due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_rate: Option<f64>,
-    /// What was found.
+    /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
 }
 
-/// The closed-loop maximum beside that of `/health`, each the median of its rounds.
+/// The closed-loop maximum compared with that of `/health`, each the median of its rounds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baseline {
     /// Good answers per second of `/health`.
     pub health_rate: f64,
     /// Good answers per second of the traffic.
     pub rate: f64,
-    /// The second divided by the first.
+    /// `rate` divided by `health_rate`.
     pub ratio: f64,
 }
 
-/// All that a run found.
+/// The report of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The service.
@@ -83,7 +83,7 @@ pub struct Report {
     /// The comparison with `/health`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// What was asked of the run.
+    /// The objectives of the run.
     pub objectives: Vec<Objective>,
 }
 
@@ -104,8 +104,7 @@ impl Report {
             .fold(f64::NAN, f64::max)
     }
 
-    /// The share of the traffic's requests, over all its measurements, without a good answer; no number without
-    /// requests.
+    /// The share of the traffic's requests, over all its measurements, without a good answer; NaN without requests.
     #[must_use]
     pub fn error_share(&self) -> f64 {
         let sum = |count: fn(&Figures) -> u64| self.of_traffic().map(|m| count(&m.figures)).sum::<u64>() as f64;
@@ -173,7 +172,7 @@ fn write_line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("a String takes any text");
 }
 
-/// The median; no number of nothing.
+/// The median; NaN without figures.
 #[must_use]
 pub fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();

@@ -1,14 +1,15 @@
-//! `load-test run`: how much the service answers, and how fast.
+//! `load-test run`: measures the maximum rate and the latency of the service.
 //!
-//! Maximum: closed loop. Latency: open loop, at a given rate or at a share of the maximum just found. With a baseline,
-//! `/health` is measured in turn with the traffic, so that both see the same machine.
+//! The maximum rate is measured in a closed loop; the latency in an open loop, at a given rate or at a share of the
+//! maximum just found. With a baseline, `/health` is measured alternately with the traffic, so that both have the same
+//! conditions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use shared::api::NewEvents;
+use shared::contract::api::NewEvents;
 
 use crate::events::{self, EventsError, Record};
 use crate::measure::{self, Schedule, Setup};
@@ -18,18 +19,18 @@ use crate::report::{Baseline, Loop, Measurement, Report, Subject, median};
 use crate::traffic::{self, Kind, Traffic};
 use crate::verdict::{Bound, Objective};
 
-/// Events in one request while preloading.
+/// The number of events per request of the preload.
 const PRELOAD_BATCH: usize = 500;
 
-/// Measures rate and latency
+/// Measures the maximum rate and the latency of the service
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     #[command(flatten)]
     common: Common,
-    /// Events as JSON lines (timestamp, visitorid, itemid): who asks, and on which page
+    /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
     #[arg(long, value_name = "FILE", required_if_eq_any([("traffic", "known"), ("traffic", "click-then-ask")]))]
     events: Option<PathBuf>,
-    /// What is asked
+    /// The kind of requests
     #[arg(long, value_enum)]
     traffic: Kind,
     /// Items per slate, 1 to 500
@@ -38,59 +39,59 @@ pub struct RunArgs {
     /// Keep-alive connections
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
-    /// Open loop at so many requests a second; without it the closed-loop maximum is measured
+    /// Measures an open loop at this many requests per second; without it, the closed-loop maximum
     #[arg(long, value_name = "PER_SEC", value_parser = options::rate)]
     rate: Option<f64>,
-    /// After the closed-loop maximum: open loop at this share of it, such as 0.6
+    /// After the closed-loop maximum, measures an open loop at this share of it, such as 0.6
     #[arg(long, value_name = "SHARE", value_parser = options::share, conflicts_with = "rate")]
     at: Option<f64>,
-    /// How the requests of an open loop are spread
+    /// The distribution of gaps between the requests of an open loop
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     spacing: Spacing,
     /// Seed of the schedule and of the order of known users
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Seconds that each measurement lasts
+    /// Seconds of each measurement
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = options::seconds)]
     duration: Duration,
     /// Seconds of load before each measurement
     #[arg(long, value_name = "SECS", default_value = "2", value_parser = options::seconds_or_none)]
     warm_up: Duration,
-    /// Posts the first N events of the file before measuring; known users are then taken from these, clicks from the
-    /// rest
+    /// Posts the first N events of the file before the measurements; known users are then taken from these, clicks from
+    /// the rest
     #[arg(long, value_name = "N", default_value_t = 0, requires = "events")]
     preload: usize,
-    /// Measures this too, in turn with the traffic, and reports the ratio of the maxima
+    /// Measures this baseline too, alternately with the traffic, and reports the ratio of the maxima
     #[arg(long, value_enum, conflicts_with = "rate")]
     baseline: Option<BaselineKind>,
     /// With a baseline: how often both maxima are measured
     #[arg(long, default_value_t = 3, requires = "baseline", value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
-    /// Objective: the p99 of the open loop, or else of the closed one
+    /// Objective: the maximum p99 latency of the open loop, or else of the closed one
     #[arg(long, value_name = "MS")]
     max_p99_ms: Option<f64>,
-    /// Objective: the share of requests without a good answer
+    /// Objective: the maximum share of requests without a good answer
     #[arg(long, value_name = "SHARE", value_parser = options::share)]
     max_error_share: Option<f64>,
-    /// Objective: the closed-loop maximum, or else the rate achieved in the open loop
+    /// Objective: the minimum of the closed-loop maximum, or else of the rate achieved in the open loop
     #[arg(long, value_name = "PER_SEC", value_parser = options::rate)]
     min_rate: Option<f64>,
 }
 
-/// What the traffic is compared with.
+/// The baseline that the traffic is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BaselineKind {
     /// `GET /health`.
     Health,
 }
 
-/// Why nothing could be measured.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The events cannot be read or posted.
     #[error(transparent)]
     Events(#[from] EventsError),
-    /// Not one request was answered well.
+    /// Not one request got a good answer.
     #[error("none of {requests} requests was answered well ({errors}); is the service up and ready?")]
     NothingAnswered {
         /// How many were sent.
@@ -135,7 +136,8 @@ async fn preload(args: &RunArgs, records: &[Record]) -> Result<(), EventsError> 
     Ok(())
 }
 
-/// Known users are those of the preloaded events, clicks those after them; of all events where there would be none.
+/// The traffic: known users are those of the preloaded events, clicks are the events after them; if either would be
+/// empty, all events are used.
 fn traffic_of(args: &RunArgs, before: &[Record], after: &[Record]) -> Traffic {
     let k = usize::from(args.k);
     match args.traffic {

@@ -1,7 +1,8 @@
-//! `load-test stream`: a client that does not give up, to be run while the service is killed.
+//! `load-test stream`: posts events and repeats each until it is acknowledged; to be run while the service is killed.
 //!
-//! Single events at a bounded rate, each with an id and a time of its own; an event is sent again, with the same id,
-//! until it is acknowledged. What is acknowledged goes into a log, which `load-test audit` compares with the service.
+//! Events are sent one by one at a bounded rate, each with an id and a time of its own; an event is sent again, with
+//! the same id, until it is acknowledged. Acknowledged events are written to a log, which `load-test audit` compares
+//! with the service.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +15,9 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use shared::api::{Accepted, NewEvent, NewEvents};
-use shared::event::EventKind;
-use shared::id::{ItemId, UserId};
+use shared::contract::api::{Accepted, NewEvent, NewEvents};
+use shared::contract::event::EventKind;
+use shared::contract::id::{ItemId, UserId};
 use tokio::task::JoinSet;
 
 use crate::acknowledged::{Acknowledged, AcknowledgedLog, LogError};
@@ -27,11 +28,11 @@ use crate::options::{self, Common};
 use crate::progress::Progress;
 use crate::verdict::{Format, Verdict};
 
-/// The pause before an event is sent again; doubled each time.
+/// The first pause before an event is sent again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-/// Different items where no file is given.
+/// The number of different items if no file is given.
 const MADE_ITEMS: u32 = 1000;
 
 /// Posts events and repeats each until it is acknowledged
@@ -39,28 +40,29 @@ const MADE_ITEMS: u32 = 1000;
 pub struct StreamArgs {
     #[command(flatten)]
     common: Common,
-    /// How many events
+    /// The number of events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     events_total: u64,
-    /// By how many users, in turn; events / users should stay under the service's bound of a history
+    /// The number of users, who take turns; events / users should be below the maximum length of a history in the
+    /// service
     #[arg(long, value_name = "U", value_parser = clap::value_parser!(u64).range(1..))]
     users: u64,
     /// Seed of the draw of items
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the acknowledged events are written, as JSON lines
+    /// The file for the acknowledged events, as JSON lines
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Events as JSON lines whose items are drawn from; without it the items are made up
+    /// Events as JSON lines, whose items are drawn from; without this option the items are made up
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// Events a second; at most 1000, as each has a millisecond of its own
+    /// Events per second; at most 1000, since each event has a millisecond of its own
     #[arg(long, value_name = "PER_SEC", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// Events in flight
+    /// The number of events in flight
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     connections: u16,
-    /// Seconds until an event that is not acknowledged ends the stream
+    /// Seconds after which an event that is not acknowledged ends the stream
     #[arg(long, value_name = "SECS", default_value = "30", value_parser = options::seconds)]
     give_up: Duration,
 }
@@ -79,22 +81,22 @@ pub enum StreamError {
     Refused(ClientError),
 }
 
-/// What the stream did.
+/// The report of a stream.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StreamReport {
     /// Events to be sent.
     pub events: u64,
-    /// Acknowledged, and so in the log.
+    /// Acknowledged events, which are in the log.
     pub acknowledged: u64,
-    /// Of these, durable but not applied yet (202).
+    /// Those of them that were durable but not applied yet (202).
     pub not_applied: u64,
-    /// Times that an event was sent again.
+    /// How often an event was sent again.
     pub repeats: u64,
-    /// Not acknowledged in the time given; those after them were not sent.
+    /// Events that were not acknowledged in time; later events were not sent.
     pub given_up: u64,
 }
 
-/// What the connections share.
+/// The state that the connections share.
 struct Shared {
     args: StreamArgs,
     items: Vec<ItemId>,
@@ -177,7 +179,7 @@ async fn work(shared: Arc<Shared>) -> Result<StreamReport, StreamError> {
 }
 
 impl Shared {
-    /// The n-th event; its time is now, or the first millisecond that no event has.
+    /// The n-th event; its time is now, or the first millisecond that no other event has.
     fn event(&self, number: u64) -> Acknowledged {
         let mut rng = ChaCha8Rng::seed_from_u64(self.args.seed);
         rng.set_stream(number);
@@ -231,7 +233,7 @@ fn may_be_repeated(error: &ClientError) -> bool {
 }
 
 impl StreamReport {
-    /// Broken if an event was given up.
+    /// Broken if an event was not acknowledged in time.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.acknowledged == self.events { Verdict::Kept } else { Verdict::Broken }

@@ -10,13 +10,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use shared::api::Problem;
+use shared::contract::api::Problem;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::target::Target;
 
-/// What a test answers.
+/// The answer of a test's closure.
 pub type Answer = Response<Full<Bytes>>;
 
 /// A request as a test sees it.

@@ -1,7 +1,7 @@
-//! What one measurement counts: a histogram of latencies, and failures by kind.
+//! The counts of one measurement: a histogram of latencies, and failures by kind.
 //!
-//! Latencies are kept in microseconds with three significant digits (Tene's HdrHistogram), about 150 kB a tally. Each
-//! connection has its own; they are added at the end.
+//! Latencies are kept in microseconds with three significant digits (Tene's HdrHistogram), about 150 kB per tally. Each
+//! connection has a tally of its own; they are added at the end.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,7 +43,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says whether an answer is good, or else what is wrong with it.
+/// Checks that an answer is good: a 2xx status with a body.
 ///
 /// # Errors
 /// The kind of [`Failure`].
@@ -79,7 +79,7 @@ impl Default for Tally {
     }
 }
 
-/// Whether an answer came while the measurement ran, or in the time it had to finish.
+/// Whether an answer came within the measured window, or afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrived {
     /// It counts for the rate.
@@ -102,7 +102,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another connection saw.
+    /// Adds the counts of another connection.
     pub fn add(&mut self, other: &Self) {
         let fits = "a histogram that resizes itself takes any other";
         self.latency_us.add(&other.latency_us).expect(fits);
@@ -147,19 +147,19 @@ pub struct Figures {
     pub requests: u64,
     /// Those without a good answer.
     pub failed: u64,
-    /// Their share; no number without requests.
+    /// The share of failed requests; NaN without requests.
     pub error_share: f64,
     /// Failures by kind.
     pub errors: BTreeMap<String, u64>,
-    /// Half of the requests took at most so long.
+    /// The median latency, in milliseconds.
     pub p50_ms: f64,
-    /// 95% of the requests took at most so long.
+    /// The 95th percentile of the latency, in milliseconds.
     pub p95_ms: f64,
-    /// 99% of the requests took at most so long.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99_ms: f64,
-    /// The slowest request.
+    /// The largest latency, in milliseconds.
     pub max_ms: f64,
-    /// 99% of the requests were sent at most so long after they were due.
+    /// The 99th percentile of the delay between when a request was due and when it was sent, in milliseconds.
     pub start_delay_p99_ms: f64,
 }
 

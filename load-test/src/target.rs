@@ -1,4 +1,4 @@
-//! The service that is asked, from `--url`: one on this machine.
+//! The target of requests, parsed from `--url`: a service on this machine.
 //!
 //! In: `http://127.0.0.1:8080`. Out: an address and the `Host` header. Only loopback addresses are accepted: load
 //! on someone else's service is an attack. Nothing is resolved by DNS.
@@ -9,12 +9,12 @@ use std::str::FromStr;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use shared::url::without_user_info;
+use shared::contract::url::without_user_info;
 
-/// Why an URL is no target.
+/// Why a URL is no target.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// Not an URL of the form `http://host:port`.
+    /// It is not of the form `http://host:port`.
     #[error("{0:?} is not of the form http://127.0.0.1:8080")]
     Form(String),
     /// The host is another machine, or a name that might be one.
@@ -22,10 +22,10 @@ pub enum TargetError {
     NotLoopback(String),
 }
 
-/// A service to ask, on a loopback address.
+/// The address of a service on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Where it listens.
+    /// The address.
     pub address: SocketAddr,
     /// The `Host` header of each request.
     pub host: HeaderValue,

@@ -1,7 +1,7 @@
-//! Who asks for what: the requests of a measurement, built once and sent in a circle.
+//! The requests of a measurement, built once and sent in rotation.
 //!
-//! In: events in time order. Out: prebuilt calls; taking the next one costs one atomic addition. About 200 bytes a
-//! call, at most [`MAX_CALLS`] of them.
+//! In: events in time order. Out: prebuilt calls; taking the next one costs one atomic addition. Memory: about 200
+//! bytes per call, at most [`MAX_CALLS`] of them.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,21 +14,21 @@ use rand_chacha::ChaCha8Rng;
 use crate::client::{Call, encode};
 use crate::events::Record;
 
-/// The most different calls that are kept.
+/// The maximum number of different calls that are kept.
 pub const MAX_CALLS: usize = 1_000_000;
 
-/// What is asked.
+/// The kind of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// `GET /recommendations` of users in the file, each user in turn, in shuffled order.
     Known,
     /// Each request is one click of the file, in time order: its user, on the page of its item.
     ClickThenAsk,
-    /// `GET /health`: what the service and this program can do at most.
+    /// `GET /health`: the maximum rate of the HTTP server and of this program.
     Health,
 }
 
-/// Prebuilt calls, sent in a circle.
+/// Prebuilt calls, sent in rotation.
 #[derive(Debug)]
 pub struct Traffic {
     calls: Vec<Call>,
@@ -41,7 +41,7 @@ impl Traffic {
         Self { calls, next: AtomicUsize::new(0) }
     }
 
-    /// The call whose turn it is.
+    /// The next call.
     pub fn next(&self) -> &Call {
         &self.calls[self.next.fetch_add(1, Ordering::Relaxed) % self.calls.len()]
     }

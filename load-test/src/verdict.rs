@@ -1,53 +1,54 @@
-//! Whether a run kept what was asked of it: objectives such as "p99 at most 5 ms", and the exit code that follows.
+//! The verdict on a command: whether it met objectives such as "p99 at most 5 ms", and the exit code that follows.
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// A table for people.
     Text,
     /// One JSON object.
     Json,
 }
 
-/// How a command ended; the exit code is 0 or 1. What could not be done at all is an error, with exit code 2.
+/// The verdict on a command; the exit code is 0 or 1. A command that can't be carried out ends with an error and exit
+/// code 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything asked for was kept.
+    /// All objectives and checks were met.
     Kept,
-    /// An objective or a check was broken.
+    /// An objective or a check was not met.
     Broken,
 }
 
-/// A limit that a run had to keep.
+/// A limit for a figure of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Objective {
-    /// What is limited.
+    /// The name of the figure.
     pub name: &'static str,
-    /// On which side of the limit the figure has to be.
+    /// The side of the limit on which the figure must be.
     pub bound: Bound,
     /// The limit.
     pub limit: f64,
     /// The figure of the run.
     pub found: f64,
-    /// Whether it was kept.
+    /// Whether the limit was met.
     pub kept: bool,
 }
 
-/// The side of a limit that is allowed; the limit itself is.
+/// The allowed side of a limit; the limit itself is allowed too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Below.
+    /// At most the limit.
     AtMost,
-    /// Above.
+    /// At least the limit.
     AtLeast,
 }
 
 impl Objective {
-    /// Compares a figure with its limit. A figure that is no number breaks it.
+    /// Compares a figure with its limit. NaN breaks every limit.
     #[must_use]
     pub fn new(name: &'static str, bound: Bound, limit: f64, found: f64) -> Self {
         let kept = match bound {
@@ -69,7 +70,7 @@ impl Objective {
     }
 }
 
-/// Whether all objectives were kept.
+/// Whether all objectives were met.
 #[must_use]
 pub fn verdict(objectives: &[Objective]) -> Verdict {
     if objectives.iter().all(|objective| objective.kept) { Verdict::Kept } else { Verdict::Broken }

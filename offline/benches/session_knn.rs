@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use offline::config::Config;
-use offline::ingest::{Catalogue, Log, ingest};
-use offline::interactions::sessions;
+use offline::log::ingest::{Catalogue, Log, ingest};
+use offline::log::interactions::sessions;
 use offline::sources::session_knn;
-use shared::dense::{Accumulator, Marks};
-use shared::history::recent::recent;
-use shared::id::ItemIdx;
-use shared::retrieve::session_knn::{Matches, accumulate};
-use shared::state::Interaction;
+use shared::contract::id::ItemIdx;
+use shared::engine::dense::{Accumulator, Marks};
+use shared::engine::history::recent::recent;
+use shared::engine::retrieve::session_knn::{Matches, accumulate};
+use shared::engine::state::Interaction;
 
 const WANTED: usize = 21;
 
@@ -33,7 +33,7 @@ fn prefixes(train: &Log, test: &Log, gap_ms: i64, max_history: usize) -> Vec<Vec
             .data()
             .iter()
             .map(|&own| {
-                let kind = shared::event::EventKind::View;
+                let kind = shared::contract::event::EventKind::View;
                 Some(Interaction { item: item(own)?, kind, timestamp_ms: 0, event_key: 0 })
             })
             .collect();

@@ -1,21 +1,21 @@
-//! Fits the sources of a log as a config says.
+//! Fits the candidate sources on a log with the settings of a config.
 
 use std::path::Path;
 
-use shared::artifact::ArtifactError;
-use shared::snapshot::Snapshot;
-use shared::source::Source;
+use shared::contract::artifact::ArtifactError;
+use shared::contract::source::Source;
+use shared::engine::snapshot::Snapshot;
 use shared::tables::Tables;
 
 use crate::config::Config;
-use crate::cuts::validation_cuts;
-use crate::evaluate::Task;
-use crate::ingest::Log;
+use crate::log::cuts::validation_cuts;
+use crate::log::ingest::Log;
+use crate::measure::evaluate::Task;
 use crate::progress::Progress;
 use crate::sources::repeat::Questions;
 use crate::sources::{self, FitError, SourceSettings};
 
-/// At most so many windows, at most half of the log together, say which of their items users come back to.
+/// The maximum number of windows that `repeat` learns from; together they hold at most half of the log.
 const MOST_WINDOWS: usize = 4;
 
 /// Fits every source on the log. The snapshot has no users and no ranker.
@@ -26,7 +26,7 @@ pub fn fit_sources(log: &Log, config: &Config, progress: &mut Progress) -> Resul
     sources::fit_sources(log, &settings(log, config), progress)
 }
 
-/// The same snapshot with one source fitted again, as another config says.
+/// The same snapshot with one source fitted again, with the settings of another config.
 ///
 /// # Errors
 /// As [`fit_sources`].
@@ -54,7 +54,7 @@ fn settings<'a>(log: &Log, config: &'a Config) -> SourceSettings<'a> {
     }
 }
 
-/// The questions that `repeat` learns from; none where users are asked for new items alone.
+/// The questions that `repeat` learns from; `None` if slates hold only items that are new to the user.
 fn returns(log: &Log, config: &Config) -> Option<Questions> {
     if !config.asks_for_returns() {
         return None;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use offline::commands::Arguments;
 use offline::progress::Progress;
-use shared::url::without_user_info;
+use shared::contract::url::without_user_info;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            // It quotes the command line, where a password may be.
+            // The message quotes the command line, which may hold a password.
             eprint!("{}", without_user_info(&error.render().to_string()));
             return ExitCode::from(2);
         }
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error with its causes, each said once: some errors have the words of their cause in their own.
+/// The text of an error with its causes, each said once: the text of some errors already contains that of their cause.
 fn complaint(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
         said if said.contains(&cause) => said,

@@ -1,5 +1,5 @@
-//! What the batch tells while it works: a bar on a terminal, plain lines otherwise, and a closing summary with seconds
-//! and peak memory of every stage.
+//! Reports the progress of the batch: a bar on a terminal, plain lines otherwise, and a closing summary with the
+//! seconds and the peak memory of every stage.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Between two lines of progress where no terminal shows a bar.
+/// The time between two lines of progress if no terminal shows a bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// One finished stage.
@@ -18,7 +18,7 @@ pub struct Stage {
     pub name: String,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// The process's peak memory while it ran, in MiB; 0 where the system does not tell.
+    /// The process's peak memory while the stage ran, in MiB; 0 if the system does not report it.
     pub peak_mib: u64,
 }
 
@@ -92,7 +92,7 @@ impl Progress {
         &self.stages
     }
 
-    /// The closing summary, a line a stage.
+    /// The closing summary, one line per stage.
     #[must_use]
     pub fn summary(&self) -> String {
         let width = self.stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0).max(5);
@@ -107,12 +107,12 @@ impl Progress {
     }
 }
 
-/// Lets the kernel measure peak memory from now on; does nothing where it can't.
+/// Resets the kernel's measure of peak memory; does nothing if the kernel does not support it.
 fn reset_peak_memory() {
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The process's peak memory in MiB since the last reset; 0 where the system does not tell.
+/// The process's peak memory in MiB since the last reset; 0 if the system does not report it.
 fn peak_memory_mib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,32 +1,33 @@
-//! One version from one log: every source fitted, blend and ranker fitted on a window cut from its end.
+//! Trains a version on a log: fits blend and ranker on windows at the end of the log, then every source on the whole
+//! log.
 //!
 //! ```text
-//! log ─▶ [before the window] ─▶ sources ─▶ blend weights ─▶ ranker
+//! log ─▶ [before a window]   ─▶ sources ─▶ blend weights ─▶ ranker
 //!     ─▶ [all of it]         ─▶ sources ─▶ user tables ─▶ snapshot ─▶ (graph) ─▶ sealed folder
 //! ```
 
 use std::path::Path;
 
-use shared::ann::graph::build_graph;
-use shared::artifact::Manifest;
-use shared::params::EngineParams;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::Manifest;
+use shared::contract::params::EngineParams;
+use shared::engine::ann::graph::build_graph;
+use shared::engine::snapshot::Snapshot;
 
 use crate::config::Config;
 use crate::fit::fit_sources;
-use crate::ingest::Log;
+use crate::log::ingest::Log;
 use crate::progress::Progress;
-use crate::ranker::{self, Fitted};
+use crate::rank::{self, Fitted};
 use crate::sources::FitError;
 use crate::user_tables;
 
-/// Builds a version in memory: what it answers is what it will answer when it is served from its folder, but that a large
+/// Builds a version in memory. It gives the same slates as when it is served from its folder, except that a large
 /// catalogue is scanned and not searched in a graph.
 ///
 /// # Errors
 /// [`FitError`] for tables that don't fit each other.
 pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snapshot, FitError> {
-    let fitted = if config.blend.fit { ranker::fit(log, config, progress)? } else { Fitted::of_config(config) };
+    let fitted = if config.blend.fit { rank::fit(log, config, progress)? } else { Fitted::of_config(config) };
     let snapshot = fit_sources(log, config, progress)?;
     let users = progress.counted("user tables", log.users.len() as u64, |done| {
         let all: Vec<usize> = (0..log.users.len()).collect();
@@ -44,7 +45,7 @@ pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snap
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
 
-/// Writes a version into `folder`, an empty one, with a graph over its items where there are many.
+/// Writes a version into `folder`, which must be empty, with a graph over the item factors if there are many items.
 ///
 /// # Errors
 /// [`FitError`] when files can't be written.

@@ -1,25 +1,27 @@
-//! Makes the record of each user that the service reads: cached candidates, the last events, and all items of their past.
+//! Makes the user table: for each user the record that the service reads, with cached candidates, the last events, and
+//! all items of their past.
 //!
-//! In: a log, and the snapshot that was fitted on it. Out: packed records. Cached candidates are the engine's answer under
-//! the long-term blend to the user's whole past, without the user's own items, which the service knows from the history.
-//! Users without an event for `users.active_days` get none: they are answered from their history. Cost: an answer a user.
+//! In: a log, and the snapshot that was fitted on it. Out: packed records. Cached candidates are the engine's slate for
+//! the user's whole past with the weights of the long-term blend, without the user's own items, which the service has
+//! in the history. Users without an event for `users.active_days` get none: their slates come from their history. Cost:
+//! one slate per user.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::api::Seen;
-use shared::event::EventKind;
-use shared::keys::pack_user;
-use shared::params::Weights;
-use shared::recommend::{Query, Scratch, recommend_with};
-use shared::snapshot::Snapshot;
-use shared::state::{BatchUser, Interaction, SeenItem, UserState};
+use shared::contract::api::Seen;
+use shared::contract::event::EventKind;
+use shared::contract::params::Weights;
+use shared::engine::keys::pack_user;
+use shared::engine::recommend::{Query, Scratch, recommend_with};
+use shared::engine::snapshot::Snapshot;
+use shared::engine::state::{BatchUser, Interaction, SeenItem, UserState};
+use shared::engine::topk::Scored;
 use shared::tables::Users;
-use shared::topk::Scored;
 
-use crate::ingest::{DAY_MS, Log};
-use crate::interactions::Pasts;
+use crate::log::ingest::{DAY_MS, Log};
+use crate::log::interactions::Pasts;
 
-/// What is kept of users. See `config.default.toml`.
+/// The sizes of user records. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -29,13 +31,13 @@ pub struct UsersConfig {
     pub history: usize,
 }
 
-/// Users whose records are made at a time.
+/// The number of users whose records are made at a time.
 const BLOCK: usize = 4096;
 
 /// Makes the records of some users of the log that `snapshot` was fitted on.
 ///
 /// * `users`: rows of `log.users`, ascending.
-/// * `long_term`: the blend that cached candidates come from.
+/// * `long_term`: the weights of the long-term blend, which makes the cached candidates.
 /// * `progress`: called with the number of users done so far.
 #[must_use]
 pub fn build(
@@ -64,7 +66,7 @@ pub fn build(
     records.into_iter().collect()
 }
 
-/// The long-term model's answer for a user with this past.
+/// The cached candidates of a user with this past.
 pub fn cached(
     snapshot: &Snapshot,
     long_term: &Weights,
@@ -76,7 +78,7 @@ pub fn cached(
     let query = Query::of(count, Seen::ExcludeAll);
     let now_ms = past.last().map_or(0, |event| event.timestamp_ms);
     let slate = recommend_with(snapshot, long_term, &state, &query, now_ms, scratch);
-    // What only fills the slate is not the model's answer.
+    // Items that only fill the slate have score 0.
     slate
         .picks
         .iter()
@@ -92,7 +94,7 @@ fn seen(past: &[Interaction]) -> Vec<SeenItem> {
         .map(|event| SeenItem { item: event.item, purchased: event.kind == EventKind::Transaction })
         .collect();
     seen.sort_unstable();
-    // Of an item that was bought, the purchase stays: it is the greater one.
+    // A purchase is the greater one and comes last; it is kept.
     seen.dedup_by(|later, kept| {
         let same = later.item == kept.item;
         kept.purchased |= same && later.purchased;
@@ -103,7 +105,7 @@ fn seen(past: &[Interaction]) -> Vec<SeenItem> {
 
 #[cfg(test)]
 mod tests {
-    use shared::id::ItemIdx;
+    use shared::contract::id::ItemIdx;
 
     use super::*;
 

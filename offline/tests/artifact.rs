@@ -4,8 +4,8 @@ mod support;
 
 use std::fs;
 
-use shared::artifact::ArtifactError;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::ArtifactError;
+use shared::engine::snapshot::Snapshot;
 use support::{assert_same, champion, offline, offline_with, sample, text};
 
 #[test]

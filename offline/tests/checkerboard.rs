@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use shared::source::Source;
+use shared::contract::source::Source;
 use support::{offline_with, text};
 
 const COLOURS: [&str; 2] = ["black", "white"];

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use offline::config::Config;
-use offline::ingest::{Catalogue, Log, ingest};
+use offline::log::ingest::{Catalogue, Log, ingest};
 use proptest::prelude::*;
-use shared::artifact::Manifest;
-use shared::event::{EventKind, event_key};
-use shared::event_log::{self, Coverage, CoveredFile, LogFile, Place};
-use support::{champion, offline, text};
+use shared::contract::artifact::Manifest;
+use shared::contract::event::{EventKind, event_key};
+use shared::contract::event_log::{self, Coverage, CoveredFile, LogFile, Place};
+use support::{champion, offline, offline_fails, text};
 
 /// A line as the service writes it, of about 1000 bytes.
 fn line(user: &str, item: &str, kind: &str, timestamp_ms: i64, event_id: &str) -> String {
@@ -128,6 +128,20 @@ fn a_manifest_says_how_far_each_file_was_read_wherever_it_lies() {
     assert_eq!(bytes("b", 1), covered.last());
     // To 4096 bytes: five lines of some 1000.
     assert_eq!(bytes("a", 2).map(|file| file.bytes), Some(length(&of_a[20..25])));
+}
+
+#[test]
+fn a_whole_line_that_is_no_event_is_a_reject_and_a_column_that_is_not_there_an_error() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = event_log::path(folder.path(), "a", 1);
+    fs::write(&path, "{}\n".to_owned() + &line("u", "x", "view", 1, "e1")).expect("writes");
+    let log = read(std::slice::from_ref(&path), folder.path());
+    assert_eq!((log.events.len(), log.report.rejected_rows()), (1, 1));
+    let mapped = folder.path().join("mapped.toml");
+    fs::write(&mapped, "[ingest.columns]\nuser = \"customer\"\n").expect("writes");
+    let error =
+        offline_fails(&["run", "--events", text(&path), "--config", text(&mapped), "--artifacts", text(folder.path())]);
+    assert!(error.contains("no column `customer`"), "{error}");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn logs_with_one_user_one_item_or_only_purchases_work() {
         let (log, artifacts) = (folder.path().join(format!("{name}.csv")), folder.path().join(name));
         write_log(&log, &rows);
         offline(&["run", "--events", text(&log), "--artifacts", text(&artifacts)]);
-        shared::snapshot::Snapshot::load(&champion(&artifacts)).expect(name);
+        shared::engine::snapshot::Snapshot::load(&champion(&artifacts)).expect(name);
     }
 }
 

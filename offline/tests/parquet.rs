@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use offline::parquet::write;
+use offline::log::parquet::write;
 use polars_arrow::array::{
     Array, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, Utf8ViewArray,
 };

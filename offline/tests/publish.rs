@@ -7,9 +7,9 @@ mod support;
 use std::fs;
 
 use redis_server::RedisServer;
-use shared::id::UserId;
-use shared::keys::user_key;
-use shared::snapshot::Snapshot;
+use shared::contract::id::UserId;
+use shared::engine::keys::user_key;
+use shared::engine::snapshot::Snapshot;
 use support::{SMALL, champion, offline, offline_fails, offline_with, sample, text, versions, write_shop};
 
 #[test]

@@ -5,14 +5,14 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use offline::parquet::{self, Parquet};
+use offline::log::parquet::{self, Parquet};
 use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::ArrowDataType;
 use polars_compute::cast::cast_default;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use shared::rank::features;
+use shared::engine::rank::features;
 use shared::tables::Statistics;
 use support::{offline_fails, offline_with, text};
 

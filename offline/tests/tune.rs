@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
-use shared::source::Source;
+use shared::contract::source::Source;
 use support::{contents, offline, offline_with, text, write_log};
 
 /// The studies; all other sources are off.

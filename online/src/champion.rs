@@ -1,4 +1,4 @@
-//! Which snapshot is served: reads the champion pointer, loads what it names, swaps it in.
+//! Keeps the served snapshot: watches the champion pointer, loads the version that it names, and swaps it in.
 //!
 //! In: the artifacts folder. Out: an `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails
 //! a request. Loading verifies checksums and takes up to seconds, on a thread of its own. A version that can't be
@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use shared::artifact::manifest::read_champion;
-use shared::artifact::{ArtifactError, Manifest};
-use shared::event_log::Coverage;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::manifest::read_champion;
+use shared::contract::artifact::{ArtifactError, Manifest};
+use shared::contract::event_log::Coverage;
+use shared::engine::snapshot::Snapshot;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
-/// A version that could not be loaded is tried again after this time.
+/// The time after which a version that could not be loaded is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The served snapshot.
@@ -29,21 +29,21 @@ pub struct Champion {
     metrics: Arc<Metrics>,
 }
 
-/// A version on its way in.
+/// A loaded version that is about to be served.
 struct Loaded {
     snapshot: Snapshot,
     covered: Coverage,
 }
 
-/// Loads a version. Blocks for as long as its checksums take.
+/// Loads a version. Blocks while its checksums are verified.
 fn load(folder: &Path, version: &str) -> Result<Loaded, ArtifactError> {
     let snapshot = Snapshot::load(&folder.join(version))?;
     let covered = covered_by_all(folder, snapshot.manifest());
     Ok(Loaded { snapshot, covered })
 }
 
-/// What of the event log is in a version and in every other one that is still there, so that a rollback to any of them
-/// forgets no purchase. Folders without a readable manifest don't count: they can't be served.
+/// How much of the event log is in a version and in every other existing one, so that a rollback to any of them forgets
+/// no purchase. Folders without a readable manifest are ignored: they can't be served.
 fn covered_by_all(folder: &Path, served: &Manifest) -> Coverage {
     let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let manifests = versions.filter_map(|entry| Manifest::read(&entry.path()).ok());
@@ -75,13 +75,13 @@ impl Champion {
         self.current.load_full()
     }
 
-    /// What of the event log need not be remembered: it is in every version that may be served.
+    /// How much of the event log the histories need not remember, since it is in every version that may be served.
     #[must_use]
     pub fn covered(&self) -> watch::Receiver<Arc<Coverage>> {
         self.covered.subscribe()
     }
 
-    /// Looks at the pointer every `poll` and swaps in what it names, for ever.
+    /// Reads the pointer every `poll` and swaps in the version that it names, for ever.
     pub async fn watch(self: Arc<Self>, poll: Duration) {
         let mut ticks = tokio::time::interval(poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -93,7 +93,7 @@ impl Champion {
             let version = match read_champion(&self.folder) {
                 Ok(version) => version,
                 Err(error) => {
-                    // The pointer is replaced by a rename, so it is never half there: somebody removed it.
+                    // The pointer is replaced by a rename, so it is never half written: it has been removed.
                     if failed.as_ref().is_none_or(|(version, _)| !version.is_empty()) {
                         tracing::warn!(%error, "champion pointer can't be read; the loaded version keeps serving");
                         failed = Some((String::new(), Instant::now()));
@@ -119,7 +119,7 @@ impl Champion {
         }
     }
 
-    /// Loads a version and serves it from now on; returns the one before.
+    /// Loads a version and serves it from now on; returns the previous snapshot.
     async fn swap(&self, version: &str) -> Result<Arc<Snapshot>, String> {
         let (folder, name) = (self.folder.clone(), version.to_owned());
         let Loaded { snapshot, covered } = tokio::task::spawn_blocking(move || load(&folder, &name))

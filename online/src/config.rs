@@ -1,7 +1,8 @@
 //! The settings of the service, checked before any work starts.
 //!
 //! In: `config.default.toml`, which documents every key; the file of `--config`; the environment
-//! ([`shared::settings`] says how they override each other). Out: a [`Config`] whose every value is in its range.
+//! ([`shared::contract::settings`] says which overrides which). Out: a [`Config`], every value of which is in its
+//! range.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::{Deserialize, Deserializer};
-use shared::api::Seen;
-use shared::settings::{self, SettingsError};
-use shared::url::RedisUrl;
+use shared::contract::api::Seen;
+use shared::contract::settings::{self, SettingsError};
+use shared::contract::url::RedisUrl;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -27,12 +28,12 @@ pub enum ConfigError {
     /// A key is unknown or a value of the wrong type.
     #[error("config: {0}; `online --print-config` prints every key with its default")]
     Parse(#[from] Box<figment::Error>),
-    /// A value can't be.
+    /// A value is out of its range.
     #[error("config: {key} = {value}: {must}")]
     Value {
         /// `section.key`.
         key: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: String,
         /// What it must be.
         must: String,
@@ -45,15 +46,15 @@ pub enum ConfigError {
 pub struct Config {
     /// The HTTP server.
     pub server: Http,
-    /// Where artifacts are.
+    /// The artifacts folder.
     pub artifacts: Artifacts,
-    /// Where the user side is kept.
+    /// The store of the user side.
     pub store: Store,
-    /// How much of a user is remembered.
+    /// The bounds of users' histories.
     pub history: History,
     /// The event log.
     pub events: Events,
-    /// What is logged, and how.
+    /// The log output.
     pub log: Log,
 }
 
@@ -125,17 +126,17 @@ pub struct Log {
     pub level: String,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Reads a text that may look like a number: the environment has no quotes.
+/// Reads a text even if it looks like a number: the environment has no quotes.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -161,7 +162,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks every value that its type does not.
+    /// Checks every value that its type does not restrict enough.
     fn validate(&self) -> Result<(), ConfigError> {
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;

@@ -1,11 +1,11 @@
-//! Accepts connections and answers on each until it ends, falls silent, or the service stops.
+//! Accepts connections and answers requests on each until it ends, is idle for too long, or the service stops.
 //!
-//! In: a listener and the API. A client that sends no whole request head within the idle timeout, at first or after an
-//! answer, is hung up on: it is not in the bound of requests at once, and would hold its connection for ever. Costs one
-//! timer per request.
+//! In: a listener and the API. A connection is closed if the client sends no whole request head within the idle
+//! timeout, at first or after an answer: the limit of concurrent requests does not count it, so it could be held for
+//! ever. Costs one timer per request.
 //!
-//! Accepting goes on whatever becomes of single connections, and waits where the system has no file descriptors or
-//! memory left. Only a listener that is no more ends it, which [`Connections::broken`] tells.
+//! Failures of single connections do not stop accepting, and it pauses if the system has no file descriptors or memory
+//! left. Only the loss of the listener ends it, which [`Connections::broken`] reports.
 
 use std::io;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::api::Api;
 
-/// The pause when the system is out of something; it doubles up to the longest.
+/// The first pause when the system has run out of a resource; it doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,7 +36,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Accepts connections from now on.
+    /// Starts to accept connections.
     #[must_use]
     pub fn open(listener: TcpListener, api: Api, idle_timeout: Duration) -> Self {
         let (close, closed) = oneshot::channel();
@@ -44,14 +44,14 @@ impl Connections {
         Self { close, broken, task: tokio::spawn(run(listener, api, idle_timeout, closed, tell)) }
     }
 
-    /// Waits until no more connections can be accepted, though they should. To be asked once.
+    /// Waits until the listener is lost, and returns the error. Call it once only.
     pub async fn broken(&mut self) -> io::Error {
         (&mut self.broken).await.unwrap_or_else(|_| io::Error::other("the task that accepts connections ended"))
     }
 
-    /// Accepts no more, and waits until all requests under way are answered.
+    /// Stops accepting, and waits until all requests in flight are answered.
     pub async fn close(self) {
-        // Without a receiver the task has ended already.
+        // If there is no receiver, the task has ended already.
         let _ = self.close.send(());
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the connections did not end in order");
@@ -59,7 +59,7 @@ impl Connections {
     }
 }
 
-/// Answers on connections until `closed`, then until the requests under way are answered.
+/// Accepts and serves connections until `closed`, then until the requests in flight are answered.
 async fn run(
     listener: TcpListener,
     api: Api,
@@ -79,7 +79,7 @@ async fn run(
             Ok(stream) => stream,
             Err(error) => {
                 tracing::error!(%error, "no more connections are accepted");
-                // Nobody listens while the service stops.
+                // There is no receiver while the service stops.
                 let _ = tell.send(error);
                 let _ = closed.await;
                 break;
@@ -104,7 +104,7 @@ async fn run(
 /// Accepts the next connection.
 ///
 /// # Errors
-/// [`io::Error`] when the listener is no more.
+/// [`io::Error`] when the listener is lost.
 async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -113,14 +113,14 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
             Err(error) => error,
         };
         match error.kind() {
-            // EINVAL: the socket does not listen any more.
+            // EINVAL: the socket no longer listens.
             io::ErrorKind::InvalidInput => return Err(error),
-            // The client was gone again.
+            // The client has disconnected already.
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted => {}
-            // Such as EMFILE: connections that end will give back what is lacking.
+            // Such as EMFILE: connections that end free the resource.
             _ => {
                 if pause == FIRST_PAUSE {
                     tracing::warn!(%error, "connections can't be accepted for the moment");

@@ -1,7 +1,7 @@
 //! The service: answers `GET /recommendations` from an artifact and from what the user did a second ago.
 //!
 //! ```text
-//! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::recommend ─▶ slate
+//! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::engine::recommend ─▶ slate
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
 //! ```

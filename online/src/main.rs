@@ -12,14 +12,14 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
-use shared::url::without_user_info;
+use shared::contract::url::without_user_info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long `--health-check` waits.
+/// How long `--health-check` waits for an answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Answers recommendations over HTTP from a published artifact and the user's live history.
@@ -29,10 +29,10 @@ struct Arguments {
     /// A config file; it overrides the defaults key by key, and TANDEM_<SECTION>__<KEY> overrides both.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Asks the service of this config for /health and exits with 0 if it is well, for container health checks.
+    /// Requests /health from the service of this config and exits with 0 if it is healthy, for container health checks.
     #[arg(long)]
     health_check: bool,
-    /// Prints every key with its default and what it means, as a config file.
+    /// Prints a config file with every key, its default and its meaning.
     #[arg(long)]
     print_config: bool,
 }
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            // It quotes the command line, where a password may be.
+            // The message quotes the command line, which may hold a password.
             eprint!("{}", without_user_info(&error.render().to_string()));
             return ExitCode::from(2);
         }
@@ -71,7 +71,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Runs the service until a signal, or until it can't go on.
 async fn run_service(config: &Config) -> anyhow::Result<()> {
-    // Before the start, so that a signal while the log is applied is not lost.
+    // Installed before the start, so that a signal while the log is applied is not lost.
     let mut signals = Signals::catch()?;
     let mut service = tokio::select! {
         service = service::start(config) => service?,
@@ -89,7 +89,7 @@ async fn run_service(config: &Config) -> anyhow::Result<()> {
     }
 }
 
-/// SIGTERM and SIGINT, which both end the process in order.
+/// SIGTERM and SIGINT, both of which stop the service in order.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -112,7 +112,7 @@ impl Signals {
 }
 
 fn start_logging(log: &Log) -> anyhow::Result<()> {
-    // The graph's library tells at level info how it loads; what the config says comes after and so prevails.
+    // The graph's library logs its loading at level info; the directives of the config come after and so prevail.
     let filter = EnvFilter::try_new(format!("hnsw_rs=warn,{}", log.level))
         .with_context(|| format!("config: log.level = {:?}", log.level))?;
     let subscriber = tracing_subscriber::fmt()
@@ -126,7 +126,7 @@ fn start_logging(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks `/health` over plain TCP.
+/// Requests `/health` over plain TCP.
 fn health_check(mut address: SocketAddr) -> anyhow::Result<()> {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

@@ -1,7 +1,7 @@
-//! Every metric of the service, in one place: names, labels, buckets.
+//! The registry of all metrics of the service: names, labels, buckets.
 //!
-//! Recording costs some tens of nanoseconds. The values of a label are few: never a user or an item. Where a request
-//! counts something for each value of a label, the counters are looked up once, when the registry is made.
+//! Recording costs some tens of nanoseconds. A label has few values: never a user or an item. If a request counts
+//! something for each value of a label, the counters are looked up once, when the registry is made.
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -9,7 +9,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use shared::source::Source;
+use shared::contract::source::Source;
 
 /// Bucket bounds of durations, in seconds.
 const SECONDS: [f64; 15] =
@@ -17,10 +17,10 @@ const SECONDS: [f64; 15] =
 /// Bucket bounds of scores: a blend is a weighted sum of shares from 0 to 1.
 const SCORES: [f64; 12] = [0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0];
 
-/// What became of a recommendation request.
+/// The outcome of a recommendation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Something about the user shaped the slate.
+    /// The slate depends on the user or the page.
     Personal,
     /// Nothing is known of the user.
     NonPersonal,
@@ -58,11 +58,11 @@ pub struct Metrics {
     pub store_read_seconds: Histogram,
     /// Failed store calls by operation.
     pub store_errors: IntCounterVec,
-    /// Values of the store that can't be read, by what they are.
+    /// Values of the store that can't be read, by their kind.
     pub store_unreadable: IntCounterVec,
-    /// Histories made anew from the log because they could not be read.
+    /// Histories rebuilt from the log because they could not be read.
     pub histories_rebuilt: IntCounter,
-    /// Whether the last store call worked: 1, or 0.
+    /// 1 if the last store call succeeded, else 0.
     pub store_up: IntGauge,
     /// Slates made without the user's state, by reason.
     pub fallbacks: IntCounterVec,
@@ -184,7 +184,7 @@ impl Metrics {
         }
     }
 
-    /// Notes which version is served.
+    /// Sets the served version.
     pub fn serve(&self, version: &str, built_ms: i64) {
         self.snapshot_info.reset();
         self.snapshot_info.with_label_values(&[version]).set(1);

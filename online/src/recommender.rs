@@ -1,18 +1,18 @@
-//! From a query to a slate: reads the user's state from the store and asks the engine.
+//! Turns a query into a slate: reads the user's state from the store and calls the engine.
 //!
-//! In: a [`CheckedQuery`], the champion's snapshot, the store. Out: a slate. It costs one store round trip with a
-//! deadline, then some 100 µs of CPU on the thread that holds the request. When the store does not answer in time the
-//! slate is made without it: non-personal, but for the page the user is on.
+//! In: a [`CheckedQuery`], the champion's snapshot, the store. Out: a slate. Costs one store round trip with a
+//! deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not answer in time, the
+//! slate is made without the user's state: it depends only on the item of the page, if there is one.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use shared::api::Seen;
-use shared::id::{ItemId, UserId};
-use shared::keys::{PackedError, unpack_user};
-use shared::recommend::{self, Personal, Pick, Query, Scratch, Slate};
-use shared::snapshot::Snapshot;
-use shared::state::{BatchUser, LiveHistory, UserState};
+use shared::contract::api::Seen;
+use shared::contract::id::{ItemId, UserId};
+use shared::engine::keys::{PackedError, unpack_user};
+use shared::engine::recommend::{self, Personal, Pick, Query, Scratch, Slate};
+use shared::engine::snapshot::Snapshot;
+use shared::engine::state::{BatchUser, LiveHistory, UserState};
 use shared::tables::CategoryIdx;
 
 use crate::champion::Champion;
@@ -23,7 +23,8 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Lends the thread's scratch memory. A panic loses it rather than leave it half used.
+/// Calls `work` with the thread's scratch memory. After a panic the memory is dropped, since it may be in an
+/// inconsistent state.
 fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     let mut scratch = SCRATCH.take();
     let result = work(&mut scratch);
@@ -31,30 +32,31 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     result
 }
 
-/// How many existing categories are named where one is unknown.
+/// How many existing categories an error names if a category is unknown.
 const NEAREST: usize = 3;
-/// Categories that are compared with an unknown one, and letters of its name: they bound what a wrong query costs.
+/// The maximum number of categories that are compared with an unknown one, and of letters of its name: both bound the
+/// cost of a wrong query.
 const COMPARED: usize = 10_000;
 const COMPARED_LETTERS: usize = 64;
 
-/// A query for recommendations whose every value can be.
+/// A query for recommendations, every value of which has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedQuery {
-    /// Who asks.
+    /// The user.
     pub user_id: UserId,
-    /// How many items.
+    /// The number of items.
     pub k: usize,
     /// The item whose page the user is on.
     pub item_id: Option<ItemId>,
-    /// The only category that items may be of.
+    /// The category that items must be of, if given.
     pub category: Option<String>,
     /// Items that must not be recommended.
     pub exclude: Vec<ItemId>,
-    /// Which items of the user's past may be; the service's setting where absent.
+    /// Which items of the user's past may be recommended; the service's setting if absent.
     pub seen: Option<Seen>,
-    /// Whether the answer has the history that was used.
+    /// Whether the answer includes the history that was used.
     pub explain: bool,
-    /// The time of the question where it is not the service's clock, milliseconds since the epoch.
+    /// The time of the query, if not the service's clock, milliseconds since the epoch.
     pub now: Option<i64>,
 }
 
@@ -66,17 +68,17 @@ pub struct Recommender {
     default_seen: Seen,
 }
 
-/// A slate, and the snapshot whose indices it is in.
+/// A slate, and the snapshot whose indices it has.
 pub struct Answered {
-    /// What answered.
+    /// The snapshot that answered.
     pub snapshot: Arc<Snapshot>,
     /// The answer.
     pub slate: Slate,
 }
 
-/// Items without a user, and the snapshot whose indices they are.
+/// A list of items that depends on no user, and the snapshot whose indices it has.
 pub struct Listed {
-    /// What answered.
+    /// The snapshot that answered.
     pub snapshot: Arc<Snapshot>,
     /// Best first.
     pub picks: Vec<Pick>,
@@ -91,9 +93,9 @@ pub struct UnknownItem(pub ItemId);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the served model has no category {name:?}; {}", existing(.nearest))]
 pub struct UnknownCategory {
-    /// What was asked for.
+    /// The requested name.
     pub name: String,
-    /// Categories that there are, the nearest names first.
+    /// Existing categories, the nearest names first.
     pub nearest: Vec<String>,
 }
 
@@ -113,17 +115,17 @@ fn category(snapshot: &Snapshot, name: &str) -> Result<CategoryIdx, UnknownCateg
         .ok_or_else(|| UnknownCategory { name: name.to_owned(), nearest: nearest(name, items.categories()) })
 }
 
-/// The names most like one, upper and lower case alike; equally like ones in their order.
+/// The names most similar to `name`, ignoring case; equally similar ones in their order.
 fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
-    let distance = |other: &&str| strsim::damerau_levenshtein(&name, &other.to_lowercase());
+    let distance = |other: &&str| strsim::osa_distance(&name, &other.to_lowercase());
     let mut names: Vec<&str> = names.take(COMPARED).collect();
     names.sort_by_cached_key(distance);
     names.into_iter().take(NEAREST).map(str::to_owned).collect()
 }
 
 impl Recommender {
-    /// One that answers from the champion and a store.
+    /// A recommender that answers from the champion and a store.
     #[must_use]
     pub fn new(champion: Arc<Champion>, store: Arc<dyn UserStore>, metrics: Arc<Metrics>, default_seen: Seen) -> Self {
         Self { champion, store, metrics, default_seen }
@@ -172,8 +174,8 @@ impl Recommender {
         Ok(Answered { snapshot, slate })
     }
 
-    /// Joins what the store knows of a user with what the artifact does. The record is the store's where it has one,
-    /// else the mapped one: they are equal, and a store that came back empty has none.
+    /// Joins the live history of the store with the batch's record of the user. The record is the store's if it has
+    /// one, else that of the mapped artifact: the two are equal, and a store that came back empty has none.
     fn state(&self, snapshot: &Snapshot, user: &UserId, stored: Stored) -> UserState {
         let read = |bytes: &[u8]| match unpack_user(bytes) {
             Ok(record) if fits(&record, snapshot) => Ok(record),
@@ -192,7 +194,7 @@ impl Recommender {
         UserState::join(snapshot, record.unwrap_or_default(), &stored.history)
     }
 
-    /// The items most like an item, best first.
+    /// The items most similar to an item, best first.
     ///
     /// # Errors
     /// [`UnknownItem`].
@@ -228,7 +230,7 @@ impl Recommender {
     }
 }
 
-/// Whether a record only names items of the snapshot: one of another shop's artifact may not.
+/// Whether a record refers only to items of the snapshot; a record of another shop's artifact may not.
 fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
     let items = snapshot.items().len();
     record.cached.iter().all(|candidate| candidate.item.at() < items)
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_unknown_category_comes_with_the_names_most_like_it() {
-        // Letters to change: 3, 1, 0 and 4.
+        // Edit distances: 3, 1, 0 and 4.
         assert_eq!(nearest("abcd", ["a", "abc", "Abcd", "wxyz"].into_iter()), ["Abcd", "abc", "a"]);
         let unknown = |nearest: &[&str]| {
             let nearest = nearest.iter().map(|name| (*name).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! The service as a whole: starts its parts in order, watches over them, stops them in order.
+//! The service as a whole: starts its parts in order, supervises them, and stops them in order.
 //!
 //! ```text
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::artifact::ArtifactError;
+use shared::contract::artifact::ArtifactError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -28,13 +28,13 @@ use crate::recommender::Recommender;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, Redis, Retention, UserStore};
 
-/// How often the embedded store forgets what is past its time.
+/// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nothing can be served.
+    /// There is no version that can be served.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     /// Redis is away.
@@ -43,7 +43,7 @@ pub enum StartError {
     /// The event log can't be used.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("{address}: {source}; choose another address by server.listen (TANDEM_SERVER__LISTEN)")]
     Listen {
         /// `server.listen`.
@@ -51,7 +51,7 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// A task that loads something panicked.
+    /// A task of the start panicked.
     #[error("loading failed: {0}")]
     Panic(#[from] tokio::task::JoinError),
 }
@@ -59,10 +59,10 @@ pub enum StartError {
 /// Why a running service can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Nobody can connect any more.
+    /// New connections can't be accepted any more.
     #[error("no more connections are accepted: {0}; start the service again")]
     Accept(io::Error),
-    /// A part that runs as long as the service ended before it.
+    /// A part that runs as long as the service has ended.
     #[error("{0} ended; start the service again")]
     Ended(&'static str),
     /// A part of the event log ended.
@@ -73,20 +73,20 @@ pub enum Failure {
     Panic(JoinError),
 }
 
-/// A service that answers.
+/// A running service.
 pub struct Service {
     address: SocketAddr,
     app: Arc<App>,
     events: Arc<Events>,
     running: events::Running,
     connections: Connections,
-    /// What runs beside the requests for as long as the service does; the name of a part that ends.
+    /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
     drain: Duration,
     shutdown_timeout: Duration,
 }
 
-/// Starts the service on the address of its config; it answers when this returns.
+/// Starts the service on the address of its config; it accepts requests when this returns.
 ///
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
@@ -94,7 +94,7 @@ pub async fn start(config: &Config) -> Result<Service, StartError> {
     start_with(config, None, TcpListener::bind(config.server.listen)).await
 }
 
-/// Starts the service on a listener, which is awaited when everything else is ready.
+/// Starts the service on a listener, which is awaited only when everything else is ready.
 ///
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
@@ -105,7 +105,7 @@ pub async fn start_on(
     start_with(config, None, listener).await
 }
 
-/// Starts the service on a store of the caller's instead of the one that the config names.
+/// Starts the service on a given store instead of the one that the config names.
 ///
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
@@ -194,7 +194,7 @@ async fn open_store(
     Ok(Arc::new(Redis::open(settings, metrics.clone()).await?))
 }
 
-/// Frees what the embedded store may forget, for ever.
+/// Drops expired histories of the embedded store from time to time, for ever.
 async fn sweep(store: Arc<Embedded>) -> &'static str {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
@@ -203,7 +203,7 @@ async fn sweep(store: Arc<Embedded>) -> &'static str {
     }
 }
 
-/// Takes the service out of use when a part of the event log ends.
+/// Makes the service unready when a part of the event log ends.
 async fn watch_over(ended: watch::Receiver<Option<Ended>>, app: Arc<App>) -> &'static str {
     let reason = first(ended).await;
     app.stop();
@@ -216,22 +216,22 @@ async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
     let reason = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
     match reason {
         Some(reason) => reason,
-        // Parts tell of their end before they are gone.
+        // Parts report their end before they are gone.
         None => std::future::pending().await,
     }
 }
 
 impl Service {
-    /// Where the service answers.
+    /// The address of the service.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until the service can't go on, and says why. `/ready` says no from then on. To be asked once.
+    /// Waits until the service can't go on, and returns why. `/ready` says no from then on. Call it once only.
     pub async fn failed(&mut self) -> Failure {
         let failure = tokio::select! {
-            // Named before the watch over it ends.
+            // The failure is reported before the task that watches for it ends.
             biased;
             ended = first(self.running.ended()) => Failure::Log(ended),
             error = self.connections.broken() => Failure::Accept(error),

@@ -18,7 +18,7 @@ use common::redis_server::RedisServer;
 use online::events::reader;
 use online::store::Position;
 use serde_json::json;
-use shared::event_log;
+use shared::contract::event_log;
 
 const KILLS: usize = 20;
 

@@ -14,10 +14,10 @@ use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use proptest::prelude::*;
-use shared::event::{Event, EventKind};
-use shared::event_log::{Coverage, Place, is_aside, of_replica};
-use shared::id::{ItemId, UserId};
-use shared::state::LiveHistory;
+use shared::contract::event::{Event, EventKind};
+use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
+use shared::contract::id::{ItemId, UserId};
+use shared::engine::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 
 const RETENTION: Retention = Retention { max_events: 1000, max_older: 1000, ttl_ms: 1 << 40 };

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use common::http::Answer;
 use common::{Running, config};
 use serde_json::{Value, json};
-use shared::artifact::Manifest;
-use shared::artifact::manifest::write_champion;
+use shared::contract::artifact::Manifest;
+use shared::contract::artifact::manifest::write_champion;
 
 /// A request and the name of its snapshot. They are sent in this order; two of one name must be answered alike.
 struct Case {

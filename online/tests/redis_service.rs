@@ -10,8 +10,8 @@ use common::{Running, config, eventually, shop};
 use online::config::Config;
 use online::store::Position;
 use serde_json::json;
-use shared::id::UserId;
-use shared::keys::{applied_key, history_key, pack_user, user_key};
+use shared::contract::id::UserId;
+use shared::engine::keys::{applied_key, history_key, pack_user, user_key};
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");
@@ -221,12 +221,12 @@ fn the_record_is_the_store_s_where_it_has_one_else_the_artifact_s() {
     assert_eq!(of_artifact[0]["item_id"], "i03");
     let key = user_key("tandem", &UserId::new("known").expect("valid id"), "v1");
     let mut record = shop::known();
-    record.history[0].item = shared::id::ItemIdx(7);
+    record.history[0].item = shared::contract::id::ItemIdx(7);
     let set = |bytes: &[u8]| set(&server, &key, bytes);
     set(&pack_user(&record));
     assert_eq!(because()[0]["item_id"], "i07");
     // One that names items beyond the catalogue must not be believed.
-    record.history[0].item = shared::id::ItemIdx(1 << 30);
+    record.history[0].item = shared::contract::id::ItemIdx(1 << 30);
     set(&pack_user(&record));
     assert_eq!(because(), of_artifact);
     set(b"rubbish");

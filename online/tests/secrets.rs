@@ -11,7 +11,7 @@ use common::http::Client;
 use common::redis_server::RedisServer;
 use common::{eventually, shop};
 use serde_json::{Value, json};
-use shared::artifact::manifest::MANIFEST;
+use shared::contract::artifact::manifest::MANIFEST;
 
 const PASSWORD: &str = "correct-horse-battery";
 

@@ -14,10 +14,10 @@ use online::events::{Ended, reader};
 use online::service::Failure;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use serde_json::json;
-use shared::artifact::manifest::write_champion;
-use shared::event_log::{CoveredFile, FileId};
-use shared::id::UserId;
-use shared::state::LiveHistory;
+use shared::contract::artifact::manifest::write_champion;
+use shared::contract::event_log::{CoveredFile, FileId};
+use shared::contract::id::UserId;
+use shared::engine::state::LiveHistory;
 
 /// A folder with the published shop.
 fn folder() -> tempfile::TempDir {
@@ -37,7 +37,8 @@ fn a_slate_has_the_contract_s_shape() {
     let answer = service.client.get("/recommendations?user_id=known&k=3&explain=true");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    let slate: shared::api::Recommendations = serde_json::from_slice(&answer.body).expect("the contract's type");
+    let slate: shared::contract::api::Recommendations =
+        serde_json::from_slice(&answer.body).expect("the contract's type");
     assert_eq!((slate.user_id.as_str(), slate.model_version.as_str()), ("known", "v1"));
     assert_eq!(slate.items.len(), 3);
     assert_eq!(slate.recommendation_id.len(), 36);
@@ -49,7 +50,7 @@ fn a_slate_has_the_contract_s_shape() {
         assert_ne!(item.item_id.as_str(), "i03", "bought already");
     }
     let next = slate.items.iter().find(|item| item.item_id.as_str() == "i04").expect("what follows i03");
-    assert_eq!(next.because.as_ref().map(shared::id::ItemId::as_str), Some("i03"));
+    assert_eq!(next.because.as_ref().map(shared::contract::id::ItemId::as_str), Some("i03"));
     assert!(service.client.get("/recommendations?user_id=known").json().get("history").is_none());
     service.stop();
 }

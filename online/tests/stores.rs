@@ -12,11 +12,11 @@ use online::metrics::Metrics;
 use online::store::redis::Settings;
 use online::store::{Added, Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, State, UserStore};
 use proptest::prelude::*;
-use shared::event::EventKind;
-use shared::event_log::{Coverage, CoveredFile, FileId, Place};
-use shared::id::{ItemId, UserId};
-use shared::keys::{applied_key, history_key, pack_history, user_key};
-use shared::state::{LiveEvent, LiveHistory};
+use shared::contract::event::EventKind;
+use shared::contract::event_log::{Coverage, CoveredFile, FileId, Place};
+use shared::contract::id::{ItemId, UserId};
+use shared::engine::keys::{applied_key, history_key, pack_history, user_key};
+use shared::engine::state::{LiveEvent, LiveHistory};
 
 const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
 
@@ -133,7 +133,7 @@ fn a_history_expires_by_its_last_arrival() {
         // Applied long after it arrived, as from the log.
         let bounds = Bounds { covered: &Coverage::default(), now_ms: now_ms + 500_000 };
         store.apply(&[arrival(1, 3, now_ms)], bounds).await.expect("applies");
-        let key = shared::keys::history_key("p", &user(1));
+        let key = shared::engine::keys::history_key("p", &user(1));
         let expires: i64 = server.command(&["PEXPIRETIME", &key]);
         assert_eq!(expires, now_ms + 3 + RETENTION.ttl_ms);
     });

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use shared::ann::graph::{GraphIndex, build_graph};
-use shared::ann::nearest_exact;
-use shared::ann::scan::Scan;
+use shared::engine::ann::graph::{GraphIndex, build_graph};
+use shared::engine::ann::nearest_exact;
+use shared::engine::ann::scan::Scan;
 
 const ITEMS: usize = 37_000;
 const FACTORS: usize = 64;

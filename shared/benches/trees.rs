@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use shared::rank::matrix::Matrix;
-use shared::rank::trees::Trees;
+use shared::engine::rank::matrix::Matrix;
+use shared::engine::rank::trees::Trees;
 
 const CANDIDATES: usize = 100;
 const FEATURES: usize = 80;

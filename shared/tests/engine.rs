@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use shared::api::Seen;
-use shared::event::EventKind;
-use shared::id::ItemIdx;
-use shared::params::Weights;
-use shared::rank::features;
-use shared::recommend::{
+use shared::contract::api::Seen;
+use shared::contract::event::EventKind;
+use shared::contract::id::ItemIdx;
+use shared::contract::params::Weights;
+use shared::contract::source::Source;
+use shared::engine::rank::features;
+use shared::engine::recommend::{
     Personal, Pick, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
 };
-use shared::snapshot::Snapshot;
-use shared::source::Source;
-use shared::state::{Interaction, SeenItem, UserState};
+use shared::engine::snapshot::Snapshot;
+use shared::engine::state::{Interaction, SeenItem, UserState};
 
 fn snapshot() -> Snapshot {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2");

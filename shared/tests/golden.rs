@@ -4,11 +4,11 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use shared::api::Seen;
-use shared::keys::unpack_user;
-use shared::recommend::{Query, Scratch, recommend};
-use shared::snapshot::Snapshot;
-use shared::state::{LiveHistory, UserState};
+use shared::contract::api::Seen;
+use shared::engine::keys::unpack_user;
+use shared::engine::recommend::{Query, Scratch, recommend};
+use shared::engine::snapshot::Snapshot;
+use shared::engine::state::{LiveHistory, UserState};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

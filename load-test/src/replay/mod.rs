@@ -1,7 +1,8 @@
-//! `load-test replay`: held-out events through the real service, to see the quality that its users get.
+//! `load-test replay`: replays held-out events through the real service, to measure the quality of the slates that its
+//! users get.
 //!
-//! In: events the models have not seen. Out: hit rates and ranks of the slates, and how many of them are the ones
-//! that the offline evaluation made. The service must be in replay mode, where it takes the time from the query.
+//! In: events that the models have not seen. Out: ranking metrics of the slates, and how many slates equal those of the
+//! offline evaluation. The service must be in replay mode, in which a query brings its own time.
 
 pub mod next_item;
 pub mod score;
@@ -14,8 +15,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use shared::api::{Recommendations, Seen};
-use shared::id::{ItemId, UserId};
+use shared::contract::api::{Recommendations, Seen};
+use shared::contract::id::{ItemId, UserId};
 
 use crate::client::{Call, ClientError, Connection, encode};
 use crate::events::{self, EventsError, Record};
@@ -24,51 +25,52 @@ use crate::verdict::{Bound, Objective};
 use score::Scores;
 use slates::{Comparison, Slate, SlatesError};
 
-/// What is asked, and when.
+/// The task: which questions are asked, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Before each event of a session but the first, then the event is posted.
+    /// A question before each event of a session but the first; then the event is posted.
     NextItem,
-    /// Once per user, at one time; nothing is posted.
+    /// One question per user, all at one time; nothing is posted.
     TopK,
 }
 
-/// Asks the service about held-out events and scores its slates
+/// Requests slates for held-out events and measures their quality
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
     #[command(flatten)]
     common: Common,
-    /// What is asked, and when
+    /// The task: which questions are asked, and when
     #[arg(long, value_enum)]
     task: Task,
-    /// The held-out events as JSON lines (timestamp, visitorid, itemid); for top-k without times too
+    /// The held-out events as JSON lines (timestamp, visitorid, itemid); top-k needs no times
     #[arg(long, value_name = "FILE")]
     events: PathBuf,
-    /// The cut-offs of the metrics, up to 500; the largest is asked for
+    /// The cut-offs of the metrics, up to 500; slates have the length of the largest
     #[arg(long, value_delimiter = ',', default_value = "5,10,20", value_parser = clap::value_parser!(u16).range(1..=500))]
     k: Vec<u16>,
     /// For top-k: the time of the questions, milliseconds since the epoch
     #[arg(long, value_name = "MS", required_if_eq("task", "top-k"))]
     at: Option<i64>,
-    /// Which items of the user's past may come again: allow, exclude_purchased or exclude_all [default: allow for
+    /// Which items of the user's past may be recommended: allow, exclude_purchased or exclude_all [default: allow for
     /// next-item, exclude_all for top-k]
     #[arg(long, value_parser = seen)]
     seen: Option<Seen>,
-    /// For next-item: a pause of more minutes than this begins a new session; without it a user's events are one
+    /// For next-item: a pause longer than this many minutes begins a new session; without this option all events of a
+    /// user are one session
     #[arg(long, value_name = "MINUTES")]
     session_gap_minutes: Option<u32>,
-    /// For top-k: the log as JSON lines; targets that the user already had before --at are then left out as --seen
-    /// says, and so are users without a past
+    /// For top-k: the log as JSON lines; leaves out targets that --seen rules out because of the user's events before
+    /// --at, and users without such events
     #[arg(long, value_name = "FILE", requires = "at")]
     past: Option<PathBuf>,
-    /// Users that are asked about at the same time; the events of one user stay in order
+    /// The number of users replayed at the same time; the events of one user stay in order
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     connections: u16,
-    /// The slates that the offline evaluation made, as JSON lines, to be compared with; only their cases are asked
+    /// The slates of the offline evaluation, as JSON lines, to compare with; only their questions are asked
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
-    /// Objective: the share of slates that are those expected
+    /// Objective: the minimum share of slates that equal the expected ones
     #[arg(long, value_name = "SHARE", requires = "expect", value_parser = options::share)]
     min_identical: Option<f64>,
     /// Writes the slates of the service as JSON lines
@@ -88,18 +90,18 @@ pub enum ReplayError {
     /// The slates cannot be read or written.
     #[error(transparent)]
     Slates(#[from] SlatesError),
-    /// There is no session of two events, no user with a past, or nothing of what is expected.
+    /// There is no question: no session of two events, no user with a past, or none of the expected cases.
     #[error("the events have no case to ask about; are they the held-out ones?")]
     NoCases,
 }
 
-/// What a replay found.
+/// The report of a replay.
 #[derive(Debug)]
 pub struct ReplayReport {
     task: Task,
     scores: Scores,
     comparison: Option<Comparison>,
-    /// What was asked of the replay.
+    /// The objectives of the replay.
     pub objectives: Vec<Objective>,
 }
 
@@ -117,7 +119,7 @@ impl ReplayArgs {
     }
 
     fn largest_k(&self) -> usize {
-        self.k.iter().copied().max().map_or(shared::api::DEFAULT_K, usize::from)
+        self.k.iter().copied().max().map_or(shared::contract::api::DEFAULT_K, usize::from)
     }
 }
 
@@ -125,7 +127,7 @@ fn seen(text: &str) -> Result<Seen, String> {
     serde_json::from_value(Value::from(text)).map_err(|_| "give allow, exclude_purchased or exclude_all".to_owned())
 }
 
-/// Asks about all events, scores the slates, writes and compares them.
+/// Asks all questions, scores the slates, writes and compares them.
 ///
 /// # Errors
 /// [`ReplayError`]: a replay is complete or nothing.
@@ -158,14 +160,14 @@ pub async fn replay(args: &ReplayArgs) -> Result<ReplayReport, ReplayError> {
     Ok(ReplayReport { task: args.task, scores, comparison, objectives })
 }
 
-/// The question at a time, milliseconds since the epoch.
+/// The request of a question at a time, milliseconds since the epoch.
 fn question(user: &UserId, k: usize, seen: Seen, now_ms: i64) -> Call {
     let seen = serde_json::to_value(seen).expect("a name without data always serialises");
     let seen = seen.as_str().unwrap_or_default();
     Call::get(&format!("/recommendations?user_id={}&k={k}&seen={seen}&now={now_ms}", encode(user.as_str())))
 }
 
-/// Asks, and keeps the items of the slate.
+/// Sends a question and returns the items of the slate.
 async fn items_of(connection: &mut Connection, question: &Call) -> Result<Vec<ItemId>, ClientError> {
     let (_, slate) = connection.fetch_json::<Recommendations>(question).await?;
     Ok(slate.items.into_iter().map(|item| item.item_id).collect())
@@ -210,7 +212,7 @@ fn number_users(records: &[Record]) -> Vec<usize> {
         .collect()
 }
 
-/// Makes one slate per question; the slates come in the order of the questions whatever the connections did.
+/// Sorts slates, which connections return in any order, into the order of the questions.
 fn in_order(mut slates: Vec<(usize, Slate)>) -> Vec<Slate> {
     slates.sort_by_key(|(place, _)| *place);
     slates.into_iter().map(|(_, slate)| slate).collect()

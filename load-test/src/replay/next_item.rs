@@ -1,16 +1,16 @@
-//! Next-item: ask before each event of a session but the first, then post the event.
+//! The next-item task: a question before each event of a session but the first, after which the event is posted.
 //!
-//! A user's events are one session, or several with pauses between them. Where slates are expected, the questions are
-//! those that they answer.
+//! A user's events are one session, or several with pauses between them. If slates to compare with are given, only
+//! their questions are asked.
 //!
-//! Users do not know of each other, so several go at once: a connection takes every n-th user and walks through
-//! their events in time order, each step waiting for the answer of the one before.
+//! Users do not affect each other, so several are replayed at once: each connection takes every n-th user and goes
+//! through their events in time order, each step waiting for the answer of the one before.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::api::{NewEvents, Seen};
-use shared::id::{ItemId, UserId};
+use shared::contract::api::{NewEvents, Seen};
+use shared::contract::id::{ItemId, UserId};
 use tokio::task::JoinSet;
 
 use super::slates::{Expected, Slate};
@@ -19,7 +19,7 @@ use crate::client::Connection;
 use crate::events::{self, Record};
 use crate::progress::Progress;
 
-/// One event, with its place in the file and its number among those of its user.
+/// One event, with its position in the file and its number among those of its user.
 struct Step {
     place: usize,
     case: usize,
@@ -27,7 +27,7 @@ struct Step {
     record: Record,
 }
 
-/// How a connection asks.
+/// The options of a connection.
 #[derive(Clone)]
 struct How {
     k: usize,
@@ -63,7 +63,7 @@ pub async fn ask(
     Ok((in_order(slates), targets))
 }
 
-/// Which events are asked about, with the number of each among those of its user.
+/// For each event its number among those of its user, and whether there is a question before it.
 fn asked(records: &[Record], expected: Option<&Expected>, gap_minutes: Option<u32>) -> Vec<(usize, bool)> {
     let gap_ms = gap_minutes.map_or(i64::MAX, |minutes| i64::from(minutes) * 60_000);
     let mut before: HashMap<&UserId, (usize, i64)> = HashMap::new();
@@ -73,14 +73,14 @@ fn asked(records: &[Record], expected: Option<&Expected>, gap_minutes: Option<u3
         let case = previous.map_or(0, |(case, _)| case + 1);
         before.insert(&record.user, (case, now_ms));
         let same_session = previous.is_some_and(|(_, previous_ms)| now_ms - previous_ms <= gap_ms);
-        // The first event of all is only posted: nothing is known before it.
+        // The first event of a user is only posted: there is no history before it.
         let wanted = |expected: &Expected| case > 0 && expected.contains_key(&(record.user.clone(), case));
         (case, expected.map_or(same_session, wanted))
     });
     asked.collect()
 }
 
-/// Gives every user to one of the connections; the steps keep their order.
+/// Distributes the users over the connections; the steps keep their order.
 fn share_out(records: Vec<Record>, asked: &[(usize, bool)], connections: usize) -> Vec<Vec<Step>> {
     let users = number_users(&records);
     let mut shares: Vec<Vec<Step>> = (0..connections).map(|_| Vec::new()).collect();
@@ -90,7 +90,7 @@ fn share_out(records: Vec<Record>, asked: &[(usize, bool)], connections: usize) 
     shares
 }
 
-/// The item of each event that is asked about, in the order of the events.
+/// The item of each event with a question, in the order of the events.
 fn targets(shares: &[Vec<Step>]) -> Vec<ItemId> {
     let mut asked: Vec<&Step> = shares.iter().flatten().filter(|step| step.asked).collect();
     asked.sort_by_key(|step| step.place);

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
-use shared::id::ItemId;
+use shared::contract::id::ItemId;
 
 use super::slates::Slate;
 

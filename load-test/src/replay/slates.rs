@@ -1,7 +1,7 @@
-//! Slates as JSON lines, and the comparison of two sets of them.
+//! Slate files as JSON lines, and the comparison of two sets of slates.
 //!
-//! One line a slate: `{"user":"u1","case":3,"items":["i9","i4"]}`. For next-item `case` is the place of the event
-//! among those of its user in the file, from 0 (which is never asked); for top-k it is 0.
+//! One line per slate: `{"user":"u1","case":3,"items":["i9","i4"]}`. For next-item `case` is the number of the event
+//! among those of its user in the file, from 0 (which has no question); for top-k it is 0.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,11 +9,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use shared::id::{ItemId, UserId};
+use shared::contract::id::{ItemId, UserId};
 
 use crate::json_lines::{self, LinesError};
 
-/// How many differences are kept.
+/// The maximum number of differences that are shown.
 const SHOWN: usize = 5;
 
 /// Why slates cannot be read or written.
@@ -43,9 +43,9 @@ pub enum SlatesError {
 /// The items recommended in one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slate {
-    /// Who asked.
+    /// The user.
     pub user: UserId,
-    /// Which of the user's questions.
+    /// The number of the question among the user's.
     pub case: usize,
     /// Best first.
     pub items: Vec<ItemId>,
@@ -69,7 +69,7 @@ pub fn read(path: &Path) -> Result<Expected, SlatesError> {
     Ok(expected)
 }
 
-/// Writes slates, one a line, in their order.
+/// Writes slates, one per line, in their order.
 ///
 /// # Errors
 /// [`SlatesError::File`].
@@ -98,18 +98,18 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
 }
 
-/// Where two slates part.
+/// The first difference of two slates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Who asked.
+    /// The user.
     pub user: UserId,
-    /// Which of the user's questions.
+    /// The number of the question among the user's.
     pub case: usize,
     /// The first position that differs, from 1.
     pub position: usize,
-    /// What was expected there; nothing where the expected slate is at its end.
+    /// The expected item there; `None` if the expected slate is shorter.
     pub expected: Option<ItemId>,
-    /// What the service has there; nothing where its slate is at its end.
+    /// The service's item there; `None` if its slate is shorter.
     pub found: Option<ItemId>,
 }
 
@@ -133,7 +133,7 @@ pub fn compare(expected: &Expected, found: &[Slate]) -> Comparison {
 }
 
 impl Comparison {
-    /// The share of the cases whose slates are identical; no number without cases.
+    /// The share of the cases whose slates are identical; NaN without cases.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.identical as f64 / self.cases as f64

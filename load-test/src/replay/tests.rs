@@ -1,10 +1,10 @@
-//! The replay against a stub that recommends what a user did last.
+//! Tests of the replay against a stub that recommends the user's last items.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
-use shared::api::{NewEvent, RecommendedItem};
+use shared::contract::api::{NewEvent, RecommendedItem};
 
 use super::*;
 use crate::stub::{self, Asked, Stub};
@@ -20,7 +20,7 @@ fn args(line: &str) -> Result<ReplayArgs, clap::Error> {
     Cli::try_parse_from(format!("replay {line}").split_whitespace()).map(|cli| cli.replay)
 }
 
-/// What was asked or posted, in order: `user?now` and `user!item`.
+/// The questions and posted events, in order: `user?now` and `user!item`.
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// Recommends the user's posted items, the last one first.

@@ -1,14 +1,15 @@
-//! Top-k: one question per user, at one time; the targets are the user's items in the file. Nothing is posted.
+//! The top-k task: one question per user, all at one time; the targets are the user's items in the file. Nothing is
+//! posted.
 //!
-//! Given the events of before, the questions are those of the offline evaluation: users without a past are left out,
-//! and so are targets of the past that the slates leave out too.
+//! If the past events are given, the questions are those of the offline evaluation: users without a past are left out,
+//! and so are targets that the seen policy rules out of slates.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use shared::api::Seen;
-use shared::event::EventKind;
-use shared::id::{ItemId, UserId};
+use shared::contract::api::Seen;
+use shared::contract::event::EventKind;
+use shared::contract::id::{ItemId, UserId};
 use tokio::task::JoinSet;
 
 use super::slates::{Expected, Slate};
@@ -17,14 +18,14 @@ use crate::client::{Call, Connection};
 use crate::events::{self, Record};
 use crate::progress::Progress;
 
-/// A question, with its place among them.
+/// A question, with its position among all.
 struct Question {
     place: usize,
     user: UserId,
     call: Call,
 }
 
-/// Asks once per user, in the order of their first events; returns the slates and each user's targets.
+/// Asks one question per user, in the order of their first events; returns the slates and each user's targets.
 ///
 /// # Errors
 /// [`ReplayError`] at the first question that is not answered.
@@ -84,7 +85,7 @@ fn targets_by_user(records: &[Record]) -> Vec<(UserId, Vec<ItemId>)> {
     cases
 }
 
-/// Takes out targets that `seen` rules out because of the past, and users without a past or without targets.
+/// Removes targets that `seen` rules out because of the past, and users without a past or without targets.
 fn rule_out_past<'a>(cases: &mut Vec<(UserId, Vec<ItemId>)>, past: impl Iterator<Item = &'a Record>, seen: Seen) {
     let mut seen_items: HashMap<&UserId, HashSet<&ItemId>> = HashMap::new();
     for record in past {

@@ -1,20 +1,20 @@
-//! A version trained and put in its place.
+//! Trains a version and moves it into the artifacts folder: the part that `run` and `train` share.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use shared::artifact::Manifest;
+use shared::contract::artifact::Manifest;
 
 use crate::config::Config;
-use crate::ingest::Log;
+use crate::log::ingest::Log;
 use crate::progress::Progress;
 use crate::publish::{Artifacts, Complete, versions};
 use crate::train::{train, write};
 
-/// Trains a version and places it beside the others.
+/// Trains a version and moves it into the artifacts folder, beside the other versions.
 ///
-/// * `metrics`: what its manifest says, besides how it was fitted, of how good it was found to be; null where nobody looked.
+/// * `metrics`: measurements to add to the metrics in its manifest; null if there are none.
 pub fn build(
     artifacts: &Artifacts,
     log: &Log,
@@ -28,7 +28,7 @@ pub fn build(
     Ok(Complete::place(artifacts, &working, manifest)?)
 }
 
-/// Trains a version into a folder that is empty.
+/// Trains a version and writes it into an empty folder.
 pub fn seal(
     log: &Log,
     config: &Config,

@@ -1,21 +1,21 @@
-//! `offline evaluate --compare`: two versions, or two configs, on the same questions.
+//! `offline evaluate --compare`: measures two versions, or two configs, on the same questions.
 
 use std::path::Path;
 
 use anyhow::Context;
-use shared::artifact::Manifest;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::Manifest;
+use shared::engine::snapshot::Snapshot;
 
 use super::evaluate::EvaluateArgs;
 use super::held_out::read_parts;
 use super::measure::Questions;
 use super::options::rejects_of;
 use crate::config::Config;
-use crate::evaluate::Which;
-use crate::ingest::Log;
+use crate::log::ingest::Log;
+use crate::measure::evaluate::Which;
 use crate::progress::Progress;
 
-/// Measures both and prints the figures of the first and the differences of the second.
+/// Measures both and prints the figures of the first, and the differences of the second from the first.
 pub fn compare(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let [first, second] = &args.compare[..] else { anyhow::bail!("--compare takes two versions or two configs") };
     let preset = args.settings.preset.as_deref();
@@ -57,7 +57,8 @@ pub fn compare(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<(
     questions.print(&a, &[questions.compare(name, &a, &b)])
 }
 
-/// A version may be asked only about what came after its log: of any other it knows the answers.
+/// Checks that a version was trained before the held-out events, or on exactly the training part: else it has seen the
+/// answers.
 fn ensure_unseen(version: &Path, train: &Log, test: &Log) -> anyhow::Result<()> {
     let (manifest, begin_ms) = (Manifest::read(version)?, test.first_ms());
     let before = manifest.last_event_ms < begin_ms && train.last_ms() < begin_ms;

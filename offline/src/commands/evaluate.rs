@@ -1,4 +1,4 @@
-//! `offline evaluate`: how good what is served is, on events that it has not seen.
+//! `offline evaluate`: measures the served model, and what it is made of, on held-out events.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
-use shared::snapshot::Snapshot;
-use shared::source::Source;
+use shared::contract::source::Source;
+use shared::engine::snapshot::Snapshot;
 
 use super::build::seal;
 use super::compare::compare;
@@ -18,14 +18,14 @@ use super::held_out::{HeldOutInput, read_parts};
 use super::measure::{MeasureOptions, Questions};
 use super::options::{SettingsOptions, rejects_of};
 use crate::config::Config;
-use crate::evaluate::{ServedSlate, Which};
-use crate::export;
-use crate::ingest::Log;
+use crate::log::export;
+use crate::log::ingest::Log;
+use crate::measure::evaluate::{ServedSlate, Which};
 use crate::progress::Progress;
 use crate::publish::{place, versions};
 use crate::train::train;
 
-/// Measures every source and the blend on held-out events. What is served stays as it is.
+/// Measures the served model, the blend, every source and the baselines on held-out events. Nothing is published.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
     #[command(flatten)]
@@ -34,17 +34,17 @@ pub struct EvaluateArgs {
     pub held_out: HeldOutInput,
     #[command(flatten)]
     pub measure: MeasureOptions,
-    /// A folder to keep the version in that was measured, as `evaluated-...` beside the others. It has not seen the
-    /// held-out events: it never becomes the champion by itself, and is yours to remove.
+    /// Keeps the measured version in this artifacts folder, as `evaluated-...`. It was not trained on the held-out
+    /// events: it never becomes the champion by itself, and no command removes it.
     #[arg(long)]
     artifacts: Option<PathBuf>,
-    /// Where to write the slates of the blend, as JSON lines.
+    /// A file for the slates of the served model, as JSON lines.
     #[arg(long)]
     slates: Option<PathBuf>,
-    /// Where to write the held-out events, as JSON lines in the native schema.
+    /// A file for the held-out events, as JSON lines in the native schema.
     #[arg(long)]
     test_events: Option<PathBuf>,
-    /// Also trains and measures without each of the sources.
+    /// Also trains and measures without each source in turn.
     #[arg(long)]
     leave_one_out: bool,
     /// Measures two versions (folders) or two configs (files) on the same questions, and their differences.
@@ -53,7 +53,7 @@ pub struct EvaluateArgs {
     pub compare: Vec<PathBuf>,
 }
 
-/// Trains on one part, measures on the other, prints the figures.
+/// Trains on one part of the log, measures on the other, and prints the figures.
 pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<()> {
     if !args.compare.is_empty() {
         return compare(args, progress);
@@ -89,7 +89,7 @@ pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<
     questions.print(&evaluation, &comparisons)
 }
 
-/// Trains a version and keeps it in a folder, beside what is served there and without holding up a batch.
+/// Trains a version and keeps it in an artifacts folder, without taking the folder's lock.
 fn keep(artifacts: &Path, log: &Log, config: &Config, progress: &mut Progress) -> anyhow::Result<Snapshot> {
     fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
     // The service may run as another user.

@@ -1,34 +1,34 @@
-//! `offline export`: a table of a version for other programs.
+//! `offline export`: writes a table of a version as JSON lines, for other programs.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use shared::artifact::manifest::read_champion;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::manifest::read_champion;
+use shared::engine::snapshot::Snapshot;
 
 use super::create;
-use crate::export::{self, Table};
+use crate::log::export::{self, Table};
 use crate::publish::versions;
 
 /// Writes a table of a version as JSON lines.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The folder of the versions.
+    /// The artifacts folder.
     #[arg(long, default_value = "artifacts")]
     artifacts: PathBuf,
-    /// The version; the champion where absent.
+    /// The version; the champion if absent.
     #[arg(long)]
     version: Option<String>,
-    /// What to export.
+    /// The table to export.
     #[arg(long, value_enum)]
     table: Table,
-    /// The file; standard output where absent.
+    /// The file to write; standard output if absent.
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
-/// Writes it.
+/// Writes the table.
 pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let version = match &args.version {
         Some(version) => versions::named(&args.artifacts, version).map(|_| version.clone())?,

@@ -1,33 +1,33 @@
-//! `offline fit`: one source alone.
+//! `offline fit`: fits one source alone and writes its table, to time it or to look at it.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use shared::source::Source;
+use shared::contract::source::Source;
 
 use super::options::{Input, SettingsOptions};
 use super::read::read;
 use crate::fit::fit_alone;
 use crate::progress::Progress;
 
-/// Fits one source alone and says how long it took.
+/// Fits one source alone and reports how long it took.
 #[derive(Debug, Args)]
 pub struct FitArgs {
     #[command(flatten)]
     settings: SettingsOptions,
     #[command(flatten)]
     input: Input,
-    /// Which, such as als or session_knn.
+    /// The source, such as als or session_knn.
     #[arg(long, value_parser = source)]
     source: Source,
-    /// The folder to write its table to.
+    /// The folder that its table is written to.
     #[arg(long)]
     out: PathBuf,
 }
 
-/// Fits it and writes its table.
+/// Fits the source and writes its table.
 pub fn fit(args: &FitArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;

@@ -1,4 +1,4 @@
-//! `offline generate`: the log of a shop that never was.
+//! `offline generate`: writes a synthetic event log and item table.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,25 +7,25 @@ use anyhow::Context;
 use clap::Args;
 
 use super::create;
-use crate::generate::{self, GenerateConfig};
+use crate::log::generate::{self, GenerateConfig};
 use crate::progress::Progress;
 
-/// Makes the log of a shop that never was: `events.csv` and `items.csv`.
+/// Generates the log of an invented shop: `events.csv` and `items.csv`.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// How many events.
+    /// The number of events.
     #[arg(long)]
     events: u64,
-    /// How many users.
+    /// The number of users.
     #[arg(long)]
     users: u32,
-    /// How many items.
+    /// The number of items.
     #[arg(long)]
     items: u32,
-    /// The same seed makes the same shop.
+    /// The seed; the same seed and numbers give the same files.
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// The folder to write to.
+    /// The folder that both files are written to.
     #[arg(long, default_value = ".")]
     out: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! A log in two parts: what is learnt from, and what is held out.
+//! Options and reading of a log in two parts: the training part, and the part that is held out to measure on.
 
 use std::path::PathBuf;
 
@@ -8,40 +8,40 @@ use clap::Args;
 use super::options::time_ms;
 use super::read::read;
 use crate::config::Config;
-use crate::cuts::{Parts, last_part};
+use crate::log::cuts::{Parts, last_part};
+use crate::log::split::{self, Cut};
 use crate::progress::Progress;
-use crate::split::{self, Cut};
 
-/// The share of the events that is held out where no split is given.
+/// The share of the events that is held out if no split is given.
 const HELD_OUT_SHARE: f64 = 0.1;
 
-/// What is read to measure: one log that is split in time, or two.
+/// The input of a measurement: one log that is split in time, or two logs.
 #[derive(Debug, Args)]
 pub struct HeldOutInput {
-    /// Event logs, split in time.
+    /// Event logs, to be split in time: files, folders or patterns.
     #[arg(long, num_args = 1.., required_unless_present = "train", conflicts_with_all = ["train", "test"])]
     events: Vec<PathBuf>,
     /// The item table.
     #[arg(long)]
     items: Option<PathBuf>,
-    /// Where the held-out part begins: milliseconds since the epoch, or a date; the last tenth of the events where
-    /// absent.
+    /// The time at which the held-out part begins: milliseconds since the epoch, or a date; if absent, the last tenth
+    /// of the events is held out.
     #[arg(long, value_parser = time_ms, conflicts_with = "train")]
     split: Option<i64>,
     /// Holds out the last event of each user instead of a part in time, for `--task next-item`.
     #[arg(long, conflicts_with_all = ["split", "train", "test"])]
     pub leave_last_out: bool,
-    /// Train on these logs.
+    /// Event logs to train on.
     #[arg(long, num_args = 1.., requires = "test")]
     train: Vec<PathBuf>,
-    /// Test on these logs.
+    /// Event logs to measure on.
     #[arg(long, num_args = 1.., requires = "train")]
     test: Vec<PathBuf>,
 }
 
-/// Reads what is learnt from and what is held out: two logs, or one that is cut as the options say.
+/// Reads the training part and the held-out part: two logs, or one that is cut as the options say.
 ///
-/// * `rejects`: the file for the bad rows of a log, by the name of the file without its ending.
+/// * `rejects`: maps the stem of a file name to the file for the bad rows of a log.
 pub fn read_parts(
     config: &Config,
     input: &HeldOutInput,

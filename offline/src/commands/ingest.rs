@@ -1,4 +1,4 @@
-//! `offline ingest`: what is in a log.
+//! `offline ingest`: reads logs and reports what is in them.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,25 +8,25 @@ use clap::Args;
 use super::create;
 use super::options::{Input, SettingsOptions};
 use super::read::read;
-use crate::export;
+use crate::log::export;
 use crate::progress::Progress;
 
-/// Reads logs and reports what is in them; with --out, writes the events as JSON lines.
+/// Reads logs and reports what is in them; with --out, also writes the events as JSON lines.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
     #[command(flatten)]
     settings: SettingsOptions,
     #[command(flatten)]
     input: Input,
-    /// Where to write the events in the native schema.
+    /// A file for the events, as JSON lines in the native schema.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where to write rejected rows.
+    /// A file for the rejected rows, as JSON lines.
     #[arg(long, default_value = "rejects.jsonl")]
     rejects: PathBuf,
 }
 
-/// Reads, reports and writes.
+/// Reads the logs, reports what is in them, and writes the events.
 pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     let log = read(&args.input.events, args.input.items.as_deref(), &config, &args.rejects, progress)?;

@@ -1,33 +1,34 @@
-//! What `evaluate` and its `--compare` share: the questions, how they are asked, and how the figures are printed.
+//! What `evaluate` and its `--compare` share: the questions, the measurement, and the output of the figures.
 
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use shared::api::Seen;
-use shared::snapshot::Snapshot;
+use shared::contract::api::Seen;
+use shared::engine::snapshot::Snapshot;
 
 use crate::config::Config;
-use crate::cuts::Parts;
-use crate::evaluate::bootstrap::Difference;
-use crate::evaluate::questions;
-use crate::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
+use crate::log::cuts::Parts;
+use crate::measure::evaluate::bootstrap::Difference;
+use crate::measure::evaluate::questions;
+use crate::measure::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
 use crate::progress::Progress;
 use crate::train::train;
 
-/// What is asked, and how the figures are printed.
+/// Options of a measurement: the task, the cut-offs, the seen policy, and the output format.
 #[derive(Debug, Args)]
 pub struct MeasureOptions {
-    /// What is predicted.
+    /// The task: the next item of a session, or all items of the held-out period.
     #[arg(long, value_enum)]
     task: Task,
-    /// Cut-offs.
+    /// The cut-offs k of the metrics, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
     k: Vec<usize>,
-    /// The seen policy: next-item allows repeats by default, top-k and --leave-last-out exclude all of the past.
+    /// The seen policy: allow, exclude_purchased or exclude_all. The default is allow for next-item, and exclude_all
+    /// for top-k and --leave-last-out.
     #[arg(long, value_parser = seen)]
     seen: Option<Seen>,
-    /// The figures as a table or as JSON.
+    /// The output format of the figures.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -35,9 +36,9 @@ pub struct MeasureOptions {
 /// How figures are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A table for people.
+    /// A table.
     Text,
-    /// JSON for programs.
+    /// JSON.
     Json,
 }
 
@@ -46,7 +47,7 @@ fn seen(text: &str) -> Result<Seen, String> {
         .map_err(|_| "expected allow, exclude_purchased or exclude_all".to_owned())
 }
 
-/// What is learnt from and what is asked.
+/// The two parts of the log, and how the held-out one is turned into questions.
 pub struct Questions<'a> {
     parts: &'a Parts,
     task: Task,
@@ -56,9 +57,9 @@ pub struct Questions<'a> {
 }
 
 impl<'a> Questions<'a> {
-    /// The questions of a held-out part.
+    /// Checks the options and that the held-out part has questions.
     ///
-    /// * `leave_last_out`: whether that is the last event of each user.
+    /// * `leave_last_out`: whether the held-out part is the last event of each user.
     ///
     /// # Errors
     /// When the options don't go together, or there is no question.
@@ -84,7 +85,7 @@ impl<'a> Questions<'a> {
         Ok(Self { parts, task, seen, ks, format: options.format })
     }
 
-    /// Asks a version.
+    /// Evaluates a version on the questions.
     pub fn ask(
         &self,
         config: &Config,
@@ -111,13 +112,13 @@ impl<'a> Questions<'a> {
         failed.map_or(Ok(evaluation), |error| Err(error.context("writing slates")))
     }
 
-    /// Trains a version with a config, asks it and forgets it.
+    /// Trains a version with a config and evaluates it; the version is not kept.
     pub fn train_and_ask(&self, config: &Config, progress: &mut Progress) -> anyhow::Result<Evaluation> {
         let snapshot = train(&self.parts.train, config, progress)?;
         self.ask(config, &snapshot, Which::Served, &mut |_| Ok(()), progress)
     }
 
-    /// Two evaluations side by side.
+    /// Compares two evaluations of the same questions.
     #[must_use]
     pub fn compare(&self, name: String, first: &Evaluation, second: &Evaluation) -> Comparison {
         Comparison { name, cases: second.results[0].cases, differences: first.difference(second, &self.ks) }
@@ -142,13 +143,13 @@ impl<'a> Questions<'a> {
     }
 }
 
-/// Two ways to serve the same cases.
+/// The comparison of two ways to serve the same cases.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
-    /// Which.
+    /// The name of the comparison.
     name: String,
     /// How many cases the second one had.
     cases: usize,
-    /// The second one's figures less the first one's.
+    /// The figures of the second minus those of the first.
     differences: BTreeMap<String, Difference>,
 }

@@ -1,4 +1,4 @@
-//! The command line: a file a subcommand, with its options and the order of its stages.
+//! The command line: one file per subcommand, with its options and the order of its stages.
 
 mod build;
 mod compare;
@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 
 use crate::progress::Progress;
 
-/// Event logs in, recommendation artifacts out.
+/// Trains, measures and publishes recommenders from event logs.
 #[derive(Debug, Parser)]
 #[command(name = "offline", version)]
 pub struct Arguments {
@@ -54,7 +54,7 @@ enum Command {
 }
 
 impl Arguments {
-    /// Does what was asked for.
+    /// Runs the subcommand.
     ///
     /// # Errors
     /// What went wrong, and what to do about it.
@@ -76,7 +76,7 @@ impl Arguments {
     }
 }
 
-/// Creates a file to write to.
+/// Creates a file for buffered writing.
 fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     Ok(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?))
 }

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use shared::url::RedisUrl;
+use shared::contract::url::RedisUrl;
 
 use crate::config::{Config, ConfigError, PublishConfig, Settings};
 use crate::publish::{Artifacts, PublishError};
 
-/// Where settings come from.
+/// The options that choose the settings.
 #[derive(Debug, Args)]
 pub struct SettingsOptions {
-    /// A file that overrides the defaults.
+    /// A TOML file that overrides single settings of the defaults and the preset.
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// A preset for a known log: native, retailrocket-sessions, online-retail, movielens, movielens-next.
+    /// The preset for a known kind of log: native, retailrocket-sessions, online-retail, movielens, movielens-next.
     #[arg(long)]
     pub preset: Option<String>,
 }
@@ -29,7 +29,7 @@ impl SettingsOptions {
         Settings::load(self.config.as_deref(), self.preset.as_deref())
     }
 
-    /// What is learnt, and how.
+    /// The settings that decide what is learnt.
     ///
     /// # Errors
     /// [`ConfigError`] names the key.
@@ -38,7 +38,7 @@ impl SettingsOptions {
     }
 }
 
-/// What is read.
+/// The input files.
 #[derive(Debug, Args)]
 pub struct Input {
     /// Event logs: files, folders or patterns; .csv, .parquet, .jsonl.
@@ -49,21 +49,21 @@ pub struct Input {
     pub items: Option<PathBuf>,
 }
 
-/// Where versions are.
+/// The artifacts folder, and whether to wait for it.
 #[derive(Debug, Args)]
 pub struct ArtifactsOptions {
-    /// The folder of the versions.
+    /// The artifacts folder, which holds the versions.
     #[arg(long, default_value = "artifacts")]
     pub artifacts: PathBuf,
-    /// Waits while another batch holds the folder: at most so many seconds, or for as long as it takes.
+    /// Waits while another batch holds the artifacts folder: this many seconds at most, or without a limit.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]
     wait: Option<Duration>,
 }
 
 impl ArtifactsOptions {
-    /// Takes the folder.
+    /// Takes the lock of the artifacts folder.
     ///
-    /// * `command`: for what, without arguments.
+    /// * `command`: the name of the command, without arguments.
     ///
     /// # Errors
     /// [`PublishError::Held`] where another batch has it.
@@ -72,17 +72,17 @@ impl ArtifactsOptions {
     }
 }
 
-/// Where user records go.
+/// The Redis that user records are copied to.
 #[derive(Debug, Args)]
 pub struct RedisOptions {
-    /// Redis to copy user records to. A password is safer in TANDEM_PUBLISH__REDIS_URL, where no list of processes
-    /// shows it.
+    /// The Redis to copy user records to. Give a password in TANDEM_PUBLISH__REDIS_URL instead: arguments show in the
+    /// list of processes.
     #[arg(long, value_name = "URL")]
     redis: Option<RedisUrl>,
 }
 
 impl RedisOptions {
-    /// The settings of publishing, with the Redis of the command line where it names one.
+    /// The settings of publishing, with the Redis of the command line if it names one.
     #[must_use]
     pub fn over(&self, publish: &PublishConfig) -> PublishConfig {
         let mut publish = publish.clone();
@@ -93,7 +93,8 @@ impl RedisOptions {
     }
 }
 
-/// Where rejected rows go of a command that has no folder of its own to put them into; they stay there.
+/// The file for rejected rows of a command without an output folder: in the system's temporary folder; it is not
+/// removed.
 #[must_use]
 pub fn rejects_of(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("offline-{}-{name}.jsonl", std::process::id()))

@@ -1,4 +1,4 @@
-//! `offline publish`: a version that `offline train` built becomes the champion.
+//! `offline publish`: makes a version that `offline train` built the champion.
 
 use anyhow::Context;
 use clap::Args;
@@ -17,16 +17,16 @@ pub struct PublishArgs {
     output: ArtifactsOptions,
     #[command(flatten)]
     redis: RedisOptions,
-    /// The version; the newest where absent.
+    /// The version; the newest if absent.
     #[arg(long)]
     version: Option<String>,
-    /// Promotes also what was learnt from a log that lost more than gate.max_loss of the champion's events or users, or
-    /// ends earlier.
+    /// Promotes the version even if its log lost more than gate.max_loss of the champion's events or users, or ends
+    /// earlier.
     #[arg(long)]
     allow_shrink: bool,
 }
 
-/// Promotes it.
+/// Promotes the version.
 pub fn publish(args: &PublishArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     let artifacts = args.output.hold("offline publish")?;

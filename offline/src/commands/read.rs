@@ -1,12 +1,12 @@
-//! Logs and item table in, with a report of what was in them.
+//! Reads logs and item table, and reports what is in them: the first stage of most subcommands.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::ingest::{Catalogue, Log, ingest, read_catalogue};
+use crate::log::ingest::{Catalogue, Log, ingest, read_catalogue};
 use crate::progress::Progress;
 
-/// Reads logs and item table.
+/// Reads logs and item table, and prints a report.
 ///
 /// * `rejects`: the file that bad rows are written to.
 pub fn read(
@@ -39,7 +39,7 @@ pub fn read(
     Ok(log)
 }
 
-/// The part of a log before a time, where one is given.
+/// The part of a log before a time, if one is given.
 pub fn until(log: Log, until_ms: Option<i64>) -> anyhow::Result<Log> {
     let Some(until_ms) = until_ms else { return Ok(log) };
     let (part, first_ms) = (log.before(until_ms), log.first_ms());

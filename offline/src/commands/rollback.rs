@@ -1,4 +1,4 @@
-//! `offline rollback`: back to a version that was good.
+//! `offline rollback`: makes an earlier version the champion again.
 
 use clap::Args;
 
@@ -16,12 +16,12 @@ pub struct RollbackArgs {
     output: ArtifactsOptions,
     #[command(flatten)]
     redis: RedisOptions,
-    /// The version; the one that was the champion before where absent.
+    /// The version; if absent, the one that was the champion before.
     #[arg(long)]
     to: Option<String>,
 }
 
-/// Promotes it, whatever it was learnt from, and says what that is. Nothing is removed.
+/// Promotes the version however small its log is, and reports how it compares with the champion's. Nothing is removed.
 pub fn rollback(args: &RollbackArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     let artifacts = args.output.hold("offline rollback")?;

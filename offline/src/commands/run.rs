@@ -1,22 +1,22 @@
-//! `offline run`: the whole batch.
+//! `offline run`: the whole batch, from logs to a published version.
 //!
 //! ```text
-//! hold the folder ─▶ ingest ─▶ is it less than the champion's log? ─▶ contest ─▶ train ─▶ promote ─▶ prune
+//! lock the folder ─▶ ingest ─▶ compare with the champion's log ─▶ contest ─▶ train ─▶ promote ─▶ prune
 //! ```
 
 use clap::Args;
 use serde_json::Value;
-use shared::artifact::ArtifactError;
+use shared::contract::artifact::ArtifactError;
 
 use super::build::build;
 use super::options::{ArtifactsOptions, Input, RedisOptions, SettingsOptions, time_ms};
 use super::read::{read, until};
-use crate::gate;
+use crate::measure::gate;
 use crate::progress::Progress;
 use crate::publish::loss::{Accept, Champion, Facts};
 use crate::publish::{self, Move, PublishError};
 
-/// The whole batch: ingest, contest with the champion's configuration, train, publish.
+/// Runs the whole batch: ingest, contest with the champion's configuration, train, publish.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -27,24 +27,24 @@ pub struct RunArgs {
     output: ArtifactsOptions,
     #[command(flatten)]
     redis: RedisOptions,
-    /// Fit on the events before this time only: milliseconds since the epoch, or a date.
+    /// Trains only on the events before this time: milliseconds since the epoch, or a date.
     #[arg(long, value_parser = time_ms)]
     until: Option<i64>,
     /// Promotes without a contest between the champion's configuration and this one.
     #[arg(long)]
     no_gate: bool,
-    /// Promotes also from a log that lost more than gate.max_loss of the champion's events or users, or ends earlier.
+    /// Promotes even if the log lost more than gate.max_loss of the champion's events or users, or ends earlier.
     #[arg(long)]
     allow_shrink: bool,
-    /// Does nothing where a champion is published that can be served.
+    /// Does nothing if a champion is published that can be served.
     #[arg(long)]
     unless_published: bool,
 }
 
-/// Does all of it.
+/// Runs the whole batch.
 pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
-    // Before the folder is taken, so that nobody waits for a batch whose result they don't need; and after.
+    // Before the lock is taken, so as not to wait for a batch whose result is not needed, and once more after.
     if nothing_to_do(args) {
         return Ok(());
     }
@@ -80,7 +80,7 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether there is a champion that is enough.
+/// Whether `--unless-published` is given and a champion can be served.
 fn nothing_to_do(args: &RunArgs) -> bool {
     if !args.unless_published {
         return false;
@@ -96,7 +96,7 @@ fn nothing_to_do(args: &RunArgs) -> bool {
     true
 }
 
-/// How much the log may have lost. Whoever fits on the events before a time that the champion has seen wants less.
+/// How much the log may have lost. With `--until` before the end of the champion's log, a smaller log is intended.
 fn accepted(args: &RunArgs, champion: Option<&Champion>, max_loss: f64) -> Accept {
     let goes_back = |until_ms| champion.is_some_and(|champion| champion.reaches(until_ms));
     if args.allow_shrink || args.until.is_some_and(goes_back) { Accept::Anything } else { Accept::Share(max_loss) }

@@ -1,4 +1,4 @@
-//! `offline train`: a version that stands beside the champion.
+//! `offline train`: builds a version beside the champion, without publishing it.
 
 use clap::Args;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::options::{ArtifactsOptions, Input, SettingsOptions, time_ms};
 use super::read::{read, until};
 use crate::progress::Progress;
 
-/// Builds a version without making it the champion.
+/// Builds a version without making it the champion; `offline publish` does that.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     #[command(flatten)]
@@ -17,12 +17,12 @@ pub struct TrainArgs {
     input: Input,
     #[command(flatten)]
     output: ArtifactsOptions,
-    /// Fit on the events before this time only: milliseconds since the epoch, or a date.
+    /// Trains only on the events before this time: milliseconds since the epoch, or a date.
     #[arg(long, value_parser = time_ms)]
     until: Option<i64>,
 }
 
-/// Builds it and says its name.
+/// Builds the version and prints its name.
 pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     let artifacts = args.output.hold("offline train")?;

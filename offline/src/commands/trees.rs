@@ -1,4 +1,4 @@
-//! `offline trees`: boosted trees on rows of any kind.
+//! `offline trees`: fits and measures boosted trees on labelled rows of any kind.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -10,32 +10,32 @@ use serde_json::json;
 
 use super::options::SettingsOptions;
 use crate::progress::Progress;
-use crate::rows::{self, Table};
-use crate::trees::encode::{self, Category};
-use crate::trees::{self, Ensemble, Objective, Rows, metrics};
+use crate::rank::rows::{self, Table};
+use crate::rank::trees::encode::{self, Category};
+use crate::rank::trees::{self, Ensemble, Objective, Rows, metrics};
 
-/// Rows that are scored to time it: the candidates of a question.
+/// The number of rows that are scored to time scoring: as many as the candidates of a question.
 const SCORED: usize = 100;
-/// How often.
+/// How often they are scored.
 const SCORINGS: usize = 1000;
 
-/// Grows boosted trees on rows of a Parquet file and measures them on another.
+/// Fits boosted trees on the rows of a Parquet file and measures them on those of another.
 #[derive(Debug, Args)]
 pub struct TreesArgs {
     #[command(flatten)]
     settings: SettingsOptions,
-    /// Rows to learn from: numbers, `label`, and `group` where rows are ranked among themselves.
+    /// The rows to fit on: columns of numbers or text, `label`, and `group` if rows are ranked within groups.
     #[arg(long)]
     learn: PathBuf,
-    /// Rows that say when to stop; all trees are kept where absent.
+    /// The rows for early stopping; if absent, all trees are kept.
     #[arg(long)]
     stop: Option<PathBuf>,
-    /// Rows to measure on.
+    /// The rows to measure on.
     #[arg(long)]
     test: PathBuf,
 }
 
-/// Grows trees on rows, measures them on others, and prints what came out as JSON.
+/// Fits trees on rows, measures them on others, and prints the figures as JSON.
 pub fn trees(args: &TreesArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     let learn = args.learn.as_path();
@@ -77,7 +77,7 @@ pub fn trees(args: &TreesArgs, progress: &mut Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long scoring the first [`SCORED`] rows takes at best.
+/// The shortest time, in microseconds, that scoring the first [`SCORED`] rows took.
 fn scoring_micros(ensemble: &Ensemble, rows: &Rows) -> f64 {
     let first = Rows {
         columns: rows.columns.iter().map(|column| column.iter().copied().take(SCORED).collect()).collect(),

@@ -1,4 +1,4 @@
-//! `offline tune`: better settings.
+//! `offline tune`: searches for better settings.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::options::{Input, SettingsOptions, time_ms};
 use super::read::{read, until};
+use crate::measure::tune;
 use crate::progress::Progress;
-use crate::tune;
 
 /// Searches for better settings; writes tuned.toml and trials.jsonl.
 #[derive(Debug, Args)]
@@ -18,18 +18,18 @@ pub struct TuneArgs {
     settings: SettingsOptions,
     #[command(flatten)]
     input: Input,
-    /// How long to search. What the trials in --out took counts.
+    /// How long to search, in minutes. The time of the trials that --out already has counts.
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     budget: f64,
-    /// Where the log ends: milliseconds since the epoch, or a date.
+    /// Searches only on the events before this time: milliseconds since the epoch, or a date.
     #[arg(long, value_parser = time_ms)]
     until: Option<i64>,
-    /// The folder to write to; a search that it already has is continued.
+    /// The folder for the results. If it holds trials of an earlier search, that search is continued.
     #[arg(long)]
     out: PathBuf,
 }
 
-/// Searches and prints the best trial of each study.
+/// Searches, and prints the best trial of each study.
 pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;

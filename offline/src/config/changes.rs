@@ -1,17 +1,17 @@
-//! In which settings two configs differ, as they are written into manifests.
+//! Finds the settings in which two configs differ, given as manifests record them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Settings that differ, by key: the first one's value and the second one's; null where a side does not have it.
+/// The settings that differ, by key: the value in the first config and in the second; null if a config lacks the key.
 pub type Changes = BTreeMap<String, [Value; 2]>;
 
-/// Sections that say how the log is read.
+/// The sections that decide how the log is read.
 pub const OF_READING: [&str; 2] = ["ingest", "items"];
-/// The key among those of reading that the models follow.
+/// The one key of these sections that is a setting of the models, not of reading.
 pub const SESSION_GAP: &str = "session_gap_minutes";
-/// Keys of reading that change no event.
+/// Keys of these sections that change no event.
 const WITHOUT_EFFECT: [&str; 2] = ["ingest.preset", "ingest.max_reject_share"];
 
 /// The settings in which two configs differ.
@@ -20,8 +20,8 @@ pub fn changes(first: &Value, second: &Value) -> Changes {
     differing(&by_key(first), &by_key(second))
 }
 
-/// The settings in which two configs read other events from the same log. The pause that ends a session is none: it
-/// changes no event.
+/// The settings by which two configs read different events from the same log. The pause that ends a session is not
+/// among them: it changes no event.
 #[must_use]
 pub fn reading_changes(first: &Value, second: &Value) -> Changes {
     let [first, second] = [first, second].map(|config| {
@@ -42,7 +42,7 @@ fn by_key(config: &Value) -> BTreeMap<String, Value> {
     keys
 }
 
-/// Every value that is no table, by the keys that lead to it.
+/// Collects every value that is not a table, by the path of keys that leads to it.
 fn flatten(prefix: &str, value: &Value, keys: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(table) => {
@@ -63,7 +63,7 @@ fn differing(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>) 
     keys.into_iter().map(|key| (key.clone(), pair(key))).filter(|(_, [a, b])| a != b).collect()
 }
 
-/// A fraction to six digits: as it was written, whatever precision it is kept in, and equal after a way through text.
+/// Rounds a fraction to six digits, so that it is equal to itself in another precision and after being written as text.
 fn rounded(value: &Value) -> Value {
     match value.as_f64().filter(|_| value.is_f64()) {
         Some(number) => format!("{number:.5e}").parse::<f64>().map_or(Value::Null, Value::from),

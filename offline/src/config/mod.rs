@@ -1,13 +1,16 @@
 //! The settings of the batch, checked before any work starts.
 //!
 //! In: `config.default.toml`, which documents every key; a preset; the file of `--config`; the environment
-//! ([`shared::settings`] says how they override each other). Out: [`Settings`] whose every value is in its range.
+//! ([`shared::contract::settings`] says which overrides which). Out: [`Settings`], every value of which is in its
+//! range.
 //!
-//! They come in two kinds, which are kept apart. [`Config`] says what is learnt and how: it is written into every
-//! artifact, compared by the gate, and shown by the service. [`RunConfig`] says what becomes of a version and where
-//! things are, passwords among it: it can't be serialised, so that it gets into no artifact.
+//! Settings come in two kinds, which are kept apart. [`Config`] decides what is learnt: it is written into every
+//! artifact, compared by the gate, and shown by the service. [`RunConfig`] decides whether a version is promoted and
+//! where it is published, and holds passwords: it can't be serialised, so that it gets into no artifact.
 
 pub mod changes;
+pub mod knobs;
+pub mod ranges;
 mod run;
 mod validate;
 
@@ -17,19 +20,19 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
-use shared::api::Seen;
-use shared::params::{EngineParams, SessionRule, Weights};
-use shared::settings::{self, SettingsError};
-use shared::source::Source;
+use shared::contract::api::Seen;
+use shared::contract::params::{EngineParams, SessionRule, Weights};
+use shared::contract::settings::{self, SettingsError};
+use shared::contract::source::Source;
 
-use crate::evaluate::Task;
-use crate::ingest::{IngestConfig, ItemColumns, SessionsFrom};
-use crate::interactions::KindWeights;
-use crate::linear::LinearConfig;
-use crate::ranges::OutOfRange;
+use crate::config::ranges::OutOfRange;
+use crate::log::ingest::{IngestConfig, ItemColumns, SessionsFrom};
+use crate::log::interactions::KindWeights;
+use crate::measure::evaluate::Task;
+use crate::rank::linear::LinearConfig;
+use crate::rank::trees::TreesConfig;
+use crate::rank::trees::encode::EncodeConfig;
 use crate::sources::SourcesConfig;
-use crate::trees::TreesConfig;
-use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
 pub use run::{GateConfig, PublishConfig, RunConfig};
 
@@ -47,7 +50,7 @@ fn sections() -> impl Iterator<Item = &'static str> {
     DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next())
 }
 
-/// Every key with its default; the weights of sources stand in the table of sources.
+/// Every key with its default; the default weights of the sources are in the table of sources.
 fn defaults() -> Figment {
     let weights = Serialized::default("blend.weights", Weights::default());
     Figment::from(weights).merge(Toml::string(DEFAULTS))
@@ -62,13 +65,13 @@ pub enum ConfigError {
     /// There is no such section.
     #[error("[{name}] is no section of the settings; config.default.toml lists every section and key")]
     Section {
-        /// What was given.
+        /// The section that was given.
         name: String,
     },
     /// There is no such preset.
     #[error("no preset `{name}`; choose one of: {}", PRESETS.map(|(name, _)| name).join(", "))]
     Preset {
-        /// The name asked for.
+        /// The preset that was given.
         name: String,
     },
     /// The file of `--config` is not there, or a variable of the environment is no setting.
@@ -79,7 +82,7 @@ pub enum ConfigError {
     Range(#[from] OutOfRange),
 }
 
-/// How the weights are found. See `config.default.toml`.
+/// How the blend weights are fitted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -95,11 +98,11 @@ pub struct BlendConfig {
     pub weights: Weights,
 }
 
-/// What validation windows are parts of.
+/// What validation windows are cut from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowsOf {
-    /// The log in time, or each user's past where times say too little.
+    /// The log in time, or each user's past if the events' times are too coarse to cut a window in time.
     Auto,
     /// The log, in time.
     Time,
@@ -107,7 +110,7 @@ pub enum WindowsOf {
     Users,
 }
 
-/// Which slates the ranker is fitted on. See `config.default.toml`.
+/// The kind of ranker, and the slates that it is fitted on. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -119,11 +122,11 @@ pub struct RankerConfig {
     pub stopping_share: f64,
 }
 
-/// What ranks the best of the blend.
+/// The model that ranks the blend's best candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankerKind {
-    /// The blend itself.
+    /// None: the order of the blend is served.
     None,
     /// A weighted sum of few features.
     Linear,
@@ -131,38 +134,38 @@ pub enum RankerKind {
     Trees,
 }
 
-/// When to build a graph over the item factors.
+/// The size from which a graph is built over the item factors, and the width of its search.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnnConfig {
-    /// A graph from so many items on.
+    /// The number of items from which on a graph is built.
     pub graph_from_items: usize,
-    /// How wide it is searched.
+    /// The width (ef) of a search in the graph.
     pub ef_search: usize,
 }
 
-/// What the engine does with the sources.
+/// How the engine uses the sources.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
-    /// Candidates from each source.
+    /// The maximum number of candidates from each source.
     pub per_source: usize,
-    /// Decay of history items in session windows.
+    /// The decay of the weights of history items in session windows.
     pub position_decay: f32,
-    /// What items of earlier sessions count.
+    /// The weight of items of earlier sessions.
     pub earlier_session_weight: f32,
 }
 
 /// Every setting. See `config.default.toml`, which documents each key.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What is learnt, and how.
+    /// The settings that decide what is learnt.
     pub learn: Config,
-    /// What becomes of it, and where things are.
+    /// The settings of a run: the gate, and where versions go.
     pub run: RunConfig,
 }
 
-/// What is learnt, and how. Sections of [`RunConfig`] beside these are left to it.
+/// The settings that decide what is learnt. Sections of [`RunConfig`] are ignored when it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Config {
@@ -205,7 +208,7 @@ impl Settings {
     }
 }
 
-/// Refuses a section that is none: neither kind of settings knows all of them.
+/// Refuses an unknown section, which neither kind of settings alone could tell from a section of the other.
 fn refuse_unknown_sections(figment: &Figment) -> Result<(), ConfigError> {
     let given: Dict = figment.extract().map_err(Box::new)?;
     match given.into_keys().find(|name| !sections().any(|section| section == name)) {
@@ -218,12 +221,12 @@ impl Config {
     /// The settings as they are shipped, without a preset or the environment.
     ///
     /// # Errors
-    /// [`ConfigError`] for defaults that don't hold together: a defect of this build.
+    /// [`ConfigError`] for inconsistent defaults: a defect of this build.
     pub fn shipped() -> Result<Self, ConfigError> {
         Ok(defaults().extract().map_err(Box::new)?)
     }
 
-    /// Reads what is learnt, and how, as [`Settings::load`] does.
+    /// Reads these settings as [`Settings::load`] does.
     ///
     /// # Errors
     /// [`ConfigError`] names the key and what it must be.
@@ -231,8 +234,8 @@ impl Config {
         Ok(Settings::load(file, preset)?.learn)
     }
 
-    /// The settings that a version was built with; a key that its release did not have is that of `base`, and sections
-    /// of [`RunConfig`], which older releases wrote down too, are left out.
+    /// The settings that a version was built with. A key that its release did not have takes the value of `base`;
+    /// sections of [`RunConfig`], which older releases also wrote, are ignored.
     ///
     /// * `built_with`: the config of its manifest.
     ///
@@ -246,20 +249,20 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether users may be answered with their own items, so that the chance of a return matters.
+    /// Whether slates may hold items of the user's own past, so that `repeat` needs a model.
     #[must_use]
     pub fn asks_for_returns(&self) -> bool {
         let BlendConfig { objective, seen, ref off, .. } = self.blend;
         objective != Task::LastItem && seen != Seen::ExcludeAll && !off.contains(&Source::Repeat)
     }
 
-    /// The pause that ends a session, milliseconds.
+    /// The pause that ends a session, in milliseconds.
     #[must_use]
     pub fn gap_ms(&self) -> i64 {
         self.ingest.session_gap_minutes * 60_000
     }
 
-    /// What the engine follows under these settings, before any weights are fitted.
+    /// The parameters of the engine under these settings, before any weights are fitted.
     #[must_use]
     pub fn engine_params(&self) -> EngineParams {
         let session = match (&self.ingest.sessions, &self.ingest.columns) {

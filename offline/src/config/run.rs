@@ -1,9 +1,9 @@
-//! Settings of a run: what becomes of a version, and where things are. None of them enters an artifact.
+//! The settings of a run: when a version is promoted, and where it is published. None of them enters an artifact.
 
 use serde::Deserialize;
-use shared::url::RedisUrl;
+use shared::contract::url::RedisUrl;
 
-/// What becomes of what is learnt, and where things are.
+/// The settings of a run: the gate, and where versions go.
 ///
 /// It is not `Serialize`, and must not be: it holds passwords.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,7 +13,7 @@ pub struct RunConfig {
     pub publish: PublishConfig,
 }
 
-/// When a new version takes the champion's place. See `config.default.toml`.
+/// When a new version becomes the champion. See `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]

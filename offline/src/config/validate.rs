@@ -1,7 +1,7 @@
-//! The range of every setting.
+//! Checks that every setting is in its range.
 
 use super::{Config, ConfigError, RunConfig};
-use crate::ranges::range;
+use crate::config::ranges::range;
 use crate::sources::TRAINERS;
 
 impl Config {

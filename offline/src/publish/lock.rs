@@ -1,7 +1,7 @@
-//! One batch at a time in an artifacts folder.
+//! The lock of an artifacts folder, which lets only one batch at a time write to it.
 //!
-//! The lock is the operating system's, on the file `.lock`: it ends with the process that holds it, however that ends.
-//! What stands in the file only tells people who holds it.
+//! The lock is the operating system's, on the file `.lock`: it ends with the process that holds it, even if that is
+//! killed. The text in the file only tells people who holds the lock.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};
@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::artifact::ArtifactError;
+use shared::contract::artifact::ArtifactError;
 
 use super::PublishError;
 
 /// The lock's file, beside the versions.
 const LOCK: &str = ".lock";
-/// Between two looks at a lock that another batch holds.
+/// The time between two tries to take a lock that another batch holds.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// An artifacts folder in which nobody else builds, publishes or prunes as long as this lives.
+/// An artifacts folder with its lock: as long as this lives, no other process builds, publishes or prunes in it.
 #[derive(Debug)]
 pub struct Artifacts {
     path: PathBuf,
@@ -26,13 +26,13 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Takes an artifacts folder, which is made where there is none.
+    /// Takes the lock of an artifacts folder, which is created if it does not exist.
     ///
-    /// * `command`: for what, such as `offline run`. Without arguments: there may be a password among them.
-    /// * `patience`: how long to wait for another batch that has it.
+    /// * `command`: the command that takes it, such as `offline run`. Without arguments, which may hold a password.
+    /// * `patience`: how long to wait for another batch that holds the lock.
     ///
     /// # Errors
-    /// [`PublishError::Held`] names the batch that has it.
+    /// [`PublishError::Held`] names the batch that holds the lock.
     pub fn hold(path: &Path, command: &str, patience: Duration) -> Result<Self, PublishError> {
         fs::create_dir_all(path).map_err(ArtifactError::io(path))?;
         let file = path.join(LOCK);
@@ -73,7 +73,7 @@ impl Artifacts {
     }
 
     fn sign(&mut self, command: &str) -> std::io::Result<()> {
-        // Where the system does not tell its name, the process is told by its number alone.
+        // If the system does not give its name, the process is identified by its number alone.
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "this machine".to_owned());
         let (pid, since) = (std::process::id(), Timestamp::now().strftime("%FT%TZ"));
         self.lock.set_len(0)?;
@@ -84,12 +84,12 @@ impl Artifacts {
 
 impl Drop for Artifacts {
     fn drop(&mut self) {
-        // What is left there misleads nobody for long: the next holder writes over it.
+        // Text that is left here is overwritten by the next holder.
         let _ = self.lock.set_len(0);
     }
 }
 
-/// Who holds a lock, in its own words.
+/// The text in which the holder of a lock describes itself.
 fn holder(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     if text.trim().is_empty() { "another process".to_owned() } else { text.trim().to_owned() }

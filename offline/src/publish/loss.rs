@@ -1,8 +1,8 @@
-//! What a version was learnt from, beside what the champion was learnt from: whether the log lost a part of itself.
+//! Compares the log of a version with the log of the champion, to refuse a version whose log lost a part of its data.
 //!
-//! Half of a log makes a version that is whole, and worse. So a version is held against the champion by how many events
-//! and users it has seen and when its log ends. Nights without much news, and a shop that feeds its last 90 days only,
-//! pass: a share of `gate.max_loss` may go. An end before the champion's may not.
+//! Half of a log gives a version that is complete, but worse. So the numbers of events and users of a version, and the
+//! end of its log, are compared with the champion's. Each number may fall by a share of `gate.max_loss`, so that nights
+//! with few events pass, and shops that keep only the last 90 days. The log may not end before the champion's.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -12,38 +12,38 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::artifact::manifest::{MANIFEST, read_champion};
-use shared::artifact::{ArtifactError, Manifest};
+use shared::contract::artifact::manifest::{MANIFEST, read_champion};
+use shared::contract::artifact::{ArtifactError, Manifest};
 
 use crate::config::Config;
 use crate::config::changes::{Changes, reading_changes};
-use crate::ingest::Log;
+use crate::log::ingest::Log;
 
 /// How much a log may have lost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Accept {
-    /// At most this share of the champion's events and users, and nothing of its end.
+    /// At most this share of the champion's events and users; the log may not end earlier.
     Share(f64),
-    /// Anything: somebody asked for it.
+    /// Any loss, by an explicit option.
     Anything,
 }
 
-/// What was learnt from. Read from manifests of any format.
+/// The facts about the log of a version that are compared; readable from manifests of any format.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Facts {
-    /// `events`, `users` and `items`, among others.
+    /// The numbers of `events`, `users` and `items`, among others.
     #[serde(default)]
     counts: BTreeMap<String, u64>,
     /// The time of the last event, milliseconds since the epoch.
     #[serde(default)]
     pub last_event_ms: i64,
-    /// The settings, among them those of how the log was read.
+    /// The settings, among them those of reading the log.
     #[serde(default)]
     config: Value,
 }
 
 impl Facts {
-    /// Those of a log, before anything is learnt from it.
+    /// The facts of a log, before anything is trained on it.
     #[must_use]
     pub fn of_log(log: &Log, config: &Config) -> Self {
         let counts = [("events", log.events.len()), ("users", log.users.len()), ("items", log.items.len())];
@@ -54,7 +54,7 @@ impl Facts {
         }
     }
 
-    /// Those of a version.
+    /// The facts of a version.
     #[must_use]
     pub fn of_version(manifest: &Manifest) -> Self {
         let Manifest { counts, last_event_ms, config, .. } = manifest;
@@ -71,12 +71,12 @@ impl Facts {
 pub struct Champion {
     /// The version.
     pub version: String,
-    /// What it was learnt from, or why that can't be told.
+    /// The facts about its log, or why they can't be read.
     pub facts: Result<Facts, String>,
 }
 
 impl Champion {
-    /// The champion of an artifacts folder; none where nothing has been published.
+    /// The champion of an artifacts folder; `None` if nothing has been published.
     ///
     /// # Errors
     /// [`ArtifactError::Io`] when the pointer can't be read.
@@ -94,17 +94,18 @@ impl Champion {
         Ok(Some(Self { version, facts: text.and_then(parse) }))
     }
 
-    /// Whether it has seen an event at this time or later.
+    /// Whether its log has an event at this time or later.
     #[must_use]
     pub fn reaches(&self, time_ms: i64) -> bool {
         self.facts.as_ref().is_ok_and(|facts| facts.last_event_ms >= time_ms)
     }
 
-    /// Holds a version against it. A champion of which nothing can be told must not keep a shop from getting another.
+    /// Compares a version with the champion. A champion whose facts can't be read does not prevent the promotion of
+    /// another version.
     ///
     /// # Errors
-    /// [`Loss`] when the new log lost more than is accepted. Where it is read by other settings than the champion's was,
-    /// there is nothing to hold against each other.
+    /// [`Loss`] when the new log lost more than is accepted. If the log is read with other settings than the champion's
+    /// was, the numbers are not comparable, and no loss is an error.
     pub fn check(&self, new: &Facts, accept: Accept) -> Result<Comparison, Box<Loss>> {
         let champion = self.version.clone();
         let old = match &self.facts {
@@ -112,7 +113,7 @@ impl Champion {
             Err(reason) => return Ok(Comparison::Impossible { champion, reason: reason.clone() }),
         };
         let mut reading = reading_changes(&old.config, &new.config);
-        // A setting that its release did not have is none that somebody changed.
+        // A setting that the champion's release did not have has not been changed by the user.
         reading.retain(|_, [old, _]| !old.is_null());
         let figures = Figures { champion, old, new: new.clone(), reading };
         match accept {
@@ -129,12 +130,12 @@ impl Champion {
     }
 }
 
-/// A version held against the champion.
+/// The result of comparing a version with the champion.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
-    /// What both were learnt from.
+    /// The facts about both logs.
     Held(Figures),
-    /// Nothing can be told of the champion.
+    /// The champion's facts can't be read.
     Impossible {
         /// Its version.
         champion: String,
@@ -143,17 +144,17 @@ pub enum Comparison {
     },
 }
 
-/// What both were learnt from, side by side.
+/// The facts about the logs of the champion and of a new version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
     champion: String,
     old: Facts,
     new: Facts,
-    /// The settings of how the log is read that were changed in between.
+    /// The settings of reading the log that were changed in between.
     reading: Changes,
 }
 
-/// A log lost a part of itself.
+/// The error that a log lost a part of its data.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the log is less than what the champion {} was learnt from: {}\n  {figures}", figures.champion, reasons.join(", "))]
 pub struct Loss {
@@ -162,7 +163,7 @@ pub struct Loss {
 }
 
 impl Figures {
-    /// What the new log lacks of the old one, beyond a share.
+    /// The losses of the new log that exceed a share, in words.
     fn losses(&self, max_loss: f64) -> Vec<String> {
         let mut losses = Vec::new();
         for of in ["events", "users"] {
@@ -233,7 +234,7 @@ mod tests {
         Champion { version: "v1".to_owned(), facts: Ok(facts(1000, 100, 86_400_000)) }
     }
 
-    /// What is said against a version, with a tenth that may be lost.
+    /// The reason to refuse a version, if a tenth may be lost.
     fn refusal(new: &Facts) -> Option<String> {
         champion().check(new, Accept::Share(0.1)).err().map(|loss| loss.to_string())
     }

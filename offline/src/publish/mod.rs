@@ -1,13 +1,13 @@
-//! The only writer of what is served: the artifacts folder, user records in Redis, the champion pointer.
+//! Publishing: the only writer of the artifacts folder, of user records in Redis, and of the champion pointer.
 //!
 //! ```text
-//! working folder ─▶ rename to artifacts/<version>/ ─▶ held against the champion ─▶ user records to Redis
+//! working folder ─▶ rename to artifacts/<version>/ ─▶ compare with the champion ─▶ user records to Redis
 //!                ─▶ champion pointer ─▶ prune
 //! ```
 //!
-//! Whoever writes holds the folder ([`Artifacts`]); whatever becomes the champion goes through [`promote`]. The pointer
-//! moves only when the version and its user records are complete. A crash at any point leaves the old champion served,
-//! and at worst a folder that the next run cleans up.
+//! A writer holds the folder's lock ([`Artifacts`]); every version that becomes the champion goes through [`promote`].
+//! The pointer moves only when the version and its user records are complete. A crash at any point leaves the old
+//! champion served, and at worst a folder that the next run cleans up.
 
 mod lock;
 pub mod loss;
@@ -18,9 +18,9 @@ pub mod versions;
 
 use std::path::{Path, PathBuf};
 
-use shared::artifact::ArtifactError;
-use shared::artifact::manifest::read_champion;
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::manifest::read_champion;
+use shared::engine::snapshot::Snapshot;
 
 pub use lock::Artifacts;
 pub use promote::{Complete, Move, before, place, promote};
@@ -32,12 +32,12 @@ use store::StoreError;
 /// Why a version can't be published or put back.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Another batch has the folder.
+    /// Another batch holds the folder's lock.
     #[error("{artifacts}: held by {holder}; wait for its end with --wait, or end it")]
     Held {
         /// The artifacts folder.
         artifacts: PathBuf,
-        /// Who has it.
+        /// The batch that holds it.
         holder: String,
     },
     /// An artifact can't be read or written.
@@ -46,7 +46,7 @@ pub enum PublishError {
     /// Redis can't be written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The log lost a part of itself.
+    /// The log lost a part of its data.
     #[error("{0}\nthe champion stays; look for what the log lacks, or accept it as it is with --allow-shrink")]
     Loss(#[from] Box<Loss>),
     /// There is no such version.
@@ -54,9 +54,9 @@ pub enum PublishError {
     NoVersion {
         /// The artifacts folder.
         artifacts: PathBuf,
-        /// The version asked for.
+        /// The requested version.
         version: String,
-        /// The versions there are.
+        /// The existing versions.
         kept: Vec<String>,
     },
     /// A version is torn, foreign or of another format.
@@ -64,9 +64,9 @@ pub enum PublishError {
     Incomplete {
         /// The artifacts folder.
         artifacts: PathBuf,
-        /// The version asked for.
+        /// The requested version.
         version: String,
-        /// The other versions there are.
+        /// The other existing versions.
         kept: Vec<String>,
         /// What is wrong with it.
         source: ArtifactError,
@@ -76,9 +76,9 @@ pub enum PublishError {
     Renamed {
         /// The artifacts folder.
         artifacts: PathBuf,
-        /// The version asked for.
+        /// The requested version.
         version: String,
-        /// What the manifest says.
+        /// The version that the manifest names.
         manifest: String,
     },
     /// No version was the champion before.
@@ -94,7 +94,7 @@ pub enum PublishError {
     },
 }
 
-/// What to do without a version.
+/// The advice if a version is missing.
 fn kept_or_build(kept: &[String]) -> String {
     if kept.is_empty() {
         return "there is no other; build one with `offline train`".to_owned();
@@ -102,7 +102,7 @@ fn kept_or_build(kept: &[String]) -> String {
     format!("there are: {}; `offline train` builds another", kept.join(", "))
 }
 
-/// The champion of a folder, which can be served.
+/// The champion of a folder, after a check that it can be served.
 ///
 /// # Errors
 /// [`ArtifactError`] when there is none, or it is torn or of another format.

@@ -1,11 +1,11 @@
-//! The one way by which a version becomes the champion, whoever asks for it.
+//! Promotion: the one function by which a version becomes the champion, for `run`, `publish` and `rollback` alike.
 
 use std::fs;
 use std::path::Path;
 
-use shared::artifact::manifest::{read_champion, sync_folder, write_champion};
-use shared::artifact::{ArtifactError, Manifest};
-use shared::snapshot::Snapshot;
+use shared::contract::artifact::manifest::{read_champion, sync_folder, write_champion};
+use shared::contract::artifact::{ArtifactError, Manifest};
+use shared::engine::snapshot::Snapshot;
 use shared::tables::Users;
 
 use super::loss::{Accept, Champion, Comparison, Facts};
@@ -13,7 +13,7 @@ use super::{Artifacts, PublishError, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
-/// A version that stands in its place and is whole.
+/// A version that is in the artifacts folder and complete.
 #[derive(Debug)]
 pub struct Complete {
     manifest: Manifest,
@@ -26,7 +26,7 @@ impl Complete {
         &self.manifest.version
     }
 
-    /// Moves a working folder that was just sealed to its place among the versions.
+    /// Moves a working folder that was just sealed into the artifacts folder.
     ///
     /// # Errors
     /// [`ArtifactError::Io`] when the folder can't be moved.
@@ -35,10 +35,11 @@ impl Complete {
         Ok(Self { manifest })
     }
 
-    /// Finds a version of the folder and compares all its files with their checksums.
+    /// Finds a version of the artifacts folder and compares all its files with their checksums.
     ///
     /// # Errors
-    /// [`PublishError::NoVersion`] when there is none of that name, [`PublishError::Incomplete`] when it is not whole.
+    /// [`PublishError::NoVersion`] when there is none of that name, [`PublishError::Incomplete`] when it is not
+    /// complete.
     pub fn find(artifacts: &Artifacts, version: &str) -> Result<Self, PublishError> {
         let mut kept = versions::named(artifacts.path(), version)?;
         kept.retain(|other| other != version);
@@ -54,7 +55,7 @@ impl Complete {
     }
 }
 
-/// Moves a sealed folder to where its manifest's version belongs.
+/// Moves a sealed folder into the artifacts folder, under the name of its version.
 ///
 /// # Errors
 /// [`ArtifactError::Io`] when the folder can't be moved.
@@ -64,19 +65,19 @@ pub fn place(artifacts: &Path, working: &Path, manifest: &Manifest) -> Result<()
     sync_folder(artifacts)
 }
 
-/// What a version becomes the champion by.
+/// The kind of promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// A version takes the champion's place.
+    /// A version follows the champion.
     Forward,
-    /// The champion was no good: rollback does not go back to it, nor to any after `version`.
+    /// The champion was bad: a later rollback goes back neither to it nor to any champion after `version`.
     Back,
 }
 
-/// Makes a version the champion: it is held against the champion, its user records go to the store, the pointer moves
-/// last. What it is beside the former champion is returned; nothing where there was none.
+/// Makes a version the champion: compares it with the champion, writes its user records to Redis, and moves the pointer
+/// last. Returns the comparison with the former champion; `None` if there was none.
 ///
-/// The caller holds the folder and has a version that is whole: the types say so.
+/// The types ensure that the caller holds the folder's lock and that the version is complete.
 ///
 /// # Errors
 /// [`PublishError`]; the champion is then what it was before, and the version stays beside it.
@@ -102,7 +103,7 @@ pub fn promote(
     Ok(comparison)
 }
 
-/// The champions that rollback goes back to, after a move.
+/// The champions that rollback can go back to, after a promotion.
 fn moved(mut champions: Vec<String>, version: &str, by: Move) -> Vec<String> {
     let at = champions.iter().position(|champion| champion == version);
     match (at, by) {
@@ -114,10 +115,10 @@ fn moved(mut champions: Vec<String>, version: &str, by: Move) -> Vec<String> {
     champions
 }
 
-/// The version that was the champion before the one that is.
+/// The version that was the champion before the current one.
 ///
 /// # Errors
-/// [`PublishError::NothingBefore`] when it is not kept, or there was none.
+/// [`PublishError::NothingBefore`] when that version is not kept, or there was none.
 pub fn before(artifacts: &Artifacts) -> Result<String, PublishError> {
     let champion = read_champion(artifacts.path())?;
     let champions = versions::champions(artifacts.path())?;
@@ -132,7 +133,7 @@ pub fn before(artifacts: &Artifacts) -> Result<String, PublishError> {
 mod tests {
     use super::*;
 
-    /// The champions, in one word, after a move of those of another word.
+    /// The champions after a promotion; each character of a text is a version.
     fn after(champions: &str, version: &str, by: Move) -> String {
         moved(champions.chars().map(String::from).collect(), version, by).concat()
     }

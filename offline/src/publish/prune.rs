@@ -1,19 +1,19 @@
-//! Versions that nobody goes back to any more are removed.
+//! Removes old versions that rollback no longer needs, and lets their user records in Redis expire.
 
 use std::fs;
 
-use shared::artifact::ArtifactError;
-use shared::artifact::manifest::read_champion;
+use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::manifest::read_champion;
 use shared::tables::Users;
 
 use super::{Artifacts, PublishError, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
-/// Removes what is older than the last `publish.keep` champions; a version that never was one goes with the champions
-/// before it. The records of their users in Redis get a lifetime that outlasts any replica still serving them.
+/// Removes every version older than the last `publish.keep` champions, whether it ever was a champion or not. The user
+/// records of these versions in Redis get a lifetime that outlasts any replica still serving them.
 ///
-/// It is to be called after a promotion, and only then: while bad nights go by, nothing is removed.
+/// Call this only after a promotion: on nights when nothing is promoted, nothing may be removed.
 ///
 /// # Errors
 /// [`PublishError`] when a version can't be removed, or Redis is away.
@@ -26,7 +26,7 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
         if !config.redis_url.is_empty() {
             expire(artifacts, &version, config, progress)?;
         }
-        // The name goes first, so that a crash leaves no half version under it.
+        // Renamed first, so that a crash leaves no incomplete version under the name.
         let (folder, marked) = (artifacts.version(&version), artifacts.path().join(format!(".{version}{PRUNED}")));
         fs::rename(&folder, &marked).map_err(ArtifactError::io(&folder))?;
         fs::remove_dir_all(&marked).map_err(ArtifactError::io(&marked))?;
@@ -34,10 +34,10 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
     Ok(())
 }
 
-/// What the name of a version ends with that is being removed.
+/// The suffix of the name of a version that is being removed.
 const PRUNED: &str = ".pruned";
 
-/// Removes what a crash left half removed.
+/// Removes versions whose removal a crash interrupted.
 fn remove_leftovers(artifacts: &Artifacts) -> Result<(), ArtifactError> {
     let failed = || ArtifactError::io(artifacts.path());
     for entry in fs::read_dir(artifacts.path()).map_err(failed())? {
@@ -50,13 +50,13 @@ fn remove_leftovers(artifacts: &Artifacts) -> Result<(), ArtifactError> {
     Ok(())
 }
 
-/// The versions older than all that are kept.
+/// The versions older than every kept one.
 fn doomed(versions: &[String], kept: &[String], champion: &str) -> Vec<String> {
     let oldest = kept.iter().map(String::as_str).chain([champion]).min().unwrap_or(champion);
     versions.iter().filter(|version| version.as_str() < oldest).cloned().collect()
 }
 
-/// Gives the user records of a version a lifetime, whatever its format and its state.
+/// Gives the user records of a version a lifetime, whatever its format, and even if it is damaged.
 fn expire(
     artifacts: &Artifacts,
     version: &str,

@@ -1,14 +1,14 @@
-//! User records to Redis, in pipelined batches.
+//! Writes user records to Redis, in pipelined batches.
 
 use redis::{Connection, Pipeline};
-use shared::id::UserId;
-use shared::keys::{user_key, user_keys_pattern};
+use shared::contract::id::UserId;
+use shared::contract::url::RedisUrl;
+use shared::engine::keys::{user_key, user_keys_pattern};
 use shared::tables::Users;
-use shared::url::RedisUrl;
 
 use crate::config::PublishConfig;
 
-/// Keys written in one round trip.
+/// The number of keys written in one round trip.
 const BATCH: usize = 1000;
 /// How long the records of a pruned version live on, in seconds: longer than any replica takes to swap.
 const PRUNED_TTL_SECS: i64 = 24 * 3600;
@@ -49,7 +49,7 @@ pub fn expire_users(
     })
 }
 
-/// Gives the records of a version a lifetime without knowing its users: by looking at every key.
+/// Gives the records of a version a lifetime without its user table, by scanning all keys of the database.
 ///
 /// # Errors
 /// [`StoreError`] when Redis is away.

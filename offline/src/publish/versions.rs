@@ -1,31 +1,31 @@
-//! What lies in an artifacts folder.
+//! The names in an artifacts folder: versions, pointers and the working folder.
 //!
 //! ```text
-//! v<number>-<fingerprint>/          a version: the first digits are those of the data's fingerprint
+//! v<number>-<fingerprint>/          a version, named after the first digits of the data's fingerprint
 //! evaluated-<number>-<fingerprint>/ a version that was built to be measured, on a part of the log
 //! champion                          the version that is served
-//! champions                         the versions that rollback goes back to, the one that is served last
+//! champions                         the versions that rollback can go back to; the served one is the last
 //! .working/                         a version that is being built
 //! ```
 //!
-//! Numbers only grow, so that the order of the names is the order of the builds, and equal builds into equal folders get
+//! Numbers only grow, so that the order of the names is the order of the builds. Equal builds into equal folders get
 //! equal names.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shared::artifact::ArtifactError;
-use shared::artifact::manifest::{MANIFEST, read_champion, replace};
+use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::manifest::{MANIFEST, read_champion, replace};
 
 use super::{Artifacts, PublishError};
 
-/// What the name of an evaluated version begins with.
+/// The prefix of the name of an evaluated version.
 const EVALUATED: &str = "evaluated-";
-/// The file of the versions that rollback goes back to.
+/// The file that lists the versions that rollback can go back to.
 const CHAMPIONS: &str = "champions";
 
-/// The complete versions of a folder, oldest first, without evaluated ones; none where there is no folder.
+/// The complete versions of a folder, oldest first, without evaluated ones; empty if the folder does not exist.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
@@ -44,7 +44,7 @@ pub fn list_evaluated(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
 /// Every version of a folder, `version` among them.
 ///
 /// # Errors
-/// [`PublishError::NoVersion`] when it is not.
+/// [`PublishError::NoVersion`] when `version` is not among them.
 pub fn named(artifacts: &Path, version: &str) -> Result<Vec<String>, PublishError> {
     let mut kept = list(artifacts)?;
     kept.extend(list_evaluated(artifacts)?);
@@ -60,7 +60,7 @@ fn complete(artifacts: &Path, number: fn(&str) -> Option<u64>) -> Result<Vec<Str
     Ok(versions)
 }
 
-/// What has a name with a number, complete or not, in order.
+/// The names with a number, of complete folders or not, in order.
 fn numbered(artifacts: &Path, number: fn(&str) -> Option<u64>) -> Result<Vec<String>, ArtifactError> {
     let entries = match fs::read_dir(artifacts) {
         Ok(entries) => entries,
@@ -99,7 +99,7 @@ fn next_number(artifacts: &Path, number: fn(&str) -> Option<u64>, fingerprint: &
     Ok(format!("{:06}-{}", last + 1, fingerprint.get(..8).unwrap_or(fingerprint)))
 }
 
-/// An empty working folder beside the versions; what an earlier crash left there is removed.
+/// Makes an empty working folder beside the versions; what an earlier crash left there is removed.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
@@ -112,8 +112,8 @@ pub fn working_folder(artifacts: &Artifacts) -> Result<PathBuf, ArtifactError> {
     Ok(folder)
 }
 
-/// The versions that rollback goes back to, in the order in which they became champions, the last one being served. In
-/// a folder of an earlier release, which did not note them, all up to the champion.
+/// The versions that rollback can go back to, in the order in which they became champions; the last one is served. In a
+/// folder of an earlier release, which did not record them, all versions up to the champion.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
@@ -130,7 +130,7 @@ pub fn champions(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
     }
 }
 
-/// Notes the versions that rollback goes back to.
+/// Records the versions that rollback can go back to.
 pub(super) fn write_champions(artifacts: &Artifacts, champions: &[String]) -> Result<(), ArtifactError> {
     replace(artifacts.path(), CHAMPIONS, &champions.iter().map(|name| format!("{name}\n")).collect::<String>())
 }
@@ -145,7 +145,7 @@ fn evaluated_number(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use shared::artifact::manifest::CHAMPION;
+    use shared::contract::artifact::manifest::CHAMPION;
 
     use super::*;
 
@@ -162,7 +162,7 @@ mod tests {
         make(folder.path(), &["v000009-aa", "other", "v000010-bb"]);
         assert_eq!(list(folder.path()).expect("lists"), ["v000009-aa", "v000010-bb"]);
         assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000011-01234567");
-        // A folder that lost its manifest is no version, and in nobody's way.
+        // A folder that lost its manifest is no version, and causes no error.
         fs::create_dir(folder.path().join("v000011-cc")).expect("creates");
         assert_eq!(list(folder.path()).expect("lists").len(), 2);
         assert_eq!(next(folder.path(), "0123456789").expect("names"), "v000012-01234567");

@@ -1,6 +1,7 @@
 //! Implicit-feedback ALS: factorises confidences (users × items) into user and item factors.
 //!
-//! The loss is `Σ_observed wᵢ·(1 - xᵀy)² + w₀·Σ_all (p - xᵀy)² + Σ_rows λ_row·|x|²`, p being 1 where there was an event.
+//! The loss is `Σ_observed wᵢ·(1 - xᵀy)² + w₀·Σ_all (p - xᵀy)² + Σ_rows λ_row·|x|²`, where p is 1 for a pair with an
+//! event and 0 for any other.
 //!
 //! In: users × items as CSR. Out: item factors and their Gram matrix. Pure: no clock, no files; the only randomness
 //! comes from `AlsConfig::seed`. Each half step solves every row by a few steps of conjugate gradient, starting from
@@ -15,27 +16,27 @@
 //! RecSys 2022 (weight of the unobserved, penalties that grow with a row's weights).
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::interactions::user_items;
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
+use crate::log::interactions::user_items;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::artifact::columns::Column;
-use shared::factors::{Fixed, Observations, SolveBuffers, add_gram, penalty, solve};
-use shared::params::AlsParams;
-use shared::source::Source;
+use shared::contract::artifact::columns::Column;
+use shared::contract::params::AlsParams;
+use shared::contract::source::Source;
+use shared::engine::factors::{Fixed, Observations, SolveBuffers, add_gram, penalty, solve};
 use shared::tables::AlsTable;
 
-use crate::interactions::Csr;
+use crate::log::interactions::Csr;
 
-/// Rows whose Gram matrix is summed by one thread.
+/// The number of rows whose Gram matrix is summed by one thread.
 const GRAM_CHUNK: usize = 1024;
 
-/// How the factors are found. See `config.default.toml`.
+/// How the factors are fitted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -49,7 +50,7 @@ pub struct AlsConfig {
     pub seed: u64,
 }
 
-/// Implicit ALS.
+/// The trainer of `als`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Als],
     fit: |inputs, tables, done| {
@@ -85,7 +86,7 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
 }
 
 impl AlsConfig {
-    /// The loss, as the fold-in follows it.
+    /// The parameters of the loss, for the fold-in.
     #[must_use]
     pub fn params(&self) -> AlsParams {
         AlsParams {
@@ -96,7 +97,7 @@ impl AlsConfig {
     }
 }
 
-/// What the engine needs of a factorisation.
+/// The part of a factorisation that the engine needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factors {
     /// Items × f, row-major; an item without interactions has a zero row.
@@ -107,7 +108,7 @@ pub struct Factors {
 
 /// Alternates between users and items for `config.sweeps` sweeps.
 ///
-/// * `user_items`: users × items; a value is a weight greater than 0, on top of that of the unobserved.
+/// * `user_items`: users × items; a value is a weight greater than 0, which is added to that of unobserved pairs.
 /// * `progress`: called after each sweep.
 #[must_use]
 pub fn fit(user_items: &Csr<f32>, config: &AlsConfig, progress: &dyn Fn(usize)) -> Factors {
@@ -130,7 +131,7 @@ pub fn fit(user_items: &Csr<f32>, config: &AlsConfig, progress: &dyn Fn(usize)) 
     Factors { items: item_factors, gram }
 }
 
-/// Solves every row of `solved` while `fixed` stays.
+/// Solves every row of `solved` while `fixed` stays fixed.
 fn half_step(weights: &Csr<f32>, fixed: &Array2<f32>, solved: &mut Array2<f32>, config: &AlsConfig) {
     let AlsParams { unobserved_weight: unobserved, regularization, regularization_power } = config.params();
     let gram = gram(fixed, unobserved);
@@ -181,7 +182,7 @@ fn contiguous(factors: &Array2<f32>) -> &[f32] {
 }
 
 impl Factors {
-    /// The table that they are served from.
+    /// The table that the factors are served from.
     #[must_use]
     pub fn table(&self) -> AlsTable {
         let rows = |matrix: &Array2<f32>| Column::matrix(contiguous(matrix).to_vec(), self.items.ncols());
@@ -240,7 +241,7 @@ mod tests {
             &mut user,
             &mut SolveBuffers::default(),
         );
-        let score = |item: usize| shared::factors::dot(&user, &factors.item_factors()[item * 2..][..2]);
+        let score = |item: usize| shared::engine::factors::dot(&user, &factors.item_factors()[item * 2..][..2]);
         assert!(score(6) > 0.8, "left out: {}", score(6));
         assert!((0..30).filter(|item| item % 2 == 1).all(|item| score(item) < 0.2));
     }
@@ -270,7 +271,8 @@ mod tests {
             let mut solved = Array2::zeros((4, 3));
             half_step(&weights, &fixed, &mut solved, &config);
             for (own, x) in observed.iter().zip(solved.rows()) {
-                // The penalty grows with what the row weighs: w0 of every pair, and its own on top.
+                // The penalty grows with the weight of the row: w0 for every pair, plus the weights of its observed
+                // pairs.
                 let weighs = own.values().sum::<f32>() + config.unobserved_weight * 6.0;
                 let mut slope = x.mapv(|value| value * config.regularization * weighs);
                 for (item, y) in (0..).zip(fixed.rows()) {

@@ -1,15 +1,16 @@
-//! `content`: items alike in category, properties and name, where one of the two is too new for co-occurrence.
+//! `content`: pairs of items with similar category, properties and name, of which at least one is too new for
+//! co-occurrence.
 //!
 //! In: the item table, and how often each item occurs. Out: the nearest neighbours of every item by the cosine of their
-//! TF-IDF vectors over words, properties and category: of an item that is new all, of any other the new ones only, since
-//! what is known of old pairs says more than what they are like. Cost: the new items (for a new item all) that share a
-//! word with it; words of more than `widest` items are left out.
+//! TF-IDF vectors over words, properties and category. A new item may have any neighbour, any other item only new ones,
+//! since co-occurrence says more about pairs of old items than their properties do. Cost per item: the new items (for a
+//! new item, all) that share a word with it; words of more than `widest` items are left out.
 //!
 //! Source: Lops, de Gemmis, Semeraro, "Content-based Recommender Systems", Recommender Systems Handbook, 2011.
 
 use super::{SourcesConfig, Trainer};
-use crate::ranges::OutOfRange;
-use shared::source::Source;
+use crate::config::ranges::OutOfRange;
+use shared::contract::source::Source;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -17,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use shared::tables::Neighbours;
 
 use super::neighbours::lists;
-use crate::ingest::Catalogue;
+use crate::log::ingest::Catalogue;
 
-/// Which items are neighbours. See `config.default.toml`.
+/// Which items count as new, and which words are compared. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -29,7 +30,7 @@ pub struct ContentConfig {
     pub neighbours: usize,
 }
 
-/// Items alike, where one of the two is new.
+/// The trainer of `content`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Content],
     fit: |inputs, tables, _| {
@@ -46,7 +47,7 @@ fn check(_: &SourcesConfig) -> Result<(), OutOfRange> {
     Ok(())
 }
 
-/// Finds the neighbours of all items; `counts` says how often each occurs.
+/// Finds the neighbours of all items; `counts` is the number of events of each.
 #[must_use]
 pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbours {
     let described = describe(items);
@@ -95,7 +96,7 @@ fn describe(items: &Catalogue) -> Vec<Vec<u32>> {
     texts.iter().map(numbered).collect()
 }
 
-/// The items of each word, of those that are wanted.
+/// The inverted index: for each word, the wanted items that have it.
 fn postings(described: &[Vec<u32>], wanted: impl Fn(usize) -> bool) -> Vec<Vec<u32>> {
     let words = described.iter().flatten().max().map_or(0, |&last| last as usize + 1);
     let mut postings = vec![Vec::new(); words];
@@ -108,7 +109,7 @@ fn postings(described: &[Vec<u32>], wanted: impl Fn(usize) -> bool) -> Vec<Vec<u
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::id::ItemIdx;
+    use shared::contract::id::ItemIdx;
 
     use super::*;
 
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn words_of_too_many_items_say_nothing() {
         let config = ContentConfig { new_below: 100, widest: 2, neighbours: 10 };
-        // The category is out; lamp is what 0 and 2 share.
+        // The category is too frequent to count; 0 and 2 share the word lamp.
         let table = fit(&items(), &[0; 4], &config);
         assert_eq!(neighbours_of(&table, 2), [0]);
     }

@@ -1,32 +1,33 @@
-//! Neighbours in a spectral embedding of co-occurrence: items that the same items stand beside, though they may never
-//! stand beside each other.
+//! `embedding`: neighbours in a spectral embedding of session co-occurrence. It relates items that co-occur with the
+//! same other items, even if they never co-occur with each other.
 //!
-//! In: co-occurrence in session windows, symmetric, as lists. With A its normalised matrix, `a_ij = s_ij / sqrt((d_i + c)
-//! (d_j + c))`, a basis Q of its leading subspace is found by power iteration from random columns, and an item's
-//! embedding is its row of A·Q: their inner products are those of A² within the subspace. Neighbours are the nearest by
-//! cosine. Of a large catalogue only the items that occur most are embedded. Deterministic: a row is summed by one thread,
-//! Gram matrices in fixed chunks. Cost: O(rounds · (pairs · f + items · f²) + items² · f / 16).
+//! In: symmetric co-occurrence counts `s_ij` in session windows, as lists. The normalised matrix A is
+//! `a_ij = s_ij / sqrt((d_i + c)(d_j + c))`, where `d_i` is the sum of row i and c the shrinkage. Power iteration from
+//! random columns finds a basis Q of A's leading subspace, and an item's embedding is its row of A·Q, so that inner
+//! products of embeddings are the entries of A² within the subspace. Neighbours are the nearest items by cosine. Of a
+//! large catalogue only the most frequent items are embedded. Deterministic: a row is summed by one thread, Gram
+//! matrices in fixed chunks. Cost: O(rounds · (pairs · f + items · f²) + items² · f / 16).
 //!
 //! Sources: Halko, Martinsson, Tropp, "Finding Structure with Randomness", SIAM Review 2011, algorithm 4.4; Levy,
 //! Goldberg, "Neural Word Embedding as Implicit Matrix Factorization", NIPS 2014.
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::ann::scan::Scan;
-use shared::factors::{add_gram, dot};
-use shared::id::ItemIdx;
-use shared::source::Source;
-
+use shared::contract::id::ItemIdx;
+use shared::contract::source::Source;
+use shared::engine::ann::scan::Scan;
+use shared::engine::factors::{add_gram, dot};
 use shared::tables::Neighbours;
 
 use super::item_knn_session::{ItemKnnSessionConfig, steps};
-use crate::interactions::Sessions;
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::cholesky;
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
+use crate::log::interactions::Sessions;
 
 /// How items are embedded. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub struct EmbeddingConfig {
     pub seed: u64,
 }
 
-/// Neighbours in an embedding of co-occurrence.
+/// The trainer of `embedding`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Embedding],
     fit: |inputs, tables, _| {
@@ -69,11 +70,11 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     range(config.shrinkage >= 0.0, "embedding.shrinkage", config.shrinkage, "at least 0")
 }
 
-/// Multiplications with the matrix: the leading subspace of co-occurrence is found well before the last.
+/// The number of multiplications with the matrix; the leading subspace converges well before the last.
 const ROUNDS: usize = 5;
-/// Neighbours of an item that count in the matrix.
+/// The maximum number of neighbours of an item in the matrix.
 const WIDEST: usize = 1000;
-/// Rows whose Gram matrix is summed by one thread.
+/// The number of rows whose Gram matrix is summed by one thread.
 const CHUNK: usize = 1024;
 
 /// Finds the neighbours of all `item_count` items.
@@ -103,7 +104,7 @@ pub fn fit(sessions: &Sessions, item_count: usize, config: &EmbeddingConfig) -> 
     rows.into_iter().collect()
 }
 
-/// The rows of the normalised matrix; items beyond the most frequent have none.
+/// The rows of the normalised matrix; they are empty for all but the most frequent items.
 fn normalised(counts: &Neighbours, items: usize, config: &EmbeddingConfig) -> Vec<Vec<(u32, f32)>> {
     let others = |item: usize| {
         let others = counts.of(ItemIdx(item as u32));
@@ -125,7 +126,7 @@ fn normalised(counts: &Neighbours, items: usize, config: &EmbeddingConfig) -> Ve
     (0..items).into_par_iter().map(row).collect()
 }
 
-/// Items × factors: rows of A·Q, of length 1 or 0.
+/// Items × factors: the rows of A·Q, scaled to length 1, or 0.
 fn embed(pairs: &[Vec<(u32, f32)>], items: usize, config: &EmbeddingConfig) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
     let mut basis: Vec<f32> = (0..items * config.factors).map(|_| StandardNormal.sample(&mut random)).collect();
@@ -137,7 +138,7 @@ fn embed(pairs: &[Vec<(u32, f32)>], items: usize, config: &EmbeddingConfig) -> V
     }
     basis.par_chunks_exact_mut(config.factors).for_each(|row| {
         let norm = dot(row, row).sqrt();
-        // Beside rounding errors there is nothing in a shorter row.
+        // A shorter row holds only rounding errors.
         let scale = if norm > 1e-6 { 1.0 / norm } else { 0.0 };
         row.iter_mut().for_each(|value| *value *= scale);
     });
@@ -169,18 +170,7 @@ fn orthonormalise(columns: &mut [f32], factors: usize) {
     for part in &parts {
         lower.iter_mut().zip(part).for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    for row in 0..factors {
-        for column in 0..=row {
-            let known: f64 = (0..column).map(|at| lower[row * factors + at] * lower[column * factors + at]).sum();
-            let rest = lower[row * factors + column] - known;
-            // A direction that is lost in rounding gets nothing.
-            lower[row * factors + column] = match row == column {
-                true if rest > 1e-9 => rest.sqrt(),
-                true => f64::INFINITY,
-                false => rest / lower[column * factors + column],
-            };
-        }
-    }
+    cholesky::decompose(&mut lower, factors);
     columns.par_chunks_exact_mut(factors).for_each(|row| {
         for at in 0..factors {
             let known: f64 = (0..at).map(|before| f64::from(row[before]) * lower[at * factors + before]).sum();
@@ -194,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::interactions::Csr;
+    use crate::log::interactions::Csr;
 
     #[test]
     fn columns_become_orthonormal() {
@@ -207,7 +197,7 @@ mod tests {
 
     #[test]
     fn items_that_never_meet_are_neighbours_where_the_same_items_stand_beside_them() {
-        // 0 and 1 each beside 2 and 3; 4, 5 and 6 apart from them.
+        // 0 and 1 each co-occur with 2 and 3; 4, 5 and 6 are separate from them.
         let sessions = [[0, 2], [0, 3], [1, 2], [1, 3], [4, 5], [5, 6]];
         let starts = (0..=sessions.len() as u32).map(|session| session * 2).collect();
         let values: Vec<u32> = sessions.concat();

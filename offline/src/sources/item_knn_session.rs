@@ -1,21 +1,23 @@
-//! Co-occurrence in session windows: mostly what came next, partly what came before.
+//! `item_knn_session`: co-occurrence in session windows. Items that come after an item count fully, items before it
+//! less.
 //!
 //! `s(i → j) = Σ_pairs r(session) · d^-p · (1 if j came after i, else reverse) / (n_i^a · n_j^b)` over the pairs at
-//! most `window` places apart; r halves with the session's age. An item that follows itself is its own neighbour.
+//! most `window` positions apart, where d is their distance, r halves with every half-life of the session's age, and n
+//! is how often an item occurs. An item that follows itself is its own neighbour.
 //!
 //! Cost: O(events · window).
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
-use shared::source::Source;
+use shared::contract::source::Source;
 
 use shared::tables::Neighbours;
 
 use super::neighbours::{damped, lists};
-use crate::ingest::DAY_MS;
-use crate::interactions::Sessions;
+use crate::log::ingest::DAY_MS;
+use crate::log::interactions::Sessions;
 
 /// How pairs are counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,7 +33,7 @@ pub struct ItemKnnSessionConfig {
     pub neighbours: usize,
 }
 
-/// Neighbours in session windows.
+/// The trainer of `item_knn_session`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::ItemKnnSession],
     fit: |inputs, tables, _| {
@@ -68,7 +70,7 @@ pub fn fit(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConfig
     fit_rows(indptr.raw_storage(), sessions.items.data(), &sessions.last_ms, item_count, config)
 }
 
-/// As [`fit`] without damping, `most` neighbours an item: what a walk steps along.
+/// As [`fit`], without division by item frequencies and with `most` neighbours per item: the edges of a walk.
 #[must_use]
 pub fn steps(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConfig, most: usize) -> Neighbours {
     let plain = ItemKnnSessionConfig { item_power: 0.0, neighbour_power: 0.0, neighbours: most, ..config.clone() };
@@ -118,14 +120,14 @@ fn fit_rows(
     })
 }
 
-/// Where each item occurs.
+/// The positions of each item's occurrences.
 pub struct Occurrences {
     starts: Vec<u32>,
     places: Vec<u32>,
 }
 
 impl Occurrences {
-    /// The places of each item in `values`.
+    /// Collects the positions of each item in `values`.
     #[must_use]
     pub fn of(values: &[u32], item_count: usize) -> Self {
         let mut starts = vec![0u32; item_count + 1];
@@ -145,7 +147,7 @@ impl Occurrences {
         Self { starts, places }
     }
 
-    /// The places of an item.
+    /// The positions of an item.
     #[must_use]
     pub fn places(&self, item: u32) -> &[u32] {
         &self.places[self.starts[item as usize] as usize..self.starts[item as usize + 1] as usize]
@@ -155,7 +157,7 @@ impl Occurrences {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::id::ItemIdx;
+    use shared::contract::id::ItemIdx;
 
     use super::*;
 
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_pair_that_counts_nothing_makes_no_neighbour_and_no_neighbour_stands_twice() {
-        // 1 0 1 0: only what came next counts.
+        // 1 0 1 0: only the next item counts.
         let config = ItemKnnSessionConfig { reverse: 0.0, ..plain() };
         let found = fit_rows(&[0, 5], &[2, 0, 1, 0, 1], &[0], 3, &config);
         let of_0: Vec<(ItemIdx, f32)> = found.of(ItemIdx(0)).collect();

@@ -1,7 +1,9 @@
-//! Co-occurrence in user windows: `s(i, j) = n_i^-a · n_j^-b · Σ_u n_u^-g · w_ui · w_uj` over the users who had both.
+//! `item_knn_user`: co-occurrence in users' pasts, `s(i, j) = n_i^-a · n_j^-b · Σ_u n_u^-g · w_ui · w_uj` over the
+//! users u who had both items.
 //!
-//! Of a user the last `window` distinct items count; item i is in the windows of n_i users, n_u items are in the window of user
-//! u, and c_ui is what u's events with i weigh in it. Special cases of the general form:
+//! The window of a user is their last `window` distinct items. n_i is the number of users with item i in their window,
+//! n_u the number of items in the window of user u, and c_ui the summed weight of u's events with i. Special cases of
+//! the general form:
 //!
 //! | | a | b | g | w_ui |
 //! |---|---|---|---|---|
@@ -10,25 +12,26 @@
 //! | TF-IDF, inner product | 0 | 0 | 0 | √c · idf_u |
 //! | BM25, inner product | 0 | 0 | 0 | c·(k1 + 1) / (c + k1·(1 - l + l · L_i / mean L)) · idf_u |
 //!
-//! with `idf_u = ln(items / n_u)`: what somebody had who had nearly everything says little; `L_i = Σ_u c_ui`, its mean that of the
-//! items with events, and l the length normalization, the b of BM25. Cost: O(Σ_u n_u²).
+//! where `idf_u = ln(items / n_u)` gives little weight to a user who had nearly every item, `L_i = Σ_u c_ui`, mean L is
+//! the mean over the items with events, and l is the length normalization, the b of BM25. Cost: O(Σ_u n_u²).
 //!
-//! Sources: Paudel et al., "Updatable, Accurate, Diverse, and Scalable Recommendations", TiiS 2017 (RP3beta); Robertson,
-//! Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with items as documents and users as terms.
+//! Sources: Paudel et al., "Updatable, Accurate, Diverse, and Scalable Recommendations", TiiS 2017 (RP3beta);
+//! Robertson, Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with items as documents and
+//! users as terms.
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
-use shared::source::Source;
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
+use shared::contract::source::Source;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use shared::engine::topk::Scored;
 use shared::tables::Neighbours;
-use shared::topk::Scored;
 
 use super::neighbours::{RowSums, damped, lists};
-use crate::ingest::Log;
-use crate::interactions::{Csr, KindWeights, by_user};
+use crate::log::ingest::Log;
+use crate::log::interactions::{Csr, KindWeights, by_user};
 
 /// How pairs are counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,7 +48,7 @@ pub struct ItemKnnUserConfig {
     pub neighbours: usize,
 }
 
-/// Neighbours in the pasts of users.
+/// The trainer of `item_knn_user`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::ItemKnnUser],
     fit: |inputs, tables, _| {
@@ -87,19 +90,19 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     )
 }
 
-/// What an item of a user weighs: w_ui.
+/// The weight w_ui of an item in a user's window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weighting {
-    /// 1, however often.
+    /// 1, however often the user had the item.
     Binary,
-    /// The root of the count, times idf.
+    /// The square root of c_ui, times idf.
     TfIdf,
-    /// The count saturated, less for items with many events, times idf.
+    /// c_ui with saturation, less for items with many events, times idf.
     Bm25,
 }
 
-/// Users × items, for each of a user's last `window` distinct items what the events with it weigh.
+/// Users × items: c_ui for each of a user's last `window` distinct items.
 #[must_use]
 pub fn windows(log: &Log, window: usize, weights: &KindWeights) -> Csr<f32> {
     let by_kind = weights.by_kind();
@@ -124,7 +127,7 @@ pub fn windows(log: &Log, window: usize, weights: &KindWeights) -> Csr<f32> {
     Csr::new((log.users.len(), log.items.len()), indptr, indices, data)
 }
 
-/// What the items in the windows weigh: w_ui in the place of c_ui.
+/// Replaces c_ui by w_ui.
 fn weighted(mut windows: Csr<f32>, config: &ItemKnnUserConfig) -> Csr<f32> {
     let mut sums = vec![0.0f64; windows.cols()];
     for (&item, &count) in windows.indices().iter().zip(windows.data()) {
@@ -140,7 +143,7 @@ fn weighted(mut windows: Csr<f32>, config: &ItemKnnUserConfig) -> Csr<f32> {
             let value = match config.weighting {
                 Weighting::Binary => 1.0,
                 Weighting::TfIdf => count.sqrt() * idf,
-                // An event of a kind that weighs nothing.
+                // All events of the item are of a kind with weight 0.
                 Weighting::Bm25 if count == 0.0 => 0.0,
                 Weighting::Bm25 => {
                     count * (k1 + 1.0) / (count + k1 * (1.0 - length + length * sums[item] / mean)) * idf
@@ -152,8 +155,8 @@ fn weighted(mut windows: Csr<f32>, config: &ItemKnnUserConfig) -> Csr<f32> {
     windows
 }
 
-/// Sums `n_u^-user_power · w_ui · w_uj` over the users whose windows hold an item together with each other item, and with
-/// itself; `take` makes a row of the sums.
+/// Sums `n_u^-user_power · w_ui · w_uj` over users, for each item i with every item j that shares a window with it,
+/// itself included; `take` makes a row of the sums.
 ///
 /// * `weights`: w, users × items.
 pub fn co_occurrence(
@@ -206,11 +209,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use shared::event::EventKind;
-    use shared::id::{ItemIdx, UserIdx};
+    use shared::contract::event::EventKind;
+    use shared::contract::id::{ItemIdx, UserIdx};
 
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
 
     const BINARY: ItemKnnUserConfig = ItemKnnUserConfig {
         window: 9,
@@ -223,8 +226,8 @@ mod tests {
         neighbours: 9,
     };
 
-    /// The scores of 0 with 1 and with 2, of two users: one had 0 once and 1 four times, the other one each of 0, 1 and 2;
-    /// nobody had 3.
+    /// The scores of item 0 with 1 and with 2, from two users: one had 0 once and 1 four times, the other had 0, 1 and
+    /// 2 once each; no user had 3.
     fn scores(config: &ItemKnnUserConfig) -> [f64; 2] {
         let windows = Csr::new((2, 4), vec![0, 2, 5], vec![0, 1, 0, 1, 2], vec![1.0, 4.0, 1.0, 1.0, 1.0]);
         let table = fit(windows, config);

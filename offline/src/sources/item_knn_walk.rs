@@ -1,20 +1,22 @@
-//! Two steps of a walk over the items: what neighbours' neighbours in session windows add up to.
+//! `item_knn_walk`: walks of one and two steps over the co-occurrence graph of session windows, so that neighbours of
+//! neighbours become neighbours.
 //!
-//! An edge is `e(i → j) = s(i → j) / (Σ_j s(i → j) + shrinkage) / n_j^b` over the best `fan_out` neighbours of i; the
-//! walk is `w(i → j) = e(i → j) + second · Σ_k e(i → k) · e(k → j)`. Cost: O(items · fan_out²).
+//! With s of [`super::item_knn_session::steps`], an edge is `e(i → j) = s(i → j) / (Σ_j s(i → j) + shrinkage) / n_j^b`,
+//! kept for the best `fan_out` neighbours of i; the score is `w(i → j) = e(i → j) + second · Σ_k e(i → k) · e(k → j)`.
+//! Cost: O(items · fan_out²).
 
 use super::item_knn_session;
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
-use shared::source::Source;
+use shared::contract::source::Source;
 
 use shared::tables::Neighbours;
 
 use super::neighbours::lists;
 
-/// How far the walk fans out. See `config.default.toml`.
+/// How edges and walks are weighted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -26,10 +28,10 @@ pub struct WalkConfig {
     pub neighbours: usize,
 }
 
-/// Neighbours of an item that a walk may step to.
+/// The number of neighbours per item that the edges are chosen from.
 const STEPS: usize = 200;
 
-/// Neighbours of neighbours in session windows.
+/// The trainer of `item_knn_walk`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::ItemKnnWalk],
     fit: |inputs, tables, _| {
@@ -58,9 +60,9 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     range(config.shrinkage >= 0.0, "item_knn_walk.shrinkage", config.shrinkage, "at least 0")
 }
 
-/// Walks over one-step neighbours.
+/// Scores walks of one and two steps.
 ///
-/// * `steps`: sums over session windows, not damped, best first.
+/// * `steps`: sums over session windows, not divided by item frequencies, best first.
 /// * `counts`: how often each item occurs.
 #[must_use]
 pub fn fit(steps: &Neighbours, counts: &[u32], config: &WalkConfig) -> Neighbours {
@@ -70,7 +72,7 @@ pub fn fit(steps: &Neighbours, counts: &[u32], config: &WalkConfig) -> Neighbour
         .map(|item| {
             let range = steps.starts[item] as usize..steps.starts[item + 1] as usize;
             let total: f64 = steps.scores[range.clone()].iter().map(|&score| f64::from(score)).sum();
-            let edge = |(neighbour, &score): (&shared::id::ItemIdx, &f32)| {
+            let edge = |(neighbour, &score): (&shared::contract::id::ItemIdx, &f32)| {
                 (neighbour.0, f64::from(score) / (total + config.shrinkage) * powers[neighbour.at()])
             };
             let mut edges: Vec<(u32, f64)> =
@@ -94,14 +96,14 @@ pub fn fit(steps: &Neighbours, counts: &[u32], config: &WalkConfig) -> Neighbour
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::id::ItemIdx;
-    use shared::topk::Scored;
+    use shared::contract::id::ItemIdx;
+    use shared::engine::topk::Scored;
 
     use super::*;
 
     #[test]
     fn two_steps_of_one_half_are_a_quarter() {
-        // 0 → {1, 2} alike, 1 → 3.
+        // 0 → {1, 2} with equal weights, 1 → 3.
         let to = |item: u32| Scored { item: ItemIdx(item), score: 1.0 };
         let steps: Neighbours = [vec![to(1), to(2)], vec![to(3)], vec![], vec![]].into_iter().collect();
         let config = WalkConfig { fan_out: 5, shrinkage: 0.0, item_power: 0.0, second: 0.5, neighbours: 9 };

@@ -1,11 +1,13 @@
-//! The candidate sources, a file each: settings with their ranges, the fit, and what `tune` may change.
+//! The trainers of the candidate sources, one file each: settings with their ranges, the fit, and the settings that
+//! `tune` may change.
 //!
 //! ```text
 //! log ─▶ sessions, counts ─▶ each trainer ─▶ its table ─▶ Tables ─▶ Snapshot
 //! ```
 //!
-//! A new source is a file here and its row in [`TRAINERS`]; where it has settings, a section in [`SourcesConfig`]. The batch
-//! scans item factors exactly, so that what it makes does not depend on the order in which threads insert into a graph.
+//! A new source needs a file here, a row in [`TRAINERS`], and, if it has settings, a section in [`SourcesConfig`]. The
+//! batch scans item factors instead of searching a graph, so that its results do not depend on the order in which
+//! threads insert into a graph.
 
 pub mod als;
 pub mod content;
@@ -23,20 +25,20 @@ pub mod statistics;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::artifact::manifest::FORMAT_VERSION;
-use shared::artifact::{ArtifactError, Manifest};
-use shared::params::EngineParams;
-use shared::snapshot::Snapshot;
-use shared::source::Source;
+use shared::contract::artifact::manifest::FORMAT_VERSION;
+use shared::contract::artifact::{ArtifactError, Manifest};
+use shared::contract::params::EngineParams;
+use shared::contract::source::Source;
+use shared::engine::snapshot::Snapshot;
 use shared::tables::{ItemTable, Tables};
 
-use crate::ingest::Log;
-use crate::interactions::{KindWeights, Sessions};
-use crate::knobs::Knob;
+use crate::config::knobs::Knob;
+use crate::config::ranges::OutOfRange;
+use crate::log::ingest::Log;
+use crate::log::interactions::{KindWeights, Sessions};
 use crate::progress::Progress;
-use crate::ranges::OutOfRange;
 
-/// The settings of the sources, a section of the config each.
+/// The settings of the sources, one section of the config each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SourcesConfig {
@@ -52,32 +54,32 @@ pub struct SourcesConfig {
     pub repeat: repeat::RepeatConfig,
 }
 
-/// How a table of candidates is made.
+/// A trainer: how the table of one or several sources is fitted.
 pub struct Trainer {
-    /// The sources that are served from the table, the one that gives it its name first.
+    /// The sources that are served from the table; the first one names it.
     pub sources: &'static [Source],
-    /// Makes the table and puts it among the others.
+    /// Fits the table and sets it in the tables.
     pub fit: fn(&Inputs<'_>, &mut Tables, &(dyn Fn(u64) + Sync)),
-    /// The steps that its progress is counted in; 0 for those that take no time to speak of.
+    /// The number of steps that its progress is counted in; 0 if the fit is too fast to be counted.
     pub steps: fn(&SourcesConfig) -> u64,
     /// Checks the ranges of its settings.
     pub check: fn(&SourcesConfig) -> Result<(), OutOfRange>,
-    /// What `tune` may change of it, and which source it measures alone.
+    /// The settings that `tune` may change, with the source that it measures alone for them.
     pub studies: &'static [SourceStudy],
 }
 
-/// Settings that are searched together by what a source does alone.
+/// Settings that are searched together, by the figure of one source alone.
 #[derive(Debug)]
 pub struct SourceStudy {
     /// The source.
     pub source: Source,
-    /// The share of the budget, beside those of the other studies.
+    /// The study's share of the time budget, relative to the shares of the others.
     pub share: f64,
-    /// What is searched.
+    /// The settings that are searched.
     pub knobs: &'static [Knob],
 }
 
-/// All trainers. `tune` searches in this order, and later ones build on what earlier ones found.
+/// All trainers. `tune` searches in this order, each study with the best settings of the earlier ones.
 pub const TRAINERS: [Trainer; 10] = [
     session_knn::TRAINER,
     item_knn_session::TRAINER,
@@ -91,29 +93,29 @@ pub const TRAINERS: [Trainer; 10] = [
     repeat::TRAINER,
 ];
 
-/// What the sources learn from.
+/// The input of the trainers.
 pub struct Inputs<'a> {
     /// The log.
     pub log: &'a Log,
     /// Its sessions.
     pub sessions: &'a Sessions,
-    /// How many events each item has.
+    /// The number of events of each item.
     pub counts: &'a [u32],
-    /// Everything that is set.
+    /// The settings.
     pub settings: &'a SourceSettings<'a>,
 }
 
-/// What the settings say to the sources.
+/// The settings that the trainers read.
 pub struct SourceSettings<'a> {
-    /// Their own sections.
+    /// The sections of the sources.
     pub sources: &'a SourcesConfig,
-    /// What events weigh by their kind.
+    /// The weights of events by their kind.
     pub kinds: &'a KindWeights,
     /// The pause that ends a session, milliseconds.
     pub gap_ms: i64,
-    /// What the engine follows.
+    /// The parameters of the engine.
     pub engine: EngineParams,
-    /// The questions that `repeat` learns from; none where users are asked for new items alone.
+    /// The questions that `repeat` learns from; `None` if slates hold only items that are new to the user.
     pub returns: Option<repeat::Questions>,
 }
 
@@ -122,7 +124,7 @@ pub struct SourceSettings<'a> {
 /// # Errors
 /// [`FitError`] for tables that don't fit each other: a defect of a source.
 pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Progress) -> Result<Snapshot, FitError> {
-    let sessions = progress.stage("sessions", || crate::interactions::sessions(log, settings.gap_ms));
+    let sessions = progress.stage("sessions", || crate::log::interactions::sessions(log, settings.gap_ms));
     let counts = counts(log);
     let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
     let mut tables = Tables { items: item_table(log), ..Tables::default() };
@@ -153,7 +155,7 @@ pub fn refit(
 
 /// Fits the table of one source on a log.
 pub fn fit_source(source: Source, log: &Log, settings: &SourceSettings<'_>, tables: &mut Tables) {
-    let sessions = crate::interactions::sessions(log, settings.gap_ms);
+    let sessions = crate::log::interactions::sessions(log, settings.gap_ms);
     let counts = counts(log);
     let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
     for trainer in TRAINERS.iter().filter(|trainer| trainer.sources.contains(&source)) {
@@ -167,12 +169,12 @@ pub enum FitError {
     /// Tables don't fit each other.
     #[error("{0}: a defect of this build; leave the source out with `blend.off`")]
     Misfit(String),
-    /// They can't be written.
+    /// A table can't be written.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
 }
 
-/// What a version is made of, before it has a name and a place.
+/// The manifest of a version before it has a name: the facts about its log, and the engine's parameters.
 fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
     let counts = BTreeMap::from([
         ("events".to_owned(), log.events.len() as u64),
@@ -196,7 +198,7 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
     }
 }
 
-/// How many events each item has.
+/// The number of events of each item.
 fn counts(log: &Log) -> Vec<u32> {
     let mut counts = vec![0u32; log.items.len()];
     log.events.iter().for_each(|event| counts[event.item.at()] += 1);

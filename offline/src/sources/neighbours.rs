@@ -1,13 +1,13 @@
-//! Adds up the neighbours of every item: what the sources that go by co-occurrence share.
+//! Sums neighbour lists item by item: the loop that all co-occurrence sources share.
 //!
-//! Exact and in bounded memory: the list of an item is summed in one dense array per thread and cut to its best neighbours
-//! before the next begins, so that no table of pairs ever exists. It is summed by one thread in a fixed order: the result
-//! does not depend on the number of threads.
+//! The sums are exact and the memory is bounded: the list of an item is summed in one dense array per thread and cut to
+//! its best neighbours before the next item begins, so that no table of all pairs ever exists. A list is summed by one
+//! thread in a fixed order, so that the result does not depend on the number of threads.
 
 use rayon::prelude::*;
-use shared::id::ItemIdx;
+use shared::contract::id::ItemIdx;
+use shared::engine::topk::{Scored, top_k};
 use shared::tables::Neighbours;
-use shared::topk::{Scored, top_k};
 
 /// The sums of one row.
 pub struct RowSums {
@@ -32,7 +32,7 @@ impl RowSums {
         *sum += value;
     }
 
-    /// Takes a neighbour out.
+    /// Removes a neighbour.
     pub fn forget(&mut self, item: u32) {
         self.sums[item as usize] = 0.0;
         self.touched.retain(|&other| other != item);

@@ -1,18 +1,19 @@
-//! Popularity: time-decayed counts, overall and per category, trends, and plain counts over the last days as baselines.
+//! `popularity`, `category_popularity` and `trending`: time-decayed counts of events, overall and by category, and
+//! trends; also plain counts over the last days, as baselines of an evaluation.
 //!
-//! In: a log. Out: a score per item, all items in order, each category's items in order, and all items by their trend:
-//! a count of short half-life s beside one of long half-life l, `s / sqrt(l + 1)`. Cost: one pass over the events and
-//! three sorts of the items.
+//! In: a log. Out: a score per item, all items in the order of their scores, each category's items in that order, and
+//! all items in the order of their trend, `s / sqrt(l + 1)`, where s is a count with a short half-life and l the score,
+//! a count with a long one. Cost: two passes over the events and three sorts of the items.
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
-use shared::id::ItemIdx;
-use shared::source::Source;
+use shared::contract::id::ItemIdx;
+use shared::contract::source::Source;
 use shared::tables::{NO_CATEGORY, Popularity};
 
-use crate::ingest::{DAY_MS, Log};
+use crate::log::ingest::{DAY_MS, Log};
 
 /// How popularity is counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub struct PopularityConfig {
     pub windows_days: Vec<f64>,
 }
 
-/// Popularity, overall and by category, and trends.
+/// The trainer of `popularity`, `category_popularity` and `trending`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Popularity, Source::CategoryPopularity, Source::Trending],
     fit: |inputs, tables, _| {
@@ -55,7 +56,7 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     config.windows_days.iter().try_for_each(within)
 }
 
-/// Counts every event of the log, halved for each half-life before the last event.
+/// Counts the events of the log, each halved for every half-life of its age at the last event.
 #[must_use]
 pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     let scores = decayed(log, config.half_life_days);
@@ -69,7 +70,7 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     let categories = log.items.categories.len();
     let mut category_order: Vec<ItemIdx> =
         order.iter().copied().filter(|item| log.items.category_of[item.at()] != NO_CATEGORY).collect();
-    // Stable: inside a category the order stays.
+    // A stable sort keeps the order inside a category.
     category_order.sort_by_key(|item| log.items.category_of[item.at()]);
     let category_starts = (0..=categories as u32)
         .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
@@ -85,7 +86,7 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     }
 }
 
-/// The events of each item, each halved for every half-life before the last one.
+/// The count of each item's events, each halved for every half-life of its age at the last event of the log.
 fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
     let half_life_ms = half_life_days * DAY_MS as f64;
     let last_ms = log.last_ms();
@@ -116,11 +117,11 @@ fn ordered(scores: &[f32]) -> Vec<ItemIdx> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::event::EventKind;
-    use shared::id::UserIdx;
+    use shared::contract::event::EventKind;
+    use shared::contract::id::UserIdx;
 
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
 
     const ITEMS: usize = 6;
 

@@ -1,22 +1,23 @@
-//! The index of past sessions that `session_knn` searches: each item's latest sessions, and what a match counts.
+//! `session_knn`: builds the index of past sessions that the source searches, with each item's latest sessions and the
+//! weights of a match.
 //!
 //! In: sessions in order. Out: sessions of at least two events, with the weight `2^(-age / half life) / length^a`;
-//! postings, the latest sessions first, at most `sessions_per_item`; each item's rarity `ln(N / n)^b` and damping
-//! `n^-c`, n being the sessions it occurs in, of N. Cost: O(events).
+//! postings, at most `sessions_per_item` per item, the latest sessions first; each item's rarity `ln((N + 1) / n)^b`
+//! and damping `n^-c`, where n of the N sessions have the item. Cost: O(events).
 //!
-//! Scored by `shared::retrieve::session_knn`, which names the sources.
+//! `shared::engine::retrieve::session_knn` scores candidates with the index, and names the papers.
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
-use shared::id::ItemIdx;
-use shared::params::SessionKnnParams;
-use shared::source::Source;
+use shared::contract::id::ItemIdx;
+use shared::contract::params::SessionKnnParams;
+use shared::contract::source::Source;
 use shared::tables::Sessions as PastSessions;
 
-use crate::ingest::DAY_MS;
-use crate::interactions::Sessions;
+use crate::log::ingest::DAY_MS;
+use crate::log::interactions::Sessions;
 
 /// How sessions are indexed and matched. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct SessionKnnConfig {
     pub own_weight: f32,
 }
 
-/// Past sessions like the current one.
+/// The trainer of `session_knn`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::SessionKnn],
     fit: |inputs, tables, _| {
@@ -72,7 +73,7 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
 }
 
 impl SessionKnnConfig {
-    /// What the engine follows.
+    /// The parameters of the engine.
     #[must_use]
     pub fn params(&self) -> SessionKnnParams {
         SessionKnnParams {
@@ -86,7 +87,7 @@ impl SessionKnnConfig {
     }
 }
 
-/// Indexes the sessions; of a longer one the last `longest_session` events count.
+/// Indexes the sessions; of each, only the last `longest_session` events are kept.
 #[must_use]
 pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) -> PastSessions {
     let indptr = sessions.items.indptr();
@@ -102,7 +103,7 @@ pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) ->
         }
         let age_days = (newest - last) as f64 / DAY_MS as f64;
         let decay = if config.half_life_days > 0.0 { (-age_days / config.half_life_days).exp2() } else { 1.0 };
-        // Never 0: a weight of 0 would make an old session no session.
+        // Never 0, which would exclude an old session altogether.
         let weight = (decay / (session.len() as f64).powf(config.length_power)).max(1e-30);
         weights.push(weight as f32);
         items.extend(session.iter().map(|&item| ItemIdx(item)));
@@ -129,9 +130,9 @@ pub fn fit(sessions: &Sessions, item_count: usize, config: &SessionKnnConfig) ->
 struct Postings {
     starts: Vec<u64>,
     sessions: Vec<u32>,
-    /// Where the item last stands in them.
+    /// The last position of the item in each of them.
     places: Vec<u32>,
-    /// The sessions of each item, those that are not kept among them.
+    /// The number of sessions of each item, including those that are not kept.
     counts: Vec<u64>,
 }
 
@@ -146,7 +147,7 @@ impl Postings {
             let session_items = &items[bounds[0] as usize..bounds[1] as usize];
             for (place, &item) in session_items.iter().enumerate().rev() {
                 let postings = &mut occurrences[item.at()];
-                // From the end of the session: the first time an item is met is its last place.
+                // From the end of the session, so that the first position found for an item is its last one.
                 if postings.last().is_some_and(|&(last, _)| last == session) {
                     continue;
                 }
@@ -169,12 +170,12 @@ impl Postings {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::dense::Accumulator;
-    use shared::history::recent::Recent;
-    use shared::retrieve::session_knn::{Matches, accumulate};
+    use shared::engine::dense::Accumulator;
+    use shared::engine::history::recent::Recent;
+    use shared::engine::retrieve::session_knn::{Matches, accumulate};
 
     use super::*;
-    use crate::interactions::Csr;
+    use crate::log::interactions::Csr;
 
     fn config() -> SessionKnnConfig {
         SessionKnnConfig {
@@ -205,7 +206,7 @@ mod tests {
         Sessions { items: Csr::new((rows.len(), longest), starts, positions, values), last_ms }
     }
 
-    /// The formulas of `shared::retrieve::session_knn`, session by session.
+    /// The formulas of `shared::engine::retrieve::session_knn`, session by session.
     fn naive(rows: &[Vec<u32>], recent: &[u32], item_count: usize, config: &SessionKnnConfig) -> Vec<f64> {
         let newest = rows.len() as f64 - 1.0;
         let known: Vec<(f64, &Vec<u32>)> = rows
@@ -257,7 +258,7 @@ mod tests {
                 .map(|(place, &item)| Recent { item: ItemIdx(item), place, factor: 1.0, session_weight: 0.0 })
                 .collect();
             let (mut matches, mut sums) = (Matches::default(), Accumulator::default());
-            // Twice: what the first request leaves behind must not reach the second.
+            // Twice, since the first request must leave nothing in the buffers that affects the second.
             for _ in 0..2 {
                 sums.reset(8);
                 accumulate(&index, &config.params(), &recent, &mut matches, &mut sums);

@@ -1,23 +1,24 @@
-//! Counters and rates of each item and of its category, over the log that the sources are fitted on.
+//! Computes statistics of each item and of its category for the ranker: counters, conversion rates and session
+//! behaviour, over the log that the sources are fitted on.
 
-use shared::artifact::columns::Column;
-use shared::event::EventKind;
+use shared::contract::artifact::columns::Column;
+use shared::contract::event::EventKind;
 use shared::tables::Statistics;
 
-use crate::ingest::{DAY_MS, Log};
-use crate::interactions::Sessions;
+use crate::log::ingest::{DAY_MS, Log};
+use crate::log::interactions::Sessions;
 
-/// Rates begin as if there had been so many views ...
+/// The weight of the prior of a conversion rate, in views.
 const PRIOR_VIEWS: f64 = 20.0;
-/// ... and shares as if there had been so many occurrences.
+/// The weight of the prior of a share, in occurrences.
 const PRIOR_OCCURRENCES: f64 = 5.0;
-/// A repeat is one of the last so many events of the session.
+/// An event is a repeat if its item is among this many previous events of the session.
 const LOOK_BACK: usize = 50;
 
-/// The last hours of the log that events are counted in, beside all of it.
+/// The windows at the end of the log, in hours, that events are counted in, in addition to the whole log.
 const WINDOWS_HOURS: [i64; 4] = [6, 24, 7 * 24, 30 * 24];
 const HOUR_MS: i64 = DAY_MS / 24;
-/// The places of the windows among the counts.
+/// The positions of the whole log and of the windows among the counts.
 const ALL: usize = WINDOWS_HOURS.len();
 const LAST_6H: usize = 0;
 const LAST_1D: usize = 1;
@@ -29,7 +30,7 @@ type Kinds = [u32; 3];
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    /// In each window, and in the whole log.
+    /// The counts in each window, and in the whole log.
     kinds: [Kinds; ALL + 1],
     first_ms: i64,
     last_ms: i64,
@@ -49,7 +50,7 @@ impl Counts {
     }
 }
 
-/// Counts the events of each item.
+/// Computes the statistics of each item.
 #[must_use]
 pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let counts = counts(log, sessions);
@@ -58,7 +59,7 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let total = |of: &dyn Fn(&Counts) -> u32| counts.iter().map(|counts| f64::from(of(counts))).sum::<f64>();
     let all = total(&|counts| counts.events(ALL)).max(1.0);
     let views = total(&|counts| counts.of(EventKind::View, ALL));
-    // Missing where nothing is viewed.
+    // Missing if the log has no views.
     let mean_rate = EventKind::ALL.map(|kind| match views > 0.0 {
         true => total(&|counts| counts.of(kind, ALL)) / views,
         false => f64::NAN,
@@ -116,7 +117,7 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     columns.into_iter().collect()
 }
 
-/// Events of a kind for each view, as if there had been [`PRIOR_VIEWS`] views with the `expected` rate before.
+/// Events of a kind per view, with a prior of [`PRIOR_VIEWS`] views at the `expected` rate.
 fn rate(kinds: &Kinds, kind: EventKind, expected: f64) -> f64 {
     let [count, views] = [kind, EventKind::View].map(|kind| f64::from(kinds[kind as usize]));
     (count + expected * PRIOR_VIEWS) / (views + PRIOR_VIEWS)
@@ -152,7 +153,7 @@ fn kinds_by_category(log: &Log) -> Vec<Kinds> {
     kinds
 }
 
-/// Counts where in its sessions each item stands.
+/// Counts how often each item is repeated, stays, ends a session and begins one.
 fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
     for session in sessions.items.outer_iterator() {
         let items = session.data();
@@ -169,12 +170,12 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
 
 #[cfg(test)]
 mod tests {
-    use shared::id::{ItemIdx, UserIdx};
+    use shared::contract::id::{ItemIdx, UserIdx};
     use shared::tables::NO_CATEGORY;
 
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
-    use crate::interactions::{Csr, sessions};
+    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::interactions::{Csr, sessions};
 
     /// Four items, two of them lamps, one a table, one of no category; events of `(hour, item, kind)`.
     fn log(events: &[(i64, u32, EventKind)]) -> Log {

@@ -1,7 +1,7 @@
-//! Reads JSON bodies.
+//! Reads JSON bodies of requests, of a limited size.
 //!
-//! In: a request. Out: its bytes, at most so many; then a value of them. What can't be is refused by the field that is
-//! wrong.
+//! In: a request. Out: the bytes of its body, then a value parsed from them. An invalid body is refused with the name
+//! of the wrong field.
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// What is beyond the limit is still read, and thrown away, up to so many bytes: a client that is writing sees the
-/// answer only when it is done.
+/// Up to this many bytes beyond the limit are still read and discarded: a client sees the answer only when it has
+/// finished writing.
 const MAX_DISCARDED: usize = 64 << 20;
 
-/// Reads a JSON body of at most `limit` bytes. An empty one needs no content type: some clients name none, or that of
-/// a form.
+/// Reads a JSON body of at most `limit` bytes. An empty body needs no JSON content type: some clients send none with
+/// it, or that of a form.
 ///
 /// # Errors
 /// [`ApiError`] for another content type, a body that is too large, or one that breaks off.
@@ -61,7 +61,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        // serde's names for the body as a whole, and for a place before any field.
+        // serde's paths for the body as a whole, and for a position before any field.
         let path = if path == "." { "" } else { path.trim_end_matches('?').trim_end_matches('.') };
         ApiError::of_serde(path, &error.inner().to_string())
     })?;
@@ -71,7 +71,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use shared::api::{NewEvent, RecommendationQuery};
+    use shared::contract::api::{NewEvent, RecommendationQuery};
 
     use super::*;
 

@@ -1,9 +1,9 @@
-//! The description of the API that `/openapi.json` shows: what the handlers' own attributes can't say.
+//! The OpenAPI description of `/openapi.json`: the parts that the attributes of the handlers can't express.
 
 use utoipa::OpenApi;
 use utoipa::openapi::{OpenApi as Description, RefOr, Required};
 
-/// What the description begins with.
+/// The head of the description.
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tandem",
@@ -13,12 +13,12 @@ use utoipa::openapi::{OpenApi as Description, RefOr, Required};
 ))]
 struct Head;
 
-/// The description without any route.
+/// The description without routes.
 pub fn head() -> Description {
     Head::openapi()
 }
 
-/// The description with all routes, corrected: a POST may have `user_id` in its body, so that the URL need not.
+/// Completes a description with all routes: in the URL of a POST, `user_id` is optional, since it may be in the body.
 pub fn finish(mut description: Description) -> Description {
     let post = description.paths.paths.get_mut("/recommendations").and_then(|path| path.post.as_mut());
     for parameter in post.and_then(|post| post.parameters.as_mut()).into_iter().flatten() {

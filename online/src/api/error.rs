@@ -1,11 +1,11 @@
-//! Why a request fails, and how that is answered: as problem details (RFC 9457), in JSON.
+//! The errors of requests and their answers: problem details (RFC 9457), in JSON.
 //!
-//! A 4xx is the client's fault: the answer says what is wrong, what would be right, and which field it is about. A 5xx
-//! is the service's: the answer hides the cause, and the log has it.
+//! A 4xx is the client's fault: the answer says what is wrong, what would be right, and which field is concerned. A 5xx
+//! is the service's fault: the answer hides the cause, which is logged.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::Problem;
+use shared::contract::api::Problem;
 
 use crate::events::AcceptError;
 use crate::recommender::{UnknownCategory, UnknownItem};
@@ -14,10 +14,10 @@ use crate::store::StoreError;
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// A part of the request can't be.
+    /// A part of the request is invalid.
     #[error("{detail}")]
     Invalid {
-        /// The parameter or the field of the body; nothing for the body as a whole.
+        /// The parameter, or the field of the body; `None` for the body as a whole.
         field: Option<String>,
         /// What is wrong, and what would be right.
         detail: String,
@@ -25,21 +25,21 @@ pub enum ApiError {
     /// The body is too large.
     #[error("the body has more than {0} bytes; send fewer events per request")]
     TooLarge(usize),
-    /// The body is not JSON by its content type.
+    /// The content type of the body is not JSON.
     #[error("the content type must be application/json, not {0:?}")]
     ContentType(String),
-    /// There is nothing here, or nothing of this name.
+    /// There is no such path, item or category.
     #[error("{detail}")]
     NotFound {
-        /// The parameter that has the name; nothing where it is part of the path.
+        /// The parameter with the unknown name; `None` if the name is part of the path.
         field: Option<String>,
-        /// What is not there, and what is.
+        /// What does not exist, and what does.
         detail: String,
     },
-    /// The path is known, the method is not.
+    /// The path exists, but not for this method.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
-    /// Too much is going on.
+    /// Too many requests are being answered, or the service is too slow.
     #[error("{0}; try again in a second")]
     Busy(&'static str),
     /// The store does not answer.
@@ -48,20 +48,20 @@ pub enum ApiError {
     /// Events are not accepted.
     #[error("events can't be accepted now and none of these was; send them again in a second")]
     Events(#[from] AcceptError),
-    /// Something that must not happen.
+    /// A defect of the service.
     #[error("internal error")]
     Internal(String),
 }
 
 impl ApiError {
-    /// A field with a value that can't be.
+    /// Makes an [`ApiError::Invalid`] of a field.
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { field: Some(field.into()), detail: detail.into() }
     }
 
-    /// What serde has to say of a body or a query string.
+    /// Makes an [`ApiError::Invalid`] of serde's error about a body or a query string.
     ///
-    /// * `path`: where it happened; empty for the whole, and for a place before any field.
+    /// * `path`: the path of the field; empty for the whole, and for a position before any field.
     pub fn of_serde(path: &str, detail: &str) -> Self {
         let named = ["missing field `", "duplicate field `", "unknown field `"]
             .iter()
@@ -87,12 +87,12 @@ impl ApiError {
         }
     }
 
-    /// Logs what the answer hides.
+    /// Logs the cause that the answer hides.
     fn log(&self) {
         match self {
             Self::Internal(cause) => tracing::error!(cause, "request failed"),
             Self::Store(cause) => tracing::warn!(%cause, "request failed: store"),
-            // The writer has logged a failed append; a full queue is a matter for the metric.
+            // The writer has logged a failed append already; a full queue is only counted.
             Self::Events(cause) => tracing::debug!(%cause, "request failed: events"),
             _ => {}
         }

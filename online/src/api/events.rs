@@ -1,4 +1,4 @@
-//! `POST /events`: one event or a batch.
+//! `POST /events`: accepts one event or a batch.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use shared::api::{Accepted, MAX_EVENTS_PER_REQUEST, NewEvent, NewEvents, Problem};
-use shared::event::Event;
+use shared::contract::api::{Accepted, MAX_EVENTS_PER_REQUEST, NewEvent, NewEvents, Problem};
+use shared::contract::event::Event;
 
 use super::error::ApiError;
 use super::{App, body, json};
 use crate::events::check::check;
 use crate::events::{Visible, now_ms};
 
-/// Accepts events: all of them are on disk before this answers. With 200 the user's very next answer knows them, and
-/// `new` says how many it did not know before; with 202 it will when the store is back, or can read the user's history
-/// again.
+/// Accepts events: all of them are on disk before this answers. After 200 the user's very next slate takes them into
+/// account, and `new` is the number of them that are no duplicates. After 202 slates do so once the store is back, or
+/// the user's history is readable again.
 #[utoipa::path(
     post,
     path = "/events",
@@ -42,7 +42,7 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
     Ok(json(status, &Accepted { accepted, applied: new.is_some(), new, event_ids }))
 }
 
-/// Reads one event or a batch that arrived at `now_ms`. All are valid, or none is taken.
+/// Parses one event or a batch that arrived at `now_ms`. If one of them is invalid, none is accepted.
 fn parse(bytes: &[u8], now_ms: i64) -> Result<Vec<Event>, ApiError> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {

@@ -1,4 +1,4 @@
-//! `GET /health`, `/ready` and `/metrics`: what supervisors, load balancers and Prometheus ask.
+//! `GET /health`, `/ready` and `/metrics`, for supervisors, load balancers and Prometheus.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,32 +13,32 @@ use super::error::ApiError;
 use super::{App, json};
 use crate::events::now_ms;
 
-/// Whether the process lives.
+/// The answer of `/health`: the process lives.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// `ok`.
     status: &'static str,
 }
 
-/// Whether requests should be sent here.
+/// The answer of `/ready`: whether requests should be sent to this replica.
 #[derive(Serialize, ToSchema)]
 pub struct Ready {
-    /// Whether they should.
+    /// Whether requests should be sent here.
     ready: bool,
-    /// What is served.
+    /// The served version.
     model_version: String,
     /// Whether the store answers; without it slates are non-personal, and events are applied later.
     store_up: bool,
 }
 
-/// Tells whether the process lives.
+/// Answers whenever the process lives.
 #[utoipa::path(get, path = "/health", tag = "operation", responses((status = OK, body = Health)))]
 pub async fn get_health() -> Response {
     json(StatusCode::OK, &Health { status: "ok" })
 }
 
-/// Tells whether requests should be sent here: not while the service is stopping. A store that is away does not make
-/// it unready, for all replicas share that store.
+/// Tells whether requests should be sent to this replica: not while it is stopping. A store that does not answer does
+/// not make it unready, since all replicas share that store.
 #[utoipa::path(
     get,
     path = "/ready",

@@ -1,4 +1,4 @@
-//! `GET /items/{item_id}/similar` and `GET /popular`: items without a user.
+//! `GET /items/{item_id}/similar` and `GET /popular`: lists of items that depend on no user.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use shared::api::{ItemList, Problem};
-use shared::id::ItemId;
+use shared::contract::api::{ItemList, Problem};
+use shared::contract::id::ItemId;
 
 use super::error::ApiError;
 use super::query::{self, PopularQuery, SimilarQuery};
@@ -15,7 +15,7 @@ use super::slate::{Items, ListBody};
 use super::{App, json, path_text};
 use crate::recommender::Listed;
 
-/// Lists the items most like an item.
+/// Lists the items most similar to an item.
 #[utoipa::path(
     get,
     path = "/items/{item_id}/similar",

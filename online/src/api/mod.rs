@@ -1,11 +1,12 @@
 //! The HTTP API: one handler per route, named after it.
 //!
-//! A handler reads the request ([`query`], [`body`]), calls what does the work (`recommender`, `events`) and writes the
-//! answer as JSON, but for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`]. What holds for
-//! all requests is here and in [`observe`]: no answer may be stored by caches, a panic is a 500, and a path answers with
-//! and without a trailing slash.
+//! A handler reads the request ([`query`], [`body`]), calls the module that does the work (`recommender`, `events`) and
+//! writes the answer as JSON, except for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`].
+//! The rules for all requests are here and in [`observe`]: no answer may be stored by caches, a panic is a 500, and a
+//! path works with and without a trailing slash.
 //!
-//! Free for other APIs that may be added: `/api/…`, `/v1/…`, and a `POST /recommendations` with a `campaignArn`.
+//! Paths kept free for other APIs that may be added: `/api/…`, `/v1/…`, and `POST /recommendations` with a
+//! `campaignArn`.
 
 pub mod body;
 pub mod description;
@@ -48,43 +49,43 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::recommender::Recommender;
 
-/// What the API goes by.
+/// The settings of the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether queries may carry `now`.
     pub clock: Clock,
-    /// The largest body.
+    /// The maximum size of a body, in bytes.
     pub max_body_bytes: usize,
-    /// The most requests at once.
+    /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
-    /// How long a request may take.
+    /// The deadline of a request.
     pub request_timeout: Duration,
 }
 
-/// What handlers share.
+/// The state that all handlers share.
 pub struct App {
     /// Makes slates.
     pub recommender: Recommender,
     /// Accepts events.
     pub events: Arc<Events>,
-    /// The registry.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What the API goes by.
+    /// The settings of the API.
     pub settings: Settings,
-    /// Requests being answered.
+    /// The number of requests being answered.
     pub in_flight: AtomicUsize,
     stopping: AtomicBool,
 }
 
 impl App {
-    /// Puts together what handlers share.
+    /// Makes the state that all handlers share.
     #[must_use]
     pub fn new(recommender: Recommender, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
         Self { recommender, events, metrics, settings, in_flight, stopping }
     }
 
-    /// From now on `/ready` says no, so that no new requests are sent here.
+    /// Makes `/ready` say no from now on, so that balancers send no new requests.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -96,8 +97,8 @@ impl App {
     }
 }
 
-/// No cache may keep an answer: it is out of date with the user's next event. The pages under `/docs` are no exception,
-/// so that those of one release never show the description of another.
+/// The header that forbids caches to keep an answer, since it is out of date with the user's next event. The pages
+/// under `/docs` have it too, so that those of one release never show the description of another.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The routes.
@@ -136,15 +137,15 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
     ApiError::Internal(format!("panic: {text}")).into_response()
 }
 
-/// The routes, behind what takes a trailing slash off.
+/// The router, behind a layer that removes a trailing slash.
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
-/// Puts the API together.
+/// Builds the API.
 pub fn build(app: Arc<App>) -> Api {
     router(app).map_request(without_trailing_slash)
 }
 
-/// Takes a trailing slash off the path, but for the pages under `/docs`, which refer to each other with it.
+/// Removes a trailing slash from the path, except for the pages under `/docs`, whose relative links depend on it.
 fn without_trailing_slash(mut request: Request<Body>) -> Request<Body> {
     let path = request.uri().path();
     if path.len() < 2 || !path.ends_with('/') || path.starts_with("/docs") {
@@ -178,7 +179,7 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
-/// The text of a path's one parameter.
+/// The value of a path's only parameter.
 fn path_text(field: &str, path: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
     path.map(|Path(text)| text).map_err(|error| ApiError::invalid(field, error.body_text()))
 }

@@ -1,4 +1,5 @@
-//! `GET /model/metadata`, `/model/params` and `/model/metrics`: what is served, and how good it was found to be.
+//! `GET /model/metadata`, `/model/params` and `/model/metrics`: the served version, its settings, and its offline
+//! metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +8,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use shared::event_log::CoveredFile;
-use shared::params::EngineParams;
+use shared::contract::event_log::CoveredFile;
+use shared::contract::params::EngineParams;
 use utoipa::ToSchema;
 
 use super::{App, json};
 
-/// What is served.
+/// The answer of `/model/metadata`: the served version and its data.
 #[derive(Serialize, ToSchema)]
 pub struct Metadata<'a> {
     /// The artifact's version.
@@ -22,7 +23,7 @@ pub struct Metadata<'a> {
     format_version: u32,
     /// When it was built, milliseconds since the epoch.
     built_ms: i64,
-    /// SHA-256 over the events and items it was made from.
+    /// SHA-256 over the events and items that it was built from.
     data_fingerprint: &'a str,
     /// How many rows, users, items and sessions went in, and what was rejected.
     counts: &'a BTreeMap<String, u64>,
@@ -39,18 +40,18 @@ pub struct Metadata<'a> {
     users: usize,
 }
 
-/// What the served model was made and is used with.
+/// The answer of `/model/params`: the settings that the served version was built with, and those of the engine.
 #[derive(Serialize, ToSchema)]
 pub struct Params<'a> {
-    /// What the engine follows.
+    /// The parameters of the engine.
     #[schema(value_type = Object)]
     engine: &'a EngineParams,
-    /// Every setting of what is learnt; where things are is not among them.
+    /// Every setting that decides what is learnt; URLs and folders are not among them.
     #[schema(value_type = Object)]
     config: &'a serde_json::Value,
 }
 
-/// Describes the served model.
+/// Describes the served version and its data.
 #[utoipa::path(get, path = "/model/metadata", tag = "model", responses((status = OK, body = Metadata)))]
 pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
     let snapshot = app.recommender.snapshot();
@@ -70,7 +71,7 @@ pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
     json(StatusCode::OK, &metadata)
 }
 
-/// Shows the served model's parameters.
+/// Shows the parameters of the served version.
 #[utoipa::path(get, path = "/model/params", tag = "model", responses((status = OK, body = Params)))]
 pub async fn get_params(State(app): State<Arc<App>>) -> Response {
     let snapshot = app.recommender.snapshot();
@@ -78,7 +79,7 @@ pub async fn get_params(State(app): State<Arc<App>>) -> Response {
     json(StatusCode::OK, &Params { engine: &manifest.engine, config: &manifest.config })
 }
 
-/// Shows the served model's offline metrics; null where it was not evaluated.
+/// Shows the offline metrics of the served version; null if it was not measured.
 #[utoipa::path(get, path = "/model/metrics", tag = "model", responses((status = OK, body = Object)))]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Response {
     json(StatusCode::OK, &app.recommender.snapshot().manifest().metrics)

@@ -1,7 +1,7 @@
-//! What is done around every request, whatever its route.
+//! The middleware around every request, whatever its route.
 //!
-//! It gets an id (the client's `x-request-id`, or a new one); it is refused when too many are being answered already,
-//! and given up when it takes too long; what became of it is counted, and logged where it failed.
+//! A request gets an id (the client's `x-request-id`, or a new one). It is refused if too many are being answered
+//! already, and answered with an error if it takes too long. Its outcome is counted, and logged if it failed.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::error::ApiError;
 
-/// The header that carries a request's id, in and out.
+/// The header with a request's id, of requests and of answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longer ids of clients are replaced.
+/// The maximum length of a client's id; a longer one is replaced.
 const MAX_REQUEST_ID: usize = 128;
-/// The label of paths that are no route, and of methods that nobody uses.
+/// The metric label of unknown paths and methods.
 const OTHER: &str = "other";
 
-/// Ids of this process begin with it.
+/// The prefix of the ids that this process makes.
 static PROCESS: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().simple().to_string());
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
@@ -71,7 +71,7 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: 
     response
 }
 
-/// The client's id of a request where it is short and readable, else a new one.
+/// The client's id of a request if it is short and readable, else a new one.
 fn request_id(request: &Request<Body>) -> HeaderValue {
     let given = request.headers().get(&REQUEST_ID);
     let fits = |id: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&id.len()) && id.to_str().is_ok();
@@ -83,12 +83,12 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
     })
 }
 
-/// Whether a route must answer however much is going on.
+/// Whether a route must answer however many requests are being answered.
 fn is_probe(route: &str) -> bool {
     matches!(route, "/health" | "/ready" | "/metrics")
 }
 
-/// The route as a label: the files behind the documentation page are one.
+/// The route as a metric label: all files of the documentation pages share one.
 fn label(route: &str) -> &str {
     if route.starts_with("/docs") { "/docs" } else { route }
 }

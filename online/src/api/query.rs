@@ -1,15 +1,15 @@
-//! Reads what is asked: the query string of the URL and, of a POST, the body; then checks the two together.
+//! Reads and checks the parameters of a request: those of the URL's query string, and, for a POST, those of the body.
 //!
-//! In: texts. Out: a value whose type says what may be there. Strict: a parameter that is unknown, repeated or not what
-//! it should be is refused by its name, for a typing error that does nothing is worse than an answer that says so.
+//! In: texts. Out: a typed value. Reading is strict: an unknown, repeated or invalid parameter is refused with its
+//! name, since a typing error that is silently ignored is worse than an error.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::api::{K, RecommendationQuery};
-use shared::id::IdError;
+use shared::contract::api::{K, RecommendationQuery};
+use shared::contract::id::IdError;
 use utoipa::IntoParams;
 
 use super::error::ApiError;
@@ -18,9 +18,9 @@ use crate::recommender::CheckedQuery;
 /// Whether queries may carry `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// The service's clock is the time.
+    /// No: the time of a query is the service's clock.
     Service,
-    /// Replay mode: a query may bring its own time.
+    /// Yes, in replay mode: a query may have its own time.
     Replay,
 }
 
@@ -29,7 +29,7 @@ pub enum Clock {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimilarQuery {
-    /// How many items, 1 to 500.
+    /// The number of items, 1 to 500.
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
 }
@@ -39,14 +39,14 @@ pub struct SimilarQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
 pub struct PopularQuery {
-    /// How many items, 1 to 500.
+    /// The number of items, 1 to 500.
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
-    /// Only items of this category. One that no item is in is an error.
+    /// Only items of this category are listed. A category without items is an error.
     pub category: Option<String>,
 }
 
-/// The parameters of a path that takes none.
+/// The parameters of a route that takes none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoQuery {}
@@ -61,7 +61,7 @@ pub fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<T, ApiError> {
     let parameters = serde_html_form::Deserializer::from_bytes(text.as_bytes());
     serde_path_to_error::deserialize(parameters).map_err(|error| {
         let path = error.path().to_string();
-        // A parameter has no parts: `exclude[1]` is `exclude`.
+        // Parameters have no parts: `exclude[1]` is reported as `exclude`.
         let name = path.split('[').next().unwrap_or_default();
         match ApiError::of_serde(name, &error.into_inner().to_string()) {
             ApiError::Invalid { field: Some(field), .. } if count(text, &field) > 1 => {
@@ -76,8 +76,8 @@ fn count(text: &str, name: &str) -> usize {
     text.split('&').filter(|pair| pair.split('=').next() == Some(name)).count()
 }
 
-/// Checks that every percent escape is one, and that together they are UTF-8. The decoder would overlook the one and put
-/// a replacement character in place of the other, and so ask for another user.
+/// Checks that every percent escape is valid, and that the decoded bytes are UTF-8. The decoder would ignore an invalid
+/// escape and replace bytes that are not UTF-8, and so read the id of another user.
 fn check_encoding(text: &str) -> Result<(), ApiError> {
     for pair in text.split('&').filter(|pair| pair.contains('%')) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -106,7 +106,7 @@ pub fn recommendations(text: Option<&str>) -> Result<RecommendationQuery, ApiErr
     }
 }
 
-/// Makes `exclude=a&exclude=b` of `exclude=a,b`: in a URL a comma separates items, encoded or not.
+/// Turns `exclude=a,b` into `exclude=a&exclude=b`: in a URL a comma separates items, whether it is encoded or not.
 fn with_items_apart(text: &str) -> String {
     let mut pairs = Vec::new();
     for pair in text.split('&') {
@@ -122,10 +122,10 @@ fn with_items_apart(text: &str) -> String {
     pairs.join("&")
 }
 
-/// Puts together what the URL and the body of a POST say.
+/// Merges the parameters of the URL and of the body of a POST.
 ///
 /// # Errors
-/// [`ApiError::Invalid`] names a field that has one value here and another there.
+/// [`ApiError::Invalid`] names a field that has different values in the two.
 pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<RecommendationQuery, ApiError> {
     fn one<T: PartialEq + Default>(field: &str, url: T, body: T) -> Result<T, ApiError> {
         let absent = T::default();
@@ -150,7 +150,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
     })
 }
 
-/// Checks what the types can't.
+/// Checks the rules that types can't express.
 ///
 /// # Errors
 /// [`ApiError::Invalid`] names the field.
@@ -171,7 +171,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
     })
 }
 
-/// A category's name, which can't be empty.
+/// Checks the name of a category, which must not be empty.
 ///
 /// # Errors
 /// [`ApiError::Invalid`].
@@ -182,7 +182,7 @@ pub fn category(name: Option<String>) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// Makes an id of a text, or names the field.
+/// Makes an id of a text; an error names the field.
 ///
 /// # Errors
 /// [`ApiError::Invalid`].
@@ -192,8 +192,8 @@ pub fn id<T>(field: &str, text: String, new: impl FnOnce(Box<str>) -> Result<T, 
 
 #[cfg(test)]
 mod tests {
-    use shared::api::Seen;
-    use shared::id::ItemId;
+    use shared::contract::api::Seen;
+    use shared::contract::id::ItemId;
 
     use super::*;
 

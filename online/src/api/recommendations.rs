@@ -1,4 +1,4 @@
-//! `GET` and `POST /recommendations`.
+//! `GET` and `POST /recommendations`: a slate for a user.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use shared::api::{Problem, RecommendationQuery, Recommendations};
+use shared::contract::api::{Problem, RecommendationQuery, Recommendations};
 use uuid::Uuid;
 
 use super::error::ApiError;
@@ -33,8 +33,8 @@ pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): Ra
     answer(&app, query::recommendations(text.as_deref())).await
 }
 
-/// Recommends items to a user as the GET does. Each field is a parameter of the URL or a field of the body, which may
-/// be empty; one that is in both has the same value there.
+/// Recommends items to a user as the GET does. Each parameter is in the URL or in the body, which may be empty; one
+/// that is in both must have the same value.
 #[utoipa::path(
     post,
     path = "/recommendations",
@@ -64,7 +64,7 @@ fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQue
     if bytes.is_empty() { Ok(url) } else { query::merge(url, body::parse(bytes)?) }
 }
 
-/// Answers a query as far as it was read.
+/// Answers a query, or counts and returns the error of reading it.
 async fn answer(app: &App, read: Result<RecommendationQuery, ApiError>) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;

@@ -1,8 +1,8 @@
-//! `GET /`: what somebody sees who opens the service's address.
+//! `GET /`: redirects a browser at the service's address to the documentation.
 
 use axum::response::Redirect;
 
-/// Leads to the documentation.
+/// Redirects to the documentation.
 #[utoipa::path(
     get,
     path = "/",

@@ -1,36 +1,36 @@
-//! Slates, lists of items and histories as JSON, written straight from the snapshot: no id or name is copied.
+//! Serialises slates, lists of items and histories as JSON directly from the snapshot, without copying ids and names.
 //!
-//! [`shared::api`] has types of the same shapes for clients; a test reads an answer with them.
+//! [`shared::contract::api`] has the owned types of the same shape for clients; a test reads an answer with them.
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
-use shared::event::EventKind;
-use shared::id::UserId;
-use shared::recommend::Pick;
-use shared::snapshot::Snapshot;
-use shared::source::SourceSet;
-use shared::state::{Interaction, LiveEvent};
+use shared::contract::event::EventKind;
+use shared::contract::id::UserId;
+use shared::contract::source::SourceSet;
+use shared::engine::recommend::Pick;
+use shared::engine::snapshot::Snapshot;
+use shared::engine::state::{Interaction, LiveEvent};
 
-/// [`shared::api::Recommendations`], borrowed.
+/// [`shared::contract::api::Recommendations`], borrowed.
 #[derive(Serialize)]
 pub struct SlateBody<'a> {
-    /// Who asked.
+    /// The user of the query.
     pub user_id: &'a UserId,
     /// Identifies the answer.
     pub recommendation_id: &'a str,
-    /// The artifact that answered.
+    /// The version of the artifact that answered.
     pub model_version: &'a str,
     /// Best first.
     pub items: Items<'a>,
-    /// What was used, with `explain`.
+    /// The history that was used, with `explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Used<'a>>,
 }
 
-/// [`shared::api::ItemList`], borrowed.
+/// [`shared::contract::api::ItemList`], borrowed.
 #[derive(Serialize)]
 pub struct ListBody<'a> {
-    /// The artifact that answered.
+    /// The version of the artifact that answered.
     pub model_version: &'a str,
     /// Best first.
     pub items: Items<'a>,
@@ -38,7 +38,7 @@ pub struct ListBody<'a> {
 
 /// Picks with their names.
 pub struct Items<'a> {
-    /// What the picks are indices of.
+    /// The snapshot whose indices the picks have.
     pub snapshot: &'a Snapshot,
     /// Best first.
     pub picks: &'a [Pick],
@@ -82,7 +82,7 @@ impl Serialize for Sources {
 
 /// The history that was used, with external ids.
 pub struct Used<'a> {
-    /// What the events are indices of.
+    /// The snapshot whose indices the events have.
     pub snapshot: &'a Snapshot,
     /// Oldest first.
     pub history: &'a [Interaction],
@@ -106,10 +106,10 @@ impl Serialize for Used<'_> {
     }
 }
 
-/// [`shared::api::UserHistory`], borrowed.
+/// [`shared::contract::api::UserHistory`], borrowed.
 #[derive(Serialize)]
 pub struct HistoryBody<'a> {
-    /// Whose.
+    /// The user.
     pub user_id: &'a UserId,
     /// Oldest first.
     pub events: Live<'a>,

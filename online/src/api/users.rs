@@ -1,4 +1,4 @@
-//! `GET /users/{id}/history`.
+//! `GET /users/{id}/history`: a user's real-time history.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use shared::api::{Problem, UserHistory};
-use shared::id::UserId;
-use shared::state::LiveEvent;
+use shared::contract::api::{Problem, UserHistory};
+use shared::contract::id::UserId;
+use shared::engine::state::LiveEvent;
 
 use super::error::ApiError;
 use super::query::{self, NoQuery};
@@ -16,7 +16,8 @@ use super::slate::{HistoryBody, Live};
 use super::{App, json, path_text};
 use crate::events::now_ms;
 
-/// Shows a user's real-time history by the time of the events, oldest first; of equal times the first to arrive first.
+/// Shows a user's real-time history, sorted by the time of the events, oldest first; events of equal times in the order
+/// of arrival.
 #[utoipa::path(
     get,
     path = "/users/{id}/history",
@@ -37,7 +38,7 @@ pub async fn get_history(
     let NoQuery {} = query::read(text.as_deref())?;
     let history = app.recommender.history(&user_id, now_ms()).await?;
     let mut events: Vec<&LiveEvent> = history.recent.iter().collect();
-    // They come in the order of arrival, which a stable sort keeps among equal times.
+    // Events are stored in the order of arrival, which a stable sort keeps among equal times.
     events.sort_by_key(|event| event.timestamp_ms);
     Ok(json(StatusCode::OK, &HistoryBody { user_id: &user_id, events: Live(&events) }))
 }

@@ -1,17 +1,17 @@
-//! Turns what a client posts into an event of the log, or says which field is wrong.
+//! Checks an event that a client posts and turns it into an event of the log, or names the wrong field.
 
-use shared::api::NewEvent;
-use shared::event::Event;
-use shared::id::MAX_ID_BYTES;
+use shared::contract::api::NewEvent;
+use shared::contract::event::Event;
+use shared::contract::id::MAX_ID_BYTES;
 use uuid::Uuid;
 
-/// How far in the future an event may lie, for clocks that differ.
+/// How far in the future the time of an event may be, since clocks differ.
 pub const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
 
 /// Why an event is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The time can't be.
+    /// The time is out of range.
     #[error("timestamp {0} is not a time in milliseconds since the epoch at most a day ahead")]
     Timestamp(i64),
     /// The text is empty, too long or has control characters.

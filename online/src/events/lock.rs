@@ -1,13 +1,13 @@
-//! One writer for each replica's log.
+//! The lock of a replica's event log, which allows only one writer.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use shared::event_log::lock_path;
+use shared::contract::event_log::lock_path;
 
 use super::LogError;
 
-/// Takes the lock of a replica's log; it is held until the file is dropped, also by a kill.
+/// Takes the lock of a replica's log; it is held until the file is dropped or the process ends, even if it is killed.
 ///
 /// # Errors
 /// [`LogError::Locked`] when another process holds it.

@@ -1,12 +1,12 @@
-//! Accepts events: checks them, appends them to the fsynced event log, applies them to the histories.
+//! Accepts events: checks them, appends them to the fsynced event log, and applies them to the histories.
 //!
 //! ```text
 //! request ─▶ check ─▶ writer thread: append many, sync once ─▶ applier task: apply to the store ─▶ answer
 //!                        │ can't write: 503                        │ store away: 202, applied later from the log
 //! ```
 //!
-//! The log is the truth: an acknowledged event is on disk. The histories follow it, see [`apply`]; one that the store
-//! can't read is made anew from it.
+//! The log is the truth: an acknowledged event is on disk. The histories are derived from it, see [`apply`]; one that
+//! the store can't read is rebuilt from it.
 
 pub mod apply;
 pub mod check;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shared::event::Event;
-use shared::event_log::Coverage;
+use shared::contract::event::Event;
+use shared::contract::event_log::Coverage;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
@@ -34,21 +34,21 @@ use self::writer::{Append, Request, Writer};
 use crate::metrics::Metrics;
 use crate::store::{Retention, StoreError, UserStore};
 
-/// Groups of events that may wait for the applier; when it is behind, the writer waits.
+/// The number of groups of events that may wait for the applier; beyond it the writer waits.
 const GROUPS: usize = 64;
 
-/// What the event log goes by.
+/// The settings of the event log.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The folder of the log.
     pub folder: PathBuf,
-    /// Whose log.
+    /// The replica that writes it.
     pub replica: String,
-    /// The size at which a new file is begun.
+    /// The size at which a new file is begun, in bytes.
     pub max_file_bytes: u64,
-    /// Requests that may wait for the log.
+    /// The number of requests that may wait for the log.
     pub queue: usize,
-    /// How long histories remember.
+    /// The bounds of histories.
     pub retention: Retention,
 }
 
@@ -63,7 +63,7 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
-    /// Another process has it.
+    /// Another process holds its lock.
     #[error("{0}: another process writes this replica's event log; stop it, or give this one its own events.replica")]
     Locked(PathBuf),
     /// The histories can't be brought up to date.
@@ -84,7 +84,7 @@ pub enum AcceptError {
     /// Too many requests wait for the log.
     #[error("too many events are waiting to be written")]
     Full,
-    /// They can't be written, such as on a full disk; nothing of them is in the log.
+    /// The events can't be written, such as on a full disk; none of them is in the log.
     #[error("event log can't be written: {0}")]
     Write(String),
     /// The service is stopping.
@@ -92,25 +92,25 @@ pub enum AcceptError {
     Closed,
 }
 
-/// Whether the next answer to the user knows an event.
+/// Whether the user's next slate takes the events of a request into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
-    /// It does.
+    /// It takes all of them into account.
     Now {
-        /// How many events of the request were new: the user's history did not have their ids.
+        /// How many events of the request were no duplicates: the user's history did not have their ids.
         new: usize,
     },
-    /// It will when the store is back.
+    /// It will once the store is back.
     Later,
 }
 
-/// The way in for events.
+/// The handle by which the API submits events.
 pub struct Events {
     requests: mpsc::Sender<Request>,
     metrics: Arc<Metrics>,
 }
 
-/// What runs behind [`Events`], to be joined at the end.
+/// The thread and the task behind [`Events`], to be joined at the end.
 pub struct Running {
     writer: JoinHandle<()>,
     applier: TaskHandle<()>,
@@ -118,7 +118,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Tells which part ended first; nothing while all run. Only [`Events::close`] ends them in order.
+    /// Tells which part ended first; `None` while all run. Only [`Events::close`] ends them in order.
     #[must_use]
     pub fn ended(&self) -> watch::Receiver<Option<Ended>> {
         self.ended.clone()
@@ -133,12 +133,12 @@ pub fn now_ms() -> i64 {
 }
 
 impl Events {
-    /// Opens the event log, applies what the store lacks of it, and starts to accept events.
+    /// Opens the event log, applies the part that the store lacks, and starts to accept events.
     ///
-    /// * `covered`: what of the log is in the artifacts, see [`shared::state::HistoryBounds`].
+    /// * `covered`: how much of the log is in the artifacts, see [`shared::engine::state::HistoryBounds`].
     ///
     /// # Errors
-    /// [`LogError`] when the log can't be written, another process has it, or the store fails.
+    /// [`LogError`] when the log can't be written, another process holds its lock, or the store fails.
     pub async fn open(
         settings: Settings,
         store: Arc<dyn UserStore>,
@@ -191,7 +191,7 @@ impl Events {
         Ok(visible)
     }
 
-    /// Finishes what has been sent and closes the log.
+    /// Writes and applies the events that have been submitted, and closes the log.
     pub async fn close(&self, running: Running) {
         // An error means that the writer is gone already.
         let _ = self.requests.send(Request::Close).await;

@@ -1,24 +1,24 @@
 //! Reads a replica's log from a position on, in chunks.
 //!
-//! Only whole lines count. A line that is no event to this release is skipped and counted: the log is never silently
-//! cut short.
+//! Only whole lines are read. A line that this release does not read as an event is skipped and counted, so that the
+//! rest of the log is never lost silently.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use shared::event::Event;
-use shared::event_log::{self, LogFile, Place};
+use shared::contract::event::Event;
+use shared::contract::event_log::{self, LogFile, Place};
 
 use crate::store::{Arrival, Position};
 
 /// An event as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// What its line says.
+    /// The event of the line.
     pub event: Event,
-    /// Where that stands.
+    /// The position of the line.
     pub place: Place,
 }
 
@@ -30,25 +30,26 @@ impl From<Logged> for Arrival {
     }
 }
 
-/// A stretch of the log.
+/// A chunk of the log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
     /// Its events.
     pub events: Vec<Logged>,
     /// Lines that are no events.
     pub bad_lines: u64,
-    /// Where the first of those begins.
+    /// The position where the first of these begins.
     pub first_bad: Option<Position>,
-    /// Where it ends.
+    /// The position where the chunk ends.
     pub next: Position,
 }
 
 /// Reads the events of a replica after `from`, about `max_bytes` of them.
 ///
-/// * `until`: where the log ends; the end of its last file where absent.
-/// * `oldest_ms`: files last written before this time are passed over.
+/// * `until`: the position where the log ends; if absent, the end of its last file.
+/// * `oldest_ms`: files that were last written before this time are skipped.
 ///
-/// Nothing is left when the chunk's `next` is `from` again. A position in a file that is gone goes on in the next one.
+/// Nothing is left if the chunk's `next` is `from` again. If the file of a position is gone, reading continues in the
+/// next file.
 ///
 /// # Errors
 /// [`io::Error`] when a file can't be read.
@@ -106,7 +107,7 @@ fn is_older(file: &LogFile, oldest_ms: i64) -> io::Result<bool> {
     Ok(written < oldest)
 }
 
-/// Whether a position may be one of this log: its file is there, and long enough.
+/// Whether a position exists in this log: its file exists and is long enough.
 ///
 /// # Errors
 /// [`io::Error`] when the folder can't be read.

@@ -1,20 +1,20 @@
-//! What a start does to a log file before anything follows it: an end without a line end is cut off and kept beside it.
+//! Repairs the last log file at a start: an unfinished last line is cut off and kept in a file beside the log.
 //!
-//! A crash leaves such an end. It was never acknowledged: an event is, after its line is whole and synced. A whole line
-//! stays whatever is in it, for another release may know what this one can't read.
+//! A crash leaves such a line. It was never acknowledged: an event is acknowledged only after its line is complete and
+//! synced. A complete line is kept whatever it holds, since another release may read what this one can't.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use shared::event_log::{LogFile, torn_path};
+use shared::contract::event_log::{LogFile, torn_path};
 
 use super::LogError;
 
-/// Bytes looked at in one go on the way back from the end.
+/// The number of bytes read at a time in the search backwards from the end.
 const BLOCK: usize = 1 << 16;
 
-/// Where the last whole line of a file ends.
+/// The offset where the last whole line of a file ends.
 fn whole_length(file: &mut File) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut block = vec![0; BLOCK];
@@ -31,7 +31,7 @@ fn whole_length(file: &mut File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Cuts off an end without a line end, once it is safe in a file of its own; returns the length that remains.
+/// Cuts off an unfinished last line after copying it to a file of its own; returns the length that remains.
 ///
 /// * `file`: open for reading and writing.
 ///
@@ -50,7 +50,7 @@ pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64
     Ok(whole)
 }
 
-/// Copies what is behind `whole` into a new file beside the log.
+/// Copies the bytes after the offset `whole` into a new file beside the log.
 fn keep(folder: &Path, log: &LogFile, file: &mut File, whole: u64) -> Result<PathBuf, LogError> {
     for copy in 0.. {
         let path = torn_path(folder, &log.replica, log.number, whole, copy);

@@ -1,4 +1,4 @@
-//! Notices at once when a part of the event log ends while the service runs.
+//! Detects at once if a thread or task of the event log ends while the service runs.
 
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ pub enum Ended {
     Applier,
 }
 
-/// Tells of an end, by being dropped: however the part that holds it ends, in order or by a panic.
+/// Reports the end of the part that holds it, by being dropped: whether the part ends in order or by a panic.
 pub struct Guard {
     part: Ended,
     ended: watch::Sender<Option<Ended>>,
@@ -29,7 +29,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The first one is the cause of what follows.
+        // Only the first end is reported: it is the cause of the others.
         self.ended.send_if_modified(|ended| {
             let first = ended.is_none();
             ended.get_or_insert(self.part);

@@ -1,19 +1,19 @@
-//! Appends to the event log: one thread, group commit.
+//! The writer: one thread that appends events to the log, with group commit.
 //!
-//! In: the lines of many requests. Out: one write and one sync for all that are waiting, then the group goes to the
-//! applier, each event with its place. A request so costs a share of one sync; the more wait, the smaller the share.
+//! In: the lines of many requests. Out: one write and one sync for all requests that are waiting; then the group goes
+//! to the applier, each event with its position. So a request costs only a share of one sync: the more requests wait,
+//! the smaller the share.
 //!
-//! What can't be written whole is taken back. A file from which something was taken back or cut off, or that an earlier
-//! start wrote, is not appended to any more: a reader that saw more of it than remains can't take what follows for what
-//! it saw.
+//! A write that fails is cut off again. A file that was cut, or that was written before this start, is never appended
+//! to: else new lines could stand at offsets where a reader has already seen other ones.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shared::event::Event;
-use shared::event_log::{self, FileId, LogFile, Place};
+use shared::contract::event::Event;
+use shared::contract::event_log::{self, FileId, LogFile, Place};
 use tokio::sync::{mpsc, oneshot};
 
 use super::lock::lock;
@@ -22,17 +22,17 @@ use super::{AcceptError, LogError, Settings, Visible};
 use crate::metrics::Metrics;
 use crate::store::{Arrival, Position};
 
-/// A group is closed at this size, so that the first in it need not wait for ever.
+/// The size in bytes at which a group is closed, so that its first request need not wait for ever.
 const MAX_GROUP_BYTES: usize = 4 << 20;
 
 /// The answer to a request.
 pub type Reply = oneshot::Sender<Result<Visible, AcceptError>>;
 
-/// What is sent to the writer.
+/// A message to the writer.
 pub enum Request {
     /// Events to be made durable.
     Append(Append),
-    /// Nothing follows.
+    /// The last message.
     Close,
 }
 
@@ -40,17 +40,17 @@ pub enum Request {
 pub struct Append {
     /// Their lines.
     pub lines: Vec<u8>,
-    /// What the histories get of them, each with where its line ends in `lines`.
+    /// The events for the histories, each with the offset where its line ends in `lines`.
     pub arrivals: Vec<(Arrival, u64)>,
-    /// Where the answer goes.
+    /// The channel for the answer.
     pub reply: Reply,
 }
 
 impl Append {
-    /// The lines and arrivals of events.
+    /// Makes the lines and arrivals of events.
     ///
     /// # Panics
-    /// Never: an event is made of texts and numbers, which JSON can hold.
+    /// Never: an event consists of texts and numbers, which JSON can represent.
     #[must_use]
     pub fn new(events: Vec<Event>, reply: Reply) -> Self {
         let mut lines = Vec::with_capacity(events.len() * 192);
@@ -66,20 +66,20 @@ impl Append {
 
 /// Events that are durable, with the requests that wait for them.
 pub struct Group {
-    /// Where the group before ended.
+    /// The position where the previous group ended.
     pub start: Position,
-    /// Where they end.
+    /// The position where the group ends.
     pub end: Position,
-    /// What the histories get.
+    /// The events for the histories, by request.
     pub appends: Vec<(Vec<Arrival>, Reply)>,
 }
 
-/// Where bytes were appended.
+/// The position at which bytes were appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// In which file.
+    /// The file.
     pub file: FileId,
-    /// From which offset on.
+    /// The offset where they begin.
     pub start: u64,
 }
 
@@ -89,23 +89,23 @@ pub struct Writer {
     metrics: Arc<Metrics>,
     file: File,
     path: PathBuf,
-    /// Which file it is; nothing before the first append to it.
+    /// The id of the file; `None` before the first append to it.
     id: Option<FileId>,
-    /// Everything before it is synced.
+    /// The end of the log; everything before it is synced.
     end: Position,
     tail: Tail,
     /// Held as long as the writer lives.
     _lock: File,
 }
 
-/// What may follow the synced end of the file.
+/// The state of the file after its synced end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
-    /// The next lines.
+    /// Lines may be appended.
     Open,
-    /// Nothing, unless the file is empty: the next lines go into a new one.
+    /// The next lines go into a new file, unless this one is empty.
     Closed,
-    /// Perhaps parts of an append that failed are there; they are to be taken back.
+    /// Parts of a failed append may follow; they are to be cut off.
     Torn,
 }
 
@@ -117,10 +117,10 @@ fn open_file(folder: &Path, path: &Path) -> Result<File, LogError> {
 }
 
 impl Writer {
-    /// Takes the lock of the replica's log, cuts a torn end off, and goes on behind it.
+    /// Takes the lock of the replica's log, and cuts off an unfinished last line.
     ///
     /// # Errors
-    /// [`LogError`] when another process has the log, or the folder can't be written.
+    /// [`LogError`] when another process holds the lock, or the folder can't be written.
     pub fn open(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, LogError> {
         let Settings { folder, replica, .. } = settings;
         fs::create_dir_all(folder).map_err(LogError::io(folder))?;
@@ -135,13 +135,13 @@ impl Writer {
         Ok(Self { settings: settings.clone(), metrics, file, path, id: None, end, tail: Tail::Closed, _lock: lock })
     }
 
-    /// Where the log ends.
+    /// The position where the log ends.
     #[must_use]
     pub fn end(&self) -> Position {
         self.end
     }
 
-    /// Appends whole lines and syncs them; on an error they are not in the log.
+    /// Appends whole lines and syncs them; after an error none of them is in the log.
     ///
     /// # Errors
     /// [`LogError::Io`], such as on a full disk.
@@ -156,7 +156,7 @@ impl Writer {
         }
         if let Err(source) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             self.tail = Tail::Torn;
-            // Tried again before the next append if it fails.
+            // If this fails, it is tried again before the next append.
             if let Err(error) = self.take_back() {
                 tracing::error!(%error, "a failed append can't be taken back yet");
             }
@@ -176,7 +176,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Cuts off what a failed append left.
+    /// Cuts off the parts of a failed append.
     fn take_back(&mut self) -> Result<(), LogError> {
         let cut = self.file.set_len(self.end.offset).and_then(|()| self.file.sync_all());
         cut.map_err(LogError::io(&self.path))?;
@@ -184,7 +184,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is sent until [`Request::Close`] or until nobody can send any more. Blocks.
+    /// Writes the requests until [`Request::Close`] or until the channel is closed. Blocks.
     pub fn run(mut self, mut requests: mpsc::Receiver<Request>, groups: &mpsc::Sender<Group>) {
         let mut open = true;
         while open {
@@ -199,7 +199,7 @@ impl Writer {
                         appends.push(append);
                     }
                     Request::Close => {
-                        // What is already queued is still written, nothing new gets in.
+                        // Requests that are already queued are still written; new ones are refused.
                         requests.close();
                     }
                 }
@@ -211,12 +211,13 @@ impl Writer {
         }
     }
 
-    /// Makes a group durable and hands it on, or refuses it.
+    /// Makes a group durable and sends it to the applier, or refuses it.
     fn commit(&mut self, bytes: &[u8], appends: Vec<Append>, groups: &mpsc::Sender<Group>) {
         let start = self.end;
         match self.append(bytes) {
             Ok(appended) => {
-                // Without an applier the replies are dropped, and the requests answered as failed: they may try again.
+                // If the applier is gone, the replies are dropped, and the requests are answered as failed: clients may
+                // send again.
                 let _ = groups.blocking_send(Group { start, end: self.end, appends: placed(appends, appended) });
             }
             Err(error) => {
@@ -229,7 +230,7 @@ impl Writer {
     }
 }
 
-/// The arrivals of requests, each with its place in the log; their lines were appended one behind the other.
+/// The arrivals of requests, each with its position in the log; their lines were appended one after the other.
 fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<(Vec<Arrival>, Reply)> {
     let place = |Append { lines, arrivals, reply }: Append| {
         let arrival = |(mut arrival, end): (Arrival, u64)| {

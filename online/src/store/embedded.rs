@@ -1,20 +1,20 @@
-//! The embedded store: histories in the memory of the one process, rebuilt from the event log at the start.
+//! The embedded store: histories in the memory of a single process, rebuilt from the event log at the start.
 //!
-//! Sharded by user, so that readers and the applier seldom meet. A read is one lookup and a reference count; a write
-//! copies a history only while a reader still holds it. About 70 bytes and an id per event. Its histories are never
-//! unreadable, so there is nothing to rebuild.
+//! The map is sharded by user, so that readers and the applier seldom contend. A read is one lookup and a reference
+//! count; a write copies a history only while a reader still holds it. Memory: about 70 bytes and an id per event. Its
+//! histories are never unreadable, so there is nothing to rebuild.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use shared::id::UserId;
-use shared::state::{Applied, LiveHistory};
+use shared::contract::id::UserId;
+use shared::engine::state::{Applied, LiveHistory};
 
 use super::retention::{by_user, forget, is_stale};
 use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, State, Stored, UserStore};
 
-/// Shards of the map; a power of two well above the cores.
+/// The number of shards of the map: a power of two, well above the number of cores.
 const SHARDS: usize = 64;
 
 type Shard = RwLock<HashMap<UserId, Arc<LiveHistory>>>;
@@ -44,7 +44,7 @@ impl Embedded {
     }
 
     fn get(&self, user: &UserId, now_ms: i64) -> Arc<LiveHistory> {
-        // A poisoned lock is still whole: histories are replaced, not half written.
+        // A poisoned shard is still consistent: histories are replaced as a whole.
         let shard = self.shard(user).read().unwrap_or_else(PoisonError::into_inner);
         let Some(history) = shard.get(user).cloned() else {
             return Arc::default();
@@ -80,7 +80,7 @@ impl Embedded {
         added
     }
 
-    /// Drops what is past its time, a shard at a time; returns how many users remain.
+    /// Drops expired events and histories, a shard at a time; returns how many users remain.
     pub fn sweep(&self, now_ms: i64) -> usize {
         let oldest_ms = self.retention.oldest_ms(now_ms);
         let sweep = |shard: &Shard| {
@@ -135,7 +135,7 @@ impl UserStore for Embedded {
 
 #[cfg(test)]
 mod tests {
-    use shared::event_log::Coverage;
+    use shared::contract::event_log::Coverage;
 
     use super::super::tests::arrival;
     use super::*;

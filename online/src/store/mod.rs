@@ -1,14 +1,15 @@
-//! The user side: one trait, [`embedded`] in memory and [`redis`] shared by replicas.
+//! The user side: the trait of a store, with two implementations, [`embedded`] in memory and [`redis`] shared by
+//! replicas.
 //!
 //! ```text
 //! read    (request)  user, version ─▶ live history, the batch's record            one round trip
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
-//! rebuild (applier)  histories     ─▶ in the place of those that can't be read
-//! advance (applier)  how far the event log is applied, compare-and-set
+//! rebuild (applier)  histories     ─▶ replace those that can't be read
+//! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! ```
 //!
-//! A history is derived from the event log, so a store may lose everything: it is refilled. A history that is there but
-//! can't be read counts as none to a reader, and is left alone by `apply`, until one made anew from the log replaces it
+//! Histories are derived from the event log, so a store may lose everything: it is refilled. A history that exists but
+//! can't be read counts as empty for `read`, and `apply` does not change it, until one rebuilt from the log replaces it
 //! in one write.
 
 pub mod embedded;
@@ -21,47 +22,48 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use shared::event::{Event, event_key};
-use shared::id::UserId;
-use shared::state::{Applied, LiveEvent, LiveHistory};
+use shared::contract::event::{Event, event_key};
+use shared::contract::id::UserId;
+use shared::engine::state::{Applied, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
 pub use redis::Redis;
 pub use retention::{Bounds, Retention};
 
-/// A store call under way.
+/// The future of a store call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Where the user side is kept.
+/// A store of the user side.
 pub trait UserStore: Send + Sync {
-    /// Reads what is known of a user, in one round trip: the live history, and the batch's record in `version` where
-    /// the store holds it.
+    /// Reads the state of a user in one round trip: the live history, and the batch's record in `version` if the store
+    /// holds it.
     fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored>;
 
-    /// Adds events to the histories of their users, and tells what became of each. Applying one twice changes nothing.
-    /// After an error some of them may be applied.
+    /// Adds events to the histories of their users, and returns the result of each. Applying an event twice changes
+    /// nothing. After an error some of them may be applied.
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
 
-    /// Up to `most` of the users whose histories were found to be unreadable and are not rebuilt yet.
+    /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
 
-    /// Writes histories made anew from the event log over those of `damaged` users; adds them to one that others have
-    /// made readable meanwhile.
+    /// Replaces the histories of `damaged` users by ones rebuilt from the event log; merges with a history that another
+    /// replica has made readable meanwhile.
     fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()>;
 
-    /// How far a replica's event log is applied; nothing in an empty store, or where the mark can't be read.
+    /// The mark: the position up to which this replica's event log is applied; `None` in an empty store, or if the mark
+    /// can't be read.
     fn applied(&self) -> Answer<'_, Option<Position>>;
 
-    /// Moves that mark from `from` to `to`, unless it is elsewhere: then the store went back in time, or came back
-    /// empty.
+    /// Moves the mark from `from` to `to`, unless it is elsewhere, which means that the store was reset to an earlier
+    /// state or came back empty.
     fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark>;
 }
 
-/// What a store knows of a user.
+/// The state of a user in a store.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
-    /// The real-time history; empty where it can't be read.
+    /// The real-time history; empty if it can't be read.
     pub history: Arc<LiveHistory>,
     /// Whether the history could be read.
     pub state: State,
@@ -72,24 +74,24 @@ pub struct Stored {
 /// Whether a history could be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum State {
-    /// It could, or there is none.
+    /// It could be read, or there is none.
     #[default]
     Whole,
-    /// It could not, and is being made anew from the event log.
+    /// It could not be read, and is being rebuilt from the event log.
     Damaged,
 }
 
 /// An event on its way into a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
-    /// Whose history.
+    /// The user.
     pub user: UserId,
-    /// What is remembered.
+    /// The event as the history stores it.
     pub event: LiveEvent,
 }
 
 impl From<Event> for Arrival {
-    /// What a history gets of an event; the log says where it stands.
+    /// Converts an event of the log, with its position there.
     fn from(event: Event) -> Self {
         let Event { timestamp_ms, user, kind, item, event_id, received_ms, .. } = event;
         let event_key = event_key(&event_id);
@@ -97,14 +99,14 @@ impl From<Event> for Arrival {
     }
 }
 
-/// What became of an event that was applied.
+/// The result of applying an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The history has it now.
     New,
-    /// The history had it, or it is past its time.
+    /// The history had it already, or the event has expired.
     Known,
-    /// The history can't be read; it gets the event when it is rebuilt.
+    /// The history can't be read; it has the event once it is rebuilt.
     Waits,
 }
 
@@ -126,13 +128,13 @@ pub enum StoreError {
     /// No answer in time.
     #[error("store did not answer within {0} ms")]
     Late(u128),
-    /// The server answered with an error, or not what was asked.
+    /// The server answered with an error, or with an unexpected value.
     #[error("store answered: {0}")]
     Answer(String),
-    /// A history is there but can't be read.
+    /// A history exists but can't be read.
     #[error("a history can't be read and is being rebuilt from the event log")]
     Damaged,
-    /// Other writers kept getting in between.
+    /// Other writers changed the history between every read and write.
     #[error("a history was written by others {0} times in a row")]
     Contended(usize),
 }
@@ -152,8 +154,8 @@ impl StoreError {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use shared::event::EventKind;
-    use shared::id::ItemId;
+    use shared::contract::event::EventKind;
+    use shared::contract::id::ItemId;
 
     use super::*;
 

@@ -1,8 +1,8 @@
-//! How far a replica's event log is applied, as a store notes it.
+//! Positions in a replica's event log, by which a store records how far the log is applied (the mark).
 
 use std::fmt;
 
-/// A place in a replica's event log: everything before it is meant.
+/// A position in a replica's event log; as a mark it stands for everything before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The number of the file.
@@ -15,7 +15,7 @@ impl Position {
     /// Before the first event.
     pub const START: Self = Self { file: 0, offset: 0 };
 
-    /// Reads what [`fmt::Display`] writes; nothing where it is something else.
+    /// Parses the text that [`fmt::Display`] writes; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (file, offset) = text.split_once(':')?;
@@ -29,12 +29,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// What became of the mark.
+/// The result of moving the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// It is where it was asked to be.
+    /// The mark was moved.
     Moved,
-    /// It was found here instead, and left there.
+    /// The mark was found at this position instead of the expected one, and was not moved.
     Found(Option<Position>),
 }
 

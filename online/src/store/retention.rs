@@ -1,35 +1,35 @@
-//! How long histories remember, and the one function behind every store that adds events to them.
+//! The bounds of histories in length and time, and the function by which every store adds events to a history.
 
 use std::collections::BTreeMap;
 
-use shared::event_log::Coverage;
-use shared::id::UserId;
-use shared::state::{Applied, HistoryBounds, LiveEvent, LiveHistory};
+use shared::contract::event_log::Coverage;
+use shared::contract::id::UserId;
+use shared::engine::state::{Applied, HistoryBounds, LiveEvent, LiveHistory};
 
 use super::Arrival;
 
-/// How long a store remembers.
+/// The bounds of the histories of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Most events of a history.
+    /// The maximum number of events of a history.
     pub max_events: usize,
-    /// Most items remembered of older events, see [`HistoryBounds`].
+    /// The maximum number of items of older events, see [`HistoryBounds`].
     pub max_older: usize,
-    /// Milliseconds from arrival after which an event is forgotten.
+    /// How long after its arrival an event expires, in milliseconds.
     pub ttl_ms: i64,
 }
 
-/// What an apply goes by besides the [`Retention`].
+/// The bounds that change from call to call, in addition to the [`Retention`].
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds<'a> {
-    /// What of the event log is in the artifacts, see [`HistoryBounds`].
+    /// How much of the event log is in the artifacts, see [`HistoryBounds`].
     pub covered: &'a Coverage,
-    /// The time.
+    /// The current time, milliseconds since the epoch.
     pub now_ms: i64,
 }
 
 impl Retention {
-    /// Events received before this time are forgotten.
+    /// The time before which received events have expired, milliseconds since the epoch.
     #[must_use]
     pub fn oldest_ms(self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(self.ttl_ms)
@@ -39,7 +39,7 @@ impl Retention {
         HistoryBounds { max_events: self.max_events, max_older: self.max_older, covered: bounds.covered }
     }
 
-    /// Applies events to a history; returns what became of each. One that is past its time changes nothing.
+    /// Applies events to a history; returns the result of each. An expired event changes nothing.
     pub fn merge<'a>(
         self,
         history: &mut LiveHistory,
@@ -60,38 +60,38 @@ impl Retention {
         applied
     }
 
-    /// Adds what another history of the user remembers.
+    /// Adds the events and items of another history of the user.
     pub(super) fn absorb(self, history: &mut LiveHistory, other: LiveHistory, bounds: Bounds<'_>) {
         history.absorb(other, self.within(bounds));
         forget(history, self.oldest_ms(bounds.now_ms));
     }
 
-    /// When a history as a whole may be forgotten, milliseconds since the epoch.
+    /// When a history as a whole expires, milliseconds since the epoch.
     pub(super) fn expires_ms(self, history: &LiveHistory) -> i64 {
         newest_ms(history).saturating_add(self.ttl_ms)
     }
 }
 
-/// When the last event of a history arrived.
+/// When the last event of a history arrived, milliseconds since the epoch.
 fn newest_ms(history: &LiveHistory) -> i64 {
     let recent = history.recent.last().map(|event| event.received_ms);
     recent.into_iter().chain(history.older.iter().map(|seen| seen.received_ms)).max().unwrap_or(i64::MIN)
 }
 
-/// Whether a history remembers something received before `oldest_ms`.
+/// Whether a history holds anything received before `oldest_ms`.
 pub(super) fn is_stale(history: &LiveHistory, oldest_ms: i64) -> bool {
     history.recent.first().is_some_and(|event| event.received_ms < oldest_ms)
         || history.older.iter().any(|seen| seen.received_ms < oldest_ms)
 }
 
-/// Drops from a history what was received before `oldest_ms`.
+/// Drops everything from a history that was received before `oldest_ms`.
 pub(super) fn forget(history: &mut LiveHistory, oldest_ms: i64) {
     let expired = history.recent.partition_point(|event| event.received_ms < oldest_ms);
     history.recent.drain(..expired);
     history.older.retain(|seen| seen.received_ms >= oldest_ms);
 }
 
-/// The events by user, each user's in the order given, with their places in that order.
+/// The events by user, those of each user in the order given, with their positions in that order.
 pub(super) fn by_user(arrivals: &[Arrival]) -> BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> {
     let mut users: BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> = BTreeMap::new();
     for (at, arrival) in arrivals.iter().enumerate() {

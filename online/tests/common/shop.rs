@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use shared::artifact::Manifest;
-use shared::artifact::columns::Column;
-use shared::artifact::manifest::{FORMAT_VERSION, write_champion};
-use shared::event::EventKind;
-use shared::event_log::CoveredFile;
-use shared::id::ItemIdx;
-use shared::keys::pack_user;
-use shared::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
-use shared::state::{BatchUser, Interaction, SeenItem};
+use shared::contract::artifact::Manifest;
+use shared::contract::artifact::columns::Column;
+use shared::contract::artifact::manifest::{FORMAT_VERSION, write_champion};
+use shared::contract::event::EventKind;
+use shared::contract::event_log::CoveredFile;
+use shared::contract::id::ItemIdx;
+use shared::contract::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
+use shared::engine::keys::pack_user;
+use shared::engine::state::{BatchUser, Interaction, SeenItem};
+use shared::engine::topk::Scored;
 use shared::tables::{AlsTable, ItemTable, Neighbours, Popularity, RepeatTable, Sessions, Tables};
-use shared::topk::Scored;
 
 /// How many items there are.
 pub const ITEM_COUNT: u32 = 12;

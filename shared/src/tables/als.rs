@@ -1,17 +1,17 @@
-//! Item factors and what searches them.
+//! The item factors of ALS, and the index that searches them.
 
 use std::path::Path;
 
 use super::{Misfit, check_length, table};
-use crate::ann::graph::GraphIndex;
-use crate::ann::scan::Scan;
-use crate::artifact::columns::Column;
-use crate::artifact::{ArtifactError, Manifest};
-use crate::factors::dot;
-use crate::id::ItemIdx;
+use crate::contract::artifact::columns::Column;
+use crate::contract::artifact::{ArtifactError, Manifest};
+use crate::contract::id::ItemIdx;
+use crate::engine::ann::graph::GraphIndex;
+use crate::engine::ann::scan::Scan;
+use crate::engine::factors::dot;
 
 table! {
-    /// What ALS learned of the items.
+    /// The item factors of ALS as they are stored.
     pub struct AlsTable {
         /// Items × factors, row-major; an item without interactions has a zero row.
         item_factors: Column<f32> = "item_factors",
@@ -21,7 +21,7 @@ table! {
 }
 
 impl AlsTable {
-    /// Factors of an item.
+    /// Factors per item.
     #[must_use]
     pub fn factors(&self) -> usize {
         self.gram.len().isqrt()
@@ -36,9 +36,9 @@ impl AlsTable {
     }
 }
 
-/// Item factors, and what folding a user in needs.
+/// Item factors with their index, and the Gram matrix that a fold-in needs.
 pub struct Als {
-    /// Factors of an item.
+    /// Factors per item.
     pub factors: usize,
     /// Items × factors, row-major; an item without interactions has a zero row.
     pub item_factors: Column<f32>,
@@ -46,20 +46,20 @@ pub struct Als {
     pub gram: Column<f32>,
     /// Finds the nearest items.
     pub index: Index,
-    /// How long each item's factors are.
+    /// The norm of each item's factors.
     norms: Vec<f32>,
 }
 
-/// What finds the nearest items.
+/// The index over the item factors.
 pub enum Index {
-    /// The items in 7 bits: made when the version is loaded.
+    /// A scan of factors in 7 bits, made when the version is loaded.
     Scan(Scan),
     /// The dumped graph of a large catalogue.
     Graph(GraphIndex),
 }
 
 impl Index {
-    /// The graph of a version's folder, where it has one.
+    /// The graph of a version's folder, if it has one.
     pub(crate) fn graph(folder: &Path, manifest: &Manifest) -> Result<Option<Self>, ArtifactError> {
         let has_graph = manifest.files.keys().any(|name| name.ends_with(".hnsw.graph"));
         has_graph.then(|| GraphIndex::load(folder).map(Self::Graph)).transpose()
@@ -67,7 +67,7 @@ impl Index {
 }
 
 impl Als {
-    /// Makes the table searchable: by an index that there is, or by scanning it.
+    /// Makes the table searchable: by the given index, or by a scan.
     #[must_use]
     pub fn new(table: AlsTable, index: Option<Index>) -> Self {
         let factors = table.factors();
@@ -78,7 +78,7 @@ impl Als {
         Self { factors, item_factors, gram, index, norms }
     }
 
-    /// How long the factors of an item are, a little more than 0 at least.
+    /// The norm of an item's factors; at least 1e-12, so that it may be a divisor.
     #[must_use]
     pub fn norm(&self, item: ItemIdx) -> f32 {
         self.norms[item.at()]

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{Misfit, check_length, table};
-use crate::artifact::columns::Column;
-use crate::artifact::strings::Strings;
-use crate::id::ItemIdx;
+use crate::contract::artifact::columns::Column;
+use crate::contract::artifact::strings::Strings;
+use crate::contract::id::ItemIdx;
 
 /// A category's row; rows are in the order of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub struct CategoryIdx(pub u32);
 pub const NO_CATEGORY: u32 = u32::MAX;
 
 table! {
-    /// What is known of each item; items are in the order of their ids.
+    /// The ids, names, categories and prices of all items, in the order of the ids.
     pub struct ItemTable {
         /// The external ids, ascending.
         id: Strings = "id",
@@ -48,7 +48,7 @@ impl ItemTable {
     }
 }
 
-/// The item table with a way from external ids to rows.
+/// The item table with a hash index from external ids to rows.
 pub struct Items {
     table: ItemTable,
     rows: HashTable<ItemIdx>,
@@ -56,7 +56,7 @@ pub struct Items {
 }
 
 impl Items {
-    /// Makes the way from ids to rows. Cost: a hash an item.
+    /// Builds the hash index from ids to rows. Cost: one hash per item.
     #[must_use]
     pub fn new(table: ItemTable) -> Self {
         let (hasher, ids) = (DefaultHashBuilder::default(), &table.id);
@@ -93,7 +93,7 @@ impl Items {
         self.table.id.get(item.at())
     }
 
-    /// The name of an item, where the log or the item table gave one.
+    /// The name of an item, if the log or the item table gave one.
     #[must_use]
     pub fn name(&self, item: ItemIdx) -> Option<&str> {
         Some(self.table.name.get(item.at())).filter(|name| !name.is_empty())
@@ -116,7 +116,7 @@ impl Items {
         Some(self.table.category[item.at()]).filter(|&row| row != NO_CATEGORY).map(CategoryIdx)
     }
 
-    /// The price of an item; NaN where the item table gave none.
+    /// The price of an item; NaN if the item table gave none.
     #[must_use]
     pub fn price(&self, item: ItemIdx) -> f32 {
         self.table.price[item.at()]

@@ -1,7 +1,8 @@
 //! The tables of a version, one file each: its columns with shapes and units, written, opened and checked in one place.
 //!
-//! A table is the same thing in memory and on disk: the batch makes one from vectors and serves it at once or writes it;
-//! the service maps the file. [`Tables`] are all of them; a [`crate::snapshot::Snapshot`] answers from them.
+//! A table is the same type in memory and on disk: the batch makes it from vectors, and uses it at once or writes it;
+//! the service maps the file. [`Tables`] holds all tables of a version; a [`crate::engine::snapshot::Snapshot`] answers
+//! from them.
 //!
 //! File formats are safetensors, so that the same files open in Python.
 
@@ -29,13 +30,13 @@ pub use statistics::{Habit, Statistics};
 pub use trees::TreeTable;
 pub use users::Users;
 
-use crate::artifact::columns::{Column, Element, TableFile, TableWriter};
-use crate::artifact::strings::Strings;
-use crate::artifact::{ArtifactError, Manifest};
-use crate::id::ItemIdx;
-use crate::source::{Kind, Source};
+use crate::contract::artifact::columns::{Column, Element, TableFile, TableWriter};
+use crate::contract::artifact::strings::Strings;
+use crate::contract::artifact::{ArtifactError, Manifest};
+use crate::contract::id::ItemIdx;
+use crate::contract::source::{Kind, Source};
 
-/// Why a table does not hold together, or does not fit the others.
+/// Why a table is inconsistent, or does not fit the others.
 type Misfit = String;
 
 /// Columns under their names in one file.
@@ -50,7 +51,7 @@ pub trait Table: Sized {
     fn add_to<'a>(&'a self, writer: &mut TableWriter<'a>);
 }
 
-/// What a table can be made of.
+/// A field of a table: a column of numbers or of strings.
 trait Field: Sized {
     fn read(file: &TableFile, name: &str) -> Result<Self, ArtifactError>;
     fn add_to<'a>(&'a self, writer: &mut TableWriter<'a>, name: &str);
@@ -83,11 +84,11 @@ macro_rules! table {
 
         impl $crate::tables::Table for $table {
             fn read(
-                file: &$crate::artifact::columns::TableFile,
-            ) -> Result<Self, $crate::artifact::ArtifactError> {
+                file: &$crate::contract::artifact::columns::TableFile,
+            ) -> Result<Self, $crate::contract::artifact::ArtifactError> {
                 Ok(Self { $($field: $crate::tables::Field::read(file, $name)?,)* })
             }
-            fn add_to<'a>(&'a self, writer: &mut $crate::artifact::columns::TableWriter<'a>) {
+            fn add_to<'a>(&'a self, writer: &mut $crate::contract::artifact::columns::TableWriter<'a>) {
                 $($crate::tables::Field::add_to(&self.$field, writer, $name);)*
             }
         }
@@ -122,7 +123,7 @@ pub struct Tables {
     pub sessions: Sessions,
     /// Counters and rates of items.
     pub statistics: Statistics,
-    /// The model of returns.
+    /// The model of the source `repeat`.
     pub repeat: RepeatTable,
     /// Item factors.
     pub als: AlsTable,
@@ -133,7 +134,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Maps the tables of a version. A table of neighbours that its release did not have is empty.
+    /// Maps the tables of a version. A neighbour table that the version's release did not have is empty.
     ///
     /// # Errors
     /// [`ArtifactError`] when a file is missing, torn, or does not fit the others.
@@ -186,7 +187,7 @@ impl Tables {
         write(&self.users, folder, USERS)
     }
 
-    /// Writes the file of the table that a source goes by into a folder.
+    /// Writes the file of the table that a source is served from into a folder.
     ///
     /// # Errors
     /// [`ArtifactError`] when it can't be written.
@@ -204,11 +205,10 @@ impl Tables {
         }
     }
 
-    /// Checks that every table holds together and fits the items, so that no look-up can fail later. Returns the file and
-    /// the reason where one does not.
+    /// Checks that every table is consistent and fits the items, so that no look-up can fail later.
     ///
     /// # Errors
-    /// The first table that does not.
+    /// The file of the first table that is not, and the reason.
     pub fn check(&self) -> Result<(), (String, Misfit)> {
         let items = self.items.id.len();
         let of = |file: &str, checked: Result<(), Misfit>| checked.map_err(|misfit| (file.to_owned(), misfit));
@@ -224,19 +224,19 @@ impl Tables {
         of(USERS, self.users.check())
     }
 
-    /// The neighbours that a source goes by, where it goes by neighbours.
+    /// The neighbour table of a source, if it has one.
     #[must_use]
     pub fn neighbours(&self, source: Source) -> Option<&Neighbours> {
         Source::NEIGHBOURS.iter().position(|&other| other == source).map(|at| &self.neighbours[at])
     }
 
-    /// The neighbours that a source goes by, to be set.
+    /// Mutable access to the neighbour table of a source, if it has one.
     pub fn neighbours_mut(&mut self, source: Source) -> Option<&mut Neighbours> {
         Source::NEIGHBOURS.iter().position(|&other| other == source).map(|at| &mut self.neighbours[at])
     }
 }
 
-/// The names of the tables of neighbours, in their order.
+/// The names of the neighbour tables, in their order.
 fn relations() -> impl Iterator<Item = &'static str> {
     Source::NEIGHBOURS.iter().filter_map(|source| source.relation())
 }
@@ -251,7 +251,7 @@ fn write<T: Table>(table: &T, folder: &Path, name: &str) -> Result<(), ArtifactE
     writer.write(folder, name)
 }
 
-/// Checks that a column has so many values.
+/// Checks that a column has `length` values.
 fn check_length<T: Element>(name: &str, column: &Column<T>, length: usize) -> Result<(), Misfit> {
     match column.len() == length {
         true => Ok(()),
@@ -259,7 +259,7 @@ fn check_length<T: Element>(name: &str, column: &Column<T>, length: usize) -> Re
     }
 }
 
-/// Checks that a column names items of the item table only.
+/// Checks that a column refers only to items of the item table.
 fn check_items(name: &str, column: &Column<ItemIdx>, items: usize) -> Result<(), Misfit> {
     match column.iter().all(|item| item.at() < items) {
         true => Ok(()),

@@ -1,14 +1,14 @@
-//! Neighbour lists: each item with the items nearest to it under one relation.
+//! Neighbour tables: for each item the list of its nearest items under one relation, such as `session` or `user`.
 
 use super::{Misfit, check_items, check_length, check_starts, table};
-use crate::artifact::columns::Column;
-use crate::id::ItemIdx;
-use crate::topk::Scored;
+use crate::contract::artifact::columns::Column;
+use crate::contract::id::ItemIdx;
+use crate::engine::topk::Scored;
 
 table! {
-    /// The nearest neighbours of every item, best first. A table without rows stands for one without neighbours.
+    /// The nearest neighbours of every item, best first. In a table without rows no item has neighbours.
     pub struct Neighbours {
-        /// Where each item's neighbours begin, and the end of the last: items + 1.
+        /// The offset where each item's neighbours begin, and the end of the last: items + 1.
         starts: Column<u64> = "starts",
         /// The neighbours.
         items: Column<ItemIdx> = "items",
@@ -18,7 +18,7 @@ table! {
 }
 
 impl FromIterator<Vec<Scored>> for Neighbours {
-    /// Lays the lists of all items behind each other, in the order of the items.
+    /// Concatenates the lists of all items, in the order of the items.
     fn from_iter<I: IntoIterator<Item = Vec<Scored>>>(lists: I) -> Self {
         let (mut starts, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
         for list in lists {

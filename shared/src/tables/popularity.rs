@@ -1,8 +1,8 @@
-//! Time-decayed popularity, overall and within categories, and trends.
+//! The popularity table: time-decayed popularity of items, overall and within categories, and trends.
 
 use super::{CategoryIdx, Misfit, check_items, check_length, check_starts, table};
-use crate::artifact::columns::Column;
-use crate::id::ItemIdx;
+use crate::contract::artifact::columns::Column;
+use crate::contract::id::ItemIdx;
 
 table! {
     /// Popularity: every item, overall and within its category, and its trend.
@@ -11,11 +11,11 @@ table! {
         scores: Column<f32> = "scores",
         /// All items, most popular first.
         order: Column<ItemIdx> = "order",
-        /// Where each category's items begin, and the end of the last: categories + 1.
+        /// The offset where each category's items begin, and the end of the last: categories + 1.
         category_starts: Column<u64> = "category.starts",
         /// The items of each category, most popular first.
         category_order: Column<ItemIdx> = "category.order",
-        /// How much more popular each item is lately than it was, at least 0.
+        /// The trend of each item: how much more popular it is lately than it was, at least 0.
         trends: Column<f32> = "trend.scores",
         /// All items, the strongest trend first.
         trending: Column<ItemIdx> = "trend.order",

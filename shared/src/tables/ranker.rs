@@ -2,28 +2,28 @@
 
 use super::trees::check_features;
 use super::{Misfit, Table, TreeTable, check_length, table};
-use crate::artifact::ArtifactError;
-use crate::artifact::columns::{Column, TableFile, TableWriter};
-use crate::params::RankerModel;
-use crate::rank::linear::Linear;
-use crate::rank::matrix::Matrix;
+use crate::contract::artifact::ArtifactError;
+use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
+use crate::contract::params::RankerModel;
+use crate::engine::rank::linear::Linear;
+use crate::engine::rank::matrix::Matrix;
 
 table! {
     /// A weighted sum of features, see [`Linear`].
     pub struct LinearTable {
-        /// The features it looks at.
+        /// The features that the model uses.
         features: Column<u32> = "features",
-        /// What a value of each is multiplied with.
+        /// The slope of each feature.
         slopes: Column<f32> = "slopes",
-        /// What each adds where it is missing.
+        /// What each feature adds to the score if its value is missing.
         missing: Column<f32> = "missing",
     }
 }
 
-/// A fitted ranker. Its features are numbers into the names that the manifest lists.
+/// A fitted ranker. It refers to a feature by its position in the manifest's list of names.
 #[derive(Debug, Clone)]
 pub enum RankerTable {
-    /// Boosted trees of one depth, which the manifest says.
+    /// Boosted trees of one depth, which the manifest records.
     Trees(usize, TreeTable),
     /// A weighted sum.
     Linear(LinearTable),
@@ -44,7 +44,7 @@ impl RankerTable {
         }
     }
 
-    /// What the manifest says of it.
+    /// The kind of model, as the manifest records it.
     #[must_use]
     pub fn model(&self) -> RankerModel {
         match self {
@@ -53,7 +53,7 @@ impl RankerTable {
         }
     }
 
-    /// The features it looks at, one for each of its questions or slopes.
+    /// The feature of each of its splits or slopes.
     #[must_use]
     pub fn features(&self) -> &Column<u32> {
         match self {
@@ -70,7 +70,7 @@ impl RankerTable {
     }
 }
 
-/// A ranker that scores rows as this build makes them.
+/// A ranker whose features are mapped to the columns of this build.
 #[derive(Debug, Clone)]
 pub struct Ranker {
     table: RankerTable,
@@ -78,13 +78,13 @@ pub struct Ranker {
 }
 
 impl Ranker {
-    /// Takes a ranker and where this build puts each of its features.
+    /// Maps the features of a ranker to the columns of this build.
     ///
     /// * `columns`: the column of each feature that the manifest names.
     /// * `count`: how many columns there are.
     ///
     /// # Errors
-    /// The reason when the table does not hold together.
+    /// The reason when the table is inconsistent.
     pub fn new(mut table: RankerTable, columns: &[usize], count: usize) -> Result<Self, Misfit> {
         match &table {
             RankerTable::Trees(depth, trees) => trees.check(*depth, columns.len())?,
@@ -101,7 +101,7 @@ impl Ranker {
         Ok(Self { table, wanted })
     }
 
-    /// The columns that it looks at; the others need not be built.
+    /// Which columns the ranker uses; the others need not be built.
     #[must_use]
     pub fn wanted(&self) -> &[bool] {
         &self.wanted

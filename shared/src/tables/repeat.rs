@@ -1,16 +1,16 @@
-//! The fitted model of `repeat`: the chance of each item of a history to be the next.
+//! The fitted model of `repeat`: the probability of each item of a history to come next.
 
 use super::{Misfit, Table, TreeTable};
-use crate::artifact::ArtifactError;
-use crate::artifact::columns::{Column, TableFile, TableWriter};
-use crate::artifact::strings::Strings;
-use crate::rank::matrix::Matrix;
-use crate::rank::trees::probability;
+use crate::contract::artifact::ArtifactError;
+use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
+use crate::contract::artifact::strings::Strings;
+use crate::engine::rank::matrix::Matrix;
+use crate::engine::rank::trees::probability;
 
 const DEPTH: &str = "depth";
 const NAMES: &str = "name";
 
-/// What the model looked at in releases that did not write the names beside it.
+/// The features of a model from a release that did not store their names.
 const UNNAMED: [&str; 33] = [
     "own_last_place",
     "own_first_place",
@@ -50,15 +50,15 @@ const UNNAMED: [&str; 33] = [
 /// Trees whose sum is the log-odds that the next event is with an item of the history; without trees there is no model.
 #[derive(Debug, Clone, Default)]
 pub struct RepeatTable {
-    /// Questions a tree: one value.
+    /// The number of splits of each tree: one value.
     depth: Column<u32>,
     trees: TreeTable,
-    /// The names of the features, in the order of their numbers.
+    /// The names of the features, in the order in which the splits number them.
     names: Strings,
 }
 
 impl RepeatTable {
-    /// A model of trees of a depth that look at features of these names.
+    /// A model of trees of this depth over features of these names.
     #[must_use]
     pub fn new(depth: usize, trees: TreeTable, names: &[String]) -> Self {
         Self { depth: vec![depth as u32].into(), trees, names: names.iter().collect() }
@@ -77,7 +77,7 @@ impl RepeatTable {
         self.trees.features.is_empty()
     }
 
-    /// The names of the features, in the order of their numbers.
+    /// The names of the features, in the order in which the splits number them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         (0..self.names.len()).map(|row| self.names.get(row))
     }
@@ -101,7 +101,7 @@ impl Table for RepeatTable {
     }
 }
 
-/// The model over rows as this build makes them.
+/// A model whose features are mapped to the columns of this build.
 #[derive(Debug, Clone)]
 pub struct Repeat {
     depth: usize,
@@ -109,7 +109,7 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// Takes a model and where this build puts each of its features; `None` without trees.
+    /// Maps the features of a model to the columns of this build; `None` without trees.
     #[must_use]
     pub fn new(table: &RepeatTable, columns: &[usize]) -> Option<Self> {
         let mut trees = table.trees.clone();
@@ -117,7 +117,7 @@ impl Repeat {
         (!table.is_empty()).then(|| Self { depth: table.depth(), trees })
     }
 
-    /// The chance of each row.
+    /// The probability of each row.
     pub fn chances(&self, matrix: &Matrix, chances: &mut Vec<f32>) {
         self.trees.score(self.depth, matrix, chances);
         chances.iter_mut().for_each(|score| *score = probability(*score));

@@ -1,36 +1,36 @@
-//! Past sessions, and in which of them each item occurs, the latest first.
+//! Past sessions and their inverted index: for each item the sessions it occurs in, the latest first.
 
 use super::{Misfit, check_items, check_length, check_starts, table};
-use crate::artifact::columns::Column;
-use crate::id::ItemIdx;
+use crate::contract::artifact::columns::Column;
+use crate::contract::id::ItemIdx;
 
 /// An occurrence of an item in a past session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
     /// The session's row.
     pub session: u32,
-    /// Where the item last stands in it.
+    /// The last position of the item in the session.
     pub place: u32,
 }
 
 table! {
     /// Past sessions and their inverted index.
     pub struct Sessions {
-        /// Where each session begins, and the end of the last: sessions + 1.
+        /// The offset where each session begins, and the end of the last: sessions + 1.
         starts: Column<u64> = "starts",
         /// The items of the sessions, in order.
         items: Column<ItemIdx> = "items",
-        /// What a match with each session counts, greater than 0: less for long and for old ones.
+        /// The weight of a match with each session, greater than 0: less for long and for old sessions.
         weights: Column<f32> = "weights",
-        /// Where each item's postings begin, and the end of the last: items + 1.
+        /// The offset where each item's postings begin, and the end of the last: items + 1.
         posting_starts: Column<u64> = "posting.starts",
         /// The sessions each item occurs in, the latest first.
         posting_sessions: Column<u32> = "posting.sessions",
-        /// Where the item last stands in them.
+        /// The last position of the item in each of them.
         posting_places: Column<u32> = "posting.places",
-        /// What each item counts in a match: more for a rare one.
+        /// The weight of each item in a match: more for a rare item.
         rarity: Column<f32> = "rarity",
-        /// What a candidate's score is multiplied with: less for a frequent item.
+        /// The factor of a candidate's score: less for a frequent item.
         damping: Column<f32> = "damping",
     }
 }
@@ -73,7 +73,7 @@ impl Sessions {
         &self.items[self.starts[session as usize] as usize..self.starts[session as usize + 1] as usize]
     }
 
-    /// What a match with a session counts: less for long and for old ones.
+    /// The weight of a match with a session: less for long and for old sessions.
     #[must_use]
     pub fn weight(&self, session: u32) -> f32 {
         self.weights[session as usize]
@@ -86,13 +86,13 @@ impl Sessions {
         self.posting_sessions[range].iter().zip(places).map(|(&session, &place)| Posting { session, place })
     }
 
-    /// What an item counts in a match: more for a rare one.
+    /// The weight of an item in a match: more for a rare item.
     #[must_use]
     pub fn rarity(&self, item: ItemIdx) -> f32 {
         self.rarity[item.at()]
     }
 
-    /// What a candidate's score is multiplied with: less for a frequent one.
+    /// The factor of a candidate's score: less for a frequent item.
     #[must_use]
     pub fn damping(&self, item: ItemIdx) -> f32 {
         self.damping[item.at()]

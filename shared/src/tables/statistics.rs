@@ -1,14 +1,14 @@
-//! Counters and rates of each item: a column each, under the name that the batch gives it.
+//! Statistics of items, such as counters and rates: one column each, under the name that the batch gives it.
 //!
-//! Each is a feature of the ranker, `item_<name>`, so that a new statistic needs no new engine. The few that the engine
-//! asks for by itself are [`Habit`]s.
+//! Each statistic is a feature of the ranker, `item_<name>`, so that a new one needs no new engine. The few that the
+//! engine itself reads by name are [`Habit`]s.
 
 use super::{Misfit, Table, check_length};
-use crate::artifact::ArtifactError;
-use crate::artifact::columns::{Column, TableFile, TableWriter};
-use crate::id::ItemIdx;
+use crate::contract::artifact::ArtifactError;
+use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
+use crate::contract::id::ItemIdx;
 
-/// What the engine itself asks of an item; missing where a version does not have it.
+/// A statistic that the engine itself reads: how users behave with an item. Missing if a version does not have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
     /// ln(1 + events).
@@ -40,7 +40,7 @@ impl Habit {
     }
 }
 
-/// Columns of item values by name.
+/// Columns with a value per item, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Statistics {
     columns: Vec<(String, Column<f32>)>,
@@ -80,13 +80,13 @@ impl Statistics {
         &self.columns
     }
 
-    /// What the engine asks of all items, where the version has it.
+    /// A [`Habit`] of all items, if the version has it.
     #[must_use]
     pub fn of_all(&self, habit: Habit) -> Option<&[f32]> {
         self.habits[habit as usize].as_deref()
     }
 
-    /// What the engine asks of an item; missing where the version does not have it.
+    /// A [`Habit`] of an item; missing (NaN) if the version does not have it.
     #[must_use]
     pub fn habit(&self, habit: Habit, item: ItemIdx) -> f32 {
         self.of_all(habit).map_or(f32::NAN, |values| values[item.at()])

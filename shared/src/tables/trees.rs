@@ -1,18 +1,18 @@
-//! Boosted trees of a file.
+//! The table of boosted oblivious trees, as stored in a file.
 
 use super::{Misfit, check_length, table};
-use crate::artifact::columns::Column;
-use crate::rank::matrix::Matrix;
-use crate::rank::trees::Trees;
+use crate::contract::artifact::columns::Column;
+use crate::engine::rank::matrix::Matrix;
+use crate::engine::rank::trees::Trees;
 
 table! {
     /// Oblivious trees of one depth, see [`Trees`].
     pub struct TreeTable {
-        /// The feature that each question looks at, tree by tree.
+        /// The feature of each split, tree by tree.
         features: Column<u32> = "features",
-        /// What it is compared with.
+        /// The border of each split, tree by tree.
         borders: Column<f32> = "borders",
-        /// The values of the leaves, `1 << depth` a tree.
+        /// The values of the leaves, `1 << depth` per tree.
         leaves: Column<f32> = "leaves",
     }
 }
@@ -27,7 +27,7 @@ impl TreeTable {
         check_length("leaves", &self.leaves, (self.features.len() / depth) << depth)
     }
 
-    /// Scores every row of a matrix whose columns the trees look at.
+    /// Scores every row of a matrix whose columns are the trees' features.
     pub(super) fn score(&self, depth: usize, matrix: &Matrix, scores: &mut Vec<f32>) {
         let Self { features, borders, leaves } = self;
         Trees { depth, features, borders, leaves }.score(matrix, scores);

@@ -1,26 +1,26 @@
-//! What the batch knows of each user, packed.
+//! The user table: the packed record of each user that the batch makes.
 
 use std::path::Path;
 
 use super::{Misfit, check_starts, table};
-use crate::artifact::ArtifactError;
-use crate::artifact::columns::Column;
-use crate::artifact::strings::Strings;
+use crate::contract::artifact::ArtifactError;
+use crate::contract::artifact::columns::Column;
+use crate::contract::artifact::strings::Strings;
 
 table! {
     /// The packed records of the users, sorted by id.
     pub struct Users {
         /// The ids, ascending.
         ids: Strings = "id",
-        /// Where each record begins, and the end of the last: users + 1.
+        /// The offset where each record begins, and the end of the last: users + 1.
         starts: Column<u64> = "record.starts",
-        /// The records, see [`crate::keys::pack_user`].
+        /// The records, see [`crate::engine::keys::pack_user`].
         records: Column<u8> = "record.bytes",
     }
 }
 
 impl<S: AsRef<str>> FromIterator<(S, Vec<u8>)> for Users {
-    /// Lays records behind each other; the ids must ascend.
+    /// Concatenates the records; the ids must ascend.
     fn from_iter<I: IntoIterator<Item = (S, Vec<u8>)>>(users: I) -> Self {
         let (mut starts, mut records) = (vec![0], Vec::new());
         let id_of = |(id, record): (S, Vec<u8>)| {
@@ -34,7 +34,8 @@ impl<S: AsRef<str>> FromIterator<(S, Vec<u8>)> for Users {
 }
 
 impl Users {
-    /// Maps the records of the users of a version, of whatever format the rest of it is, without comparing checksums.
+    /// Maps the records of a version's users without comparing checksums, whatever the format of the rest of the
+    /// version.
     ///
     /// # Errors
     /// [`ArtifactError`] when they can't be read.
@@ -63,7 +64,7 @@ impl Users {
         self.len() == 0
     }
 
-    /// The packed record of a user, see [`crate::keys::unpack_user`].
+    /// The packed record of a user, see [`crate::engine::keys::unpack_user`].
     #[must_use]
     pub fn record(&self, user: &str) -> Option<&[u8]> {
         self.ids.position(user).map(|row| self.row(row))

@@ -1,43 +1,44 @@
-//! The source `repeat`: how likely a user comes back to each of their own items. Boosted trees look at where the item stands
-//! in the history, how the session went, and how often users come back to that item.
+//! `repeat`: the probability that a user comes back to each item of their past, by boosted trees. Their features are
+//! the item's position in the history, the current session, and how often users come back to the item.
 //!
 //! ```text
 //! next item: each event but a user's first ─▶ a row for each of the newest items before it ─▶ binary trees
 //!                                             label: is the event with that item?
 //! top-k:     each user of a window ─▶ a row for each item of their past ─▶ binary trees
-//!                                     label: has the window an event with that item?
+//!                                     label: does the window have an event of the user with that item?
 //! ```
 //!
-//! It needs no other source, so it learns from more of the log than the ranker, which has two windows. No row sees its own
-//! label: how often users come back to an item is counted among other users (the users are in ten folds), or before the
-//! window. There is no model where nobody comes back, or where users are asked for new items alone: then the last items of
-//! the history come first. Items that the seen policy `exclude_purchased` will leave out are learnt from all the same.
+//! The model needs no other source, so it learns from more of the log than the ranker, which has two windows. No row
+//! sees its own label: how often users come back to an item is counted over other users (the users are split into ten
+//! folds), or before the window. No model is fitted if users do not come back, or if slates hold only items that are
+//! new to the user: then the latest items of the history come first. Items that the seen policy `exclude_purchased`
+//! leaves out of slates are training rows as well.
 //!
-//! Cost: a pass over the questions, each as long as its history, and the trees.
+//! Cost: for each question one pass over its history, and the fit of the trees.
 
 mod next_event;
 mod windows;
 
 use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::knobs::{Range, knob};
-use crate::ranges::{OutOfRange, range};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
-use shared::dense::Marks;
-use shared::history::past::Past;
-use shared::history::recent::recent;
-use shared::id::ItemIdx;
-use shared::params::EngineParams;
-use shared::rank::matrix::Matrix;
-use shared::retrieve::repeat::{describe, names};
-use shared::source::Source;
-use shared::state::Interaction;
+use shared::contract::id::ItemIdx;
+use shared::contract::params::EngineParams;
+use shared::contract::source::Source;
+use shared::engine::dense::Marks;
+use shared::engine::history::past::Past;
+use shared::engine::history::recent::recent;
+use shared::engine::rank::matrix::Matrix;
+use shared::engine::retrieve::repeat::{describe, names};
+use shared::engine::state::Interaction;
 use shared::tables::{RepeatTable, Statistics};
 
-use crate::ingest::Log;
-use crate::split::Cut;
-use crate::trees::{self, Ensemble, Objective, Rows, TreesConfig};
+use crate::log::ingest::Log;
+use crate::log::split::Cut;
+use crate::rank::trees::{self, Ensemble, Objective, Rows, TreesConfig};
 
-/// With fewer returns there is nothing to learn.
+/// The minimum number of positive labels to fit a model.
 const LEAST_RETURNS: usize = 200;
 
 /// How the trees are grown. See `config.default.toml`.
@@ -54,7 +55,7 @@ pub struct RepeatConfig {
     pub seed: u64,
 }
 
-/// The chance that users come back to their own items.
+/// The trainer of `repeat`.
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Repeat],
     fit: |inputs, tables, done| {
@@ -87,16 +88,16 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     range(config.l2 > 0.0, "repeat.l2", config.l2, "greater than 0")
 }
 
-/// What users are asked for.
+/// The questions that the model learns from.
 #[derive(Debug, Clone)]
 pub enum Questions {
     /// The next event, at each event but a user's first.
     NextEvent,
-    /// All events of these windows, at their beginning.
+    /// All events of these windows, at their beginning: one question per user.
     Windows(Vec<Cut>),
 }
 
-/// Fits the trees on a log, where its users come back.
+/// Fits the trees on a log; `None` if its users hardly come back to items.
 #[must_use]
 pub fn fit(
     log: &Log,
@@ -129,13 +130,13 @@ pub fn fit(
     Some(trees::fit(&rows, None, &config, done))
 }
 
-/// What the rows of questions are made with.
+/// The context that the rows of questions are made in.
 #[derive(Clone, Copy)]
 struct RowContext<'a> {
     engine: &'a EngineParams,
     statistics: &'a Statistics,
     items: usize,
-    /// The newest distinct items of a history that get a row.
+    /// How many of the newest distinct items of a history get a row.
     places: usize,
 }
 
@@ -146,7 +147,7 @@ struct Scratch {
 }
 
 impl RowContext<'_> {
-    /// Adds a question as a group of rows; `returns` says to which items the user came back.
+    /// Adds a question as a group of rows; `returns` tells whether the user came back to an item.
     ///
     /// * `history`: oldest first.
     fn push(
@@ -181,7 +182,7 @@ fn append(rows: &mut Rows, more: &Rows) {
     rows.groups.extend(more.groups.iter().skip(1).map(|end| before + end));
 }
 
-/// The table that a model is served from; without one the last items come first.
+/// The table that a model is served from; without a model the latest items come first.
 #[must_use]
 pub fn table(model: Option<Ensemble>) -> RepeatTable {
     model.map_or_else(RepeatTable::default, |trees| RepeatTable::new(trees.depth, trees.table(), &names()))
@@ -189,16 +190,16 @@ pub fn table(model: Option<Ensemble>) -> RepeatTable {
 
 #[cfg(test)]
 mod tests {
-    use shared::event::EventKind;
-    use shared::id::UserIdx;
-    use shared::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
-    use shared::rank::trees::probability;
+    use shared::contract::event::EventKind;
+    use shared::contract::id::UserIdx;
+    use shared::contract::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
+    use shared::engine::rank::trees::probability;
 
     use super::*;
-    use crate::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
-    use crate::interactions::{Pasts, sessions};
+    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::interactions::{Pasts, sessions};
+    use crate::log::split;
     use crate::sources::statistics;
-    use crate::split;
 
     /// Users with sessions of views a second apart, one user after the other.
     fn log(users: &[Vec<u32>], items: u32) -> Log {
@@ -253,9 +254,9 @@ mod tests {
         fit(log, &Questions::NextEvent, &engine(), GAP_MS, &CONFIG, &|_| ())
     }
 
-    /// What the trees say of the newest items of a history.
+    /// The scores of the trees for the newest items of a history.
     fn chances(trees: &Ensemble, log: &Log, viewed: &[u32]) -> Vec<f32> {
-        // The item that comes next is asked for, but not looked at.
+        // The item of the next event is the target only, so any item will do.
         let asked = [viewed, &[0]].concat();
         let history = self::log(&[asked], log.items.len() as u32);
         let statistics = statistics::fit(log, &sessions(log, GAP_MS));
@@ -294,7 +295,8 @@ mod tests {
 
     #[test]
     fn where_items_are_drawn_at_random_no_item_has_seen_its_label() {
-        // Half of the first items are viewed again, whatever the item: a chance that tells them apart has looked.
+        // Half of the first items are viewed again, whatever the item: a model that tells them apart has seen the
+        // labels.
         let draw = |at: u32| at.wrapping_mul(2_654_435_761) >> 16 & 1;
         let users: Vec<Vec<u32>> = (0..3000u32)
             .map(|user| vec![user % 1000, if draw(user) == 1 { user % 1000 } else { 1000 + user % 7 }])
@@ -314,8 +316,8 @@ mod tests {
     /// Of the four items of a user's past, newest first: to which of them the user came back.
     const RETURNS: [f32; 4] = [0.0, 1.0, 0.0, 1.0];
 
-    /// Users with two of their four items twice, who come back to these a month later. The first user does not come back,
-    /// and the second comes then for the first time, for a new item: indices differ between past and window.
+    /// Users with two of their four items twice, who come back to these a month later. The first user does not come
+    /// back, and the second comes only then, for a new item, so that indices differ between past and window.
     fn months() -> Log {
         let mut users: Vec<Vec<u32>> = vec![vec![0, 1], vec![2]];
         for user in 0..400u32 {

@@ -1,20 +1,22 @@
-//! One question for each event of a user but the first: which of the user's earlier items is the event with?
+//! The rows of next-event questions, one question per event but a user's first: with which of the user's earlier items
+//! is the event?
 
 use rayon::prelude::*;
-use shared::params::EngineParams;
-use shared::retrieve::repeat::names;
-use shared::state::Interaction;
+use shared::contract::params::EngineParams;
+use shared::engine::retrieve::repeat::names;
+use shared::engine::state::Interaction;
 
 use super::{RepeatConfig, RowContext, Scratch, append};
-use crate::ingest::Log;
-use crate::interactions::{Pasts, sessions, spread};
+use crate::log::ingest::Log;
+use crate::log::interactions::{Pasts, sessions, spread};
+use crate::rank::trees::Rows;
 use crate::sources::statistics;
-use crate::trees::Rows;
 
-/// Users are in one of so many folds; how often users come back to an item is counted in the other folds.
+/// The number of folds of users; how often users come back to an item is counted in the folds other than the user's
+/// own.
 const FOLDS: usize = 10;
 
-/// The questions of a log, a group each.
+/// The rows of a log's questions, one group per question.
 pub fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) -> Rows {
     let pasts = Pasts::of(log);
     let questions: usize = (0..log.users.len()).map(|user| pasts.count(user).saturating_sub(1)).sum();
@@ -37,7 +39,7 @@ pub fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig
     rows
 }
 
-/// The questions of a user with these events, oldest first.
+/// The rows of a user's questions, given their events, oldest first.
 pub fn of_user(events: &[Interaction], context: RowContext<'_>, scratch: &mut Scratch) -> Rows {
     let mut rows = Rows::new(names().len());
     for (at, next) in events.iter().enumerate().skip(1) {

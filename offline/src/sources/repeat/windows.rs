@@ -1,21 +1,22 @@
-//! One question for each user of a window: to which items of their past do they come back in the window?
+//! The rows of window questions, one question per user of a window: to which items of their past does the user come
+//! back in the window?
 
 use std::collections::HashSet;
 
 use rayon::prelude::*;
-use shared::id::ItemIdx;
-use shared::params::EngineParams;
-use shared::retrieve::repeat::names;
+use shared::contract::id::ItemIdx;
+use shared::contract::params::EngineParams;
+use shared::engine::retrieve::repeat::names;
 
 use super::{RepeatConfig, RowContext, Scratch, append};
-use crate::ingest::Log;
-use crate::interactions::{Pasts, sessions, spread};
+use crate::log::ingest::Log;
+use crate::log::interactions::{Pasts, sessions, spread};
+use crate::log::split::Cut;
+use crate::rank::trees::Rows;
 use crate::sources::statistics;
-use crate::split::Cut;
-use crate::trees::Rows;
 
-/// The questions of users who have a past and events in a window, a group of rows each; how often users come back to an item
-/// is counted before the window. At most about `max_cases * places` rows.
+/// The rows of the questions of users who have a past and events in a window, one group per question; how often users
+/// come back to an item is counted before the window. At most about `max_cases * places` rows.
 pub fn rows(log: &Log, cuts: &[Cut], engine: &EngineParams, gap_ms: i64, config: &RepeatConfig) -> Rows {
     let mut rows = Rows::new(names().len());
     let most = config.max_cases.saturating_mul(config.places).div_ceil(cuts.len().max(1));

@@ -1,4 +1,4 @@
-//! Whether the store answers, and when it is tried again.
+//! The health of the store as the applier sees it: whether it answers, and when it is tried again.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use tokio::time::Instant;
 use super::super::LogError;
 use super::{Applier, TICK};
 
-/// The pause after a failure of the store; it doubles up to the tick.
+/// The first pause after a failure of the store; it doubles up to a second.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The store, as far as the last call shows.
+/// The health of the store, by the result of the last call.
 #[derive(Debug, Clone, Copy)]
 pub enum Health {
     Up,
-    /// Not to be tried before a time; how long the pause was.
+    /// It failed: the time before which it is not tried again, and the length of the pause.
     Down(Instant, Duration),
 }
 
 impl Applier {
-    /// Draws the conclusion from a call: whether the store is to be tried again at once or after a pause.
+    /// Updates the health by the result of a call: the store is tried again at once, or after a pause.
     pub(super) fn note(&mut self, result: Result<(), LogError>) {
         match (result, self.health) {
             (Ok(()), Health::Up) => {}

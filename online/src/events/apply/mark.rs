@@ -1,20 +1,20 @@
-//! The mark in the store that says how far the log is applied.
+//! Moves the mark, which the store keeps, of how far the replica's event log is applied.
 
 use std::collections::BTreeSet;
 
-use shared::event_log;
+use shared::contract::event_log;
 
 use super::super::{LogError, Settings, reader};
 use super::Applier;
 use crate::store::{Mark, Position};
 
 impl Applier {
-    /// Moves the mark to `done`; if the store is not where it was left, begins again from where it is.
+    /// Moves the mark to `done`; if the store has another mark than this task left, applies the log again from there.
     pub(super) async fn move_mark(&mut self) -> Result<(), LogError> {
         let target = if !self.others.is_empty() {
             Position::START
         } else if self.is_rebuilding() {
-            // Events of these users are in the log alone.
+            // The events of these users are only in the log until the rebuild is written.
             self.mark.unwrap_or(Position::START).min(self.done)
         } else {
             self.done
@@ -34,7 +34,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Takes the store as being at `mark`: what of the log is after it will be applied.
+    /// Sets how far the log is applied to `mark`; the rest of the log will be applied.
     pub(super) fn restart_from(&mut self, mark: Option<Position>) -> Result<(), LogError> {
         let Settings { folder, replica, .. } = &self.settings;
         self.mark = mark;
@@ -49,7 +49,7 @@ impl Applier {
         }
     }
 
-    /// Will apply the logs of all replicas from their start.
+    /// Prepares to apply the logs of all replicas from their start.
     pub(super) fn begin_again(&mut self) -> Result<(), LogError> {
         self.done = Position::START;
         self.rebuild = None;

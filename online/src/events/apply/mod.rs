@@ -1,16 +1,17 @@
-//! Applies the event log to the histories: one task, the only writer of this replica's events.
+//! The applier: one task that applies this replica's event log to the histories in the store, and is the only one to do
+//! so.
 //!
-//! Groups arrive as they become durable and are applied at once; that is read-your-writes. Beside that the task knows
-//! how far its log is applied without a gap (`done`). When the store was away, came back empty or went back in time,
-//! `done` lies behind the log's end, and the log is applied again from there, a chunk at a time, between groups.
-//! Applying twice changes nothing, so no care is needed where the two overlap. The log is also applied again when a
-//! version is served that covers less of it than those before.
+//! Groups of events arrive as they become durable and are applied at once; this gives read-your-writes. The task also
+//! tracks how far its log is applied without a gap (`done`). When the store was away, came back empty or was reset to
+//! an earlier state, `done` is behind the log's end, and the log is applied again from there, a chunk at a time,
+//! between groups. Applying an event twice changes nothing, so the two may overlap. The log is also applied again when
+//! a version is served that covers less of it than those before.
 //!
-//! Users whose histories can't be read are left out; their histories are made anew from the log beside all that, and
-//! until then the mark stays where it is, so that a crash does not forget them.
+//! Histories that can't be read are skipped and rebuilt from the log at the same time. Until they are written the mark
+//! does not move, so that a crash does not lose their events.
 //!
-//! Every second the mark in the store follows `done` by compare-and-set; a mark that is not where this task left it
-//! betrays a store that lost something.
+//! Every second the mark in the store is moved to `done` by compare-and-set; a mark that differs from what this task
+//! wrote shows that the store lost data.
 
 mod health;
 mod mark;
@@ -19,7 +20,7 @@ mod rebuild;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::event_log::{self, Coverage};
+use shared::contract::event_log::{self, Coverage};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -37,27 +38,27 @@ const TICK: Duration = Duration::from_secs(1);
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Events applied in one call.
 const MAX_EVENTS: usize = 8192;
-/// Failures of the store that a start tolerates.
+/// The number of consecutive failures of the store that a start tolerates.
 const START_FAILURES: u32 = 5;
 
-/// Applies one replica's log.
+/// The applier of one replica's log.
 pub struct Applier {
     settings: Settings,
     store: Arc<dyn UserStore>,
     metrics: Arc<Metrics>,
-    /// What of the log is in the artifacts.
+    /// How much of the log is in every version that may be served.
     covered: watch::Receiver<Arc<Coverage>>,
-    /// That, as the histories were last shortened by it.
+    /// The coverage by which the histories were last shortened.
     followed: Arc<Coverage>,
-    /// The log is durable so far.
+    /// The position up to which the log is durable.
     end: Position,
-    /// The log is applied so far.
+    /// The position up to which the log is applied without a gap.
     done: Position,
     /// The mark as this task left it in the store.
     mark: Option<Position>,
-    /// Logs of other replicas that an emptied store lacks too, with how far they are applied.
+    /// The logs of other replicas that an emptied store lacks too, with the position up to which each is applied.
     others: Vec<(String, Position)>,
-    /// The histories that are being made anew.
+    /// The rebuild of histories that is under way.
     rebuild: Option<Rebuild>,
     health: Health,
 }
@@ -115,7 +116,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies groups as they come, and what the store lacks, until no more groups can come.
+    /// Applies groups as they arrive, and what the store lacks of the log, until the channel of groups is closed.
     pub async fn run(mut self, mut groups: mpsc::Receiver<Group>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -144,12 +145,12 @@ impl Applier {
         self.note(result);
     }
 
-    /// Whether the store lacks something of the log.
+    /// Whether the store lacks a part of the log.
     fn is_behind(&self) -> bool {
         self.done != self.end || !self.others.is_empty()
     }
 
-    /// Does a little of what is left to do besides groups.
+    /// Does one step of the work besides groups: catches up, rebuilds, or moves the mark.
     async fn step(&mut self) -> Result<(), LogError> {
         if self.is_behind() {
             self.catch_up().await
@@ -160,14 +161,14 @@ impl Applier {
         }
     }
 
-    /// What is done every second.
+    /// The work of every second.
     async fn tick(&mut self) -> Result<(), LogError> {
         self.follow()?;
         self.move_mark().await
     }
 
-    /// What the histories are shortened by from now on. If that is less than before, what was forgotten is taken from
-    /// the log again.
+    /// The coverage by which histories are shortened from now on. If it covers less than before, the log is applied
+    /// again to restore what was forgotten.
     fn follow(&mut self) -> Result<Arc<Coverage>, LogError> {
         let covered = self.covered.borrow().clone();
         if Arc::ptr_eq(&covered, &self.followed) {
@@ -181,7 +182,7 @@ impl Applier {
         Ok(covered)
     }
 
-    /// Applies a group, with those that wait behind it, and answers its requests.
+    /// Applies a group, with those that wait behind it, and answers their requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
         let mut replies: Vec<(Reply, usize)> = Vec::new();
@@ -213,7 +214,7 @@ impl Applier {
         for (reply, count) in replies {
             let own = rest.and_then(|added| added.split_at_checked(count));
             rest = own.map(|(_, rest)| rest);
-            // Who no longer waits has gone away or timed out.
+            // A request that no longer waits has been dropped or has timed out.
             let _ = reply.send(Ok(own.map_or(Visible::Later, |(own, _)| visible(own))));
         }
     }
@@ -223,7 +224,7 @@ impl Applier {
         Ok(self.store.apply(arrivals, Bounds { covered: &covered, now_ms: now_ms() }).await?)
     }
 
-    /// Applies the next chunk of what the store lacks: other replicas' logs first, for the mark vouches for them too.
+    /// Applies the next chunk of what the store lacks: other replicas' logs first, since the mark stands for them too.
     async fn catch_up(&mut self) -> Result<(), LogError> {
         let covered = self.follow()?;
         let (replica, from) = match self.others.last() {
@@ -241,14 +242,14 @@ impl Applier {
                 self.others.pop();
             }
             Some((_, next)) => *next = chunk.next,
-            // Nothing more can be read, whatever the position says.
+            // There is nothing more to read, whatever the position is.
             None if chunk.next == from => self.done = self.end,
             None => self.done = chunk.next,
         }
         Ok(())
     }
 
-    /// Reads a chunk of a replica's log; of this one's, as far as it is durable.
+    /// Reads a chunk of a replica's log; of this replica's log only the durable part.
     async fn read(&self, replica: String, from: Position) -> Result<Chunk, LogError> {
         let folder = self.settings.folder.clone();
         let until = (replica == self.settings.replica).then_some(self.end);
@@ -269,7 +270,7 @@ impl Applier {
     }
 }
 
-/// What the next answer knows of a request's events: all of them, or not all yet.
+/// Whether the next answer takes all events of a request into account, or not all of them yet.
 fn visible(added: &[Added]) -> Visible {
     if added.contains(&Added::Waits) {
         return Visible::Later;

@@ -1,29 +1,31 @@
-//! Histories that a store can't read, made anew from the event log.
+//! Rebuilds histories that the store can't read from the event log.
 //!
-//! In: their users, and the logs of all replicas in the folder, chunk by chunk. Out: the histories, written over those
-//! that can't be read. Costs one reading of the logs for all of the users, and memory for their histories alone.
+//! In: the users of these histories, and the logs of all replicas in the folder, chunk by chunk. Out: new histories,
+//! written over the unreadable ones. Costs one pass over the logs for all of the users, and memory for their histories
+//! only.
 
 use std::collections::BTreeMap;
 
-use shared::id::UserId;
-use shared::state::LiveHistory;
+use shared::contract::id::UserId;
+use shared::engine::state::LiveHistory;
 
 use super::super::reader::Chunk;
 use super::super::{LogError, now_ms};
 use super::Applier;
 use crate::store::{Arrival, Bounds, Position, Retention};
 
-/// Most users of one rebuild; bounds its memory. The others' turn is next.
+/// The maximum number of users of one rebuild, which bounds its memory; the others are rebuilt next.
 const MAX_USERS: usize = 10_000;
 
 /// A rebuild under way.
 pub struct Rebuild {
-    /// What the logs have said so far.
+    /// The histories from the events read so far.
     histories: BTreeMap<UserId, LiveHistory>,
-    /// Logs of other replicas that are not read to their end, with how far they are; the last one's turn is now.
+    /// The logs of other replicas that are not read to their end, with the position reached; the last one is being
+    /// read.
     others: Vec<(String, Position)>,
-    /// How far this replica's log is read. It comes last, and is read to its end before anything is written: what
-    /// arrived for these users meanwhile is in it.
+    /// The position up to which this replica's log is read. It is read last, and to its end before anything is written,
+    /// since it has the events that arrived for these users meanwhile.
     own: Position,
 }
 
@@ -36,7 +38,7 @@ impl Rebuild {
         }
     }
 
-    /// Adds what the log whose turn it is has next.
+    /// Adds the next chunk of the log that is being read.
     fn add(&mut self, chunk: Chunk, retention: Retention, bounds: Bounds<'_>) {
         match self.others.last_mut() {
             Some((_, from)) if *from == chunk.next => {
@@ -54,12 +56,12 @@ impl Rebuild {
 }
 
 impl Applier {
-    /// Whether histories can't be read.
+    /// Whether there are histories that can't be read.
     pub(super) fn is_rebuilding(&self) -> bool {
         self.rebuild.is_some() || !self.store.damaged(1).is_empty()
     }
 
-    /// Reads the next chunk for the histories that can't be read, or writes them when all is read.
+    /// Reads the next chunk for the rebuild, or writes the histories when all logs are read.
     pub(super) async fn rebuild(&mut self) -> Result<(), LogError> {
         let covered = self.follow()?;
         let mut rebuild = match self.rebuild.take() {
@@ -89,7 +91,7 @@ impl Applier {
     }
 }
 
-/// How far a rebuild is.
+/// The progress of a rebuild.
 enum Progress {
     /// There is more to read.
     More,

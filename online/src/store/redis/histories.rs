@@ -1,47 +1,47 @@
-//! Histories in Redis: read, and edited by compare-and-set.
+//! Histories in Redis: reads them, and edits them by compare-and-set.
 //!
-//! An edit is two round trips for any number of users: the values are read, changed here by the same code as in the
-//! embedded store, and each written if it is still the one that was read; a lost race is read and tried again. A value
-//! that can't be read is noted, and stays as it is until [`Redis::restore`] has the whole history to put in its place:
-//! so neither a crash nor another replica can take what is half done for the truth.
+//! An edit takes two round trips for any number of users: the values are read, changed here by the same code as in the
+//! embedded store, and each is written if Redis still has the value that was read; after a lost race it is read and
+//! edited again. A value that can't be read is recorded as damaged, and stays as it is until [`Redis::restore`]
+//! replaces it by the whole history: so a half-finished rebuild is never visible after a crash or to another replica.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use redis::{Pipeline, RedisResult, cmd};
-use shared::id::UserId;
-use shared::keys::{history_key, pack_history, unpack_history, user_key};
-use shared::state::{Applied, LiveEvent, LiveHistory};
+use shared::contract::id::UserId;
+use shared::engine::keys::{history_key, pack_history, unpack_history, user_key};
+use shared::engine::state::{Applied, LiveEvent, LiveHistory};
 
 use super::super::retention::{by_user, forget};
 use super::super::{Added, Arrival, Bounds, State, StoreError, Stored};
 use super::Redis;
 
-/// Writes a key with an expiry, or deletes it where there is nothing to write, if it holds what it is thought to (an
-/// absent key holds the empty value), and returns 1. Sent as a whole each time: it is shorter than the values, and
-/// `EVALSHA` would fail after each restart of Redis. `MGET` of one key: one of a foreign type is absent to it, where
-/// `GET` would fail.
+/// The script of a compare-and-set: if the key holds the expected value (an absent key holds the empty value), it
+/// writes the key with an expiry, or deletes it if the new value is empty, and returns 1; else it returns 0. It is sent
+/// as a whole each time, since it is shorter than the values, and `EVALSHA` would fail after each restart of Redis. It
+/// reads with `MGET`, which treats a key of another type as absent, where `GET` would fail.
 const SWAP: &str = "if (redis.call('MGET',KEYS[1])[1] or '')~=ARGV[1] then return 0 end \
                     if ARGV[2]=='' then redis.call('DEL',KEYS[1]) \
                     else redis.call('SET',KEYS[1],ARGV[2],'PXAT',ARGV[3]) end return 1";
-/// Users written in one pipeline; bounds the memory of a large refill.
+/// The number of users written in one pipeline, which bounds the memory of a large refill.
 const USERS_PER_PIPELINE: usize = 512;
-/// How often a history is tried again when others write it at the same time.
+/// How often an edit is tried if others write the history at the same time.
 const RACES: usize = 50;
-/// What Redis answers where a key is of another type.
+/// The error code of Redis for a key of another type.
 const WRONG_TYPE: &str = "WRONGTYPE";
 
 /// A value as it was read.
 struct Found {
-    /// What must still be there for a write to succeed; empty where there is nothing, or something of another type.
+    /// The value that the key must still have for a write to succeed; empty if there is none, or one of another type.
     bytes: Vec<u8>,
     /// The history, or why it can't be read.
     history: Result<LiveHistory, String>,
 }
 
-/// A value to be written in the place of another.
+/// A value to replace another one.
 struct Swap {
-    /// The user's place in the list.
+    /// The user's position in the list.
     at: usize,
     before: Vec<u8>,
     history: LiveHistory,
@@ -52,7 +52,7 @@ fn unpack(bytes: &[u8]) -> Result<LiveHistory, String> {
 }
 
 impl Redis {
-    /// Reads what is known of a user.
+    /// Reads the state of a user.
     pub(super) async fn get(&self, user: &UserId, version: &str, now_ms: i64) -> Result<Stored, StoreError> {
         let prefix = &self.settings.prefix;
         let mut command = cmd("MGET");
@@ -102,7 +102,7 @@ impl Redis {
         Ok(added)
     }
 
-    /// Writes histories made anew over those that can't be read.
+    /// Replaces histories that can't be read by rebuilt ones.
     pub(super) async fn restore(
         &self,
         histories: &BTreeMap<UserId, LiveHistory>,
@@ -126,8 +126,8 @@ impl Redis {
         Ok(())
     }
 
-    /// Replaces the histories of users by what `edit` makes of them, where it makes something; it is asked again for
-    /// those that others wrote in between.
+    /// Replaces the history of each user by the result of `edit`, unless that is `None`; `edit` is called again if
+    /// another writer changed the history in between.
     async fn edit(
         &self,
         users: &[&UserId],
@@ -169,7 +169,7 @@ impl Redis {
         answers.into_iter().map(found).collect()
     }
 
-    /// Writes values; returns the places of those that lost a race.
+    /// Writes values; returns the positions of those that lost a race.
     async fn swap(&self, keys: &[String], swaps: Vec<Swap>) -> Result<Vec<usize>, StoreError> {
         if swaps.is_empty() {
             return Ok(Vec::new());
@@ -186,7 +186,7 @@ impl Redis {
         Ok(swaps.into_iter().zip(won).filter(|(_, won)| *won == 0).map(|(swap, _)| swap.at).collect())
     }
 
-    /// Notes that a user's history can't be read.
+    /// Records that a user's history can't be read.
     fn note_damaged(&self, user: &UserId, reason: &str) {
         let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.insert(user.clone()) {

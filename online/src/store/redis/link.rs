@@ -1,11 +1,13 @@
-//! One multiplexed connection to Redis that fails fast: while there is none, calls fail at once and a task tries again.
+//! A multiplexed connection to Redis that fails fast: while there is no connection, calls fail at once, and a
+//! background task connects again.
 //!
-//! Calls of all tasks share the connection, each with its deadline. An error that ends the connection, or deadlines
-//! missed in a row that a PING confirms, drop it; the keeper connects anew until the link is dropped.
+//! Calls of all tasks share the connection, each with its own deadline. The connection is dropped after an error that
+//! ends it, or after several missed deadlines in a row if a PING fails too; the background task (the keeper) connects
+//! again until the link is dropped.
 //!
 //! The connection is driven by a thread of its own, [`IoThread`]. Slates are computed on the threads that hold the
-//! requests; were answers of Redis read there too, they would queue behind slates, and deadlines be missed in a burst
-//! of requests (with 256 connections on 2 cores, of a quarter of them) though Redis is fast.
+//! requests; if answers of Redis were read there too, they would queue behind slates, and deadlines would be missed in
+//! a burst of requests (with 256 connections on 2 cores, by a quarter of them) though Redis is fast.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +19,7 @@ use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
-use shared::url::RedisUrl;
+use shared::contract::url::RedisUrl;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -28,7 +30,7 @@ use super::super::StoreError;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// The pause between attempts to connect.
 const RECONNECT_EVERY: Duration = Duration::from_millis(100);
-/// A connection is looked at after so many deadlines missed in a row.
+/// The number of deadlines missed in a row after which the connection is checked by a PING.
 const SUSPICIOUS: u32 = 8;
 
 /// The thread that drives connections.
@@ -55,17 +57,17 @@ impl IoThread {
 
 impl Drop for IoThread {
     fn drop(&mut self) {
-        // Waiting for the thread would block whoever drops the store.
+        // Waiting for the thread would block the task that drops the store.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Calls that may wait to be sent; one beyond waits for its turn twice, here and on the thread that makes it.
+/// The number of calls that may wait to be sent; a call beyond it waits twice, here and on the thread that makes it.
 const CALLS_IN_LINE: usize = 4096;
 
-/// A connection that is kept up.
+/// A connection that is restored when it is lost.
 pub struct Link(Arc<Shared>);
 
 struct Shared {
@@ -91,7 +93,7 @@ impl Link {
     /// Connects, and keeps connected from then on.
     ///
     /// # Errors
-    /// [`RedisError`] when the URL is none or the server can't be reached.
+    /// [`RedisError`] when the URL is invalid or the server can't be reached.
     pub async fn open(url: &RedisUrl, thread: &IoThread) -> Result<Self, RedisError> {
         let info = url.expose().into_connection_info()?;
         let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))?;
@@ -140,7 +142,7 @@ impl Link {
                 self.0.drop_connection(&connection);
                 Err(StoreError::Away(error.to_string()))
             }
-            // Such as LOADING, BUSY or READONLY: the connection is fine, the server is not ready.
+            // Such as LOADING, BUSY or READONLY: the connection works, but the server is not ready.
             Ok(Err(error)) => Err(StoreError::Answer(error.to_string())),
             Err(_) => {
                 if self.0.late.fetch_add(1, Ordering::Relaxed) + 1 == SUSPICIOUS {
@@ -153,7 +155,7 @@ impl Link {
 }
 
 impl Shared {
-    /// Gives a connection up, unless another has taken its place.
+    /// Drops a connection, unless another one has replaced it already.
     fn drop_connection(&self, broken: &Arc<MultiplexedConnection>) {
         let before = self.connection.compare_and_swap(broken, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, broken)) {
@@ -162,14 +164,14 @@ impl Shared {
     }
 }
 
-/// Connects whenever there is no connection, until the link is gone.
+/// The keeper: connects whenever there is no connection, until the link is dropped.
 async fn keep(link: Weak<Shared>) {
     loop {
         let Some(shared) = link.upgrade() else { return };
         match shared.connection.load_full() {
             Some(connection) if shared.late.load(Ordering::Relaxed) < SUSPICIOUS => {
                 drop(connection);
-                // Wakes now and then even without trouble, to see whether the link is still there.
+                // Wakes now and then even without trouble, to check whether the link still exists.
                 let _ = tokio::time::timeout(Duration::from_secs(1), shared.trouble.notified()).await;
             }
             Some(connection) => {

@@ -1,7 +1,7 @@
-//! The Redis store: packed histories and user records shared by all replicas, see [`shared::keys`].
+//! The Redis store: packed histories and user records shared by all replicas, see [`shared::engine::keys`].
 //!
-//! A read is one `MGET` of two keys, an apply two round trips for any number of users, see `histories`. Reads and
-//! writes have a connection each, so that a long pipeline of writes does not hold up a read.
+//! A read is one `MGET` of two keys; an apply takes two round trips for any number of users, see `histories`. Reads and
+//! writes have separate connections, so that a long pipeline of writes does not delay a read.
 
 mod histories;
 mod link;
@@ -11,20 +11,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, cmd};
-use shared::id::UserId;
-use shared::keys::applied_key;
-use shared::state::LiveHistory;
-use shared::url::RedisUrl;
+use shared::contract::id::UserId;
+use shared::contract::url::RedisUrl;
+use shared::engine::keys::applied_key;
+use shared::engine::state::LiveHistory;
 
 use self::link::{IoThread, Link};
 use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, StoreError, Stored, UserStore};
 use crate::metrics::Metrics;
 
-/// Writes the mark if it is what it is thought to be (nothing is the empty value), and returns what was found. A key of
-/// another type holds nothing: `SET` replaces it.
+/// The script of a compare-and-set of the mark: writes the mark if it has the expected value (an absent one has the
+/// empty value), and returns the value found. A key of another type counts as absent: `SET` replaces it.
 const ADVANCE: &str = "local found=redis.pcall('GET',KEYS[1]) if type(found)~='string' then found='' end \
                        if found==ARGV[1] then redis.call('SET',KEYS[1],ARGV[2]) end return found";
-/// Attempts to connect at the start.
+/// The number of attempts to connect at the start.
 const ATTEMPTS: u32 = 5;
 /// The pause after the first failed attempt; it doubles.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
@@ -36,25 +36,25 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
      (TANDEM_STORE__REDIS_URL), or leave it empty for the embedded store"
 )]
 pub struct OpenError {
-    /// Where.
+    /// The URL of the server, which prints without a password.
     url: RedisUrl,
     source: redis::RedisError,
 }
 
-/// What the Redis store goes by.
+/// The settings of the Redis store.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where.
+    /// The URL of the server, which prints without a password.
     pub url: RedisUrl,
-    /// Before every key.
+    /// The prefix of every key.
     pub prefix: String,
-    /// Whose event log the mark is about.
+    /// The replica whose mark is kept.
     pub replica: String,
     /// The deadline of a read.
     pub timeout: Duration,
     /// The deadline of each round trip of an apply.
     pub write_timeout: Duration,
-    /// How long is remembered.
+    /// The bounds of histories.
     pub retention: Retention,
 }
 
@@ -65,7 +65,7 @@ pub struct Redis {
     reads: Link,
     writes: Link,
     metrics: Arc<Metrics>,
-    /// Whose histories can't be read.
+    /// The users whose histories can't be read.
     damaged: Mutex<BTreeSet<UserId>>,
     /// Dropped last.
     _thread: IoThread,
@@ -107,8 +107,8 @@ impl Redis {
         self.writes.call(deadline, |mut connection| async move { pipeline.query_async(&mut connection).await }).await
     }
 
-    /// The mark as it is stored. One that can't be read is deleted, so that the log is applied again from its start:
-    /// only this replica writes it.
+    /// Parses the mark as it is stored. A mark that can't be read is deleted, so that the log is applied again from its
+    /// start; only this replica writes it.
     async fn read_mark(&self, bytes: &[u8]) -> Result<Option<Position>, StoreError> {
         let mark = std::str::from_utf8(bytes).ok().and_then(Position::parse);
         if mark.is_none() && !bytes.is_empty() {
@@ -160,7 +160,7 @@ impl UserStore for Redis {
 
     fn applied(&self) -> Answer<'_, Option<Position>> {
         Box::pin(self.observed("applied", async {
-            // `MGET` of one key: one of another type is absent to it, where `GET` would fail.
+            // `MGET` treats a key of another type as absent, where `GET` would fail.
             let mut command = cmd("MGET");
             command.arg(&self.mark);
             let [found]: [Option<Vec<u8>>; 1] = self.query(command).await?;

@@ -1,0 +1,9 @@
+//! Event logs: reading, generating and exporting them, cutting them in time, and their interactions and sessions.
+
+pub mod cuts;
+pub mod export;
+pub mod generate;
+pub mod ingest;
+pub mod interactions;
+pub mod parquet;
+pub mod split;

@@ -1,0 +1,75 @@
+//! The models that an evaluation compares: the served one, the blend without the ranker, every source alone, and the
+//! items with the most events of the last days.
+
+use shared::contract::id::ItemIdx;
+use shared::contract::params::Weights;
+use shared::contract::source::Source;
+use shared::engine::filter::Filter;
+use shared::engine::recommend::{Query, Scratch, recommend, recommend_with};
+use shared::engine::snapshot::Snapshot;
+
+use super::cases::Case;
+use super::{Setting, Which};
+use crate::log::ingest::Log;
+use crate::sources::popularity;
+
+/// A model that answers a question with a slate.
+pub enum Model {
+    /// The served model.
+    Served,
+    /// The blend without the ranker, if there is a ranker.
+    Blend,
+    /// One source.
+    Alone(Source),
+    /// The items with the most events of this many last days.
+    Windowed(f64, Vec<ItemIdx>),
+}
+
+/// The models of a setting; the first is the served one.
+pub fn models(snapshot: &Snapshot, train: &Log, setting: &Setting<'_>) -> Vec<Model> {
+    if setting.which == Which::Served {
+        return vec![Model::Served];
+    }
+    let alone = Source::ALL.into_iter().map(Model::Alone);
+    let windowed = setting.windows_days.iter().map(|&days| Model::Windowed(days, popularity::windowed(train, days)));
+    let blend = snapshot.ranker().map(|_| Model::Blend);
+    [Model::Served].into_iter().chain(blend).chain(alone).chain(windowed).collect()
+}
+
+impl Model {
+    /// The name in figures.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Served => "tandem".to_owned(),
+            Self::Blend => "blend".to_owned(),
+            Self::Alone(source) => source.as_str().to_owned(),
+            Self::Windowed(days, _) if *days < 1.0 => format!("popularity_{}h", days * 24.0),
+            Self::Windowed(days, _) => format!("popularity_{days}d"),
+        }
+    }
+
+    /// The model's slate.
+    pub fn slate(&self, snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scratch) -> Vec<ItemIdx> {
+        let (state, now_ms) = (&case.state, case.now_ms);
+        match self {
+            Self::Served => {
+                let slate = recommend(snapshot, state, query, now_ms, scratch);
+                slate.picks.iter().map(|pick| pick.item).collect()
+            }
+            Self::Blend => {
+                let slate = recommend_with(snapshot, &snapshot.params().weights, state, query, now_ms, scratch);
+                slate.picks.iter().map(|pick| pick.item).collect()
+            }
+            Self::Alone(source) => {
+                let slate = recommend_with(snapshot, &Weights::only(*source), state, query, now_ms, scratch);
+                // Without the popular items that only fill the slate.
+                slate.picks.iter().filter(|pick| pick.sources.contains(*source)).map(|pick| pick.item).collect()
+            }
+            Self::Windowed(_, order) => {
+                let mut filter = Filter::default();
+                filter.set(snapshot, state, query);
+                order.iter().copied().filter(|&item| filter.admits(snapshot, item)).take(query.k).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! JSON requests and answers of the service, used by the service itself and by its clients.
+
+use std::fmt;
+
+use serde::de::{self, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::contract::event::EventKind;
+use crate::contract::id::{ItemId, UserId};
+
+/// The number of items of a slate when the query does not set `k`.
+pub const DEFAULT_K: usize = 10;
+/// The largest number of items a query may ask for.
+pub const MAX_K: usize = 500;
+/// The most events one request may carry.
+pub const MAX_EVENTS_PER_REQUEST: usize = 1000;
+
+/// Which items of the user's own past may be recommended again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// All of them.
+    Allow,
+    /// All but those that the user bought.
+    ExcludePurchased,
+    /// None of them.
+    ExcludeAll,
+}
+
+/// The number of items that a query asks for: 1 to [`MAX_K`]; [`DEFAULT_K`] if absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct K(usize);
+
+impl K {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for K {
+    fn default() -> Self {
+        Self(DEFAULT_K)
+    }
+}
+
+impl<'de> Deserialize<'de> for K {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "an integer from 1 to 500";
+        let number = integer(deserializer, expected)?;
+        let k = usize::try_from(number).ok().filter(|k| (1..=MAX_K).contains(k));
+        k.map(Self).ok_or_else(|| de::Error::invalid_value(Unexpected::Signed(number), &expected))
+    }
+}
+
+/// A query for recommendations: the parameters of `GET` and `POST /recommendations` and the body of the latter.
+///
+/// An absent parameter takes its default; `user_id` is required.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields, default)]
+pub struct RecommendationQuery {
+    /// The user to recommend to. Required; an unknown user gets a non-personal slate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String, required = true))]
+    pub user_id: Option<UserId>,
+    /// The number of items, 1 to 500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500),
+        param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)
+    )]
+    pub k: Option<K>,
+    /// The item whose page the user is on; it extends the history for this answer and is not recommended itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>), param(value_type = Option<String>))]
+    pub item_id: Option<ItemId>,
+    /// Only items of this category are recommended. A category without items is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
+    pub exclude: Vec<ItemId>,
+    /// Which items of the user's own past may be recommended; the service's setting if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// Adds the history that was used to the answer.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "openapi", schema(default = false), param(default = false))]
+    pub explain: Option<bool>,
+    /// The time of the query, milliseconds since the epoch. Only a service in replay mode accepts it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "milliseconds")]
+    pub now: Option<i64>,
+}
+
+/// Reads a value that is present as `Some`: without this an empty value in a URL would count as absent.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    integer(deserializer, "an integer, milliseconds since the epoch").map(Some)
+}
+
+/// Reads an integer, or a string of its digits: every value in a URL is a string.
+fn integer<'de, D: Deserializer<'de>>(deserializer: D, expected: &'static str) -> Result<i64, D::Error> {
+    struct Visitor(&'static str);
+    impl de::Visitor<'_> for Visitor {
+        type Value = i64;
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
+            text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+    deserializer.deserialize_any(Visitor(expected))
+}
+
+/// A slate: the answer to a query for recommendations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Recommendations {
+    /// The user of the query.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub user_id: UserId,
+    /// Identifies this answer.
+    pub recommendation_id: String,
+    /// The version of the artifact that answered.
+    pub model_version: String,
+    /// Best first.
+    pub items: Vec<RecommendedItem>,
+    /// With `explain`: the history that was used, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<HistoryItem>>,
+}
+
+/// One item of a slate, and why it is there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecommendedItem {
+    /// The item.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub item_id: ItemId,
+    /// Its name, if the item table or the log has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Comparable within one slate only.
+    pub score: f32,
+    /// The candidate sources that proposed it.
+    pub sources: Vec<String>,
+    /// The history item that contributed most to its score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub because: Option<ItemId>,
+}
+
+/// One event of a user's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HistoryItem {
+    /// The item.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub item_id: ItemId,
+    /// What the user did.
+    pub event: EventKind,
+    /// The time of the event, milliseconds since the epoch.
+    pub timestamp: i64,
+}
+
+/// A user's real-time history: the answer of `GET /users/{id}/history`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserHistory {
+    /// Whose history.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub user_id: UserId,
+    /// Sorted by the time of the event, oldest first; events of equal times in the order of arrival.
+    pub events: Vec<HistoryItem>,
+}
+
+/// Items without a user: the answer of `/items/{item_id}/similar` and `/popular`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ItemList {
+    /// The version of the artifact that answered.
+    pub model_version: String,
+    /// Best first.
+    pub items: Vec<RecommendedItem>,
+}
+
+/// An event as a client posts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewEvent {
+    /// The user.
+    #[serde(rename = "visitorid", alias = "user_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub user: UserId,
+    /// The item.
+    #[serde(rename = "itemid", alias = "item_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub item: ItemId,
+    /// What the user did.
+    #[serde(rename = "event")]
+    pub kind: EventKind,
+    /// The time of the event, milliseconds since the epoch; the time of arrival if absent.
+    #[serde(rename = "timestamp", default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_ms: Option<i64>,
+    /// The shop's order number.
+    #[serde(rename = "transactionid", default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<String>,
+    /// Makes the event idempotent: a second event of the user with the same id is a duplicate, whatever its other
+    /// fields. Each line of an order needs an id of its own: three lines posted under the order's id are one event, and
+    /// `new` is 1. The service makes an id if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+}
+
+/// The body of `POST /events`: one event or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum NewEvents {
+    /// Several events.
+    Batch(Vec<NewEvent>),
+    /// One event.
+    One(NewEvent),
+}
+
+/// The acknowledgement of `POST /events`: every event is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Accepted {
+    /// How many events are durable in the event log, duplicates included.
+    pub accepted: usize,
+    /// How many of them were new: an event is a duplicate if its id is already in the user's history or earlier in the
+    /// same request. The history knows an id as long as it keeps the event. Absent if `applied` is false, since the
+    /// histories are then still to be updated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<usize>,
+    /// Whether the user's very next slate takes the events into account (status 200); if not (202), they are applied
+    /// once the store is back.
+    pub applied: bool,
+    /// The ids of the events, in the order given.
+    pub event_ids: Vec<String>,
+}
+
+/// An error, as RFC 9457 problem details (`application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// `about:blank`: the HTTP status is the kind of the problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// The field that is wrong, if a single one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}

@@ -1,0 +1,86 @@
+//! One published version on disk: a manifest, and tables as safetensors files that are mapped, not parsed.
+//!
+//! ```text
+//! artifacts/champion                     the version being served, one line
+//! artifacts/<version>/manifest.json      data it was built from, settings, SHA-256 of every file
+//! artifacts/<version>/*.safetensors      tables; the same files open in Python
+//! artifacts/<version>/ann.hnsw.*         the graph over the item factors, for large catalogues
+//! ```
+//!
+//! Writing is symmetric to reading: [`columns`] for tables, [`strings`] for id columns,
+//! [`manifest`] for the rest.
+
+pub mod columns;
+pub mod manifest;
+pub mod strings;
+
+use std::path::PathBuf;
+
+pub use manifest::Manifest;
+
+/// Why a published artifact can't be served or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// A file can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The manifest is not what this build writes.
+    #[error("{path}: not a manifest: {source}; publish again with `offline run`")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Where it goes wrong.
+        source: serde_json::Error,
+    },
+    /// Written by another release.
+    #[error("{path}: format {found}, this build reads {expected}; publish again with `offline run` of this release")]
+    Version {
+        /// The manifest.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The format this build reads.
+        expected: u32,
+    },
+    /// A file is not the one the manifest was written with.
+    #[error(
+        "{path}: torn or foreign: its SHA-256 is not the manifest's; `offline rollback` serves an earlier version, \
+         `offline run` publishes anew"
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table is missing from its file, or its shape does not fit the other tables.
+    #[error("{path}: {reason}; publish again with `offline run`")]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// No version has been published.
+    #[error("{path}: no champion; publish one with `offline run --events ... --artifacts ...`")]
+    NoChampion {
+        /// The champion pointer.
+        path: PathBuf,
+    },
+}
+
+impl ArtifactError {
+    /// Wraps an I/O error with its path.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Makes an [`ArtifactError::Shape`].
+    pub fn shape(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::Shape { path: path.into(), reason: reason.into() }
+    }
+}

@@ -1,0 +1,97 @@
+//! One interaction of a user with an item, and the record of it in the event log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::id::{ItemId, UserId};
+
+/// What the user did, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum EventKind {
+    /// The item's page was looked at.
+    View = 0,
+    /// The item was put into the cart.
+    AddToCart = 1,
+    /// The item was bought.
+    Transaction = 2,
+}
+
+impl EventKind {
+    /// All kinds, weakest first.
+    pub const ALL: [Self; 3] = [Self::View, Self::AddToCart, Self::Transaction];
+
+    /// The name in the native schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::AddToCart => "addtocart",
+            Self::Transaction => "transaction",
+        }
+    }
+
+    /// The kind with this name in the native schema.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The kind stored as this byte.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
+/// One line of the event log, in the native schema.
+///
+/// The service appends it as one line of JSON; the batch reads it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The time of the event as the client gave it, milliseconds since the epoch.
+    #[serde(rename = "timestamp")]
+    pub timestamp_ms: i64,
+    /// The user.
+    #[serde(rename = "visitorid")]
+    pub user: UserId,
+    /// What the user did.
+    #[serde(rename = "event")]
+    pub kind: EventKind,
+    /// The item.
+    #[serde(rename = "itemid")]
+    pub item: ItemId,
+    /// The shop's order number, if it was bought.
+    #[serde(rename = "transactionid", default)]
+    pub transaction_id: Option<String>,
+    /// Identifies the event among those of its user: a second event with the same id is a duplicate.
+    pub event_id: String,
+    /// When the service accepted it, milliseconds since the epoch.
+    #[serde(rename = "received")]
+    pub received_ms: i64,
+}
+
+/// The 64-bit key of an event among those of its user: the first 8 bytes of the SHA-256 of its id.
+#[cfg(feature = "engine")]
+#[must_use]
+pub fn event_key(event_id: &str) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(event_id.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_reads_back_as_it_was_written() {
+        let line = r#"{"timestamp":5,"visitorid":"u1","event":"addtocart","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
+        let event: Event = serde_json::from_str(line).expect("native schema");
+        assert_eq!(event.kind, EventKind::AddToCart);
+        assert_eq!(serde_json::to_string(&event).expect("serialises"), line);
+    }
+}

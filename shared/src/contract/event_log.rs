@@ -1,0 +1,291 @@
+//! The service's event log on disk: the names of its files, the position of an event in it ([`Place`]), and how much of
+//! it a version covers ([`Coverage`]).
+//!
+//! ```text
+//! events-<replica>-<number>.jsonl           a replica's events, one JSON object per line; numbers ascend
+//! events-<replica>-<number>.torn-<offset>   an unfinished last line, cut off when the service started; never read
+//! events-<replica>.lock                     held by the process that writes
+//! ```
+//!
+//! A file is only ever appended to, and not even that once its end was cut off: the bytes up to a line end stay the
+//! same for ever. [`FileId`] identifies a file by its name and first line, so that a copy in another folder counts as
+//! the same file, and a new file under an old name as another one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+/// A file of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    /// The replica that wrote it.
+    pub replica: String,
+    /// Numbers ascend with time.
+    pub number: u64,
+    /// Its path.
+    pub path: PathBuf,
+}
+
+/// Digits of a file's number, at least.
+const NUMBER_DIGITS: usize = 8;
+
+/// A file's name without its ending.
+fn stem(replica: &str, number: u64) -> String {
+    format!("events-{replica}-{number:0NUMBER_DIGITS$}")
+}
+
+/// The path of a file of the log.
+#[must_use]
+pub fn path(folder: &Path, replica: &str, number: u64) -> PathBuf {
+    folder.join(stem(replica, number) + ".jsonl")
+}
+
+/// The path of a replica's lock.
+#[must_use]
+pub fn lock_path(folder: &Path, replica: &str) -> PathBuf {
+    folder.join(format!("events-{replica}.lock"))
+}
+
+/// The path for the end of a file that was cut off at `offset`.
+///
+/// * `copy`: a number, from 0, that makes the name unique if the same offset was cut off before.
+#[must_use]
+pub fn torn_path(folder: &Path, replica: &str, number: u64, offset: u64, copy: u32) -> PathBuf {
+    let suffix = if copy == 0 { String::new() } else { format!("-{copy}") };
+    folder.join(format!("{}.torn-{offset}{suffix}", stem(replica, number)))
+}
+
+/// Whether a path is that of a lock or of a torn end: these files lie beside the log and are no part of it.
+#[must_use]
+pub fn is_aside(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with("events-") && (ending == "lock" || ending.starts_with("torn-"))
+}
+
+/// The log files of all replicas in a folder, those of each replica in the order they were written.
+///
+/// # Errors
+/// [`io::Error`] when the folder can't be read; one that is not there has no files.
+pub fn list(folder: &Path) -> io::Result<Vec<LogFile>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        files.extend(LogFile::at(&entry?.path()));
+    }
+    files.sort_by(|a, b| (&a.replica, a.number).cmp(&(&b.replica, b.number)));
+    Ok(files)
+}
+
+/// The files of one replica, in the order they were written.
+///
+/// # Errors
+/// [`io::Error`] when the folder can't be read.
+pub fn of_replica(folder: &Path, replica: &str) -> io::Result<Vec<LogFile>> {
+    let mut files = list(folder)?;
+    files.retain(|file| file.replica == replica);
+    Ok(files)
+}
+
+impl LogFile {
+    /// The log file at a path; `None` if its name is not that of a log file.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let (replica, number) = name.strip_prefix("events-")?.strip_suffix(".jsonl")?.rsplit_once('-')?;
+        if number.len() < NUMBER_DIGITS || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { replica: replica.to_owned(), number: number.parse().ok()?, path: path.to_owned() })
+    }
+
+    /// Reads the first line and returns the id of the file; `None` while it has no whole line.
+    ///
+    /// # Errors
+    /// [`io::Error`] when it can't be read.
+    pub fn id(&self) -> io::Result<Option<FileId>> {
+        let mut line = Vec::new();
+        BufReader::new(File::open(&self.path)?).read_until(b'\n', &mut line)?;
+        Ok((line.last() == Some(&b'\n')).then(|| FileId::of(&self.replica, self.number, &line)))
+    }
+}
+
+/// Identifies a file of the log: the first bytes of the SHA-256 of its name and first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(NonZeroU64);
+
+impl FileId {
+    /// The id of a replica's file with this number and first line.
+    ///
+    /// * `bytes`: the first line or more.
+    #[must_use]
+    pub fn of(replica: &str, number: u64, bytes: &[u8]) -> Self {
+        let length = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
+        let digest = Sha256::new().chain_update(stem(replica, number)).chain_update(&bytes[..length]).finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        Self(NonZeroU64::new(u64::from_le_bytes(first)).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The id as a number, for packed values.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The id with this number, unless that is 0.
+    #[must_use]
+    pub fn new(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for FileId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let id = u64::from_str_radix(&text, 16).ok().and_then(Self::new);
+        id.ok_or_else(|| de::Error::custom(format!("{text:?} is not the id of a log file: 16 hexadecimal digits")))
+    }
+}
+
+/// The position of an event's line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: FileId,
+    /// The offset of the end of the line, in bytes from the start of the file.
+    pub end: u64,
+}
+
+/// How much of a log file is in a version, as the version's manifest records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoveredFile {
+    /// The replica that wrote it.
+    pub replica: String,
+    /// The number in its name.
+    pub number: u64,
+    /// The id of the file.
+    pub id: FileId,
+    /// Every event up to this offset is in the version.
+    pub bytes: u64,
+}
+
+/// How much of the log is in a version, or in every one of several versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<FileId, u64>);
+
+impl<'a> FromIterator<&'a CoveredFile> for Coverage {
+    fn from_iter<T: IntoIterator<Item = &'a CoveredFile>>(files: T) -> Self {
+        let mut bytes = BTreeMap::new();
+        for file in files {
+            let known: &mut u64 = bytes.entry(file.id).or_default();
+            *known = file.bytes.max(*known);
+        }
+        Self(bytes)
+    }
+}
+
+impl Coverage {
+    /// Whether the event at `place` is covered; an event without a known place is not.
+    #[must_use]
+    pub fn covers(&self, place: Option<Place>) -> bool {
+        place.is_some_and(|place| self.0.get(&place.file).is_some_and(|&bytes| place.end <= bytes))
+    }
+
+    /// What is covered by both.
+    #[must_use]
+    pub fn both(&self, other: &Self) -> Self {
+        let common = |(&file, &bytes): (&FileId, &u64)| Some((file, bytes.min(*other.0.get(&file)?)));
+        Self(self.0.iter().filter_map(common).collect())
+    }
+
+    /// Whether this covers everything that `other` covers.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        self.both(other) == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLDER: &str = "/log";
+
+    fn file(number: u64, bytes: u64) -> CoveredFile {
+        let replica = "a".to_owned();
+        CoveredFile { id: FileId::of(&replica, number, b"{}\n"), replica, number, bytes }
+    }
+
+    #[test]
+    fn a_name_is_taken_apart_as_it_was_made() {
+        let path = path(Path::new(FOLDER), "eu-1", 7);
+        assert_eq!(path, Path::new("/log/events-eu-1-00000007.jsonl"));
+        assert_eq!(LogFile::at(&path), Some(LogFile { replica: "eu-1".to_owned(), number: 7, path }));
+        for other in ["sample.jsonl", "events-2026-06.jsonl", "events-a-0000000x.jsonl", "events-a-00000007.csv"] {
+            assert_eq!(LogFile::at(&Path::new(FOLDER).join(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn locks_and_torn_ends_lie_beside_the_log() {
+        let folder = Path::new(FOLDER);
+        let aside = [lock_path(folder, "a"), torn_path(folder, "a", 3, 12, 0), torn_path(folder, "a", 3, 12, 2)];
+        assert_eq!(aside[2], Path::new("/log/events-a-00000003.torn-12-2"));
+        for path in aside {
+            assert!(is_aside(&path) && LogFile::at(&path).is_none(), "{}", path.display());
+        }
+        assert!(!is_aside(&path(folder, "a", 3)) && !is_aside(Path::new("/log/events.csv")));
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_name_and_its_first_line_alone() {
+        let id = FileId::of("a", 1, b"first\n");
+        assert_eq!(id, FileId::of("a", 1, b"first\nsecond\n"));
+        for other in [FileId::of("a", 1, b"other\n"), FileId::of("a", 2, b"first\n"), FileId::of("b", 1, b"first\n")] {
+            assert_ne!(id, other);
+        }
+        let text = serde_json::to_string(&id).expect("serialises");
+        assert_eq!(serde_json::from_str::<FileId>(&text).expect("reads"), id);
+    }
+
+    #[test]
+    fn a_version_covers_the_events_up_to_where_it_read_each_file() {
+        let covered: Coverage = [&file(1, 100), &file(2, 30)].into_iter().collect();
+        let place = |number, end| Some(Place { file: file(number, 0).id, end });
+        assert!(covered.covers(place(1, 100)) && covered.covers(place(2, 30)));
+        assert!(!covered.covers(place(1, 101)) && !covered.covers(place(2, 31)) && !covered.covers(place(3, 1)));
+        assert!(!covered.covers(None));
+    }
+
+    #[test]
+    fn two_versions_cover_what_both_read() {
+        let first: Coverage = [&file(1, 100), &file(2, 30)].into_iter().collect();
+        let second: Coverage = [&file(1, 80), &file(3, 50)].into_iter().collect();
+        let both = first.both(&second);
+        assert_eq!(both, [&file(1, 80)].into_iter().collect());
+        assert!(first.includes(&both) && second.includes(&both) && !both.includes(&first));
+        assert!(first.includes(&Coverage::default()) && !Coverage::default().includes(&first));
+    }
+}

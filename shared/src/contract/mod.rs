@@ -1,0 +1,16 @@
+//! What batch, service and clients agree on: names, formats and parameters, and nothing that computes an answer.
+
+pub mod api;
+#[cfg(feature = "engine")]
+pub mod artifact;
+pub mod event;
+#[cfg(feature = "engine")]
+pub mod event_log;
+pub mod id;
+#[cfg(feature = "engine")]
+pub mod params;
+#[cfg(feature = "settings")]
+pub mod settings;
+#[cfg(feature = "engine")]
+pub mod source;
+pub mod url;

@@ -1,0 +1,192 @@
+//! The parameters of the engine: session rule, bounds, decays and blend weights.
+//!
+//! The batch chooses or fits them and writes them into the manifest; evaluation and service read them from there, so
+//! that both follow the same rules.
+
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::source::Source;
+
+/// One weight per source; 0 turns a source off.
+///
+/// In files this is a map from names to weights. A source that a file does not name has weight 0, so that a file
+/// written before the source existed keeps its meaning.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights([f32; Source::COUNT]);
+
+impl Weights {
+    /// All weights 0.
+    pub const NONE: Self = Self([0.0; Source::COUNT]);
+
+    /// Weight 1 for one source, 0 for the others.
+    #[must_use]
+    pub fn only(source: Source) -> Self {
+        Self::NONE.with(source, 1.0)
+    }
+
+    /// The same weights but for that of one source.
+    #[must_use]
+    pub fn with(mut self, source: Source, weight: f32) -> Self {
+        self.0[source.column()] = weight;
+        self
+    }
+
+    /// The weight of a source.
+    #[must_use]
+    pub fn get(&self, source: Source) -> f32 {
+        self.0[source.column()]
+    }
+
+    /// Mutable access to the weight of a source.
+    pub fn get_mut(&mut self, source: Source) -> &mut f32 {
+        &mut self.0[source.column()]
+    }
+}
+
+impl Default for Weights {
+    /// The blend to use before any weights are fitted.
+    fn default() -> Self {
+        Self(Source::ALL.map(Source::default_weight))
+    }
+}
+
+impl Serialize for Weights {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Source::ALL.map(|source| (source, self.get(source))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Weights {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByName;
+
+        impl<'de> Visitor<'de> for ByName {
+            type Value = Weights;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("weights by the names of sources")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Weights, A::Error> {
+                let mut weights = Weights::NONE;
+                while let Some((source, weight)) = map.next_entry::<Source, f32>()? {
+                    *weights.get_mut(source) = weight;
+                }
+                Ok(weights)
+            }
+        }
+
+        deserializer.deserialize_map(ByName)
+    }
+}
+
+/// Where one session of a user ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionRule {
+    /// After a pause of this many milliseconds.
+    Gap(i64),
+    /// Never: all events of a user are one session.
+    User,
+}
+
+/// How `session_knn` matches past sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionKnnParams {
+    /// How many of the history's last distinct items are matched.
+    pub history: usize,
+    /// How many of the nearest past sessions propose candidates.
+    pub neighbours: usize,
+    /// A history item with `p` later distinct items has weight `exp(-p / position_decay)` in a match.
+    pub position_decay: f32,
+    /// A candidate `d` positions from the latest shared item has weight `exp(-d / distance_decay)`.
+    pub distance_decay: f32,
+    /// The weight of a candidate before the shared item, relative to one after it.
+    pub before_weight: f32,
+    /// The weight of the shared item itself as a candidate.
+    pub own_weight: f32,
+}
+
+/// The loss that ALS factors and their fold-in minimise, see [`crate::engine::factors::penalty`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlsParams {
+    /// w₀: the weight of every user-item pair; an observed pair adds the summed weights of its events.
+    pub unobserved_weight: f32,
+    /// λ: the L2 penalty.
+    pub regularization: f32,
+    /// ν: the exponent by which the penalty grows with the total weight of a row; 0: not at all.
+    pub regularization_power: f32,
+}
+
+/// The parameters of the ranker: how many candidates it ranks, its model and its features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankerParams {
+    /// How many of the blend's best candidates are ranked.
+    pub candidates: usize,
+    /// The kind of model in its file.
+    pub model: RankerModel,
+    /// The names of the features, in the order in which its file numbers them.
+    pub features: Vec<String>,
+}
+
+/// A kind of ranker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankerModel {
+    /// Boosted oblivious trees of one depth, see [`crate::engine::rank::trees`].
+    Trees {
+        /// The number of splits of each tree.
+        depth: usize,
+    },
+    /// A weighted sum of features, see [`crate::engine::rank::linear`].
+    Linear,
+}
+
+/// All parameters of the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineParams {
+    /// Where sessions end.
+    pub session: SessionRule,
+    /// The maximum length of the history: the engine sees only the user's last events.
+    pub max_history: usize,
+    /// The maximum number of candidates taken from each source.
+    pub per_source: usize,
+    /// A history item with `p` later distinct items has weight `exp(-p / position_decay)` in session windows.
+    pub position_decay: f32,
+    /// The weight of items of earlier sessions relative to those of the current one, 0 to 1.
+    pub earlier_session_weight: f32,
+    /// How past sessions are matched.
+    pub session_knn: SessionKnnParams,
+    /// The weight of a view, an addtocart and a transaction in the fold-in.
+    pub kind_weights: [f32; 3],
+    /// The ALS fold-in.
+    pub als: AlsParams,
+    /// How wide the ANN index searches; at least the number of candidates taken.
+    pub ann_ef_search: usize,
+    /// The served blend.
+    pub weights: Weights,
+    /// The parameters of the ranker, if one was fitted.
+    pub ranker: Option<RankerParams>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_a_map_in_which_a_source_that_is_not_named_is_off() {
+        let read: Weights = serde_json::from_str(r#"{"als": 0.5, "repeat": 0.25}"#).expect("reads");
+        assert_eq!(read, Weights::NONE.with(Source::Als, 0.5).with(Source::Repeat, 0.25));
+        let again: Weights = serde_json::from_value(serde_json::to_value(read).expect("writes")).expect("reads");
+        assert_eq!(again, read);
+        assert!(serde_json::from_str::<Weights>(r#"{"alz": 0.5}"#).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! URLs that may hold a password, and are printed without it.
+//!
+//! A password belongs in one connection and nowhere else: not in a log line, an error, an artifact or an answer. A
+//! setting that holds such a URL is a [`RedisUrl`], which prints without user, password and parameters and can't be
+//! serialised. Other text that may quote one, such as the error message about a mistyped command line, goes through
+//! [`without_user_info`].
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// The URL of a Redis server, `redis://[user:password@]host:port/[database]`; empty if no server is used.
+///
+/// It prints as `redis://host:port/database`. It can be deserialised, but not serialised: a struct that holds one can't
+/// be written into an artifact.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// The whole URL, password included, to connect with.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether no server is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<String> for RedisUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match shown(&self.0) {
+            Some(url) => formatter.write_str(&url),
+            // Whatever it is, it may hold a password.
+            None => formatter.write_str("(not a URL)"),
+        }
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RedisUrl({self})")
+    }
+}
+
+/// Scheme, host and path of a URL; `None` if the text is no URL.
+///
+/// User and password end at the last `@`, parameters (such as `?pass=` of a socket) begin at `?` or `#`. Where a `@`
+/// follows one of these, the two can't be told apart, and only the scheme is left.
+fn shown(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (place, parameters) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    if parameters.contains('@') {
+        return Some(format!("{scheme}://..."));
+    }
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    Some(format!("{scheme}://{place}"))
+}
+
+/// A text with every URL in it that has a user or a password cut down to scheme, host and path.
+///
+/// A URL ends where white space or a quotation mark does.
+#[must_use]
+pub fn without_user_info(text: &str) -> String {
+    let is_end = |character: char| character.is_whitespace() || "\"'`".contains(character);
+    let words = text.split_inclusive(is_end).map(|word| {
+        let url = word.trim_end_matches(is_end);
+        match shown(url).filter(|_| url.contains('@') || url.contains("pass=")) {
+            Some(shown) => format!("{shown}{}", &word[url.len()..]),
+            None => word.to_owned(),
+        }
+    });
+    words.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The URL as it is printed.
+    fn printed(url: &str) -> String {
+        RedisUrl::from(url.to_owned()).to_string()
+    }
+
+    #[test]
+    fn a_url_is_printed_without_user_password_and_parameters() {
+        assert_eq!(printed("redis://host:1/2"), "redis://host:1/2");
+        assert_eq!(printed("redis://:secret@host:1/2"), "redis://host:1/2");
+        assert_eq!(printed("rediss://shop:secret@host"), "rediss://host");
+        assert_eq!(printed("unix:///run/redis.sock?pass=secret&db=1"), "unix:///run/redis.sock");
+    }
+
+    #[test]
+    fn characters_that_should_have_been_escaped_do_not_show_a_part_of_the_password() {
+        assert_eq!(printed("redis://:sec@ret@host"), "redis://host");
+        assert_eq!(printed("redis://:sec/ret@host"), "redis://host");
+        assert_eq!(printed("redis://:sec?ret@host"), "redis://...");
+        assert_eq!(printed("redis://:sec#ret@host"), "redis://...");
+        assert_eq!(printed("unix:///run/redis.sock?pass=sec@ret"), "unix://...");
+        assert_eq!(printed("shop:secret@host"), "(not a URL)");
+    }
+
+    #[test]
+    fn the_debug_form_hides_as_much_and_the_connection_gets_all() {
+        let url = RedisUrl::from("redis://:secret@host".to_owned());
+        assert_eq!(format!("{url:?}"), "RedisUrl(redis://host)");
+        assert_eq!(url.expose(), "redis://:secret@host");
+    }
+
+    #[test]
+    fn urls_in_a_text_lose_their_passwords_and_the_rest_stays() {
+        let text = "error: invalid value 'http://a:b@127.0.0.1' for '--url <URL>'\n(see http://x/y?z, mail a@b)";
+        let expected = "error: invalid value 'http://127.0.0.1' for '--url <URL>'\n(see http://x/y?z, mail a@b)";
+        assert_eq!(without_user_info(text), expected);
+        assert_eq!(without_user_info("found string \"redis://:secret@h\"!"), "found string \"redis://h\"!");
+    }
+}

@@ -1,0 +1,69 @@
+//! Decides which items a query admits to the slate, and fills a short slate up to `k` with popular items.
+
+use crate::contract::api::Seen;
+use crate::contract::event::EventKind;
+use crate::contract::id::ItemIdx;
+use crate::engine::dense::Marks;
+use crate::engine::slate::{Pick, Query};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::state::UserState;
+use crate::tables::CategoryIdx;
+
+/// The items that a query admits. Reused between requests, since it takes 4 bytes per item of the catalogue.
+#[derive(Debug, Default)]
+pub struct Filter {
+    refused: Marks,
+    category: Option<CategoryIdx>,
+}
+
+impl Filter {
+    /// Refuses the items that the query excludes, the item of the current page, and what the seen policy rules out of
+    /// the user's whole past.
+    pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query) {
+        self.category = query.category;
+        self.refused.reset(snapshot.items().len());
+        for &item in query.exclude.iter().chain(&query.context) {
+            self.refused.insert(item, 0);
+        }
+        if query.seen == Seen::Allow {
+            return;
+        }
+        let past = state.seen.iter().map(|seen| (seen.item, seen.purchased));
+        let live = state.history.iter().map(|event| (event.item, event.kind == EventKind::Transaction));
+        for (item, purchased) in past.chain(live) {
+            if purchased || query.seen == Seen::ExcludeAll {
+                self.refused.insert(item, 0);
+            }
+        }
+    }
+
+    /// Whether an item may be in the slate.
+    #[must_use]
+    pub fn admits(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
+        let of_category = |wanted| snapshot.items().category_of(item) == Some(wanted);
+        !self.refused.contains(item) && self.category.is_none_or(of_category)
+    }
+
+    /// The category that the query is restricted to, if any.
+    #[must_use]
+    pub fn category(&self) -> Option<CategoryIdx> {
+        self.category
+    }
+
+    /// How many single items are refused; those of other categories are not counted.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.refused.len()
+    }
+
+    /// Appends the most popular admitted items until the slate has `k` items or the catalogue has no more. Refuses the
+    /// slate's items from then on.
+    pub fn fill(&mut self, snapshot: &Snapshot, k: usize, picks: &mut Vec<Pick>) {
+        for pick in picks.iter() {
+            self.refused.insert(pick.item, 0);
+        }
+        let popular = snapshot.popularity().order(self.category).iter();
+        let rest = popular.filter(|&&item| !self.refused.contains(item));
+        picks.extend(rest.take(k.saturating_sub(picks.len())).map(|&item| Pick::popular(item, 0.0)));
+    }
+}

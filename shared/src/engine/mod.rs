@@ -1,0 +1,21 @@
+//! The engine: [`recommend::recommend`] answers a query with a slate, from a [`snapshot`] and the user's [`state`].
+//!
+//! ```text
+//! state (batch record + live history) ─▶ history ─▶ retrieve (every source) ─▶ blend ─▶ rank ─▶ slate
+//! ```
+
+pub mod ann;
+pub mod dense;
+pub mod factors;
+pub mod filter;
+pub mod history;
+pub mod keys;
+mod load;
+pub mod question;
+pub mod rank;
+pub mod recommend;
+pub mod retrieve;
+pub mod slate;
+pub mod snapshot;
+pub mod state;
+pub mod topk;

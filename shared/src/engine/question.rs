@@ -1,0 +1,40 @@
+//! A query with its context: the version that answers it, the user's history, and the time.
+
+use crate::contract::event::EventKind;
+use crate::engine::dense::Marks;
+use crate::engine::history::past::Past;
+use crate::engine::history::recent::{self, Recent};
+use crate::engine::slate::Query;
+use crate::engine::snapshot::Snapshot;
+use crate::engine::state::{Interaction, UserState};
+use crate::engine::topk::Scored;
+
+/// The input of the candidate sources and of the ranker.
+pub struct Question<'a> {
+    /// The tables.
+    pub snapshot: &'a Snapshot,
+    /// The user's cached candidates, made by the batch.
+    pub cached: &'a [Scored],
+    /// The user's history, oldest first; the item of the current page is its last event, a view.
+    pub history: Vec<Interaction>,
+    /// Its distinct items, newest first.
+    pub recent: Vec<Recent>,
+    /// The features of the history.
+    pub past: Past,
+    /// The time of the question, milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+impl<'a> Question<'a> {
+    /// Prepares a query for the sources and the ranker; `own` holds the items of the history afterwards. Cost: a few
+    /// passes over the history.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, state: &'a UserState, query: &Query, now_ms: i64, own: &mut Marks) -> Self {
+        let view = |item| Interaction { item, kind: EventKind::View, timestamp_ms: now_ms, event_key: 0 };
+        let history: Vec<Interaction> = state.history.iter().copied().chain(query.context.map(view)).collect();
+        own.reset(snapshot.items().len());
+        let recent = recent::recent(&history, snapshot.params(), now_ms, own);
+        let past = Past::of(&history, &recent, own, snapshot.params().session, now_ms);
+        Self { snapshot, cached: &state.cached, history, recent, past, now_ms }
+    }
+}

@@ -1,0 +1,88 @@
+//! Scores rows by an ensemble of oblivious trees: all nodes of one level share the same split.
+//!
+//! A tree of depth d has d splits `x[feature] > border`; their outcomes are the bits of the leaf's number. A missing
+//! value is above no border. No branch depends on a value, and 16 rows are scored at a time.
+//!
+//! Source: Prokhorenkova et al., "CatBoost: unbiased boosting with categorical features", NeurIPS 2018, section 4.
+
+use multiversion::multiversion;
+
+use crate::engine::rank::matrix::{LANES, Matrix};
+
+/// Trees of one depth, as slices of a fitted or a mapped ensemble.
+#[derive(Debug, Clone, Copy)]
+pub struct Trees<'a> {
+    /// The number of splits of each tree.
+    pub depth: usize,
+    /// The column of each split, tree by tree.
+    pub features: &'a [u32],
+    /// The border of each split, tree by tree.
+    pub borders: &'a [f32],
+    /// The values of the leaves, `1 << depth` per tree.
+    pub leaves: &'a [f32],
+}
+
+impl Trees<'_> {
+    /// How many trees there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.features.len().checked_div(self.depth).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds up each row's leaves into `scores`.
+    pub fn score(&self, matrix: &Matrix, scores: &mut Vec<f32>) {
+        scores.clear();
+        scores.resize(matrix.rows().next_multiple_of(LANES), 0.0);
+        let questions = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
+        for ((features, borders), leaves) in questions.zip(self.leaves.chunks_exact(1 << self.depth)) {
+            add_tree(matrix, features, borders, leaves, scores.as_chunks_mut().0);
+        }
+        scores.truncate(matrix.rows());
+    }
+}
+
+/// Adds one tree's leaves.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
+fn add_tree(matrix: &Matrix, features: &[u32], borders: &[f32], leaves: &[f32], scores: &mut [[f32; LANES]]) {
+    for (block, scores) in scores.iter_mut().enumerate() {
+        let mut leaf = [0u32; LANES];
+        for (level, (&feature, &border)) in features.iter().zip(borders).enumerate() {
+            let values = &matrix.padded(feature as usize)[block];
+            for lane in 0..LANES {
+                leaf[lane] |= u32::from(values[lane] > border) << level;
+            }
+        }
+        for lane in 0..LANES {
+            scores[lane] += leaves[leaf[lane] as usize];
+        }
+    }
+}
+
+/// The probability that log-odds stand for.
+#[must_use]
+pub fn probability(log_odds: f32) -> f32 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_are_the_bits_of_the_leaf_and_missing_is_no() {
+        let mut matrix = Matrix::default();
+        matrix.reset(4, 2);
+        matrix.column_mut(0).copy_from_slice(&[0.0, 1.0, 0.0, f32::NAN]);
+        matrix.column_mut(1).copy_from_slice(&[0.0, 0.0, 3.0, 3.0]);
+        let trees = Trees { depth: 2, features: &[0, 1], borders: &[0.5, 2.0], leaves: &[1.0, 10.0, 100.0, 1000.0] };
+        let mut scores = Vec::new();
+        trees.score(&matrix, &mut scores);
+        assert_eq!(scores, [1.0, 10.0, 100.0, 100.0]);
+    }
+}

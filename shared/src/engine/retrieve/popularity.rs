@@ -1,0 +1,63 @@
+//! `popularity`, `trending` and `category_popularity`: the most popular items overall, those whose popularity grew
+//! lately, and the most popular of the history's categories.
+
+use crate::contract::id::ItemIdx;
+use crate::engine::history::Recent;
+use crate::engine::topk::{Scored, top_k};
+use crate::tables::{CategoryIdx, Items, Popularity};
+
+/// How many of the history's latest categories are used.
+const CATEGORIES: usize = 4;
+
+/// The first `limit` admitted items of an order.
+pub fn first(
+    order: &[ItemIdx],
+    limit: usize,
+    score: impl Fn(ItemIdx) -> f32,
+    admit: impl Fn(ItemIdx) -> bool,
+) -> Vec<Scored> {
+    let admitted = order.iter().copied().filter(|&item| admit(item)).take(limit);
+    admitted.map(|item| Scored { item, score: score(item) }).collect()
+}
+
+/// The latest categories of the history, each with the summed weight of its history items.
+#[derive(Debug, Default)]
+pub struct Categories(Vec<(CategoryIdx, f32)>);
+
+impl Categories {
+    /// Collects the categories of the history's distinct items, newest first.
+    pub fn of(items: &Items, recent: &[Recent]) -> Self {
+        let mut categories: Vec<(CategoryIdx, f32)> = Vec::new();
+        for own in recent {
+            let Some(category) = items.category_of(own.item) else { continue };
+            match categories.iter().position(|(known, _)| *known == category) {
+                Some(at) => categories[at].1 += own.session_weight,
+                None if categories.len() < CATEGORIES => categories.push((category, own.session_weight)),
+                None => {}
+            }
+        }
+        Self(categories)
+    }
+
+    /// An item's popularity, multiplied by the weight of its category.
+    pub fn score(&self, items: &Items, popularity: &Popularity, item: ItemIdx) -> f32 {
+        let own = items.category_of(item);
+        let known = self.0.iter().find(|(category, _)| own == Some(*category));
+        known.map_or(0.0, |(_, weight)| weight * popularity.score(item))
+    }
+
+    /// The `limit` best admitted items of the categories.
+    pub fn best(
+        &self,
+        items: &Items,
+        popularity: &Popularity,
+        limit: usize,
+        admit: impl Fn(ItemIdx) -> bool,
+    ) -> Vec<Scored> {
+        let of_category = |(category, _): &(CategoryIdx, f32)| {
+            popularity.order(Some(*category)).iter().copied().filter(|&item| admit(item)).take(limit)
+        };
+        let scored = |item| Scored { item, score: self.score(items, popularity, item) };
+        top_k(limit, self.0.iter().flat_map(of_category).map(scored).filter(|scored| scored.score > 0.0))
+    }
+}

@@ -1,0 +1,74 @@
+//! The engine's query and slate.
+
+use crate::contract::api::Seen;
+use crate::contract::id::ItemIdx;
+use crate::contract::source::{Source, SourceSet};
+use crate::engine::state::Interaction;
+use crate::tables::CategoryIdx;
+
+/// A query to the engine, in the indices of one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The number of items.
+    pub k: usize,
+    /// The item whose page the user is on.
+    pub context: Option<ItemIdx>,
+    /// Only this category.
+    pub category: Option<CategoryIdx>,
+    /// Not these items.
+    pub exclude: Vec<ItemIdx>,
+    /// Which items of the user's past may be recommended.
+    pub seen: Seen,
+}
+
+impl Query {
+    /// A query for `k` items of the whole catalogue, without a page.
+    #[must_use]
+    pub fn of(k: usize, seen: Seen) -> Self {
+        Self { k, context: None, category: None, exclude: Vec::new(), seen }
+    }
+}
+
+/// One item of a slate, and why it is there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pick {
+    /// The item.
+    pub item: ItemIdx,
+    /// The score of the ranker (0 to 1) or of the blend; never higher than that of the item before. An item that only
+    /// fills the slate has 0.
+    pub score: f32,
+    /// The sources that proposed it.
+    pub sources: SourceSet,
+    /// The history item that contributed most.
+    pub because: Option<ItemIdx>,
+}
+
+impl Pick {
+    /// An item that is there because it is popular.
+    #[must_use]
+    pub fn popular(item: ItemIdx, score: f32) -> Self {
+        Self { item, score, sources: SourceSet::default().with(Source::Popularity), because: None }
+    }
+}
+
+/// Whether a slate is personal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Personal {
+    /// The user's past or page shaped it.
+    Yes,
+    /// Any user would have got it.
+    No,
+}
+
+/// The engine's answer.
+#[derive(Debug)]
+pub struct Slate {
+    /// Best first; `k` of them whenever the catalogue has as many that are admissible.
+    pub picks: Vec<Pick>,
+    /// How many candidates each source proposed, by [`Source::column`].
+    pub candidates: [u32; Source::COUNT],
+    /// The history that was used, oldest first, the page included.
+    pub history: Vec<Interaction>,
+    /// Whether it is personal.
+    pub personal: Personal,
+}

@@ -1,0 +1,337 @@
+//! The state of one user: the record made by the batch, the live history, and both joined for the engine.
+//!
+//! ```text
+//! artifact ──▶ BatchUser (dense indices) ─┐
+//!                                         ├─▶ UserState ──▶ recommend
+//! events ────▶ LiveHistory (external ids) ┘
+//! ```
+
+use crate::contract::event::EventKind;
+use crate::contract::event_log::{Coverage, Place};
+use crate::contract::id::{ItemId, ItemIdx};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::topk::Scored;
+
+/// An event of a user as the engine sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interaction {
+    /// The item.
+    pub item: ItemIdx,
+    /// What the user did.
+    pub kind: EventKind,
+    /// The time of the event, milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// The event's identity, see [`crate::contract::event::event_key`]; 0 if the log gave it no id.
+    pub event_key: u64,
+}
+
+/// An item of the user's past, and whether it was bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeenItem {
+    /// The item.
+    pub item: ItemIdx,
+    /// Whether the user bought it.
+    pub purchased: bool,
+}
+
+/// The record of a user that the batch makes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BatchUser {
+    /// The cached candidates, best first.
+    pub cached: Vec<Scored>,
+    /// The last events, oldest first.
+    pub history: Vec<Interaction>,
+    /// All items of the user's past, by item.
+    pub seen: Vec<SeenItem>,
+}
+
+/// An event of the live history: external ids, so that it outlives artifacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveEvent {
+    /// When the service accepted it, milliseconds since the epoch.
+    pub received_ms: i64,
+    /// The event's identity, see [`crate::contract::event::event_key`].
+    pub event_key: u64,
+    /// The time of the event, milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// What the user did.
+    pub kind: EventKind,
+    /// The item.
+    pub item: ItemId,
+    /// The event's position in the event log; `None` if it was stored by a release that did not record positions.
+    pub place: Option<Place>,
+}
+
+/// An item whose events left the bounded history before an artifact covered them: one entry per file of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSeen {
+    /// The item.
+    pub item: ItemId,
+    /// Whether the user bought it.
+    pub purchased: bool,
+    /// When its last event was accepted, milliseconds since the epoch.
+    pub received_ms: i64,
+    /// The position of the last of its events in the event log.
+    pub place: Option<Place>,
+}
+
+impl From<LiveEvent> for LiveSeen {
+    fn from(event: LiveEvent) -> Self {
+        let LiveEvent { received_ms, kind, item, place, .. } = event;
+        Self { item, purchased: kind == EventKind::Transaction, received_ms, place }
+    }
+}
+
+/// The user's live events: the last ones, and the items of older ones that no artifact covers yet.
+///
+/// Applying the same events in another order, or one of them twice, gives the same history as long as they are among
+/// the last `max_events`; only events accepted in the same millisecond stay in the order of application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveHistory {
+    /// The last events by arrival, oldest first.
+    pub recent: Vec<LiveEvent>,
+    /// Items of older events, by item and log file, until an artifact covers them.
+    pub older: Vec<LiveSeen>,
+}
+
+/// How long a live history remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryBounds<'a> {
+    /// Most events in [`LiveHistory::recent`].
+    pub max_events: usize,
+    /// Most items in [`LiveHistory::older`]. Those that were not bought go first, the oldest before the others; then
+    /// the oldest purchases.
+    pub max_older: usize,
+    /// How much of the event log is in every artifact that may be served.
+    pub covered: &'a Coverage,
+}
+
+/// The result of applying an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is new.
+    New,
+    /// The history has it already.
+    Duplicate,
+}
+
+impl LiveHistory {
+    /// Whether the history holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.older.is_empty()
+    }
+
+    /// Adds an event unless it is a duplicate, keeps the last `bounds.max_events`, and remembers the items of the rest
+    /// until an artifact covers them, `bounds.max_older` at most. O(`max_events` + `max_older`).
+    pub fn apply(&mut self, event: LiveEvent, bounds: HistoryBounds<'_>) -> Applied {
+        if self.recent.iter().any(|known| known.event_key == event.event_key) {
+            return Applied::Duplicate;
+        }
+        let place = self.recent.partition_point(|known| known.received_ms <= event.received_ms);
+        self.recent.insert(place, event);
+        let surplus = self.recent.len().saturating_sub(bounds.max_events);
+        for event in self.recent.drain(..surplus) {
+            remember(&mut self.older, event.into());
+        }
+        self.older.retain(|seen| !bounds.covered.covers(seen.place));
+        shorten(&mut self.older, bounds.max_older);
+        Applied::New
+    }
+
+    /// Adds all events and items of another history of the same user.
+    pub fn absorb(&mut self, other: Self, bounds: HistoryBounds<'_>) {
+        let Self { recent, older } = other;
+        older.into_iter().for_each(|seen| remember(&mut self.older, seen));
+        for event in recent {
+            self.apply(event, bounds);
+        }
+    }
+}
+
+/// Folds an item into those remembered: one entry for each item and log file.
+fn remember(older: &mut Vec<LiveSeen>, seen: LiveSeen) {
+    let file = |seen: &LiveSeen| seen.place.map(|place| place.file);
+    match older.binary_search_by(|known| (&known.item, file(known)).cmp(&(&seen.item, file(&seen)))) {
+        Ok(at) => {
+            let known = &mut older[at];
+            known.purchased |= seen.purchased;
+            known.received_ms = known.received_ms.max(seen.received_ms);
+            known.place = known.place.max(seen.place);
+        }
+        Err(at) => older.insert(at, seen),
+    }
+}
+
+/// Drops items beyond `most`: the oldest that were not bought, then the oldest purchases.
+fn shorten(older: &mut Vec<LiveSeen>, most: usize) {
+    let surplus = older.len().saturating_sub(most);
+    if surplus == 0 {
+        return;
+    }
+    let mut order: Vec<usize> = (0..older.len()).collect();
+    order.sort_by_key(|&at| (older[at].purchased, older[at].received_ms));
+    let mut leaves = vec![false; older.len()];
+    order[..surplus].iter().for_each(|&at| leaves[at] = true);
+    let mut leaves = leaves.into_iter();
+    older.retain(|_| leaves.next() != Some(true));
+}
+
+/// The engine's input about a user, in the indices of one snapshot.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserState {
+    /// The cached candidates, best first.
+    pub cached: Vec<Scored>,
+    /// The last events, oldest first.
+    pub history: Vec<Interaction>,
+    /// Items of the past that are no longer in the history, in no order; an item may occur twice.
+    pub seen: Vec<SeenItem>,
+}
+
+impl UserState {
+    /// Joins the batch's record and the live history of a user.
+    ///
+    /// Events in both count once; the last `max_history` by time become the history, and the items of the others stay
+    /// seen. Events with items that the snapshot does not have are left out.
+    #[must_use]
+    pub fn join(snapshot: &Snapshot, batch: BatchUser, live: &LiveHistory) -> Self {
+        let BatchUser { cached, mut history, mut seen } = batch;
+        let batch_events = history.len();
+        for event in &live.recent {
+            let known = history[..batch_events].iter().any(|other| other.event_key == event.event_key);
+            if let (false, Some(item)) = (known, snapshot.items().index(event.item.as_str())) {
+                let (kind, timestamp_ms, event_key) = (event.kind, event.timestamp_ms, event.event_key);
+                history.push(Interaction { item, kind, timestamp_ms, event_key });
+            }
+        }
+        history.sort_by_key(|event| event.timestamp_ms);
+        let surplus = history.len().saturating_sub(snapshot.params().max_history);
+        seen.extend(
+            history
+                .drain(..surplus)
+                .map(|event| SeenItem { item: event.item, purchased: event.kind == EventKind::Transaction }),
+        );
+        seen.extend(live.older.iter().filter_map(|older| {
+            let item = snapshot.items().index(older.item.as_str())?;
+            Some(SeenItem { item, purchased: older.purchased })
+        }));
+        Self { cached, history, seen }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::event_log::{CoveredFile, FileId};
+
+    fn place(number: i64) -> Option<Place> {
+        Some(Place { file: FileId::of("a", 1, b"first\n"), end: 10 * (number as u64 + 1) })
+    }
+
+    /// Event `number` of the log: received then, with one of five items, ten bytes long.
+    fn live(number: i64, kind: EventKind) -> LiveEvent {
+        let item = ItemId::new(format!("i{}", number % 5)).expect("valid id");
+        let (event_key, place) = (number as u64, place(number));
+        LiveEvent { received_ms: number, event_key, timestamp_ms: number, kind, item, place }
+    }
+
+    fn up_to(events: u64) -> Coverage {
+        let (replica, id) = ("a".to_owned(), FileId::of("a", 1, b"first\n"));
+        [&CoveredFile { replica, number: 1, id, bytes: 10 * events }].into_iter().collect()
+    }
+
+    fn applied(events: impl IntoIterator<Item = LiveEvent>, covered: &Coverage, max_older: usize) -> LiveHistory {
+        let mut history = LiveHistory::default();
+        for event in events {
+            history.apply(event, HistoryBounds { max_events: 4, max_older, covered });
+        }
+        history
+    }
+
+    fn bought(history: &LiveHistory) -> Vec<&str> {
+        history.older.iter().filter(|seen| seen.purchased).map(|seen| seen.item.as_str()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn neither_order_nor_repetition_of_the_last_events_matters(seed in prop::collection::vec(0usize..12, 12)) {
+            let events: Vec<LiveEvent> = (0..12)
+                .map(|n| live(n, if n % 3 == 0 { EventKind::Transaction } else { EventKind::View }))
+                .collect();
+            let mut shuffled = events.clone();
+            for (a, &b) in seed.iter().enumerate() {
+                shuffled.swap(a, b);
+            }
+            let none = Coverage::default();
+            let in_order = applied(events.clone(), &none, 100);
+            prop_assert_eq!(&in_order, &applied(shuffled, &none, 100));
+            let again = applied(events.iter().chain(&events[8..]).cloned(), &none, 100);
+            prop_assert_eq!(&in_order, &again);
+        }
+
+        #[test]
+        fn no_purchase_is_forgotten_that_no_version_has(
+            kinds in prop::collection::vec(0u8..3, 1..40),
+            clock in prop::collection::vec(-20i64..20, 40),
+            covered in 0u64..40,
+        ) {
+            // Clocks go back and forth; the log's order stays.
+            let event = |(number, &kind): (usize, &u8)| {
+                let received_ms = number as i64 + clock[number];
+                LiveEvent { received_ms, ..live(number as i64, EventKind::from_byte(kind).expect("a kind")) }
+            };
+            let events: Vec<LiveEvent> = kinds.iter().enumerate().map(event).collect();
+            let history = applied(events.clone(), &up_to(covered), 100);
+            for (number, event) in events.iter().enumerate() {
+                let in_version = (number as u64) < covered;
+                let recent = history.recent.iter().any(|known| known.event_key == event.event_key);
+                let known = recent || bought(&history).contains(&event.item.as_str());
+                prop_assert!(event.kind != EventKind::Transaction || in_version || known, "event {}", number);
+            }
+        }
+
+        #[test]
+        fn a_history_put_together_from_parts_is_the_one_of_all_events(at in 0usize..12) {
+            let events: Vec<LiveEvent> = (0..12).map(|n| live(n, EventKind::Transaction)).collect();
+            let none = Coverage::default();
+            let (first, second) = events.split_at(at);
+            let mut joined = applied(first.to_vec(), &none, 100);
+            joined.absorb(applied(second.to_vec(), &none, 100), HistoryBounds { max_events: 4, max_older: 100, covered: &none });
+            prop_assert_eq!(joined, applied(events.clone(), &none, 100));
+        }
+    }
+
+    #[test]
+    fn a_purchase_outlives_the_bounded_history_until_an_artifact_covers_it() {
+        let events = || (0..8).map(|n| live(n, if n == 1 { EventKind::Transaction } else { EventKind::View }));
+        assert_eq!(bought(&applied(events(), &Coverage::default(), 100)), ["i1"]);
+        assert_eq!(bought(&applied(events(), &up_to(1), 100)), ["i1"]);
+        assert!(bought(&applied(events(), &up_to(2), 100)).is_empty());
+    }
+
+    #[test]
+    fn an_item_bought_again_in_the_next_file_stays_until_both_files_are_covered() {
+        let second = FileId::of("a", 2, b"first\n");
+        let later = |n| LiveEvent { place: Some(Place { file: second, end: 10 }), ..live(n, EventKind::Transaction) };
+        let views = || (6..10).map(|n| live(n, EventKind::View));
+        let history = applied([live(0, EventKind::Transaction), later(5)].into_iter().chain(views()), &up_to(100), 100);
+        assert_eq!(bought(&history), ["i0"]);
+    }
+
+    #[test]
+    fn beyond_the_bound_views_go_before_purchases_and_old_ones_before_new_ones() {
+        // 0 and 3 are bought, 1, 2 and 4 looked at; four more push them out of the recent events.
+        let kind = |n| if n == 0 || n == 3 { EventKind::Transaction } else { EventKind::View };
+        let items = |max_older: usize| {
+            let history = applied((0..9).map(|n| live(n, kind(n))), &Coverage::default(), max_older);
+            history.older.iter().map(|seen| seen.item.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(items(5), ["i0", "i1", "i2", "i3", "i4"]);
+        assert_eq!(items(4), ["i0", "i2", "i3", "i4"]);
+        assert_eq!(items(2), ["i0", "i3"]);
+        assert_eq!(items(1), ["i3"]);
+        assert!(items(0).is_empty());
+    }
+}
