@@ -134,7 +134,7 @@ fn films_without_times_have_weights_and_a_ranker_and_do_better_than_what_is_popu
         results.iter().find(|result| result["model"] == model).and_then(|result| result["ndcg@20"].as_f64())
     };
     assert!(ndcg("tandem") > ndcg("popularity").map(|popular| 1.5 * popular), "{results:?}");
-    let manifest = std::fs::read_to_string(support::champion(folder.path()).join("manifest.json")).expect("reads");
+    let manifest = std::fs::read_to_string(support::evaluated(folder.path()).join("manifest.json")).expect("reads");
     let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
     let fit = &manifest["metrics"]["fit"];
     assert_eq!(fit["windows"], "users");

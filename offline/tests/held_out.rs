@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{champion, offline_fails, offline_with, text, write_log};
+use support::{offline_fails, offline_with, text, write_log};
 
 /// Settings under which a training takes a second.
 const QUICK: [(&str, &str); 6] = [
@@ -35,7 +35,7 @@ fn evaluated(log: &Path, artifacts: &Path) -> (Value, String, Value) {
     let output = offline_with(&[&arguments[..], &["--artifacts", text(artifacts)]].concat(), &QUICK);
     let told = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success(), "{told}");
-    let manifest = std::fs::read(champion(artifacts).join("manifest.json")).expect("a manifest");
+    let manifest = std::fs::read(support::evaluated(artifacts).join("manifest.json")).expect("a manifest");
     let [printed, manifest] = [output.stdout, manifest].map(|json| serde_json::from_slice(&json).expect("JSON"));
     (printed, told, manifest)
 }

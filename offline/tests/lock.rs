@@ -94,6 +94,7 @@ fn reading_a_folder_asks_for_no_lock() {
     assert!(offline(&["export", "--table", "items", "--artifacts", text(&artifacts)]).contains("i00"));
     let unless = offline_with(&[&run[..], &["--unless-published"]].concat(), &SMALL);
     assert!(unless.status.success(), "{}", String::from_utf8_lossy(&unless.stderr));
-    let evaluate = ["evaluate", "--task", "next-item", "--events", text(&log), "--artifacts", text(&artifacts)];
+    let evaluate = ["evaluate", "--task", "top-k", "--seen", "allow", "--events", text(&log)];
+    let evaluate = [&evaluate[..], &["--artifacts", text(&artifacts)]].concat();
     assert!(offline_with(&evaluate, &SMALL).status.success());
 }

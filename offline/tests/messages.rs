@@ -13,7 +13,7 @@ fn a_log_that_can_not_be_split_by_itself_does_not_blame_an_option() {
     let log = folder.path().join("log.csv");
     write_log(&log, &[(5, "a", "view", "x"), (5, "b", "view", "y")]);
     let told = offline_fails(&["evaluate", "--task", "next-item", "--events", text(&log)]);
-    assert!(!told.contains("--split") && told.contains("hold out") && told.contains("--leave-last-out"), "{told}");
+    assert!(!told.contains("--split") && told.contains("nothing can be held out"), "{told}");
     let told = offline_fails(&["evaluate", "--task", "next-item", "--events", text(&log), "--split", "5"]);
     assert!(told.contains("--split 5: no events on one side"), "{told}");
 }
@@ -43,7 +43,7 @@ fn rejected_rows_of_an_evaluation_are_where_it_says() {
     write_shop(&log, 0..20, 0..30);
     let bad = fs::read_to_string(&log).expect("reads") + ",u000,view,i00,\n";
     fs::write(&log, bad).expect("writes");
-    let output = offline_with(&["evaluate", "--task", "next-item", "--events", text(&log)], &SMALL);
+    let output = offline_with(&["evaluate", "--task", "top-k", "--seen", "allow", "--events", text(&log)], &SMALL);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
     let (_, rest) = told.split_once("rejected rows are in ").expect("a place");

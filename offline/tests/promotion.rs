@@ -199,7 +199,7 @@ fn an_evaluation_in_the_served_folder_leaves_what_is_served_as_it_is() {
     let (served, before, kept) = (shop.champion(), contents(&champion(&shop.artifacts())), versions(&shop.artifacts()));
     let rejects = shop.artifacts().join("rejects.jsonl");
     fs::write(&rejects, "of the last run").expect("writes");
-    let evaluate = ["evaluate", "--task", "next-item", "--format", "json"];
+    let evaluate = ["evaluate", "--task", "top-k", "--seen", "allow", "--format", "json"];
     let printed = shop.does(&evaluate);
     let start = printed.find('{').expect("JSON");
     let figures = serde_json::Deserializer::from_str(&printed[start..]).into_iter::<Value>().next();

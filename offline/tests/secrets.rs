@@ -58,7 +58,7 @@ fn a_password_is_used_and_is_nowhere_to_be_found_afterwards() {
     // Other settings than the champion's: the gate writes down what differs.
     run(&[&["run"][..], &to, &["--redis", &url]].concat(), &[("TANDEM_SLIM__FEATURES", "7")]);
     run(&[&["train"][..], &to].concat(), &in_environment);
-    run(&[&["evaluate", "--task", "next-item", "--format", "json"][..], &to].concat(), &in_environment);
+    run(&[&["evaluate", "--task", "top-k", "--seen", "allow", "--format", "json"][..], &to].concat(), &in_environment);
     // It writes down what it starts from before it finds the log too short.
     tell(&["tune", "--budget", "1", "--out", text(&out)], &in_environment);
     assert!(out.join("trials.jsonl").is_file());
@@ -102,7 +102,7 @@ fn a_mistyped_command_line_or_setting_is_quoted_without_the_password() {
     for arguments in [&["run", &url][..], &["export", "--table", &url], &["run", "--events", "x", "--config", &url]] {
         assert_not_told(&offline_with(arguments, &[]));
     }
-    for key in ["TANDEM_PUBLISH", "TANDEM_PUBLISH__KEEP", "TANDEM_PUBLISH__URL", "TANDEM_ALS__FACTORS"] {
+    for key in ["TANDEM_PUBLISH__KEEP", "TANDEM_PUBLISH__URL", "TANDEM_ALS__FACTORS"] {
         let output = offline_with(&["run", "--events", "x"], &[(key, url.as_str())]);
         let told = assert_not_told(&output);
         assert!(!output.status.success() && told.contains("config.default.toml"), "{told}");

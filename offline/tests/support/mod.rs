@@ -87,6 +87,13 @@ pub fn champion(artifacts: &Path) -> PathBuf {
     artifacts.join(version.trim())
 }
 
+/// The folder of the version that an evaluation kept last.
+pub fn evaluated(artifacts: &Path) -> PathBuf {
+    let names = fs::read_dir(artifacts).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let names = names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("evaluated-"));
+    artifacts.join(names.max().expect("an evaluated version"))
+}
+
 /// Every file of a version by name, the manifest without the time of its build.
 pub fn contents(version: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=../../.. work=$(mktemp -d)
-format=$(sed -n 's/^pub const FORMAT_VERSION: u32 = \(.*\);/\1/p' $root/shared/src/artifact/manifest.rs)
+format=$(sed -n 's/^pub const FORMAT_VERSION: u32 = \(.*\);/\1/p' $root/shared/src/contract/artifact/manifest.rs)
 cat > "$work/config.toml" <<'TOML'
 [als]
 factors = 4
