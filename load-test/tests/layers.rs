@@ -8,12 +8,12 @@ const TABLE: &layers::Table<'_> = &[
     ("clock", &[]),
     ("plan", &[]),
     ("progress", &[]),
-    ("stub", &[]),
+    ("stub", &["target"]),
     ("target", &[]),
     ("verdict", &[]),
     ("json_lines", &[]),
     ("acknowledged", &["json_lines"]),
-    ("client", &["target"]),
+    ("client", &["stub", "target"]),
     ("options", &["client", "target", "verdict"]),
     ("events", &["client", "json_lines"]),
     ("traffic", &["client", "events"]),
@@ -21,11 +21,11 @@ const TABLE: &layers::Table<'_> = &[
     ("measure", &["client", "plan", "progress", "stub", "tally", "target", "traffic"]),
     ("report", &["tally", "verdict"]),
     // The commands, which do not know each other.
-    ("run", &["events", "measure", "options", "plan", "report", "traffic", "verdict"]),
-    ("replay", &["client", "events", "json_lines", "options", "progress", "verdict"]),
-    ("consistency", &["client", "clock", "events", "options", "progress", "verdict"]),
-    ("stream", &["acknowledged", "client", "clock", "events", "options", "progress", "verdict"]),
-    ("audit", &["acknowledged", "client", "options", "progress", "verdict"]),
+    ("run", &["events", "measure", "options", "plan", "report", "stub", "traffic", "verdict"]),
+    ("replay", &["client", "events", "json_lines", "options", "progress", "stub", "verdict"]),
+    ("consistency", &["client", "clock", "events", "options", "progress", "stub", "verdict"]),
+    ("stream", &["acknowledged", "client", "clock", "events", "options", "progress", "stub", "verdict"]),
+    ("audit", &["acknowledged", "client", "options", "progress", "stub", "verdict"]),
 ];
 
 #[test]
