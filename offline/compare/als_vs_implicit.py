@@ -100,7 +100,7 @@ def quality(ratings, binary, folder):
 
 
 def generated(given, folder):
-    """Seconds of a few sweeps on a log of a shop that never was."""
+    """Seconds of a few sweeps on the log of a made-up shop."""
     shape = ["--events", str(given.events), "--users", str(given.users), "--items", str(given.items)]
     subprocess.run([given.binary, "generate", *shape, "--out", folder], check=True, capture_output=True)
     log = f"{folder}/events.csv"
