@@ -6,6 +6,7 @@ use std::fs;
 
 use shared::contract::artifact::ArtifactError;
 use shared::engine::snapshot::Snapshot;
+
 use support::{assert_same, champion, offline, offline_with, sample, text};
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::contract::source::Source;
+
 use support::{offline_with, text};
 
 const COLOURS: [&str; 2] = ["black", "white"];

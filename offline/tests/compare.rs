@@ -5,6 +5,7 @@ mod support;
 use std::path::PathBuf;
 
 use shared::contract::source::Source;
+
 use support::{offline, offline_fails, offline_with, text};
 
 const SMALL: &str = "[ranker]\nkind = \"none\"\n[blend]\nfit = false\n[als]\nfactors = 4\n";

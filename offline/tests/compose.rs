@@ -8,8 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use redis_server::RedisServer;
 use serde_json::Value;
+
+use redis_server::RedisServer;
 use support::{DAY_MS, SMALL, champion, offline_with, write_shop};
 
 /// The command of a service in the compose file, its paths and its Redis replaced.

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use shared::contract::artifact::Manifest;
 use shared::contract::event::{EventKind, event_key};
 use shared::contract::event_log::{self, Coverage, CoveredFile, LogFile, Place};
+
 use support::{champion, offline, offline_fails, text};
 
 /// A line as the service writes it, of about 1000 bytes.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::contract::artifact::manifest::MANIFEST;
+
 use support::{champion, offline_with, sample, text};
 
 /// Settings under which a training takes a second.

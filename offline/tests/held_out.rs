@@ -5,6 +5,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::Value;
+
 use support::{offline_fails, offline_with, text, write_log};
 
 /// Settings under which a training takes a second.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use offline::publish::Artifacts;
+
 use support::{SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
 
 /// A batch that takes some seconds, after it has taken the folder.

@@ -11,6 +11,7 @@ use polars_arrow::array::{
 };
 use polars_arrow::datatypes::{ArrowDataType as Kind, TimeUnit};
 use polars_arrow::offset::OffsetsBuffer;
+
 use support::{offline, offline_fails, text, write_log};
 
 /// 30 events: a minute apart, of three users and two items.

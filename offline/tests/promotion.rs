@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
 use support::{SMALL, champion, contents, offline_with, text, versions, write_shop};
 
 /// A folder with a log and an artifacts folder.

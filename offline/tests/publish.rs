@@ -6,10 +6,11 @@ mod support;
 
 use std::fs;
 
-use redis_server::RedisServer;
 use shared::contract::id::UserId;
 use shared::engine::keys::user_key;
 use shared::engine::snapshot::Snapshot;
+
+use redis_server::RedisServer;
 use support::{SMALL, champion, offline, offline_fails, offline_with, sample, text, versions, write_shop};
 
 #[test]

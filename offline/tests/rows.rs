@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use shared::engine::rank::features;
 use shared::tables::Statistics;
+
 use support::{offline_fails, offline_with, text};
 
 const ITEMS: usize = 24;

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use redis_server::RedisServer;
 use serde_json::Value;
+
+use redis_server::RedisServer;
 use support::{SMALL, champion, offline_with, text, write_shop};
 
 const PASSWORD: &str = "correct-horse-battery";

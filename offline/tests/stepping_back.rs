@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::contract::source::Source;
+
 use support::{champion, offline_with, text, write_log};
 
 const DAY_MS: i64 = 86_400_000;

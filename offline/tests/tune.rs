@@ -10,6 +10,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 use shared::contract::source::Source;
+
 use support::{contents, offline, offline_with, text, write_log};
 
 /// The studies; all other sources are off.

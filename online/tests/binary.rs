@@ -11,14 +11,15 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::eventually;
-use common::http::Client;
-use common::process::{await_health, end, folder, free_address, online, start, with_settings};
-use common::redis_server::RedisServer;
 use online::events::reader;
 use online::store::Position;
 use serde_json::json;
 use shared::contract::event_log;
+
+use common::eventually;
+use common::http::Client;
+use common::process::{await_health, end, folder, free_address, online, start, with_settings};
+use common::redis_server::RedisServer;
 
 const KILLS: usize = 20;
 

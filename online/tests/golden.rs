@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::http::Answer;
-use common::{Running, config};
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::artifact::manifest::write_champion;
+
+use common::http::Answer;
+use common::{Running, config};
 
 /// A request and the name of its snapshot. They are sent in this order; two of one name must be answered alike.
 struct Case {

@@ -4,14 +4,15 @@ mod common;
 
 use std::path::Path;
 
-use common::http::Client;
-use common::redis_server::RedisServer;
-use common::{Running, config, eventually, shop};
 use online::config::Config;
 use online::store::Position;
 use serde_json::json;
 use shared::contract::id::UserId;
 use shared::engine::keys::{applied_key, history_key, pack_user, user_key};
+
+use common::http::Client;
+use common::redis_server::RedisServer;
+use common::{Running, config, eventually, shop};
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -7,11 +7,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
+use shared::contract::artifact::manifest::MANIFEST;
+
 use common::http::Client;
 use common::redis_server::RedisServer;
 use common::{eventually, shop};
-use serde_json::{Value, json};
-use shared::contract::artifact::manifest::MANIFEST;
 
 const PASSWORD: &str = "correct-horse-battery";
 

@@ -8,8 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::http::Client;
-use common::{Running, config, eventually, shop};
 use online::events::{Ended, reader};
 use online::service::Failure;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
@@ -18,6 +16,9 @@ use shared::contract::artifact::manifest::write_champion;
 use shared::contract::event_log::{CoveredFile, FileId};
 use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
+
+use common::http::Client;
+use common::{Running, config, eventually, shop};
 
 /// A folder with the published shop.
 fn folder() -> tempfile::TempDir {

@@ -7,14 +7,15 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::http::{self, Client};
-use common::process::{await_end, await_health, folder, free_address, online, signal, start, with_settings};
-use common::{config, eventually};
 use online::events::reader;
 use online::service::{self, Failure};
 use online::store::Position;
 use serde_json::json;
 use socket2::Socket;
+
+use common::http::{self, Client};
+use common::process::{await_end, await_health, folder, free_address, online, signal, start, with_settings};
+use common::{config, eventually};
 
 const EVENT: &str = r#"{"visitorid":"u","itemid":"i01","event":"view"}"#;
 

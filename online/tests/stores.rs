@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::redis_server::RedisServer;
 use online::metrics::Metrics;
 use online::store::redis::Settings;
 use online::store::{Added, Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, State, UserStore};
@@ -17,6 +16,8 @@ use shared::contract::event_log::{Coverage, CoveredFile, FileId, Place};
 use shared::contract::id::{ItemId, UserId};
 use shared::engine::keys::{applied_key, history_key, pack_history, user_key};
 use shared::engine::state::{LiveEvent, LiveHistory};
+
+use common::redis_server::RedisServer;
 
 const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
 

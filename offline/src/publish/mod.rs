@@ -23,10 +23,9 @@ use shared::contract::artifact::manifest::read_champion;
 use shared::engine::snapshot::Snapshot;
 
 pub use lock::Artifacts;
+use loss::Loss;
 pub use promote::{Complete, Move, before, place, promote};
 pub use prune::prune;
-
-use loss::Loss;
 use store::StoreError;
 
 /// Why a version can't be published or put back.

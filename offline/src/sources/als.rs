@@ -15,10 +15,6 @@
 //! Filtering", RecSys 2011; Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
 //! RecSys 2022 (weight of the unobserved, penalties that grow with a row's weights).
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
-use crate::log::interactions::user_items;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -31,7 +27,11 @@ use shared::contract::source::Source;
 use shared::engine::factors::{Fixed, Observations, SolveBuffers, add_gram, penalty, solve};
 use shared::tables::AlsTable;
 
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::interactions::Csr;
+use crate::log::interactions::user_items;
 
 /// The number of rows whose Gram matrix is summed by one thread.
 const GRAM_CHUNK: usize = 1024;

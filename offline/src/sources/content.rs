@@ -8,16 +8,15 @@
 //!
 //! Source: Lops, de Gemmis, Semeraro, "Content-based Recommender Systems", Recommender Systems Handbook, 2011.
 
-use super::{SourcesConfig, Trainer};
-use crate::config::ranges::OutOfRange;
-use shared::contract::source::Source;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
+use shared::contract::source::Source;
 use shared::tables::Neighbours;
 
 use super::neighbours::lists;
+use super::{SourcesConfig, Trainer};
+use crate::config::ranges::OutOfRange;
 use crate::log::ingest::Catalogue;
 
 /// Which items count as new, and which words are compared. See `config.default.toml`.

@@ -7,15 +7,14 @@
 //!
 //! Cost: O(events · window).
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
 use shared::contract::source::Source;
-
 use shared::tables::Neighbours;
 
 use super::neighbours::{damped, lists};
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::DAY_MS;
 use crate::log::interactions::Sessions;
 

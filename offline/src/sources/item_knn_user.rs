@@ -19,17 +19,17 @@
 //! Robertson, Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with items as documents and
 //! users as terms.
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
-use shared::contract::source::Source;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use shared::contract::source::Source;
 use shared::engine::topk::Scored;
 use shared::tables::Neighbours;
 
 use super::neighbours::{RowSums, damped, lists};
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::Log;
 use crate::log::interactions::{Csr, KindWeights, by_user};
 

@@ -5,16 +5,15 @@
 //! kept for the best `fan_out` neighbours of i; the score is `w(i → j) = e(i → j) + second · Σ_k e(i → k) · e(k → j)`.
 //! Cost: O(items · fan_out²).
 
+use serde::{Deserialize, Serialize};
+use shared::contract::source::Source;
+use shared::tables::Neighbours;
+
 use super::item_knn_session;
+use super::neighbours::lists;
 use super::{SourceStudy, SourcesConfig, Trainer};
 use crate::config::knobs::{Range, knob};
 use crate::config::ranges::{OutOfRange, range};
-use serde::{Deserialize, Serialize};
-use shared::contract::source::Source;
-
-use shared::tables::Neighbours;
-
-use super::neighbours::lists;
 
 /// How edges and walks are weighted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

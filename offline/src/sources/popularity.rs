@@ -5,14 +5,14 @@
 //! all items in the order of their trend, `s / sqrt(l + 1)`, where s is a count with a short half-life and l the score,
 //! a count with a long one. Cost: two passes over the events and three sorts of the items.
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
 use shared::tables::{NO_CATEGORY, Popularity};
 
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::{DAY_MS, Log};
 
 /// How popularity is counted. See `config.default.toml`.

@@ -7,15 +7,15 @@
 //!
 //! `shared::engine::retrieve::session_knn` scores candidates with the index, and names the papers.
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
 use shared::contract::id::ItemIdx;
 use shared::contract::params::SessionKnnParams;
 use shared::contract::source::Source;
 use shared::tables::Sessions as PastSessions;
 
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::DAY_MS;
 use crate::log::interactions::Sessions;
 

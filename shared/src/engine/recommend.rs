@@ -17,16 +17,15 @@ use crate::engine::dense::Marks;
 use crate::engine::filter::Filter;
 use crate::engine::question::Question;
 use crate::engine::rank::features::{self, FeatureScratch};
+pub use crate::engine::rank::features::{Ranked, Shortlist};
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::rank::trees::probability;
 use crate::engine::retrieve::{self, Candidate, Candidates, Limits, retrieve};
+pub use crate::engine::slate::{Personal, Pick, Query, Slate};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::UserState;
 use crate::engine::topk::{Scored, top_k};
 use crate::tables::{CategoryIdx, Ranker};
-
-pub use crate::engine::rank::features::{Ranked, Shortlist};
-pub use crate::engine::slate::{Personal, Pick, Query, Slate};
 
 /// Buffers of one thread, to be reused between requests: about 130 bytes per item of the catalogue, and what the
 /// largest request so far took.

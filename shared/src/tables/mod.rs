@@ -19,6 +19,11 @@ mod users;
 
 use std::path::Path;
 
+use crate::contract::artifact::columns::{Column, Element, TableFile, TableWriter};
+use crate::contract::artifact::strings::Strings;
+use crate::contract::artifact::{ArtifactError, Manifest};
+use crate::contract::id::ItemIdx;
+use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
@@ -29,12 +34,6 @@ pub use sessions::{Posting, Sessions};
 pub use statistics::{Habit, Statistics};
 pub use trees::TreeTable;
 pub use users::Users;
-
-use crate::contract::artifact::columns::{Column, Element, TableFile, TableWriter};
-use crate::contract::artifact::strings::Strings;
-use crate::contract::artifact::{ArtifactError, Manifest};
-use crate::contract::id::ItemIdx;
-use crate::contract::source::{Kind, Source};
 
 /// Why a table is inconsistent, or does not fit the others.
 type Misfit = String;

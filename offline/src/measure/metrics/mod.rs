@@ -10,6 +10,8 @@ mod novelty;
 mod precision;
 mod recall;
 
+use shared::contract::id::ItemIdx;
+
 pub use coverage::coverage;
 pub use diversity::diversity;
 pub use hit_rate::hit_rate_at;
@@ -18,8 +20,6 @@ pub use ndcg::{discounted_gain, ndcg_at};
 pub use novelty::{information, novelty};
 pub use precision::precision_at;
 pub use recall::recall_at;
-
-use shared::contract::id::ItemIdx;
 
 /// How many of the first `k` items are targets.
 fn hits(k: usize, slate: &[ItemIdx], targets: &[ItemIdx]) -> usize {

@@ -19,9 +19,6 @@
 mod next_event;
 mod windows;
 
-use super::{SourceStudy, SourcesConfig, Trainer};
-use crate::config::knobs::{Range, knob};
-use crate::config::ranges::{OutOfRange, range};
 use serde::{Deserialize, Serialize};
 use shared::contract::id::ItemIdx;
 use shared::contract::params::EngineParams;
@@ -34,6 +31,9 @@ use shared::engine::retrieve::repeat::{describe, names};
 use shared::engine::state::Interaction;
 use shared::tables::{RepeatTable, Statistics};
 
+use super::{SourceStudy, SourcesConfig, Trainer};
+use crate::config::knobs::{Range, knob};
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::Log;
 use crate::log::split::Cut;
 use crate::rank::trees::{self, Ensemble, Objective, Rows, TreesConfig};

@@ -19,8 +19,6 @@ pub mod popularity;
 pub mod repeat;
 pub mod session_knn;
 
-use popularity::Categories;
-
 use crate::contract::id::ItemIdx;
 use crate::contract::params::{EngineParams, Weights};
 use crate::contract::source::{Kind, Source, SourceSet};
@@ -28,6 +26,7 @@ use crate::engine::dense::{Accumulator, Marks};
 use crate::engine::filter::Filter;
 use crate::engine::question::Question;
 use crate::engine::topk::{Scored, top_k};
+use popularity::Categories;
 
 /// An item that at least one source proposed.
 #[derive(Debug, Clone, Copy, PartialEq)]
