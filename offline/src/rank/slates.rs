@@ -214,10 +214,11 @@ mod tests {
     /// feature is 1 for the target.
     fn slates(config: &Config, target: usize) -> Slates<'_> {
         let mut slates = Slates::new(config, 1);
+        slates.late.columns = vec![Vec::new()];
         for user in 0..60 {
             for row in 0..2 {
                 let is_target = f32::from(u8::from(row == target));
-                slates.late.columns.iter_mut().for_each(|column| column.push(is_target));
+                slates.late.columns[0].push(is_target);
                 slates.late.labels.push(is_target);
             }
             slates.late.groups.push(slates.late.labels.len());
