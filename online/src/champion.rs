@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use shared::contract::artifact::manifest::read_champion;
+use shared::contract::artifact::manifest::{may_be_served, read_champion};
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
 use shared::engine::snapshot::Snapshot;
@@ -43,9 +43,11 @@ fn load(folder: &Path, version: &str) -> Result<Loaded, ArtifactError> {
 }
 
 /// How much of the event log is in a version and in every other existing one, so that a rollback to any of them forgets
-/// no purchase. Folders without a readable manifest are ignored: they can't be served.
+/// no purchase. Versions without a readable manifest are ignored: they can't be served. So are those that were built to
+/// be measured: they cover nothing, and if one is published, the log is applied again.
 fn covered_by_all(folder: &Path, served: &Manifest) -> Coverage {
     let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let versions = versions.filter(|entry| entry.file_name().to_str().is_some_and(may_be_served));
     let manifests = versions.filter_map(|entry| Manifest::read(&entry.path()).ok());
     let covered_by = |manifest: &Manifest| manifest.covered.iter().collect::<Coverage>();
     manifests.fold(covered_by(served), |covered, manifest| covered.both(&covered_by(&manifest)))

@@ -225,7 +225,7 @@ impl Recommender {
         let stored = self.store.read(user, &snapshot.manifest().version, clock_ms).await?;
         match stored.state {
             State::Whole => Ok(stored.history),
-            State::Damaged => Err(StoreError::Damaged),
+            State::Unreadable => Err(StoreError::Unreadable),
         }
     }
 }

@@ -299,6 +299,9 @@ impl UserStore for Torn {
         let torn = UserId::new("torn").expect("valid id");
         if self.state().rebuilt.is_none() { vec![torn] } else { Vec::new() }
     }
+    fn waits_for_upgrade(&self) -> bool {
+        false
+    }
     fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, _bounds: Bounds<'a>) -> Answer<'a, ()> {
         let mut state = self.state();
         if state.may {

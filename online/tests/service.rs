@@ -484,6 +484,34 @@ fn what_a_version_covers_is_told_by_places_in_the_log_and_comes_back_when_a_vers
 }
 
 #[test]
+fn a_measured_version_and_a_log_file_that_is_gone_do_not_apply_the_log_again() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    ["i00", "i01"].iter().for_each(|item| buy(&client, item));
+    look_around(&client, 0);
+    let mut covered = covered_up_to(folder.path(), "i01");
+    covered.push(CoveredFile { id: FileId::of("0", 9, b"moved away\n"), number: 9, ..covered[0].clone() });
+    shop::write_covering(&artifacts, "v2", covered);
+    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
+    shop::write_covering(&artifacts, "evaluated-000001-aa", Vec::new());
+    swap_to(&client, &artifacts, "v2");
+    look_around(&client, 1);
+    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2], "covered, and so forgotten");
+    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "v10-1"));
+    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
+    swap_to(&client, &artifacts, "v3");
+    look_around(&client, 2);
+    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2]);
+    let metrics = String::from_utf8(client.get("/metrics").body).expect("text");
+    assert!(metrics.contains("tandem_events_reapplied_total 0\n"), "{metrics}");
+    service.stop();
+}
+
+#[test]
 fn beyond_their_bound_the_newest_purchases_stay_excluded() {
     let folder = folder();
     let mut config = config(folder.path());
@@ -509,6 +537,9 @@ impl UserStore for Faulty {
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)
+    }
+    fn waits_for_upgrade(&self) -> bool {
+        self.0.waits_for_upgrade()
     }
     fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()> {
         self.0.rebuild(histories, bounds)

@@ -184,12 +184,12 @@ fn a_history_that_can_t_be_read_holds_up_nobody_and_stays_until_it_is_rebuilt() 
         let arrivals: Vec<Arrival> = (0..4).flat_map(of).collect();
         let mut torn = pack_history(&histories(&arrivals, bounds)[&user(1)]);
         torn.pop();
-        let foreign = b"\x09a format of another release";
+        let foreign = b"a format that no release has";
         set(&server, &key(1), &torn);
         set(&server, &key(2), foreign);
         server.command::<()>(&["RPUSH", &key(3), "x"]);
         let stored = store.read(&user(1), "v", now_ms).await.expect("answers");
-        assert_eq!((stored.history.is_empty(), stored.state), (true, State::Damaged));
+        assert_eq!((stored.history.is_empty(), stored.state), (true, State::Unreadable));
         let added = store.apply(&arrivals, bounds).await.expect("applies");
         assert_eq!(added[..2], [Added::New; 2]);
         assert_eq!(added[2..], [Added::Waits; 6]);
@@ -206,6 +206,25 @@ fn a_history_that_can_t_be_read_holds_up_nobody_and_stays_until_it_is_rebuilt() 
             assert_eq!((stored.history.recent.len(), stored.state), (2, State::Whole));
         }
         assert_eq!(server.command::<i64>(&["EXISTS", &key(3)]), 0);
+    });
+}
+
+#[test]
+fn a_history_of_a_newer_release_is_left_alone_and_its_events_wait() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server, "p", RETENTION).await;
+        let (key, newer, now_ms) = (history_key("p", &user(1)), b"\x03a format to come", start_ms());
+        set(&server, &key, newer);
+        let bounds = Bounds { covered: &Coverage::default(), now_ms };
+        let stored = store.read(&user(1), "v", now_ms).await.expect("answers");
+        assert_eq!((stored.history.is_empty(), stored.state), (true, State::Unreadable));
+        assert!(!store.waits_for_upgrade(), "nothing waits for it yet");
+        let added = store.apply(&[arrival(1, 1, now_ms), arrival(2, 1, now_ms)], bounds).await.expect("applies");
+        assert_eq!(added, [Added::Waits, Added::New]);
+        assert!(store.waits_for_upgrade() && store.damaged(10).is_empty());
+        store.rebuild(&histories(&[arrival(1, 1, now_ms)], bounds), bounds).await.expect("rebuilds");
+        assert_eq!(server.command::<Vec<u8>>(&["GET", &key]), newer);
     });
 }
 

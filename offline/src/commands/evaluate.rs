@@ -22,7 +22,7 @@ use crate::log::export;
 use crate::log::ingest::Log;
 use crate::measure::evaluate::{ServedSlate, Which};
 use crate::progress::Progress;
-use crate::publish::{place, versions};
+use crate::publish::{EVALUATING, in_use, place_evaluated};
 use crate::train::train;
 
 /// Measures the served model, the blend, every source and the baselines on held-out events. Nothing is published.
@@ -94,10 +94,10 @@ fn keep(artifacts: &Path, log: &Log, config: &Config, progress: &mut Progress) -
     fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
     // The service may run as another user.
     let mut working = tempfile::Builder::new();
-    let working = working.prefix(".evaluating-").permissions(Permissions::from_mode(0o755)).tempdir_in(artifacts)?;
-    let version = versions::next_evaluated(artifacts, &log.fingerprint())?;
-    let manifest = seal(log, config, &version, Value::Null, working.path(), progress)?;
-    place(artifacts, &working.keep(), &manifest)?;
+    let working = working.prefix(EVALUATING).permissions(Permissions::from_mode(0o755)).tempdir_in(artifacts)?;
+    let _in_use = in_use(working.path())?;
+    let manifest = seal(log, config, "evaluated", Value::Null, working.path(), progress)?;
+    let version = place_evaluated(artifacts, working.path(), manifest)?;
     let folder = artifacts.join(&version);
     eprintln!(
         "kept: {}, which is not the champion; `offline publish --artifacts {} --version {version}` serves it",

@@ -21,7 +21,7 @@ pub fn changes(first: &Value, second: &Value) -> Changes {
 }
 
 /// The settings by which two configs read different events from the same log. The pause that ends a session is not
-/// among them: it changes no event.
+/// among them: it changes no event. Nor is a key that one config lacks: the releases differ there, not the settings.
 #[must_use]
 pub fn reading_changes(first: &Value, second: &Value) -> Changes {
     let [first, second] = [first, second].map(|config| {
@@ -33,7 +33,8 @@ pub fn reading_changes(first: &Value, second: &Value) -> Changes {
         });
         keys
     });
-    differing(&first, &second)
+    let in_both = |key: &String| first.contains_key(key) && second.contains_key(key);
+    differing(&first, &second).into_iter().filter(|(key, _)| in_both(key)).collect()
 }
 
 fn by_key(config: &Value) -> BTreeMap<String, Value> {
@@ -97,9 +98,8 @@ mod tests {
 
     #[test]
     fn only_what_changes_events_is_a_change_of_reading() {
-        let first = json!({"ingest": {"preset": "a", "session_gap_minutes": 30, "skip": []}, "als": {"factors": 64}});
-        let second =
-            json!({"ingest": {"preset": "b", "session_gap_minutes": 10, "skip": ["x"]}, "als": {"factors": 8}});
+        let first = json!({"ingest": {"preset": "a", "session_gap_minutes": 30, "skip": [], "of_old": 1}, "als": {"factors": 64}});
+        let second = json!({"ingest": {"preset": "b", "session_gap_minutes": 10, "skip": ["x"], "of_new": 1}, "als": {"factors": 8}});
         let expected: Changes = [("ingest.skip".to_owned(), [json!([]), json!(["x"])])].into();
         assert_eq!(reading_changes(&first, &second), expected);
     }

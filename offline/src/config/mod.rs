@@ -20,6 +20,7 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::contract::api::Seen;
 use shared::contract::params::{EngineParams, SessionRule, Weights};
 use shared::contract::settings::{self, SettingsError};
@@ -44,6 +45,9 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens", include_str!("../../presets/movielens.toml")),
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
+
+/// Keys of manifests of older releases that are gone because they had no effect: section, subsection, key.
+const GONE: [[&str; 3]; 1] = [["ingest", "columns", "received"]];
 
 /// The sections of the defaults.
 fn sections() -> impl Iterator<Item = &'static str> {
@@ -234,15 +238,21 @@ impl Config {
         Ok(Settings::load(file, preset)?.learn)
     }
 
-    /// The settings that a version was built with. A key that its release did not have takes the value of `base`;
-    /// sections of [`RunConfig`], which older releases also wrote, are ignored.
+    /// The settings that a version was built with. A key that its release did not have takes the value of `base`; sections
+    /// of [`RunConfig`], which older releases also wrote, are ignored, and so are keys that had no effect and are gone.
     ///
     /// * `built_with`: the config of its manifest.
     ///
     /// # Errors
     /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
-    pub fn of_version(built_with: &serde_json::Value, base: &Self) -> Result<Self, ConfigError> {
-        let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(built_with));
+    pub fn of_version(built_with: &Value, base: &Self) -> Result<Self, ConfigError> {
+        let mut built_with = built_with.clone();
+        for [section, part, key] in GONE {
+            if let Some(part) = built_with.pointer_mut(&format!("/{section}/{part}")).and_then(Value::as_object_mut) {
+                part.remove(key);
+            }
+        }
+        let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(&built_with));
         refuse_unknown_sections(&over)?;
         let config: Self = over.extract().map_err(Box::new)?;
         config.validate()?;
@@ -335,6 +345,15 @@ mod tests {
         built_with.as_object_mut().expect("sections").remove("embedding");
         let read = Config::of_version(&built_with, &config).expect("reads");
         assert_eq!((read.sources.als.factors, read.sources.embedding.factors), (7, config.sources.embedding.factors));
+    }
+
+    #[test]
+    fn the_config_of_a_version_that_an_older_release_built_is_read() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2/manifest.json");
+        let manifest: Value = serde_json::from_slice(&std::fs::read(golden).expect("reads")).expect("JSON");
+        assert!(manifest["config"]["ingest"]["columns"]["received"].is_string());
+        let read = Config::of_version(&manifest["config"], &Config::shipped().expect("defaults")).expect("reads");
+        assert_eq!(manifest["config"]["als"]["factors"], read.sources.als.factors);
     }
 
     #[test]

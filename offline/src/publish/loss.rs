@@ -10,13 +10,13 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use shared::contract::artifact::manifest::{MANIFEST, read_champion};
 use shared::contract::artifact::{ArtifactError, Manifest};
 
 use crate::config::Config;
-use crate::config::changes::{Changes, reading_changes};
+use crate::config::changes::{Changes, OF_READING, reading_changes};
 use crate::log::ingest::Log;
 
 /// How much a log may have lost.
@@ -37,9 +37,21 @@ pub struct Facts {
     /// The time of the last event, milliseconds since the epoch.
     #[serde(default)]
     pub last_event_ms: i64,
-    /// The settings, among them those of reading the log.
-    #[serde(default)]
+    /// The settings of reading the log, and no others: manifests of older releases hold passwords.
+    #[serde(default, deserialize_with = "of_reading")]
     config: Value,
+}
+
+/// The sections of a config that decide how the log is read.
+fn only_of_reading(mut config: Value) -> Value {
+    if let Some(sections) = config.as_object_mut() {
+        sections.retain(|name, _| OF_READING.contains(&name.as_str()));
+    }
+    config
+}
+
+fn of_reading<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::deserialize(deserializer).map(only_of_reading)
 }
 
 impl Facts {
@@ -50,7 +62,7 @@ impl Facts {
         Self {
             counts: counts.map(|(name, count)| (name.to_owned(), count as u64)).into(),
             last_event_ms: log.last_ms(),
-            config: serde_json::to_value(config).unwrap_or_default(),
+            config: only_of_reading(serde_json::to_value(config).unwrap_or_default()),
         }
     }
 
@@ -58,7 +70,7 @@ impl Facts {
     #[must_use]
     pub fn of_version(manifest: &Manifest) -> Self {
         let Manifest { counts, last_event_ms, config, .. } = manifest;
-        Self { counts: counts.clone(), last_event_ms: *last_event_ms, config: config.clone() }
+        Self { counts: counts.clone(), last_event_ms: *last_event_ms, config: only_of_reading(config.clone()) }
     }
 
     fn count(&self, of: &str) -> u64 {
@@ -112,9 +124,7 @@ impl Champion {
             Ok(facts) => facts.clone(),
             Err(reason) => return Ok(Comparison::Impossible { champion, reason: reason.clone() }),
         };
-        let mut reading = reading_changes(&old.config, &new.config);
-        // A setting that the champion's release did not have has not been changed by the user.
-        reading.retain(|_, [old, _]| !old.is_null());
+        let reading = reading_changes(&old.config, &new.config);
         let figures = Figures { champion, old, new: new.clone(), reading };
         match accept {
             Accept::Share(max_loss) if figures.reading.is_empty() => {

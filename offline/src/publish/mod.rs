@@ -24,8 +24,8 @@ use shared::engine::snapshot::Snapshot;
 
 pub use lock::Artifacts;
 use loss::Loss;
-pub use promote::{Complete, Move, before, place, promote};
-pub use prune::prune;
+pub use promote::{Complete, Move, before, place_evaluated, promote};
+pub use prune::{EVALUATING, in_use, prune};
 use store::StoreError;
 
 /// Why a version can't be published or put back.

@@ -1,6 +1,7 @@
 //! Promotion: the one function by which a version becomes the champion, for `run`, `publish` and `rollback` alike.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use shared::contract::artifact::manifest::{read_champion, sync_folder, write_champion};
@@ -59,10 +60,32 @@ impl Complete {
 ///
 /// # Errors
 /// [`ArtifactError::Io`] when the folder can't be moved.
-pub fn place(artifacts: &Path, working: &Path, manifest: &Manifest) -> Result<(), ArtifactError> {
+fn place(artifacts: &Path, working: &Path, manifest: &Manifest) -> Result<(), ArtifactError> {
     let target = artifacts.join(&manifest.version);
     fs::rename(working, &target).map_err(ArtifactError::io(&target))?;
     sync_folder(artifacts)
+}
+
+/// Moves a sealed folder into the artifacts folder, under the next name of an evaluated version; returns the name. Any
+/// number of evaluations may do so at once.
+///
+/// # Errors
+/// [`ArtifactError::Io`] when the folder can't be moved.
+pub fn place_evaluated(artifacts: &Path, working: &Path, mut manifest: Manifest) -> Result<String, ArtifactError> {
+    loop {
+        manifest.version = versions::next_evaluated(artifacts, &manifest.data_fingerprint)?;
+        manifest.write(working)?;
+        match place(artifacts, working, &manifest) {
+            // Another evaluation took the name just before.
+            Err(ArtifactError::Io { source, .. }) if is_taken(&source) => {}
+            placed => return placed.map(|()| manifest.version),
+        }
+    }
+}
+
+/// Whether a folder can't be renamed because another one has the name.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
 }
 
 /// The kind of promotion.
@@ -136,6 +159,25 @@ mod tests {
     /// The champions after a promotion; each character of a text is a version.
     fn after(champions: &str, version: &str, by: Move) -> String {
         moved(champions.chars().map(String::from).collect(), version, by).concat()
+    }
+
+    #[test]
+    fn evaluations_that_end_at_once_keep_a_version_each() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let manifest = shared::engine::snapshot::Snapshot::default().manifest().clone();
+        let place = |name: &str| {
+            let working = folder.path().join(name);
+            fs::create_dir(&working).expect("creates");
+            place_evaluated(folder.path(), &working, manifest.clone()).expect("places")
+        };
+        let names = std::thread::scope(|scope| {
+            let threads = ["a", "b", "c", "d"].map(|name| scope.spawn(move || place(name)));
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        let expected: Vec<String> = (1..5).map(|number| format!("evaluated-{number:06}-")).collect();
+        let mut names = names.to_vec();
+        names.sort();
+        assert_eq!(names, expected);
     }
 
     #[test]

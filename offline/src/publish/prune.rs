@@ -1,9 +1,11 @@
 //! Removes old versions that rollback no longer needs, and lets their user records in Redis expire.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 
 use shared::contract::artifact::ArtifactError;
-use shared::contract::artifact::manifest::read_champion;
+use shared::contract::artifact::manifest::{EVALUATED, read_champion};
 use shared::tables::Users;
 
 use super::{Artifacts, PublishError, store, versions};
@@ -21,7 +23,12 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
     remove_leftovers(artifacts)?;
     let champion = read_champion(artifacts.path())?;
     let champions = versions::champions(artifacts.path())?;
-    let kept = &champions[champions.len().saturating_sub(config.keep)..];
+    let (former, kept) = champions.split_at(champions.len().saturating_sub(config.keep));
+    // Nobody removes an evaluated version that was published, but its user records need not stay for ever.
+    for version in former.iter().filter(|version| !config.redis_url.is_empty() && version.starts_with(EVALUATED)) {
+        expire(artifacts, version, config, progress)?;
+    }
+    versions::write_champions(artifacts, kept)?;
     for version in doomed(&versions::list(artifacts.path())?, kept, &champion) {
         if !config.redis_url.is_empty() {
             expire(artifacts, &version, config, progress)?;
@@ -37,13 +44,28 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
 /// The suffix of the name of a version that is being removed.
 const PRUNED: &str = ".pruned";
 
-/// Removes versions whose removal a crash interrupted.
+/// The prefix of the name of a folder in which an evaluation builds a version.
+pub const EVALUATING: &str = ".evaluating-";
+
+/// Marks a folder as being in use, until the returned handle is dropped or the process ends.
+///
+/// # Errors
+/// [`io::Error`] when the folder can't be opened or locked.
+pub fn in_use(folder: &Path) -> io::Result<File> {
+    let handle = File::open(folder)?;
+    handle.lock()?;
+    Ok(handle)
+}
+
+/// Removes what a crash left: versions that were being removed, and those of evaluations that have ended.
 fn remove_leftovers(artifacts: &Artifacts) -> Result<(), ArtifactError> {
     let failed = || ArtifactError::io(artifacts.path());
     for entry in fs::read_dir(artifacts.path()).map_err(failed())? {
         let path = entry.map_err(failed())?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(PRUNED) {
+        let half_removed = name.starts_with('.') && name.ends_with(PRUNED);
+        let abandoned = || name.starts_with(EVALUATING) && File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if half_removed || abandoned() {
             fs::remove_dir_all(&path).map_err(ArtifactError::io(&path))?;
         }
     }

@@ -16,12 +16,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use shared::contract::artifact::ArtifactError;
-use shared::contract::artifact::manifest::{MANIFEST, read_champion, replace};
+use shared::contract::artifact::manifest::{EVALUATED, MANIFEST, read_champion, replace};
 
 use super::{Artifacts, PublishError};
 
-/// The prefix of the name of an evaluated version.
-const EVALUATED: &str = "evaluated-";
 /// The file that lists the versions that rollback can go back to.
 const CHAMPIONS: &str = "champions";
 

@@ -21,7 +21,7 @@ use super::item_knn_user::{co_occurrence, user_counts, windows};
 use super::{SourceStudy, SourcesConfig, Trainer};
 use crate::cholesky;
 use crate::config::knobs::{Range, knob};
-use crate::config::ranges::OutOfRange;
+use crate::config::ranges::{OutOfRange, range};
 use crate::log::interactions::Csr;
 
 /// How weights are fitted. See `config.default.toml`.
@@ -60,8 +60,10 @@ pub const TRAINER: Trainer = Trainer {
     }],
 };
 
-fn check(_: &SourcesConfig) -> Result<(), OutOfRange> {
-    Ok(())
+fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
+    let config = &config.slim;
+    range((1..=1000).contains(&config.features), "slim.features", config.features, "1 to 1000")?;
+    range(config.regularization >= 0.0, "slim.regularization", config.regularization, "at least 0")
 }
 
 /// Fits the weights of all items in user windows (users × items, see [`super::item_knn_user::windows`]).

@@ -46,7 +46,7 @@ pub enum ApiError {
     #[error("the store does not answer; try again in a second")]
     Store(#[from] StoreError),
     /// Events are not accepted.
-    #[error("events can't be accepted now and none of these was; send them again in a second")]
+    #[error("events can't be accepted now; send them again in a second: with ids of their own none counts twice")]
     Events(#[from] AcceptError),
     /// A defect of the service.
     #[error("internal error")]

@@ -51,6 +51,9 @@ pub struct PopularQuery {
 #[serde(deny_unknown_fields)]
 pub struct NoQuery {}
 
+/// The parameter that may be given more than once.
+const MANY: &str = "exclude";
+
 /// Reads a query string.
 ///
 /// # Errors
@@ -64,7 +67,7 @@ pub fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<T, ApiError> {
         // Parameters have no parts: `exclude[1]` is reported as `exclude`.
         let name = path.split('[').next().unwrap_or_default();
         match ApiError::of_serde(name, &error.into_inner().to_string()) {
-            ApiError::Invalid { field: Some(field), .. } if count(text, &field) > 1 => {
+            ApiError::Invalid { field: Some(field), .. } if field != MANY && count(text, &field) > 1 => {
                 ApiError::invalid(field, "the parameter is given more than once")
             }
             other => other,
@@ -267,6 +270,7 @@ mod tests {
         assert!(detail("user_id=u&colour=red").contains("expected one of `user_id`, `k`"));
         assert!(detail("user_id=u&seen=some").contains("`exclude_purchased`"));
         assert_eq!(detail("k=3&user_id=u&k=4"), "the parameter is given more than once");
+        assert!(detail(&format!("user_id=u&exclude=a,{}", "x".repeat(300))).contains("255 bytes"));
     }
 
     #[test]

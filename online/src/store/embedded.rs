@@ -112,6 +112,10 @@ impl UserStore for Embedded {
         Vec::new()
     }
 
+    fn waits_for_upgrade(&self) -> bool {
+        false
+    }
+
     fn rebuild<'a>(&'a self, _histories: &'a BTreeMap<UserId, LiveHistory>, _bounds: Bounds<'a>) -> Answer<'a, ()> {
         Box::pin(async { Ok(()) })
     }

@@ -47,6 +47,10 @@ pub trait UserStore: Send + Sync {
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
 
+    /// Whether events wait for histories that only a newer release can read. They stay in the log, which is applied to
+    /// these histories once this replica runs that release.
+    fn waits_for_upgrade(&self) -> bool;
+
     /// Replaces the histories of `damaged` users by ones rebuilt from the event log; merges with a history that another
     /// replica has made readable meanwhile.
     fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()>;
@@ -77,8 +81,8 @@ pub enum State {
     /// It could be read, or there is none.
     #[default]
     Whole,
-    /// It could not be read, and is being rebuilt from the event log.
-    Damaged,
+    /// It could not be read: it is being rebuilt from the event log, or a newer release wrote it.
+    Unreadable,
 }
 
 /// An event on its way into a history.
@@ -106,7 +110,8 @@ pub enum Added {
     New,
     /// The history had it already, or the event has expired.
     Known,
-    /// The history can't be read; it has the event once it is rebuilt.
+    /// The history can't be read; it has the event once it is rebuilt, or once this replica runs the newer release that
+    /// wrote it.
     Waits,
 }
 
@@ -132,8 +137,8 @@ pub enum StoreError {
     #[error("store answered: {0}")]
     Answer(String),
     /// A history exists but can't be read.
-    #[error("a history can't be read and is being rebuilt from the event log")]
-    Damaged,
+    #[error("a history can't be read: it is being rebuilt from the event log, or a newer release wrote it")]
+    Unreadable,
     /// Other writers changed the history between every read and write.
     #[error("a history was written by others {0} times in a row")]
     Contended(usize),
@@ -146,7 +151,7 @@ impl StoreError {
         match self {
             Self::Away(_) => "away",
             Self::Late(_) => "timeout",
-            Self::Answer(_) | Self::Damaged => "answer",
+            Self::Answer(_) | Self::Unreadable => "answer",
             Self::Contended(_) => "contended",
         }
     }

@@ -11,7 +11,7 @@
 //! same for ever. [`FileId`] identifies a file by its name and first line, so that a copy in another folder counts as
 //! the same file, and a new file under an old name as another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -218,6 +218,12 @@ impl Coverage {
     pub fn both(&self, other: &Self) -> Self {
         let common = |(&file, &bytes): (&FileId, &u64)| Some((file, bytes.min(*other.0.get(&file)?)));
         Self(self.0.iter().filter_map(common).collect())
+    }
+
+    /// What is covered of these files.
+    #[must_use]
+    pub fn of_files(&self, files: &BTreeSet<FileId>) -> Self {
+        Self(self.0.iter().filter(|(file, _)| files.contains(file)).map(|(&file, &bytes)| (file, bytes)).collect())
     }
 
     /// Whether this covers everything that `other` covers.

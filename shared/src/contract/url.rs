@@ -67,20 +67,24 @@ fn shown(url: &str) -> Option<String> {
     Some(format!("{scheme}://{place}"))
 }
 
-/// A text with every URL in it that has a user or a password cut down to scheme, host and path.
+/// A text without what may be users and passwords of URLs.
 ///
-/// A URL ends where white space or a quotation mark does.
+/// Any character may stand in a password that should have been escaped, white space and quotation marks too. So in each
+/// line everything from the first `://` to the last `@` goes, and everything behind `pass=`: rather a word too many than
+/// a part of a password.
 #[must_use]
 pub fn without_user_info(text: &str) -> String {
-    let is_end = |character: char| character.is_whitespace() || "\"'`".contains(character);
-    let words = text.split_inclusive(is_end).map(|word| {
-        let url = word.trim_end_matches(is_end);
-        match shown(url).filter(|_| url.contains('@') || url.contains("pass=")) {
-            Some(shown) => format!("{shown}{}", &word[url.len()..]),
-            None => word.to_owned(),
-        }
-    });
-    words.collect()
+    text.split_inclusive('\n').map(without_user_info_of_line).collect()
+}
+
+fn without_user_info_of_line(line: &str) -> String {
+    let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+    let Some((before, rest)) = text.split_once("://") else { return line.to_owned() };
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    match rest.split_once("pass=") {
+        Some((rest, _)) => format!("{before}://{rest}pass=...{end}"),
+        None => format!("{before}://{rest}{end}"),
+    }
 }
 
 #[cfg(test)]
@@ -118,10 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn urls_in_a_text_lose_their_passwords_and_the_rest_stays() {
-        let text = "error: invalid value 'http://a:b@127.0.0.1' for '--url <URL>'\n(see http://x/y?z, mail a@b)";
-        let expected = "error: invalid value 'http://127.0.0.1' for '--url <URL>'\n(see http://x/y?z, mail a@b)";
+    fn urls_in_a_text_lose_their_passwords_and_other_lines_stay() {
+        let text = "error: invalid value 'http://a:b@127.0.0.1' for '--url <URL>'\n(see http://x/y?z)\nmail a@b";
+        let expected = "error: invalid value 'http://127.0.0.1' for '--url <URL>'\n(see http://x/y?z)\nmail a@b";
         assert_eq!(without_user_info(text), expected);
         assert_eq!(without_user_info("found string \"redis://:secret@h\"!"), "found string \"redis://h\"!");
+        assert_eq!(without_user_info("'unix:///run/r.sock?pass=sec ret' is no number"), "'unix:///run/r.sock?pass=...");
+    }
+
+    #[test]
+    fn no_character_of_a_password_ends_it() {
+        for password in ["se'cr\"et", "se cr`et", "se@cret", "se://cret", "se?cr#et"] {
+            let told = without_user_info(&format!("'redis://:{password}@h/1' is no number"));
+            assert_eq!(told, "'redis://h/1' is no number");
+        }
     }
 }

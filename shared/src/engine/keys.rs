@@ -24,6 +24,8 @@ const USER_FORMAT: u8 = 1;
 const HISTORY_FORMAT: u8 = 2;
 /// The format byte of live histories of the previous release, which did not record places in the event log.
 const PLACELESS_HISTORY_FORMAT: u8 = 1;
+/// The last format byte that a release will ever use for a live history; larger ones are damage.
+const LAST_HISTORY_FORMAT: u8 = 31;
 
 /// Why a packed value can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum PackedError {
     /// Written by another release.
     #[error("packed value has format {0}, which this build does not read")]
     Format(u8),
+    /// Written by a newer release, which can read it: it must be left alone.
+    #[error("packed value has format {0} of a newer release; run that release on all replicas")]
+    Newer(u8),
     /// Truncated, or with impossible values.
     #[error("packed value is damaged")]
     Damaged,
@@ -199,12 +204,13 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
 /// Reads what [`pack_history`] wrote, in this release or the one before.
 ///
 /// # Errors
-/// [`PackedError`] for another format or damaged bytes.
+/// [`PackedError`] for another format or damaged bytes; [`PackedError::Newer`] is no damage.
 pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
     let mut reader = Reader(bytes);
     let history = match reader.u8()? {
         HISTORY_FORMAT => read_history(&mut reader)?,
         PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
+        newer @ HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
         other => return Err(PackedError::Format(other)),
     };
     reader.end()?;
@@ -362,7 +368,9 @@ mod tests {
         let older = vec![LiveSeen { place: None, ..older(true) }];
         assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older }));
         bytes[0] = 3;
-        assert_eq!(unpack_history(&bytes), Err(PackedError::Format(3)));
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(3)));
+        bytes[0] = 32;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Format(32)));
     }
 
     #[test]

@@ -135,11 +135,17 @@ fn extend(
 }
 
 /// Appends candidates in the order of the blend. The ranker's scores are on another scale than the blend's, so blended
-/// scores are scaled for the first appended candidate to get the score of the last pick.
+/// scores are scaled for the first appended candidate to get the score of the last pick. Where that candidate's own score
+/// is not above 0 (inner products may be negative), each gets the last pick's score less what it lies below the first.
+/// No score falls below 0.
 fn append(picks: &mut Vec<Pick>, candidates: &Candidates, rest: &[Ranked]) {
     let Some(first) = rest.first() else { return };
-    let scale = picks.last().map_or(1.0, |last| last.score / first.blended.max(f32::MIN_POSITIVE));
-    picks.extend(rest.iter().map(|ranked| pick(candidates, ranked, scale * ranked.blended)));
+    let last = picks.last().map_or(first.blended, |last| last.score);
+    let score = |blended: f32| match first.blended {
+        highest if highest > 0.0 => last / highest * blended,
+        highest => last + (blended - highest),
+    };
+    picks.extend(rest.iter().map(|ranked| pick(candidates, ranked, score(ranked.blended).max(0.0))));
 }
 
 /// Lowers scores so that none is higher than the score before it.
@@ -215,4 +221,36 @@ pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize) -> 
     let popularity = snapshot.popularity();
     let first = popularity.order(category).iter().take(k);
     first.map(|&item| Pick::popular(item, popularity.score(item))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::source::SourceSet;
+
+    /// The scores of candidates that are appended to a slate whose last score is 0.5.
+    fn appended(blended: &[f32]) -> Vec<f32> {
+        let candidate = |item| Candidate {
+            item: ItemIdx(item),
+            scores: [0.0; Source::COUNT],
+            ranks: [0; Source::COUNT],
+            strongest: [0.0; Source::SUMMED.len()],
+            support: [0; Source::SUMMED.len()],
+            sources: SourceSet::default(),
+            because: None,
+        };
+        let rows = (0..=blended.len() as u32).map(candidate).collect();
+        let candidates = Candidates { rows, ..Candidates::default() };
+        let mut picks = vec![pick(&candidates, &Ranked { row: 0, blended: 0.0 }, 0.5)];
+        let rest: Vec<Ranked> = (1..).zip(blended).map(|(row, &blended)| Ranked { row, blended }).collect();
+        append(&mut picks, &candidates, &rest);
+        picks[1..].iter().map(|pick| pick.score).collect()
+    }
+
+    #[test]
+    fn appended_scores_go_on_where_the_slate_ends_also_below_zero() {
+        assert_eq!(appended(&[0.2, 0.1]), [0.5, 0.25]);
+        assert_eq!(appended(&[0.0, -0.25]), [0.5, 0.25]);
+        assert_eq!(appended(&[-0.25, -0.5, -9.0]), [0.5, 0.25, 0.0]);
+    }
 }

@@ -44,6 +44,11 @@ impl Sessions {
         if self.posting_sessions.iter().any(|&session| session as usize >= self.len()) {
             return Err("`posting.sessions` names sessions that are not there".to_owned());
         }
+        let length = |session: u32| self.starts[session as usize + 1] - self.starts[session as usize];
+        let mut postings = self.posting_sessions.iter().zip(&*self.posting_places);
+        if postings.any(|(&session, &place)| u64::from(place) >= length(session)) {
+            return Err("`posting.places` names positions beyond the ends of their sessions".to_owned());
+        }
         check_length("rarity", &self.rarity, items)?;
         check_length("damping", &self.damping, items)
     }

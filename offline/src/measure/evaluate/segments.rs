@@ -117,7 +117,7 @@ impl Segments {
         add_targets("item", "new, first time", unknown.len(), &|at| is_new(at) && !again[at]);
         add_targets("repeat", "again", 0, &|at| again[at]);
         add_targets("repeat", "first time", unknown.len(), &|at| !again[at]);
-        for kind in [EventKind::View, EventKind::AddToCart, EventKind::Transaction] {
+        for kind in EventKind::ALL {
             let beyond = unknown.iter().filter(|&&unknown| unknown == kind).count();
             add_targets("kind", kind.as_str(), beyond, &|at| kinds[at] == kind);
         }

@@ -13,8 +13,8 @@ impl Applier {
     pub(super) async fn move_mark(&mut self) -> Result<(), LogError> {
         let target = if !self.others.is_empty() {
             Position::START
-        } else if self.is_rebuilding() {
-            // The events of these users are only in the log until the rebuild is written.
+        } else if self.is_rebuilding() || self.store.waits_for_upgrade() {
+            // The events of these users are only in the log until the rebuild is written, or this replica upgraded.
             self.mark.unwrap_or(Position::START).min(self.done)
         } else {
             self.done

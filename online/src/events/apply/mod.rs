@@ -17,10 +17,11 @@ mod health;
 mod mark;
 mod rebuild;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::contract::event_log::{self, Coverage};
+use shared::contract::event_log::{self, Coverage, FileId, LogFile};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -167,19 +168,27 @@ impl Applier {
         self.move_mark().await
     }
 
-    /// The coverage by which histories are shortened from now on. If it covers less than before, the log is applied
-    /// again to restore what was forgotten.
+    /// The coverage by which histories are shortened from now on. If it covers less than before of the files that are
+    /// there, the log is applied again to restore what was forgotten.
     fn follow(&mut self) -> Result<Arc<Coverage>, LogError> {
         let covered = self.covered.borrow().clone();
         if Arc::ptr_eq(&covered, &self.followed) {
             return Ok(covered);
         }
-        if !covered.includes(&self.followed) {
+        if !covered.includes(&self.followed) && !covered.includes(&self.followed.of_files(&self.files()?)) {
             tracing::warn!("a version covers less of the event log than those before; the log is applied again");
             self.begin_again()?;
         }
         self.followed = covered.clone();
         Ok(covered)
+    }
+
+    /// The files of the log that are in the folder.
+    fn files(&self) -> Result<BTreeSet<FileId>, LogError> {
+        let failed = LogError::io(&self.settings.folder);
+        let ids = event_log::list(&self.settings.folder).and_then(|files| files.iter().map(LogFile::id).collect());
+        let ids: Vec<Option<FileId>> = ids.map_err(failed)?;
+        Ok(ids.into_iter().flatten().collect())
     }
 
     /// Applies a group, with those that wait behind it, and answers their requests.

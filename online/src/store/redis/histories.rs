@@ -2,15 +2,17 @@
 //!
 //! An edit takes two round trips for any number of users: the values are read, changed here by the same code as in the
 //! embedded store, and each is written if Redis still has the value that was read; after a lost race it is read and
-//! edited again. A value that can't be read is recorded as damaged, and stays as it is until [`Redis::restore`]
-//! replaces it by the whole history: so a half-finished rebuild is never visible after a crash or to another replica.
+//! edited again. A damaged value is recorded, and stays as it is until [`Redis::restore`] replaces it by the whole
+//! history: so a half-finished rebuild is never visible after a crash or to another replica. A value of a newer release
+//! is left alone: this release would lose what it does not know.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use redis::{Pipeline, RedisResult, cmd};
 use shared::contract::id::UserId;
-use shared::engine::keys::{history_key, pack_history, unpack_history, user_key};
+use shared::engine::keys::{PackedError, history_key, pack_history, unpack_history, user_key};
 use shared::engine::state::{Applied, LiveEvent, LiveHistory};
 
 use super::super::retention::{by_user, forget};
@@ -36,7 +38,15 @@ struct Found {
     /// The value that the key must still have for a write to succeed; empty if there is none, or one of another type.
     bytes: Vec<u8>,
     /// The history, or why it can't be read.
-    history: Result<LiveHistory, String>,
+    history: Result<LiveHistory, Unreadable>,
+}
+
+/// Why a history can't be read.
+enum Unreadable {
+    /// It is damaged, for this reason.
+    Damaged(String),
+    /// A newer release wrote it.
+    Newer(PackedError),
 }
 
 /// A value to replace another one.
@@ -47,8 +57,14 @@ struct Swap {
     history: LiveHistory,
 }
 
-fn unpack(bytes: &[u8]) -> Result<LiveHistory, String> {
-    if bytes.is_empty() { Ok(LiveHistory::default()) } else { unpack_history(bytes).map_err(|error| error.to_string()) }
+fn unpack(bytes: &[u8]) -> Result<LiveHistory, Unreadable> {
+    if bytes.is_empty() {
+        return Ok(LiveHistory::default());
+    }
+    unpack_history(bytes).map_err(|error| match error {
+        PackedError::Newer(_) => Unreadable::Newer(error),
+        PackedError::Format(_) | PackedError::Damaged => Unreadable::Damaged(error.to_string()),
+    })
 }
 
 impl Redis {
@@ -69,8 +85,8 @@ impl Redis {
                 Ok(Stored { history: Arc::new(history), state: State::Whole, record })
             }
             Err(reason) => {
-                self.note_damaged(user, &reason);
-                Ok(Stored { state: State::Damaged, record, ..Stored::default() })
+                self.note_unreadable(user, &reason);
+                Ok(Stored { state: State::Unreadable, record, ..Stored::default() })
             }
         }
     }
@@ -91,7 +107,10 @@ impl Redis {
                         applied.contains(&Applied::New).then_some(history)
                     }
                     Err(reason) => {
-                        self.note_damaged(user, &reason);
+                        self.note_unreadable(user, &reason);
+                        if matches!(reason, Unreadable::Newer(_)) {
+                            self.waits_for_upgrade.store(true, Ordering::Release);
+                        }
                         events.iter().for_each(|(at, _)| added[*at] = Added::Waits);
                         None
                     }
@@ -113,7 +132,12 @@ impl Redis {
         for chunk in histories.chunks(USERS_PER_PIPELINE) {
             let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
             self.edit(&names, |at, history| {
-                let mut history = history.unwrap_or_default();
+                let mut history = match history {
+                    Ok(history) => history,
+                    Err(Unreadable::Damaged(_)) => LiveHistory::default(),
+                    // Another replica has replaced it meanwhile.
+                    Err(Unreadable::Newer(_)) => return None,
+                };
                 retention.absorb(&mut history, chunk[at].1.clone(), bounds);
                 Some(history)
             })
@@ -131,7 +155,7 @@ impl Redis {
     async fn edit(
         &self,
         users: &[&UserId],
-        mut edit: impl FnMut(usize, Result<LiveHistory, String>) -> Option<LiveHistory>,
+        mut edit: impl FnMut(usize, Result<LiveHistory, Unreadable>) -> Option<LiveHistory>,
     ) -> Result<(), StoreError> {
         let keys: Vec<String> = users.iter().map(|user| history_key(&self.settings.prefix, user)).collect();
         let mut open: Vec<usize> = (0..keys.len()).collect();
@@ -162,7 +186,8 @@ impl Redis {
                 Ok(Found { history: unpack(&bytes), bytes })
             }
             Err(error) if error.code() == Some(WRONG_TYPE) => {
-                Ok(Found { history: Err("the key is of another type".to_owned()), bytes: Vec::new() })
+                let reason = Unreadable::Damaged("the key is of another type".to_owned());
+                Ok(Found { history: Err(reason), bytes: Vec::new() })
             }
             Err(error) => Err(StoreError::Answer(error.to_string())),
         };
@@ -187,13 +212,22 @@ impl Redis {
     }
 
     /// Records that a user's history can't be read.
-    fn note_damaged(&self, user: &UserId, reason: &str) {
-        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
-        if damaged.insert(user.clone()) {
-            drop(damaged);
-            self.metrics.store_unreadable.with_label_values(&["history"]).inc();
-            let key = history_key(&self.settings.prefix, user);
-            tracing::warn!(key, reason, "history can't be read; it is rebuilt from the event log");
+    fn note_unreadable(&self, user: &UserId, why: &Unreadable) {
+        let key = || history_key(&self.settings.prefix, user);
+        let unreadable = self.metrics.store_unreadable.with_label_values(&["history"]);
+        match why {
+            Unreadable::Damaged(reason) => {
+                if self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(user.clone()) {
+                    unreadable.inc();
+                    tracing::warn!(key = key(), reason, "history can't be read; it is rebuilt from the event log");
+                }
+            }
+            Unreadable::Newer(error) => {
+                unreadable.inc();
+                if !self.told_of_upgrade.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(key = key(), %error, "history can't be read, and is left alone");
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod histories;
 mod link;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,8 +66,12 @@ pub struct Redis {
     reads: Link,
     writes: Link,
     metrics: Arc<Metrics>,
-    /// The users whose histories can't be read.
+    /// The users whose histories are damaged.
     damaged: Mutex<BTreeSet<UserId>>,
+    /// Whether an event waits for a history that a newer release wrote.
+    waits_for_upgrade: AtomicBool,
+    /// Whether such a history has been warned of.
+    told_of_upgrade: AtomicBool,
     /// Dropped last.
     _thread: IoThread,
 }
@@ -94,7 +99,17 @@ impl Redis {
         let writes = Link::open(&settings.url, &thread).await.map_err(failed)?;
         metrics.store_up.set(1);
         let mark = applied_key(&settings.prefix, &settings.replica);
-        Ok(Self { settings, mark, reads, writes, metrics, damaged: Mutex::default(), _thread: thread })
+        Ok(Self {
+            settings,
+            mark,
+            reads,
+            writes,
+            metrics,
+            damaged: Mutex::default(),
+            waits_for_upgrade: AtomicBool::default(),
+            told_of_upgrade: AtomicBool::default(),
+            _thread: thread,
+        })
     }
 
     async fn query<T: redis::FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
@@ -152,6 +167,10 @@ impl UserStore for Redis {
 
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).iter().take(most).cloned().collect()
+    }
+
+    fn waits_for_upgrade(&self) -> bool {
+        self.waits_for_upgrade.load(Ordering::Acquire)
     }
 
     fn rebuild<'a>(&'a self, histories: &'a BTreeMap<UserId, LiveHistory>, bounds: Bounds<'a>) -> Answer<'a, ()> {

@@ -125,6 +125,17 @@ impl Manifest {
     }
 }
 
+/// The prefix of the name of a version that was built to be measured, on a part of the log.
+pub const EVALUATED: &str = "evaluated-";
+
+/// Whether the folder of this name in an artifacts folder is a version that `run`, `publish` or `rollback` makes the
+/// champion by itself: neither a hidden folder, in which a version is built or removed, nor a version that was built to
+/// be measured.
+#[must_use]
+pub fn may_be_served(name: &str) -> bool {
+    !name.starts_with('.') && !name.starts_with(EVALUATED)
+}
+
 /// Reads the champion pointer of an artifacts folder.
 ///
 /// # Errors
