@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn evaluations_that_end_at_once_keep_a_version_each() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let manifest = shared::engine::snapshot::Snapshot::default().manifest().clone();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2");
+        let manifest = Manifest { data_fingerprint: "aa".to_owned(), ..Manifest::read(&golden).expect("reads") };
         let place = |name: &str| {
             let working = folder.path().join(name);
             fs::create_dir(&working).expect("creates");
@@ -174,7 +175,7 @@ mod tests {
             let threads = ["a", "b", "c", "d"].map(|name| scope.spawn(move || place(name)));
             threads.map(|thread| thread.join().expect("no panic"))
         });
-        let expected: Vec<String> = (1..5).map(|number| format!("evaluated-{number:06}-")).collect();
+        let expected: Vec<String> = (1..5).map(|number| format!("evaluated-{number:06}-aa")).collect();
         let mut names = names.to_vec();
         names.sort();
         assert_eq!(names, expected);
