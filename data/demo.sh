@@ -41,7 +41,7 @@ ready() {
 if [ -x "$bin/offline" ] && [ -x "$bin/online" ]; then
     say "1. Build what has changed"
 else
-    say "1. Build: the first time takes about MINUTES minutes on 2 cores"
+    say "1. Build: the first time takes about 10 minutes on 2 cores"
 fi
 make --no-print-directory build
 took

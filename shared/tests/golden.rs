@@ -39,13 +39,25 @@ fn slates(snapshot: &Snapshot) -> String {
 
 #[test]
 fn format_2_is_read_and_answers_as_it_did() {
-    let snapshot = Snapshot::load(&golden().join("format_2")).expect("loads");
+    answers_as_it_did("format_2");
+}
+
+#[test]
+fn format_2_with_the_names_of_what_repeat_looks_at_is_read_and_answers_as_it_did() {
+    let snapshot = answers_as_it_did("format_2_named");
+    assert!(!snapshot.manifest().metrics["fit"].is_null());
+}
+
+/// Loads a golden artifact, whose answers must be those of the build that wrote it.
+fn answers_as_it_did(name: &str) -> Snapshot {
+    let snapshot = Snapshot::load(&golden().join(name)).expect("loads");
     let answers = slates(&snapshot);
-    let path = golden().join("format_2.slates.txt");
+    let path = golden().join(format!("{name}.slates.txt"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &answers).expect("writes");
     }
     assert_eq!(answers, std::fs::read_to_string(&path).expect("the golden answers"));
+    snapshot
 }
 
 #[test]

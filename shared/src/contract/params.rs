@@ -15,8 +15,14 @@ use crate::contract::source::Source;
 ///
 /// In files this is a map from names to weights. A source that a file does not name has weight 0, so that a file
 /// written before the source existed keeps its meaning.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Weights([f32; Source::COUNT]);
+
+impl fmt::Debug for Weights {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(Source::ALL.map(|source| (source.as_str(), self.get(source)))).finish()
+    }
+}
 
 impl Weights {
     /// All weights 0.

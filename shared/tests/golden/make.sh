@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Makes the golden artifact of this build's format from shop/, and the slates it answers with.
+# Makes a golden artifact of this build from shop/, and the slates it answers with: make.sh NAME, such as format_3.
 set -euo pipefail
 cd "$(dirname "$0")"
-root=../../.. work=$(mktemp -d)
-format=$(sed -n 's/^pub const FORMAT_VERSION: u32 = \(.*\);/\1/p' $root/shared/src/contract/artifact/manifest.rs)
+root=../../.. work=$(mktemp -d) name=${1:?usage: make.sh NAME}
 cat > "$work/config.toml" <<'TOML'
 [als]
 factors = 4
@@ -17,8 +16,8 @@ row_share = 1.0
 feature_share = 1.0
 l2 = 1.0
 TOML
-$root/target/release/offline run --config "$work/config.toml" --events shop/events.csv --items shop/items.csv --artifacts "$work/artifacts"
-rm -rf "format_$format" && mkdir "format_$format"
-cp "$work/artifacts/$(cat "$work/artifacts/champion")"/* "format_$format/"
+"${OFFLINE:-$root/target/release/offline}" run --config "$work/config.toml" --events shop/events.csv --items shop/items.csv --artifacts "$work/artifacts"
+rm -rf "$name" && mkdir "$name"
+cp "$work/artifacts/$(cat "$work/artifacts/champion")"/* "$name/"
 rm -rf "$work"
-cd $root && UPDATE_GOLDEN=1 cargo test -p shared --test golden && UPDATE_GOLDEN=1 cargo test -p online --test golden
+cd $root && UPDATE_GOLDEN=1 cargo test -p shared --test golden && git diff --stat -- '*golden*'

@@ -30,7 +30,9 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// The manifest is not what this build writes.
-    #[error("{path}: not a manifest: {source}; publish again with `offline run`")]
+    #[error(
+        "{path}: not a manifest of this release: {source}; run the release that wrote it, or publish again with `offline run` of this one"
+    )]
     Manifest {
         /// The manifest.
         path: PathBuf,
