@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use offline::commands::Arguments;
 use offline::progress::Progress;
+use shared::contract::complaint::complaint;
 use shared::contract::url::without_user_info;
 use tracing_subscriber::EnvFilter;
 
@@ -35,17 +36,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {}", without_user_info(&complaint(&error)));
+            eprintln!("error: {}", complaint(error.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// The text of an error with its causes, each said once: the text of some errors already contains that of their cause.
-fn complaint(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
-        said if said.contains(&cause) => said,
-        said if said.is_empty() => cause,
-        said => format!("{said}: {cause}"),
-    })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use shared::contract::api::Seen;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::RedisUrl;
@@ -89,7 +89,7 @@ pub struct Artifacts {
 #[allow(missing_docs)]
 pub struct Store {
     pub redis_url: RedisUrl,
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "settings::text")]
     pub prefix: String,
     pub timeout_ms: u64,
     pub write_timeout_ms: u64,
@@ -111,7 +111,7 @@ pub struct History {
 #[allow(missing_docs)]
 pub struct Events {
     pub path: PathBuf,
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "settings::text")]
     pub replica: String,
     pub max_file_bytes: u64,
     pub queue: usize,
@@ -134,20 +134,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// Reads a text even if it looks like a number: the environment has no quotes.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Text {
-        Text(String),
-        Number(i64),
-    }
-    Ok(match Text::deserialize(deserializer)? {
-        Text::Text(text) => text,
-        Text::Number(number) => number.to_string(),
-    })
 }
 
 impl Config {
@@ -178,6 +164,13 @@ impl Config {
         within("history.ttl_days", self.history.ttl_days, 1..=3650)?;
         within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
         within("events.queue", self.events.queue, 1..=100_000)?;
+        let levels = ["off", "error", "warn", "info", "debug", "trace"];
+        let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
+        // A word that is no level would be taken for a target, and switch all others off.
+        if !self.log.level.split(',').all(|part| part.contains('=') || is_level(part.trim())) {
+            let must = format!("it must be {}, or <target>=<level>, separated by commas", levels.join(", "));
+            return Err(ConfigError::Value { key: "log.level", value: self.log.level.clone(), must });
+        }
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }

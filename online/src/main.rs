@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
+use shared::contract::complaint::complaint;
 use shared::contract::url::without_user_info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("online: {}", without_user_info(&format!("{error:#}")));
+            eprintln!("online: {}", complaint(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -10,7 +10,7 @@ use shared::contract::params::Weights;
 use shared::contract::source::Source;
 use shared::engine::rank::features;
 use shared::engine::recommend::{
-    Personal, Pick, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
+    Personal, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
 };
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{Interaction, SeenItem, UserState};

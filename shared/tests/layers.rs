@@ -6,6 +6,7 @@ mod layers;
 const TABLE: &layers::Table<'_> = &[
     ("contract::id", &[]),
     ("contract::url", &[]),
+    ("contract::complaint", &["contract::url"]),
     ("contract::event", &["contract::id"]),
     ("contract::event_log", &[]),
     ("contract::api", &["contract::id", "contract::event"]),

@@ -53,7 +53,7 @@ pub struct Input {
 #[derive(Debug, Args)]
 pub struct ArtifactsOptions {
     /// The artifacts folder, which holds the versions.
-    #[arg(long, default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
     pub artifacts: PathBuf,
     /// Waits while another batch holds the artifacts folder: this many seconds at most, or without a limit.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]
@@ -61,7 +61,18 @@ pub struct ArtifactsOptions {
 }
 
 impl ArtifactsOptions {
-    /// Takes the lock of the artifacts folder.
+    /// Takes the lock of an artifacts folder that is there; see [`Self::hold`].
+    ///
+    /// # Errors
+    /// [`PublishError::NoFolder`] for a folder that is not there, else as [`Self::hold`].
+    pub fn hold_existing(&self, command: &str) -> Result<Artifacts, PublishError> {
+        if !self.artifacts.is_dir() {
+            return Err(PublishError::NoFolder(self.artifacts.clone()));
+        }
+        self.hold(command)
+    }
+
+    /// Takes the lock of the artifacts folder, which is made if it is not there.
     ///
     /// * `command`: the name of the command, without arguments.
     ///
@@ -113,6 +124,9 @@ fn patience(text: &str) -> Result<Duration, String> {
 pub fn time_ms(text: &str) -> Result<i64, String> {
     if let Ok(number) = text.parse() {
         return Ok(number);
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(time.as_millisecond());
     }
     let day = |date: jiff::civil::Date| date.to_datetime(jiff::civil::Time::midnight());
     let civil = text.parse::<jiff::civil::DateTime>().or_else(|_| text.parse().map(day));

@@ -29,7 +29,7 @@ pub struct PublishArgs {
 /// Promotes the version.
 pub fn publish(args: &PublishArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
-    let artifacts = args.output.hold("offline publish")?;
+    let artifacts = args.output.hold_existing("offline publish")?;
     let newest = versions::list(artifacts.path())?.pop();
     let version = args.version.clone().or(newest);
     let version = version.with_context(|| {

@@ -24,9 +24,11 @@ pub struct RollbackArgs {
 /// Promotes the version however small its log is, and reports how it compares with the champion's. Nothing is removed.
 pub fn rollback(args: &RollbackArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
-    let artifacts = args.output.hold("offline rollback")?;
-    let version = args.to.clone().map_or_else(|| publish::before(&artifacts), Ok)?;
-    let version = Complete::find(&artifacts, &version)?;
+    let artifacts = args.output.hold_existing("offline rollback")?;
+    let version = match &args.to {
+        Some(version) => Complete::find(&artifacts, version)?,
+        None => publish::before(&artifacts)?,
+    };
     let config = args.redis.over(&settings.run.publish);
     if let Some(comparison) = publish::promote(&artifacts, &version, Move::Back, Accept::Anything, &config, progress)? {
         println!("{comparison}");

@@ -53,6 +53,9 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
         return Ok(());
     }
     let (config, publish_config) = (&settings.learn, args.redis.over(&settings.run.publish));
+    if !publish_config.redis_url.is_empty() {
+        publish::store::check(&publish_config).map_err(PublishError::from)?;
+    }
     let rejects = artifacts.path().join("rejects.jsonl");
     let log = read(&args.input.events, args.input.items.as_deref(), config, &rejects, progress)?;
     let log = until(log, args.until)?;

@@ -1,6 +1,7 @@
 //! The settings of a run: when a version is promoted, and where it is published. None of them enters an artifact.
 
 use serde::Deserialize;
+use shared::contract::settings;
 use shared::contract::url::RedisUrl;
 
 /// The settings of a run: the gate, and where versions go.
@@ -32,5 +33,6 @@ pub struct GateConfig {
 pub struct PublishConfig {
     pub keep: usize,
     pub redis_url: RedisUrl,
+    #[serde(deserialize_with = "settings::text")]
     pub prefix: String,
 }

@@ -124,7 +124,9 @@ impl Champion {
             Ok(facts) => facts.clone(),
             Err(reason) => return Ok(Comparison::Impossible { champion, reason: reason.clone() }),
         };
-        let reading = reading_changes(&old.config, &new.config);
+        let mut reading = reading_changes(&old.config, &new.config);
+        // Columns of the item table change no count of events or users.
+        reading.retain(|key, _| !key.starts_with("items."));
         let figures = Figures { champion, old, new: new.clone(), reading };
         match accept {
             Accept::Share(max_loss) if figures.reading.is_empty() => {

@@ -48,6 +48,9 @@ pub enum PublishError {
     /// The log lost a part of its data.
     #[error("{0}\nthe champion stays; look for what the log lacks, or accept it as it is with --allow-shrink")]
     Loss(#[from] Box<Loss>),
+    /// There is no such artifacts folder.
+    #[error("{0}: no such folder; `offline run --artifacts {0}` makes it")]
+    NoFolder(PathBuf),
     /// There is no such version.
     #[error("{artifacts}: no version {version}; {}", kept_or_build(kept))]
     NoVersion {

@@ -138,18 +138,22 @@ fn moved(mut champions: Vec<String>, version: &str, by: Move) -> Vec<String> {
     champions
 }
 
-/// The version that was the champion before the current one.
+/// The latest complete version that was the champion before the current one. Versions that are not complete are passed
+/// over, with a word.
 ///
 /// # Errors
-/// [`PublishError::NothingBefore`] when that version is not kept, or there was none.
-pub fn before(artifacts: &Artifacts) -> Result<String, PublishError> {
+/// [`PublishError::NothingBefore`] when no such version is kept, or there was none.
+pub fn before(artifacts: &Artifacts) -> Result<Complete, PublishError> {
     let champion = read_champion(artifacts.path())?;
     let champions = versions::champions(artifacts.path())?;
     let at = champions.iter().position(|version| *version == champion).unwrap_or(champions.len());
-    champions[..at]
-        .last()
-        .cloned()
-        .ok_or_else(|| PublishError::NothingBefore { artifacts: artifacts.path().to_owned(), champion })
+    for version in champions[..at].iter().rev() {
+        match Complete::find(artifacts, version) {
+            Err(PublishError::Incomplete { source, .. }) => eprintln!("{version} is passed over: {source}"),
+            found => return found,
+        }
+    }
+    Err(PublishError::NothingBefore { artifacts: artifacts.path().to_owned(), champion })
 }
 
 #[cfg(test)]

@@ -16,12 +16,35 @@ const PRUNED_TTL_SECS: i64 = 24 * 3600;
 /// Why Redis can't be written.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "redis at {url}: {source}; start it or correct publish.redis_url; without one, users are served from the artifact \
+    "redis at {url}: {reason}; start it or correct publish.redis_url; without one, users are served from the artifact \
      alone"
 )]
 pub struct StoreError {
     url: RedisUrl,
-    source: redis::RedisError,
+    reason: String,
+}
+
+/// The length to which a reason is cut: a failed pipeline tells of each of its commands.
+const REASON: usize = 200;
+
+impl StoreError {
+    fn new(config: &PublishConfig, error: &redis::RedisError) -> Self {
+        let all = error.to_string();
+        let mut reason: String = all.chars().take(REASON).collect();
+        if reason.len() < all.len() {
+            reason.push_str("...");
+        }
+        Self { url: config.redis_url.clone(), reason }
+    }
+}
+
+/// Connects and asks for an answer, so that a Redis that is away or refuses the password is known before the training.
+///
+/// # Errors
+/// [`StoreError`] when Redis is away or refuses.
+pub fn check(config: &PublishConfig) -> Result<(), StoreError> {
+    let mut connection = connect(config)?;
+    redis::cmd("PING").query::<()>(&mut connection).map_err(|source| StoreError::new(config, &source))
 }
 
 /// Writes the records of all users of a version. They live until the version is pruned.
@@ -54,7 +77,7 @@ pub fn expire_users(
 /// # Errors
 /// [`StoreError`] when Redis is away.
 pub fn expire_version(version: &str, config: &PublishConfig, done: &dyn Fn(u64)) -> Result<(), StoreError> {
-    let failed = |source| StoreError { url: config.redis_url.clone(), source };
+    let failed = |error: redis::RedisError| StoreError::new(config, &error);
     let mut connection = connect(config)?;
     let pattern = user_keys_pattern(&config.prefix, version);
     let (mut cursor, mut found) = (0u64, 0);
@@ -80,9 +103,7 @@ pub fn expire_version(version: &str, config: &PublishConfig, done: &dyn Fn(u64))
 
 fn connect(config: &PublishConfig) -> Result<Connection, StoreError> {
     let client = redis::Client::open(config.redis_url.expose());
-    client
-        .and_then(|client| client.get_connection())
-        .map_err(|source| StoreError { url: config.redis_url.clone(), source })
+    client.and_then(|client| client.get_connection()).map_err(|error| StoreError::new(config, &error))
 }
 
 fn for_each_batch(
@@ -92,7 +113,7 @@ fn for_each_batch(
     done: &dyn Fn(u64),
     add: impl Fn(&mut Pipeline, String, &[u8]),
 ) -> Result<(), StoreError> {
-    let failed = |source| StoreError { url: config.redis_url.clone(), source };
+    let failed = |error: redis::RedisError| StoreError::new(config, &error);
     let mut connection = connect(config)?;
     let mut pipeline = redis::pipe();
     let mut written = 0;

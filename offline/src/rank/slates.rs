@@ -14,6 +14,7 @@ use shared::engine::rank::matrix::Matrix;
 use shared::engine::recommend::{Query, Scratch, Shortlist, by_blend, candidates, describe};
 use shared::engine::snapshot::Snapshot;
 
+use super::blend::FEWEST_CASES;
 use super::paired::{Pair, PairedTest};
 use super::scored::CUT_OFF;
 use super::window::Window;
@@ -143,7 +144,9 @@ impl<'a> Slates<'a> {
             .map(|((richer, simpler), asked)| Pair { user: &asked.user, richer, simpler })
             .collect();
         let test = PairedTest::of("ranker", "the blend".to_owned(), format!("NDCG@{CUT_OFF}"), &pairs);
-        PairedTest { stepped_back: test.difference.mean <= 0.0, ..test }
+        // A handful of questions has to show it beyond its chance.
+        let least = if test.questions < FEWEST_CASES { test.difference.interval.low } else { test.difference.mean };
+        PairedTest { stepped_back: least <= 0.0, ..test }
     }
 }
 

@@ -42,8 +42,8 @@ pub enum ApiError {
     /// Too many requests are being answered, or the service is too slow.
     #[error("{0}; try again in a second")]
     Busy(&'static str),
-    /// The store does not answer.
-    #[error("the store does not answer; try again in a second")]
+    /// The store does not answer, or can't read the user's history.
+    #[error("{}; try again in a second", trouble(.0))]
     Store(#[from] StoreError),
     /// Events are not accepted.
     #[error("events can't be accepted now; send them again in a second: with ids of their own none counts twice")]
@@ -51,6 +51,14 @@ pub enum ApiError {
     /// A defect of the service.
     #[error("internal error")]
     Internal(String),
+}
+
+/// What clients are told of a failure of the store.
+fn trouble(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unreadable => "the user's history can't be read yet, and is being rebuilt",
+        _ => "the store does not answer",
+    }
 }
 
 impl ApiError {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use figment::providers::{Env, Format, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
+use serde::{Deserialize, Deserializer};
 
 /// The documented settings of the batch.
 pub const OFFLINE: &str = include_str!("../../../offline/config.default.toml");
@@ -31,11 +32,11 @@ pub enum SettingsError {
     #[error("{}: no such config file", .0.display())]
     Absent(PathBuf),
     /// A variable has the form of a setting, but there is no such setting.
-    #[error("{name}: there is no setting of this name; the nearest is {nearest}")]
+    #[error("{name}: there is no setting of this name{nearest}")]
     Variable {
         /// The variable.
         name: String,
-        /// The existing variable with the nearest name.
+        /// The existing variable with the nearest name, in words; empty if none is near.
         nearest: String,
     },
     /// A layer is no valid TOML.
@@ -108,9 +109,29 @@ fn check(variable: &str, known: &BTreeSet<String>, others: &[String]) -> Result<
     let (section, key) = name.split_once("__").unwrap_or((&name, ""));
     let of_others = others.iter().filter(|_| !known.contains(section)).map(|other| format!("{other}__{key}"));
     let candidates = known.iter().filter(|path| path.contains("__")).cloned().chain(of_others);
-    let nearest = candidates.min_by_key(|path| strsim::osa_distance(path, &name)).unwrap_or_default();
+    let distances = candidates.map(|path| (strsim::osa_distance(&path, &name), path));
+    // Nothing is near a name of which most letters would have to change.
+    let near = distances.filter(|(distance, _)| known.contains(section) || 2 * distance <= name.len());
     let as_variable = |path: &str| format!("{PREFIX}{}", path.to_ascii_uppercase());
-    Err(SettingsError::Variable { name: as_variable(&name), nearest: as_variable(&nearest) })
+    let nearest = near.min().map_or(String::new(), |(_, path)| format!("; the nearest is {}", as_variable(&path)));
+    Err(SettingsError::Variable { name: as_variable(&name), nearest })
+}
+
+/// Reads a text even if it looks like a number: the environment has no quotes.
+///
+/// # Errors
+/// That of `D` for anything but a text or a whole number.
+pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Text::deserialize(deserializer)? {
+        Text::Text(text) => text,
+        Text::Number(number) => number.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -155,5 +176,6 @@ mod tests {
             );
             assert_eq!(checked(wrong), Err(expected));
         }
+        assert_eq!(checked("X__Y"), Err("TANDEM_X__Y: there is no setting of this name".to_owned()));
     }
 }

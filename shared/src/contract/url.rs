@@ -64,7 +64,18 @@ fn shown(url: &str) -> Option<String> {
         return Some(format!("{scheme}://..."));
     }
     let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
-    Some(format!("{scheme}://{place}"))
+    Some(if begins_with_host(place) { format!("{scheme}://{place}") } else { format!("{scheme}://...") })
+}
+
+/// Whether a text begins with `host`, `host:port` or a path, and not with what may be a user and a password that lack
+/// their `@`.
+fn begins_with_host(place: &str) -> bool {
+    let host = place.split('/').next().unwrap_or_default();
+    let port = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, port)) => port.strip_prefix(':'),
+        None => host.split_once(':').map(|(_, port)| port),
+    };
+    port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A text without what may be users and passwords of URLs.
@@ -81,6 +92,10 @@ fn without_user_info_of_line(line: &str) -> String {
     let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
     let Some((before, rest)) = text.split_once("://") else { return line.to_owned() };
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let place = rest.split(|character: char| character.is_whitespace() || "\"'`?#".contains(character)).next();
+    if !begins_with_host(place.unwrap_or_default().trim_end_matches(['.', ',', ';', ':', ')', '!'])) {
+        return format!("{before}://...{end}");
+    }
     match rest.split_once("pass=") {
         Some((rest, _)) => format!("{before}://{rest}pass=...{end}"),
         None => format!("{before}://{rest}{end}"),
@@ -112,6 +127,9 @@ mod tests {
         assert_eq!(printed("redis://:sec#ret@host"), "redis://...");
         assert_eq!(printed("unix:///run/redis.sock?pass=sec@ret"), "unix://...");
         assert_eq!(printed("shop:secret@host"), "(not a URL)");
+        assert_eq!(printed("redis://shop:secret:host:1"), "redis://...");
+        assert_eq!(printed("redis://:secret"), "redis://...");
+        assert_eq!(printed("redis://[::1]:6379/0"), "redis://[::1]:6379/0");
     }
 
     #[test]
@@ -128,6 +146,17 @@ mod tests {
         assert_eq!(without_user_info(text), expected);
         assert_eq!(without_user_info("found string \"redis://:secret@h\"!"), "found string \"redis://h\"!");
         assert_eq!(without_user_info("'unix:///run/r.sock?pass=sec ret' is no number"), "'unix:///run/r.sock?pass=...");
+    }
+
+    #[test]
+    fn a_password_without_its_at_sign_is_hidden_with_the_rest_of_the_line() {
+        for url in ["redis://shop:secret:host:1", "redis://:secret", "redis://:secret 1"] {
+            assert_eq!(
+                without_user_info(&format!("redis_url = \"{url}\"\n^ here")),
+                "redis_url = \"redis://...\n^ here"
+            );
+        }
+        assert_eq!(without_user_info("Redis at redis://[::1]:6379: refused"), "Redis at redis://[::1]:6379: refused");
     }
 
     #[test]

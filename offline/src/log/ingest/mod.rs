@@ -171,7 +171,7 @@ pub enum IngestError {
     #[error("[ingest]: {0}")]
     Setting(String),
     /// No event is left.
-    #[error("the log has no events: {rows} rows read, {rejected} rejected, {skipped} skipped; see {rejects}")]
+    #[error("the log has no events: {rows} rows read, {rejected} rejected, {skipped} skipped{rejects}")]
     Empty {
         /// Rows read.
         rows: u64,
@@ -179,8 +179,8 @@ pub enum IngestError {
         rejected: u64,
         /// Rows that are no interactions.
         skipped: u64,
-        /// Where the bad rows were written.
-        rejects: PathBuf,
+        /// Where the bad rows were written, in words; empty if there are none.
+        rejects: String,
     },
     /// Too many bad rows.
     #[error(

@@ -159,6 +159,10 @@ pub fn ingest(
             return Err(IngestError::Setting(format!("default_event = {other}: not view, addtocart or transaction")));
         }
     };
+    if config.columns.timestamp.is_empty() && config.missing_timestamps == MissingTimestamps::Reject {
+        let remedy = "columns.timestamp is empty: a log without times needs missing_timestamps = \"allow\"";
+        return Err(IngestError::Setting(remedy.to_owned()));
+    }
     let (rules, wanted) = (rules(config)?, wanted(config));
     let mut raw = RawLog::default();
     let mut report = IngestReport::default();
@@ -288,7 +292,8 @@ fn check(report: &IngestReport, config: &IngestConfig, rejects: &Path) -> Result
     }
     if report.accepted == 0 {
         let skipped = report.skipped.values().sum();
-        return Err(IngestError::Empty { rows, rejected, skipped, rejects: rejects.to_owned() });
+        let rejects = if rejected > 0 { format!("; see {}", rejects.display()) } else { String::new() };
+        return Err(IngestError::Empty { rows, rejected, skipped, rejects });
     }
     Ok(())
 }

@@ -57,11 +57,9 @@ struct Swap {
     history: LiveHistory,
 }
 
-fn unpack(bytes: &[u8]) -> Result<LiveHistory, Unreadable> {
-    if bytes.is_empty() {
-        return Ok(LiveHistory::default());
-    }
-    unpack_history(bytes).map_err(|error| match error {
+/// Reads a value; no value is an empty history, but an empty value is damage.
+fn unpack(value: Option<&[u8]>) -> Result<LiveHistory, Unreadable> {
+    value.map_or(Ok(LiveHistory::default()), unpack_history).map_err(|error| match error {
         PackedError::Newer(_) => Unreadable::Newer(error),
         PackedError::Format(_) | PackedError::Damaged => Unreadable::Damaged(error.to_string()),
     })
@@ -79,7 +77,7 @@ impl Redis {
                 command.query_async::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&mut connection).await
             })
             .await?;
-        match unpack(&history.unwrap_or_default()) {
+        match unpack(history.as_deref()) {
             Ok(mut history) => {
                 forget(&mut history, self.settings.retention.oldest_ms(now_ms));
                 Ok(Stored { history: Arc::new(history), state: State::Whole, record })
@@ -181,10 +179,7 @@ impl Redis {
         }
         let answers: Vec<RedisResult<Option<Vec<u8>>>> = self.pipeline(gets).await?;
         let found = |answer: RedisResult<Option<Vec<u8>>>| match answer {
-            Ok(bytes) => {
-                let bytes = bytes.unwrap_or_default();
-                Ok(Found { history: unpack(&bytes), bytes })
-            }
+            Ok(bytes) => Ok(Found { history: unpack(bytes.as_deref()), bytes: bytes.unwrap_or_default() }),
             Err(error) if error.code() == Some(WRONG_TYPE) => {
                 let reason = Unreadable::Damaged("the key is of another type".to_owned());
                 Ok(Found { history: Err(reason), bytes: Vec::new() })
