@@ -100,7 +100,8 @@ impl Progress {
         for Stage { name, seconds, peak_mib } in &self.stages {
             text.push_str(&format!("{name:width$}  {seconds:7.2}  {peak_mib:8}\n"));
         }
-        let seconds: f64 = self.stages.iter().map(|stage| stage.seconds).sum();
+        // Begins at 0: the sum of nothing is -0.
+        let seconds = self.stages.iter().fold(0.0, |seconds, stage| seconds + stage.seconds);
         let peak = self.stages.iter().map(|stage| stage.peak_mib).max().unwrap_or(0);
         text.push_str(&format!("{:width$}  {seconds:7.2}  {peak:8}\n", "all"));
         text

@@ -6,8 +6,8 @@ mod layers;
 const TABLE: &layers::Table<'_> = &[
     ("contract::id", &[]),
     ("contract::url", &[]),
-    ("contract::complaint", &["contract::url"]),
     ("contract::event", &["contract::id"]),
+    ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &[]),
     ("contract::api", &["contract::id", "contract::event"]),
     ("engine::topk", &["contract::id"]),

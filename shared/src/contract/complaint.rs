@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::url::without_user_info;
+use crate::contract::url::without_user_info;
 
 /// The text of an error with its causes, each said once: the text of some errors already contains that of their cause.
 /// Users and passwords of URLs are left out.
