@@ -1,35 +1,22 @@
-//! The service on its embedded store, over HTTP: answers, refusals, read-your-writes, swaps, restarts.
+//! The service on its embedded store, over HTTP: slates, swaps, overload, failures, inspection.
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use online::events::{Ended, reader};
+use online::events::Ended;
 use online::service::Failure;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
-use shared::contract::event_log::{CoveredFile, FileId};
 use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
 
 use common::http::Client;
-use common::{Running, config, eventually, shop};
-
-/// A folder with the published shop.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    shop::publish(&folder.path().join("artifacts"), "v1");
-    folder
-}
-
-fn event(user: &str, item: &str, id: &str) -> String {
-    json!({"visitorid": user, "itemid": item, "event": "view", "event_id": id}).to_string()
-}
+use common::{Running, config, event, eventually, folder, shop};
 
 #[test]
 fn a_slate_has_the_contract_s_shape() {
@@ -57,148 +44,6 @@ fn a_slate_has_the_contract_s_shape() {
 }
 
 #[test]
-fn get_and_post_with_and_without_a_slash_answer_alike() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let body = json!({"user_id": "known", "k": 5, "item_id": "i01", "exclude": ["i02", "nowhere"]}).to_string();
-    let expected = service.client.get("/recommendations?user_id=known&k=5&item_id=i01&exclude=i02,nowhere").items();
-    assert_eq!(expected.len(), 5);
-    assert!(!expected.contains(&"i02".to_owned()) && !expected.contains(&"i01".to_owned()));
-    assert_eq!(service.client.post("/recommendations", &body).items(), expected);
-    assert_eq!(service.client.post("/recommendations/", &body).items(), expected);
-    let slash = "/recommendations/?user_id=known&k=5&item_id=i01&exclude=i02,nowhere";
-    assert_eq!(service.client.get(slash).items(), expected);
-    service.stop();
-}
-
-#[test]
-fn a_post_with_an_empty_body_answers_as_its_get() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let client = service.client;
-    let expected = client.get("/recommendations?user_id=known&k=5").items();
-    assert_eq!(expected.len(), 5);
-    let lengths = ["content-length: 0\r\n", "transfer-encoding: chunked\r\n", ""];
-    let types = ["", "content-type: application/json\r\n", "content-type: application/x-www-form-urlencoded\r\n"];
-    for path in ["/recommendations", "/recommendations/"] {
-        for (length, kind) in lengths.iter().flat_map(|length| types.map(|kind| (length, kind))) {
-            let body: &[u8] = if length.contains("chunked") { b"0\r\n\r\n" } else { b"" };
-            let (target, headers) = (format!("{path}?user_id=known&k=5"), format!("{length}{kind}"));
-            let answer = client.send_head("POST", &target, &headers, body).expect("an answer");
-            assert_eq!(answer.status, 200, "{target} {headers:?}");
-            assert_eq!(answer.items(), expected);
-        }
-    }
-    service.stop();
-}
-
-#[test]
-fn a_post_takes_each_field_from_the_url_or_the_body_but_not_two_values_of_it() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let client = service.client;
-    let expected = client.get("/recommendations?user_id=known&k=3&exclude=i04").items();
-    for (query, body) in [
-        ("", json!({"user_id": "known", "k": 3, "exclude": ["i04"]})),
-        ("?user_id=known&k=3", json!({"exclude": ["i04"]})),
-        ("?user_id=known&k=3&exclude=i04", json!({"user_id": "known", "k": 3, "exclude": ["i04"]})),
-        ("?user_id=known&k=3&exclude=i04", json!({})),
-    ] {
-        assert_eq!(client.post(&format!("/recommendations{query}"), &body.to_string()).items(), expected, "{query}");
-    }
-    let refused = |query: &str, body: &str, field: &str| {
-        client.post(&format!("/recommendations{query}"), body).assert_problem(400, Some(field));
-    };
-    refused("?user_id=known&k=3", r#"{"k": 4}"#, "k");
-    refused("?user_id=known", r#"{"user_id": "u"}"#, "user_id");
-    refused("?k=3", "", "user_id");
-    refused("", "{}", "user_id");
-    refused("?user_id=known&colour=red", "{}", "colour");
-    refused("?user_id=known", r#"{"campaignArn": "arn:x", "userId": "u"}"#, "campaignArn");
-    let answer = client.send("POST", "/recommendations?user_id=known", "", b"k=3").expect("an answer");
-    answer.assert_problem(415, None);
-    service.stop();
-}
-
-#[test]
-fn a_category_that_nobody_knows_is_refused_with_the_nearest_ones() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    for wrong in ["Even", "evne", "nowhere", "%C3%84"] {
-        for path in ["/popular?", "/recommendations?user_id=known&"] {
-            let answer = service.client.get(&format!("{path}category={wrong}"));
-            answer.assert_problem(404, Some("category"));
-            let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
-            assert!(detail.contains(r#""even""#) && detail.contains(r#""odd""#), "{detail}");
-        }
-    }
-    let nearest = service.client.get("/popular?category=Even").json();
-    let expected = r#"the served model has no category "Even"; the nearest are "even", "odd""#;
-    assert_eq!(nearest["detail"], expected);
-    assert!(service.client.metric("recommendation_requests_total{outcome=\"bad_request\"}") >= 4.0);
-    service.stop();
-}
-
-#[test]
-fn no_answer_may_be_stored_by_a_cache() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    config.server.request_timeout_ms = 200;
-    let service = Running::start(&config);
-    let client = service.client;
-    let get =
-        ["/", "/recommendations?user_id=u", "/popular", "/items/i01/similar", "/users/u/history", "/health", "/ready"];
-    let more = [
-        "/metrics",
-        "/model/metadata",
-        "/openapi.json",
-        "/docs",
-        "/docs/",
-        "/docs/index.css",
-        "/nowhere",
-        "/popular?k=0",
-    ];
-    let mut answers: Vec<_> = get.iter().chain(&more).map(|target| client.get(target)).collect();
-    answers.push(client.post("/recommendations", r#"{"user_id":"u"}"#));
-    answers.push(client.post("/events", &event("u", "i01", "e")));
-    answers.push(client.send("DELETE", "/popular", "", b"").expect("an answer"));
-    // A body that never comes: the answer of the deadline.
-    answers.push(client.send_head("POST", "/events", "content-length: 9\r\n", b"").expect("an answer"));
-    let statuses: std::collections::BTreeSet<u16> = answers.iter().map(|answer| answer.status).collect();
-    assert_eq!(statuses, [200, 303, 307, 400, 404, 405, 503].into());
-    for answer in &answers {
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
-    }
-    service.stop();
-}
-
-#[test]
-fn the_root_leads_to_the_documentation() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let answer = service.client.get("/");
-    assert_eq!((answer.status, answer.header("location")), (307, Some("/docs")));
-    service.stop();
-}
-
-#[test]
-fn every_path_answers_with_a_slash_at_its_end() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let client = service.client;
-    let description = client.get("/openapi.json/").json();
-    for (path, calls) in description["paths"].as_object().expect("paths") {
-        let path = path.replace("{item_id}", "i01").replace("{id}", "u");
-        let query = if path == "/recommendations" { "?user_id=u" } else { "" };
-        if calls.get("get").is_some() && path != "/" {
-            assert_eq!(client.get(&format!("{path}/{query}")).status, 200, "{path}/");
-        }
-    }
-    assert_eq!(client.post("/events/", &event("u", "i01", "e")).status, 200);
-    service.stop();
-}
-
-#[test]
 fn every_admissible_item_is_there_when_k_asks_for_it() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));
@@ -219,134 +64,6 @@ fn lists_without_a_user_answer() {
     assert_eq!(service.client.get("/items/i05/similar?k=1").items(), ["i06"]);
     service.client.get("/items/nowhere/similar").assert_problem(404, None);
     service.client.get("/items/%ff/similar").assert_problem(400, Some("item_id"));
-    service.stop();
-}
-
-#[test]
-fn an_acknowledged_event_is_in_the_very_next_answer() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let cold = service.client.get("/recommendations?user_id=new").items();
-    assert_eq!(cold, service.client.get("/popular").items());
-    for at in 0..200 {
-        let (user, item) = (format!("user{}", at % 7), format!("i{:02}", at % 12));
-        let answer = service.client.post("/events", &event(&user, &item, &format!("e{at}")));
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "new": 1, "event_ids": [format!("e{at}")]}));
-        let target = format!("/recommendations?user_id={user}&k=500&seen=allow&explain=true");
-        let slate = service.client.get(&target).json();
-        let last = slate["history"].as_array().and_then(|history| history.last()).expect("a history");
-        assert_eq!(last["item_id"], item.as_str());
-        let items = slate["items"].as_array().expect("items");
-        assert!(items.iter().any(|other| other["because"] == item.as_str()), "nothing because of {item}");
-    }
-    service.stop();
-}
-
-#[test]
-fn the_same_event_id_twice_is_one_event() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let post = |events: &str| {
-        let answer = service.client.post("/events", events);
-        assert_eq!(answer.status, 200);
-        let answer = answer.json();
-        (answer["accepted"].as_u64(), answer["new"].as_u64())
-    };
-    let same = event("u", "i01", "same");
-    assert_eq!(post(&format!("[{same},{same}]")), (Some(2), Some(1)));
-    assert_eq!(post(&same), (Some(1), Some(0)));
-    let events = service.client.get("/users/u/history").json();
-    assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
-    // An id identifies within one user, whatever else the event says.
-    let (of_another, of_another_item) = (event("v", "i01", "same"), event("v", "i02", "same"));
-    assert_eq!(post(&format!("[{of_another},{same},{of_another_item}]")), (Some(3), Some(1)));
-    service.stop();
-}
-
-#[test]
-fn a_history_is_shown_by_the_time_of_its_events_and_equal_times_as_they_came() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    for (item, timestamp) in [("i01", 30), ("i02", 10), ("i03", 30), ("i04", 20), ("i05", 10)] {
-        let event = json!({"visitorid": "u", "itemid": item, "event": "view", "timestamp": timestamp}).to_string();
-        assert_eq!(service.client.post("/events", &event).status, 200);
-    }
-    let history = service.client.get("/users/u/history").json();
-    let events: Vec<(&str, i64)> = history["events"]
-        .as_array()
-        .expect("events")
-        .iter()
-        .map(|event| (event["item_id"].as_str().expect("an id"), event["timestamp"].as_i64().expect("a time")))
-        .collect();
-    assert_eq!(events, [("i02", 10), ("i05", 10), ("i04", 20), ("i01", 30), ("i03", 30)]);
-    service.stop();
-}
-
-#[test]
-fn bad_input_gets_a_problem_document_that_names_the_field() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let client = service.client;
-    for k in ["0", "501", "abc", "", "-3"] {
-        client.get(&format!("/recommendations?user_id=u&k={k}")).assert_problem(400, Some("k"));
-        client.get(&format!("/popular?k={k}")).assert_problem(400, Some("k"));
-        client.get(&format!("/items/i01/similar?k={k}")).assert_problem(400, Some("k"));
-    }
-    client.get("/recommendations").assert_problem(400, Some("user_id"));
-    client.get("/recommendations?user_id=").assert_problem(400, Some("user_id"));
-    client.get("/recommendations?user_id=%ff").assert_problem(400, Some("user_id"));
-    client.get("/recommendations?user_id=u&user_id=u").assert_problem(400, Some("user_id"));
-    client.get("/recommendations?user_id=u&color=red").assert_problem(400, Some("color"));
-    client.get("/recommendations?user_id=u&now=5").assert_problem(400, Some("now"));
-    client.get("/users/%0a/history").assert_problem(400, Some("id"));
-    client.get("/nowhere").assert_problem(404, None);
-    client.get("/events").assert_problem(405, None);
-    client.send("DELETE", "/popular", "", b"").expect("an answer").assert_problem(405, None);
-    client.post("/recommendations", r#"{"user_id":"u","k":501}"#).assert_problem(400, Some("k"));
-    client.post("/recommendations", r#"{"user_id":7.5}"#).assert_problem(400, Some("user_id"));
-    client.post("/events", "[]").assert_problem(400, None);
-    client.post("/events", "{").assert_problem(400, None);
-    client.post("/events", r#"{"visitorid":"u","event":"view"}"#).assert_problem(400, Some("itemid"));
-    client.post("/events", r#"{"visitorid":"","itemid":"i","event":"view"}"#).assert_problem(400, Some("visitorid"));
-    client.post("/events", r#"{"visitorid":"u","itemid":"i","event":"look"}"#).assert_problem(400, Some("event"));
-    let json = "content-type: application/json\r\n";
-    client.send("POST", "/events", json, b"\"\xff\"").expect("an answer").assert_problem(400, None);
-    let event = event("u", "i01", "e");
-    client.send("POST", "/events", "", event.as_bytes()).expect("an answer").assert_problem(415, None);
-    client.send("POST", "/events", "", b"").expect("an answer").assert_problem(400, None);
-    let large = vec![b' '; 10 << 20];
-    client.send("POST", "/events", json, &large).expect("an answer").assert_problem(413, None);
-    assert!(client.metric("recommendation_requests_total{outcome=\"bad_request\"}") >= 12.0);
-    assert!(client.get("/users/u/history").json()["events"].as_array().is_some_and(Vec::is_empty));
-    service.stop();
-}
-
-#[test]
-fn replay_mode_takes_the_time_from_the_query() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    config.server.replay = true;
-    let service = Running::start(&config);
-    let slate = service.client.get("/recommendations?user_id=u&item_id=i01&explain=true&now=77").json();
-    assert_eq!(slate["history"][0]["timestamp"], 77);
-    service.client.get("/recommendations?user_id=u&now=x").assert_problem(400, Some("now"));
-    service.stop();
-}
-
-#[test]
-fn a_restart_finds_the_history_in_the_log() {
-    let folder = folder();
-    let config = config(folder.path());
-    let service = Running::start(&config);
-    for at in 0..5 {
-        assert_eq!(service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}"))).status, 200);
-    }
-    let before = service.client.get("/users/u/history").json();
-    assert_eq!(before["events"].as_array().map(Vec::len), Some(5));
-    service.stop();
-    let service = Running::start(&config);
-    assert_eq!(service.client.get("/users/u/history").json(), before);
     service.stop();
 }
 
@@ -399,129 +116,6 @@ fn a_torn_version_leaves_the_old_one_serving() {
     std::fs::write(&users, &bytes[..bytes.len() - 1]).expect("torn");
     let error = Running::try_start(&config(folder.path())).err().expect("no start").to_string();
     assert!(error.contains("users.safetensors") && error.contains("offline rollback"), "{error}");
-}
-
-/// The files of the event log up to and including the event with this id.
-fn covered_up_to(folder: &Path, event_id: &str) -> Vec<CoveredFile> {
-    let log = folder.join("log");
-    let chunk = reader::read(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
-    let logged = chunk.events.iter().find(|logged| logged.event.event_id == event_id).expect("in the log");
-    vec![CoveredFile { replica: "0".to_owned(), number: 1, id: logged.place.file, bytes: logged.place.end }]
-}
-
-fn buy(client: &Client, item: &str) {
-    let event = json!({"visitorid": "u", "itemid": item, "event": "transaction", "event_id": item}).to_string();
-    assert_eq!(client.post("/events", &event).status, 200);
-}
-
-/// Looks at five other items, so that a history of two events has forgotten what was before.
-fn look_around(client: &Client, round: usize) {
-    for at in 6..11 {
-        assert_eq!(client.post("/events", &event("u", &format!("i{at:02}"), &format!("v{at}-{round}"))).status, 200);
-    }
-}
-
-/// Serves a version, and waits until it is served.
-fn swap_to(client: &Client, artifacts: &Path, version: &str) {
-    write_champion(artifacts, version).expect("pointer");
-    eventually("swapped", || (client.get("/popular").json()["model_version"] == version).then_some(()));
-}
-
-/// Which of these items the user may be recommended.
-fn admissible(client: &Client, items: &[&str]) -> Vec<bool> {
-    let found = client.get("/recommendations?user_id=u&k=500").items();
-    items.iter().map(|item| found.contains(&(*item).to_owned())).collect()
-}
-
-#[test]
-fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
-    let folder = folder();
-    let artifacts = folder.path().join("artifacts");
-    let mut config = config(folder.path());
-    config.history.max_events = 2;
-    let service = Running::start(&config);
-    buy(&service.client, "i00");
-    // A newer version covers the purchase, but the older one, whose manifest says nothing, may come back.
-    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
-    swap_to(&service.client, &artifacts, "v2");
-    look_around(&service.client, 0);
-    swap_to(&service.client, &artifacts, "v1");
-    assert_eq!(admissible(&service.client, &["i00"]), [false]);
-    service.stop();
-}
-
-#[test]
-fn what_a_version_covers_is_told_by_places_in_the_log_and_comes_back_when_a_version_covers_less() {
-    let folder = folder();
-    let artifacts = folder.path().join("artifacts");
-    let mut config = config(folder.path());
-    config.history.max_events = 2;
-    let service = Running::start(&config);
-    let client = service.client;
-    let items = ["i00", "i01", "i02"];
-    items.iter().for_each(|item| buy(&client, item));
-    look_around(&client, 0);
-    assert_eq!(admissible(&client, &items), [false; 3]);
-    // The batch read the log just before the second purchase; no other version is left. (This one knows no purchase at
-    // all, so that what the history remembers can be told.)
-    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
-    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
-    swap_to(&client, &artifacts, "v2");
-    look_around(&client, 1);
-    assert_eq!(admissible(&client, &items), [true, false, false]);
-    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "i01"));
-    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
-    swap_to(&client, &artifacts, "v3");
-    look_around(&client, 2);
-    assert_eq!(admissible(&client, &items), [true, true, false]);
-    // A version of another log covers nothing of this one.
-    let mut of_another = covered_up_to(folder.path(), "v10-2");
-    of_another[0].id = FileId::of("0", 1, b"another first line\n");
-    shop::write_covering(&artifacts, "v4", of_another);
-    swap_to(&client, &artifacts, "v4");
-    eventually("remembered again", || (admissible(&client, &items) == [false; 3]).then_some(()));
-    service.stop();
-}
-
-#[test]
-fn a_measured_version_and_a_log_file_that_is_gone_do_not_apply_the_log_again() {
-    let folder = folder();
-    let artifacts = folder.path().join("artifacts");
-    let mut config = config(folder.path());
-    config.history.max_events = 2;
-    let service = Running::start(&config);
-    let client = service.client;
-    ["i00", "i01"].iter().for_each(|item| buy(&client, item));
-    look_around(&client, 0);
-    let mut covered = covered_up_to(folder.path(), "i01");
-    covered.push(CoveredFile { id: FileId::of("0", 9, b"moved away\n"), number: 9, ..covered[0].clone() });
-    shop::write_covering(&artifacts, "v2", covered);
-    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
-    shop::write_covering(&artifacts, "evaluated-000001-aa", Vec::new());
-    swap_to(&client, &artifacts, "v2");
-    look_around(&client, 1);
-    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2], "covered, and so forgotten");
-    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "v10-1"));
-    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
-    swap_to(&client, &artifacts, "v3");
-    look_around(&client, 2);
-    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2]);
-    let metrics = String::from_utf8(client.get("/metrics").body).expect("text");
-    assert!(metrics.contains("tandem_events_reapplied_total 0\n"), "{metrics}");
-    service.stop();
-}
-
-#[test]
-fn beyond_their_bound_the_newest_purchases_stay_excluded() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    (config.history.max_events, config.history.max_older) = (2, 2);
-    let service = Running::start(&config);
-    let items = ["i00", "i01", "i02"];
-    items.iter().for_each(|item| buy(&service.client, item));
-    look_around(&service.client, 0);
-    assert_eq!(admissible(&service.client, &items), [true, false, false]);
-    service.stop();
 }
 
 /// A store that panics when it is to apply an event of the user `fault`.
@@ -681,16 +275,5 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
     let page = String::from_utf8(page.body).expect("text");
     assert!(page.contains("swagger-ui") && !page.contains("https://"), "{page}");
     assert_eq!(client.get("/docs/swagger-ui-bundle.js").status, 200);
-    service.stop();
-}
-
-#[test]
-fn request_ids_are_kept_or_made() {
-    let folder = folder();
-    let service = Running::start(&config(folder.path()));
-    let answer = service.client.send("GET", "/health", "x-request-id: abc\r\n", b"").expect("an answer");
-    assert_eq!(answer.header("x-request-id"), Some("abc"));
-    let ids = [0, 1].map(|_| service.client.get("/health").header("x-request-id").expect("an id").to_owned());
-    assert_ne!(ids[0], ids[1]);
     service.stop();
 }

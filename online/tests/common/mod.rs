@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use online::config::Config;
 use online::service::{self, Service};
+use serde_json::json;
 
 /// The longest wait for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,6 +30,18 @@ pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// A folder with the published shop.
+pub fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    shop::publish(&folder.path().join("artifacts"), "v1");
+    folder
+}
+
+/// The JSON of a view.
+pub fn event(user: &str, item: &str, id: &str) -> String {
+    json!({"visitorid": user, "itemid": item, "event": "view", "event_id": id}).to_string()
 }
 
 /// A config over a folder that holds `artifacts` and will hold the log.

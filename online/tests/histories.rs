@@ -1,0 +1,214 @@
+//! Histories of the service over HTTP: read-your-writes, restarts, and what is forgotten once versions cover it.
+
+mod common;
+
+use std::path::Path;
+
+use online::events::reader;
+use online::store::Position;
+use serde_json::json;
+use shared::contract::artifact::manifest::write_champion;
+use shared::contract::event_log::{CoveredFile, FileId};
+
+use common::http::Client;
+use common::{Running, config, event, eventually, folder, shop};
+
+#[test]
+fn an_acknowledged_event_is_in_the_very_next_answer() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let cold = service.client.get("/recommendations?user_id=new").items();
+    assert_eq!(cold, service.client.get("/popular").items());
+    for at in 0..200 {
+        let (user, item) = (format!("user{}", at % 7), format!("i{:02}", at % 12));
+        let answer = service.client.post("/events", &event(&user, &item, &format!("e{at}")));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json(), json!({"accepted": 1, "applied": true, "new": 1, "event_ids": [format!("e{at}")]}));
+        let target = format!("/recommendations?user_id={user}&k=500&seen=allow&explain=true");
+        let slate = service.client.get(&target).json();
+        let last = slate["history"].as_array().and_then(|history| history.last()).expect("a history");
+        assert_eq!(last["item_id"], item.as_str());
+        let items = slate["items"].as_array().expect("items");
+        assert!(items.iter().any(|other| other["because"] == item.as_str()), "nothing because of {item}");
+    }
+    service.stop();
+}
+
+#[test]
+fn the_same_event_id_twice_is_one_event() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let post = |events: &str| {
+        let answer = service.client.post("/events", events);
+        assert_eq!(answer.status, 200);
+        let answer = answer.json();
+        (answer["accepted"].as_u64(), answer["new"].as_u64())
+    };
+    let same = event("u", "i01", "same");
+    assert_eq!(post(&format!("[{same},{same}]")), (Some(2), Some(1)));
+    assert_eq!(post(&same), (Some(1), Some(0)));
+    let events = service.client.get("/users/u/history").json();
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+    // An id identifies within one user, whatever else the event says.
+    let (of_another, of_another_item) = (event("v", "i01", "same"), event("v", "i02", "same"));
+    assert_eq!(post(&format!("[{of_another},{same},{of_another_item}]")), (Some(3), Some(1)));
+    service.stop();
+}
+
+#[test]
+fn a_history_is_shown_by_the_time_of_its_events_and_equal_times_as_they_came() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    for (item, timestamp) in [("i01", 30), ("i02", 10), ("i03", 30), ("i04", 20), ("i05", 10)] {
+        let event = json!({"visitorid": "u", "itemid": item, "event": "view", "timestamp": timestamp}).to_string();
+        assert_eq!(service.client.post("/events", &event).status, 200);
+    }
+    let history = service.client.get("/users/u/history").json();
+    let events: Vec<(&str, i64)> = history["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| (event["item_id"].as_str().expect("an id"), event["timestamp"].as_i64().expect("a time")))
+        .collect();
+    assert_eq!(events, [("i02", 10), ("i05", 10), ("i04", 20), ("i01", 30), ("i03", 30)]);
+    service.stop();
+}
+
+#[test]
+fn a_restart_finds_the_history_in_the_log() {
+    let folder = folder();
+    let config = config(folder.path());
+    let service = Running::start(&config);
+    for at in 0..5 {
+        assert_eq!(service.client.post("/events", &event("u", &format!("i{at:02}"), &format!("e{at}"))).status, 200);
+    }
+    let before = service.client.get("/users/u/history").json();
+    assert_eq!(before["events"].as_array().map(Vec::len), Some(5));
+    service.stop();
+    let service = Running::start(&config);
+    assert_eq!(service.client.get("/users/u/history").json(), before);
+    service.stop();
+}
+
+/// The files of the event log up to and including the event with this id.
+fn covered_up_to(folder: &Path, event_id: &str) -> Vec<CoveredFile> {
+    let log = folder.join("log");
+    let chunk = reader::read(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let logged = chunk.events.iter().find(|logged| logged.event.event_id == event_id).expect("in the log");
+    vec![CoveredFile { replica: "0".to_owned(), number: 1, id: logged.place.file, bytes: logged.place.end }]
+}
+
+fn buy(client: &Client, item: &str) {
+    let event = json!({"visitorid": "u", "itemid": item, "event": "transaction", "event_id": item}).to_string();
+    assert_eq!(client.post("/events", &event).status, 200);
+}
+
+/// Looks at five other items, so that a history of two events has forgotten what was before.
+fn look_around(client: &Client, round: usize) {
+    for at in 6..11 {
+        assert_eq!(client.post("/events", &event("u", &format!("i{at:02}"), &format!("v{at}-{round}"))).status, 200);
+    }
+}
+
+/// Serves a version, and waits until it is served.
+fn swap_to(client: &Client, artifacts: &Path, version: &str) {
+    write_champion(artifacts, version).expect("pointer");
+    eventually("swapped", || (client.get("/popular").json()["model_version"] == version).then_some(()));
+}
+
+/// Which of these items the user may be recommended.
+fn admissible(client: &Client, items: &[&str]) -> Vec<bool> {
+    let found = client.get("/recommendations?user_id=u&k=500").items();
+    items.iter().map(|item| found.contains(&(*item).to_owned())).collect()
+}
+
+#[test]
+fn a_purchase_beyond_the_history_stays_excluded_until_all_versions_cover_it() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    buy(&service.client, "i00");
+    // A newer version covers the purchase, but the older one, whose manifest says nothing, may come back.
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    swap_to(&service.client, &artifacts, "v2");
+    look_around(&service.client, 0);
+    swap_to(&service.client, &artifacts, "v1");
+    assert_eq!(admissible(&service.client, &["i00"]), [false]);
+    service.stop();
+}
+
+#[test]
+fn what_a_version_covers_is_told_by_places_in_the_log_and_comes_back_when_a_version_covers_less() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&client, item));
+    look_around(&client, 0);
+    assert_eq!(admissible(&client, &items), [false; 3]);
+    // The batch read the log just before the second purchase; no other version is left. (This one knows no purchase at
+    // all, so that what the history remembers can be told.)
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "i00"));
+    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
+    swap_to(&client, &artifacts, "v2");
+    look_around(&client, 1);
+    assert_eq!(admissible(&client, &items), [true, false, false]);
+    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "i01"));
+    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
+    swap_to(&client, &artifacts, "v3");
+    look_around(&client, 2);
+    assert_eq!(admissible(&client, &items), [true, true, false]);
+    // A version of another log covers nothing of this one.
+    let mut of_another = covered_up_to(folder.path(), "v10-2");
+    of_another[0].id = FileId::of("0", 1, b"another first line\n");
+    shop::write_covering(&artifacts, "v4", of_another);
+    swap_to(&client, &artifacts, "v4");
+    eventually("remembered again", || (admissible(&client, &items) == [false; 3]).then_some(()));
+    service.stop();
+}
+
+#[test]
+fn a_measured_version_and_a_log_file_that_is_gone_do_not_apply_the_log_again() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    ["i00", "i01"].iter().for_each(|item| buy(&client, item));
+    look_around(&client, 0);
+    let mut covered = covered_up_to(folder.path(), "i01");
+    covered.push(CoveredFile { id: FileId::of("0", 9, b"moved away\n"), number: 9, ..covered[0].clone() });
+    shop::write_covering(&artifacts, "v2", covered);
+    std::fs::remove_dir_all(artifacts.join("v1")).expect("pruned");
+    shop::write_covering(&artifacts, "evaluated-000001-aa", Vec::new());
+    swap_to(&client, &artifacts, "v2");
+    look_around(&client, 1);
+    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2], "covered, and so forgotten");
+    shop::write_covering(&artifacts, "v3", covered_up_to(folder.path(), "v10-1"));
+    std::fs::remove_dir_all(artifacts.join("v2")).expect("pruned");
+    swap_to(&client, &artifacts, "v3");
+    look_around(&client, 2);
+    assert_eq!(admissible(&client, &["i00", "i01"]), [true; 2]);
+    let metrics = String::from_utf8(client.get("/metrics").body).expect("text");
+    assert!(metrics.contains("tandem_events_reapplied_total 0\n"), "{metrics}");
+    service.stop();
+}
+
+#[test]
+fn beyond_their_bound_the_newest_purchases_stay_excluded() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    (config.history.max_events, config.history.max_older) = (2, 2);
+    let service = Running::start(&config);
+    let items = ["i00", "i01", "i02"];
+    items.iter().for_each(|item| buy(&service.client, item));
+    look_around(&service.client, 0);
+    assert_eq!(admissible(&service.client, &items), [true, false, false]);
+    service.stop();
+}
