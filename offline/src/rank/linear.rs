@@ -14,6 +14,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::engine::rank::linear::Linear;
 
 use crate::rank::trees::{Objective, Rows};
 
@@ -80,12 +81,9 @@ pub fn fit(train: &Rows, validation: &Rows, config: &LinearConfig, progress: &(d
 /// The scores of rows.
 #[must_use]
 pub fn scores(model: &LinearModel, rows: &Rows) -> Vec<f32> {
-    let mut scores = vec![0.0; rows.len()];
-    for ((&feature, &slope), &missing) in model.features.iter().zip(&model.slopes).zip(&model.missing) {
-        for (score, &value) in scores.iter_mut().zip(&rows.columns[feature as usize]) {
-            *score += if value.is_nan() { missing } else { slope * value };
-        }
-    }
+    let LinearModel { features, slopes, missing, .. } = model;
+    let mut scores = Vec::new();
+    Linear { features, slopes, missing }.score_columns(rows.len(), |feature| &rows.columns[feature], &mut scores);
     scores
 }
 

@@ -14,12 +14,17 @@ pub struct Linear<'a> {
 }
 
 impl Linear<'_> {
-    /// Scores every row.
+    /// Scores every row of a matrix.
     pub fn score(&self, matrix: &Matrix, scores: &mut Vec<f32>) {
+        self.score_columns(matrix.rows(), |feature| matrix.column(feature), scores);
+    }
+
+    /// Scores every row of columns that lie elsewhere, such as those that the batch fits on.
+    pub fn score_columns<'c>(&self, rows: usize, column: impl Fn(usize) -> &'c [f32], scores: &mut Vec<f32>) {
         scores.clear();
-        scores.resize(matrix.rows(), 0.0);
+        scores.resize(rows, 0.0);
         for ((&feature, &slope), &missing) in self.features.iter().zip(self.slopes).zip(self.missing) {
-            for (score, &value) in scores.iter_mut().zip(matrix.column(feature as usize)) {
+            for (score, &value) in scores.iter_mut().zip(column(feature as usize)) {
                 *score += if value.is_nan() { missing } else { slope * value };
             }
         }
