@@ -199,7 +199,8 @@ pub fn retrieve(
                 // These sources have no score for an item that they did not propose.
                 Kind::Cached | Kind::History => {}
                 Kind::Neighbours(..) | Kind::Sessions => {
-                    let (at, cell) = (summed(source), sums[summed(source)].cell(item));
+                    let at = summed(source);
+                    let cell = sums[at].cell(item);
                     *score = cell.score;
                     candidate.strongest[at] = cell.strongest;
                     candidate.support[at] = cell.count;
@@ -223,7 +224,17 @@ pub fn retrieve(
     candidates
 }
 
+/// The position of each source in [`Source::SUMMED`], by its column; past the end for a source that sums nothing.
+const POSITIONS: [usize; Source::COUNT] = {
+    let (mut positions, mut at) = ([usize::MAX; Source::COUNT], 0);
+    while at < Source::SUMMED.len() {
+        positions[Source::SUMMED[at] as usize] = at;
+        at += 1;
+    }
+    positions
+};
+
 /// The position of a source in [`Source::SUMMED`].
 fn summed(source: Source) -> usize {
-    Source::SUMMED.iter().position(|&other| other == source).expect("its scores are sums")
+    POSITIONS[source.column()]
 }
