@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::contract::api::Seen;
 use shared::contract::event::EventKind;
 use shared::contract::params::Weights;
-use shared::engine::keys::pack_user;
+use shared::engine::packed::pack_user;
 use shared::engine::recommend::{Query, Scratch, recommend_with};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, Interaction, SeenItem, UserState};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shared::contract::api::Seen;
 use shared::contract::id::{ItemId, UserId};
-use shared::engine::keys::{PackedError, unpack_user};
+use shared::engine::packed::{PackedError, unpack_user};
 use shared::engine::recommend::{self, Personal, Pick, Query, Scratch, Slate};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, LiveHistory, UserState};

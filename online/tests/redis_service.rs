@@ -8,7 +8,8 @@ use online::config::Config;
 use online::store::Position;
 use serde_json::json;
 use shared::contract::id::UserId;
-use shared::engine::keys::{applied_key, history_key, pack_user, user_key};
+use shared::engine::keys::{applied_key, history_key, user_key};
+use shared::engine::packed::pack_user;
 
 use common::http::Client;
 use common::redis_server::RedisServer;

@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use shared::contract::event::EventKind;
 use shared::contract::event_log::{Coverage, CoveredFile, FileId, Place};
 use shared::contract::id::{ItemId, UserId};
-use shared::engine::keys::{applied_key, history_key, pack_history, user_key};
+use shared::engine::keys::{applied_key, history_key, user_key};
+use shared::engine::packed::pack_history;
 use shared::engine::state::{LiveEvent, LiveHistory};
 
 use common::redis_server::RedisServer;

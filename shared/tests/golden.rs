@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use shared::contract::api::Seen;
-use shared::engine::keys::unpack_user;
+use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Query, Scratch, recommend};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{LiveHistory, UserState};

@@ -37,7 +37,8 @@ const TABLE: &layers::Table<'_> = &[
     ),
     ("engine::snapshot", &["contract::artifact", "contract::params", "contract::source", "tables"]),
     ("engine::state", &["contract::id", "contract::event", "contract::event_log", "engine::topk", "engine::snapshot"]),
-    ("engine::keys", &["contract::id", "contract::event", "contract::event_log", "engine::state", "engine::topk"]),
+    ("engine::keys", &["contract::id"]),
+    ("engine::packed", &["contract::id", "contract::event", "contract::event_log", "engine::state", "engine::topk"]),
     ("engine::slate", &["contract::id", "contract::api", "contract::source", "engine::state", "tables"]),
     (
         "engine::filter",

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::json;
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
-use shared::engine::keys::unpack_user;
+use shared::engine::packed::unpack_user;
 use shared::engine::snapshot::Snapshot;
 
 use crate::log::ingest::Log;

@@ -14,7 +14,7 @@ use shared::contract::event::EventKind;
 use shared::contract::event_log::CoveredFile;
 use shared::contract::id::ItemIdx;
 use shared::contract::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
-use shared::engine::keys::pack_user;
+use shared::engine::packed::pack_user;
 use shared::engine::state::{BatchUser, Interaction, SeenItem};
 use shared::engine::topk::Scored;
 use shared::tables::{AlsTable, ItemTable, Neighbours, Popularity, RepeatTable, Sessions, Tables};

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod history;
 pub mod keys;
 mod load;
+pub mod packed;
 pub mod question;
 pub mod rank;
 pub mod recommend;

@@ -14,7 +14,7 @@ table! {
         ids: Strings = "id",
         /// The offset where each record begins, and the end of the last: users + 1.
         starts: Column<u64> = "record.starts",
-        /// The records, see [`crate::engine::keys::pack_user`].
+        /// The records, see [`crate::engine::packed::pack_user`].
         records: Column<u8> = "record.bytes",
     }
 }
@@ -64,7 +64,7 @@ impl Users {
         self.len() == 0
     }
 
-    /// The packed record of a user, see [`crate::engine::keys::unpack_user`].
+    /// The packed record of a user, see [`crate::engine::packed::unpack_user`].
     #[must_use]
     pub fn record(&self, user: &str) -> Option<&[u8]> {
         self.ids.position(user).map(|row| self.row(row))

@@ -9,7 +9,7 @@ use shared::contract::api::Seen;
 use shared::contract::event::EventKind;
 use shared::contract::event_log::Coverage;
 use shared::contract::id::{ItemId, ItemIdx};
-use shared::engine::keys::unpack_user;
+use shared::engine::packed::unpack_user;
 use shared::engine::recommend::Scratch;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, HistoryBounds, LiveEvent, LiveHistory, UserState};

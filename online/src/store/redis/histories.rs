@@ -12,7 +12,8 @@ use std::sync::{Arc, PoisonError};
 
 use redis::{Pipeline, RedisResult, cmd};
 use shared::contract::id::UserId;
-use shared::engine::keys::{PackedError, history_key, pack_history, unpack_history, user_key};
+use shared::engine::keys::{history_key, user_key};
+use shared::engine::packed::{PackedError, pack_history, unpack_history};
 use shared::engine::state::{Applied, LiveEvent, LiveHistory};
 
 use super::super::retention::{by_user, forget};
