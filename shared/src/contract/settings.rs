@@ -22,6 +22,9 @@ pub const OFFLINE: &str = include_str!("../../../offline/config.default.toml");
 /// The documented settings of the service.
 pub const ONLINE: &str = include_str!("../../../online/config.default.toml");
 
+/// Tables whose keys are names that the shop chooses: every variable in them is a setting.
+const FREE: [&str; 2] = ["kinds__", "ingest__kinds__"];
+
 /// The prefix of every variable's name.
 const PREFIX: &str = "TANDEM_";
 
@@ -94,11 +97,17 @@ fn paths_of(defaults: &Figment) -> Result<BTreeSet<String>, Box<figment::Error>>
     Ok(paths)
 }
 
+/// Whether a path is in a table of this program whose keys are free.
+fn is_free(name: &str, known: &BTreeSet<String>) -> bool {
+    let is_key_of = |table: &str| name.len() > table.len() && name.starts_with(table);
+    FREE.into_iter().any(|table| is_key_of(table) && known.contains(table.trim_end_matches("__")))
+}
+
 /// Checks a variable, its prefix taken off, against the paths of this program.
 fn check(variable: &str, known: &BTreeSet<String>, others: &[String]) -> Result<(), SettingsError> {
     let name = variable.to_ascii_lowercase();
     let is_meant = match name.split_once("__") {
-        Some((section, _)) => known.contains(&name) || is_one_of(others, section),
+        Some((section, _)) => known.contains(&name) || is_free(&name, known) || is_one_of(others, section),
         // `TANDEM_STORE_REDIS_URL` is one that was written with too few underscores.
         None => !known.iter().any(|path| path.contains("__") && path.replace("__", "_") == name),
     };
@@ -138,7 +147,8 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Err
 mod tests {
     use super::*;
 
-    const DEFAULTS: &str = "[store]\nredis_url = ''\nprefix = 'p'\n[blend]\n[blend.weights]\nals = 1.0\n";
+    const DEFAULTS: &str =
+        "[store]\nredis_url = ''\nprefix = 'p'\n[kinds]\nview = 1\n[blend]\n[blend.weights]\nals = 1.0\n";
 
     fn checked(variable: &str) -> Result<(), String> {
         let known = paths_of(&Figment::from(Toml::string(DEFAULTS))).expect("valid TOML");
@@ -150,6 +160,15 @@ mod tests {
         for variable in ["STORE__REDIS_URL", "store__prefix", "BLEND__WEIGHTS__ALS", "BLEND__WEIGHTS"] {
             assert_eq!(checked(variable), Ok(()));
         }
+    }
+
+    #[test]
+    fn any_name_is_a_setting_in_a_table_of_free_names() {
+        for variable in ["KINDS__WISHLIST", "KINDS__GIFT__WEIGHT", "kinds__view"] {
+            assert_eq!(checked(variable), Ok(()));
+        }
+        // A table that the program does not have is not free.
+        assert!(checked("INGEST__KINDS__PV").is_err() && checked("KINDS__").is_err());
     }
 
     #[test]
