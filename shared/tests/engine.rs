@@ -4,8 +4,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use shared::contract::api::Seen;
-use shared::contract::event::EventKind;
 use shared::contract::id::ItemIdx;
+use shared::contract::kind::KindIdx;
 use shared::contract::params::Weights;
 use shared::contract::source::Source;
 use shared::engine::rank::features;
@@ -20,8 +20,8 @@ fn snapshot() -> Snapshot {
     Snapshot::load(&folder).expect("loads")
 }
 
-fn state(history: &[(u32, EventKind)], seen: &[(u32, bool)]) -> UserState {
-    let interaction = |(at, &(item, kind)): (usize, &(u32, EventKind))| Interaction {
+fn state(history: &[(u32, KindIdx)], seen: &[(u32, KindIdx)]) -> UserState {
+    let interaction = |(at, &(item, kind)): (usize, &(u32, KindIdx))| Interaction {
         item: ItemIdx(item),
         kind,
         timestamp_ms: at as i64,
@@ -30,7 +30,7 @@ fn state(history: &[(u32, EventKind)], seen: &[(u32, bool)]) -> UserState {
     UserState {
         cached: Vec::new(),
         history: history.iter().enumerate().map(interaction).collect(),
-        seen: seen.iter().map(|&(item, purchased)| SeenItem { item: ItemIdx(item), purchased }).collect(),
+        seen: seen.iter().map(|&(item, kind)| SeenItem { item: ItemIdx(item), kind }).collect(),
     }
 }
 
@@ -38,15 +38,16 @@ proptest! {
     #[test]
     fn slates_are_full_distinct_and_without_what_was_ruled_out(
         history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
-        seen in prop::collection::vec((0u32..9, any::<bool>()), 0..6),
+        seen in prop::collection::vec((0u32..9, 0u8..5), 0..6),
         exclude in prop::collection::vec(0u32..9, 0..4),
         context in prop::option::of(0u32..9),
         policy in 0usize..3,
         k in 1usize..12,
     ) {
         let snapshot = snapshot();
-        let history: Vec<(u32, EventKind)> =
-            history.into_iter().map(|(item, kind)| (item, EventKind::from_byte(kind).expect("a kind"))).collect();
+        let history: Vec<(u32, KindIdx)> = history.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
+        // The fourth and the fifth built-in kind block.
+        let seen: Vec<(u32, KindIdx)> = seen.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
         let state = state(&history, &seen);
         let seen_policy = [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy];
         let query = Query {
@@ -57,9 +58,11 @@ proptest! {
             seen: seen_policy,
         };
         let slate = recommend(&snapshot, &state, &query, 100, &mut Scratch::default());
-        let past = history.iter().map(|(item, kind)| (*item, *kind == EventKind::Transaction)).chain(seen);
-        let mut ruled_out: Vec<u32> = past
-            .filter(|(_, bought)| policy == 2 || policy == 1 && *bought)
+        let mut ruled_out: Vec<u32> = history
+            .iter()
+            .copied()
+            .chain(seen)
+            .filter(|(_, KindIdx(kind))| *kind > 2 || policy == 2 || policy == 1 && *kind == 2)
             .map(|(item, _)| item)
             .chain(exclude)
             .chain(context)
@@ -92,8 +95,7 @@ proptest! {
             Some(ranker) if with_ranker => ranker.candidates = ranked,
             ranker => *ranker = None,
         }
-        let history: Vec<(u32, EventKind)> =
-            history.into_iter().map(|(item, kind)| (item, EventKind::from_byte(kind).expect("a kind"))).collect();
+        let history: Vec<(u32, KindIdx)> = history.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
         let (state, seen) = (state(&history, &[]), [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy]);
         let slate = |k: usize| {
             let query = Query { context: context.map(ItemIdx), ..Query::of(k, seen) };
@@ -110,7 +112,7 @@ proptest! {
 
 /// What one source proposes for a history, best first.
 fn alone(snapshot: &Snapshot, source: Source, history: &[u32]) -> Vec<u32> {
-    let history: Vec<(u32, EventKind)> = history.iter().map(|&item| (item, EventKind::View)).collect();
+    let history: Vec<(u32, KindIdx)> = history.iter().map(|&item| (item, KindIdx::VIEW)).collect();
     let query = Query::of(9, Seen::Allow);
     let (weights, state) = (Weights::only(source), state(&history, &[]));
     let slate = recommend_with(snapshot, &weights, &state, &query, 100, &mut Scratch::default());
@@ -177,7 +179,7 @@ fn a_category_gives_all_of_its_items_and_no_other() {
     let fruit = snapshot.items().category("fruit");
     let query = Query { category: fruit, ..Query::of(50, Seen::Allow) };
     let rope = snapshot.items().index("rope").expect("known").0;
-    let slate = recommend(&snapshot, &state(&[(rope, EventKind::View)], &[]), &query, 9, &mut Scratch::default());
+    let slate = recommend(&snapshot, &state(&[(rope, KindIdx::VIEW)], &[]), &query, 9, &mut Scratch::default());
     let mut ids: Vec<&str> = slate.picks.iter().map(|pick| snapshot.items().id(pick.item)).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["apple", "pear", "plum"]);
@@ -207,7 +209,7 @@ fn a_neighbour_is_there_because_of_the_item_it_is_a_neighbour_of() {
 fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
     let snapshot = snapshot();
     let item = |id| snapshot.items().index(id).expect("an item");
-    let viewed = ["apple", "pear"].map(|id| (item(id).0, EventKind::View));
+    let viewed = ["apple", "pear"].map(|id| (item(id).0, KindIdx::VIEW));
     let (state, mut scratch) = (state(&viewed, &[]), Scratch::default());
     let query = Query::of(9, Seen::Allow);
     let weights = Weights::only(Source::Popularity);
@@ -232,7 +234,7 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
 #[test]
 fn a_source_without_a_weight_says_nothing_in_the_rows_of_the_ranker() {
     let mut snapshot = snapshot();
-    let viewed = [(0, EventKind::View), (1, EventKind::View)];
+    let viewed = [(0, KindIdx::VIEW), (1, KindIdx::VIEW)];
     let query = Query::of(9, Seen::Allow);
     let pairs = ["last_walk_score", "second_slim_rank", "last_cosine", "norm"];
     for (source, spoken) in [(Source::ItemKnnWalk, "last_walk_score"), (Source::Als, "last_cosine")] {

@@ -6,14 +6,15 @@ mod layers;
 const TABLE: &layers::Table<'_> = &[
     ("contract::id", &[]),
     ("contract::url", &[]),
-    ("contract::event", &["contract::id"]),
+    ("contract::kind", &[]),
+    ("contract::event", &["contract::id", "contract::kind"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &[]),
-    ("contract::api", &["contract::id", "contract::event"]),
+    ("contract::api", &["contract::id", "contract::kind"]),
     ("engine::topk", &["contract::id"]),
     ("engine::dense", &["contract::id", "engine::topk"]),
     ("contract::source", &[]),
-    ("contract::params", &["contract::source"]),
+    ("contract::params", &["contract::kind", "contract::source"]),
     ("engine::factors", &[]),
     ("engine::rank::matrix", &[]),
     ("engine::rank::linear", &["engine::rank::matrix"]),
@@ -35,10 +36,13 @@ const TABLE: &layers::Table<'_> = &[
             "engine::rank::trees",
         ],
     ),
-    ("engine::snapshot", &["contract::artifact", "contract::params", "contract::source", "tables"]),
-    ("engine::state", &["contract::id", "contract::event", "contract::event_log", "engine::topk", "engine::snapshot"]),
+    (
+        "engine::snapshot",
+        &["contract::artifact", "contract::event_log", "contract::params", "contract::source", "tables"],
+    ),
+    ("engine::state", &["contract::id", "contract::kind", "contract::event_log", "engine::topk"]),
     ("engine::keys", &["contract::id"]),
-    ("engine::packed", &["contract::id", "contract::event", "contract::event_log", "engine::state", "engine::topk"]),
+    ("engine::packed", &["contract::id", "contract::kind", "contract::event_log", "engine::state", "engine::topk"]),
     ("engine::slate", &["contract::id", "contract::api", "contract::source", "engine::state", "tables"]),
     (
         "engine::filter",
@@ -46,19 +50,30 @@ const TABLE: &layers::Table<'_> = &[
             "contract::id",
             "contract::api",
             "engine::dense",
-            "contract::event",
+            "contract::kind",
             "engine::slate",
             "engine::snapshot",
             "engine::state",
             "tables",
         ],
     ),
-    ("engine::history", &["engine::dense", "contract::event", "contract::id", "contract::params", "engine::state"]),
+    ("engine::history", &["engine::dense", "contract::kind", "contract::id", "contract::params", "engine::state"]),
+    (
+        "engine::join",
+        &[
+            "contract::id",
+            "contract::kind",
+            "contract::event_log",
+            "engine::history",
+            "engine::snapshot",
+            "engine::state",
+        ],
+    ),
     (
         "engine::question",
         &[
             "engine::dense",
-            "contract::event",
+            "contract::kind",
             "engine::history",
             "engine::slate",
             "engine::snapshot",
@@ -89,7 +104,7 @@ const TABLE: &layers::Table<'_> = &[
         &[
             "contract::id",
             "engine::dense",
-            "contract::event",
+            "contract::kind",
             "engine::factors",
             "engine::history",
             "contract::params",
@@ -145,6 +160,6 @@ fn grouped_and_single_imports_are_read() {
 #[should_panic(expected = "must not import")]
 fn a_forbidden_import_is_found() {
     let mut table = TABLE.to_vec();
-    table[2].1 = &[];
+    table[3].1 = &[];
     layers::check(env!("CARGO_MANIFEST_DIR"), &table);
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::contract::event::EventKind;
 use crate::contract::id::{ItemId, UserId};
+use crate::contract::kind::KindName;
 
 /// The number of items of a slate when the query does not set `k`.
 pub const DEFAULT_K: usize = 10;
@@ -174,7 +174,8 @@ pub struct HistoryItem {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub item_id: ItemId,
     /// What the user did.
-    pub event: EventKind,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "view"))]
+    pub event: KindName,
     /// The time of the event, milliseconds since the epoch.
     pub timestamp: i64,
 }
@@ -212,9 +213,11 @@ pub struct NewEvent {
     #[serde(rename = "itemid", alias = "item_id")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub item: ItemId,
-    /// What the user did.
+    /// What the user did: `view`, `addtocart`, `transaction`, or another kind of the served version, such as `like`,
+    /// `dislike`, `hide`, `wishlist`, `remove_from_cart` and `refund`.
     #[serde(rename = "event")]
-    pub kind: EventKind,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "view"))]
+    pub kind: KindName,
     /// The time of the event, milliseconds since the epoch; the time of arrival if absent.
     #[serde(rename = "timestamp", default, skip_serializing_if = "Option::is_none")]
     pub timestamp_ms: Option<i64>,

@@ -3,47 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::id::{ItemId, UserId};
-
-/// What the user did, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum EventKind {
-    /// The item's page was looked at.
-    View = 0,
-    /// The item was put into the cart.
-    AddToCart = 1,
-    /// The item was bought.
-    Transaction = 2,
-}
-
-impl EventKind {
-    /// All kinds, weakest first.
-    pub const ALL: [Self; 3] = [Self::View, Self::AddToCart, Self::Transaction];
-
-    /// The name in the native schema.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::View => "view",
-            Self::AddToCart => "addtocart",
-            Self::Transaction => "transaction",
-        }
-    }
-
-    /// The kind with this name in the native schema.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// The kind stored as this byte.
-    #[must_use]
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(byte)).copied()
-    }
-}
+use crate::contract::kind::KindName;
 
 /// One line of the event log, in the native schema.
 ///
@@ -58,7 +18,7 @@ pub struct Event {
     pub user: UserId,
     /// What the user did.
     #[serde(rename = "event")]
-    pub kind: EventKind,
+    pub kind: KindName,
     /// The item.
     #[serde(rename = "itemid")]
     pub item: ItemId,
@@ -91,7 +51,7 @@ mod tests {
     fn a_log_line_reads_back_as_it_was_written() {
         let line = r#"{"timestamp":5,"visitorid":"u1","event":"addtocart","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
         let event: Event = serde_json::from_str(line).expect("native schema");
-        assert_eq!(event.kind, EventKind::AddToCart);
+        assert_eq!(event.kind, KindName::ADD_TO_CART);
         assert_eq!(serde_json::to_string(&event).expect("serialises"), line);
     }
 }

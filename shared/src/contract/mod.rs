@@ -8,6 +8,7 @@ pub mod event;
 #[cfg(feature = "engine")]
 pub mod event_log;
 pub mod id;
+pub mod kind;
 #[cfg(feature = "engine")]
 pub mod params;
 #[cfg(feature = "settings")]

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::kind::Kinds;
 use crate::contract::source::Source;
 
 /// One weight per source; 0 turns a source off.
@@ -171,8 +172,9 @@ pub struct EngineParams {
     pub earlier_session_weight: f32,
     /// How past sessions are matched.
     pub session_knn: SessionKnnParams,
-    /// The weight of a view, an addtocart and a transaction in the fold-in.
-    pub kind_weights: [f32; 3],
+    /// The kinds of events, with their weights in the fold-in; releases that had three kinds wrote their weights alone.
+    #[serde(alias = "kind_weights")]
+    pub kinds: Kinds,
     /// The ALS fold-in.
     pub als: AlsParams,
     /// How wide the ANN index searches; at least the number of candidates taken.
@@ -184,8 +186,41 @@ pub struct EngineParams {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Parameters of which only the session rule, a pause of 100 ms, matters.
+    pub(crate) fn params() -> EngineParams {
+        EngineParams {
+            session: SessionRule::Gap(100),
+            max_history: 100,
+            per_source: 100,
+            position_decay: 2.0,
+            earlier_session_weight: 0.3,
+            session_knn: SessionKnnParams {
+                history: 20,
+                neighbours: 500,
+                position_decay: 2.6,
+                distance_decay: 5.5,
+                before_weight: 0.9,
+                own_weight: 1.25,
+            },
+            kinds: Kinds::default(),
+            als: AlsParams { unobserved_weight: 0.5, regularization: 1.5, regularization_power: 0.0 },
+            ann_ef_search: 300,
+            weights: Weights::NONE,
+            ranker: None,
+        }
+    }
+
+    #[test]
+    fn parameters_with_the_weights_of_three_kinds_are_read_as_a_table_of_kinds() {
+        let mut written = serde_json::to_value(params()).expect("writes");
+        let fields = written.as_object_mut().expect("an object");
+        assert!(fields.remove("kinds").is_some_and(|kinds| kinds.is_array()));
+        fields.insert("kind_weights".to_owned(), serde_json::json!([1.0, 3.0, 5.0]));
+        assert_eq!(serde_json::from_value::<EngineParams>(written).expect("reads"), params());
+    }
 
     #[test]
     fn weights_are_a_map_in_which_a_source_that_is_not_named_is_off() {

@@ -1,8 +1,8 @@
 //! Decides which items a query admits to the slate, and fills a short slate up to `k` with popular items.
 
 use crate::contract::api::Seen;
-use crate::contract::event::EventKind;
 use crate::contract::id::ItemIdx;
+use crate::contract::kind::{KindIdx, Kinds};
 use crate::engine::dense::Marks;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
@@ -17,21 +17,19 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Refuses the items that the query excludes, the item of the current page, and what the seen policy rules out of
-    /// the user's whole past.
+    /// Refuses the items that the query excludes, the item of the current page, those that the user blocked, and what
+    /// the seen policy rules out of the user's whole past.
     pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query) {
         self.category = query.category;
         self.refused.reset(snapshot.items().len());
         for &item in query.exclude.iter().chain(&query.context) {
             self.refused.insert(item, 0);
         }
-        if query.seen == Seen::Allow {
-            return;
-        }
-        let past = state.seen.iter().map(|seen| (seen.item, seen.purchased));
-        let live = state.history.iter().map(|event| (event.item, event.kind == EventKind::Transaction));
-        for (item, purchased) in past.chain(live) {
-            if purchased || query.seen == Seen::ExcludeAll {
+        let kinds = &snapshot.params().kinds;
+        let past = state.seen.iter().map(|seen| (seen.item, seen.kind));
+        let live = state.history.iter().map(|event| (event.item, event.kind));
+        for (item, kind) in past.chain(live) {
+            if rules_out(query.seen, kinds, kind) {
                 self.refused.insert(item, 0);
             }
         }
@@ -66,4 +64,16 @@ impl Filter {
         let rest = popular.filter(|&&item| !self.refused.contains(item));
         picks.extend(rest.take(k.saturating_sub(picks.len())).map(|&item| Pick::popular(item, 0.0)));
     }
+}
+
+/// Whether a seen policy keeps an item out of slates because of an event of this kind in the user's past; a blocked item
+/// is kept out by every policy.
+#[must_use]
+pub fn rules_out(seen: Seen, kinds: &Kinds, kind: KindIdx) -> bool {
+    kinds.blocks(kind)
+        || match seen {
+            Seen::Allow => false,
+            Seen::ExcludePurchased => kinds.buys(kind),
+            Seen::ExcludeAll => true,
+        }
 }

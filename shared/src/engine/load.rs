@@ -45,7 +45,8 @@ impl Snapshot {
         };
         let repeat = Repeat::new(&tables.repeat, &columns(tables.repeat.names(), &repeat::names())?);
         let (items, als) = (Arc::new(Items::new(tables.items.clone())), Arc::new(Als::new(tables.als.clone(), index)));
-        Ok(Self { manifest, tables, items, als, repeat, ranker })
+        let covered = manifest.covered.iter().collect();
+        Ok(Self { manifest, covered, tables, items, als, repeat, ranker })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod dense;
 pub mod factors;
 pub mod filter;
 pub mod history;
+mod join;
 pub mod keys;
 mod load;
 pub mod packed;

@@ -1,6 +1,6 @@
 //! A query with its context: the version that answers it, the user's history, and the time.
 
-use crate::contract::event::EventKind;
+use crate::contract::kind::KindIdx;
 use crate::engine::dense::Marks;
 use crate::engine::history::past::Past;
 use crate::engine::history::recent::{self, Recent};
@@ -30,11 +30,11 @@ impl<'a> Question<'a> {
     /// passes over the history.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, state: &'a UserState, query: &Query, now_ms: i64, own: &mut Marks) -> Self {
-        let view = |item| Interaction { item, kind: EventKind::View, timestamp_ms: now_ms, event_key: 0 };
+        let view = |item| Interaction { item, kind: KindIdx::VIEW, timestamp_ms: now_ms, event_key: 0 };
         let history: Vec<Interaction> = state.history.iter().copied().chain(query.context.map(view)).collect();
         own.reset(snapshot.items().len());
         let recent = recent::recent(&history, snapshot.params(), now_ms, own);
-        let past = Past::of(&history, &recent, own, snapshot.params().session, now_ms);
+        let past = Past::of(&history, &recent, own, snapshot.params(), now_ms);
         Self { snapshot, cached: &state.cached, history, recent, past, now_ms }
     }
 }

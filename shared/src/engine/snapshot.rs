@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::contract::artifact::Manifest;
+use crate::contract::event_log::Coverage;
 use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
 use crate::tables::{Als, Items, Neighbours, Popularity, Ranker, Repeat, Sessions, Statistics, Tables, Users};
@@ -13,6 +14,7 @@ use crate::tables::{Als, Items, Neighbours, Popularity, Ranker, Repeat, Sessions
 #[derive(Clone)]
 pub struct Snapshot {
     pub(crate) manifest: Manifest,
+    pub(crate) covered: Coverage,
     pub(crate) tables: Tables,
     pub(crate) items: Arc<Items>,
     pub(crate) als: Arc<Als>,
@@ -25,6 +27,12 @@ impl Snapshot {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// How much of the service's event log is in the version.
+    #[must_use]
+    pub fn covered(&self) -> &Coverage {
+        &self.covered
     }
 
     /// The parameters of the engine.

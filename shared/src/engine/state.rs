@@ -6,10 +6,11 @@
 //! events ────▶ LiveHistory (external ids) ┘
 //! ```
 
-use crate::contract::event::EventKind;
-use crate::contract::event_log::{Coverage, Place};
+use std::sync::LazyLock;
+
+use crate::contract::event_log::{Coverage, FileId, Place};
 use crate::contract::id::{ItemId, ItemIdx};
-use crate::engine::snapshot::Snapshot;
+use crate::contract::kind::{KindIdx, KindName, Kinds};
 use crate::engine::topk::Scored;
 
 /// An event of a user as the engine sees it.
@@ -18,20 +19,20 @@ pub struct Interaction {
     /// The item.
     pub item: ItemIdx,
     /// What the user did.
-    pub kind: EventKind,
+    pub kind: KindIdx,
     /// The time of the event, milliseconds since the epoch.
     pub timestamp_ms: i64,
     /// The event's identity, see [`crate::contract::event::event_key`]; 0 if the log gave it no id.
     pub event_key: u64,
 }
 
-/// An item of the user's past, and whether it was bought.
+/// An item of the user's past, and what decides whether it may be recommended again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeenItem {
     /// The item.
     pub item: ItemIdx,
-    /// Whether the user bought it.
-    pub purchased: bool,
+    /// A kind of event that stands and buys or blocks the item; any other kind if there is none.
+    pub kind: KindIdx,
 }
 
 /// The record of a user that the batch makes.
@@ -39,9 +40,9 @@ pub struct SeenItem {
 pub struct BatchUser {
     /// The cached candidates, best first.
     pub cached: Vec<Scored>,
-    /// The last events, oldest first.
+    /// The last interactions, oldest first; nothing that was taken back, and none with a blocked item.
     pub history: Vec<Interaction>,
-    /// All items of the user's past, by item.
+    /// All items of the user's past, by item: blocked ones among them, and one that was bought and blocked twice.
     pub seen: Vec<SeenItem>,
 }
 
@@ -55,20 +56,23 @@ pub struct LiveEvent {
     /// The time of the event, milliseconds since the epoch.
     pub timestamp_ms: i64,
     /// What the user did.
-    pub kind: EventKind,
+    pub kind: KindName,
     /// The item.
     pub item: ItemId,
     /// The event's position in the event log; `None` if it was stored by a release that did not record positions.
     pub place: Option<Place>,
 }
 
-/// An item whose events left the bounded history before an artifact covered them: one entry per file of the event log.
+/// An item whose events left the bounded history before an artifact covered them: one entry per file of the event log
+/// and kind of event. Kinds that are known to decide nothing about the item (see [`Kinds::decides`]) share one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSeen {
     /// The item.
     pub item: ItemId,
-    /// Whether the user bought it.
-    pub purchased: bool,
+    /// The kind of event; `view` for those that decide nothing.
+    pub kind: KindName,
+    /// The time of its last event, milliseconds since the epoch.
+    pub timestamp_ms: i64,
     /// When its last event was accepted, milliseconds since the epoch.
     pub received_ms: i64,
     /// The position of the last of its events in the event log.
@@ -77,8 +81,18 @@ pub struct LiveSeen {
 
 impl From<LiveEvent> for LiveSeen {
     fn from(event: LiveEvent) -> Self {
-        let LiveEvent { received_ms, kind, item, place, .. } = event;
-        Self { item, purchased: kind == EventKind::Transaction, received_ms, place }
+        let LiveEvent { received_ms, timestamp_ms, kind, item, place, .. } = event;
+        Self { item, kind: deciding(kind), timestamp_ms, received_ms, place }
+    }
+}
+
+/// The kind itself, or `view` for a built-in one that decides nothing. A history outlives the versions whose tables say
+/// what the other kinds mean.
+fn deciding(kind: KindName) -> KindName {
+    static BUILT_IN: LazyLock<Kinds> = LazyLock::new(Kinds::default);
+    match BUILT_IN.index(kind.as_str()) {
+        Some(row) if !BUILT_IN.decides(row) => KindName::VIEW,
+        _ => kind,
     }
 }
 
@@ -90,7 +104,7 @@ impl From<LiveEvent> for LiveSeen {
 pub struct LiveHistory {
     /// The last events by arrival, oldest first.
     pub recent: Vec<LiveEvent>,
-    /// Items of older events, by item and log file, until an artifact covers them.
+    /// Items of older events, by item, log file and kind, until an artifact covers them.
     pub older: Vec<LiveSeen>,
 }
 
@@ -99,8 +113,8 @@ pub struct LiveHistory {
 pub struct HistoryBounds<'a> {
     /// Most events in [`LiveHistory::recent`].
     pub max_events: usize,
-    /// Most items in [`LiveHistory::older`]. Those that were not bought go first, the oldest before the others; then
-    /// the oldest purchases.
+    /// Most entries in [`LiveHistory::older`]. Items that were only looked at go first, the oldest before the others;
+    /// then the oldest of the others.
     pub max_older: usize,
     /// How much of the event log is in every artifact that may be served.
     pub covered: &'a Coverage,
@@ -149,13 +163,15 @@ impl LiveHistory {
     }
 }
 
-/// Folds an item into those remembered: one entry for each item and log file.
+/// Folds an item into those remembered: one entry for each item, log file and kind.
 fn remember(older: &mut Vec<LiveSeen>, seen: LiveSeen) {
-    let file = |seen: &LiveSeen| seen.place.map(|place| place.file);
-    match older.binary_search_by(|known| (&known.item, file(known)).cmp(&(&seen.item, file(&seen)))) {
+    fn key(seen: &LiveSeen) -> (&ItemId, Option<FileId>, &KindName) {
+        (&seen.item, seen.place.map(|place| place.file), &seen.kind)
+    }
+    match older.binary_search_by(|known| key(known).cmp(&key(&seen))) {
         Ok(at) => {
             let known = &mut older[at];
-            known.purchased |= seen.purchased;
+            known.timestamp_ms = known.timestamp_ms.max(seen.timestamp_ms);
             known.received_ms = known.received_ms.max(seen.received_ms);
             known.place = known.place.max(seen.place);
         }
@@ -163,14 +179,14 @@ fn remember(older: &mut Vec<LiveSeen>, seen: LiveSeen) {
     }
 }
 
-/// Drops items beyond `most`: the oldest that were not bought, then the oldest purchases.
+/// Drops entries beyond `most`: the oldest of items that were only looked at, then the oldest of the others.
 fn shorten(older: &mut Vec<LiveSeen>, most: usize) {
     let surplus = older.len().saturating_sub(most);
     if surplus == 0 {
         return;
     }
     let mut order: Vec<usize> = (0..older.len()).collect();
-    order.sort_by_key(|&at| (older[at].purchased, older[at].received_ms));
+    order.sort_by_key(|&at| (older[at].kind != KindName::VIEW, older[at].received_ms));
     let mut leaves = vec![false; older.len()];
     order[..surplus].iter().for_each(|&at| leaves[at] = true);
     let mut leaves = leaves.into_iter();
@@ -182,41 +198,10 @@ fn shorten(older: &mut Vec<LiveSeen>, most: usize) {
 pub struct UserState {
     /// The cached candidates, best first.
     pub cached: Vec<Scored>,
-    /// The last events, oldest first.
+    /// The last interactions, oldest first.
     pub history: Vec<Interaction>,
-    /// Items of the past that are no longer in the history, in no order; an item may occur twice.
+    /// Items of the past that are no longer in the history, in no order; an item may occur more than once.
     pub seen: Vec<SeenItem>,
-}
-
-impl UserState {
-    /// Joins the batch's record and the live history of a user.
-    ///
-    /// Events in both count once; the last `max_history` by time become the history, and the items of the others stay
-    /// seen. Events with items that the snapshot does not have are left out.
-    #[must_use]
-    pub fn join(snapshot: &Snapshot, batch: BatchUser, live: &LiveHistory) -> Self {
-        let BatchUser { cached, mut history, mut seen } = batch;
-        let batch_events = history.len();
-        for event in &live.recent {
-            let known = history[..batch_events].iter().any(|other| other.event_key == event.event_key);
-            if let (false, Some(item)) = (known, snapshot.items().index(event.item.as_str())) {
-                let (kind, timestamp_ms, event_key) = (event.kind, event.timestamp_ms, event.event_key);
-                history.push(Interaction { item, kind, timestamp_ms, event_key });
-            }
-        }
-        history.sort_by_key(|event| event.timestamp_ms);
-        let surplus = history.len().saturating_sub(snapshot.params().max_history);
-        seen.extend(
-            history
-                .drain(..surplus)
-                .map(|event| SeenItem { item: event.item, purchased: event.kind == EventKind::Transaction }),
-        );
-        seen.extend(live.older.iter().filter_map(|older| {
-            let item = snapshot.items().index(older.item.as_str())?;
-            Some(SeenItem { item, purchased: older.purchased })
-        }));
-        Self { cached, history, seen }
-    }
 }
 
 #[cfg(test)]
@@ -224,14 +209,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contract::event_log::{CoveredFile, FileId};
+    use crate::contract::event_log::CoveredFile;
 
     fn place(number: i64) -> Option<Place> {
         Some(Place { file: FileId::of("a", 1, b"first\n"), end: 10 * (number as u64 + 1) })
     }
 
     /// Event `number` of the log: received then, with one of five items, ten bytes long.
-    fn live(number: i64, kind: EventKind) -> LiveEvent {
+    fn live(number: i64, kind: KindName) -> LiveEvent {
         let item = ItemId::new(format!("i{}", number % 5)).expect("valid id");
         let (event_key, place) = (number as u64, place(number));
         LiveEvent { received_ms: number, event_key, timestamp_ms: number, kind, item, place }
@@ -251,14 +236,14 @@ mod tests {
     }
 
     fn bought(history: &LiveHistory) -> Vec<&str> {
-        history.older.iter().filter(|seen| seen.purchased).map(|seen| seen.item.as_str()).collect()
+        history.older.iter().filter(|seen| seen.kind == KindName::TRANSACTION).map(|seen| seen.item.as_str()).collect()
     }
 
     proptest! {
         #[test]
         fn neither_order_nor_repetition_of_the_last_events_matters(seed in prop::collection::vec(0usize..12, 12)) {
             let events: Vec<LiveEvent> = (0..12)
-                .map(|n| live(n, if n % 3 == 0 { EventKind::Transaction } else { EventKind::View }))
+                .map(|n| live(n, if n % 3 == 0 { KindName::TRANSACTION } else { KindName::VIEW }))
                 .collect();
             let mut shuffled = events.clone();
             for (a, &b) in seed.iter().enumerate() {
@@ -280,7 +265,7 @@ mod tests {
             // Clocks go back and forth; the log's order stays.
             let event = |(number, &kind): (usize, &u8)| {
                 let received_ms = number as i64 + clock[number];
-                LiveEvent { received_ms, ..live(number as i64, EventKind::from_byte(kind).expect("a kind")) }
+                LiveEvent { received_ms, ..live(number as i64, [KindName::VIEW, KindName::ADD_TO_CART, KindName::TRANSACTION][usize::from(kind)].clone()) }
             };
             let events: Vec<LiveEvent> = kinds.iter().enumerate().map(event).collect();
             let history = applied(events.clone(), &up_to(covered), 100);
@@ -288,13 +273,13 @@ mod tests {
                 let in_version = (number as u64) < covered;
                 let recent = history.recent.iter().any(|known| known.event_key == event.event_key);
                 let known = recent || bought(&history).contains(&event.item.as_str());
-                prop_assert!(event.kind != EventKind::Transaction || in_version || known, "event {}", number);
+                prop_assert!(event.kind != KindName::TRANSACTION || in_version || known, "event {}", number);
             }
         }
 
         #[test]
         fn a_history_put_together_from_parts_is_the_one_of_all_events(at in 0usize..12) {
-            let events: Vec<LiveEvent> = (0..12).map(|n| live(n, EventKind::Transaction)).collect();
+            let events: Vec<LiveEvent> = (0..12).map(|n| live(n, KindName::TRANSACTION)).collect();
             let none = Coverage::default();
             let (first, second) = events.split_at(at);
             let mut joined = applied(first.to_vec(), &none, 100);
@@ -305,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_purchase_outlives_the_bounded_history_until_an_artifact_covers_it() {
-        let events = || (0..8).map(|n| live(n, if n == 1 { EventKind::Transaction } else { EventKind::View }));
+        let events = || (0..8).map(|n| live(n, if n == 1 { KindName::TRANSACTION } else { KindName::VIEW }));
         assert_eq!(bought(&applied(events(), &Coverage::default(), 100)), ["i1"]);
         assert_eq!(bought(&applied(events(), &up_to(1), 100)), ["i1"]);
         assert!(bought(&applied(events(), &up_to(2), 100)).is_empty());
@@ -314,16 +299,16 @@ mod tests {
     #[test]
     fn an_item_bought_again_in_the_next_file_stays_until_both_files_are_covered() {
         let second = FileId::of("a", 2, b"first\n");
-        let later = |n| LiveEvent { place: Some(Place { file: second, end: 10 }), ..live(n, EventKind::Transaction) };
-        let views = || (6..10).map(|n| live(n, EventKind::View));
-        let history = applied([live(0, EventKind::Transaction), later(5)].into_iter().chain(views()), &up_to(100), 100);
+        let later = |n| LiveEvent { place: Some(Place { file: second, end: 10 }), ..live(n, KindName::TRANSACTION) };
+        let views = || (6..10).map(|n| live(n, KindName::VIEW));
+        let history = applied([live(0, KindName::TRANSACTION), later(5)].into_iter().chain(views()), &up_to(100), 100);
         assert_eq!(bought(&history), ["i0"]);
     }
 
     #[test]
     fn beyond_the_bound_views_go_before_purchases_and_old_ones_before_new_ones() {
         // 0 and 3 are bought, 1, 2 and 4 looked at; four more push them out of the recent events.
-        let kind = |n| if n == 0 || n == 3 { EventKind::Transaction } else { EventKind::View };
+        let kind = |n| if n == 0 || n == 3 { KindName::TRANSACTION } else { KindName::VIEW };
         let items = |max_older: usize| {
             let history = applied((0..9).map(|n| live(n, kind(n))), &Coverage::default(), max_older);
             history.older.iter().map(|seen| seen.item.to_string()).collect::<Vec<_>>()
@@ -333,5 +318,20 @@ mod tests {
         assert_eq!(items(2), ["i0", "i3"]);
         assert_eq!(items(1), ["i3"]);
         assert!(items(0).is_empty());
+    }
+
+    #[test]
+    fn of_what_left_the_history_only_kinds_that_may_decide_have_entries_of_their_own() {
+        let kinds = ["addtocart", "view", "refund", "wishlist", "gift", "transaction", "hide", "like"];
+        let event = |(number, name): (i64, &str)| LiveEvent {
+            item: ItemId::new("i").expect("valid id"),
+            ..live(number, KindName::new(name).expect("a name"))
+        };
+        let of_item = (0..).zip(kinds).map(event);
+        let others = (10..14).map(|n| live(n, KindName::VIEW));
+        let history = applied(of_item.chain(others), &Coverage::default(), 100);
+        let older: Vec<(&str, i64)> =
+            history.older.iter().map(|seen| (seen.kind.as_str(), seen.timestamp_ms)).collect();
+        assert_eq!(older, [("gift", 4), ("hide", 6), ("like", 7), ("refund", 2), ("transaction", 5), ("view", 3)]);
     }
 }

@@ -1,7 +1,8 @@
 //! Features of a history: of the current session as a whole, and of each distinct item's events in the history.
 
 use super::recent::{Recent, current_session};
-use crate::contract::params::SessionRule;
+use crate::contract::kind::Kinds;
+use crate::contract::params::EngineParams;
 use crate::engine::dense::Marks;
 use crate::engine::state::Interaction;
 
@@ -46,10 +47,10 @@ impl Past {
     /// Computes the features of a history, oldest first. `recent` are its distinct items, and `listed` has the position
     /// of each in `recent`. Cost: one pass, and one over the events before each of the last few.
     #[must_use]
-    pub fn of(history: &[Interaction], recent: &[Recent], listed: &Marks, rule: SessionRule, now_ms: i64) -> Self {
-        let current = current_session(history, rule, now_ms);
+    pub fn of(history: &[Interaction], recent: &[Recent], listed: &Marks, params: &EngineParams, now_ms: i64) -> Self {
+        let current = current_session(history, params.session, now_ms);
         Self {
-            own: own(history, recent, listed, current.len()),
+            own: own(history, recent, listed, current.len(), &params.kinds),
             session: session(history, current, recent),
             returns: returns(history),
         }
@@ -77,13 +78,20 @@ struct Seen {
     /// The positions of its first and its last event, counted from the end of the history, from 1.
     first: usize,
     last: usize,
+    /// The furthest stage of its events, and that of the last one.
     kind: u8,
     last_kind: u8,
     after_last: u32,
     gap: f32,
 }
 
-fn own(history: &[Interaction], recent: &[Recent], listed: &Marks, in_session: usize) -> Vec<[f32; OWN.len()]> {
+fn own(
+    history: &[Interaction],
+    recent: &[Recent],
+    listed: &Marks,
+    in_session: usize,
+    kinds: &Kinds,
+) -> Vec<[f32; OWN.len()]> {
     let newest = recent.first().map(|own| own.item);
     let nothing =
         Seen { count: 0, in_session: 0, first: 0, last: 0, kind: 0, last_kind: 0, after_last: 0, gap: f32::NAN };
@@ -96,7 +104,7 @@ fn own(history: &[Interaction], recent: &[Recent], listed: &Marks, in_session: u
         } else {
             seen.gap = (seen.last - place) as f32;
         }
-        (seen.count, seen.last, seen.last_kind) = (seen.count + 1, place, event.kind as u8);
+        (seen.count, seen.last, seen.last_kind) = (seen.count + 1, place, kinds.stage(event.kind) as u8);
         seen.kind = seen.kind.max(seen.last_kind);
         seen.in_session += u32::from(place <= in_session);
         seen.after_last += u32::from(at > 0 && Some(history[at - 1].item) == newest);
@@ -131,14 +139,15 @@ fn returns(history: &[Interaction]) -> [f32; RETURNS.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::event::EventKind;
     use crate::contract::id::ItemIdx;
+    use crate::contract::kind::KindIdx;
+    use crate::contract::params::tests::params;
 
     fn past(items: &[u32], pause_before: usize) -> Past {
         let at = |at: usize| at as i64 + if at < pause_before { 0 } else { 1_000 };
         let event = |(place, &item): (usize, &u32)| Interaction {
             item: ItemIdx(item),
-            kind: EventKind::View,
+            kind: KindIdx::VIEW,
             timestamp_ms: at(place),
             event_key: 0,
         };
@@ -153,7 +162,7 @@ mod tests {
                 recent.push(Recent { item: event.item, place: recent.len() as u32, factor, session_weight: 1.0 });
             }
         }
-        Past::of(&history, &recent, &listed, SessionRule::Gap(100), at(items.len()))
+        Past::of(&history, &recent, &listed, &params(), at(items.len()))
     }
 
     fn value(values: &[f32], names: &[&str], name: &str) -> f32 {

@@ -1,7 +1,7 @@
 //! Features of the history and of the question as a whole: all candidates of a question share their values.
 
 use super::{Group, group, shared};
-use crate::contract::event::EventKind;
+use crate::contract::kind::{Kinds, Stage};
 use crate::contract::params::SessionRule;
 use crate::contract::source::Source;
 use crate::engine::history::current_session;
@@ -24,7 +24,8 @@ pub fn features() -> Vec<Group> {
     });
     let user = group(USER, |shortlist, columns| {
         let question = shortlist.question;
-        let values = user(&question.history, question.snapshot.params().session, question.now_ms);
+        let params = question.snapshot.params();
+        let values = user(&question.history, &params.kinds, params.session, question.now_ms);
         values.into_iter().enumerate().for_each(|(at, value)| columns.column(at).fill(value));
     });
     let last_habit = |name: &str, habit: Habit| {
@@ -41,7 +42,8 @@ pub fn features() -> Vec<Group> {
         user,
         shared("repeat_chance", |shortlist| shortlist.candidates.repeat_chance),
         shared("last_kind", |shortlist| {
-            shortlist.question.history.last().map_or(f32::NAN, |last| f32::from(last.kind as u8))
+            let kinds = &shortlist.question.snapshot.params().kinds;
+            shortlist.question.history.last().map_or(f32::NAN, |last| f32::from(kinds.stage(last.kind) as u8))
         }),
         last_habit("last_events", Habit::Events),
         last_habit("last_repeat_share", Habit::RepeatShare),
@@ -57,10 +59,10 @@ pub fn features() -> Vec<Group> {
 }
 
 /// The features [`USER`] of a history, oldest first. Cost: a few passes over it.
-fn user(history: &[Interaction], rule: SessionRule, now_ms: i64) -> [f32; USER.len()] {
-    let share = |kind: EventKind| match history.len() {
+fn user(history: &[Interaction], kinds: &Kinds, rule: SessionRule, now_ms: i64) -> [f32; USER.len()] {
+    let share = |stage: Stage| match history.len() {
         0 => f32::NAN,
-        events => history.iter().filter(|event| event.kind == kind).count() as f32 / events as f32,
+        events => history.iter().filter(|event| kinds.stage(event.kind) == stage).count() as f32 / events as f32,
     };
     let days = |event: Option<&Interaction>| {
         event.map_or(f32::NAN, |event| now_ms.saturating_sub(event.timestamp_ms) as f32 / (24 * HOUR_MS) as f32)
@@ -74,13 +76,7 @@ fn user(history: &[Interaction], rule: SessionRule, now_ms: i64) -> [f32; USER.l
     };
     let earlier = &history[..history.len() - current_session(history, rule, now_ms).len()];
     let sessions = if history.is_empty() { 0 } else { pauses + 1 };
-    [
-        share(EventKind::AddToCart),
-        share(EventKind::Transaction),
-        sessions as f32,
-        days(history.first()),
-        days(earlier.last()),
-    ]
+    [share(Stage::Cart), share(Stage::Purchase), sessions as f32, days(history.first()), days(earlier.last())]
 }
 
 #[cfg(test)]
@@ -92,8 +88,9 @@ mod tests {
     fn sessions_shares_and_days_are_those_of_the_history() {
         let day_ms = 24 * HOUR_MS;
         let event = |days: i64, kind| Interaction { item: ItemIdx(0), kind, timestamp_ms: days * day_ms, event_key: 0 };
-        use EventKind::{AddToCart, Transaction, View};
-        let history = [event(0, View), event(4, AddToCart), event(4, Transaction), event(7, View)];
+        let [view, cart, bought] = Stage::ALL.map(Stage::kind);
+        let history = [event(0, view), event(4, cart), event(4, bought), event(7, view)];
+        let user = |history: &[Interaction], rule, now_ms| user(history, &Kinds::default(), rule, now_ms);
         let gap = SessionRule::Gap(HOUR_MS);
         assert_eq!(user(&history, gap, 7 * day_ms), [0.25, 0.25, 3.0, 7.0, 3.0]);
         // The question begins another session: all of the history is then of sessions before.
