@@ -18,7 +18,8 @@ use shared::engine::state::Interaction;
 const WANTED: usize = 21;
 
 fn read(file: PathBuf, config: &Config) -> Log {
-    ingest(&[file], Catalogue::default(), &config.ingest, Path::new("/dev/null"), &|_| ()).expect("reads")
+    ingest(&[file], Catalogue::default(), &config.ingest, &config.kinds, Path::new("/dev/null"), &|_| ())
+        .expect("reads")
 }
 
 /// The history before every event of the test sessions but the first, in items that train has.
@@ -33,7 +34,7 @@ fn prefixes(train: &Log, test: &Log, gap_ms: i64, max_history: usize) -> Vec<Vec
             .data()
             .iter()
             .map(|&own| {
-                let kind = shared::contract::event::EventKind::View;
+                let kind = shared::contract::kind::KindIdx::VIEW;
                 Some(Interaction { item: item(own)?, kind, timestamp_ms: 0, event_key: 0 })
             })
             .collect();

@@ -47,7 +47,7 @@ pub fn fit_alone(source: Source, log: &Log, config: &Config, folder: &Path) -> R
 fn settings<'a>(log: &Log, config: &'a Config) -> SourceSettings<'a> {
     SourceSettings {
         sources: &config.sources,
-        kinds: &config.interactions,
+        kinds: &config.kinds,
         gap_ms: config.gap_ms(),
         engine: config.engine_params(),
         returns: returns(log, config),

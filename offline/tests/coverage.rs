@@ -9,8 +9,9 @@ use offline::config::Config;
 use offline::log::ingest::{Catalogue, Log, ingest};
 use proptest::prelude::*;
 use shared::contract::artifact::Manifest;
-use shared::contract::event::{EventKind, event_key};
+use shared::contract::event::event_key;
 use shared::contract::event_log::{self, Coverage, CoveredFile, LogFile, Place};
+use shared::contract::kind::KindIdx;
 
 use support::{champion, offline, offline_fails, text};
 
@@ -25,7 +26,8 @@ fn line(user: &str, item: &str, kind: &str, timestamp_ms: i64, event_id: &str) -
 fn read(paths: &[PathBuf], folder: &Path) -> Log {
     let mut config = Config::load(None, None).expect("defaults");
     config.ingest.max_reject_share = 1.0;
-    ingest(paths, Catalogue::default(), &config.ingest, &folder.join("rejects.jsonl"), &|_| ()).expect("reads")
+    ingest(paths, Catalogue::default(), &config.ingest, &config.kinds, &folder.join("rejects.jsonl"), &|_| ())
+        .expect("reads")
 }
 
 /// A line of the log, as it is to be written.
@@ -63,7 +65,7 @@ proptest! {
                     Line::Purchase { user, item, timestamp_ms, id } => {
                         line(&format!("u{user}"), &format!("i{item}"), "transaction", *timestamp_ms, &format!("e{id}"))
                     }
-                    Line::OfAnotherRelease => line("u0", "i0", "wishlist", 5, &format!("w{at}")),
+                    Line::OfAnotherRelease => line("u0", "i0", "of_another_release", 5, &format!("w{at}")),
                     Line::Rubbish => "rubbish\n".to_owned(),
                 };
                 ends.push(text.len() as u64);
@@ -83,7 +85,7 @@ proptest! {
         prop_assert!(whole.includes(&before));
         for (user, event_key, place) in purchases {
             let of_user = log.events.iter().filter(|event| *log.users[event.user.at()] == *user);
-            let mut same = of_user.filter(|event| event.event_key == event_key && event.kind == EventKind::Transaction);
+            let mut same = of_user.filter(|event| event.event_key == event_key && event.kind == KindIdx::TRANSACTION);
             prop_assert!(!before.covers(Some(place)) || same.next().is_some(), "{} {:?}", user, place);
         }
     }

@@ -18,7 +18,7 @@ pub fn read(
 ) -> anyhow::Result<Log> {
     let log = progress.counted("ingest", 0, |done| {
         let catalogue = items.map(|path| read_catalogue(path, &config.items)).transpose()?;
-        ingest(events, catalogue.unwrap_or_else(Catalogue::default), &config.ingest, rejects, done)
+        ingest(events, catalogue.unwrap_or_else(Catalogue::default), &config.ingest, &config.kinds, rejects, done)
     })?;
     let report = &log.report;
     eprintln!(
@@ -32,6 +32,13 @@ pub fn read(
         for (reason, count) in reasons {
             eprintln!("  {what} {count}: {reason}");
         }
+    }
+    if !log.taken_back.is_empty() {
+        let blocked = log.blocked.len();
+        eprintln!(
+            "  no interactions {}: taken back, or with one of {blocked} items that users block",
+            log.taken_back.len()
+        );
     }
     if report.rejected_rows() > 0 {
         eprintln!("  rejected rows are in {}", rejects.display());

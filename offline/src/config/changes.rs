@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The settings that differ, by key: the value in the first config and in the second; null if a config lacks the key.
 pub type Changes = BTreeMap<String, [Value; 2]>;
@@ -11,6 +11,9 @@ pub type Changes = BTreeMap<String, [Value; 2]>;
 pub const OF_READING: [&str; 2] = ["ingest", "items"];
 /// The one key of these sections that is a setting of the models, not of reading.
 pub const SESSION_GAP: &str = "session_gap_minutes";
+/// The table of kinds: each of its rows is compared as one value. What a kind does decides how the log is read, its
+/// weight does not.
+pub const KINDS: &str = "kinds";
 /// Keys of these sections that change no event.
 const WITHOUT_EFFECT: [&str; 2] = ["ingest.preset", "ingest.max_reject_share"];
 
@@ -29,12 +32,25 @@ pub fn reading_changes(first: &Value, second: &Value) -> Changes {
         let gap = format!("ingest.{SESSION_GAP}");
         keys.retain(|key, _| {
             let section = key.split('.').next().unwrap_or_default();
-            OF_READING.contains(&section) && *key != gap && !WITHOUT_EFFECT.contains(&key.as_str())
+            section == KINDS || OF_READING.contains(&section) && *key != gap && !WITHOUT_EFFECT.contains(&key.as_str())
         });
+        for (_, kind) in keys.iter_mut().filter(|(key, _)| key.starts_with("kinds.")) {
+            *kind = effect(kind);
+        }
         keys
     });
     let in_both = |key: &String| first.contains_key(key) && second.contains_key(key);
     differing(&first, &second).into_iter().filter(|(key, _)| in_both(key)).collect()
+}
+
+/// What a kind does besides being counted: what it undoes if that is not as built in, and whether it blocks.
+fn effect(kind: &Value) -> Value {
+    let (weight, undoes) = match kind {
+        Value::Object(table) => (table.get("weight"), table.get("undoes")),
+        weight => (Some(weight), None),
+    };
+    let weight = weight.and_then(Value::as_f64).unwrap_or(0.0);
+    json!({ "weight": if weight < 0.0 { "below 0" } else if weight > 0.0 { "above 0" } else { "0" }, "undoes": undoes })
 }
 
 fn by_key(config: &Value) -> BTreeMap<String, Value> {
@@ -43,10 +59,10 @@ fn by_key(config: &Value) -> BTreeMap<String, Value> {
     keys
 }
 
-/// Collects every value that is not a table, by the path of keys that leads to it.
+/// Collects every value that is not a table, and every row of the table of kinds, by the path of keys that leads to it.
 fn flatten(prefix: &str, value: &Value, keys: &mut BTreeMap<String, Value>) {
     match value {
-        Value::Object(table) => {
+        Value::Object(table) if !prefix.starts_with("kinds.") => {
             for (name, value) in table {
                 let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                 flatten(&key, value, keys);
@@ -64,18 +80,21 @@ fn differing(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>) 
     keys.into_iter().map(|key| (key.clone(), pair(key))).filter(|(_, [a, b])| a != b).collect()
 }
 
-/// Rounds a fraction to six digits, so that it is equal to itself in another precision and after being written as text.
+/// Rounds fractions to six digits, so that they are equal to themselves in another precision and after being written as
+/// text.
 fn rounded(value: &Value) -> Value {
-    match value.as_f64().filter(|_| value.is_f64()) {
-        Some(number) => format!("{number:.5e}").parse::<f64>().map_or(Value::Null, Value::from),
-        None => value.clone(),
+    match value {
+        Value::Object(table) => table.iter().map(|(key, value)| (key.clone(), rounded(value))).collect(),
+        Value::Number(number) if number.is_f64() => {
+            let text = format!("{:.5e}", number.as_f64().unwrap_or_default());
+            text.parse::<f64>().map_or(Value::Null, Value::from)
+        }
+        other => other.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -102,5 +121,16 @@ mod tests {
         let second = json!({"ingest": {"preset": "b", "session_gap_minutes": 10, "skip": ["x"], "of_new": 1}, "als": {"factors": 8}});
         let expected: Changes = [("ingest.skip".to_owned(), [json!([]), json!(["x"])])].into();
         assert_eq!(reading_changes(&first, &second), expected);
+    }
+
+    #[test]
+    fn a_kind_is_compared_as_a_whole_and_only_what_it_does_is_a_change_of_reading() {
+        let first =
+            json!({"kinds": {"view": 1.0, "like": 2.0, "gift": {"weight": 0.1f32, "undoes": "", "buys": true}}});
+        let second =
+            json!({"kinds": {"view": 2.0, "like": -1.0, "gift": {"weight": 0.1f64, "undoes": "", "buys": true}}});
+        let changed: Vec<String> = changes(&first, &second).into_keys().collect();
+        assert_eq!(changed, ["kinds.like", "kinds.view"]);
+        assert_eq!(reading_changes(&first, &second).into_keys().collect::<Vec<_>>(), ["kinds.like"]);
     }
 }

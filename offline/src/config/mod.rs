@@ -9,6 +9,7 @@
 //! where it is published, and holds passwords: it can't be serialised, so that it gets into no artifact.
 
 pub mod changes;
+mod kinds;
 pub mod knobs;
 pub mod ranges;
 mod run;
@@ -22,13 +23,13 @@ use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::contract::api::Seen;
+use shared::contract::kind::Kinds;
 use shared::contract::params::{EngineParams, SessionRule, Weights};
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::source::Source;
 
 use crate::config::ranges::OutOfRange;
 use crate::log::ingest::{IngestConfig, ItemColumns, SessionsFrom};
-use crate::log::interactions::KindWeights;
 use crate::measure::evaluate::Task;
 use crate::rank::linear::LinearConfig;
 use crate::rank::trees::TreesConfig;
@@ -48,6 +49,8 @@ const PRESETS: [(&str, &str); 5] = [
 
 /// Keys of manifests of older releases that are gone because they had no effect: section, subsection, key.
 const GONE: [[&str; 3]; 1] = [["ingest", "columns", "received"]];
+/// Sections of older releases that have another name now.
+const RENAMED: [[&str; 2]; 1] = [["interactions", "kinds"]];
 
 /// The sections of the defaults.
 fn sections() -> impl Iterator<Item = &'static str> {
@@ -67,10 +70,12 @@ pub enum ConfigError {
     #[error("{0}; config.default.toml lists every key")]
     Parse(#[from] Box<figment::Error>),
     /// There is no such section.
-    #[error("[{name}] is no section of the settings; config.default.toml lists every section and key")]
+    #[error("[{name}] is no section of the settings{renamed}; config.default.toml lists every section and key")]
     Section {
         /// The section that was given.
         name: String,
+        /// Its name in this release, in words; empty if it has none.
+        renamed: String,
     },
     /// There is no such preset.
     #[error("no preset `{name}`; choose one of: {}", PRESETS.map(|(name, _)| name).join(", "))]
@@ -175,7 +180,8 @@ pub struct Settings {
 pub struct Config {
     pub ingest: IngestConfig,
     pub items: ItemColumns,
-    pub interactions: KindWeights,
+    #[serde(with = "kinds")]
+    pub kinds: Kinds,
     #[serde(flatten)]
     pub sources: SourcesConfig,
     pub ann: AnnConfig,
@@ -216,7 +222,11 @@ impl Settings {
 fn refuse_unknown_sections(figment: &Figment) -> Result<(), ConfigError> {
     let given: Dict = figment.extract().map_err(Box::new)?;
     match given.into_keys().find(|name| !sections().any(|section| section == name)) {
-        Some(name) => Err(ConfigError::Section { name }),
+        Some(name) => {
+            let renamed = RENAMED.iter().find(|[old, _]| *old == name);
+            let renamed = renamed.map_or_else(String::new, |[_, new]| format!(": it is [{new}] now"));
+            Err(ConfigError::Section { name, renamed })
+        }
         None => Ok(()),
     }
 }
@@ -250,6 +260,13 @@ impl Config {
         for [section, part, key] in GONE {
             if let Some(part) = built_with.pointer_mut(&format!("/{section}/{part}")).and_then(Value::as_object_mut) {
                 part.remove(key);
+            }
+        }
+        for [old, new] in RENAMED {
+            if let Some(sections) = built_with.as_object_mut()
+                && let Some(section) = sections.remove(old)
+            {
+                sections.entry(new).or_insert(section);
             }
         }
         let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(&built_with));
@@ -286,7 +303,7 @@ impl Config {
             position_decay: self.engine.position_decay,
             earlier_session_weight: self.engine.earlier_session_weight,
             session_knn: self.sources.session_knn.params(),
-            kind_weights: self.interactions.by_kind(),
+            kinds: self.kinds.clone(),
             als: self.sources.als.params(),
             ann_ef_search: self.ann.ef_search,
             weights: self.served_weights(),
@@ -318,6 +335,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use shared::contract::kind::KindIdx;
+
     use super::*;
 
     #[test]
@@ -354,6 +373,24 @@ mod tests {
         assert!(manifest["config"]["ingest"]["columns"]["received"].is_string());
         let read = Config::of_version(&manifest["config"], &Config::shipped().expect("defaults")).expect("reads");
         assert_eq!(manifest["config"]["als"]["factors"], read.sources.als.factors);
+        assert!(manifest["config"]["interactions"]["view"].is_number());
+        let mut older = manifest["config"].clone();
+        older["interactions"]["addtocart"] = 4.5.into();
+        let read = Config::of_version(&older, &Config::shipped().expect("defaults")).expect("reads");
+        assert_eq!(read.kinds, Kinds::of_weights([1.0, 4.5, 5.0]));
+    }
+
+    #[test]
+    fn the_documented_kinds_are_the_built_in_ones_and_a_section_that_was_renamed_is_told() {
+        assert_eq!(Config::shipped().expect("defaults").kinds, Kinds::default());
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, "[interactions]\nview = 2.0\n").expect("writes");
+        let error = Config::load(Some(&file), None).expect_err("renamed").to_string();
+        assert!(error.contains("[interactions] is no section of the settings: it is [kinds] now"), "{error}");
+        std::fs::write(&file, "[kinds]\nview = 2.0\ngift = { weight = 3, undoes = \"hide\" }\n").expect("writes");
+        let kinds = Config::load(Some(&file), None).expect("reads").kinds;
+        assert_eq!((kinds.len(), kinds.weight(KindIdx::VIEW)), (Kinds::default().len() + 1, 2.0));
     }
 
     #[test]

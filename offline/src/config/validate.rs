@@ -11,10 +11,6 @@ impl Config {
     /// [`ConfigError::Range`] for the first that is not.
     pub fn validate(&self) -> Result<(), ConfigError> {
         TRAINERS.iter().try_for_each(|trainer| (trainer.check)(&self.sources))?;
-        let kinds = &self.interactions;
-        range(kinds.view >= 0.0, "interactions.view", kinds.view, "at least 0")?;
-        range(kinds.addtocart >= 0.0, "interactions.addtocart", kinds.addtocart, "at least 0")?;
-        range(kinds.transaction >= 0.0, "interactions.transaction", kinds.transaction, "at least 0")?;
         let session_gap = self.ingest.session_gap_minutes;
         range(session_gap > 0, "ingest.session_gap_minutes", session_gap, "at least 1")?;
         let share = self.ingest.max_reject_share;

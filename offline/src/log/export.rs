@@ -7,8 +7,9 @@ use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
 use shared::engine::packed::unpack_user;
 use shared::engine::snapshot::Snapshot;
+use shared::engine::state::SeenItem;
 
-use crate::log::ingest::Log;
+use crate::log::ingest::{Log, Told};
 
 /// A table of a version that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,22 +26,22 @@ pub enum Table {
     Users,
 }
 
-/// Writes the events of a log in the native schema, in time order. Returns how many.
+/// Writes the events of a log in the native schema, in time order, those that were taken back included. Returns how many.
 ///
 /// # Errors
 /// When `out` can't be written.
 pub fn events(log: &Log, out: &mut dyn Write) -> std::io::Result<u64> {
-    for event in &log.events {
+    for event in log.told().map(Told::event) {
         let line = json!({
             "timestamp": event.timestamp_ms,
             "visitorid": log.users[event.user.at()],
-            "event": event.kind.as_str(),
+            "event": log.kinds.get(event.kind).name,
             "itemid": log.items.ids[event.item.at()],
             "transactionid": null,
         });
         writeln!(out, "{line}")?;
     }
-    Ok(log.events.len() as u64)
+    Ok((log.events.len() + log.taken_back.len()) as u64)
 }
 
 /// Writes a table of a version, one row per line. Returns how many.
@@ -92,7 +93,7 @@ fn factors(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
 }
 
 fn users(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
-    let id = |item| snapshot.items().id(item);
+    let (kinds, id) = (&snapshot.params().kinds, |item| snapshot.items().id(item));
     for (user, record) in snapshot.users().iter() {
         let record = unpack_user(record).map_err(std::io::Error::other)?;
         let cached: Vec<_> =
@@ -100,11 +101,16 @@ fn users(snapshot: &Snapshot, out: &mut dyn Write) -> std::io::Result<u64> {
         let history: Vec<_> = record
             .history
             .iter()
-            .map(|event| json!({ "item_id": id(event.item), "event": event.kind, "timestamp": event.timestamp_ms }))
+            .map(|event| json!({ "item_id": id(event.item), "event": kinds.get(event.kind).name, "timestamp": event.timestamp_ms }))
             .collect();
-        let seen: Vec<_> =
-            record.seen.iter().map(|seen| json!({ "item_id": id(seen.item), "purchased": seen.purchased })).collect();
-        let line = json!({ "user_id": user, "cached": cached, "history": history, "seen": seen });
+        let (blocked, seen): (Vec<&SeenItem>, Vec<&SeenItem>) =
+            record.seen.iter().partition(|seen| kinds.blocks(seen.kind));
+        let blocked: Vec<_> = blocked.into_iter().map(|seen| id(seen.item)).collect();
+        let seen: Vec<_> = seen
+            .into_iter()
+            .map(|seen| json!({ "item_id": id(seen.item), "purchased": kinds.buys(seen.kind) }))
+            .collect();
+        let line = json!({ "user_id": user, "cached": cached, "history": history, "seen": seen, "blocked": blocked });
         writeln!(out, "{line}")?;
     }
     Ok(snapshot.users().len() as u64)

@@ -1,7 +1,6 @@
 //! Views of a log that models are fitted on: a sparse matrix of users × items, ordered sessions, and each user's past.
 
-use serde::{Deserialize, Serialize};
-use shared::contract::event::EventKind;
+use shared::contract::kind::{KindIdx, Kinds};
 use shared::engine::state::Interaction;
 use sprs::CsMatI;
 
@@ -9,24 +8,6 @@ use crate::log::ingest::{Log, LogEvent, SessionsFrom};
 
 /// A sparse matrix with 32-bit indices.
 pub type Csr<T> = CsMatI<T, u32>;
-
-/// The weight of an event of each kind.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct KindWeights {
-    pub view: f32,
-    pub addtocart: f32,
-    pub transaction: f32,
-}
-
-impl KindWeights {
-    /// The weights by [`EventKind`]'s number.
-    #[must_use]
-    pub fn by_kind(&self) -> [f32; 3] {
-        [self.view, self.addtocart, self.transaction]
-    }
-}
 
 /// Users × items, 1 for each item of a user.
 #[cfg(test)]
@@ -40,11 +21,10 @@ pub fn ones(users: &[std::collections::BTreeSet<u32>], items: usize) -> Csr<f32>
 
 /// Users × items: the summed weights of a user's events with an item.
 #[must_use]
-pub fn user_items(log: &Log, weights: &KindWeights) -> Csr<f32> {
-    let by_kind = weights.by_kind();
+pub fn user_items(log: &Log, kinds: &Kinds) -> Csr<f32> {
     let (starts, order) = by_user(log);
     let (mut indptr, mut indices, mut data) = (vec![0u32], Vec::new(), Vec::new());
-    let mut row: Vec<(u32, EventKind)> = Vec::new();
+    let mut row: Vec<(u32, KindIdx)> = Vec::new();
     for bounds in starts.windows(2) {
         row.clear();
         row.extend(order[bounds[0] as usize..bounds[1] as usize].iter().map(|&at| {
@@ -54,7 +34,7 @@ pub fn user_items(log: &Log, weights: &KindWeights) -> Csr<f32> {
         row.sort_unstable();
         for item in row.chunk_by(|a, b| a.0 == b.0) {
             indices.push(item[0].0);
-            data.push(item.iter().map(|(_, kind)| by_kind[*kind as usize]).sum());
+            data.push(item.iter().map(|(_, kind)| kinds.weight(*kind)).sum());
         }
         indptr.push(indices.len() as u32);
     }

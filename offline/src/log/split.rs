@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::log::ingest::{Log, LogEvent};
+use crate::log::ingest::{Log, LogEvent, Told};
 use crate::log::interactions::by_user;
 
 /// A window of a log, which is held out.
@@ -106,12 +106,25 @@ fn parts_of_users(log: &Log, number: usize, share: f64) -> (Log, Log) {
             };
         }
     }
-    let of = |side: Side| {
-        let events: Vec<LogEvent> =
-            log.events.iter().zip(&sides).filter(|(_, own)| **own == side).map(|(event, _)| *event).collect();
-        log.only(&events)
+    // What was taken back is on the side of the user's interaction before it.
+    let mut begins = vec![[u32::MAX; 2]; log.users.len()];
+    for (at, (event, side)) in (0..).zip(log.events.iter().zip(&sides)) {
+        let [window, later] = &mut begins[event.user.at()];
+        match side {
+            Side::Past => {}
+            Side::Window => *window = at.min(*window),
+            Side::Later => *later = at.min(*later),
+        }
+    }
+    let side_of = |told: Told<'_>| match told {
+        Told::Stands(at, _) => sides[at],
+        Told::TakenBack(taken) => match begins[taken.event.user.at()] {
+            [window, later] if taken.at <= window.min(later) => Side::Past,
+            [_, later] if taken.at <= later => Side::Window,
+            _ => Side::Later,
+        },
     };
-    (of(Side::Past), of(Side::Window))
+    (log.only(|told| side_of(told) == Side::Past), log.only(|told| side_of(told) == Side::Window))
 }
 
 #[cfg(test)]
@@ -162,5 +175,43 @@ mod tests {
     #[test]
     fn windows_in_time_follow_each_other_and_leave_a_past() {
         assert_eq!(in_time(&log(), 0.4, 9), [Cut::Time(3..6), Cut::Time(1..3)]);
+    }
+
+    /// All events of a part, in words.
+    fn told(log: &Log) -> Vec<String> {
+        let word = |told: Told<'_>| {
+            let stands = if matches!(told, Told::Stands(..)) { "" } else { "-" };
+            format!("{stands}{} {}", log.kinds.get(told.event().kind).name, log.items.ids[told.event().item.at()])
+        };
+        log.told().map(word).collect()
+    }
+
+    #[test]
+    fn what_is_taken_back_in_the_window_stands_in_the_past_of_users_and_of_time() {
+        let rows = [
+            (0, "u", "transaction", "rope"),
+            (1, "u", "view", "pear"),
+            (2, "u", "refund", "rope"),
+            (3, "u", "dislike", "pear"),
+            (4, "u", "view", "plum"),
+        ];
+        let log = Log::of_rows(&rows);
+        assert_eq!(told(&log), ["-transaction rope", "-view pear", "-refund rope", "-dislike pear", "view plum"]);
+        assert_eq!(told(&log.before(3)), ["-transaction rope", "view pear", "-refund rope"]);
+        assert_eq!(told(&log.before(2)), ["transaction rope", "view pear"]);
+        let rows = [
+            rows[0],
+            rows[1],
+            (2, "u", "view", "plum"),
+            (5, "u", "view", "rug"),
+            (6, "u", "refund", "rope"),
+            (7, "u", "dislike", "pear"),
+        ];
+        // Only plum and rug stand in the whole log.
+        for cut in [Cut::Time(1..2), Cut::LAST_EVENTS] {
+            let (past, window) = cut.apply(&Log::of_rows(&rows));
+            assert_eq!(told(&past), ["transaction rope", "view pear", "view plum"]);
+            assert_eq!(told(&window), ["view rug", "-refund rope", "-dislike pear"]);
+        }
     }
 }

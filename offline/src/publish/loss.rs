@@ -16,7 +16,7 @@ use shared::contract::artifact::manifest::{MANIFEST, read_champion};
 use shared::contract::artifact::{ArtifactError, Manifest};
 
 use crate::config::Config;
-use crate::config::changes::{Changes, OF_READING, reading_changes};
+use crate::config::changes::{Changes, KINDS, OF_READING, reading_changes};
 use crate::log::ingest::Log;
 
 /// How much a log may have lost.
@@ -45,7 +45,7 @@ pub struct Facts {
 /// The sections of a config that decide how the log is read.
 fn only_of_reading(mut config: Value) -> Value {
     if let Some(sections) = config.as_object_mut() {
-        sections.retain(|name, _| OF_READING.contains(&name.as_str()));
+        sections.retain(|name, _| name == KINDS || OF_READING.contains(&name.as_str()));
     }
     config
 }

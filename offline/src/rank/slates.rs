@@ -172,13 +172,12 @@ fn described(
     scratch: &mut Scratch,
 ) -> Option<SlateRows> {
     let weights = &snapshot.params().weights;
-    let by_kind = config.interactions.by_kind();
     let query = Query { k: 1, context: None, category: None, exclude: Vec::new(), seen: config.blend.seen };
     let (question, found) = candidates(snapshot, weights, &case.state, &query, case.now_ms, scratch);
     let ranked = by_blend(&found, weights, config.ranker.candidates);
     let label = |item| {
         let target = case.targets.iter().position(|&target| target == item);
-        target.map_or(0.0, |target| by_kind[case.kinds[target] as usize])
+        target.map_or(0.0, |target| config.kinds.weight(case.kinds[target]))
     };
     let labels: Vec<f32> = ranked.iter().map(|ranked| label(found.rows[ranked.row as usize].item)).collect();
     let shortlist = Shortlist { question: &question, candidates: &found, ranked: &ranked };

@@ -22,6 +22,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use shared::contract::kind::Kinds;
 use shared::contract::source::Source;
 use shared::engine::topk::Scored;
 use shared::tables::Neighbours;
@@ -31,7 +32,7 @@ use super::{SourceStudy, SourcesConfig, Trainer};
 use crate::config::knobs::{Range, knob};
 use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::Log;
-use crate::log::interactions::{Csr, KindWeights, by_user};
+use crate::log::interactions::{Csr, by_user};
 
 /// How pairs are counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,8 +105,7 @@ pub enum Weighting {
 
 /// Users × items: c_ui for each of a user's last `window` distinct items.
 #[must_use]
-pub fn windows(log: &Log, window: usize, weights: &KindWeights) -> Csr<f32> {
-    let by_kind = weights.by_kind();
+pub fn windows(log: &Log, window: usize, kinds: &Kinds) -> Csr<f32> {
     let (starts, order) = by_user(log);
     let (mut indptr, mut indices, mut data) = (vec![0u32], Vec::new(), Vec::new());
     let mut last: HashMap<u32, f32> = HashMap::new();
@@ -116,7 +116,7 @@ pub fn windows(log: &Log, window: usize, weights: &KindWeights) -> Csr<f32> {
             if last.len() == window && !last.contains_key(&event.item.0) {
                 break;
             }
-            *last.entry(event.item.0).or_default() += by_kind[event.kind as usize];
+            *last.entry(event.item.0).or_default() += kinds.weight(event.kind);
         }
         row.extend(last.drain());
         row.sort_unstable_by_key(|(item, _)| *item);
@@ -209,11 +209,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use shared::contract::event::EventKind;
     use shared::contract::id::{ItemIdx, UserIdx};
+    use shared::contract::kind::KindIdx;
 
     use super::*;
-    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, LogEvent};
 
     const BINARY: ItemKnnUserConfig = ItemKnnUserConfig {
         window: 9,
@@ -268,13 +268,8 @@ mod tests {
     #[test]
     fn a_window_ends_before_the_first_item_that_has_no_place_in_it() {
         // Oldest first; a purchase weighs 5. The window of two items holds 2 and 1, and ends at 0.
-        let of = [
-            (1, EventKind::View),
-            (0, EventKind::View),
-            (1, EventKind::Transaction),
-            (2, EventKind::View),
-            (1, EventKind::View),
-        ];
+        let of =
+            [(1, KindIdx::VIEW), (0, KindIdx::VIEW), (1, KindIdx::TRANSACTION), (2, KindIdx::VIEW), (1, KindIdx::VIEW)];
         let event = |(item, kind)| LogEvent {
             user: UserIdx(0),
             item: ItemIdx(item),
@@ -287,10 +282,9 @@ mod tests {
             users: vec!["u".into()],
             items: Catalogue::default().with_seen(["a", "b", "c"].map(|id| (id.into(), None)).to_vec()).0,
             events: of.map(event).to_vec(),
-            sessions: SessionsFrom::Gap,
-            report: IngestReport::default(),
+            ..Log::of_views(&[])
         };
-        let found = windows(&log, 2, &KindWeights { view: 1.0, addtocart: 3.0, transaction: 5.0 });
+        let found = windows(&log, 2, &Kinds::of_weights([1.0, 3.0, 5.0]));
         assert_eq!((found.indices(), found.data()), (&[1, 2][..], &[6.0, 1.0][..]));
     }
 

@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::contract::artifact::manifest::FORMAT_VERSION;
 use shared::contract::artifact::{ArtifactError, Manifest};
+use shared::contract::kind::Kinds;
 use shared::contract::params::EngineParams;
 use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
@@ -35,7 +36,7 @@ use shared::tables::{ItemTable, Tables};
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
 use crate::log::ingest::Log;
-use crate::log::interactions::{KindWeights, Sessions};
+use crate::log::interactions::Sessions;
 use crate::progress::Progress;
 
 /// The settings of the sources, one section of the config each.
@@ -109,8 +110,8 @@ pub struct Inputs<'a> {
 pub struct SourceSettings<'a> {
     /// The sections of the sources.
     pub sources: &'a SourcesConfig,
-    /// The weights of events by their kind.
-    pub kinds: &'a KindWeights,
+    /// The kinds of events with their weights.
+    pub kinds: &'a Kinds,
     /// The pause that ends a session, milliseconds.
     pub gap_ms: i64,
     /// The parameters of the engine.
@@ -176,12 +177,17 @@ pub enum FitError {
 
 /// The manifest of a version before it has a name: the facts about its log, and the engine's parameters.
 fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
-    let counts = BTreeMap::from([
+    let mut counts = BTreeMap::from([
         ("events".to_owned(), log.events.len() as u64),
         ("users".to_owned(), log.users.len() as u64),
         ("items".to_owned(), log.items.len() as u64),
         ("sessions".to_owned(), sessions as u64),
     ]);
+    for (name, count) in [("taken_back", log.taken_back.len()), ("blocked", log.blocked.len())] {
+        if count > 0 {
+            counts.insert(name.to_owned(), count as u64);
+        }
+    }
     Manifest {
         format_version: FORMAT_VERSION,
         version: "unpublished".to_owned(),

@@ -1,6 +1,8 @@
 //! `popularity`, `category_popularity` and `trending`: time-decayed counts of events, overall and by category, and
 //! trends; also plain counts over the last days, as baselines of an evaluation.
 //!
+//! An item that a user blocked loses the weight of the block, as old as it is; no score falls below 0.
+//!
 //! In: a log. Out: a score per item, all items in the order of their scores, each category's items in that order, and
 //! all items in the order of their trend, `s / sqrt(l + 1)`, where s is a count with a short half-life and l the score,
 //! a count with a long one. Cost: two passes over the events and three sorts of the items.
@@ -86,13 +88,21 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     }
 }
 
-/// The count of each item's events, each halved for every half-life of its age at the last event of the log.
+/// The count of each item's events, each halved for every half-life of its age at the last event of the log, less the
+/// weights of blocks.
 fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
     let half_life_ms = half_life_days * DAY_MS as f64;
     let last_ms = log.last_ms();
     let mut counts = vec![0.0f64; log.items.len()];
+    let left = |time_ms: i64| (-((last_ms - time_ms) as f64) / half_life_ms).exp2();
     for event in &log.events {
-        counts[event.item.at()] += (-((last_ms - event.timestamp_ms) as f64) / half_life_ms).exp2();
+        counts[event.item.at()] += left(event.timestamp_ms);
+    }
+    for blocked in &log.blocked {
+        let count = &mut counts[blocked.item.at()];
+        // A block may be younger than the last interaction.
+        let weight = f64::from(log.kinds.weight(blocked.kind)) * left(blocked.since_ms.min(last_ms));
+        *count = (*count + weight).max(0.0);
     }
     counts
 }
@@ -117,11 +127,11 @@ fn ordered(scores: &[f32]) -> Vec<ItemIdx> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::contract::event::EventKind;
     use shared::contract::id::UserIdx;
+    use shared::contract::kind::KindIdx;
 
     use super::*;
-    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, LogEvent};
 
     const ITEMS: usize = 6;
 
@@ -130,7 +140,7 @@ mod tests {
         let event = |&(hour, item): &(i64, u32)| LogEvent {
             user: UserIdx(0),
             item: ItemIdx(item),
-            kind: EventKind::View,
+            kind: KindIdx::VIEW,
             session: 0,
             timestamp_ms: hour * DAY_MS / 24,
             event_key: 0,
@@ -147,8 +157,7 @@ mod tests {
         };
         let mut events: Vec<LogEvent> = events.iter().map(event).collect();
         events.sort_by_key(|event| event.timestamp_ms);
-        let (sessions, report) = (SessionsFrom::Gap, IngestReport::default());
-        Log { users: vec!["u".into()], items, events, sessions, report }
+        Log { users: vec!["u".into()], items, events, ..Log::of_views(&[]) }
     }
 
     proptest! {
@@ -182,5 +191,26 @@ mod tests {
             let counts: Vec<usize> = windowed(&log, 2.0).iter().map(count).collect();
             prop_assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
         }
+    }
+
+    #[test]
+    fn a_refund_takes_its_purchase_out_of_the_count_and_a_dislike_its_weight() {
+        let config = PopularityConfig { half_life_days: 1.0, trend_half_life_days: 1.0, windows_days: Vec::new() };
+        let rows = [
+            (0, "a", "view", "lamp"),
+            (0, "a", "transaction", "lamp"),
+            (0, "b", "view", "rug"),
+            (0, "c", "view", "rug"),
+            (0, "c", "view", "rug"),
+            (DAY_MS, "a", "refund", "lamp"),
+            (DAY_MS, "b", "dislike", "rug"),
+            (DAY_MS, "b", "view", "table"),
+            (DAY_MS, "b", "dislike", "chair"),
+        ];
+        let found = fit(&Log::of_rows(&rows), &config);
+        // chair, lamp, rug and table: halves of the views that stand, the block of today in full, never below 0.
+        assert_eq!(found.scores[..], [0.0, 0.5, 0.0, 1.0]);
+        let before = fit(&Log::of_rows(&rows).before(DAY_MS), &config);
+        assert_eq!(before.scores[..], [2.0, 3.0], "nothing was taken back yet");
     }
 }

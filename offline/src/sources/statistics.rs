@@ -2,7 +2,7 @@
 //! behaviour, over the log that the sources are fitted on.
 
 use shared::contract::artifact::columns::Column;
-use shared::contract::event::EventKind;
+use shared::contract::kind::Stage;
 use shared::tables::Statistics;
 
 use crate::log::ingest::{DAY_MS, Log};
@@ -25,13 +25,13 @@ const LAST_1D: usize = 1;
 const LAST_7D: usize = 2;
 const LAST_30D: usize = 3;
 
-/// Events of an item by their kind.
-type Kinds = [u32; 3];
+/// Events of an item by their stage.
+type Stages = [u32; Stage::ALL.len()];
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     /// The counts in each window, and in the whole log.
-    kinds: [Kinds; ALL + 1],
+    stages: [Stages; ALL + 1],
     first_ms: i64,
     last_ms: i64,
     repeats: u32,
@@ -42,11 +42,11 @@ struct Counts {
 
 impl Counts {
     fn events(&self, window: usize) -> u32 {
-        self.kinds[window].iter().sum()
+        self.stages[window].iter().sum()
     }
 
-    fn of(&self, kind: EventKind, window: usize) -> u32 {
-        self.kinds[window][kind as usize]
+    fn of(&self, stage: Stage, window: usize) -> u32 {
+        self.stages[window][stage as usize]
     }
 }
 
@@ -54,14 +54,14 @@ impl Counts {
 #[must_use]
 pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let counts = counts(log, sessions);
-    let categories = kinds_by_category(log);
+    let categories = stages_by_category(log);
     let end = log.last_ms();
     let total = |of: &dyn Fn(&Counts) -> u32| counts.iter().map(|counts| f64::from(of(counts))).sum::<f64>();
     let all = total(&|counts| counts.events(ALL)).max(1.0);
-    let views = total(&|counts| counts.of(EventKind::View, ALL));
+    let views = total(&|counts| counts.of(Stage::View, ALL));
     // Missing if the log has no views.
-    let mean_rate = EventKind::ALL.map(|kind| match views > 0.0 {
-        true => total(&|counts| counts.of(kind, ALL)) / views,
+    let mean_rate = Stage::ALL.map(|stage| match views > 0.0 {
+        true => total(&|counts| counts.of(stage, ALL)) / views,
         false => f64::NAN,
     });
     let share = |count: u32, of: u32, mean: f64| {
@@ -71,12 +71,12 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     let [repeats, stays, exits, entries] =
         [total(&|c| c.repeats), total(&|c| c.stays), total(&|c| c.exits), total(&|c| c.entries)]
             .map(|count| count / all);
-    let overall = |kinds: &Kinds, kind: EventKind| rate(kinds, kind, mean_rate[kind as usize]);
+    let overall = |stages: &Stages, stage: Stage| rate(stages, stage, mean_rate[stage as usize]);
     let lately =
-        |c: &Counts, window: usize, kind: EventKind| rate(&c.kinds[window], kind, overall(&c.kinds[ALL], kind));
+        |c: &Counts, window: usize, stage: Stage| rate(&c.stages[window], stage, overall(&c.stages[ALL], stage));
     let ln = |count: u32| f64::from(count).ln_1p();
     let mut columns: Vec<(String, Column<f32>)> = Vec::new();
-    let mut column = |name: &str, value: &dyn Fn(&Counts, Option<&Kinds>) -> f64| {
+    let mut column = |name: &str, value: &dyn Fn(&Counts, Option<&Stages>) -> f64| {
         let of_item = |(item, counts): (usize, &Counts)| {
             value(counts, categories.get(log.items.category_of[item] as usize)) as f32
         };
@@ -89,37 +89,35 @@ pub fn fit(log: &Log, sessions: &Sessions) -> Statistics {
     column("events_7d", &|c, _| ln(c.events(LAST_7D)));
     column("events_30d", &|c, _| ln(c.events(LAST_30D)));
     column("trend", &|c, _| ((f64::from(c.events(LAST_7D)) + 1.0) / (f64::from(c.events(LAST_30D)) + 4.0)).ln());
-    column("carts", &|c, _| ln(c.of(EventKind::AddToCart, ALL)));
-    column("carts_7d", &|c, _| ln(c.of(EventKind::AddToCart, LAST_7D)));
-    column("carts_30d", &|c, _| ln(c.of(EventKind::AddToCart, LAST_30D)));
-    column("purchases", &|c, _| ln(c.of(EventKind::Transaction, ALL)));
-    column("purchases_7d", &|c, _| ln(c.of(EventKind::Transaction, LAST_7D)));
-    column("purchases_30d", &|c, _| ln(c.of(EventKind::Transaction, LAST_30D)));
-    column("cart_rate", &|c, _| overall(&c.kinds[ALL], EventKind::AddToCart));
-    column("cart_rate_7d", &|c, _| lately(c, LAST_7D, EventKind::AddToCart));
-    column("cart_rate_30d", &|c, _| lately(c, LAST_30D, EventKind::AddToCart));
-    column("purchase_rate", &|c, _| overall(&c.kinds[ALL], EventKind::Transaction));
-    column("purchase_rate_7d", &|c, _| lately(c, LAST_7D, EventKind::Transaction));
-    column("purchase_rate_30d", &|c, _| lately(c, LAST_30D, EventKind::Transaction));
+    column("carts", &|c, _| ln(c.of(Stage::Cart, ALL)));
+    column("carts_7d", &|c, _| ln(c.of(Stage::Cart, LAST_7D)));
+    column("carts_30d", &|c, _| ln(c.of(Stage::Cart, LAST_30D)));
+    column("purchases", &|c, _| ln(c.of(Stage::Purchase, ALL)));
+    column("purchases_7d", &|c, _| ln(c.of(Stage::Purchase, LAST_7D)));
+    column("purchases_30d", &|c, _| ln(c.of(Stage::Purchase, LAST_30D)));
+    column("cart_rate", &|c, _| overall(&c.stages[ALL], Stage::Cart));
+    column("cart_rate_7d", &|c, _| lately(c, LAST_7D, Stage::Cart));
+    column("cart_rate_30d", &|c, _| lately(c, LAST_30D, Stage::Cart));
+    column("purchase_rate", &|c, _| overall(&c.stages[ALL], Stage::Purchase));
+    column("purchase_rate_7d", &|c, _| lately(c, LAST_7D, Stage::Purchase));
+    column("purchase_rate_30d", &|c, _| lately(c, LAST_30D, Stage::Purchase));
     column("age_days", &|c, _| when(c, days(c.first_ms)));
     column("idle_days", &|c, _| when(c, days(c.last_ms)));
     column("repeat_share", &|c, _| share(c.repeats, c.events(ALL), repeats));
     column("stay_share", &|c, _| share(c.stays, c.events(ALL), stays));
     column("exit_share", &|c, _| share(c.exits, c.events(ALL), exits));
     column("entry_share", &|c, _| share(c.entries, c.events(ALL), entries));
-    column("category_events", &|_, category| category.map_or(f64::NAN, |kinds| ln(kinds.iter().sum())));
-    column("category_cart_rate", &|_, category| {
-        category.map_or(f64::NAN, |kinds| overall(kinds, EventKind::AddToCart))
-    });
+    column("category_events", &|_, category| category.map_or(f64::NAN, |stages| ln(stages.iter().sum())));
+    column("category_cart_rate", &|_, category| category.map_or(f64::NAN, |stages| overall(stages, Stage::Cart)));
     column("category_purchase_rate", &|_, category| {
-        category.map_or(f64::NAN, |kinds| overall(kinds, EventKind::Transaction))
+        category.map_or(f64::NAN, |stages| overall(stages, Stage::Purchase))
     });
     columns.into_iter().collect()
 }
 
-/// Events of a kind per view, with a prior of [`PRIOR_VIEWS`] views at the `expected` rate.
-fn rate(kinds: &Kinds, kind: EventKind, expected: f64) -> f64 {
-    let [count, views] = [kind, EventKind::View].map(|kind| f64::from(kinds[kind as usize]));
+/// Events of a stage per view, with a prior of [`PRIOR_VIEWS`] views at the `expected` rate.
+fn rate(stages: &Stages, stage: Stage, expected: f64) -> f64 {
+    let [count, views] = [stage, Stage::View].map(|stage| f64::from(stages[stage as usize]));
     (count + expected * PRIOR_VIEWS) / (views + PRIOR_VIEWS)
 }
 
@@ -132,25 +130,26 @@ fn counts(log: &Log, sessions: &Sessions) -> Vec<Counts> {
             counts.first_ms = event.timestamp_ms;
         }
         counts.last_ms = event.timestamp_ms;
-        counts.kinds[ALL][event.kind as usize] += 1;
+        let stage = log.kinds.stage(event.kind) as usize;
+        counts.stages[ALL][stage] += 1;
         let age_ms = end - event.timestamp_ms;
-        for (kinds, hours) in counts.kinds.iter_mut().zip(WINDOWS_HOURS) {
-            kinds[event.kind as usize] += u32::from(age_ms < hours * HOUR_MS);
+        for (stages, hours) in counts.stages.iter_mut().zip(WINDOWS_HOURS) {
+            stages[stage] += u32::from(age_ms < hours * HOUR_MS);
         }
     }
     count_places(sessions, &mut counts);
     counts
 }
 
-/// Events of each kind by category.
-fn kinds_by_category(log: &Log) -> Vec<Kinds> {
-    let mut kinds = vec![[0; 3]; log.items.categories.len()];
+/// Events of each stage by category.
+fn stages_by_category(log: &Log) -> Vec<Stages> {
+    let mut categories = vec![Stages::default(); log.items.categories.len()];
     for event in &log.events {
-        if let Some(kinds) = kinds.get_mut(log.items.category_of[event.item.at()] as usize) {
-            kinds[event.kind as usize] += 1;
+        if let Some(stages) = categories.get_mut(log.items.category_of[event.item.at()] as usize) {
+            stages[log.kinds.stage(event.kind) as usize] += 1;
         }
     }
-    kinds
+    categories
 }
 
 /// Counts how often each item is repeated, stays, ends a session and begins one.
@@ -171,15 +170,16 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
 #[cfg(test)]
 mod tests {
     use shared::contract::id::{ItemIdx, UserIdx};
+    use shared::contract::kind::KindIdx;
     use shared::tables::NO_CATEGORY;
 
     use super::*;
-    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, LogEvent};
     use crate::log::interactions::{Csr, sessions};
 
     /// Four items, two of them lamps, one a table, one of no category; events of `(hour, item, kind)`.
-    fn log(events: &[(i64, u32, EventKind)]) -> Log {
-        let event = |&(hour, item, kind): &(i64, u32, EventKind)| LogEvent {
+    fn log(events: &[(i64, u32, KindIdx)]) -> Log {
+        let event = |&(hour, item, kind): &(i64, u32, KindIdx)| LogEvent {
             user: UserIdx(0),
             item: ItemIdx(item),
             kind,
@@ -195,8 +195,7 @@ mod tests {
                 ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(|id| (id.into(), None)).to_vec()).0
             },
             events: events.iter().map(event).collect(),
-            sessions: SessionsFrom::Gap,
-            report: IngestReport::default(),
+            ..Log::of_views(&[])
         }
     }
 
@@ -207,17 +206,17 @@ mod tests {
 
     #[test]
     fn windows_end_with_the_log_and_their_rates_begin_with_those_of_the_item() {
-        use EventKind::{AddToCart, Transaction, View};
+        let [view, cart, bought] = Stage::ALL.map(Stage::kind);
         let day = 24;
         let events = [
-            (0, 0, View),
-            (0, 0, AddToCart),
-            (35 * day, 0, View),
-            (45 * day, 0, Transaction),
-            (58 * day, 0, View),
-            (60 * day - 7, 0, View),
-            (60 * day - 5, 0, AddToCart),
-            (60 * day, 1, View),
+            (0, 0, view),
+            (0, 0, cart),
+            (35 * day, 0, view),
+            (45 * day, 0, bought),
+            (58 * day, 0, view),
+            (60 * day - 7, 0, view),
+            (60 * day - 5, 0, cart),
+            (60 * day, 1, view),
         ];
         let log = log(&events);
         let statistics = fit(&log, &sessions(&log, 1));
@@ -242,7 +241,7 @@ mod tests {
     #[test]
     fn an_item_without_events_has_the_rates_of_its_category() {
         // Lamps are put into the cart at every view, tables never; 2 is a new lamp, 3 is of no category.
-        let (view, cart) = (EventKind::View, EventKind::AddToCart);
+        let (view, cart) = (KindIdx::VIEW, KindIdx::ADD_TO_CART);
         let log = log(&[(0, 0, view), (0, 0, cart), (0, 1, view), (0, 1, view), (0, 3, view)]);
         let statistics = fit(&log, &sessions(&log, 1));
         let of = |name| [0, 1, 2, 3].map(|item| value(&statistics, name, item));

@@ -7,7 +7,7 @@
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, LogNormal};
-use shared::contract::event::EventKind;
+use shared::contract::kind::Stage;
 
 use super::{catalogue::Catalogue, demand::Demand, taste::Taste};
 
@@ -40,8 +40,8 @@ const TO_ORDER: f64 = 0.48;
 pub struct Step {
     /// The time of the event, milliseconds since the epoch.
     pub time_ms: i64,
-    /// The kind of event.
-    pub kind: EventKind,
+    /// What the user does.
+    pub kind: Stage,
     /// The item.
     pub item: usize,
 }
@@ -95,17 +95,17 @@ pub fn visit(
             (None, Some(item)) if rng.random_bool(RESUME) => item,
             (None, _) => taste.wish(shop.catalogue, shop.today, rng),
         };
-        steps.push(Step { time_ms, kind: EventKind::View, item });
+        steps.push(Step { time_ms, kind: Stage::View, item });
         time_ms += habits.gap_ms(rng);
         if rng.random_bool(TO_CART) && !cart.contains(&item) {
-            steps.push(Step { time_ms, kind: EventKind::AddToCart, item });
+            steps.push(Step { time_ms, kind: Stage::Cart, item });
             time_ms += habits.gap_ms(rng);
             cart.push(item);
         }
         seen.push(item);
     }
     if !cart.is_empty() && rng.random_bool(TO_ORDER) {
-        steps.extend(cart.into_iter().map(|item| Step { time_ms, kind: EventKind::Transaction, item }));
+        steps.extend(cart.into_iter().map(|item| Step { time_ms, kind: Stage::Purchase, item }));
     }
 }
 
@@ -175,9 +175,9 @@ mod tests {
     fn an_order_holds_what_was_put_into_the_cart_in_the_visit() {
         let mut orders = 0;
         for steps in visits(500, 300) {
-            for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.kind == EventKind::Transaction) {
+            for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.kind == Stage::Purchase) {
                 orders += 1;
-                let carted = |earlier: &&Step| earlier.kind == EventKind::AddToCart && earlier.item == step.item;
+                let carted = |earlier: &&Step| earlier.kind == Stage::Cart && earlier.item == step.item;
                 assert_eq!(steps[..index].iter().filter(carted).count(), 1);
             }
         }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_visit_starts_when_it_should_with_a_view_and_pauses_less_than_a_session_gap() {
         for steps in visits(500, 300) {
-            assert_eq!((steps[0].time_ms, steps[0].kind), (1_000, EventKind::View));
+            assert_eq!((steps[0].time_ms, steps[0].kind), (1_000, Stage::View));
             let gaps = steps.windows(2).map(|pair| pair[1].time_ms - pair[0].time_ms);
             assert!(gaps.into_iter().all(|gap| (0..=MAX_GAP_MS).contains(&gap)));
         }

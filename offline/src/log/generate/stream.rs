@@ -12,7 +12,7 @@ use std::{
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Pareto, weighted::WeightedAliasIndex};
-use shared::contract::event::EventKind;
+use shared::contract::kind::Stage;
 
 use super::{
     GenerateConfig, GenerateSummary,
@@ -56,7 +56,7 @@ struct Waiting {
     sequence: u64,
     user: u32,
     item: u32,
-    kind: EventKind,
+    kind: Stage,
     /// The order it belongs to, 0 if none.
     order: u64,
 }
@@ -113,7 +113,7 @@ pub fn write_events(
         // The last visit is cut where the log is full.
         steps.truncate(usize::try_from(config.events - made).unwrap_or(usize::MAX));
 
-        let bought = steps.iter().any(|step| step.kind == EventKind::Transaction);
+        let bought = steps.iter().any(|step| step.kind == Stage::Purchase);
         orders += u64::from(bought);
         sessions += 1;
         for step in &steps {
@@ -125,7 +125,7 @@ pub fn write_events(
                 user: user as u32,
                 item: step.item as u32,
                 kind: step.kind,
-                order: if step.kind == EventKind::Transaction { orders } else { 0 },
+                order: if step.kind == Stage::Purchase { orders } else { 0 },
             }));
             made += 1;
         }
@@ -179,7 +179,7 @@ impl<'a> Log<'a> {
         let &Waiting { time_ms, user, item, kind, order, .. } = event;
         let item = item as usize;
         self.line.clear();
-        write!(self.line, "{time_ms},u{user:06},{},{},", kind.as_str(), self.catalogue.items[item].id)?;
+        write!(self.line, "{time_ms},u{user:06},{},{},", kind.name(), self.catalogue.items[item].id)?;
         if order > 0 {
             write!(self.line, "t{order:06}")?;
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! files ─▶ read (in batches, every value as text) ─▶ rows (cast, compare; bad rows counted by reason)
 //!       ─▶ log (time-ordered, users and items indexed by their sorted ids)
+//!       ─▶ resolved (what users took back or blocked is set aside)
 //! ```
 //!
 //! Bad rows are counted by reason and written to a rejects file, never silently dropped. Memory: 32 bytes per event, 24
@@ -12,6 +13,7 @@ mod catalogue;
 mod covered;
 pub mod log;
 mod read;
+mod resolved;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::{Catalogue, ItemColumns, read_catalogue};
 pub use covered::FileRead;
-pub use log::{Log, LogEvent};
+pub use log::{Log, LogEvent, Told};
+pub use resolved::{BlockedItem, Reason, TakenBack};
 pub use rows::ingest;
 
 /// Milliseconds of a day.

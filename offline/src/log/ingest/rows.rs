@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde::Serialize;
-use shared::contract::event::{EventKind, event_key};
+use shared::contract::event::event_key;
 use shared::contract::id::ItemId;
+use shared::contract::kind::{KindIdx, Kinds};
 
 use super::covered::FileRead;
 use super::log::{Log, RawEvent, RawLog};
@@ -140,6 +141,7 @@ type SeenIds = HashMap<(u32, u64), i64>;
 /// Reads logs into one time-ordered [`Log`] over the users and items of the logs and the catalogue.
 ///
 /// * `paths`: files, folders and patterns; of a folder every file with a known ending.
+/// * `kinds`: the kinds of events that there are.
 /// * `rejects`: the file that bad rows are written to, as JSON lines.
 /// * `progress`: called with the number of rows read so far.
 ///
@@ -149,14 +151,15 @@ pub fn ingest(
     paths: &[PathBuf],
     catalogue: Catalogue,
     config: &IngestConfig,
+    kinds: &Kinds,
     rejects: &Path,
     progress: &dyn Fn(u64),
 ) -> Result<Log, IngestError> {
-    let default_kind = match (config.default_event.as_str(), EventKind::parse(&config.default_event)) {
+    let default_kind = match (config.default_event.as_str(), kinds.index(&config.default_event)) {
         ("", _) => None,
         (_, Some(kind)) => Some(kind),
         (other, None) => {
-            return Err(IngestError::Setting(format!("default_event = {other}: not view, addtocart or transaction")));
+            return Err(IngestError::Setting(format!("default_event = {other}: no kind of [kinds]")));
         }
     };
     if config.columns.timestamp.is_empty() && config.missing_timestamps == MissingTimestamps::Reject {
@@ -176,7 +179,7 @@ pub fn ingest(
                 progress(report.rows);
             }
             let verdict = match row {
-                Ok(values) => judge(values, &rules, default_kind, config, &mut seen_ids, &mut raw),
+                Ok(values) => judge(values, &rules, (kinds, default_kind), config, &mut seen_ids, &mut raw),
                 Err(unreadable) if unreadable.reason == NoRow::Unfinished => Verdict::Unfinished,
                 Err(unreadable) => Verdict::Rejected(unreadable.reason.as_str()),
             };
@@ -216,13 +219,13 @@ pub fn ingest(
     out.close()?;
     progress(report.rows);
     check(&report, config, rejects)?;
-    Ok(Log::build(raw, catalogue, report, config))
+    Ok(Log::build(raw, catalogue, report, config, kinds))
 }
 
 fn judge(
     values: &[Option<&str>],
     rules: &[Rule],
-    default_kind: Option<EventKind>,
+    (kinds, default_kind): (&Kinds, Option<KindIdx>),
     config: &IngestConfig,
     seen_ids: &mut SeenIds,
     raw: &mut RawLog,
@@ -249,7 +252,7 @@ fn judge(
         None => return Verdict::Rejected("no timestamp"),
     };
     let kind = match (filled(EVENT), default_kind) {
-        (Some(name), _) => match EventKind::parse(name) {
+        (Some(name), _) => match kinds.index(name) {
             Some(kind) => kind,
             None => return Verdict::Rejected("unknown kind of event"),
         },

@@ -2,27 +2,30 @@
 //! the targets, which are the right answers.
 //!
 //! A user's state is built as the service builds it: the batch's record from the snapshot, joined with the live history
-//! of the user's held-out events so far. Cost: a pass over the held-out events, each joined with the history.
+//! of the user's held-out events so far, also of those that were taken back later. Only what stands is a target. Cost: a pass over the held-out events, each joined with the history.
+
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 use shared::contract::api::Seen;
-use shared::contract::event::EventKind;
 use shared::contract::event_log::Coverage;
 use shared::contract::id::{ItemId, ItemIdx};
+use shared::contract::kind::KindIdx;
+use shared::engine::filter::rules_out;
 use shared::engine::packed::unpack_user;
 use shared::engine::recommend::Scratch;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, HistoryBounds, LiveEvent, LiveHistory, UserState};
 
 use super::Task;
-use crate::log::ingest::{Log, LogEvent, SessionsFrom};
+use crate::log::ingest::{Log, LogEvent, SessionsFrom, TakenBack};
 use crate::log::interactions::by_user;
 
 /// One question.
 pub struct Case<'a> {
     /// The user.
     pub user: &'a str,
-    /// The number of the question among the user's: the position of the target among their held-out events, 0 for
+    /// The number of the question among the user's: the position of the target among all their held-out events, 0 for
     /// top-k.
     pub number: usize,
     /// The user's state.
@@ -31,10 +34,10 @@ pub struct Case<'a> {
     pub now_ms: i64,
     /// The targets that the snapshot has.
     pub targets: Vec<ItemIdx>,
-    /// What the user did with each of `targets`.
-    pub kinds: Vec<EventKind>,
+    /// What the user did with each of `targets`, in the kinds of the held-out log.
+    pub kinds: Vec<KindIdx>,
     /// What the user did with each target that the snapshot does not have.
-    pub unknown: Vec<EventKind>,
+    pub unknown: Vec<KindIdx>,
 }
 
 impl Case<'_> {
@@ -63,6 +66,8 @@ pub struct HeldOut<'a> {
     gap_ms: i64,
     starts: Vec<u32>,
     order: Vec<u32>,
+    /// The other events of users who took something back or blocked an item.
+    taken_back: HashMap<usize, Vec<&'a TakenBack>>,
 }
 
 impl<'a> HeldOut<'a> {
@@ -72,7 +77,11 @@ impl<'a> HeldOut<'a> {
     #[must_use]
     pub fn new(test: &'a Log, asked: Asked, gap_ms: i64) -> Self {
         let (starts, order) = by_user(test);
-        Self { test, asked, gap_ms, starts, order }
+        let mut taken_back: HashMap<usize, Vec<&TakenBack>> = HashMap::new();
+        for taken in &test.taken_back {
+            taken_back.entry(taken.event.user.at()).or_default().push(taken);
+        }
+        Self { test, asked, gap_ms, starts, order, taken_back }
     }
 
     /// How many users there are.
@@ -87,10 +96,14 @@ impl<'a> HeldOut<'a> {
         &self.test.users[row]
     }
 
-    /// The events of a user, in the order of time.
+    /// The interactions of a user, in the order of time.
     pub fn events(&self, row: usize) -> impl Iterator<Item = &'a LogEvent> {
-        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
-        self.order[range].iter().map(|&at| &self.test.events[at as usize])
+        self.positions(row).iter().map(|&at| &self.test.events[at as usize])
+    }
+
+    /// The positions of a user's interactions in the held-out log.
+    fn positions(&self, row: usize) -> &[u32] {
+        &self.order[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
 
     /// Whether the log names its sessions.
@@ -150,7 +163,14 @@ impl<'a> HeldOut<'a> {
             let bounds = HistoryBounds { max_events, max_older: usize::MAX, covered: &covered };
             let mut answers = Vec::new();
             let mut previous: Option<&LogEvent> = None;
-            for (number, event) in self.events(row).enumerate() {
+            let mut taken_back = self.taken_back.get(&row).into_iter().flatten().peekable();
+            let mut number = 0;
+            for &at in self.positions(row) {
+                while let Some(taken) = taken_back.next_if(|taken| taken.at <= at) {
+                    live.apply(self.live(&taken.event, number), bounds);
+                    number += 1;
+                }
+                let event = &self.test.events[at as usize];
                 if self.goes_on(previous, event) {
                     let state = UserState::join(snapshot, record.clone(), &live);
                     let (targets, kinds, unknown) = match snapshot.items().index(self.item(event)) {
@@ -162,6 +182,7 @@ impl<'a> HeldOut<'a> {
                     answers.push(ask(&case, scratch));
                 }
                 live.apply(self.live(event, number), bounds);
+                number += 1;
                 previous = Some(event);
             }
             answers
@@ -184,16 +205,20 @@ impl<'a> HeldOut<'a> {
             let user = self.user(row);
             snapshot.users().record(user)?;
             let record = record(snapshot, user);
-            let mut items: Vec<(&str, EventKind)> =
+            let mut items: Vec<(&str, KindIdx)> =
                 self.events(row).map(|event| (self.item(event), event.kind)).collect();
             // Of an item's kinds the strongest is kept.
-            items.sort_unstable_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
+            items.sort_unstable_by(|a, b| a.0.cmp(b.0).then_with(|| self.test.kinds.by_strength(b.1, a.1)));
             items.dedup_by(|later, kept| later.0 == kept.0);
             let (mut targets, mut kinds, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
             for (item, kind) in items {
                 let index = snapshot.items().index(item);
-                let past = index.and_then(|index| record.seen.binary_search_by_key(&index, |past| past.item).ok());
-                let ruled_out = past.is_some_and(|at| rules_out(seen, record.seen[at].purchased));
+                let known = &snapshot.params().kinds;
+                let ruled_out = index.is_some_and(|index| {
+                    let from = record.seen.partition_point(|past| past.item < index);
+                    let past = record.seen[from..].iter().take_while(|past| past.item == index);
+                    past.into_iter().any(|past| rules_out(seen, known, past.kind))
+                });
                 match index {
                     Some(_) if ruled_out => {}
                     Some(index) => {
@@ -230,19 +255,10 @@ impl<'a> HeldOut<'a> {
             // A key from the event's number; 0 is reserved for events without an id.
             event_key: number as u64 + 1,
             timestamp_ms: event.timestamp_ms,
-            kind: event.kind,
+            kind: self.test.kinds.get(event.kind).name.clone(),
             item: ItemId::new(self.item(event)).expect("ids were checked when the log was read"),
             place: None,
         }
-    }
-}
-
-/// Whether a seen policy keeps an item of a user's past out of slates.
-pub fn rules_out(seen: Seen, purchased: bool) -> bool {
-    match seen {
-        Seen::Allow => false,
-        Seen::ExcludePurchased => purchased,
-        Seen::ExcludeAll => true,
     }
 }
 

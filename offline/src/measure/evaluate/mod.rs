@@ -137,7 +137,7 @@ pub fn evaluate(
     let popularity = models.iter().position(|model| matches!(model, Model::Alone(Source::Popularity)));
     let held_out = HeldOut::new(test, setting.asked, setting.gap_ms);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
-    let (mut segments, mut unknown_targets, mut cases) = (Segments::new(last_k, popularity), 0, 0);
+    let (mut segments, mut unknown_targets, mut cases) = (Segments::new(last_k, popularity, test.kinds.clone()), 0, 0);
     let mut among = [0.0; CEILINGS.len()];
     let rows: Vec<usize> = (0..held_out.users()).collect();
     for block in rows.chunks(USERS_AT_A_TIME) {

@@ -6,11 +6,11 @@
 use std::collections::HashSet;
 
 use shared::contract::api::Seen;
-use shared::contract::event::EventKind;
-use shared::contract::id::ItemIdx;
+use shared::contract::id::{ItemIdx, UserIdx};
+use shared::engine::filter::rules_out;
 
 use super::Task;
-use super::cases::{HeldOut, rules_out};
+use super::cases::HeldOut;
 use crate::log::ingest::{Log, SessionsFrom};
 use crate::log::interactions::Pasts;
 
@@ -63,22 +63,30 @@ pub fn questions(train: &Log, held_out: &HeldOut<'_>, task: Task, seen: Seen) ->
         Task::NextItem => rows.map(|row| held_out.next_item_cases(row)).collect(),
         Task::TopK | Task::LastItem => {
             let pasts = Pasts::of(train);
-            rows.map(|row| usize::from(has_target(train, &pasts, held_out, row, seen))).collect()
+            let blocked = train.blocked.iter().map(|blocked| (blocked.user, blocked.item)).collect();
+            rows.map(|row| usize::from(has_target(train, &pasts, &blocked, held_out, row, seen))).collect()
         }
     }
 }
 
 /// Whether a user has a past, and a held-out item that it does not rule out.
-fn has_target(train: &Log, pasts: &Pasts, held_out: &HeldOut<'_>, row: usize, seen: Seen) -> bool {
+fn has_target(
+    train: &Log,
+    pasts: &Pasts,
+    blocked: &HashSet<(UserIdx, ItemIdx)>,
+    held_out: &HeldOut<'_>,
+    row: usize,
+    seen: Seen,
+) -> bool {
     let Some(user) = past_row(train, held_out.user(row)) else { return false };
     let past = pasts.of_user(train, user);
-    let ruled_out: HashSet<ItemIdx> = past
-        .iter()
-        .filter(|event| rules_out(seen, event.kind == EventKind::Transaction))
-        .map(|event| event.item)
-        .collect();
+    let ruled_out: HashSet<ItemIdx> =
+        past.iter().filter(|event| rules_out(seen, &train.kinds, event.kind)).map(|event| event.item).collect();
     let known = |item: &str| train.items.ids.binary_search_by(|id| (**id).cmp(item)).ok();
-    let is_open = |item: &str| known(item).is_none_or(|item| !ruled_out.contains(&ItemIdx(item as u32)));
+    let is_open = |item: &str| {
+        let item = known(item).map(|row| ItemIdx(row as u32));
+        item.is_none_or(|item| !ruled_out.contains(&item) && !blocked.contains(&(UserIdx(user as u32), item)))
+    };
     held_out.events(row).any(|event| is_open(held_out.item(event)))
 }
 

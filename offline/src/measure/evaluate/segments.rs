@@ -6,10 +6,11 @@
 //! targets alone. Items that the version does not have count as new, and as first-time items.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
-use shared::contract::event::EventKind;
 use shared::contract::id::ItemIdx;
+use shared::contract::kind::{KindIdx, Kinds};
 
 use super::sums::{EventCounts, FIGURES, figures};
 use super::{Answer, cases::Case};
@@ -22,9 +23,9 @@ const HEAD_SHARE: f64 = 0.5;
 pub struct Traits {
     history: &'static str,
     user: &'static str,
-    kinds: Vec<EventKind>,
+    kinds: Vec<KindIdx>,
     /// The kinds of the targets that the version does not have.
-    unknown: Vec<EventKind>,
+    unknown: Vec<KindIdx>,
     /// Whether each target is in the history.
     again: Vec<bool>,
 }
@@ -57,7 +58,7 @@ pub struct Segment {
     /// What the segments differ in: history, user, item, repeat or kind.
     pub by: &'static str,
     /// The name of the segment, such as `head`.
-    pub segment: &'static str,
+    pub segment: String,
     /// How many cases there are.
     pub cases: usize,
     /// The figures by name, such as `hr@20`.
@@ -72,25 +73,30 @@ pub struct Segments {
     /// The models that are broken down: the position of their slates in an answer, and the prefix of their figures'
     /// names.
     models: Vec<(usize, &'static str)>,
-    sums: BTreeMap<(&'static str, &'static str), (usize, OfModels)>,
+    /// The kinds of the held-out log.
+    kinds: Arc<Kinds>,
+    sums: BTreeMap<(&'static str, String), (usize, OfModels)>,
 }
 
 /// The sums of each model's figures.
 type OfModels = Vec<[f64; FIGURES.len()]>;
 
 impl Segments {
-    /// Empty sums; `popularity` is the position of its slates in an answer, if it is measured.
-    pub fn new(k: usize, popularity: Option<usize>) -> Self {
+    /// Empty sums.
+    ///
+    /// * `popularity`: the position of its slates in an answer, if it is measured.
+    /// * `kinds`: those of the held-out log.
+    pub fn new(k: usize, popularity: Option<usize>, kinds: Arc<Kinds>) -> Self {
         let models = [(0, "")].into_iter().chain(popularity.map(|at| (at, "popularity_"))).collect();
-        Self { k, models, sums: BTreeMap::new() }
+        Self { k, models, kinds, sums: BTreeMap::new() }
     }
 
     /// Adds the slates of a case.
     pub fn add(&mut self, answer: &Answer, parts: &[Part]) {
-        let Self { k, models, sums } = self;
-        let mut add = |by, segment, targets: &[ItemIdx], total: usize| {
+        let Self { k, models, kinds: known, sums } = self;
+        let mut add = |by, segment: &str, targets: &[ItemIdx], total: usize| {
             let (cases, sums) =
-                sums.entry((by, segment)).or_insert_with(|| (0, vec![[0.0; FIGURES.len()]; models.len()]));
+                sums.entry((by, segment.to_owned())).or_insert_with(|| (0, vec![[0.0; FIGURES.len()]; models.len()]));
             *cases += 1;
             for ((slate, _), sums) in models.iter().zip(sums) {
                 for (sum, figure) in sums.iter_mut().zip(figures(*k, &answer.slates[*slate], targets, total)) {
@@ -102,7 +108,7 @@ impl Segments {
         add("history", history, &answer.targets, answer.total);
         add("user", user, &answer.targets, answer.total);
         // `beyond` counts the targets that the version does not have; they count as missed.
-        let mut add_targets = |by, segment, beyond: usize, belongs: &dyn Fn(usize) -> bool| {
+        let mut add_targets = |by, segment: &str, beyond: usize, belongs: &dyn Fn(usize) -> bool| {
             let targets: Vec<ItemIdx> =
                 (0..answer.targets.len()).filter(|&at| belongs(at)).map(|at| answer.targets[at]).collect();
             if targets.len() + beyond > 0 {
@@ -117,15 +123,15 @@ impl Segments {
         add_targets("item", "new, first time", unknown.len(), &|at| is_new(at) && !again[at]);
         add_targets("repeat", "again", 0, &|at| again[at]);
         add_targets("repeat", "first time", unknown.len(), &|at| !again[at]);
-        for kind in EventKind::ALL {
-            let beyond = unknown.iter().filter(|&&unknown| unknown == kind).count();
-            add_targets("kind", kind.as_str(), beyond, &|at| kinds[at] == kind);
+        for (row, kind) in known.iter() {
+            let beyond = unknown.iter().filter(|&&unknown| unknown == row).count();
+            add_targets("kind", kind.name.as_str(), beyond, &|at| kinds[at] == row);
         }
     }
 
     /// The mean figures of every segment.
     pub fn results(self) -> Vec<Segment> {
-        let Self { k, models, sums } = self;
+        let Self { k, models, sums, .. } = self;
         let result = |((by, segment), (cases, sums)): (_, (usize, OfModels))| {
             let of_model = |((_, prefix), sums): (&(usize, &str), [f64; FIGURES.len()])| {
                 let mean = |(name, sum): (&str, f64)| (format!("{prefix}{name}@{k}"), sum / cases as f64);

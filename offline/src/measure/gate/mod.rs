@@ -93,10 +93,9 @@ fn window(log: &Log, config: &Config, gate: &GateConfig) -> Option<(Parts, usize
     let step = cases.div_ceil(gate.max_cases).max(1);
     // Every `step`-th of the users with questions.
     let asked: Vec<usize> = (0..questions.len()).filter(|&row| questions[row] > 0).step_by(step).collect();
-    let mut events = parts.held.events.clone();
-    events.retain(|event| asked.binary_search(&event.user.at()).is_ok());
+    let held = parts.held.only(|told| asked.binary_search(&told.event().user.at()).is_ok());
     let cases = asked.iter().map(|&row| questions[row]).sum();
-    Some((Parts { held: parts.held.only(&events), ..parts }, cases))
+    Some((Parts { held, ..parts }, cases))
 }
 
 /// Trains with one side's settings and measures on the questions of the new settings' objective.

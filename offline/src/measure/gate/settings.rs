@@ -11,7 +11,8 @@ const OF_EVALUATION: &str = "popularity.windows_days";
 const SEED: &str = "seed";
 
 /// The settings that the champion was built with, except that the log is read as the new settings say and all seeds are
-/// the new ones: both sides of a contest have one log. A key that the champion's release did not have takes its shipped
+/// the new ones: both sides of a contest have one log, and so one table of kinds, in which the champion has weights of
+/// its own. A key that the champion's release did not have takes its shipped
 /// default, so that a new value for it is contested.
 ///
 /// * `built_with`: the config of the champion's manifest.
@@ -30,7 +31,9 @@ pub fn of_champion(built_with: &Value, new: &Config) -> Result<Config, ConfigErr
             sections.insert("ingest".to_owned(), serde_json::json!({ SESSION_GAP: gap }));
         }
     }
-    Config::of_version(&champion, &shipped_but_for_reading(new)?)
+    let mut champion = Config::of_version(&champion, &shipped_but_for_reading(new)?)?;
+    champion.kinds = new.kinds.clone().weighted_as(&Config::shipped()?.kinds).weighted_as(&champion.kinds);
+    Ok(champion)
 }
 
 /// The shipped settings, with the settings of reading and the seeds of the new ones.
@@ -107,6 +110,30 @@ mod tests {
             ("blend.weights.als", [json!(0.2), json!(0.4)]),
         ];
         assert_eq!(changes(&champion, &new), expected.map(|(key, pair)| (key.to_owned(), pair)).into());
+    }
+
+    #[test]
+    fn both_sides_have_the_new_kinds_and_the_weights_are_contested() {
+        let with = |kinds: Value| {
+            let mut built_with = in_manifest(&config());
+            built_with["kinds"] = kinds;
+            Config::of_version(&built_with, &config()).expect("reads")
+        };
+        let old = with(json!({"addtocart": 4.0, "like": 3.0, "of_old": 9.0, "share": 1.0}));
+        let new = with(json!({"addtocart": 6.0, "share": -1.0, "of_new": 7.0}));
+        let champion = of_champion(&in_manifest(&old), &new).expect("reads");
+        let names = |config: &Config| config.kinds.iter().map(|(_, kind)| kind.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&champion), names(&new));
+        let weight = |name| champion.kinds.weight(champion.kinds.index(name).expect("there"));
+        assert_eq!(["addtocart", "like", "share", "of_new"].map(weight), [4.0, 3.0, -1.0, 7.0]);
+        assert_eq!(changes(&champion, &new).into_keys().collect::<Vec<_>>(), ["kinds.addtocart", "kinds.like"]);
+        assert_eq!(reading_changes(&in_manifest(&old), &new).into_keys().collect::<Vec<_>>(), ["kinds.share"]);
+        // The champion of a release with three kinds.
+        let mut older = in_manifest(&old);
+        older.as_object_mut().expect("sections").remove("kinds");
+        older["interactions"] = json!({"view": 1.0, "addtocart": 4.0, "transaction": 5.0});
+        let champion = of_champion(&older, &new).expect("reads");
+        assert_eq!(changes(&champion, &new).into_keys().collect::<Vec<_>>(), ["kinds.addtocart"]);
     }
 
     #[test]

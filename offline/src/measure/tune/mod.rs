@@ -252,7 +252,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/sample/events.csv");
         let config = Config::load(None, None).expect("the defaults");
         let rejects = tempfile::NamedTempFile::new().expect("a file");
-        ingest(&[path], Catalogue::default(), &config.ingest, rejects.path(), &|_| ()).expect("a log")
+        ingest(&[path], Catalogue::default(), &config.ingest, &config.kinds, rejects.path(), &|_| ()).expect("a log")
     }
 
     #[test]

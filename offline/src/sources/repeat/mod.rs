@@ -163,7 +163,7 @@ impl RowContext<'_> {
         let known = &history[history.len().saturating_sub(engine.max_history)..];
         listed.reset(items);
         let recent = recent(known, engine, now_ms, listed);
-        let past = Past::of(known, &recent, listed, engine.session, now_ms);
+        let past = Past::of(known, &recent, listed, engine, now_ms);
         describe(&past, &recent, places, |habit, item| statistics.habit(habit, item), matrix);
         for (column, values) in rows.columns.iter_mut().enumerate() {
             values.extend_from_slice(matrix.column(column));
@@ -190,13 +190,13 @@ pub fn table(model: Option<Ensemble>) -> RepeatTable {
 
 #[cfg(test)]
 mod tests {
-    use shared::contract::event::EventKind;
     use shared::contract::id::UserIdx;
+    use shared::contract::kind::{KindIdx, Kinds};
     use shared::contract::params::{AlsParams, SessionKnnParams, SessionRule, Weights};
     use shared::engine::rank::trees::probability;
 
     use super::*;
-    use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
+    use crate::log::ingest::{Catalogue, LogEvent};
     use crate::log::interactions::{Pasts, sessions};
     use crate::log::split;
     use crate::sources::statistics;
@@ -207,7 +207,7 @@ mod tests {
         for (user, viewed) in (0..).zip(users) {
             for &item in viewed {
                 let timestamp_ms = i64::from(user) * 100_000_000 + events.len() as i64 * 1_000;
-                let (user, item, kind) = (UserIdx(user), ItemIdx(item), EventKind::View);
+                let (user, item, kind) = (UserIdx(user), ItemIdx(item), KindIdx::VIEW);
                 let (session, event_key) = (0, 0);
                 events.push(LogEvent { user, item, kind, session, timestamp_ms, event_key });
             }
@@ -218,8 +218,7 @@ mod tests {
                 .with_seen((0..items).map(|item| (format!("{item:05}").into(), None)).collect())
                 .0,
             events,
-            sessions: SessionsFrom::Gap,
-            report: IngestReport::default(),
+            ..Log::of_views(&[])
         }
     }
 
@@ -242,7 +241,7 @@ mod tests {
                 before_weight: 0.9,
                 own_weight: 1.25,
             },
-            kind_weights: [1.0, 3.0, 5.0],
+            kinds: Kinds::default(),
             als: AlsParams { unobserved_weight: 0.5, regularization: 1.5, regularization_power: 0.0 },
             ann_ef_search: 300,
             weights: Weights::default(),
