@@ -76,6 +76,8 @@ pub struct Metrics {
     pub swap_failures: IntCounter,
     /// Events durable in the log.
     pub events_accepted: IntCounter,
+    /// The same by their kind.
+    pub events_by_kind: IntCounterVec,
     /// Events refused, by reason.
     pub events_refused: IntCounterVec,
     /// Events acknowledged before the store had them.
@@ -147,6 +149,11 @@ impl Default for Metrics {
             swaps: counter("tandem_snapshot_swaps_total", "Versions swapped in since the start"),
             swap_failures: counter("tandem_snapshot_swap_failures_total", "Versions that could not be loaded"),
             events_accepted: counter("tandem_events_accepted_total", "Events durable in the event log"),
+            events_by_kind: counters(
+                "tandem_events_by_kind_total",
+                "Events durable in the event log by their kind",
+                &["kind"],
+            ),
             events_refused: counters("tandem_events_refused_total", "Events refused by reason", &["reason"]),
             events_deferred: counter(
                 "tandem_events_deferred_total",

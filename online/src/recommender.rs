@@ -230,12 +230,12 @@ impl Recommender {
     }
 }
 
-/// Whether a record refers only to items of the snapshot; a record of another shop's artifact may not.
+/// Whether a record refers only to items and kinds of the snapshot; a record of another shop's artifact may not.
 fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
-    let items = snapshot.items().len();
+    let (items, kinds) = (snapshot.items().len(), &snapshot.params().kinds);
     record.cached.iter().all(|candidate| candidate.item.at() < items)
-        && record.history.iter().all(|event| event.item.at() < items)
-        && record.seen.iter().all(|seen| seen.item.at() < items)
+        && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))
+        && record.seen.iter().all(|seen| seen.item.at() < items && kinds.has(seen.kind))
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
 use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
 use proptest::prelude::*;
-use shared::contract::event::{Event, EventKind};
+use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::kind::KindName;
 use shared::engine::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -35,7 +36,7 @@ fn event(user: &str, number: usize) -> Event {
     Event {
         timestamp_ms: 5,
         user: UserId::new(user).expect("valid id"),
-        kind: EventKind::View,
+        kind: KindName::VIEW,
         item: ItemId::new(format!("i{number}")).expect("valid id"),
         transaction_id: None,
         event_id: format!("{user}-{number}"),
@@ -158,7 +159,8 @@ async fn whole_lines_that_this_release_can_t_read_stay_are_passed_over_and_count
     open(folder.path()).append(&lines(&[event("u", 1)])).expect("appends");
     let newer = String::from_utf8(lines(&[event("u", 2)])).expect("text");
     let with_new_field = newer.replace("\"event_id\"", "\"channel\":\"app\",\"event_id\"");
-    let of_new_kind = newer.replace("\"view\"", "\"wishlist\"");
+    // A kind that is only new is a name as any other, and is read.
+    let of_new_kind = newer.replace("\"view\"", "\"Named in a new way\"");
     for line in ["rubbish\n", "{}\n", "\0\0\0\n", &with_new_field, &of_new_kind] {
         append_to_last_file(folder.path(), line.as_bytes());
     }

@@ -212,3 +212,83 @@ fn beyond_their_bound_the_newest_purchases_stay_excluded() {
     assert_eq!(admissible(&service.client, &items), [true, false, false]);
     service.stop();
 }
+
+/// Posts an event of a kind.
+fn act(client: &Client, kind: &str, item: &str) {
+    let event = json!({"visitorid": "u", "itemid": item, "event": kind}).to_string();
+    let answer = client.post("/events", &event);
+    assert_eq!((answer.status, answer.json()["new"].as_u64()), (200, Some(1)));
+}
+
+/// The history that the last slate was made from.
+fn used(client: &Client) -> Vec<String> {
+    let slate = client.get("/recommendations?user_id=u&k=3&seen=allow&explain=true").json();
+    let history = slate["history"].as_array().expect("a history").iter();
+    let word = |event: &serde_json::Value| {
+        format!("{} {}", event["event"].as_str().expect("a kind"), event["item_id"].as_str().expect("an id"))
+    };
+    history.map(word).collect()
+}
+
+#[test]
+fn what_is_refunded_removed_or_disliked_is_so_in_the_very_next_answer() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    act(&client, "view", "i00");
+    act(&client, "transaction", "i00");
+    assert_eq!(admissible(&client, &["i00"]), [false]);
+    act(&client, "refund", "i00");
+    assert_eq!((admissible(&client, &["i00"]), used(&client)), (vec![true], vec!["view i00".to_owned()]));
+    act(&client, "addtocart", "i01");
+    act(&client, "remove_from_cart", "i01");
+    assert_eq!(used(&client), ["view i00"]);
+    act(&client, "view", "i02");
+    act(&client, "dislike", "i02");
+    let allowed = || client.get("/recommendations?user_id=u&k=500&seen=allow").items();
+    assert!(!allowed().contains(&"i02".to_owned()) && used(&client) == ["view i00"]);
+    act(&client, "like", "i02");
+    assert!(allowed().contains(&"i02".to_owned()));
+    assert_eq!(used(&client), ["view i00", "view i02", "like i02"]);
+    act(&client, "hide", "i03");
+    assert!(!allowed().contains(&"i03".to_owned()));
+    act(&client, "unhide", "i03");
+    assert!(allowed().contains(&"i03".to_owned()));
+    // The history is shown as it was sent.
+    let history = client.get("/users/u/history").json();
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(10));
+    assert_eq!(history["events"][2]["event"], "refund");
+    assert_eq!(client.metric("tandem_events_by_kind_total{kind=\"refund\"}"), 1.0);
+    let unknown = client.post("/events", &json!({"visitorid": "u", "itemid": "i", "event": "refnud"}).to_string());
+    unknown.assert_problem(400, Some("event"));
+    assert!(unknown.json()["detail"].as_str().is_some_and(|detail| detail.contains("the nearest is `refund`")));
+    service.stop();
+}
+
+#[test]
+fn a_live_refund_frees_a_purchase_of_the_record_and_a_dislike_outlives_the_history() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.history.max_events = 2;
+    let service = Running::start(&config);
+    let client = service.client;
+    // `known` bought `i03` before the version was built.
+    let post = |kind: &str, item: &str| {
+        let event = json!({"visitorid": "known", "itemid": item, "event": kind}).to_string();
+        assert_eq!(client.post("/events", &event).status, 200);
+    };
+    let admissible = || {
+        let found = client.get("/recommendations?user_id=known&k=500").items();
+        ["i03", "i09"].map(|item| found.contains(&item.to_owned()))
+    };
+    assert_eq!(admissible(), [false, true]);
+    post("refund", "i03");
+    assert_eq!(admissible(), [true, true]);
+    post("dislike", "i09");
+    assert_eq!(admissible(), [true, false]);
+    for item in ["i05", "i06", "i07", "i08"] {
+        post("view", item);
+    }
+    assert_eq!(admissible(), [true, false], "both have left the recent events");
+    service.stop();
+}

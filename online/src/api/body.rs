@@ -96,7 +96,7 @@ mod tests {
         let event = r#"{"visitorid": "u", "itemid": "i", "event": "view"}"#;
         let events = format!(r#"[{event}, {{"visitorid": "u", "event": "view"}}]"#);
         assert_eq!(wrong::<Vec<NewEvent>>(events.as_bytes()).as_deref(), Some("[1].itemid"));
-        let events = format!(r#"[{event}, {{"visitorid": "u", "itemid": "i", "event": "look"}}]"#);
+        let events = format!(r#"[{event}, {{"visitorid": "u", "itemid": "i", "event": "look!"}}]"#);
         assert_eq!(wrong::<Vec<NewEvent>>(events.as_bytes()).as_deref(), Some("[1].event"));
     }
 }

@@ -1,5 +1,6 @@
 //! `POST /events`: accepts one event or a batch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,10 +9,12 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use shared::contract::api::{Accepted, MAX_EVENTS_PER_REQUEST, NewEvent, NewEvents, Problem};
 use shared::contract::event::Event;
+use shared::contract::kind::{KindName, Kinds};
 
 use super::error::ApiError;
 use super::{App, body, json};
 use crate::events::check::check;
+use crate::events::kinds::{self, check_kind};
 use crate::events::{Visible, now_ms};
 
 /// Accepts events: all of them are on disk before this answers. After 200 the user's very next slate takes them into
@@ -32,39 +35,69 @@ use crate::events::{Visible, now_ms};
 pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
-    let events = parse(&bytes, now_ms()).inspect_err(refused)?;
+    let snapshot = app.recommender.snapshot();
+    let events = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
     let accepted = events.len();
+    let mut of_kinds: BTreeMap<KindName, u64> = BTreeMap::new();
+    events.iter().for_each(|event| *of_kinds.entry(event.kind.clone()).or_default() += 1);
     let (status, new) = match app.events.accept(events).await? {
         Visible::Now { new } => (StatusCode::OK, Some(new)),
         Visible::Later => (StatusCode::ACCEPTED, None),
     };
+    for (kind, count) in of_kinds {
+        app.metrics.events_by_kind.with_label_values(&[kind.as_str()]).inc_by(count);
+    }
     Ok(json(status, &Accepted { accepted, applied: new.is_some(), new, event_ids }))
 }
 
 /// Parses one event or a batch that arrived at `now_ms`. If one of them is invalid, none is accepted.
-fn parse(bytes: &[u8], now_ms: i64) -> Result<Vec<Event>, ApiError> {
+///
+/// * `kinds`: those of the served version.
+fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Vec<Event>, ApiError> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
-        let event: NewEvent = body::parse(bytes)?;
+        let event: NewEvent = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
+        check_kind(&event.kind, kinds).map_err(|unknown| ApiError::invalid(KIND, unknown.to_string()))?;
         let event = check(event, now_ms).map_err(|refusal| ApiError::invalid(refusal.field(), refusal.to_string()))?;
         return Ok(vec![event]);
     }
-    let events: Vec<NewEvent> = body::parse(bytes)?;
+    let events: Vec<NewEvent> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
     if !(1..=MAX_EVENTS_PER_REQUEST).contains(&events.len()) {
         let detail = format!("a batch has 1 to {MAX_EVENTS_PER_REQUEST} events, this one has {}", events.len());
         return Err(ApiError::Invalid { field: None, detail });
     }
-    let check_at = |(at, event)| {
+    let check_at = |(at, event): (usize, NewEvent)| {
+        let unknown = check_kind(&event.kind, kinds);
+        unknown.map_err(|unknown| ApiError::invalid(format!("[{at}].{KIND}"), unknown.to_string()))?;
         check(event, now_ms)
             .map_err(|refusal| ApiError::invalid(format!("[{at}].{}", refusal.field()), refusal.to_string()))
     };
     events.into_iter().enumerate().map(check_at).collect()
 }
 
+/// The field of an event's kind.
+const KIND: &str = "event";
+
+/// Adds the kinds that there are to an error about the kind of an event.
+fn with_kinds(error: ApiError, kinds: &Kinds) -> ApiError {
+    match error {
+        ApiError::Invalid { field: Some(field), detail } if field.rsplit('.').next() == Some(KIND) => {
+            let given = detail.split('"').nth(1).unwrap_or_default();
+            let detail = format!("{detail}; {}", kinds::others(given, kinds));
+            ApiError::invalid(field, detail)
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(bytes: &[u8], now_ms: i64) -> Result<Vec<Event>, ApiError> {
+        super::parse(bytes, now_ms, &Kinds::default())
+    }
 
     const EVENT: &str = r#"{"visitorid":"u","itemid":7,"event":"view","event_id":"e"}"#;
 
@@ -86,5 +119,23 @@ mod tests {
             Err(ApiError::Invalid { field, .. }) => assert_eq!(field.as_deref(), Some("[1].timestamp")),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_kind_that_there_is_not_is_refused_with_those_that_there_are() {
+        let of_kind = |kind: &str| EVENT.replace("\"view\"", kind);
+        assert!(parse(of_kind("\"refund\"").as_bytes(), 5).is_ok());
+        let told = |text: &str| match parse(text.as_bytes(), 5) {
+            Err(ApiError::Invalid { field: Some(field), detail }) => (field, detail),
+            other => panic!("{other:?}"),
+        };
+        for (wrong, nearest) in [("\"refunds\"", "`refund`"), ("\"Wishlist!\"", "`wishlist`")] {
+            let (field, detail) = told(&of_kind(wrong));
+            assert_eq!(field, "event");
+            assert!(detail.contains(&format!("the nearest is {nearest}; there are `addtocart`, ")), "{detail}");
+        }
+        assert_eq!(told(&format!("[{EVENT},{}]", of_kind("\"looks\""))).0, "[1].event");
+        let (field, detail) = told(&of_kind("7"));
+        assert!(field == "event" && detail.contains("there are `addtocart`"), "{detail}");
     }
 }

@@ -4,7 +4,6 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
-use shared::contract::event::EventKind;
 use shared::contract::id::UserId;
 use shared::contract::source::SourceSet;
 use shared::engine::recommend::Pick;
@@ -91,16 +90,16 @@ pub struct Used<'a> {
 #[derive(Serialize)]
 struct EventBody<'a> {
     item_id: &'a str,
-    event: EventKind,
+    event: &'a str,
     timestamp: i64,
 }
 
 impl Serialize for Used<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let items = self.snapshot.items();
+        let (items, kinds) = (self.snapshot.items(), &self.snapshot.params().kinds);
         serializer.collect_seq(self.history.iter().map(|event| EventBody {
             item_id: items.id(event.item),
-            event: event.kind,
+            event: kinds.get(event.kind).name.as_str(),
             timestamp: event.timestamp_ms,
         }))
     }
@@ -122,7 +121,7 @@ impl Serialize for Live<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|event| EventBody {
             item_id: event.item.as_str(),
-            event: event.kind,
+            event: event.kind.as_str(),
             timestamp: event.timestamp_ms,
         }))
     }

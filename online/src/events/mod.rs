@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod kinds;
 pub mod lock;
 pub mod reader;
 pub mod repair;

@@ -159,14 +159,14 @@ impl StoreError {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use shared::contract::event::EventKind;
     use shared::contract::id::ItemId;
+    use shared::contract::kind::KindName;
 
     use super::*;
 
     /// An event of a user that arrived at a time.
     pub(crate) fn arrival(user: &str, key: u64, received_ms: i64) -> Arrival {
-        let (item, kind) = (ItemId::new(format!("i{key}")).expect("valid id"), EventKind::View);
+        let (item, kind) = (ItemId::new(format!("i{key}")).expect("valid id"), KindName::VIEW);
         let event = LiveEvent { received_ms, event_key: key, timestamp_ms: received_ms, kind, item, place: None };
         Arrival { user: UserId::new(user).expect("valid id"), event }
     }

@@ -10,9 +10,9 @@ use std::path::Path;
 use shared::contract::artifact::Manifest;
 use shared::contract::artifact::columns::Column;
 use shared::contract::artifact::manifest::{FORMAT_VERSION, write_champion};
-use shared::contract::event::EventKind;
 use shared::contract::event_log::CoveredFile;
 use shared::contract::id::ItemIdx;
+use shared::contract::kind::{KindIdx, Kinds};
 use shared::contract::params::{AlsParams, EngineParams, SessionKnnParams, SessionRule, Weights};
 use shared::engine::packed::pack_user;
 use shared::engine::state::{BatchUser, Interaction, SeenItem};
@@ -105,11 +105,11 @@ fn past_sessions() -> Sessions {
 
 /// What the batch knows of `known`.
 pub fn known() -> BatchUser {
-    let (kind, event_key) = (EventKind::Transaction, 0);
+    let (kind, event_key) = (KindIdx::TRANSACTION, 0);
     BatchUser {
         cached: vec![Scored { item: ItemIdx(9), score: 1.0 }],
         history: vec![Interaction { item: ItemIdx(3), kind, timestamp_ms: 1, event_key }],
-        seen: vec![SeenItem { item: ItemIdx(3), purchased: true }],
+        seen: vec![SeenItem { item: ItemIdx(3), kind }],
     }
 }
 
@@ -137,7 +137,7 @@ fn manifest(version: &str, covered: Vec<CoveredFile>) -> Manifest {
                 before_weight: 0.5,
                 own_weight: 0.5,
             },
-            kind_weights: [1.0, 2.0, 3.0],
+            kinds: Kinds::of_weights([1.0, 2.0, 3.0]),
             als: AlsParams { unobserved_weight: 1.0, regularization: 1.0, regularization_power: 0.0 },
             ann_ef_search: 50,
             weights: Weights::default(),
