@@ -243,7 +243,7 @@ mod tests {
 
     use clap::Parser;
     use shared::contract::api::HistoryItem;
-    use shared::contract::event::EventKind;
+    use shared::contract::kind::KindName;
 
     use super::*;
     use crate::acknowledged::AcknowledgedLog;
@@ -275,7 +275,7 @@ mod tests {
         let stub = stub::serve(move |asked| {
             assert_eq!(asked.path, "/users/u%201/history");
             let which = answered.fetch_add(1, Ordering::SeqCst).min(histories.len() - 1);
-            let event = |&n: &u32| HistoryItem { item_id: item(n), event: EventKind::View, timestamp: n.into() };
+            let event = |&n: &u32| HistoryItem { item_id: item(n), event: KindName::VIEW, timestamp: n.into() };
             stub::json(&UserHistory { user_id: user.clone(), events: histories[which].iter().map(event).collect() })
         })
         .await;

@@ -16,8 +16,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use shared::contract::api::{Accepted, ItemList, MAX_K, NewEvent, NewEvents, Recommendations};
-use shared::contract::event::EventKind;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::kind::KindName;
 use tokio::task::JoinSet;
 
 use crate::client::{Call, ClientError, Connection, encode};
@@ -221,7 +221,7 @@ async fn try_pair(
     let event = NewEvent {
         user: user.clone(),
         item: item.clone(),
-        kind: EventKind::View,
+        kind: KindName::VIEW,
         timestamp_ms: Some(timestamp_ms),
         transaction_id: None,
         event_id: Some(event_id),

@@ -4,15 +4,19 @@
 //! for each event. Events of equal times keep the order of the file.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use hyper::StatusCode;
 use serde::Deserialize;
 use shared::contract::api::{Accepted, NewEvent, NewEvents};
-use shared::contract::event::EventKind;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::kind::{KindIdx, KindName, Kinds};
 
 use crate::client::{Call, ClientError, Connection};
 use crate::json_lines::{self, LinesError};
+
+/// The kinds that are built in: what those that a shop adds mean is not known here, and they count as views.
+pub static KINDS: LazyLock<Kinds> = LazyLock::new(Kinds::default);
 
 /// Why events cannot be used or posted.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +56,7 @@ pub struct Record {
     #[serde(rename = "itemid")]
     pub item: ItemId,
     #[serde(rename = "event", default)]
-    kind: Option<EventKind>,
+    kind: Option<KindName>,
     #[serde(default)]
     event_id: Option<String>,
 }
@@ -66,8 +70,21 @@ impl Record {
 
     /// What the user did; a view if absent.
     #[must_use]
-    pub fn kind(&self) -> EventKind {
-        self.kind.unwrap_or(EventKind::View)
+    pub fn kind(&self) -> KindName {
+        self.kind.clone().unwrap_or(KindName::VIEW)
+    }
+
+    /// The row of its kind in [`KINDS`].
+    #[must_use]
+    pub fn built_in_kind(&self) -> KindIdx {
+        let name = self.kind.as_ref().map_or("view", KindName::as_str);
+        KINDS.index(name).unwrap_or(KindIdx::VIEW)
+    }
+
+    /// Whether it is an interaction: not if it only takes back another event, or blocks the item.
+    #[must_use]
+    pub fn is_interaction(&self) -> bool {
+        !KINDS.get(self.built_in_kind()).only_acts()
     }
 
     /// The event to post. An event without an id gets one made from its content and its position in the file, so that
@@ -158,7 +175,7 @@ mod tests {
         let users: Vec<&str> = records.iter().map(|record| record.user.as_str()).collect();
         assert_eq!(users, ["b", "1", "c"]);
         let event = records[1].to_event(1);
-        assert_eq!((event.kind, event.item.as_str(), event.timestamp_ms), (EventKind::AddToCart, "5", Some(9)));
+        assert_eq!((event.kind, event.item.as_str(), event.timestamp_ms), (KindName::ADD_TO_CART, "5", Some(9)));
     }
 
     #[test]

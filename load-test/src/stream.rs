@@ -16,8 +16,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use shared::contract::api::{Accepted, NewEvent, NewEvents};
-use shared::contract::event::EventKind;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::kind::KindName;
 use tokio::task::JoinSet;
 
 use crate::acknowledged::{Acknowledged, AcknowledgedLog, LogError};
@@ -206,7 +206,7 @@ async fn send(
     let call = events::post_call(&NewEvents::One(NewEvent {
         user: event.user.clone(),
         item: event.item.clone(),
-        kind: EventKind::View,
+        kind: KindName::VIEW,
         timestamp_ms: Some(event.timestamp),
         transaction_id: None,
         event_id: Some(event.event_id.clone()),

@@ -75,7 +75,7 @@ fn asked(records: &[Record], expected: Option<&Expected>, gap_minutes: Option<u3
         let same_session = previous.is_some_and(|(_, previous_ms)| now_ms - previous_ms <= gap_ms);
         // The first event of a user is only posted: there is no history before it.
         let wanted = |expected: &Expected| case > 0 && expected.contains_key(&(record.user.clone(), case));
-        (case, expected.map_or(same_session, wanted))
+        (case, record.is_interaction() && expected.map_or(same_session, wanted))
     });
     asked.collect()
 }
@@ -137,5 +137,14 @@ mod tests {
         }));
         let cases = asked(&at_minutes(&[0, 1, 2, 3]), Some(&expected), None);
         assert_eq!(cases, [(0, false), (1, false), (2, true), (3, false)]);
+    }
+
+    #[test]
+    fn what_only_takes_back_is_posted_and_not_asked_about() {
+        let line = |kind: &str| format!(r#"{{"timestamp":1,"visitorid":"a","itemid":"x","event":"{kind}"}}"#);
+        let record = |kind: &&str| serde_json::from_str(&line(kind)).expect("a record");
+        let records: Vec<Record> = ["transaction", "refund", "like", "hide", "gift"].iter().map(record).collect();
+        let cases = asked(&records, None, None);
+        assert_eq!(cases, [(0, false), (1, false), (2, true), (3, false), (4, true)]);
     }
 }

@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use shared::contract::api::Seen;
-use shared::contract::event::EventKind;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::kind::KindIdx;
 use tokio::task::JoinSet;
 
 use super::slates::{Expected, Slate};
 use super::{ReplayArgs, ReplayError, in_order, items_of, number_users, question};
 use crate::client::{Call, Connection};
-use crate::events::{self, Record};
+use crate::events::{self, KINDS, Record};
 use crate::progress::Progress;
 
 /// A question, with its position among all.
@@ -68,7 +68,7 @@ pub async fn ask(
     Ok((in_order(slates), targets))
 }
 
-/// The distinct users in the order of their first events, and the distinct items of each, by id.
+/// The distinct users in the order of their first events, and the distinct items that each interacts with, by id.
 fn targets_by_user(records: &[Record]) -> Vec<(UserId, Vec<ItemId>)> {
     let users = number_users(records);
     let mut cases: Vec<(UserId, Vec<ItemId>)> = Vec::new();
@@ -76,8 +76,11 @@ fn targets_by_user(records: &[Record]) -> Vec<(UserId, Vec<ItemId>)> {
         if user == cases.len() {
             cases.push((record.user.clone(), Vec::new()));
         }
-        cases[user].1.push(record.item.clone());
+        if record.is_interaction() {
+            cases[user].1.push(record.item.clone());
+        }
     }
+    cases.retain(|(_, items)| !items.is_empty());
     for (_, items) in &mut cases {
         items.sort_unstable();
         items.dedup();
@@ -87,20 +90,25 @@ fn targets_by_user(records: &[Record]) -> Vec<(UserId, Vec<ItemId>)> {
 
 /// Removes targets that `seen` rules out because of the past, and users without a past or without targets.
 fn rule_out_past<'a>(cases: &mut Vec<(UserId, Vec<ItemId>)>, past: impl Iterator<Item = &'a Record>, seen: Seen) {
-    let mut seen_items: HashMap<&UserId, HashSet<&ItemId>> = HashMap::new();
+    let mut seen_items: HashMap<&UserId, HashSet<(&ItemId, KindIdx)>> = HashMap::new();
     for record in past {
-        let items = seen_items.entry(&record.user).or_default();
+        let (items, kind) = (seen_items.entry(&record.user).or_default(), record.built_in_kind());
+        if let Some(undone) = KINDS.get(kind).undoes {
+            items.remove(&(&record.item, undone));
+        }
         let ruled_out = match seen {
+            _ if KINDS.blocks(kind) => true,
             Seen::Allow => false,
-            Seen::ExcludePurchased => record.kind() == EventKind::Transaction,
-            Seen::ExcludeAll => true,
+            Seen::ExcludePurchased => KINDS.buys(kind),
+            Seen::ExcludeAll => record.is_interaction(),
         };
         if ruled_out {
-            items.insert(&record.item);
+            items.insert((&record.item, kind));
         }
     }
     cases.retain_mut(|(user, targets)| {
         let Some(seen_items) = seen_items.get(user) else { return false };
+        let seen_items: HashSet<&ItemId> = seen_items.iter().map(|(item, _)| *item).collect();
         targets.retain(|target| !seen_items.contains(target));
         !targets.is_empty()
     });
@@ -155,5 +163,21 @@ mod tests {
         assert_eq!(left(Seen::ExcludeAll), ["a: y"]);
         assert_eq!(left(Seen::ExcludePurchased), ["a: x y"]);
         assert_eq!(left(Seen::Allow), ["a: x y", "b: x"]);
+    }
+
+    #[test]
+    fn what_was_refunded_is_a_target_again_and_what_is_disliked_is_none() {
+        let test = records(&[("a", "x", "view"), ("a", "y", "view"), ("a", "z", "refund"), ("b", "x", "dislike")]);
+        let past = records(&[
+            ("a", "x", "transaction"),
+            ("a", "x", "refund"),
+            ("a", "y", "dislike"),
+            ("a", "z", "transaction"),
+        ]);
+        for seen in [Seen::ExcludePurchased, Seen::Allow] {
+            let mut cases = targets_by_user(&test);
+            rule_out_past(&mut cases, past.iter(), seen);
+            assert_eq!(shown(&cases), ["a: x"]);
+        }
     }
 }
