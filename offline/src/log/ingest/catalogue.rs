@@ -9,7 +9,7 @@ use shared::contract::id::{ItemId, ItemIdx};
 use shared::tables::NO_CATEGORY;
 
 use super::IngestError;
-use super::read::{Needed, RowAt, Wanted, for_each_row};
+use super::read::{Needed, ReadOptions, RowAt, Wanted, for_each_row, recognise};
 
 /// The names of the item table's columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -133,7 +133,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
     if !path.is_file() {
         return Err(IngestError::Absent { path: path.to_owned() });
     }
-    let column = |name: &String, needed: Needed| Wanted { name: name.clone(), needed };
+    let column = |name: &String, needed: Needed| Wanted::column(name, needed);
     let mut wanted = vec![
         column(&columns.id, Needed::Yes),
         column(&columns.name, Needed::No),
@@ -142,8 +142,10 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
     ];
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
-    for_each_row(path, &wanted, "items", &mut |RowAt { number, .. }, row| {
-        let values = row.map_err(|row| IngestError::read(path, format!("row {number}: {}", row.reason.as_str())))?;
+    let form = recognise(path, &ReadOptions::default())?;
+    for_each_row(&form, &wanted, "items", &mut |RowAt { number, .. }, row| {
+        let row = row.map_err(|row| IngestError::read(path, format!("row {number}: {}", row.reason)))?;
+        let values = row.values;
         let id = values[0].unwrap_or_default();
         ItemId::new(id).map_err(|error| IngestError::read(path, format!("row {number}: {error}")))?;
         let price = price(values[3]).map_err(|reason| IngestError::read(path, format!("row {number}: {reason}")))?;

@@ -141,11 +141,13 @@ pub enum IngestError {
         /// The path or pattern.
         path: PathBuf,
     },
-    /// The file's ending is not known.
-    #[error("{path}: unknown kind of file; expected .csv, .parquet, .jsonl or .ndjson")]
+    /// The file is of a kind that can't be read.
+    #[error("{path}: is {kind}; expected CSV, Parquet or JSON, as it is or packed by gzip or zstd")]
     Kind {
         /// The file.
         path: PathBuf,
+        /// What it is, and what to do.
+        kind: &'static str,
     },
     /// A mapped column is not in the file.
     #[error("{path}: no column `{column}`; there are: {}; map it under [{section}] in the config", there.join(", "))]

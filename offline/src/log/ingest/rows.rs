@@ -1,6 +1,7 @@
 //! Turns rows of text into events: applies skip rules, casts values, and gives the reason for every row that is
 //! rejected.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
@@ -14,7 +15,7 @@ use shared::contract::id::ItemId;
 
 use super::covered::FileRead;
 use super::log::{Log, RawEvent, RawLog};
-use super::read::{Needed, NoRow, Wanted, files, for_each_row};
+use super::read::{Needed, NoRow, ReadOptions, Wanted, files, for_each_row, recognise};
 use super::{Catalogue, IngestConfig, IngestError, IngestReport, MissingTimestamps, SessionsFrom, TimestampUnit};
 
 /// The positions of the mapped columns in a row; those of skip rules follow.
@@ -76,7 +77,7 @@ fn wanted(config: &IngestConfig) -> Vec<Wanted> {
         (&columns.name, needed(!columns.name.is_empty())),
     ];
     let rules = config.skip.iter().map(|rule| (&rule.column, Needed::Yes));
-    mapped.into_iter().chain(rules).map(|(name, needed)| Wanted { name: name.clone(), needed }).collect()
+    mapped.into_iter().chain(rules).map(|(name, needed)| Wanted::column(name, needed)).collect()
 }
 
 /// Parses an integer in `unit`, or a date and time (UTC), to milliseconds since the epoch.
@@ -123,7 +124,7 @@ impl Rejects {
 /// How a row is treated.
 enum Verdict {
     Event(RawEvent),
-    Rejected(&'static str),
+    Rejected(Cow<'static, str>),
     Skipped(usize),
     /// The unfinished last line of an event log that is being written.
     Unfinished,
@@ -168,17 +169,22 @@ pub fn ingest(
     let mut report = IngestReport::default();
     let mut seen_ids = SeenIds::new();
     let mut out = Rejects { path: rejects.to_owned(), file: None };
-    for file in files(paths)? {
+    let found = files(paths)?;
+    for (path, reason) in &found.left_out {
+        tracing::warn!(path = %path.display(), reason, "left out");
+    }
+    for file in found.files {
+        let form = recognise(&file, &ReadOptions::default())?;
         let mut reading = FileRead::begin(&file)?;
-        for_each_row(&file, &wanted, "ingest.columns", &mut |at, row| {
+        for_each_row(&form, &wanted, "ingest.columns", &mut |at, row| {
             report.rows += 1;
             if report.rows.is_multiple_of(1 << 16) {
                 progress(report.rows);
             }
             let verdict = match row {
-                Ok(values) => judge(values, &rules, default_kind, config, &mut seen_ids, &mut raw),
+                Ok(values) => judge(values.values, &rules, default_kind, config, &mut seen_ids, &mut raw),
                 Err(unreadable) if unreadable.reason == NoRow::Unfinished => Verdict::Unfinished,
-                Err(unreadable) => Verdict::Rejected(unreadable.reason.as_str()),
+                Err(unreadable) => Verdict::Rejected(unreadable.reason.to_string().into()),
             };
             if let Some(reading) = &mut reading {
                 match verdict {
@@ -200,13 +206,13 @@ pub fn ingest(
                     *report.skipped.entry(config.skip[rule].reason.clone()).or_default() += 1;
                 }
                 Verdict::Duplicate { .. } => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
-                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.as_str().to_owned()).or_default() += 1,
+                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.to_string()).or_default() += 1,
                 Verdict::Rejected(reason) => {
-                    *report.rejected.entry(reason.to_owned()).or_default() += 1;
                     match row {
-                        Ok(values) => out.write(&file, at.number, reason, values)?,
-                        Err(unreadable) => out.write(&file, at.number, reason, &unreadable.values)?,
+                        Ok(values) => out.write(&file, at.number, &reason, values.values)?,
+                        Err(unreadable) => out.write(&file, at.number, &reason, [&unreadable.raw])?,
                     }
+                    *report.rejected.entry(reason.into_owned()).or_default() += 1;
                 }
             }
             Ok(())
@@ -231,39 +237,39 @@ fn judge(
         return Verdict::Skipped(rule);
     }
     let filled = |at: usize| values[at].filter(|text| !text.is_empty());
-    let Some(user) = filled(USER) else { return Verdict::Rejected("no user") };
-    let Some(item) = filled(ITEM) else { return Verdict::Rejected("no item") };
+    let Some(user) = filled(USER) else { return Verdict::Rejected("no user".into()) };
+    let Some(item) = filled(ITEM) else { return Verdict::Rejected("no item".into()) };
     // Users and items obey the same rules.
     if ItemId::new(user).is_err() {
-        return Verdict::Rejected("user id too long or with control characters");
+        return Verdict::Rejected("user id too long or with control characters".into());
     }
     if ItemId::new(item).is_err() {
-        return Verdict::Rejected("item id too long or with control characters");
+        return Verdict::Rejected("item id too long or with control characters".into());
     }
     let timestamp_ms = match filled(TIMESTAMP) {
         Some(text) => match timestamp_ms(text, config.timestamp_unit) {
             Some(time) => time,
-            None => return Verdict::Rejected("timestamp not readable"),
+            None => return Verdict::Rejected("timestamp not readable".into()),
         },
         None if config.missing_timestamps == MissingTimestamps::Allow => 0,
-        None => return Verdict::Rejected("no timestamp"),
+        None => return Verdict::Rejected("no timestamp".into()),
     };
     let kind = match (filled(EVENT), default_kind) {
         (Some(name), _) => match EventKind::parse(name) {
             Some(kind) => kind,
-            None => return Verdict::Rejected("unknown kind of event"),
+            None => return Verdict::Rejected("unknown kind of event".into()),
         },
         (None, Some(kind)) => kind,
-        (None, None) => return Verdict::Rejected("no kind of event"),
+        (None, None) => return Verdict::Rejected("no kind of event".into()),
     };
     let session = match (config.sessions, filled(SESSION)) {
         (SessionsFrom::Gap, _) => None,
         (SessionsFrom::Column, Some(name)) => Some(name),
-        (SessionsFrom::Column, None) => return Verdict::Rejected("no session"),
+        (SessionsFrom::Column, None) => return Verdict::Rejected("no session".into()),
     };
     let order = match filled(ORDER).map(str::parse) {
         Some(Ok(order)) => order,
-        Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
+        Some(Err(_)) => return Verdict::Rejected("order not a whole number".into()),
         None => 0,
     };
     let user = raw.users.row(user);
