@@ -40,6 +40,8 @@ pub enum NoRow {
     MoreFields,
     /// A value is not in the encoding of the file.
     NotUtf8,
+    /// A value of a Parquet column of text is not UTF-8.
+    NotText,
     /// A quoted field has no end that makes a row.
     QuoteNotClosed,
     /// Something stands between the end of a quoted field and the next separator.
@@ -60,6 +62,7 @@ impl fmt::Display for NoRow {
             Self::NotJson => "unreadable line",
             Self::MoreFields => "more fields than the header",
             Self::NotUtf8 => "not UTF-8; ingest.encoding says what it is, such as \"windows-1252\"",
+            Self::NotText => "not UTF-8",
             Self::QuoteNotClosed => "a quote is not closed",
             Self::TextBehindQuote => {
                 "text behind a quoted field; if quotes are escaped by \\, set ingest.quoting = \"backslash\""

@@ -268,7 +268,8 @@ mod tests {
             split(r#"1,"19\" rack\\",a\,b,\N"#, ",", Quoting::Backslash),
             whole(["1", "19\" rack\\", "a,b", ""])
         );
-        assert_eq!(split(r#""a\tb","""#, ",", Quoting::Backslash).0, Split::Open);
+        assert_eq!(split(r#""a\tb","""#, ",", Quoting::Backslash), whole(["a\tb", ""]));
+        assert_eq!(split(r#"a,"b\""#, ",", Quoting::Backslash).0, Split::Open);
         assert_eq!(split(r#"1,"19\" rack",u"#, ",", Quoting::Double).0, Split::TextBehind);
         assert_eq!(split(r#"C:\n,a"#, ",", Quoting::Double), whole(["C:\\n", "a"]));
     }

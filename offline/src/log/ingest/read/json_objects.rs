@@ -212,7 +212,10 @@ mod tests {
                     if is_json { ("", span) } else { ("!", objects.damaged(span)) }
                 }
             };
-            pieces.push(format!("{mark}{}", String::from_utf8_lossy(span.of(objects.text.as_slice())).trim_end()));
+            pieces.push(format!(
+                "{mark}{}",
+                String::from_utf8_lossy(span.of(objects.text.as_slice())).trim_end_matches([',', '\n'])
+            ));
         }
         pieces
     }

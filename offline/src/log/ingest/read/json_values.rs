@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Wanted;
 use super::batch::{Builder, NoRow, RowAt};
 use super::path::{Step, same_name, steps};
 use super::text_batch::Span;
+use super::{Take, Wanted};
 
 fn not_json(_: serde_json::Error) -> NoRow {
     NoRow::NotJson
@@ -23,7 +23,7 @@ fn not_json(_: serde_json::Error) -> NoRow {
 #[derive(Debug, Default)]
 struct Node {
     /// The slots that get the value here.
-    slots: Vec<usize>,
+    slots: Vec<(usize, Take)>,
     keys: Vec<(String, Node)>,
     /// For each element of the list here.
     each: Option<Box<Node>>,
@@ -53,14 +53,14 @@ impl Extractor {
     /// An extractor of these columns.
     pub fn new(wanted: &[Wanted]) -> Self {
         let mut extractor = Self { root: Node::default(), wanted: Vec::new(), slots: 0 };
-        for Wanted { paths, .. } in wanted {
+        for Wanted { paths, take, .. } in wanted {
             let mut slots = Vec::new();
             for path in paths {
                 // A name with dots is first looked for as a whole.
                 let whole = vec![Step::Key(path.clone())];
                 let nested = steps(path).filter(|steps| steps.len() > 1);
                 for steps in std::iter::once(whole).chain(nested) {
-                    extractor.root.at(&steps).slots.push(extractor.slots);
+                    extractor.root.at(&steps).slots.push((extractor.slots, *take));
                     slots.push(extractor.slots);
                     extractor.slots += 1;
                 }
@@ -173,12 +173,11 @@ impl<'n, 'a> Walk<'n, 'a> {
     fn follow(&mut self, node: &'n Node, text: &'a str) -> Result<(), NoRow> {
         let first = text.as_bytes().first().copied().unwrap_or_default();
         if !node.slots.is_empty() {
-            let found = match first {
-                b'{' | b'[' => Found::Many,
-                _ => single(text)?,
-            };
-            for &slot in &node.slots {
-                self.found[slot] = found.clone();
+            let is_single = !matches!(first, b'{' | b'[');
+            let found = if is_single { single(text)? } else { Found::Many };
+            for &(slot, take) in &node.slots {
+                let whole = take == Take::Whole && !is_single;
+                self.found[slot] = if whole { Found::Text(Cow::Borrowed(text)) } else { found.clone() };
             }
         }
         match first {

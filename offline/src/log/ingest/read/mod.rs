@@ -12,6 +12,7 @@ mod batch;
 mod bytes;
 mod columns;
 mod delimited;
+mod elements;
 mod fields;
 mod files;
 mod form;
@@ -52,6 +53,18 @@ pub struct Wanted {
     pub paths: Vec<String>,
     /// Whether the file must have one of them.
     pub needed: Needed,
+    /// What becomes of objects and lists.
+    pub take: Take,
+}
+
+/// What becomes of an object or a list where a column is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Take {
+    /// It is not a single value: the row is unreadable.
+    #[default]
+    Single,
+    /// It is given whole, as JSON; in a delimited file as it is written.
+    Whole,
 }
 
 /// Whether a file must have a column.
@@ -67,7 +80,7 @@ impl Wanted {
     /// One column; an empty name is none.
     pub fn column(path: &str, needed: Needed) -> Self {
         let paths = Some(path).filter(|path| !path.is_empty()).map(str::to_owned).into_iter().collect();
-        Self { paths, needed }
+        Self { paths, needed, take: Take::Single }
     }
 }
 
