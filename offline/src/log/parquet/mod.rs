@@ -20,7 +20,7 @@ use polars_buffer::Buffer;
 use polars_error::PolarsError;
 use polars_parquet::parquet::schema::types::PrimitiveType;
 use polars_parquet::read::{
-    BasicDecompressor, FileMetadata, PageReader, ParquetType, column_iter_to_arrays, read_metadata,
+    BasicDecompressor, FileMetadata, PageReader, ParquetType, column_iter_to_arrays, n_columns, read_metadata,
 };
 use polars_parquet::write::{
     CompressionOptions, Encoding, FileWriter, StatisticsOptions, Version, WriteOptions, row_group_iter,
@@ -183,7 +183,8 @@ pub fn write(path: &Path, columns: Vec<(&str, Box<dyn Array>)>) -> Result<(), Pa
         .map(|(name, array)| Field::new((*name).into(), array.dtype().clone(), true))
         .map(|field| (field.name.clone(), field))
         .collect();
-    let encodings: Buffer<_> = columns.iter().map(|_| vec![Encoding::Plain]).collect();
+    let plain = |array: &dyn Array| vec![Encoding::Plain; n_columns(array.dtype())];
+    let encodings: Buffer<_> = columns.iter().map(|(_, array)| plain(&**array)).collect();
     let mut file = FileWriter::try_new(File::create(path)?, schema.clone(), options)?;
     let kinds = file.parquet_schema().fields().to_vec();
     for first in (0..rows).step_by(GROUP_ROWS) {

@@ -27,6 +27,8 @@ mod parquet;
 mod path;
 mod quiet;
 mod sniff;
+#[cfg(test)]
+mod tests;
 mod text;
 mod text_batch;
 
