@@ -1,7 +1,7 @@
 //! JSON objects that are not one a line: the elements of a list, or objects one behind the other, in any layout.
 //!
 //! A damaged object costs itself. Where it ends is guessed: before a line that begins with `{` and is indented no deeper
-//! than the object's first one, else behind the first `}` that a `{` follows.
+//! than the object's first one, else where as many brackets are closed as were opened.
 
 use std::io::{self, BufRead};
 
@@ -32,7 +32,7 @@ pub fn read(form: &Form, wanted: &[Wanted], batches: &Batches) -> Result<(), Ing
         };
         if reason.is_none() {
             reason = extractor.push(at, &objects.text, span.of(objects.text.as_slice()), &mut batch).err();
-            if reason.is_some() {
+            if reason == Some(NoRow::NotJson) {
                 span = objects.damaged(span);
             }
         }
@@ -187,13 +187,21 @@ fn indent(text: &[u8]) -> usize {
     if begins_line { blanks } else { 0 }
 }
 
-/// Where the first object ends, if another one follows: behind a `}` with nothing but blanks and a comma before a `{`.
+/// Where the first object of a text ends that is damaged, if that can be told: where as many brackets are closed as were
+/// opened, strings or not, and nothing or another object follows; else before the first object that follows anything.
 fn next_object(text: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'}', text).map(|at| at + 1).find(|&end| {
+    let follows = |end: usize| {
         let rest = text[end..].trim_ascii_start();
         let rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
-        rest.starts_with(b"{")
-    })
+        rest.first().copied()
+    };
+    let mut depth = 0i64;
+    let balanced = memchr::memchr2_iter(b'{', b'}', text).find(|&at| {
+        depth += if text[at] == b'{' { 1 } else { -1 };
+        depth == 0 && matches!(follows(at + 1), None | Some(b'{'))
+    });
+    let other = || memchr::memchr_iter(b'}', text).find(|&at| follows(at + 1) == Some(b'{'));
+    balanced.or_else(other).map(|at| at + 1)
 }
 
 #[cfg(test)]
@@ -242,6 +250,8 @@ mod tests {
         // A bracket that is not closed.
         let open = "[\n  {\n    \"a\": {\n  },\n  {\n    \"a\": 1\n  }\n]";
         assert_eq!(pieces(open).iter().map(|piece| piece.starts_with('!')).collect::<Vec<_>>(), [true, false]);
+        // What is no JSON within an object does not cut it.
+        assert_eq!(pieces(r#"[{"a":[{"b":NaN},{"b":1}]},{"a":2}]"#), [r#"!{"a":[{"b":NaN},{"b":1}]}"#, r#"{"a":2}"#]);
         // The end of the file.
         assert_eq!(pieces(r#"[{"a":1},{"a":"#), [r#"{"a":1}"#, r#"!{"a":"#]);
         assert_eq!(pieces(r#"[{"a":1},garbage]"#), [r#"{"a":1}"#, "!garbage]"]);

@@ -76,7 +76,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Takes the text of the lines out, but for those given back.
     pub fn take(&mut self) -> Vec<u8> {
-        let Some(first) = self.ahead.front() else { return std::mem::take(&mut self.text) };
+        let room = Vec::with_capacity(self.text.len());
+        let Some(first) = self.ahead.front() else { return std::mem::replace(&mut self.text, room) };
         let rest = first.span.range().start;
         let text = self.text.split_off(rest);
         self.ahead.iter_mut().for_each(|line| line.span = line.span.moved_back(rest));

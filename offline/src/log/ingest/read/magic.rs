@@ -46,6 +46,9 @@ const KINDS: &[(&[u8], Magic)] = &[
     (b"GIF8", Magic::Other("an image")),
 ];
 
+/// First bytes that a text may have too; other kinds have control characters behind them.
+const LIKE_TEXT: [&[u8]; 4] = [b"PAR1", b"PARE", b"ORC", b"BZh"];
+
 /// What the first bytes of a file say.
 pub fn of(head: &[u8]) -> Magic {
     if head.get(257..262) == Some(b"ustar") {
@@ -55,7 +58,14 @@ pub fn of(head: &[u8]) -> Magic {
     if head.len() > 4 && head[0] & 0xf0 == 0x50 && head[1..4] == *b"\x2a\x4d\x18" {
         return Magic::Packed(Compression::Zstd);
     }
-    KINDS.iter().find(|(first, _)| head.starts_with(first)).map_or(Magic::None, |(_, kind)| *kind)
+    let kind = KINDS.iter().find(|(first, _)| head.starts_with(first));
+    // A header may begin with `PARENT_ID` or `ORCID`.
+    let is_text = |first: &[u8]| LIKE_TEXT.contains(&first) && !head.iter().any(is_control);
+    kind.filter(|(first, _)| !is_text(first)).map_or(Magic::None, |(_, kind)| *kind)
+}
+
+fn is_control(byte: &u8) -> bool {
+    byte.is_ascii_control() && !byte.is_ascii_whitespace()
 }
 
 /// What a text is that can't be read; `None` for any other.
@@ -63,8 +73,7 @@ pub fn no_text(text: &[u8]) -> Option<&'static str> {
     if text.trim_ascii_start().starts_with(b"<") {
         return Some("HTML or XML; export it as CSV or JSON lines");
     }
-    let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
-    let controls = text.iter().filter(is_control).count();
+    let controls = text.iter().filter(|byte| is_control(byte)).count();
     (controls * 10 > text.len()).then_some("no text, nor any other kind that is known")
 }
 
@@ -92,7 +101,9 @@ mod tests {
 
     #[test]
     fn kinds_are_known_by_their_first_bytes() {
-        assert_eq!(of(b"PAR1..."), Magic::Parquet);
+        assert_eq!(of(b"PAR1\x15\x04"), Magic::Parquet);
+        assert!(matches!(of(b"ORC\x01"), Magic::Other(told) if told.contains("ORC")));
+        assert_eq!((of(b"PARENT_ID,item\n"), of(b"ORCID\n")), (Magic::None, Magic::None));
         assert_eq!(of(b"\x1f\x8b\x08"), Magic::Packed(Compression::Gzip));
         assert!(matches!(of(b"Obj\x01"), Magic::Other(told) if told.contains("Avro")));
         assert_eq!((of(b"timestamp"), of(b"")), (Magic::None, Magic::None));

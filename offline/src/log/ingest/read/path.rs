@@ -50,9 +50,10 @@ pub fn list(path: &str) -> Option<&str> {
     path.split_once("[]").map(|(list, _)| list)
 }
 
-/// Whether two names are the same but for upper and lower case.
+/// Whether two names are the same but for upper and lower case. Cases of a letter that differ in length are different
+/// letters.
 pub fn same_name(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+    a.len() == b.len() && (a.eq_ignore_ascii_case(b) || (!a.is_ascii() && a.to_lowercase() == b.to_lowercase()))
 }
 
 /// The place of a name among others: where it is written so, else where only the case differs.
