@@ -231,10 +231,10 @@ fn a_damaged_file_is_an_error_about_it() {
     let path = folder.path().join("log.parquet");
     nested(&path);
     let mut bytes = fs::read(&path).expect("reads");
-    bytes[4..300].fill(0xee);
+    bytes[4..100].fill(0xee);
     fs::write(&path, &bytes).expect("writes");
     let form = recognise(&path, &ReadOptions::default()).expect("a form");
-    let error = first_rows(&form, &wanted(&["items[].item_id"]), 5).expect_err("damaged");
+    let error = first_rows(&form, &wanted(&["user.id"]), 5).expect_err("damaged");
     assert!(error.to_string().contains("log.parquet"), "{error}");
 }
 
@@ -243,12 +243,12 @@ proptest! {
 
     #[test]
     fn whatever_the_bytes_a_file_is_read_or_refused(
-        start in prop::sample::select(vec!["", "a,b\n", "{\"a\":1}\n", "[{\"a\":", "PAR1", "\u{1f}\u{8b}", "\u{feff}"]),
+        start in prop::sample::select(vec![&b""[..], b"a,b\n", b"{\"a\":1}\n", b"[{\"a\":", b"PAR1\x15", b"\x1f\x8b\x08", b"\xff\xfe"]),
         bytes in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("log");
-        fs::write(&path, [start.as_bytes(), &bytes].concat()).expect("writes");
+        fs::write(&path, [start, &bytes].concat()).expect("writes");
         if let Ok(form) = recognise(&path, &ReadOptions::default()) {
             let error = for_each_row(&form, &wanted(&["a", "b.c", "1"]), "", &mut |_, _| Ok(())).err();
             prop_assert!(!error.is_some_and(|error| error.to_string().contains("reading it failed")), "{form}");
@@ -258,7 +258,7 @@ proptest! {
     #[test]
     fn every_line_outside_quotes_is_one_row(
         lines in prop::collection::vec(
-            prop::sample::select(vec!["1,a,b", "2,\"a\",b", "3,\"x\"\"y\",c", "4,\"stray,b", "5,a\"b,c", "6,a", "7,a,b,c", "8,caf\u{e9},\""]),
+            prop::sample::select(vec!["1,a,b", "2,\"a\",b", "3,\"x\"\"y\",c", "4,\"stray,b", "5,a\"b,c", "6,a", "7,a,b,c", "8,caf\u{e9},\"\""]),
             0..40,
         ),
         end in prop::sample::select(vec!["\n", "\r\n"]),
