@@ -144,9 +144,8 @@ proptest! {
         let snapshot = snapshot();
         let own = weighed(&snapshot, &history);
         let score = |item: u32| {
-            let category = snapshot.items().category_of(ItemIdx(item));
-            let alike = own.iter().filter(|(own, _)| snapshot.items().category_of(ItemIdx(*own)) == category);
-            let weight: f32 = alike.filter(|_| category.is_some()).map(|(_, weight)| weight).sum();
+            let alike = own.iter().filter(|(own, _)| snapshot.items().kinship(ItemIdx(item), ItemIdx(*own)) == 1.0);
+            let weight: f32 = alike.map(|(_, weight)| weight).sum();
             weight * snapshot.popularity().score(ItemIdx(item))
         };
         let mut expected: Vec<(u32, f32)> = (0..9).map(|item| (item, score(item))).filter(|(_, score)| *score > 0.0).collect();
@@ -197,7 +196,7 @@ fn nobody_known_gets_what_is_popular() {
 fn a_neighbour_is_there_because_of_the_item_it_is_a_neighbour_of() {
     let snapshot = snapshot();
     let rope = snapshot.items().index("rope").expect("known");
-    let picks = similar(&snapshot, rope, 3, &mut Scratch::default());
+    let picks = similar(&snapshot, rope, 3, 9, &mut Scratch::default());
     assert_eq!(picks.len(), 3);
     assert!(picks.iter().all(|pick| pick.item != rope));
     assert_eq!(picks[0].because, Some(rope));

@@ -166,7 +166,7 @@ pub fn retrieve(
                 folded = fold_in.fold(snapshot.als(), params, history);
                 let restricted = category.map(|wanted| popularity.order(Some(wanted)));
                 let nearest =
-                    || fold_in.nearest(snapshot.als(), params, per_source, filter.refused(), restricted, admit);
+                    || fold_in.nearest(snapshot.als(), params, per_source, filter.refused(snapshot), restricted, admit);
                 if folded { nearest() } else { Vec::new() }
             }
             Kind::History => {
