@@ -17,8 +17,11 @@ pub fn read(
     progress: &mut Progress,
 ) -> anyhow::Result<Log> {
     let log = progress.counted("ingest", 0, |done| {
-        let catalogue = items.map(|path| read_catalogue(path, &config.items)).transpose()?;
-        ingest(events, catalogue.unwrap_or_else(Catalogue::default), &config.ingest, rejects, done)
+        let catalogue = match items {
+            Some(path) => read_catalogue(path, &config.items, config.ingest.max_reject_share, rejects)?,
+            None => Catalogue::new(&config.items),
+        };
+        ingest(events, catalogue, &config.ingest, rejects, done).and_then(|log| log.items.check().map(|()| log))
     })?;
     let report = &log.report;
     eprintln!(
@@ -33,16 +36,18 @@ pub fn read(
             eprintln!("  {what} {count}: {reason}");
         }
     }
-    if report.rejected_rows() > 0 {
+    log.items.report.lines().iter().for_each(|line| eprintln!("{line}"));
+    if report.rejected_rows() + log.items.report.rejected_rows() > 0 {
         eprintln!("  rejected rows are in {}", rejects.display());
     }
     Ok(log)
 }
 
-/// The part of a log before a time, if one is given.
+/// The part of a log before a time, if one is given. Items that are withdrawn by now are so in it too.
 pub fn until(log: Log, until_ms: Option<i64>) -> anyhow::Result<Log> {
     let Some(until_ms) = until_ms else { return Ok(log) };
-    let (part, first_ms) = (log.before(until_ms), log.first_ms());
+    let (mut part, first_ms) = (log.before(until_ms), log.first_ms());
+    part.items.withdraw_as(&log.items);
     anyhow::ensure!(
         !part.events.is_empty(),
         "--until {until_ms}: the log has no events before; it begins at {first_ms} (milliseconds since the epoch)"

@@ -27,7 +27,7 @@ use shared::contract::settings::{self, SettingsError};
 use shared::contract::source::Source;
 
 use crate::config::ranges::OutOfRange;
-use crate::log::ingest::{IngestConfig, ItemColumns, SessionsFrom};
+use crate::log::ingest::{IngestConfig, ItemsConfig, SessionsFrom};
 use crate::log::interactions::KindWeights;
 use crate::measure::evaluate::Task;
 use crate::rank::linear::LinearConfig;
@@ -174,7 +174,7 @@ pub struct Settings {
 #[allow(missing_docs)]
 pub struct Config {
     pub ingest: IngestConfig,
-    pub items: ItemColumns,
+    pub items: ItemsConfig,
     pub interactions: KindWeights,
     #[serde(flatten)]
     pub sources: SourcesConfig,

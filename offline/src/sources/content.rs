@@ -1,8 +1,8 @@
-//! `content`: pairs of items with similar category, properties and name, of which at least one is too new for
+//! `content`: pairs of items with similar categories, properties and name, of which at least one is too new for
 //! co-occurrence.
 //!
 //! In: the item table, and how often each item occurs. Out: the nearest neighbours of every item by the cosine of their
-//! TF-IDF vectors over words, properties and category. A new item may have any neighbour, any other item only new ones,
+//! TF-IDF vectors over words, properties and categories. A new item may have any neighbour, any other item only new ones,
 //! since co-occurrence says more about pairs of old items than their properties do. Cost per item: the new items (for a
 //! new item, all) that share a word with it; words of more than `widest` items are left out.
 //!
@@ -72,16 +72,16 @@ pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbo
     })
 }
 
-/// The distinct words of each item, numbered in their order: those of its name, its properties, its category.
+/// The distinct words of each item, numbered in their order: those of its name, its properties, its categories.
 fn describe(items: &Catalogue) -> Vec<Vec<u32>> {
     let texts: Vec<Vec<String>> = (0..items.len())
         .map(|item| {
             let name = items.names[item].split(|letter: char| !letter.is_alphanumeric());
             let words = name.filter(|word| word.chars().nth(1).is_some()).map(str::to_lowercase);
             let properties = items.properties[item].iter().map(ToString::to_string);
-            let category =
-                items.categories.get(items.category_of[item] as usize).map(|name| format!("category={name}"));
-            words.chain(properties).chain(category).collect()
+            let categories =
+                items.categories_of(item).map(|category| format!("category={}", items.categories[category as usize]));
+            words.chain(properties).chain(categories).collect()
         })
         .collect();
     let mut numbers: BTreeMap<&str, u32> = texts.iter().flatten().map(|word| (word.as_str(), 0)).collect();
@@ -122,6 +122,7 @@ mod tests {
             properties: vec![vec!["maker=x".into()], vec!["maker=x".into()], Vec::new(), Vec::new()],
             listed: vec![true; 4],
             categories: vec!["home".into()],
+            ..Catalogue::default()
         }
     }
 
@@ -161,7 +162,7 @@ mod tests {
                 prices: vec![f32::NAN; all],
                 properties: words.iter().map(|own| own.iter().map(|word| format!("is={word}").into()).collect()).collect(),
                 listed: vec![true; all],
-                categories: Vec::new(),
+                ..Catalogue::default()
             };
             let counts: Vec<u32> = old[..all].iter().map(|&old| if old { 9 } else { 0 }).collect();
             let table = fit(&items, &counts, &ContentConfig { new_below: 1, widest: 100, neighbours: 100 });

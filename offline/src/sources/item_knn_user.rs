@@ -285,7 +285,7 @@ mod tests {
         };
         let log = Log {
             users: vec!["u".into()],
-            items: Catalogue::default().with_seen(["a", "b", "c"].map(|id| (id.into(), None)).to_vec()).0,
+            items: Catalogue::default().with_seen(["a", "b", "c"].map(Into::into).to_vec()).0,
             events: of.map(event).to_vec(),
             sessions: SessionsFrom::Gap,
             report: IngestReport::default(),

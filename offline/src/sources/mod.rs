@@ -25,16 +25,18 @@ pub mod statistics;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::contract::artifact::columns::Column;
 use shared::contract::artifact::manifest::FORMAT_VERSION;
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::params::EngineParams;
 use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
-use shared::tables::{ItemTable, Tables};
+use shared::tables::{CategoryIdx, ItemTable, Tables};
 
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
-use crate::log::ingest::Log;
+use crate::log::ingest::items::availability::Validity;
+use crate::log::ingest::{Catalogue, Log};
 use crate::log::interactions::{KindWeights, Sessions};
 use crate::progress::Progress;
 
@@ -207,11 +209,45 @@ fn counts(log: &Log) -> Vec<u32> {
 
 fn item_table(log: &Log) -> ItemTable {
     let items = &log.items;
+    let (categories_starts, categories) = categories(items);
+    let (available_from, available_until) = availability(items);
     ItemTable {
         id: items.ids.iter().collect(),
         name: items.names.iter().collect(),
         category_name: items.categories.iter().collect(),
         category: items.category_of.clone().into(),
+        categories_starts,
+        categories,
         price: items.prices.clone().into(),
+        available_from,
+        available_until,
     }
+}
+
+/// The categories of all items, those of each ascending; empty if none has more than one.
+fn categories(items: &Catalogue) -> (Column<u64>, Column<CategoryIdx>) {
+    if items.more_categories.is_empty() {
+        return Default::default();
+    }
+    let (mut starts, mut rows) = (vec![0], Vec::new());
+    for item in 0..items.len() {
+        let mut own: Vec<CategoryIdx> = items.categories_of(item).map(CategoryIdx).collect();
+        own.sort_unstable();
+        rows.append(&mut own);
+        starts.push(rows.len() as u64);
+    }
+    (starts.into(), rows.into())
+}
+
+/// When each item may be recommended; empty if all always may.
+fn availability(items: &Catalogue) -> (Column<i64>, Column<i64>) {
+    if items.validity.is_empty() && !items.withdrawn.contains(&true) {
+        return Default::default();
+    }
+    let validity = |item: usize| match items.withdrawn.get(item) {
+        Some(true) => Validity::NEVER,
+        _ => items.validity.get(item).copied().unwrap_or(Validity::ALWAYS),
+    };
+    let times: Vec<Validity> = (0..items.len()).map(validity).collect();
+    (times.iter().map(|times| times.from_ms).collect(), times.iter().map(|times| times.until_ms).collect())
 }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
-use shared::tables::{NO_CATEGORY, Popularity};
+use shared::tables::Popularity;
 
 use super::{SourceStudy, SourcesConfig, Trainer};
 use crate::config::knobs::{Range, knob};
@@ -67,23 +67,31 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
         .collect();
     let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
     let order = ordered(&scores);
-    let categories = log.items.categories.len();
-    let mut category_order: Vec<ItemIdx> =
-        order.iter().copied().filter(|item| log.items.category_of[item.at()] != NO_CATEGORY).collect();
-    // A stable sort keeps the order inside a category.
-    category_order.sort_by_key(|item| log.items.category_of[item.at()]);
-    let category_starts = (0..=categories as u32)
-        .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
-        .collect();
+    let (category_starts, category_order) = by_category(log, &order);
     let trending = ordered(&trends);
     Popularity {
         scores: scores.into(),
         order: order.into(),
-        category_starts,
+        category_starts: category_starts.into(),
         category_order: category_order.into(),
         trends: trends.into(),
         trending: trending.into(),
     }
+}
+
+/// The items of each category in a given order, an item of several in each of them; and where each category's begin.
+fn by_category(log: &Log, order: &[ItemIdx]) -> (Vec<u64>, Vec<ItemIdx>) {
+    let categories = |item: &ItemIdx| {
+        let item = *item;
+        log.items.categories_of(item.at()).map(move |category| (category, item))
+    };
+    let mut items: Vec<(u32, ItemIdx)> = order.iter().flat_map(categories).collect();
+    // A stable sort keeps the order inside a category.
+    items.sort_by_key(|(category, _)| *category);
+    let starts = (0..=log.items.categories.len() as u32)
+        .map(|category| items.partition_point(|(other, _)| *other < category) as u64)
+        .collect();
+    (starts, items.into_iter().map(|(_, item)| item).collect())
 }
 
 /// The count of each item's events, each halved for every half-life of its age at the last event of the log.
@@ -119,6 +127,7 @@ mod tests {
     use proptest::prelude::*;
     use shared::contract::event::EventKind;
     use shared::contract::id::UserIdx;
+    use shared::tables::NO_CATEGORY;
 
     use super::*;
     use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
@@ -144,6 +153,7 @@ mod tests {
             properties: vec![Vec::new(); ITEMS],
             listed: vec![true; ITEMS],
             categories: vec!["even".into(), "odd".into()],
+            ..Catalogue::default()
         };
         let mut events: Vec<LogEvent> = events.iter().map(event).collect();
         events.sort_by_key(|event| event.timestamp_ms);

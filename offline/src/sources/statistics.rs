@@ -146,8 +146,8 @@ fn counts(log: &Log, sessions: &Sessions) -> Vec<Counts> {
 fn kinds_by_category(log: &Log) -> Vec<Kinds> {
     let mut kinds = vec![[0; 3]; log.items.categories.len()];
     for event in &log.events {
-        if let Some(kinds) = kinds.get_mut(log.items.category_of[event.item.at()] as usize) {
-            kinds[event.kind as usize] += 1;
+        for category in log.items.categories_of(event.item.at()) {
+            kinds[category as usize][event.kind as usize] += 1;
         }
     }
     kinds
@@ -192,7 +192,7 @@ mod tests {
             items: Catalogue {
                 category_of: vec![0, 1, 0, NO_CATEGORY],
                 categories: vec!["lamps".into(), "tables".into()],
-                ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(|id| (id.into(), None)).to_vec()).0
+                ..Catalogue::default().with_seen(["a", "b", "c", "d"].map(Into::into).to_vec()).0
             },
             events: events.iter().map(event).collect(),
             sessions: SessionsFrom::Gap,

@@ -9,6 +9,7 @@ use shared::contract::event_log::CoveredFile;
 use shared::contract::id::{ItemIdx, UserIdx};
 
 use super::covered::{self, FileRead};
+use super::items::told::Notes;
 use super::{Catalogue, IngestConfig, IngestReport, SessionsFrom};
 
 /// Strings numbered in the order in which they were first seen.
@@ -50,20 +51,7 @@ pub struct RawLog {
     pub items: Interner,
     pub sessions: Interner,
     pub events: Vec<RawEvent>,
-    names: HashMap<u32, (i64, Box<str>)>,
-}
-
-impl RawLog {
-    /// Notes an item's name; the earliest one is kept, so that later events can't change it.
-    pub fn name(&mut self, item: u32, timestamp_ms: i64, name: &str) {
-        match self.names.get_mut(&item) {
-            Some((known_ms, _)) if *known_ms <= timestamp_ms => {}
-            Some(known) => *known = (timestamp_ms, name.into()),
-            None => {
-                self.names.insert(item, (timestamp_ms, name.into()));
-            }
-        }
-    }
+    pub told: Notes,
 }
 
 /// An event of the log.
@@ -102,19 +90,23 @@ impl Log {
     /// Sorts events by time and indexes users and items.
     #[must_use]
     pub fn build(raw: RawLog, catalogue: Catalogue, report: IngestReport, config: &IngestConfig) -> Self {
-        let RawLog { users, items, mut events, names, .. } = raw;
+        let RawLog { users, items, mut events, told, .. } = raw;
         events.sort_by_key(|event| (event.timestamp_ms, event.order));
         if config.drop_equal_rows {
             let mut seen = std::collections::HashSet::new();
             events.retain(|event| seen.insert((event.user, event.item, event.kind, event.timestamp_ms)));
         }
         let (users, user_rows) = sorted(users);
-        let names: HashMap<u32, Box<str>> = names.into_iter().map(|(item, (_, name))| (item, name)).collect();
         let mut item_ids: Vec<(Box<str>, u32)> = items.rows.into_iter().collect();
         item_ids.sort_unstable_by_key(|(_, row)| *row);
-        let seen: Vec<(Box<str>, Option<Box<str>>)> =
-            item_ids.into_iter().map(|(id, row)| (id, names.get(&row).cloned())).collect();
-        let (items, item_rows) = catalogue.with_seen(seen);
+        let (mut items, item_rows) = catalogue.with_seen(item_ids.into_iter().map(|(id, _)| id).collect());
+        items.told = told.told(&item_rows, &items);
+        let end_ms = events.last().map_or(0, |event| event.timestamp_ms);
+        if let (count, Some(example)) = items.told.unreadable_prices(end_ms) {
+            let warning = format!("{count} different prices of the log can't be read, such as `{example}`");
+            items.report.warnings.push(warning);
+        }
+        let items = items.as_told(end_ms);
         let mut events: Vec<LogEvent> = events
             .into_iter()
             .map(|event| LogEvent {
@@ -131,7 +123,8 @@ impl Log {
     }
 
     /// The events in `range`, with only the users who have one of them, and the items that have one or are in the item
-    /// table: as if nothing else had been read.
+    /// table: as if nothing else had been read. What later events say about items is not known in it, nor which items
+    /// were withdrawn in the end.
     #[must_use]
     pub fn part(&self, range: std::ops::Range<usize>) -> Self {
         self.only(&self.events[range])
@@ -158,7 +151,9 @@ impl Log {
             })
             .collect();
         number_sessions(&mut events);
-        let (items, report) = (self.items.part(&has_item), IngestReport { files: Vec::new(), ..self.report.clone() });
+        let end_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
+        let items = self.items.part(&has_item, end_ms);
+        let report = IngestReport { files: Vec::new(), ..self.report.clone() };
         Self { users, items, events, sessions: self.sessions, report }
     }
 
@@ -216,7 +211,7 @@ impl Log {
         users.sort_unstable();
         users.dedup();
         let seen: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.2).collect();
-        let (items, _) = Catalogue::default().with_seen(seen.into_iter().map(|id| (id.into(), None)).collect());
+        let (items, _) = Catalogue::default().with_seen(seen.into_iter().map(Into::into).collect());
         let event = |&(timestamp_ms, user, item): &(i64, &str, &str)| LogEvent {
             user: UserIdx(users.binary_search_by(|id| (**id).cmp(user)).expect("a user of the rows") as u32),
             item: ItemIdx(items.ids.binary_search_by(|id| (**id).cmp(item)).expect("an item of the rows") as u32),

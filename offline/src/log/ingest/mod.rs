@@ -8,10 +8,11 @@
 //! Bad rows are counted by reason and written to a rejects file, never silently dropped. Memory: 32 bytes per event, 24
 //! more during the reading if it has an id, and one copy of each distinct user, item and session.
 
-mod catalogue;
 mod covered;
+pub mod items;
 pub mod log;
 mod read;
+mod rejects;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Catalogue, ItemColumns, read_catalogue};
 pub use covered::FileRead;
+pub use items::{Catalogue, ItemsConfig, read_catalogue};
 pub use log::{Log, LogEvent};
 pub use rows::ingest;
 
@@ -70,6 +71,9 @@ pub struct LogColumns {
     pub event_id: String,
     pub order: String,
     pub name: String,
+    pub category: String,
+    pub brand: String,
+    pub price: String,
 }
 
 /// A rule for rows that are no interactions; it has exactly one of the three conditions.
@@ -197,6 +201,36 @@ pub enum IngestError {
         allowed: f64,
         /// Where they were written.
         rejects: PathBuf,
+    },
+    /// Too many bad rows in the item table.
+    #[error(
+        "{path}: {rejected} of {rows} rows of the item table rejected ({reasons}), more than ingest.max_reject_share = \
+        {allowed}; see {rejects}"
+    )]
+    ItemRejects {
+        /// The item table.
+        path: PathBuf,
+        /// Bad rows.
+        rejected: u64,
+        /// Rows read.
+        rows: u64,
+        /// Their reasons.
+        reasons: String,
+        /// The share that is allowed.
+        allowed: f64,
+        /// Where they were written.
+        rejects: PathBuf,
+    },
+    /// A complete item table has no item of the log.
+    #[error(
+        "items.complete = true, and none of the {of_log} items of the log is in the item table: nothing that was ever \
+        bought could be recommended; are the ids the same? The log has `{example}`"
+    )]
+    AllWithdrawn {
+        /// Items of the log.
+        of_log: u64,
+        /// One of them.
+        example: String,
     },
 }
 

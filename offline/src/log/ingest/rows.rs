@@ -3,18 +3,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use serde::Serialize;
 use shared::contract::event::{EventKind, event_key};
 use shared::contract::id::ItemId;
 
 use super::covered::FileRead;
+use super::items::told::Field;
 use super::log::{Log, RawEvent, RawLog};
 use super::read::{Needed, NoRow, Wanted, files, for_each_row};
+use super::rejects::Rejects;
 use super::{Catalogue, IngestConfig, IngestError, IngestReport, MissingTimestamps, SessionsFrom, TimestampUnit};
 
 /// The positions of the mapped columns in a row; those of skip rules follow.
@@ -26,7 +25,13 @@ const SESSION: usize = 4;
 const EVENT_ID: usize = 5;
 const ORDER: usize = 6;
 const NAME: usize = 7;
-const FIRST_RULE: usize = 8;
+const CATEGORY: usize = 8;
+const BRAND: usize = 9;
+const PRICE: usize = 10;
+const FIRST_RULE: usize = 11;
+/// What the log may say about items.
+const TOLD: [(usize, Field); 4] =
+    [(NAME, Field::Name), (CATEGORY, Field::Category), (BRAND, Field::Brand), (PRICE, Field::Price)];
 
 /// A compiled skip rule.
 enum Rule {
@@ -74,6 +79,9 @@ fn wanted(config: &IngestConfig) -> Vec<Wanted> {
         (&columns.event_id, Needed::No),
         (&columns.order, needed(!columns.order.is_empty())),
         (&columns.name, needed(!columns.name.is_empty())),
+        (&columns.category, needed(!columns.category.is_empty())),
+        (&columns.brand, needed(!columns.brand.is_empty())),
+        (&columns.price, needed(!columns.price.is_empty())),
     ];
     let rules = config.skip.iter().map(|rule| (&rule.column, Needed::Yes));
     mapped.into_iter().chain(rules).map(|(name, needed)| Wanted { name: name.clone(), needed }).collect()
@@ -93,31 +101,6 @@ fn timestamp_ms(text: &str, unit: TimestampUnit) -> Option<i64> {
     }
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
-}
-
-/// Writes bad rows as JSON lines.
-struct Rejects {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-}
-
-impl Rejects {
-    fn write(&mut self, file: &Path, row: u64, reason: &str, values: impl Serialize) -> Result<(), IngestError> {
-        if self.file.is_none() {
-            let created = File::create(&self.path).map_err(|error| IngestError::read(&self.path, error))?;
-            self.file = Some(BufWriter::new(created));
-        }
-        let Some(out) = &mut self.file else { return Ok(()) };
-        let line = serde_json::json!({ "file": file, "row": row, "reason": reason, "values": values });
-        writeln!(out, "{line}").map_err(|error| IngestError::read(&self.path, error))
-    }
-
-    fn close(self) -> Result<(), IngestError> {
-        match self.file {
-            Some(mut file) => file.flush().map_err(|error| IngestError::read(&self.path, error)),
-            None => Ok(()),
-        }
-    }
 }
 
 /// How a row is treated.
@@ -167,7 +150,10 @@ pub fn ingest(
     let mut raw = RawLog::default();
     let mut report = IngestReport::default();
     let mut seen_ids = SeenIds::new();
-    let mut out = Rejects { path: rejects.to_owned(), file: None };
+    let mut out = match catalogue.report.rejected_rows() {
+        0 => Rejects::new(rejects),
+        _ => Rejects::after_others(rejects),
+    };
     for file in files(paths)? {
         let mut reading = FileRead::begin(&file)?;
         for_each_row(&file, &wanted, "ingest.columns", &mut |at, row| {
@@ -275,8 +261,10 @@ fn judge(
         };
     }
     let item = raw.items.row(item);
-    if let Some(name) = filled(NAME) {
-        raw.name(item, timestamp_ms, name);
+    for (at, field) in TOLD {
+        if let Some(text) = filled(at) {
+            raw.told.note(item, timestamp_ms, field, text);
+        }
     }
     let session = session.map_or(0, |name| raw.sessions.row(name));
     Verdict::Event(RawEvent { user, item, session, kind, timestamp_ms, order, event_key })

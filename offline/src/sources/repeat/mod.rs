@@ -214,9 +214,7 @@ mod tests {
         }
         Log {
             users: (0..users.len()).map(|user| format!("{user:05}").into()).collect(),
-            items: Catalogue::default()
-                .with_seen((0..items).map(|item| (format!("{item:05}").into(), None)).collect())
-                .0,
+            items: Catalogue::default().with_seen((0..items).map(|item| format!("{item:05}").into()).collect()).0,
             events,
             sessions: SessionsFrom::Gap,
             report: IngestReport::default(),
