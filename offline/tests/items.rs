@@ -37,11 +37,9 @@ impl Shop {
         let items = self.path("items.csv");
         fs::write(&items, table).expect("writes");
         let (log, rejects) = (self.path("log.csv"), self.path("rejects.jsonl"));
-        let mut arguments = vec![command, "--events", text(&log), "--items", text(&items), "--rejects", text(&rejects)];
         let artifacts = self.path("artifacts");
-        if command == "run" {
-            arguments.extend(["--artifacts", text(&artifacts)]);
-        }
+        let to = if command == "run" { ["--artifacts", text(&artifacts)] } else { ["--rejects", text(&rejects)] };
+        let arguments = [&[command, "--events", text(&log), "--items", text(&items)], &to[..]].concat();
         let settings: Vec<(&str, &str)> = SMALL.iter().chain(settings).copied().collect();
         offline_with(&arguments, &settings)
     }

@@ -10,7 +10,7 @@ use shared::contract::params::Weights;
 use shared::contract::source::Source;
 use shared::engine::rank::features;
 use shared::engine::recommend::{
-    Personal, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
+    Personal, Query, Scratch, Shortlist, by_blend, candidates, describe, popular, recommend, recommend_with, similar,
 };
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{Interaction, SeenItem, UserState};
@@ -167,6 +167,34 @@ proptest! {
         };
         prop_assert_eq!(alone(&snapshot, Source::Popularity, &history), by(&|item| table.score(item)));
         prop_assert_eq!(alone(&snapshot, Source::Trending, &history), by(&|item| table.trend(item)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_not_available_is_in_no_answer_and_all_else_is_in_the_longest(
+        history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
+        times in prop::collection::vec((0i64..200, 0i64..200), 9),
+    ) {
+        let base = snapshot();
+        let mut tables = base.tables().clone();
+        tables.items.available_from = times.iter().map(|times| times.0).collect();
+        tables.items.available_until = times.iter().map(|times| times.1).collect();
+        let snapshot = Snapshot::new(base.manifest().clone(), tables).expect("consistent");
+        let history: Vec<(u32, EventKind)> =
+            history.into_iter().map(|(item, kind)| (item, EventKind::from_byte(kind).expect("a kind"))).collect();
+        let (state, mut scratch) = (state(&history, &[]), Scratch::default());
+        let open: Vec<u32> = (0..9).filter(|&item| times[item as usize].0 <= 100 && 100 < times[item as usize].1).collect();
+        let slate = recommend(&snapshot, &state, &Query::of(20, Seen::Allow), 100, &mut scratch);
+        let mut items: Vec<u32> = slate.picks.iter().map(|pick| pick.item.0).collect();
+        items.sort_unstable();
+        prop_assert_eq!(&items, &open);
+        prop_assert_eq!(slate.history.len(), history.len());
+        let mut items: Vec<u32> = popular(&snapshot, None, 20, 100).iter().map(|pick| pick.item.0).collect();
+        items.sort_unstable();
+        prop_assert_eq!(&items, &open);
+        let near = similar(&snapshot, ItemIdx(0), 20, 100, &mut scratch);
+        prop_assert!(near.iter().all(|pick| open.contains(&pick.item.0)));
     }
 }
 

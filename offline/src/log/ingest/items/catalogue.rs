@@ -237,12 +237,12 @@ impl Catalogue {
 
     /// Withdraws the items that another catalogue of the same log withdraws.
     pub fn withdraw_as(&mut self, other: &Self) {
-        let withdrawn = |id: &Box<str>| {
-            let row = other.ids.binary_search(id).ok();
+        let withdrawn = |id: &str| {
+            let row = other.ids.binary_search_by(|known| (**known).cmp(id)).ok();
             row.and_then(|row| other.withdrawn.get(row)) == Some(&true)
         };
         if !other.withdrawn.is_empty() {
-            self.withdrawn = self.ids.iter().map(withdrawn).collect();
+            self.withdrawn = self.ids.iter().map(|id| withdrawn(id)).collect();
         }
     }
 

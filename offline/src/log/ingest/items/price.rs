@@ -90,24 +90,15 @@ impl Style {
             Reading::Sure(_, Some('.')) if self.fixed && self.comma => return Err(NoPrice::OtherSign),
             Reading::Sure(_, Some(',')) if self.fixed && self.point => return Err(NoPrice::OtherSign),
             Reading::Sure(number, _) => number,
-            Reading::Either { sign, fraction, thousands, bare } => match (self.point, self.comma) {
-                (true, false) => {
-                    if sign == '.' {
-                        fraction
-                    } else {
-                        thousands
-                    }
-                }
-                (false, true) => {
-                    if sign == ',' {
-                        fraction
-                    } else {
-                        thousands
-                    }
-                }
-                (false, false) if sign == '.' && bare => fraction,
-                _ => return Err(NoPrice::Ambiguous),
-            },
+            Reading::Either { sign, fraction, thousands, bare } => {
+                let decimal = match (self.point, self.comma) {
+                    (true, false) => '.',
+                    (false, true) => ',',
+                    (false, false) if sign == '.' && bare => '.',
+                    _ => return Err(NoPrice::Ambiguous),
+                };
+                if sign == decimal { fraction } else { thousands }
+            }
         };
         match price as f32 {
             price if price < 0.0 => Err(NoPrice::Negative),
