@@ -34,7 +34,8 @@ pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Content],
     fit: |inputs, tables, _| {
         if let Some(table) = tables.neighbours_mut(Source::Content) {
-            *table = fit(&inputs.log.items, inputs.counts, &inputs.settings.sources.content);
+            let counts = inputs.items.spread_values(inputs.items.counts(), 0);
+            *table = fit(&inputs.log.items, &counts, &inputs.settings.sources.content);
         }
     },
     steps: |_| 0,

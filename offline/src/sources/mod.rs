@@ -35,7 +35,8 @@ use shared::tables::{ItemTable, Tables};
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
 use crate::log::ingest::Log;
-use crate::log::interactions::{KindWeights, Sessions};
+use crate::log::interactions::{KindWeights, Sessions, sessions};
+use crate::log::with_events::WithEvents;
 use crate::progress::Progress;
 
 /// The settings of the sources, one section of the config each.
@@ -97,10 +98,10 @@ pub const TRAINERS: [Trainer; 10] = [
 pub struct Inputs<'a> {
     /// The log.
     pub log: &'a Log,
-    /// Its sessions.
+    /// Its items with events; what is fitted on events is fitted over their rows.
+    pub items: &'a WithEvents,
+    /// Its sessions, as rows of `items`.
     pub sessions: &'a Sessions,
-    /// The number of events of each item.
-    pub counts: &'a [u32],
     /// The settings.
     pub settings: &'a SourceSettings<'a>,
 }
@@ -124,15 +125,15 @@ pub struct SourceSettings<'a> {
 /// # Errors
 /// [`FitError`] for tables that don't fit each other: a defect of a source.
 pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Progress) -> Result<Snapshot, FitError> {
-    let sessions = progress.stage("sessions", || crate::log::interactions::sessions(log, settings.gap_ms));
-    let counts = counts(log);
-    let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
+    let items = WithEvents::of(log);
+    let sessions = progress.stage("sessions", || sessions(log, settings.gap_ms).in_rows(&items));
+    let inputs = Inputs { log, items: &items, sessions: &sessions, settings };
     let mut tables = Tables { items: item_table(log), ..Tables::default() };
     for trainer in &TRAINERS {
         let steps = (trainer.steps)(settings.sources);
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
     }
-    tables.statistics = progress.stage("statistics", || statistics::fit(log, &sessions));
+    tables.statistics = progress.stage("statistics", || statistics::fit(log, &items, &sessions));
     let manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
@@ -155,9 +156,9 @@ pub fn refit(
 
 /// Fits the table of one source on a log.
 pub fn fit_source(source: Source, log: &Log, settings: &SourceSettings<'_>, tables: &mut Tables) {
-    let sessions = crate::log::interactions::sessions(log, settings.gap_ms);
-    let counts = counts(log);
-    let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
+    let items = WithEvents::of(log);
+    let sessions = sessions(log, settings.gap_ms).in_rows(&items);
+    let inputs = Inputs { log, items: &items, sessions: &sessions, settings };
     for trainer in TRAINERS.iter().filter(|trainer| trainer.sources.contains(&source)) {
         (trainer.fit)(&inputs, tables, &|_| ());
     }
@@ -189,20 +190,13 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
         data_fingerprint: String::new(),
         counts,
         first_event_ms: log.first_ms(),
-        last_event_ms: log.last_ms(),
+        last_event_ms: log.now_ms(),
         covered: log.covered(),
         engine,
         config: serde_json::Value::Null,
         metrics: serde_json::Value::Null,
         files: BTreeMap::new(),
     }
-}
-
-/// The number of events of each item.
-fn counts(log: &Log) -> Vec<u32> {
-    let mut counts = vec![0u32; log.items.len()];
-    log.events.iter().for_each(|event| counts[event.item.at()] += 1);
-    counts
 }
 
 fn item_table(log: &Log) -> ItemTable {

@@ -11,6 +11,7 @@
 mod catalogue;
 mod covered;
 pub mod log;
+mod now;
 mod read;
 mod rows;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{Catalogue, ItemColumns, read_catalogue};
 pub use covered::FileRead;
 pub use log::{Log, LogEvent};
+pub use now::age_ms;
 pub use rows::ingest;
 
 /// Milliseconds of a day.

@@ -199,6 +199,7 @@ mod tests {
     use crate::log::ingest::{Catalogue, IngestReport, LogEvent, SessionsFrom};
     use crate::log::interactions::{Pasts, sessions};
     use crate::log::split;
+    use crate::log::with_events::WithEvents;
     use crate::sources::statistics;
 
     /// Users with sessions of views a second apart, one user after the other.
@@ -259,7 +260,8 @@ mod tests {
         // The item of the next event is the target only, so any item will do.
         let asked = [viewed, &[0]].concat();
         let history = self::log(&[asked], log.items.len() as u32);
-        let statistics = statistics::fit(log, &sessions(log, GAP_MS));
+        let items = WithEvents::of(log);
+        let statistics = statistics::fit(log, &items, &sessions(log, GAP_MS).in_rows(&items));
         let engine = engine();
         let context = RowContext { engine: &engine, statistics: &statistics, items: log.items.len(), places: 10 };
         let mut found =
