@@ -8,7 +8,7 @@
 use shared::contract::artifact::columns::Column;
 use shared::contract::event::EventKind;
 use shared::contract::id::ItemIdx;
-use shared::tables::Statistics;
+use shared::tables::{Habit, Statistics};
 
 use crate::log::ingest::{DAY_MS, Log, age_ms};
 use crate::log::interactions::Sessions;
@@ -62,6 +62,17 @@ impl Counts {
 /// * `sessions`: as rows of `items`.
 #[must_use]
 pub fn fit(log: &Log, items: &WithEvents, sessions: &Sessions) -> Statistics {
+    columns(log, items, sessions, |_| true)
+}
+
+/// Computes those statistics of each item that are a [`Habit`]; see [`fit`].
+#[must_use]
+pub fn habits(log: &Log, items: &WithEvents, sessions: &Sessions) -> Statistics {
+    columns(log, items, sessions, |name| Habit::ALL.iter().any(|habit| habit.name() == name))
+}
+
+/// The statistics with a wanted name.
+fn columns(log: &Log, items: &WithEvents, sessions: &Sessions, wanted: impl Fn(&str) -> bool) -> Statistics {
     let counts = counts(log, items, sessions);
     let categories = kinds_by_category(log);
     let now_ms = log.now_ms();
@@ -86,6 +97,9 @@ pub fn fit(log: &Log, items: &WithEvents, sessions: &Sessions) -> Statistics {
     let ln = |count: u32| f64::from(count).ln_1p();
     let mut columns: Vec<(String, Column<f32>)> = Vec::new();
     let mut column = |name: &str, value: &dyn Fn(&Counts, Option<&Kinds>) -> f64| {
+        if !wanted(name) {
+            return;
+        }
         // Of an item without events, by category; the last one is that of items without a category.
         let without = Counts::default();
         let new: Vec<f32> =

@@ -28,7 +28,7 @@ pub fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig
     let mut others = log.clone();
     for fold in 0..FOLDS {
         others.events = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
-        let statistics = statistics::fit(&others, &items, &sessions(&others, gap_ms).in_rows(&items));
+        let statistics = statistics::habits(&others, &items, &sessions(&others, gap_ms).in_rows(&items));
         let context = RowContext { engine, statistics: &statistics, items: log.items.len(), places: config.places };
         let users: Vec<usize> = asked.iter().copied().filter(|user| user % FOLDS == fold).collect();
         let found: Vec<Rows> = users

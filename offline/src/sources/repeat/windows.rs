@@ -24,7 +24,7 @@ pub fn rows(log: &Log, cuts: &[Cut], engine: &EngineParams, gap_ms: i64, config:
     for cut in cuts {
         let (past, window) = cut.apply(log);
         let items = WithEvents::of(&past);
-        let statistics = statistics::fit(&past, &items, &sessions(&past, gap_ms).in_rows(&items));
+        let statistics = statistics::habits(&past, &items, &sessions(&past, gap_ms).in_rows(&items));
         let places = engine.max_history;
         let context = RowContext { engine, statistics: &statistics, items: past.items.len(), places };
         let (pasts, coming) = (Pasts::of(&past), Pasts::of(&window));
