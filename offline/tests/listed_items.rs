@@ -118,7 +118,8 @@ fn same(a: &Snapshot, few: &Log, b: &Snapshot, many: &Log) {
     let other = |item: ItemIdx| pairs.iter().find(|(own, _)| *own == item).expect("an item with events").1;
     for &(own, same) in &pairs {
         for &source in Source::NEIGHBOURS.iter().filter(|source| **source != Source::Content) {
-            let (mine, theirs) = (left.neighbours(source).expect("a table"), right.neighbours(source).expect("a table"));
+            let (mine, theirs) =
+                (left.neighbours(source).expect("a table"), right.neighbours(source).expect("a table"));
             let mine: Vec<(ItemIdx, f32)> = mine.of(own).map(|(item, score)| (other(item), score)).collect();
             assert_eq!(mine, theirs.of(same).collect::<Vec<_>>(), "{}", source.as_str());
         }

@@ -33,6 +33,13 @@ pub fn read(
             eprintln!("  {what} {count}: {reason}");
         }
     }
+    let vectors = &log.items.vectors;
+    if !vectors.is_empty() || !vectors.rejected().is_empty() {
+        eprintln!("vectors: {} items have one, of {} numbers", vectors.len(), vectors.width());
+        for (reason, count) in vectors.rejected() {
+            eprintln!("  left out {count}: {reason}");
+        }
+    }
     if report.rejected_rows() > 0 {
         eprintln!("  rejected rows are in {}", rejects.display());
     }

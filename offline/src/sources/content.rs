@@ -120,6 +120,7 @@ mod tests {
     use shared::contract::id::ItemIdx;
 
     use super::*;
+    use crate::log::ingest::Vectors;
 
     /// Two oak items and a steel one of one category, and one of no kind at all.
     fn items() -> Catalogue {
@@ -129,6 +130,7 @@ mod tests {
             category_of: vec![0, 0, 0, u32::MAX],
             prices: vec![f32::NAN; 4],
             properties: vec![vec!["maker=x".into()], vec!["maker=x".into()], Vec::new(), Vec::new()],
+            vectors: Vectors::default(),
             listed: vec![true; 4],
             categories: vec!["home".into()],
         }
@@ -169,6 +171,7 @@ mod tests {
                 category_of: vec![u32::MAX; all],
                 prices: vec![f32::NAN; all],
                 properties: words.iter().map(|own| own.iter().map(|word| format!("is={word}").into()).collect()).collect(),
+                vectors: Vectors::default(),
                 listed: vec![true; all],
                 categories: Vec::new(),
             };

@@ -294,7 +294,8 @@ mod tests {
             sessions: SessionsFrom::Gap,
             report: IngestReport::default(),
         };
-        let found = windows(&log, &WithEvents::of(&log), 2, &KindWeights { view: 1.0, addtocart: 3.0, transaction: 5.0 });
+        let found =
+            windows(&log, &WithEvents::of(&log), 2, &KindWeights { view: 1.0, addtocart: 3.0, transaction: 5.0 });
         assert_eq!((found.indices(), found.data()), (&[1, 2][..], &[6.0, 1.0][..]));
     }
 

@@ -15,6 +15,7 @@ pub mod embedding;
 pub mod item_knn_session;
 pub mod item_knn_user;
 pub mod item_knn_walk;
+pub mod looks_like;
 pub mod neighbours;
 pub mod popularity;
 pub mod repeat;
@@ -50,6 +51,7 @@ pub struct SourcesConfig {
     pub embedding: embedding::EmbeddingConfig,
     pub slim: slim::SlimConfig,
     pub content: content::ContentConfig,
+    pub looks_like: looks_like::LooksLikeConfig,
     pub session_knn: session_knn::SessionKnnConfig,
     pub als: als::AlsConfig,
     pub repeat: repeat::RepeatConfig,
@@ -81,7 +83,7 @@ pub struct SourceStudy {
 }
 
 /// All trainers. `tune` searches in this order, each study with the best settings of the earlier ones.
-pub const TRAINERS: [Trainer; 10] = [
+pub const TRAINERS: [Trainer; 11] = [
     session_knn::TRAINER,
     item_knn_session::TRAINER,
     item_knn_walk::TRAINER,
@@ -89,6 +91,7 @@ pub const TRAINERS: [Trainer; 10] = [
     item_knn_user::TRAINER,
     slim::TRAINER,
     content::TRAINER,
+    looks_like::TRAINER,
     als::TRAINER,
     popularity::TRAINER,
     repeat::TRAINER,

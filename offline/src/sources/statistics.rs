@@ -288,7 +288,8 @@ mod tests {
     #[test]
     fn repeats_exits_and_entries_are_counted_in_sessions() {
         // One session: 0 1 0.
-        let sessions = Sessions { items: Csr::new((1, 3), vec![0, 3], vec![0, 1, 2], vec![0, 1, 0]), last_ms: vec![0], now_ms: 0 };
+        let sessions =
+            Sessions { items: Csr::new((1, 3), vec![0, 3], vec![0, 1, 2], vec![0, 1, 0]), last_ms: vec![0], now_ms: 0 };
         let mut counts = vec![Counts::default(); 2];
         count_places(&sessions, &mut counts);
         let of = |item: usize| (counts[item].repeats, counts[item].entries, counts[item].exits);

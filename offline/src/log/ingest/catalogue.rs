@@ -10,6 +10,7 @@ use shared::tables::NO_CATEGORY;
 
 use super::IngestError;
 use super::read::{Needed, RowAt, Wanted, for_each_row};
+use super::vectors::{self, Vectors};
 
 /// The names of the item table's columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +21,7 @@ pub struct ItemColumns {
     pub name: String,
     pub category: String,
     pub price: String,
+    pub embedding: String,
     pub properties: Vec<String>,
 }
 
@@ -36,6 +38,8 @@ pub struct Catalogue {
     pub prices: Vec<f32>,
     /// The properties of each item, such as `brand=oak & co`.
     pub properties: Vec<Vec<Box<str>>>,
+    /// The vectors of items.
+    pub vectors: Vectors,
     /// Whether each item is in the item table.
     pub listed: Vec<bool>,
     /// Names of categories, sorted.
@@ -78,6 +82,7 @@ impl Catalogue {
             joined.properties.push(row.map(|row| self.properties[row].clone()).unwrap_or_default());
             joined.listed.push(row.is_some());
         }
+        joined.vectors = self.vectors.joined(rows.values().map(|&(_, row)| row));
         let row_of = |id: &str| joined.ids.binary_search_by(|known| (**known).cmp(id));
         let seen_rows =
             seen.iter().map(|(id, _)| ItemIdx(row_of(id).expect("every seen item was joined") as u32)).collect();
@@ -96,6 +101,7 @@ impl Catalogue {
             category_of: kept(&self.category_of, keep),
             prices: kept(&self.prices, keep),
             properties: kept(&self.properties, keep),
+            vectors: self.vectors.part(keep),
             listed: kept(&self.listed, keep),
             categories: self.categories.clone(),
         }
@@ -114,6 +120,7 @@ impl Catalogue {
         for price in &self.prices {
             digest.update(price.to_le_bytes());
         }
+        self.vectors.digest(digest);
     }
 }
 
@@ -122,6 +129,7 @@ struct ItemRow {
     name: Box<str>,
     category: Box<str>,
     price: f32,
+    vector: Option<Result<Vec<f32>, String>>,
     properties: Vec<Box<str>>,
 }
 
@@ -139,6 +147,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         column(&columns.name, Needed::No),
         column(&columns.category, Needed::No),
         column(&columns.price, Needed::No),
+        column(&columns.embedding, if columns.embedding.is_empty() { Needed::No } else { Needed::Yes }),
     ];
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
@@ -151,7 +160,8 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
             name: values[1].unwrap_or_default().into(),
             category: values[2].unwrap_or_default().into(),
             price,
-            properties: (columns.properties.iter().zip(&values[4..]))
+            vector: vectors::parse(values[4]),
+            properties: (columns.properties.iter().zip(&values[5..]))
                 .filter_map(|(name, value)| Some(format!("{name}={}", (*value)?).into()))
                 .collect(),
         });
@@ -161,8 +171,9 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         rows.values().map(|row| row.category.clone()).filter(|category| !category.is_empty()).collect();
     categories.sort_unstable();
     categories.dedup();
-    let mut catalogue = Catalogue::default();
-    for (id, ItemRow { name, category, price, properties }) in rows {
+    let told = rows.values_mut().map(|row| row.vector.take());
+    let mut catalogue = Catalogue { vectors: Vectors::of_items(told), ..Catalogue::default() };
+    for (id, ItemRow { name, category, price, properties, .. }) in rows {
         catalogue.ids.push(id);
         catalogue.names.push(name);
         catalogue.category_of.push(categories.binary_search(&category).map_or(NO_CATEGORY, |row| row as u32));
@@ -193,6 +204,7 @@ mod tests {
             category_of: vec![0, NO_CATEGORY],
             prices: vec![2.5, f32::NAN],
             properties: vec![vec!["wings=4".into()], Vec::new()],
+            vectors: Vectors::default(),
             listed: vec![true, true],
             categories: vec!["insects".into()],
         };

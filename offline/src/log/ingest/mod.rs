@@ -14,6 +14,7 @@ pub mod log;
 mod now;
 mod read;
 mod rows;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use covered::FileRead;
 pub use log::{Log, LogEvent};
 pub use now::age_ms;
 pub use rows::ingest;
+pub use vectors::Vectors;
 
 /// Milliseconds of a day.
 pub const DAY_MS: i64 = 86_400_000;
