@@ -147,7 +147,7 @@ pub fn read_catalogue(path: &Path, columns: &ItemColumns) -> Result<Catalogue, I
         column(&columns.name, Needed::No),
         column(&columns.category, Needed::No),
         column(&columns.price, Needed::No),
-        column(&columns.embedding, if columns.embedding.is_empty() { Needed::No } else { Needed::Yes }),
+        column(&columns.embedding, if columns.embedding.is_empty() { Needed::No } else { Needed::YesOrLists }),
     ];
     wanted.extend(columns.properties.iter().map(|name| column(name, Needed::Yes)));
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();

@@ -4,6 +4,17 @@ use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_parquet::read::schema::{SchemaInferenceOptions, parquet_to_arrow_schema_with_options};
 use polars_parquet::read::{GroupLogicalType, ParquetType, PrimitiveLogicalType};
 
+/// The kind of array that a column of lists of numbers is read as; the error describes any other column.
+pub fn of_lists(field: &ParquetType) -> Result<ArrowDataType, String> {
+    use ArrowDataType as Kind;
+    let schema = parquet_to_arrow_schema_with_options(std::slice::from_ref(field), &None);
+    match schema.iter_values().next().map(|field| field.dtype.clone()) {
+        Some(Kind::LargeList(element)) if is_number(&element.dtype) => Ok(Kind::LargeList(element)),
+        Some(Kind::LargeList(element)) => Err(format!("a list of {:?}", element.dtype)),
+        _ => of(field),
+    }
+}
+
 /// The kind of array that a column is read as; the error describes a column that can't be read.
 ///
 /// Hints of the program that wrote the file are ignored: what they change (dictionaries, views, time zones) has no
@@ -48,4 +59,10 @@ pub fn of(field: &ParquetType) -> Result<ArrowDataType, String> {
         Kind::Time32(_) | Kind::Time64(_) => Err("a time of day".to_owned()),
         other => Err(format!("{other:?}")),
     }
+}
+
+fn is_number(kind: &ArrowDataType) -> bool {
+    use ArrowDataType as Kind;
+    let whole = matches!(kind, Kind::Int8 | Kind::Int16 | Kind::Int32 | Kind::Int64);
+    whole || matches!(kind, Kind::UInt8 | Kind::UInt16 | Kind::UInt32 | Kind::UInt64 | Kind::Float32 | Kind::Float64)
 }

@@ -85,6 +85,21 @@ impl Parquet {
     /// [`ParquetError`] when the column's kind can't be read, or the file is damaged.
     pub fn read(&mut self, group: usize, column: usize) -> Result<Box<dyn Array>, ParquetError> {
         let kind = self.kind(column)?;
+        self.read_as(group, column, kind)
+    }
+
+    /// Reads a column of a row group that may hold lists of numbers.
+    ///
+    /// # Errors
+    /// As [`Parquet::read`].
+    pub fn read_lists(&mut self, group: usize, column: usize) -> Result<Box<dyn Array>, ParquetError> {
+        let field = &self.metadata.schema().fields()[column];
+        let kind =
+            kind::of_lists(field).map_err(|kind| ParquetError::Kind { column: field.name().to_owned(), kind })?;
+        self.read_as(group, column, kind)
+    }
+
+    fn read_as(&mut self, group: usize, column: usize, kind: ArrowDataType) -> Result<Box<dyn Array>, ParquetError> {
         let name = self.metadata.schema().fields()[column].name();
         let mut chunks = self.metadata.row_groups[group].columns_under_root_iter(name).into_iter().flatten();
         let chunk = (chunks.next()).ok_or_else(|| io::Error::other(format!("no values of column `{name}`")))?;

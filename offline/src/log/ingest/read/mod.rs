@@ -43,6 +43,8 @@ pub struct Wanted {
 pub enum Needed {
     /// It must.
     Yes,
+    /// It must, and may hold lists of numbers.
+    YesOrLists,
     /// It need not; all values are absent then.
     No,
 }
@@ -133,7 +135,7 @@ fn places(
         // An empty setting means no column, not a column with an empty name.
         let place = there.iter().position(|there| there == name).filter(|_| !name.is_empty());
         match (place, needed) {
-            (None, Needed::Yes) => {
+            (None, Needed::Yes | Needed::YesOrLists) => {
                 let (path, column, there) = (path.to_owned(), name.clone(), there.to_vec());
                 Err(IngestError::Column { path, column, there, section })
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::batch::{Batch, ROWS, RowAt};
 use super::text::texts;
-use super::{Batches, Wanted, places};
+use super::{Batches, Needed, Wanted, places};
 use crate::log::ingest::IngestError;
 use crate::log::parquet::{Parquet, ParquetError};
 
@@ -21,9 +21,14 @@ pub fn read(path: &Path, wanted: &[Wanted], section: &'static str, batches: &Bat
     for (group, &rows) in groups.iter().enumerate() {
         // A column may be wanted more than once.
         let mut columns = BTreeMap::new();
-        for &place in places.iter().flatten() {
+        for (wanted, place) in wanted.iter().zip(&places) {
+            let Some(place) = *place else { continue };
             if let Entry::Vacant(column) = columns.entry(place) {
-                column.insert(file.read(group, place).map_err(failed)?);
+                let array = match wanted.needed {
+                    Needed::YesOrLists => file.read_lists(group, place),
+                    Needed::Yes | Needed::No => file.read(group, place),
+                };
+                column.insert(array.map_err(failed)?);
             }
         }
         for first in (0..rows).step_by(ROWS) {

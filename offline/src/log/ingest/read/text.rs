@@ -6,11 +6,13 @@
 //! | integers, floats, decimals | digits; whole ones without a fraction |
 //! | booleans | `true`, `false` |
 //! | dates, timestamps of any unit | milliseconds since the epoch |
+//! | lists of numbers, where they are asked for | `[0.1 0.2]` |
 
 use std::fmt::{Display, Write};
 
 use polars_arrow::array::{
-    Array, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray,
+    Array, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, ListArray, MutableBinaryViewArray, PrimitiveArray,
+    Utf8ViewArray,
 };
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_arrow::types::NativeType;
@@ -62,6 +64,7 @@ pub fn texts(array: &dyn Array) -> Texts {
         Kind::Timestamp(TimeUnit::Microsecond, _) => numbers(array, |time: i64| time.div_euclid(1_000)),
         Kind::Timestamp(TimeUnit::Nanosecond, _) => numbers(array, |time: i64| time.div_euclid(1_000_000)),
         Kind::Decimal(_, scale) => numbers(array, |digits: i128| decimal(digits, *scale)),
+        Kind::LargeList(_) => lists(as_kind(array)),
         other => unreachable!("{other:?} is no kind that is read"),
     };
     Texts::whole(values)
@@ -79,6 +82,16 @@ fn as_kind<T: 'static>(array: &dyn Array) -> &T {
 
 fn integers<T: NativeType + Display>(array: &dyn Array) -> Utf8ViewArray {
     numbers(array, |value: T| value)
+}
+
+/// Writes each list with its numbers as texts.
+fn lists(array: &ListArray<i64>) -> Utf8ViewArray {
+    let list = |values: Box<dyn Array>| {
+        let numbers = texts(&*values).values;
+        let numbers: Vec<&str> = numbers.iter().map(|number| number.unwrap_or("null")).collect();
+        format!("[{}]", numbers.join(" "))
+    };
+    written(array.iter().map(|values| values.map(list)))
 }
 
 /// Writes each value after a conversion.
