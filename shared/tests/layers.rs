@@ -5,11 +5,12 @@ mod layers;
 
 const TABLE: &layers::Table<'_> = &[
     ("contract::id", &[]),
+    ("contract::time", &[]),
     ("contract::url", &[]),
     ("contract::event", &["contract::id"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &[]),
-    ("contract::api", &["contract::id", "contract::event"]),
+    ("contract::api", &["contract::id", "contract::event", "contract::time"]),
     ("engine::topk", &["contract::id"]),
     ("engine::dense", &["contract::id", "engine::topk"]),
     ("contract::source", &[]),
