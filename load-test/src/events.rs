@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use shared::contract::api::{Accepted, NewEvent, NewEvents};
+use shared::contract::api::{Accepted, GivenTime, NewEvent, NewEvents};
 use shared::contract::event::EventKind;
-use shared::contract::id::{ItemId, UserId};
+use shared::contract::id::{self, ItemId, UserId};
 
 use crate::client::{Call, ClientError, Connection};
 use crate::json_lines::{self, LinesError};
@@ -46,10 +46,10 @@ pub struct Record {
     #[serde(rename = "timestamp", default)]
     time: Option<i64>,
     /// The user.
-    #[serde(rename = "visitorid")]
+    #[serde(rename = "visitorid", deserialize_with = "id::given")]
     pub user: UserId,
     /// The item.
-    #[serde(rename = "itemid")]
+    #[serde(rename = "itemid", deserialize_with = "id::given")]
     pub item: ItemId,
     #[serde(rename = "event", default)]
     kind: Option<EventKind>,
@@ -82,7 +82,7 @@ impl Record {
             user: self.user.clone(),
             item: self.item.clone(),
             kind: self.kind(),
-            timestamp_ms: self.time,
+            timestamp: self.time.map(GivenTime::ms),
             transaction_id: None,
             event_id: Some(event_id),
         }
@@ -158,7 +158,8 @@ mod tests {
         let users: Vec<&str> = records.iter().map(|record| record.user.as_str()).collect();
         assert_eq!(users, ["b", "1", "c"]);
         let event = records[1].to_event(1);
-        assert_eq!((event.kind, event.item.as_str(), event.timestamp_ms), (EventKind::AddToCart, "5", Some(9)));
+        assert_eq!((event.kind, event.item.as_str()), (EventKind::AddToCart, "5"));
+        assert_eq!(event.timestamp, Some(GivenTime::ms(9)));
     }
 
     #[test]

@@ -5,11 +5,11 @@ mod layers;
 
 const TABLE: &layers::Table<'_> = &[
     ("contract::id", &[]),
-    ("contract::time", &[]),
     ("contract::url", &[]),
     ("contract::event", &["contract::id"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &[]),
+    ("contract::time", &[]),
     ("contract::api", &["contract::id", "contract::event", "contract::time"]),
     ("engine::topk", &["contract::id"]),
     ("engine::dense", &["contract::id", "engine::topk"]),

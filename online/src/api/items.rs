@@ -32,7 +32,7 @@ pub async fn get_similar(
     path: Result<Path<String>, PathRejection>,
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
-    let item = query::id("item_id", path_text("item_id", path)?, ItemId::new)?;
+    let item = query::id("item_id", &path_text("item_id", path)?, ItemId::from_outside)?;
     let SimilarQuery { k } = query::read(text.as_deref())?;
     Ok(list(&app.recommender.similar(&item, k.get())?))
 }

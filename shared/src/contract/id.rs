@@ -82,13 +82,16 @@ fn check(id: &str) -> Result<(), IdError> {
     }
 }
 
-/// Reads a string, or an integer as the string of its digits.
-fn string_or_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Reads a text, or a number as the text of it.
+///
+/// A number that may stand for several is refused: beyond 64 bits, and with a fraction or an exponent beyond 2^53, other
+/// digits would be read than were written.
+pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     struct Visitor;
     impl de::Visitor<'_> for Visitor {
         type Value = String;
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a string or an integer")
+            formatter.write_str("a text or a number")
         }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
             Ok(text.to_owned())
@@ -102,8 +105,30 @@ fn string_or_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
         fn visit_i64<E: de::Error>(self, number: i64) -> Result<String, E> {
             Ok(number.to_string())
         }
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<String, E> {
+            const EXACT: f64 = 9_007_199_254_740_992.0;
+            if number.abs() < EXACT {
+                return Ok(number.to_string());
+            }
+            Err(E::custom("a number with so many digits can't be read exactly; give it as a text"))
+        }
     }
     deserializer.deserialize_any(Visitor)
+}
+
+/// An id in a request: deserialises from a text or a number, into its [`canonical`] form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<T>(pub T);
+
+/// Reads an id of a request, in its [`canonical`] form.
+///
+/// # Errors
+/// That of `D` for what is neither a text nor a number, and for a text that is no id.
+pub fn given<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+where
+    Given<T>: Deserialize<'de>,
+{
+    Given::deserialize(deserializer).map(|Given(id)| id)
 }
 
 macro_rules! external_id {
@@ -147,7 +172,13 @@ macro_rules! external_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(string_or_integer(deserializer)?).map_err(de::Error::custom)
+                Self::new(text_or_number(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Given<$name> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $name::from_outside(&text_or_number(deserializer)?).map(Self).map_err(de::Error::custom)
             }
         }
     };
@@ -197,6 +228,27 @@ mod tests {
     fn integers_are_accepted_as_ids() {
         let id: ItemId = serde_json::from_str("42").expect("an integer is an id");
         assert_eq!(id.as_str(), "42");
+    }
+
+    #[test]
+    fn numbers_of_requests_are_ids_unless_digits_were_lost() {
+        let given = |text: &str| serde_json::from_str::<Given<ItemId>>(text).map(|Given(id)| id.to_string());
+        for (text, id) in [
+            ("52", "52"),
+            ("52.0", "52"),
+            ("\"52.0\"", "52"),
+            ("-3", "-3"),
+            ("5.25", "5.25"),
+            ("1e3", "1000"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            assert_eq!(given(text).expect(text), id);
+        }
+        for text in
+            ["18446744073709551616", "1e300", "123456789012345678.0", "true", "null", "[1]", "{}", "\"null\"", "\"\""]
+        {
+            assert!(given(text).is_err(), "{text}");
+        }
     }
 
     #[test]
