@@ -25,8 +25,11 @@ fn zst(content: impl AsRef<[u8]>) -> Vec<u8> {
     zstd::encode_all(content.as_ref(), 3).expect("compresses")
 }
 
+/// Which byte of a pair comes first.
+type Order = fn(u16) -> [u8; 2];
+
 /// UTF-16 with or without a byte order mark.
-fn utf16(text: &str, order: fn(u16) -> [u8; 2], mark: &str) -> Vec<u8> {
+fn utf16(text: &str, order: Order, mark: &str) -> Vec<u8> {
     format!("{mark}{text}").encode_utf16().flat_map(order).collect()
 }
 
@@ -44,7 +47,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_name() {
 
 #[test]
 fn utf16_is_read_as_it_is() {
-    for (order, name) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], "utf-16le"), (u16::to_be_bytes, "utf-16be")] {
+    for (order, name) in [(u16::to_le_bytes as Order, "utf-16le"), (u16::to_be_bytes as Order, "utf-16be")] {
         let marked = read("log.csv", utf16(&log(), order, "\u{feff}"));
         assert_whole(&marked, name);
         let told = marked.report["files"][0]["encoding"].as_str().expect("text").to_lowercase();
@@ -98,7 +101,7 @@ fn bytes_that_are_no_text_in_a_column_that_nobody_asked_for_lose_no_row_without_
     let path = folder.path().join("log.csv");
     let row = |n: i64| [format!("{},u,view,i{n},", BASE_MS + n).as_bytes(), b"caf\xe9\n"].concat();
     let rows: Vec<Vec<u8>> = (0..40).map(row).collect();
-    fs::write(&path, [b"timestamp,visitorid,event,itemid,note\n", rows.concat().as_slice()].concat()).expect("writes");
+    fs::write(&path, [b"timestamp,visitorid,event,itemid,note\n".as_slice(), &rows.concat()].concat()).expect("writes");
     match try_read(&[path], None, None, &[]) {
         Ok(read) => assert_eq!(read.counts(), (40, 40, 0, 0)),
         Err(said) => assert!(said.contains("UTF-8"), "{said}"),
