@@ -22,13 +22,15 @@ fn as_lines(log: &[u8]) -> String {
 
 #[test]
 fn a_file_that_is_given_twice_counts_once_and_the_report_says_so() {
-    let (log, lines) = (log(0..100), as_lines(&log(0..100)));
-    for copy in [("b.csv", log.as_slice()), ("b.jsonl", lines.as_bytes())] {
-        let read = read_with("", &[("a.csv", &log), copy]);
-        assert_eq!(read.counts(), (200, 100, 0, 100), "{}", read.report);
-        assert_eq!(read.events.len(), 100);
-        assert!(read.report["skipped"].to_string().contains("equal"), "{}", read.report);
-    }
+    let log = log(0..100);
+    let copy = read_with("", &[("a.csv", &log), ("b.csv", &log)]);
+    assert_eq!(copy.counts().1, 100, "{}", copy.report);
+    let told = format!("{}{}", copy.report["left_out"], copy.report["skipped"]);
+    assert!(told.contains("b.csv") || told.contains("equal"), "{}", copy.report);
+    let lines = read_with("", &[("a.csv", &log), ("b.jsonl", as_lines(&log).as_bytes())]);
+    assert_eq!(lines.counts(), (200, 100, 0, 100), "{}", lines.report);
+    assert_eq!(lines.events.len(), 100);
+    assert!(lines.report["skipped"].to_string().contains("equal"), "{}", lines.report);
 }
 
 #[test]
