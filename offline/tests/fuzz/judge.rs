@@ -6,7 +6,7 @@ use std::path::Path;
 
 use offline::config::Config;
 use offline::log::export;
-use offline::log::ingest::{Catalogue, ingest};
+use offline::log::ingest::{Keep, Reader, gather};
 use serde_json::Value;
 
 use crate::damage::{Damage, Refusal};
@@ -20,13 +20,14 @@ struct Reading {
 
 /// Reads a file as `offline ingest` does, whatever share of its rows is rejected.
 fn read(path: &Path) -> Result<Reading, String> {
-    let mut config = Config::shipped().map_err(|error| error.to_string())?.ingest;
-    config.max_reject_share = 1.0;
+    let mut config = Config::shipped().map_err(|error| error.to_string())?;
+    config.ingest.max_reject_share = 1.0;
     let rejects = path.with_extension("rejects");
-    let log = ingest(&[path.to_owned()], Catalogue::default(), &config, &rejects, &|_| ())
-        .map_err(|error| error.to_string())?;
+    let (ingest, kinds) = (&config.ingest, &config.kinds);
+    let reader = Reader { config: ingest, kinds, keep: Keep::Learnt, rejects: &rejects, progress: &|_| () };
+    let (raw, report) = gather(&[path.to_owned()], reader).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
-    export::events(&log, &mut out).map_err(|error| error.to_string())?;
+    export::as_read(&raw, kinds, &mut out).map_err(|error| error.to_string())?;
     let text = String::from_utf8(out).map_err(|error| error.to_string())?;
     let event = |line: &str| -> Option<Key> {
         let event: Value = serde_json::from_str(line).ok()?;
@@ -37,14 +38,14 @@ fn read(path: &Path) -> Result<Reading, String> {
         .lines()
         .map(|line| event(line).ok_or_else(|| format!("not an event: {line}")))
         .collect::<Result<_, _>>()?;
-    let report = serde_json::to_value(&log.report).map_err(|error| error.to_string())?;
+    let report = serde_json::to_value(&report).map_err(|error| error.to_string())?;
     Ok(Reading { report, events })
 }
 
 /// The rows of a report under `rejected` or `skipped`.
 fn total(report: &Value, part: &str) -> u64 {
     let reasons = report[part].as_object().map(|reasons| reasons.values());
-    reasons.into_iter().flatten().filter_map(|reason| reason.as_u64().or_else(|| reason["count"].as_u64())).sum()
+    reasons.into_iter().flatten().filter_map(|reason| reason["count"].as_u64()).sum()
 }
 
 /// Reads a file and says what is wrong with the reading.
@@ -58,7 +59,7 @@ pub fn verdict(path: &Path, truth: &[Truth], damage: &Damage) -> Result<(), Stri
     };
     let Reading { report, events } = reading;
     let number = |field: &str| report[field].as_u64();
-    let accepted = number("events").or_else(|| number("accepted")).unwrap_or_default();
+    let accepted = number("events").unwrap_or_default();
     let (rows, rejected, skipped) =
         (number("rows").unwrap_or_default(), total(&report, "rejected"), total(&report, "skipped"));
     if rows != accepted + rejected + skipped || accepted != events.len() as u64 {

@@ -44,7 +44,7 @@ fn equal_rows_of_one_file_are_what_the_shop_wrote() {
     let rows = [(0, "u", "transaction", "i"), (0, "u", "transaction", "i"), (0, "u", "transaction", "j")];
     let log = native(&rows);
     assert_eq!(read("log.csv", &log).counts(), (3, 3, 0, 0), "two of one thing in one order");
-    let once = read_with("[ingest]\ndrop_equal_rows = \"always\"\n", &[("log.csv", log.as_bytes())]);
+    let once = read_with("[ingest]\ndrop_equal_rows = \"all\"\n", &[("log.csv", log.as_bytes())]);
     assert_eq!(once.counts(), (3, 2, 0, 1), "{}", once.report);
 }
 

@@ -50,7 +50,7 @@ fn utf16_is_read_as_it_is() {
     for (order, name) in [(u16::to_le_bytes as Order, "utf-16le"), (u16::to_be_bytes as Order, "utf-16be")] {
         let marked = read("log.csv", utf16(&log(), order, "\u{feff}"));
         assert_whole(&marked, name);
-        let told = marked.report["files"][0]["encoding"].as_str().expect("text").to_lowercase();
+        let told = marked.of_file("form").to_lowercase();
         assert!(told.contains(name), "{told}");
         assert_whole(&read("log.csv", utf16(&log(), order, "")), "without a mark");
         let cut = utf16(&log(), order, "\u{feff}");
@@ -111,16 +111,16 @@ fn bytes_that_are_no_text_in_a_column_that_nobody_asked_for_lose_no_row_without_
 #[test]
 fn compression_is_told_by_the_content_whatever_the_name() {
     for (name, content, compression) in [
-        ("log.csv.gz", gz(log()), "gz"),
-        ("log.csv", gz(log()), "gz"),
-        ("log.gz", gz(log()), "gz"),
-        ("log.csv.zst", zst(log()), "zst"),
-        ("log.csv", zst(log()), "zst"),
+        ("log.csv.gz", gz(log()), "gzip"),
+        ("log.csv", gz(log()), "gzip"),
+        ("log.gz", gz(log()), "gzip"),
+        ("log.csv.zst", zst(log()), "zstd"),
+        ("log.csv", zst(log()), "zstd"),
         ("log.csv.gz", log().into_bytes(), ""),
     ] {
         let read = read(name, &content);
         assert_whole(&read, name);
-        let told = read.report["files"][0]["compression"].as_str().unwrap_or_default().to_lowercase();
+        let told = read.of_file("form").to_lowercase();
         assert!(told.contains(compression), "{name}: {told}");
     }
     // Two streams one behind the other, as `cat` makes them.

@@ -23,16 +23,16 @@ fn numbers_tell_their_unit() {
         let read = read_input(name);
         assert_eq!(read.counts(), (3, 3, 0, 0), "{name}");
         assert_eq!(read.times(), [BASE_MS, BASE_MS + 60_000, BASE_MS + 90_000_000], "{name}");
-        assert_eq!(read.report["files"][0]["timestamp_unit"], unit, "{}", read.report);
+        assert!(read.of_file("times").ends_with(&format!(" {unit}")), "{}", read.report);
         assert_eq!(read.report["first_ms"], BASE_MS);
         assert_eq!(read.report["last_ms"], BASE_MS + 90_000_000);
     }
     let nanoseconds = read("log.csv", at(&["1750000000000000000", "1750000060000000000"]));
     assert_eq!(nanoseconds.times(), [BASE_MS, BASE_MS + 60_000]);
-    assert_eq!(nanoseconds.report["files"][0]["timestamp_unit"], "ns");
+    assert!(nanoseconds.of_file("times").ends_with(" ns"), "{}", nanoseconds.report);
     let days = read("log.csv", at(&["20254", "20255"]));
     assert_eq!(days.times(), [1_749_945_600_000, 1_750_032_000_000]);
-    assert_eq!(days.report["files"][0]["timestamp_unit"], "days");
+    assert!(days.of_file("times").contains("days"), "{}", days.report);
 }
 
 #[test]

@@ -40,6 +40,18 @@ impl Reading {
         warnings.iter().any(|warning| words.iter().all(|word| warning.to_string().contains(word)))
     }
 
+    /// What the report says of the first file.
+    pub fn of_file(&self, field: &str) -> &str {
+        self.report["files"][0][field].as_str().expect("text")
+    }
+
+    /// The rows whose words were read as a kind.
+    pub fn rows_of(&self, kind: &str) -> u64 {
+        let files = self.report["files"].as_array().expect("files");
+        let words = files.iter().filter_map(|file| file["kinds"].as_object()).flat_map(|words| words.values());
+        words.filter(|word| word["kind"] == kind).filter_map(|word| word["rows"].as_u64()).sum()
+    }
+
     pub fn times(&self) -> Vec<i64> {
         self.events.iter().map(|event| event.0).collect()
     }
