@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use shared::contract::api::{Accepted, ItemList, MAX_K, NewEvent, NewEvents, Recommendations};
+use shared::contract::api::{Accepted, GivenTime, ItemList, MAX_K, NewEvent, NewEvents, Recommendations};
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::kind::KindName;
 use tokio::task::JoinSet;
@@ -222,14 +222,15 @@ async fn try_pair(
         user: user.clone(),
         item: item.clone(),
         kind: KindName::VIEW,
-        timestamp_ms: Some(timestamp_ms),
+        timestamp: Some(GivenTime::ms(timestamp_ms)),
         transaction_id: None,
         event_id: Some(event_id),
     };
     let (status, accepted) = connection.fetch_json::<Accepted>(&events::post_call(&NewEvents::One(event))).await?;
     let path = format!("/recommendations?user_id={}&k={MAX_K}&seen=allow&explain=true", encode(user.as_str()));
     let (_, slate) = connection.fetch_json::<Recommendations>(&Call::get(&path)).await?;
-    let known = |event: &shared::contract::api::HistoryItem| event.item_id == item && event.timestamp == timestamp_ms;
+    // Where this clock is ahead of the service's, the event has the service's time.
+    let known = |event: &shared::contract::api::HistoryItem| event.item_id == item && event.timestamp <= timestamp_ms;
     let miss = if status != StatusCode::OK || !accepted.applied {
         Some(Miss::Unapplied)
     } else if !slate.history.unwrap_or_default().iter().any(known) {
@@ -281,6 +282,7 @@ impl ConsistencyReport {
 mod tests {
     use clap::Parser;
     use shared::contract::api::{HistoryItem, RecommendedItem};
+    use shared::contract::time::Number;
 
     use super::*;
     use crate::stub::{self, Stub};
@@ -310,7 +312,7 @@ mod tests {
             let mut histories = histories.lock().expect("no panic");
             if asked.path == "/events" {
                 let event: NewEvent = serde_json::from_slice(&asked.body).expect("one event");
-                let timestamp = event.timestamp_ms.expect("a time");
+                let Some(GivenTime::Number(Number::Whole(timestamp))) = event.timestamp else { panic!("no time") };
                 let known = HistoryItem { item_id: event.item, event: event.kind, timestamp };
                 if does != Does::Forgets {
                     histories.entry(event.user.to_string()).or_default().push(known);

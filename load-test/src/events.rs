@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use shared::contract::api::{Accepted, NewEvent, NewEvents};
-use shared::contract::id::{ItemId, UserId};
+use shared::contract::api::{Accepted, GivenTime, NewEvent, NewEvents};
+use shared::contract::id::{self, ItemId, UserId};
 use shared::contract::kind::{KindIdx, KindName, Kinds};
 
 use crate::client::{Call, ClientError, Connection};
@@ -50,10 +50,10 @@ pub struct Record {
     #[serde(rename = "timestamp", default)]
     time: Option<i64>,
     /// The user.
-    #[serde(rename = "visitorid")]
+    #[serde(rename = "visitorid", deserialize_with = "id::given")]
     pub user: UserId,
     /// The item.
-    #[serde(rename = "itemid")]
+    #[serde(rename = "itemid", deserialize_with = "id::given")]
     pub item: ItemId,
     #[serde(rename = "event", default)]
     kind: Option<KindName>,
@@ -99,7 +99,7 @@ impl Record {
             user: self.user.clone(),
             item: self.item.clone(),
             kind: self.kind(),
-            timestamp_ms: self.time,
+            timestamp: self.time.map(GivenTime::ms),
             transaction_id: None,
             event_id: Some(event_id),
         }
@@ -175,7 +175,8 @@ mod tests {
         let users: Vec<&str> = records.iter().map(|record| record.user.as_str()).collect();
         assert_eq!(users, ["b", "1", "c"]);
         let event = records[1].to_event(1);
-        assert_eq!((event.kind, event.item.as_str(), event.timestamp_ms), (KindName::ADD_TO_CART, "5", Some(9)));
+        assert_eq!((event.kind, event.item.as_str()), (KindName::ADD_TO_CART, "5"));
+        assert_eq!(event.timestamp, Some(GivenTime::ms(9)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use shared::contract::api::{Accepted, NewEvent, NewEvents};
+use shared::contract::api::{Accepted, GivenTime, NewEvent, NewEvents};
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::kind::KindName;
 use tokio::task::JoinSet;
@@ -32,6 +32,8 @@ use crate::verdict::{Format, Verdict};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// How far the clock of the service may be behind this one, in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
 /// The number of different items if no file is given.
 const MADE_ITEMS: u32 = 1000;
 
@@ -179,13 +181,15 @@ async fn work(shared: Arc<Shared>) -> Result<StreamReport, StreamError> {
 }
 
 impl Shared {
-    /// The n-th event; its time is now, or the first millisecond that no other event has.
+    /// The n-th event; its time is a minute and more ago, or the first millisecond behind it that no other event has. It
+    /// is never ahead of the service's clock, which would take it for its own time.
     fn event(&self, number: u64) -> Acknowledged {
         let mut rng = ChaCha8Rng::seed_from_u64(self.args.seed);
         rng.set_stream(number);
         let item = self.items.choose(&mut rng).expect("event files are not empty").clone();
         let mut last = self.last_timestamp_ms.lock().expect("arithmetic does not panic");
-        *last = now_ms().max(*last + 1);
+        let events = i64::try_from(self.args.events_total).unwrap_or(i64::MAX);
+        *last = now_ms().saturating_sub(events).saturating_sub(CLOCKS_DIFFER_MS).max(*last + 1);
         Acknowledged {
             user: UserId::new(format!("{}-{}", self.run, number % self.args.users)).expect("ASCII of some 50 bytes"),
             item,
@@ -207,7 +211,7 @@ async fn send(
         user: event.user.clone(),
         item: event.item.clone(),
         kind: KindName::VIEW,
-        timestamp_ms: Some(event.timestamp),
+        timestamp: Some(GivenTime::ms(event.timestamp)),
         transaction_id: None,
         event_id: Some(event.event_id.clone()),
     }));
@@ -293,6 +297,10 @@ mod tests {
         let ids: HashSet<String> = logged.iter().map(|event| event.event_id.clone()).collect();
         assert_eq!(ids, taken.lock().expect("no panic").iter().cloned().collect());
         let distinct = |key: fn(&Acknowledged) -> String| logged.iter().map(key).collect::<HashSet<_>>().len();
+        assert!(
+            logged.iter().all(|event| event.timestamp < now_ms() - CLOCKS_DIFFER_MS),
+            "the service takes no other time"
+        );
         assert_eq!((ids.len(), distinct(|e| e.timestamp.to_string()), distinct(|e| e.user.to_string())), (20, 20, 5));
     }
 

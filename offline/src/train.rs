@@ -45,7 +45,7 @@ pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snap
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
 
-/// Writes a version into `folder`, which must be empty, with a graph over the item factors if there are many items.
+/// Writes a version into `folder`, which must be empty, with a graph over the item factors if many items have some.
 ///
 /// # Errors
 /// [`FitError`] when files can't be written.
@@ -57,8 +57,8 @@ pub fn write(
     progress: &mut Progress,
 ) -> Result<Manifest, FitError> {
     progress.stage("write", || snapshot.tables().write(folder))?;
-    if snapshot.items().len() >= config.ann.graph_from_items {
-        let als = snapshot.als();
+    let als = snapshot.als();
+    if als.known() >= config.ann.graph_from_items {
         progress.stage("ann graph", || build_graph(&als.item_factors, als.factors, folder))?;
     }
     Ok(progress.stage("seal", || manifest.seal(folder))?)

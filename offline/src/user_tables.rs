@@ -52,7 +52,7 @@ pub fn build(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Users {
     let (pasts, aside) = (Pasts::of(log), aside(log));
-    let active_from_ms = log.last_ms() - config.active_days * DAY_MS;
+    let active_from_ms = log.now_ms().saturating_sub(config.active_days.saturating_mul(DAY_MS));
     let mut records: Vec<(&str, Vec<u8>)> = Vec::with_capacity(users.len());
     for (block, rows) in users.chunks(BLOCK).enumerate() {
         let record = |scratch: &mut Scratch, &user: &usize| {

@@ -62,9 +62,10 @@ fn recall(which: Held) -> BTreeMap<String, f64> {
     let [train, test, items] = ["train.csv", "test.csv", "items.csv"].map(|name| folder.path().join(name));
     write_events(&train, 20_000..20_030, past);
     write_events(&test, 20_031..20_032, |user| held(user, which));
-    let mut csv = "itemid,name,category\n".to_owned();
-    for colour in COLOURS {
-        (0..KNOWN + NEW).for_each(|item| csv.push_str(&format!("{colour}{item},a {colour} thing,{colour}\n")));
+    let mut csv = "itemid,name,category,picture\n".to_owned();
+    for (colour, picture) in COLOURS.into_iter().zip(["0.5 0", "0 0.5"]) {
+        let row = |item| format!("{colour}{item},a {colour} thing,{colour},{picture}\n");
+        (0..KNOWN + NEW).for_each(|item| csv.push_str(&row(item)));
     }
     fs::write(&items, csv).expect("writes");
     let seen = if which == Held::Own { "allow" } else { "exclude_all" };
@@ -73,6 +74,7 @@ fn recall(which: Held) -> BTreeMap<String, f64> {
         ("TANDEM_RANKER__KIND", "none"),
         ("TANDEM_ALS__FACTORS", "2"),
         ("TANDEM_EMBEDDING__FACTORS", "4"),
+        ("TANDEM_ITEMS__EMBEDDING", "picture"),
     ];
     let files = ["--train", text(&train), "--test", text(&test), "--items", text(&items)];
     let arguments = ["evaluate", "--task", "top-k", "--k", "6", "--seen", seen, "--format", "json"];
@@ -103,7 +105,7 @@ fn every_source_alone_keeps_to_the_colour_it_is_asked_in() {
             | Source::SessionKnn
             | Source::Als => assert!(others > 0.999 && new < 0.001, "{told}"),
             Source::CategoryPopularity => assert!(others > 0.999, "{told}"),
-            Source::Content => assert!(others < 0.001 && new > 0.999, "{told}"),
+            Source::Content | Source::LooksLike => assert!(others < 0.001 && new > 0.999, "{told}"),
             Source::Repeat => assert!(others < 0.001 && new < 0.001 && own > 0.999, "{told}"),
             // Blind to colours: they are right by half.
             Source::Trending | Source::Popularity => assert!((0.3..0.7).contains(&others) && new < 0.001, "{told}"),

@@ -25,13 +25,18 @@ fn json_lines_of_the_same_events_give_the_same_version() {
 fn a_missing_column_is_named_with_those_there_are() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let log = folder.path().join("log.csv");
-    fs::write(&log, "timestamp,user,event,itemid\n1,a,view,x\n").expect("writes");
+    fs::write(&log, "timestamp,who,event,itemid\n1,a,view,x\n").expect("writes");
     let error = offline_fails(&["run", "--events", text(&log), "--artifacts", text(folder.path())]);
-    assert!(error.contains("no column `visitorid`") && error.contains("user, event, itemid"), "{error}");
+    assert!(error.contains("no column tells the user") && error.contains("who, event, itemid"), "{error}");
+    assert!(error.contains("[ingest.columns] user ="), "{error}");
     let lines = folder.path().join("log.jsonl");
     fs::write(&lines, "{\"timestamp\":1,\"user\":\"a\"}\n").expect("writes");
     let error = offline_fails(&["run", "--events", text(&lines), "--artifacts", text(folder.path())]);
-    assert!(error.contains("no column `visitorid`"), "{error}");
+    assert!(error.contains("no column tells the item"), "{error}");
+    let arguments = ["run", "--events", text(&log), "--artifacts", text(folder.path())];
+    let output = support::offline_with(&arguments, &[("TANDEM_INGEST__COLUMNS__USER", "customer")]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("no column `customer`"), "{error}");
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn a_row_with_more_fields_than_the_header_is_a_reject_and_one_with_fewer_lacks_t
     assert_eq!(events.lines().count(), 101);
     assert_eq!((rejects.len(), &rejects[0]["row"]), (1, &101.into()));
     assert_eq!(rejects[0]["reason"], "more fields than the header");
-    assert_eq!(rejects[0]["values"], serde_json::json!(["1000", "a", "b", "view", "x", ""]));
+    assert_eq!(rejects[0]["raw"], "1000,a,b,view,x,");
 }
 
 #[test]
@@ -160,9 +165,9 @@ fn text_that_is_not_utf8_is_a_reject_where_it_is_mapped() {
         fs::write(&log, [header.as_bytes(), &good, &row(b"caf\xe9", b"")].concat()).expect("writes");
         let (events, rejects) = ingested(&log);
         assert_eq!((events.lines().count(), rejects.len()), (40, 1), "{ending}");
-        let reason = if ending == "csv" { "not UTF-8" } else { "unreadable line" };
-        assert_eq!(rejects[0]["reason"], reason);
-        assert!(rejects[0]["values"].to_string().contains("caf\u{fffd}"), "{}", rejects[0]);
+        let reason = rejects[0]["reason"].as_str().expect("a text");
+        assert!(reason.starts_with("not UTF-8; ingest.encoding"), "{reason}");
+        assert!(rejects[0]["raw"].to_string().contains("caf\u{fffd}"), "{}", rejects[0]);
     }
 }
 

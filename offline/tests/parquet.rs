@@ -145,3 +145,21 @@ fn a_damaged_file_is_told_by_its_name() {
         assert!(told.contains("error: ") && told.contains("damaged.parquet"), "{told}");
     }
 }
+
+#[test]
+fn a_list_of_numbers_is_the_vector_of_an_item() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (events, items) = (folder.path().join("log.parquet"), folder.path().join("items.parquet"));
+    log(&events, Vec::new());
+    let offsets = OffsetsBuffer::try_from(vec![0i64, 2, 4, 5]).expect("offsets");
+    let values = PrimitiveArray::from_vec(vec![0.5f32, 0.25, 1.0, -2.0, 3.0]).boxed();
+    let vectors = ListArray::<i64>::new(ListArray::<i64>::default_datatype(Kind::Float32), offsets, values, None);
+    let ids = Utf8ViewArray::from_slice([Some("0"), Some("1"), Some("new")]).boxed();
+    write(&items, vec![("itemid", ids), ("look", vectors.boxed())]).expect("writes");
+    let arguments = ["ingest", "--events", text(&events), "--items", text(&items)];
+    let output = support::offline_with(&arguments, &[("TANDEM_ITEMS__EMBEDDING", "look")]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("vectors: 2 items have one, of 2 numbers"), "{told}");
+    assert!(told.contains("left out 1: a vector of a single number"), "{told}");
+}

@@ -5,7 +5,6 @@
 //! range.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +62,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Http {
-    pub listen: SocketAddr,
+    #[serde(deserialize_with = "settings::text")]
+    pub listen: String,
     pub replay: bool,
     pub seen: Seen,
     pub max_body_bytes: usize,
@@ -150,6 +150,7 @@ impl Config {
 
     /// Checks every value that its type does not restrict enough.
     fn validate(&self) -> Result<(), ConfigError> {
+        listen(&self.server.listen)?;
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
@@ -173,6 +174,21 @@ impl Config {
         }
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
+    }
+}
+
+/// Checks that a text is a host and a port; whether there is such a host shows when it is bound.
+fn listen(value: &str) -> Result<(), ConfigError> {
+    let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@".contains(c));
+    // An address of IPv6 stands in brackets.
+    let is_one = |host: &str| !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+    match value.rsplit_once(':') {
+        Some((host, port)) if is_host(host) && is_one(host) && port.parse::<u16>().is_ok() => Ok(()),
+        _ => {
+            let must =
+                "it must be an address or a host and a port, such as 127.0.0.1:8080 or localhost:8080".to_owned();
+            Err(ConfigError::Value { key: "server.listen", value: format!("{value:?}"), must })
+        }
     }
 }
 
@@ -214,7 +230,7 @@ mod tests {
     #[test]
     fn the_documented_defaults_are_valid() {
         let config = Config::load(None).expect("defaults");
-        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.server.listen, "127.0.0.1:8080");
         assert_eq!(config.server.seen, Seen::ExcludePurchased);
         assert!(config.store.redis_url.is_empty());
     }
@@ -230,6 +246,25 @@ mod tests {
     fn an_unknown_key_is_refused_by_its_name() {
         let error = load("[store]\nredis = \"x\"\n").expect_err("unknown key");
         assert!(error.to_string().contains("redis"), "{error}");
+    }
+
+    #[test]
+    fn the_service_listens_on_addresses_and_host_names() {
+        for listen in ["0.0.0.0:8080", "localhost:0", "[::1]:8080", "tandem.shop.internal:80"] {
+            assert_eq!(load(&format!("[server]\nlisten = \"{listen}\"\n")).expect(listen).server.listen, listen);
+        }
+        for listen in
+            ["\"localhost\"", "8080", "\":8080\"", "\"::1:8080\"", "\"http://localhost:8080\"", "\"h:99999\"", "\"\""]
+        {
+            let error = load(&format!("[server]\nlisten = {listen}\n")).expect_err(listen).to_string();
+            assert!(error.contains("server.listen = ") && error.contains("localhost:8080"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_key() {
+        let error = load("[store]\ntimeout_ms = \"soon\"\n").expect_err("no number").to_string();
+        assert!(error.contains("store.timeout_ms"), "{error}");
     }
 
     #[test]

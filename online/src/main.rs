@@ -3,7 +3,7 @@
 //! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 
 use std::io::{IsTerminal, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     if arguments.health_check {
-        return health_check(config.server.listen);
+        return health_check(&config.server.listen);
     }
     start_logging(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
@@ -128,14 +128,9 @@ fn start_logging(log: &Log) -> anyhow::Result<()> {
 }
 
 /// Requests `/health` over plain TCP.
-fn health_check(mut address: SocketAddr) -> anyhow::Result<()> {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT).with_context(|| format!("{address}"))?;
+fn health_check(listen: &str) -> anyhow::Result<()> {
+    let addresses: Vec<SocketAddr> = listen.to_socket_addrs().with_context(|| listen.to_owned())?.collect();
+    let (address, mut stream) = connect(&addresses).with_context(|| listen.to_owned())?;
     stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
     write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
@@ -145,4 +140,28 @@ fn health_check(mut address: SocketAddr) -> anyhow::Result<()> {
         bail!("{address} answers {status:?}");
     }
     Ok(())
+}
+
+/// A connection to the first of the addresses that has one.
+fn connect(addresses: &[SocketAddr]) -> std::io::Result<(SocketAddr, TcpStream)> {
+    let mut failure = std::io::Error::other("the host has no address");
+    for &address in addresses {
+        let address = reachable(address);
+        match TcpStream::connect_timeout(&address, HEALTH_TIMEOUT) {
+            Ok(stream) => return Ok((address, stream)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The address at which a service that listens on all interfaces answers this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }

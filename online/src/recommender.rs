@@ -194,25 +194,25 @@ impl Recommender {
         UserState::join(snapshot, record.unwrap_or_default(), &stored.history)
     }
 
-    /// The items most similar to an item, best first.
+    /// The items most similar to an item, of those that are available at a time; best first.
     ///
     /// # Errors
     /// [`UnknownItem`].
-    pub fn similar(&self, item: &ItemId, k: usize) -> Result<Listed, UnknownItem> {
+    pub fn similar(&self, item: &ItemId, k: usize, clock_ms: i64) -> Result<Listed, UnknownItem> {
         let snapshot = self.champion.current();
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
-        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, k, scratch));
+        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
     }
 
-    /// The most popular items, overall or of a category.
+    /// The most popular of the items that are available at a time, overall or of a category.
     ///
     /// # Errors
     /// [`UnknownCategory`].
-    pub fn popular(&self, of: Option<&str>, k: usize) -> Result<Listed, UnknownCategory> {
+    pub fn popular(&self, of: Option<&str>, k: usize, clock_ms: i64) -> Result<Listed, UnknownCategory> {
         let snapshot = self.champion.current();
         let category = of.map(|name| category(&snapshot, name)).transpose()?;
-        let picks = recommend::popular(&snapshot, category, k);
+        let picks = recommend::popular(&snapshot, category, k, clock_ms);
         Ok(Listed { snapshot, picks })
     }
 

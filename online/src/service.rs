@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("{address}: {source}; choose another address by server.listen (TANDEM_SERVER__LISTEN)")]
     Listen {
         /// `server.listen`.
-        address: SocketAddr,
+        address: String,
         /// What the system said.
         source: io::Error,
     },
@@ -91,7 +91,7 @@ pub struct Service {
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start(config: &Config) -> Result<Service, StartError> {
-    start_with(config, None, TcpListener::bind(config.server.listen)).await
+    start_with(config, None, TcpListener::bind(config.server.listen.as_str())).await
 }
 
 /// Starts the service on a listener, which is awaited only when everything else is ready.
@@ -110,7 +110,7 @@ pub async fn start_on(
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start_on_store(config: &Config, store: Arc<dyn UserStore>) -> Result<Service, StartError> {
-    start_with(config, Some(store), TcpListener::bind(config.server.listen)).await
+    start_with(config, Some(store), TcpListener::bind(config.server.listen.as_str())).await
 }
 
 async fn start_with(
@@ -151,7 +151,7 @@ async fn start_with(
     };
     let app = Arc::new(App::new(recommender, events.clone(), metrics, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
-    let listen_error = |source| StartError::Listen { address: config.server.listen, source };
+    let listen_error = |source| StartError::Listen { address: config.server.listen.clone(), source };
     let listener = listener.await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);

@@ -182,6 +182,22 @@ fn the_health_check_tells_a_living_service_from_none() {
 }
 
 #[test]
+fn a_service_listens_on_the_name_of_a_host() {
+    let folder = folder();
+    let listen = format!("localhost:{}", free_address().port());
+    let by_name = |arguments: &[&str]| {
+        let mut command = online();
+        with_settings(&mut command, folder.path(), free_address(), "")
+            .env("TANDEM_SERVER__LISTEN", &listen)
+            .args(arguments);
+        command.spawn().expect("starts")
+    };
+    let child = by_name(&[]);
+    eventually("healthy", || by_name(&["--health-check"]).wait().expect("own child").success().then_some(()));
+    end(child);
+}
+
+#[test]
 fn what_keeps_the_service_from_starting_is_said_with_its_remedy() {
     let folder = folder();
     let address = free_address();

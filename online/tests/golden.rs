@@ -35,10 +35,9 @@ fn post(name: &'static str, target: &'static str, body: impl Into<Vec<u8>>) -> C
 
 fn cases() -> Vec<Case> {
     let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
-    let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":435890000,"event_id":"e1"},
-        {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":435891000}]"#;
-    let bought =
-        r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":435892000}"#;
+    let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":1600000890000,"event_id":"e1"},
+        {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
+    let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
     let look = r#"{"visitorid":"shopper","itemid":"rope","event":"look"}"#;
     let incomplete = r#"[{"visitorid":"shopper","itemid":"rope","event":"view"},{"event":"view"}]"#;
     vec![

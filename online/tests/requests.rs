@@ -169,7 +169,7 @@ fn bad_input_gets_a_problem_document_that_names_the_field() {
     client.get("/events").assert_problem(405, None);
     client.send("DELETE", "/popular", "", b"").expect("an answer").assert_problem(405, None);
     client.post("/recommendations", r#"{"user_id":"u","k":501}"#).assert_problem(400, Some("k"));
-    client.post("/recommendations", r#"{"user_id":7.5}"#).assert_problem(400, Some("user_id"));
+    client.post("/recommendations", r#"{"user_id":true}"#).assert_problem(400, Some("user_id"));
     client.post("/events", "[]").assert_problem(400, None);
     client.post("/events", "{").assert_problem(400, None);
     client.post("/events", r#"{"visitorid":"u","event":"view"}"#).assert_problem(400, Some("itemid"));

@@ -10,7 +10,7 @@ use shared::contract::params::Weights;
 use shared::contract::source::Source;
 use shared::engine::rank::features;
 use shared::engine::recommend::{
-    Personal, Query, Scratch, Shortlist, by_blend, candidates, describe, recommend, recommend_with, similar,
+    Personal, Query, Scratch, Shortlist, by_blend, candidates, describe, popular, recommend, recommend_with, similar,
 };
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{Interaction, SeenItem, UserState};
@@ -146,9 +146,8 @@ proptest! {
         let snapshot = snapshot();
         let own = weighed(&snapshot, &history);
         let score = |item: u32| {
-            let category = snapshot.items().category_of(ItemIdx(item));
-            let alike = own.iter().filter(|(own, _)| snapshot.items().category_of(ItemIdx(*own)) == category);
-            let weight: f32 = alike.filter(|_| category.is_some()).map(|(_, weight)| weight).sum();
+            let alike = own.iter().filter(|(own, _)| snapshot.items().kinship(ItemIdx(item), ItemIdx(*own)) == 1.0);
+            let weight: f32 = alike.map(|(_, weight)| weight).sum();
             weight * snapshot.popularity().score(ItemIdx(item))
         };
         let mut expected: Vec<(u32, f32)> = (0..9).map(|item| (item, score(item))).filter(|(_, score)| *score > 0.0).collect();
@@ -170,6 +169,34 @@ proptest! {
         };
         prop_assert_eq!(alone(&snapshot, Source::Popularity, &history), by(&|item| table.score(item)));
         prop_assert_eq!(alone(&snapshot, Source::Trending, &history), by(&|item| table.trend(item)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_not_available_is_in_no_answer_and_all_else_is_in_the_longest(
+        history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
+        times in prop::collection::vec((0i64..200, 0i64..200), 9),
+    ) {
+        let base = snapshot();
+        let mut tables = base.tables().clone();
+        tables.items.available_from = times.iter().map(|times| times.0).collect();
+        tables.items.available_until = times.iter().map(|times| times.1).collect();
+        let snapshot = Snapshot::new(base.manifest().clone(), tables).expect("consistent");
+        let history: Vec<(u32, KindIdx)> =
+            history.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
+        let (state, mut scratch) = (state(&history, &[]), Scratch::default());
+        let open: Vec<u32> = (0..9).filter(|&item| times[item as usize].0 <= 100 && 100 < times[item as usize].1).collect();
+        let slate = recommend(&snapshot, &state, &Query::of(20, Seen::Allow), 100, &mut scratch);
+        let mut items: Vec<u32> = slate.picks.iter().map(|pick| pick.item.0).collect();
+        items.sort_unstable();
+        prop_assert_eq!(&items, &open);
+        prop_assert_eq!(slate.history.len(), history.len());
+        let mut items: Vec<u32> = popular(&snapshot, None, 20, 100).iter().map(|pick| pick.item.0).collect();
+        items.sort_unstable();
+        prop_assert_eq!(&items, &open);
+        let near = similar(&snapshot, ItemIdx(0), 20, 100, &mut scratch);
+        prop_assert!(near.iter().all(|pick| open.contains(&pick.item.0)));
     }
 }
 
@@ -199,7 +226,7 @@ fn nobody_known_gets_what_is_popular() {
 fn a_neighbour_is_there_because_of_the_item_it_is_a_neighbour_of() {
     let snapshot = snapshot();
     let rope = snapshot.items().index("rope").expect("known");
-    let picks = similar(&snapshot, rope, 3, &mut Scratch::default());
+    let picks = similar(&snapshot, rope, 3, 9, &mut Scratch::default());
     assert_eq!(picks.len(), 3);
     assert!(picks.iter().all(|pick| pick.item != rope));
     assert_eq!(picks[0].because, Some(rope));

@@ -1,14 +1,17 @@
 //! `offline ingest`: reads logs and reports what is in them.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::create;
 use super::options::{Input, SettingsOptions};
-use super::read::read;
+use super::read::{describe, gather, summarize};
+use crate::config::Config;
 use crate::log::export;
+use crate::log::ingest::explain::explain;
+use crate::log::ingest::{Keep, Log};
 use crate::progress::Progress;
 
 /// Reads logs and reports what is in them; with --out, also writes the events as JSON lines.
@@ -17,10 +20,16 @@ pub struct IngestArgs {
     #[command(flatten)]
     settings: SettingsOptions,
     #[command(flatten)]
-    input: Input,
-    /// A file for the events, as JSON lines in the native schema.
+    input: Option<Input>,
+    /// Shows how a file would be read: what it is, its first rows and, on standard output, the settings that say so.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "items", "out", "report"])]
+    explain: Option<PathBuf>,
+    /// A file for the events, as JSON lines in the native schema, with every field that was read.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// A file for the report, as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// A file for the rejected rows, as JSON lines.
     #[arg(long, default_value = "rejects.jsonl")]
     rejects: PathBuf,
@@ -29,11 +38,59 @@ pub struct IngestArgs {
 /// Reads the logs, reports what is in them, and writes the events.
 pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
-    let log = read(&args.input.events, args.input.items.as_deref(), &config, &args.rejects, progress)?;
+    if let Some(path) = &args.explain {
+        return explained(path, &config);
+    }
+    let input = args.input.as_ref().context("give logs by --events, or a file by --explain")?;
+    let keep = if args.out.is_some() { Keep::All } else { Keep::Learnt };
+    let read = gather(&input.events, input.items.as_deref(), &config, keep, &args.rejects, progress)?;
     if let Some(path) = &args.out {
-        let mut file = create(path)?;
-        export::events(&log, &mut file)?;
-        file.flush()?;
+        let is_out = |file: &PathBuf| same_file(file, path);
+        let files = read.report.files.iter().map(|file| &file.path);
+        ensure!(!files.clone().any(is_out), "--out {} is a file of --events, which would be lost", path.display());
+        write(path, |out| export::as_read(&read.raw, &config.kinds, out).map(|_| ()))?;
+    }
+    let log = Log::build(read, &config.kinds, &config.ingest);
+    log.items.check()?;
+    let summary = summarize(&log, &config);
+    describe(&summary, &args.rejects);
+    if let Some(path) = &args.report {
+        write(path, |out| Ok(serde_json::to_writer_pretty(out, &summary)?))?;
     }
     Ok(())
+}
+
+fn explained(path: &Path, config: &Config) -> anyhow::Result<()> {
+    let explanation = explain(path, &config.ingest, &config.kinds)?;
+    eprintln!("{}: {}", path.display(), explanation.form);
+    eprintln!("  schema: {} ({}); times: {}", explanation.schema, explanation.title, explanation.times);
+    for row in &explanation.rows {
+        eprintln!("  {row}");
+    }
+    print!("{}", explanation.config);
+    Ok(())
+}
+
+/// Writes a file beside its place and moves it there when it is whole.
+fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || format!("can't write {}", path.display());
+    if path.exists() && !path.is_file() {
+        // A pipe or a terminal.
+        let mut out = std::io::BufWriter::new(std::fs::File::create(path).with_context(failed)?);
+        write(&mut out).with_context(failed)?;
+        return out.flush().with_context(failed);
+    }
+    // With the rights that any new file gets.
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let file = tempfile::Builder::new().permissions(rights).tempfile_in(folder).with_context(failed)?;
+    let mut file = std::io::BufWriter::new(file);
+    write(&mut file).with_context(failed)?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
+    file.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

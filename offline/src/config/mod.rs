@@ -29,7 +29,8 @@ use shared::contract::settings::{self, SettingsError};
 use shared::contract::source::Source;
 
 use crate::config::ranges::OutOfRange;
-use crate::log::ingest::{IngestConfig, ItemColumns, SessionsFrom};
+use crate::log::ingest::settings::Role;
+use crate::log::ingest::{IngestConfig, ItemsConfig, SessionsFrom};
 use crate::measure::evaluate::Task;
 use crate::rank::linear::LinearConfig;
 use crate::rank::trees::TreesConfig;
@@ -179,7 +180,7 @@ pub struct Settings {
 #[allow(missing_docs)]
 pub struct Config {
     pub ingest: IngestConfig,
-    pub items: ItemColumns,
+    pub items: ItemsConfig,
     #[serde(with = "kinds")]
     pub kinds: Kinds,
     #[serde(flatten)]
@@ -207,10 +208,11 @@ impl Settings {
         };
         let (_, preset) =
             PRESETS.into_iter().find(|(name, _)| *name == named).ok_or(ConfigError::Preset { name: named.clone() })?;
-        let figment = over(defaults().merge(Toml::string(preset)))?.merge(("ingest.preset", named));
+        let preset = defaults().merge(Toml::string(preset));
+        let figment = over(preset.clone())?.merge(("ingest.preset", named));
         refuse_unknown_sections(&figment)?;
-        let learn = figment.extract().map_err(Box::new)?;
-        let run = figment.extract().map_err(Box::new)?;
+        let learn = settings::extract(&figment, &preset)?;
+        let run = settings::extract(&figment, &preset)?;
         let settings = Self { learn, run };
         settings.learn.validate()?;
         settings.run.validate()?;
@@ -269,9 +271,10 @@ impl Config {
                 sections.entry(new).or_insert(section);
             }
         }
-        let over = Figment::from(Serialized::defaults(base)).merge(Serialized::defaults(&built_with));
+        let base = Figment::from(Serialized::defaults(base));
+        let over = base.clone().merge(Serialized::defaults(&built_with));
         refuse_unknown_sections(&over)?;
-        let config: Self = over.extract().map_err(Box::new)?;
+        let config: Self = settings::extract(&over, &base)?;
         config.validate()?;
         Ok(config)
     }
@@ -292,8 +295,9 @@ impl Config {
     /// The parameters of the engine under these settings, before any weights are fitted.
     #[must_use]
     pub fn engine_params(&self) -> EngineParams {
-        let session = match (&self.ingest.sessions, &self.ingest.columns) {
-            (SessionsFrom::Column, columns) if columns.session == columns.user => SessionRule::User,
+        let columns = |role| self.ingest.columns.of(role);
+        let session = match self.ingest.sessions {
+            SessionsFrom::Column if columns(Role::Session) == columns(Role::User) => SessionRule::User,
             _ => SessionRule::Gap(self.gap_ms()),
         };
         EngineParams {
@@ -354,6 +358,24 @@ mod tests {
         std::fs::write(&file, "[als]\nfactor = 3\n").expect("writes");
         let error = Config::load(Some(&file), None).expect_err("`factor` is no key");
         assert!(error.to_string().contains("factor"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_key() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("c.toml");
+        for (text, key) in [
+            ("[als]\nepochs = 3\n", "als.epochs"),
+            ("[als]\nregularization = 0.1\nfactors = \"many\"\n", "als.factors"),
+            ("[ingest]\nsession_gap_minutes = \"30\"\n", "ingest.session_gap_minutes"),
+            ("[publish]\nkeep = true\n", "publish.keep"),
+            ("[blend.weights]\nals = \"x\"\n", "blend.weights.als"),
+        ] {
+            std::fs::write(&file, text).expect("writes");
+            let error = Config::load(Some(&file), None).expect_err(text).to_string();
+            assert!(error.contains(&format!("default.{key}")), "{error}");
+            assert!(error.contains("c.toml"), "{error}");
+        }
     }
 
     #[test]

@@ -15,6 +15,10 @@ impl Config {
         range(session_gap > 0, "ingest.session_gap_minutes", session_gap, "at least 1")?;
         let share = self.ingest.max_reject_share;
         range((0.0..=1.0).contains(&share), "ingest.max_reject_share", share, "0 to 1")?;
+        let share = self.ingest.max_duplicate_share;
+        range((0.0..=1.0).contains(&share), "ingest.max_duplicate_share", share, "0 to 1")?;
+        let share = self.ingest.max_user_share;
+        range((0.0..=1.0).contains(&share), "ingest.max_user_share", share, "0 to 1")?;
         let (cached, history) = (self.users.cached, self.users.history);
         range(cached <= 1000, "users.cached", cached, "0 to 1000")?;
         range((1..=60_000).contains(&history), "users.history", history, "1 to 60000")?;

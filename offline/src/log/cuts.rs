@@ -29,7 +29,7 @@ impl Parts {
     /// The parts of two logs, of which the held-out one follows the other in time.
     #[must_use]
     pub fn in_time(train: Log, held: Log) -> Self {
-        let asked = Asked::At(held.first_ms().max(train.last_ms()));
+        let asked = Asked::At(held.first_ms().max(train.now_ms()));
         Self { train, held, asked }
     }
 

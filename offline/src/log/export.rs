@@ -4,12 +4,14 @@ use std::io::Write;
 
 use serde_json::json;
 use shared::contract::id::ItemIdx;
+use shared::contract::kind::Kinds;
 use shared::contract::source::Source;
 use shared::engine::packed::unpack_user;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::SeenItem;
 
-use crate::log::ingest::{Log, Told};
+use crate::log::ingest::settings::Role;
+use crate::log::ingest::{Log, RawLog, Told};
 
 /// A table of a version that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,6 +26,30 @@ pub enum Table {
     Als,
     /// The users' cached candidates, history and seen items.
     Users,
+}
+
+/// Writes events as they were read in the native schema, in time order, with every field that was kept. Returns how
+/// many.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn as_read(raw: &RawLog, kinds: &Kinds, out: &mut dyn Write) -> std::io::Result<u64> {
+    let (users, items) = (raw.users.texts(), raw.items.texts());
+    for event in &raw.events {
+        let mut line = json!({
+            "timestamp": event.timestamp_ms,
+            "visitorid": users[event.user as usize],
+            "event": kinds.get(event.kind).name,
+            "itemid": items[event.item as usize],
+            "transactionid": null,
+        });
+        for (role, text) in raw.extras.get(event.line as usize).into_iter().flatten() {
+            let name = if *role == Role::Transaction { "transactionid" } else { role.as_str() };
+            line[name] = text.as_ref().into();
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(raw.events.len() as u64)
 }
 
 /// Writes the events of a log in the native schema, in time order, those that were taken back included. Returns how many.

@@ -1,10 +1,12 @@
 //! Views of a log that models are fitted on: a sparse matrix of users × items, ordered sessions, and each user's past.
 
+use shared::contract::id::ItemIdx;
 use shared::contract::kind::{KindIdx, Kinds};
 use shared::engine::state::Interaction;
 use sprs::CsMatI;
 
-use crate::log::ingest::{Log, LogEvent, SessionsFrom};
+use crate::log::ingest::{Log, LogEvent, SessionsFrom, age_ms};
+use crate::log::with_events::WithEvents;
 
 /// A sparse matrix with 32-bit indices.
 pub type Csr<T> = CsMatI<T, u32>;
@@ -19,9 +21,9 @@ pub fn ones(users: &[std::collections::BTreeSet<u32>], items: usize) -> Csr<f32>
     pairs.to_csr()
 }
 
-/// Users × items: the summed weights of a user's events with an item.
+/// Users × rows of items with events: the summed weights of a user's events with an item.
 #[must_use]
-pub fn user_items(log: &Log, kinds: &Kinds) -> Csr<f32> {
+pub fn user_items(log: &Log, items: &WithEvents, kinds: &Kinds) -> Csr<f32> {
     let (starts, order) = by_user(log);
     let (mut indptr, mut indices, mut data) = (vec![0u32], Vec::new(), Vec::new());
     let mut row: Vec<(u32, KindIdx)> = Vec::new();
@@ -29,7 +31,7 @@ pub fn user_items(log: &Log, kinds: &Kinds) -> Csr<f32> {
         row.clear();
         row.extend(order[bounds[0] as usize..bounds[1] as usize].iter().map(|&at| {
             let event = &log.events[at as usize];
-            (event.item.0, event.kind)
+            (items.row_of_event(event.item), event.kind)
         }));
         row.sort_unstable();
         for item in row.chunk_by(|a, b| a.0 == b.0) {
@@ -38,7 +40,7 @@ pub fn user_items(log: &Log, kinds: &Kinds) -> Csr<f32> {
         }
         indptr.push(indices.len() as u32);
     }
-    Csr::new((log.users.len(), log.items.len()), indptr, indices, data)
+    Csr::new((log.users.len(), items.len()), indptr, indices, data)
 }
 
 /// The positions 0, `step`, 2 `step`, … below `length`, rounded down; `step` is at least 1 and may be a fraction.
@@ -104,6 +106,22 @@ pub struct Sessions {
     pub items: Csr<u32>,
     /// The time of each session's last event, milliseconds since the epoch.
     pub last_ms: Vec<i64>,
+    /// The time that ages are counted to: [`Log::now_ms`].
+    pub now_ms: i64,
+}
+
+impl Sessions {
+    /// The same sessions with the row of each item among those with events.
+    #[must_use]
+    pub fn in_rows(mut self, items: &WithEvents) -> Self {
+        self.items.data_mut().iter_mut().for_each(|item| *item = items.row_of_event(ItemIdx(*item)));
+        self
+    }
+
+    /// The age of each session, in milliseconds; at least 0.
+    pub fn ages_ms(&self) -> impl Iterator<Item = f64> {
+        self.last_ms.iter().map(|&last| age_ms(self.now_ms, last) as f64)
+    }
 }
 
 /// Cuts the log into sessions: by the pause `gap_ms`, or by the sessions that the log names.
@@ -125,7 +143,7 @@ pub fn sessions(log: &Log, gap_ms: i64) -> Sessions {
             let (a, b) = (&log.events[a as usize], &log.events[b as usize]);
             match log.sessions {
                 SessionsFrom::Column => a.session == b.session,
-                SessionsFrom::Gap => b.timestamp_ms - a.timestamp_ms <= gap_ms,
+                SessionsFrom::Gap => b.timestamp_ms.saturating_sub(a.timestamp_ms) <= gap_ms,
             }
         };
         for session in row.chunk_by(same) {
@@ -136,5 +154,5 @@ pub fn sessions(log: &Log, gap_ms: i64) -> Sessions {
             last_ms.push(log.events[session[session.len() - 1] as usize].timestamp_ms);
         }
     }
-    Sessions { items: Csr::new((last_ms.len(), longest), indptr, positions, items), last_ms }
+    Sessions { items: Csr::new((last_ms.len(), longest), indptr, positions, items), last_ms, now_ms: log.now_ms() }
 }

@@ -7,3 +7,4 @@ pub mod ingest;
 pub mod interactions;
 pub mod parquet;
 pub mod split;
+pub mod with_events;

@@ -61,7 +61,7 @@ impl Facts {
         let counts = [("events", log.events.len()), ("users", log.users.len()), ("items", log.items.len())];
         Self {
             counts: counts.map(|(name, count)| (name.to_owned(), count as u64)).into(),
-            last_event_ms: log.last_ms(),
+            last_event_ms: log.now_ms(),
             config: only_of_reading(serde_json::to_value(config).unwrap_or_default()),
         }
     }

@@ -5,7 +5,8 @@
 //!
 //! In: users × items as CSR. Out: item factors and their Gram matrix. Pure: no clock, no files; the only randomness
 //! comes from `AlsConfig::seed`. Each half step solves every row by a few steps of conjugate gradient, starting from
-//! the row's last factors: O(steps · (nnz·f + rows·f²)).
+//! the row's last factors: O(steps · (nnz·f + rows·f²)), where rows are users and items with events. Memory: 4 bytes per
+//! factor and row; the table has as much for each listed item, zeros for those without events.
 //!
 //! The result has the same bits for any number of threads: a row is solved by one thread, and the Gram matrix is summed
 //! in fixed chunks, added in order.
@@ -32,6 +33,7 @@ use crate::config::knobs::{Range, knob};
 use crate::config::ranges::{OutOfRange, range};
 use crate::log::interactions::Csr;
 use crate::log::interactions::user_items;
+use crate::log::with_events::WithEvents;
 
 /// The number of rows whose Gram matrix is summed by one thread.
 const GRAM_CHUNK: usize = 1024;
@@ -54,8 +56,9 @@ pub struct AlsConfig {
 pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Als],
     fit: |inputs, tables, done| {
-        let interactions = user_items(inputs.log, inputs.settings.kinds);
-        tables.als = fit(&interactions, &inputs.settings.sources.als, &|sweep| done(sweep as u64)).table();
+        let interactions = user_items(inputs.log, inputs.items, inputs.settings.kinds);
+        let factors = fit(&interactions, &inputs.settings.sources.als, &|sweep| done(sweep as u64));
+        tables.als = spread(factors.table(), inputs.items);
     },
     steps: |sources| sources.als.sweeps as u64,
     check,
@@ -179,6 +182,19 @@ fn gram(factors: &Array2<f32>, unobserved: f32) -> Array2<f32> {
 
 fn contiguous(factors: &Array2<f32>) -> &[f32] {
     factors.as_slice().expect("owned factors are contiguous")
+}
+
+/// The table of all items, given that of items with events: an item without events has a zero row.
+fn spread(table: AlsTable, items: &WithEvents) -> AlsTable {
+    if items.len() == items.of_all() {
+        return table;
+    }
+    let factors = table.item_factors.width();
+    let mut all = vec![0.0; items.of_all() * factors];
+    for (row, item) in table.item_factors.chunks_exact(factors).zip(items.items()) {
+        all[item.at() * factors..][..factors].copy_from_slice(row);
+    }
+    AlsTable { item_factors: Column::matrix(all, factors), gram: table.gram }
 }
 
 impl Factors {

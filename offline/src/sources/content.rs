@@ -1,14 +1,16 @@
-//! `content`: pairs of items with similar category, properties and name, of which at least one is too new for
+//! `content`: pairs of items with similar categories, properties and name, of which at least one is too new for
 //! co-occurrence.
 //!
 //! In: the item table, and how often each item occurs. Out: the nearest neighbours of every item by the cosine of their
-//! TF-IDF vectors over words, properties and category. A new item may have any neighbour, any other item only new ones,
+//! TF-IDF vectors over words, properties and categories. A new item may have any neighbour, any other item only new ones,
 //! since co-occurrence says more about pairs of old items than their properties do. Cost per item: the new items (for a
-//! new item, all) that share a word with it; words of more than `widest` items are left out.
+//! new item, all) that share a word with it; words of more than `widest` items are left out. Time and memory grow with
+//! the listed items and their words, events or none: 4 bytes per word of an item and 8 per neighbour, which an item that
+//! is like no other has none of.
 //!
 //! Source: Lops, de Gemmis, Semeraro, "Content-based Recommender Systems", Recommender Systems Handbook, 2011.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use shared::contract::source::Source;
@@ -34,7 +36,8 @@ pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Content],
     fit: |inputs, tables, _| {
         if let Some(table) = tables.neighbours_mut(Source::Content) {
-            *table = fit(&inputs.log.items, inputs.counts, &inputs.settings.sources.content);
+            let counts = inputs.items.spread_values(inputs.items.counts(), 0);
+            *table = fit(&inputs.log.items, &counts, &inputs.settings.sources.content);
         }
     },
     steps: |_| 0,
@@ -72,27 +75,33 @@ pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbo
     })
 }
 
-/// The distinct words of each item, numbered in their order: those of its name, its properties, its category.
+/// The distinct words of each item, numbered in their order: those of its name, its properties, its categories.
 fn describe(items: &Catalogue) -> Vec<Vec<u32>> {
-    let texts: Vec<Vec<String>> = (0..items.len())
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let mut described: Vec<Vec<u32>> = (0..items.len())
         .map(|item| {
             let name = items.names[item].split(|letter: char| !letter.is_alphanumeric());
             let words = name.filter(|word| word.chars().nth(1).is_some()).map(str::to_lowercase);
             let properties = items.properties[item].iter().map(ToString::to_string);
-            let category =
-                items.categories.get(items.category_of[item] as usize).map(|name| format!("category={name}"));
-            words.chain(properties).chain(category).collect()
+            let categories =
+                items.categories_of(item).map(|category| format!("category={}", items.categories[category as usize]));
+            let number = |word: String| {
+                let next = numbers.len() as u32;
+                *numbers.entry(word).or_insert(next)
+            };
+            words.chain(properties).chain(categories).map(number).collect()
         })
         .collect();
-    let mut numbers: BTreeMap<&str, u32> = texts.iter().flatten().map(|word| (word.as_str(), 0)).collect();
-    (0..).zip(numbers.values_mut()).for_each(|(next, number)| *number = next);
-    let numbered = |words: &Vec<String>| {
-        let mut words: Vec<u32> = words.iter().map(|word| numbers[word.as_str()]).collect();
+    let mut in_order: Vec<(String, u32)> = numbers.into_iter().collect();
+    in_order.sort_unstable();
+    let mut places = vec![0u32; in_order.len()];
+    (0..).zip(&in_order).for_each(|(place, (_, number))| places[*number as usize] = place);
+    for words in &mut described {
+        words.iter_mut().for_each(|word| *word = places[*word as usize]);
         words.sort_unstable();
         words.dedup();
-        words
-    };
-    texts.iter().map(numbered).collect()
+    }
+    described
 }
 
 /// The inverted index: for each word, the wanted items that have it.
@@ -111,6 +120,7 @@ mod tests {
     use shared::contract::id::ItemIdx;
 
     use super::*;
+    use crate::log::ingest::Vectors;
 
     /// Two oak items and a steel one of one category, and one of no kind at all.
     fn items() -> Catalogue {
@@ -120,8 +130,10 @@ mod tests {
             category_of: vec![0, 0, 0, u32::MAX],
             prices: vec![f32::NAN; 4],
             properties: vec![vec!["maker=x".into()], vec!["maker=x".into()], Vec::new(), Vec::new()],
+            vectors: Vectors::default(),
             listed: vec![true; 4],
             categories: vec!["home".into()],
+            ..Catalogue::default()
         }
     }
 
@@ -160,8 +172,9 @@ mod tests {
                 category_of: vec![u32::MAX; all],
                 prices: vec![f32::NAN; all],
                 properties: words.iter().map(|own| own.iter().map(|word| format!("is={word}").into()).collect()).collect(),
+                vectors: Vectors::default(),
                 listed: vec![true; all],
-                categories: Vec::new(),
+                ..Catalogue::default()
             };
             let counts: Vec<u32> = old[..all].iter().map(|&old| if old { 9 } else { 0 }).collect();
             let table = fit(&items, &counts, &ContentConfig { new_below: 1, widest: 100, neighbours: 100 });

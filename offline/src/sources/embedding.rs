@@ -6,7 +6,9 @@
 //! random columns finds a basis Q of A's leading subspace, and an item's embedding is its row of A·Q, so that inner
 //! products of embeddings are the entries of A² within the subspace. Neighbours are the nearest items by cosine. Of a
 //! large catalogue only the most frequent items are embedded. Deterministic: a row is summed by one thread, Gram
-//! matrices in fixed chunks. Cost: O(rounds · (pairs · f + items · f²) + items² · f / 16).
+//! matrices in fixed chunks. Cost: O(rounds · (pairs · f + items · f²) + items² · f / 16), where items are
+//! those with events. Memory: 12 bytes per factor and item with events, 8 for each of its up to [`WIDEST`] pairs; 8 bytes
+//! per listed item.
 //!
 //! Sources: Halko, Martinsson, Tropp, "Finding Structure with Randomness", SIAM Review 2011, algorithm 4.4; Levy,
 //! Goldberg, "Neural Word Embedding as Implicit Matrix Factorization", NIPS 2014.
@@ -48,7 +50,8 @@ pub const TRAINER: Trainer = Trainer {
     sources: &[Source::Embedding],
     fit: |inputs, tables, _| {
         if let Some(table) = tables.neighbours_mut(Source::Embedding) {
-            *table = fit(inputs.sessions, inputs.counts.len(), &inputs.settings.sources.embedding);
+            let config = &inputs.settings.sources.embedding;
+            *table = inputs.items.spread(fit(inputs.sessions, inputs.items.len(), config));
         }
     },
     steps: |_| 0,
@@ -203,7 +206,7 @@ mod tests {
         let values: Vec<u32> = sessions.concat();
         let columns = (0..sessions.len()).flat_map(|_| [0, 1]).collect();
         let last_ms = vec![0; sessions.len()];
-        let sessions = Sessions { items: Csr::new((sessions.len(), 2), starts, columns, values), last_ms };
+        let sessions = Sessions { items: Csr::new((sessions.len(), 2), starts, columns, values), last_ms, now_ms: 0 };
         let config = EmbeddingConfig {
             window: 1,
             distance_power: 1.0,
@@ -230,7 +233,7 @@ mod tests {
                 starts.push(columns.len() as u32);
             }
             let items = Csr::new((rows.len(), 6), starts, columns, rows.concat());
-            let sessions = Sessions { items, last_ms: vec![0; rows.len()] };
+            let sessions = Sessions { items, last_ms: vec![0; rows.len()], now_ms: 0 };
             let config = EmbeddingConfig {
                 window: 1,
                 distance_power: 1.0,

@@ -5,7 +5,8 @@
 //! most `window` positions apart, where d is their distance, r halves with every half-life of the session's age, and n
 //! is how often an item occurs. An item that follows itself is its own neighbour.
 //!
-//! Cost: O(events · window).
+//! Cost: O(events · window). Memory: 4 bytes per event, and per item with events 8 per thread and 8 for each neighbour; 8
+//! bytes per listed item.
 
 use serde::{Deserialize, Serialize};
 use shared::contract::source::Source;
@@ -37,7 +38,8 @@ pub const TRAINER: Trainer = Trainer {
     sources: &[Source::ItemKnnSession],
     fit: |inputs, tables, _| {
         if let Some(table) = tables.neighbours_mut(Source::ItemKnnSession) {
-            *table = fit(inputs.sessions, inputs.counts.len(), &inputs.settings.sources.item_knn_session);
+            let config = &inputs.settings.sources.item_knn_session;
+            *table = inputs.items.spread(fit(inputs.sessions, inputs.items.len(), config));
         }
     },
     steps: |_| 0,
@@ -66,7 +68,12 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
 #[must_use]
 pub fn fit(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConfig) -> Neighbours {
     let indptr = sessions.items.indptr();
-    fit_rows(indptr.raw_storage(), sessions.items.data(), &sessions.last_ms, item_count, config)
+    let weight = |age_ms: f64| match config.half_life_days {
+        days if days > 0.0 => (-age_ms / (days * DAY_MS as f64)).exp2(),
+        _ => 1.0,
+    };
+    let weights: Vec<f64> = sessions.ages_ms().map(weight).collect();
+    fit_rows(indptr.raw_storage(), sessions.items.data(), &weights, item_count, config)
 }
 
 /// As [`fit`], without division by item frequencies and with `most` neighbours per item: the edges of a walk.
@@ -76,11 +83,11 @@ pub fn steps(sessions: &Sessions, item_count: usize, config: &ItemKnnSessionConf
     fit(sessions, item_count, &plain)
 }
 
-/// As [`fit`]: session s holds `values[starts[s]..starts[s + 1]]`.
+/// As [`fit`]: session s holds `values[starts[s]..starts[s + 1]]` and has the weight `weights[s]`.
 fn fit_rows(
     starts: &[u32],
     values: &[u32],
-    last_ms: &[i64],
+    weights: &[f64],
     item_count: usize,
     config: &ItemKnnSessionConfig,
 ) -> Neighbours {
@@ -90,13 +97,6 @@ fn fit_rows(
         (0..item_count as u32).map(|item| count(item).powf(config.neighbour_power)).collect();
     let by_distance: Vec<f64> =
         (0..=config.window).map(|distance| (distance.max(1) as f64).powf(-config.distance_power)).collect();
-    let newest = last_ms.iter().copied().max().unwrap_or(0);
-    let session_weights: Vec<f64> = (last_ms.iter())
-        .map(|&last| match config.half_life_days {
-            days if days > 0.0 => (-((newest - last) as f64) / (days * DAY_MS as f64)).exp2(),
-            _ => 1.0,
-        })
-        .collect();
     let mut session_of = vec![0u32; values.len()];
     for (session, bounds) in (0..).zip(starts.windows(2)) {
         session_of[bounds[0] as usize..bounds[1] as usize].fill(session);
@@ -106,7 +106,7 @@ fn fit_rows(
         for &place in own {
             let (place, session) = (place as usize, session_of[place as usize] as usize);
             let (first, end) = (starts[session] as usize, starts[session + 1] as usize);
-            let weight = session_weights[session];
+            let weight = weights[session];
             for after in place + 1..end.min(place + config.window + 1) {
                 sums.add(values[after], weight * by_distance[after - place]);
             }
@@ -176,7 +176,7 @@ mod tests {
     fn a_pair_that_counts_nothing_makes_no_neighbour_and_no_neighbour_stands_twice() {
         // 1 0 1 0: only the next item counts.
         let config = ItemKnnSessionConfig { reverse: 0.0, ..plain() };
-        let found = fit_rows(&[0, 5], &[2, 0, 1, 0, 1], &[0], 3, &config);
+        let found = fit_rows(&[0, 5], &[2, 0, 1, 0, 1], &[1.0], 3, &config);
         let of_0: Vec<(ItemIdx, f32)> = found.of(ItemIdx(0)).collect();
         assert_eq!(of_0, [(ItemIdx(1), 2.0), (ItemIdx(0), 0.5)]);
     }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn what_comes_next_counts_more_than_what_came_before() {
         // One session 0 1 2: from 1, item 2 came next (1) and item 0 before (0.5).
-        let table = fit_rows(&[0, 3], &[0, 1, 2], &[0], 3, &plain());
+        let table = fit_rows(&[0, 3], &[0, 1, 2], &[1.0], 3, &plain());
         let of_one = table.starts[1] as usize..table.starts[2] as usize;
         assert_eq!(table.items[of_one.clone()], [ItemIdx(2), ItemIdx(0)]);
         assert_eq!(table.scores[of_one], [1.0, 0.5]);
@@ -213,7 +213,7 @@ mod tests {
                     }
                 }
             }
-            let table = fit_rows(&starts, &values, &vec![0; lengths.len()], 6, &config);
+            let table = fit_rows(&starts, &values, &vec![1.0; lengths.len()], 6, &config);
             for (from, expected) in pairs.iter_mut().enumerate() {
                 for at in table.starts[from] as usize..table.starts[from + 1] as usize {
                     let sum = std::mem::take(&mut expected[table.items[at].at()]);

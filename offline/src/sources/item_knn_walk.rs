@@ -3,7 +3,8 @@
 //!
 //! With s of [`super::item_knn_session::steps`], an edge is `e(i → j) = s(i → j) / (Σ_j s(i → j) + shrinkage) / n_j^b`,
 //! kept for the best `fan_out` neighbours of i; the score is `w(i → j) = e(i → j) + second · Σ_k e(i → k) · e(k → j)`.
-//! Cost: O(items · fan_out²).
+//! Cost: O(items with events · fan_out²). Memory: per item with events, 8 bytes per thread and for each neighbour, and 16
+//! for each of `fan_out` edges; 8 bytes per listed item.
 
 use serde::{Deserialize, Serialize};
 use shared::contract::source::Source;
@@ -35,9 +36,9 @@ pub const TRAINER: Trainer = Trainer {
     sources: &[Source::ItemKnnWalk],
     fit: |inputs, tables, _| {
         let sources = inputs.settings.sources;
-        let steps = item_knn_session::steps(inputs.sessions, inputs.counts.len(), &sources.item_knn_session, STEPS);
+        let steps = item_knn_session::steps(inputs.sessions, inputs.items.len(), &sources.item_knn_session, STEPS);
         if let Some(table) = tables.neighbours_mut(Source::ItemKnnWalk) {
-            *table = fit(&steps, inputs.counts, &sources.item_knn_walk);
+            *table = inputs.items.spread(fit(&steps, inputs.items.counts(), &sources.item_knn_walk));
         }
     },
     steps: |_| 0,

@@ -15,6 +15,7 @@ pub mod embedding;
 pub mod item_knn_session;
 pub mod item_knn_user;
 pub mod item_knn_walk;
+pub mod looks_like;
 pub mod neighbours;
 pub mod popularity;
 pub mod repeat;
@@ -25,18 +26,21 @@ pub mod statistics;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::contract::artifact::columns::Column;
 use shared::contract::artifact::manifest::FORMAT_VERSION;
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::kind::Kinds;
 use shared::contract::params::EngineParams;
 use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
-use shared::tables::{ItemTable, Tables};
+use shared::tables::{CategoryIdx, ItemTable, Tables};
 
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
-use crate::log::ingest::Log;
-use crate::log::interactions::Sessions;
+use crate::log::ingest::items::availability::Validity;
+use crate::log::ingest::{Catalogue, Log};
+use crate::log::interactions::{Sessions, sessions};
+use crate::log::with_events::WithEvents;
 use crate::progress::Progress;
 
 /// The settings of the sources, one section of the config each.
@@ -50,6 +54,7 @@ pub struct SourcesConfig {
     pub embedding: embedding::EmbeddingConfig,
     pub slim: slim::SlimConfig,
     pub content: content::ContentConfig,
+    pub looks_like: looks_like::LooksLikeConfig,
     pub session_knn: session_knn::SessionKnnConfig,
     pub als: als::AlsConfig,
     pub repeat: repeat::RepeatConfig,
@@ -81,7 +86,7 @@ pub struct SourceStudy {
 }
 
 /// All trainers. `tune` searches in this order, each study with the best settings of the earlier ones.
-pub const TRAINERS: [Trainer; 10] = [
+pub const TRAINERS: [Trainer; 11] = [
     session_knn::TRAINER,
     item_knn_session::TRAINER,
     item_knn_walk::TRAINER,
@@ -89,6 +94,7 @@ pub const TRAINERS: [Trainer; 10] = [
     item_knn_user::TRAINER,
     slim::TRAINER,
     content::TRAINER,
+    looks_like::TRAINER,
     als::TRAINER,
     popularity::TRAINER,
     repeat::TRAINER,
@@ -98,10 +104,10 @@ pub const TRAINERS: [Trainer; 10] = [
 pub struct Inputs<'a> {
     /// The log.
     pub log: &'a Log,
-    /// Its sessions.
+    /// Its items with events; what is fitted on events is fitted over their rows.
+    pub items: &'a WithEvents,
+    /// Its sessions, as rows of `items`.
     pub sessions: &'a Sessions,
-    /// The number of events of each item.
-    pub counts: &'a [u32],
     /// The settings.
     pub settings: &'a SourceSettings<'a>,
 }
@@ -125,15 +131,15 @@ pub struct SourceSettings<'a> {
 /// # Errors
 /// [`FitError`] for tables that don't fit each other: a defect of a source.
 pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Progress) -> Result<Snapshot, FitError> {
-    let sessions = progress.stage("sessions", || crate::log::interactions::sessions(log, settings.gap_ms));
-    let counts = counts(log);
-    let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
+    let items = WithEvents::of(log);
+    let sessions = progress.stage("sessions", || sessions(log, settings.gap_ms).in_rows(&items));
+    let inputs = Inputs { log, items: &items, sessions: &sessions, settings };
     let mut tables = Tables { items: item_table(log), ..Tables::default() };
     for trainer in &TRAINERS {
         let steps = (trainer.steps)(settings.sources);
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
     }
-    tables.statistics = progress.stage("statistics", || statistics::fit(log, &sessions));
+    tables.statistics = progress.stage("statistics", || statistics::fit(log, &items, &sessions));
     let manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
@@ -156,9 +162,9 @@ pub fn refit(
 
 /// Fits the table of one source on a log.
 pub fn fit_source(source: Source, log: &Log, settings: &SourceSettings<'_>, tables: &mut Tables) {
-    let sessions = crate::log::interactions::sessions(log, settings.gap_ms);
-    let counts = counts(log);
-    let inputs = Inputs { log, sessions: &sessions, counts: &counts, settings };
+    let items = WithEvents::of(log);
+    let sessions = sessions(log, settings.gap_ms).in_rows(&items);
+    let inputs = Inputs { log, items: &items, sessions: &sessions, settings };
     for trainer in TRAINERS.iter().filter(|trainer| trainer.sources.contains(&source)) {
         (trainer.fit)(&inputs, tables, &|_| ());
     }
@@ -195,7 +201,7 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
         data_fingerprint: String::new(),
         counts,
         first_event_ms: log.first_ms(),
-        last_event_ms: log.last_ms(),
+        last_event_ms: log.now_ms(),
         covered: log.covered(),
         engine,
         config: serde_json::Value::Null,
@@ -204,20 +210,47 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
     }
 }
 
-/// The number of events of each item.
-fn counts(log: &Log) -> Vec<u32> {
-    let mut counts = vec![0u32; log.items.len()];
-    log.events.iter().for_each(|event| counts[event.item.at()] += 1);
-    counts
-}
-
 fn item_table(log: &Log) -> ItemTable {
     let items = &log.items;
+    let (categories_starts, categories) = categories(items);
+    let (available_from, available_until) = availability(items);
     ItemTable {
         id: items.ids.iter().collect(),
         name: items.names.iter().collect(),
         category_name: items.categories.iter().collect(),
         category: items.category_of.clone().into(),
+        categories_starts,
+        categories,
         price: items.prices.clone().into(),
+        available_from,
+        available_until,
     }
+}
+
+/// The categories of all items, those of each ascending; empty if none has more than one.
+fn categories(items: &Catalogue) -> (Column<u64>, Column<CategoryIdx>) {
+    if items.more_categories.is_empty() {
+        return Default::default();
+    }
+    let (mut starts, mut rows) = (vec![0], Vec::new());
+    for item in 0..items.len() {
+        let mut own: Vec<CategoryIdx> = items.categories_of(item).map(CategoryIdx).collect();
+        own.sort_unstable();
+        rows.append(&mut own);
+        starts.push(rows.len() as u64);
+    }
+    (starts.into(), rows.into())
+}
+
+/// When each item may be recommended; empty if all always may.
+fn availability(items: &Catalogue) -> (Column<i64>, Column<i64>) {
+    if items.validity.is_empty() && !items.withdrawn.contains(&true) {
+        return Default::default();
+    }
+    let validity = |item: usize| match items.withdrawn.get(item) {
+        Some(true) => Validity::NEVER,
+        _ => items.validity.get(item).copied().unwrap_or(Validity::ALWAYS),
+    };
+    let times: Vec<Validity> = (0..items.len()).map(validity).collect();
+    (times.iter().map(|times| times.from_ms).collect(), times.iter().map(|times| times.until_ms).collect())
 }

@@ -2,7 +2,8 @@
 //!
 //! The sums are exact and the memory is bounded: the list of an item is summed in one dense array per thread and cut to
 //! its best neighbours before the next item begins, so that no table of all pairs ever exists. A list is summed by one
-//! thread in a fixed order, so that the result does not depend on the number of threads.
+//! thread in a fixed order, so that the result does not depend on the number of threads. Memory: 8 bytes per row and
+//! thread, where rows are items with events (for `content`, all items), and the lists.
 
 use rayon::prelude::*;
 use shared::contract::id::ItemIdx;
@@ -38,12 +39,15 @@ impl RowSums {
         self.touched.retain(|&other| other != item);
     }
 
-    /// The best neighbours by `damp(item, sum)`; empties the sums.
+    /// The best neighbours by `damp(item, sum)`, those whose score is too small for a number left out; empties the sums.
     pub fn take_best(&mut self, neighbours: usize, damp: impl Fn(u32, f64) -> f64) -> Vec<Scored> {
         let Self { sums, touched } = self;
         let best = top_k(
             neighbours,
-            touched.iter().map(|&item| Scored { item: ItemIdx(item), score: damp(item, sums[item as usize]) as f32 }),
+            touched
+                .iter()
+                .map(|&item| Scored { item: ItemIdx(item), score: damp(item, sums[item as usize]) as f32 })
+                .filter(|scored| scored.score > 0.0),
         );
         for item in touched.drain(..) {
             sums[item as usize] = 0.0;

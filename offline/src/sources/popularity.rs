@@ -5,17 +5,18 @@
 //!
 //! In: a log. Out: a score per item, all items in the order of their scores, each category's items in that order, and
 //! all items in the order of their trend, `s / sqrt(l + 1)`, where s is a count with a short half-life and l the score,
-//! a count with a long one. Cost: two passes over the events and three sorts of the items.
+//! a count with a long one. Ages are counted to [`Log::now_ms`]. Cost: two passes over the events and two sorts of the
+//! items with events, and one of all items by category. Memory: 44 bytes per item, with events or without.
 
 use serde::{Deserialize, Serialize};
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
-use shared::tables::{NO_CATEGORY, Popularity};
+use shared::tables::Popularity;
 
 use super::{SourceStudy, SourcesConfig, Trainer};
 use crate::config::knobs::{Range, knob};
 use crate::config::ranges::{OutOfRange, range};
-use crate::log::ingest::{DAY_MS, Log};
+use crate::log::ingest::{DAY_MS, Log, age_ms};
 
 /// How popularity is counted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     config.windows_days.iter().try_for_each(within)
 }
 
-/// Counts the events of the log, each halved for every half-life of its age at the last event.
+/// Counts the events of the log, each halved for every half-life of its age.
 #[must_use]
 pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
     let scores = decayed(log, config.half_life_days);
@@ -69,39 +70,45 @@ pub fn fit(log: &Log, config: &PopularityConfig) -> Popularity {
         .collect();
     let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
     let order = ordered(&scores);
-    let categories = log.items.categories.len();
-    let mut category_order: Vec<ItemIdx> =
-        order.iter().copied().filter(|item| log.items.category_of[item.at()] != NO_CATEGORY).collect();
-    // A stable sort keeps the order inside a category.
-    category_order.sort_by_key(|item| log.items.category_of[item.at()]);
-    let category_starts = (0..=categories as u32)
-        .map(|category| category_order.partition_point(|item| log.items.category_of[item.at()] < category) as u64)
-        .collect();
+    let (category_starts, category_order) = by_category(log, &order);
     let trending = ordered(&trends);
     Popularity {
         scores: scores.into(),
         order: order.into(),
-        category_starts,
+        category_starts: category_starts.into(),
         category_order: category_order.into(),
         trends: trends.into(),
         trending: trending.into(),
     }
 }
 
-/// The count of each item's events, each halved for every half-life of its age at the last event of the log, less the
-/// weights of blocks.
+/// The items of each category in a given order, an item of several in each of them; and where each category's begin.
+fn by_category(log: &Log, order: &[ItemIdx]) -> (Vec<u64>, Vec<ItemIdx>) {
+    let categories = |item: &ItemIdx| {
+        let item = *item;
+        log.items.categories_of(item.at()).map(move |category| (category, item))
+    };
+    let mut items: Vec<(u32, ItemIdx)> = order.iter().flat_map(categories).collect();
+    // A stable sort keeps the order inside a category.
+    items.sort_by_key(|(category, _)| *category);
+    let starts = (0..=log.items.categories.len() as u32)
+        .map(|category| items.partition_point(|(other, _)| *other < category) as u64)
+        .collect();
+    (starts, items.into_iter().map(|(_, item)| item).collect())
+}
+
+/// The count of each item's events, each halved for every half-life of its age, less the weights of blocks.
 fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
     let half_life_ms = half_life_days * DAY_MS as f64;
-    let last_ms = log.last_ms();
+    let now_ms = log.now_ms();
     let mut counts = vec![0.0f64; log.items.len()];
-    let left = |time_ms: i64| (-((last_ms - time_ms) as f64) / half_life_ms).exp2();
+    let left = |time_ms: i64| (-(age_ms(now_ms, time_ms) as f64) / half_life_ms).exp2();
     for event in &log.events {
         counts[event.item.at()] += left(event.timestamp_ms);
     }
     for blocked in &log.blocked {
         let count = &mut counts[blocked.item.at()];
-        // A block may be younger than the last interaction.
-        let weight = f64::from(log.kinds.weight(blocked.kind)) * left(blocked.since_ms.min(last_ms));
+        let weight = f64::from(log.kinds.weight(blocked.kind)) * left(blocked.since_ms);
         *count = (*count + weight).max(0.0);
     }
     counts
@@ -110,7 +117,7 @@ fn decayed(log: &Log, half_life_days: f64) -> Vec<f64> {
 /// All items by their plain count over the last `days`, most popular first.
 #[must_use]
 pub fn windowed(log: &Log, days: f64) -> Vec<ItemIdx> {
-    let from_ms = log.last_ms() - (days * DAY_MS as f64) as i64;
+    let from_ms = log.now_ms().saturating_sub((days * DAY_MS as f64) as i64);
     let mut counts = vec![0.0f32; log.items.len()];
     for event in log.events.iter().rev().take_while(|event| event.timestamp_ms >= from_ms) {
         counts[event.item.at()] += 1.0;
@@ -118,9 +125,12 @@ pub fn windowed(log: &Log, days: f64) -> Vec<ItemIdx> {
     ordered(&counts)
 }
 
+/// All items, those with the highest scores first, then by item. Only those with a score are sorted.
 fn ordered(scores: &[f32]) -> Vec<ItemIdx> {
-    let mut order: Vec<ItemIdx> = (0..scores.len() as u32).map(ItemIdx).collect();
+    let all = (0..scores.len() as u32).map(ItemIdx);
+    let (mut order, without): (Vec<ItemIdx>, Vec<ItemIdx>) = all.partition(|item| scores[item.at()] > 0.0);
     order.sort_by(|a, b| scores[b.at()].total_cmp(&scores[a.at()]).then(a.cmp(b)));
+    order.extend(without);
     order
 }
 
@@ -129,6 +139,7 @@ mod tests {
     use proptest::prelude::*;
     use shared::contract::id::UserIdx;
     use shared::contract::kind::KindIdx;
+    use shared::tables::NO_CATEGORY;
 
     use super::*;
     use crate::log::ingest::{Catalogue, LogEvent};
@@ -154,6 +165,7 @@ mod tests {
             properties: vec![Vec::new(); ITEMS],
             listed: vec![true; ITEMS],
             categories: vec!["even".into(), "odd".into()],
+            ..Catalogue::default()
         };
         let mut events: Vec<LogEvent> = events.iter().map(event).collect();
         events.sort_by_key(|event| event.timestamp_ms);

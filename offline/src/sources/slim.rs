@@ -5,7 +5,8 @@
 //! weights b of its features F minimise `Σ_rows (y_j - Σ_{i ∈ F} b_i·x_i)² + λ·|b|²`, that is
 //! `(G_FF + λI) b = c_F` with the Gram matrix `G = XᵀX` and `c` its column j. Unlike in co-occurrence, an item that
 //! always comes with a better predictor gets no weight. F are the `features` items with the largest
-//! `c_i² / (G_ii + λ)`. Only weights greater than 0 are kept. Cost: O(items · (features³ + features · width)).
+//! `c_i² / (G_ii + λ)`. Only weights greater than 0 are kept. Cost: O(items with events · (features³ + features · width)).
+//! Memory: 8 bytes for each of `width` pairs per item with events; 8 bytes per listed item.
 //!
 //! Sources: Ning, Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011 (with selected
 //! features); Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019 (EASE: all items, in closed form).
@@ -44,7 +45,8 @@ pub const TRAINER: Trainer = Trainer {
     fit: |inputs, tables, _| {
         let config = &inputs.settings.sources.slim;
         if let Some(table) = tables.neighbours_mut(Source::Slim) {
-            *table = fit(windows(inputs.log, config.window, inputs.settings.kinds), config);
+            let windows = windows(inputs.log, inputs.items, config.window, inputs.settings.kinds);
+            *table = inputs.items.spread(fit(windows, config));
         }
     },
     steps: |_| 0,

@@ -20,9 +20,17 @@ pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_offline"))
 }
 
-/// Runs `offline` with arguments and environment.
-pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+/// Runs `offline` with arguments and environment, with the settings as they are shipped.
+pub fn as_shipped(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     command().args(arguments).envs(environment.iter().copied()).output().expect("the binary runs")
+}
+
+/// The clock of made-up logs: milliseconds from 1970 on, small enough to be read.
+const CLOCK: [(&str, &str); 2] = [("TANDEM_INGEST__TIMESTAMP_UNIT", "ms"), ("TANDEM_INGEST__EARLIEST", "1970-01-01")];
+
+/// Runs `offline` with arguments and environment, on logs whose times may be small.
+pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    command().args(arguments).envs(CLOCK).envs(environment.iter().copied()).output().expect("the binary runs")
 }
 
 /// Runs `offline`, which must succeed; returns what it printed.

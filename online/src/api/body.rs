@@ -3,10 +3,15 @@
 //! In: a request. Out: the bytes of its body, then a value parsed from them. An invalid body is refused with the name
 //! of the wrong field.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Body;
 use axum::http::{Request, header};
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use super::error::ApiError;
 
@@ -65,8 +70,31 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let path = if path == "." { "" } else { path.trim_end_matches('?').trim_end_matches('.') };
         ApiError::of_serde(path, &error.inner().to_string())
     })?;
-    json.end().map_err(|error| ApiError::Invalid { field: None, detail: error.to_string() })?;
+    json.end().map_err(|error| {
+        let detail = format!("{error}: a body is one JSON value; several events are a JSON array");
+        ApiError::Invalid { field: None, detail }
+    })?;
     Ok(value)
+}
+
+/// A JSON object with names. Without this a list would be read by the positions of the fields, which nobody knows.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Object<T>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object with names and values")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
 }
 
 #[cfg(test)]
@@ -75,28 +103,57 @@ mod tests {
 
     use super::*;
 
-    fn wrong<T: DeserializeOwned + std::fmt::Debug>(text: &[u8]) -> Option<String> {
-        match parse::<T>(text) {
-            Err(ApiError::Invalid { field, .. }) => field,
-            other => panic!("{other:?}"),
+    /// The field that is named, and what is said of it.
+    fn refused<T: DeserializeOwned + fmt::Debug>(text: &str) -> (Option<String>, String) {
+        match parse::<T>(text.as_bytes()) {
+            Err(ApiError::Invalid { field, detail }) => (field, detail),
+            other => panic!("{text}: {other:?}"),
         }
     }
 
     #[test]
     fn the_wrong_field_is_named() {
-        let query = wrong::<RecommendationQuery>;
-        assert_eq!(query(br#"{"user_id": ""}"#).as_deref(), Some("user_id"));
-        assert_eq!(query(br#"{"user_id": "u", "k": "x"}"#).as_deref(), Some("k"));
-        assert_eq!(query(br#"{"user_id": "u", "user_id": "v"}"#).as_deref(), Some("user_id"));
-        assert_eq!(query(br#"{"user_id": "u", "colour": 1}"#).as_deref(), Some("colour"));
-        assert_eq!(query(b"{"), None);
-        assert_eq!(query(b"\xff"), None);
-        assert_eq!(query(br#"{"user_id": "u"} x"#), None);
-        assert_eq!(wrong::<NewEvent>(br#"{"visitorid": "u"}"#).as_deref(), Some("itemid"));
+        let query = |text: &str| refused::<Object<RecommendationQuery>>(text).0;
+        assert_eq!(query(r#"{"user_id": ""}"#).as_deref(), Some("user_id"));
+        assert_eq!(query(r#"{"user_id": "u", "k": "x"}"#).as_deref(), Some("k"));
+        assert_eq!(query(r#"{"user_id": "u", "user_id": "v"}"#).as_deref(), Some("user_id"));
+        assert_eq!(query(r#"{"user_id": "u", "colour": 1}"#).as_deref(), Some("colour"));
+        assert_eq!(query(r#"{"user_id": "u", "exclude": ["a", null]}"#).as_deref(), Some("exclude[1]"));
+        assert_eq!(query("{"), None);
+        assert_eq!(query(r#"{"user_id": "u"} x"#), None);
+        assert!(parse::<Object<RecommendationQuery>>(b"\xff").is_err());
+        assert_eq!(refused::<Object<NewEvent>>(r#"{"visitorid": "u"}"#).0.as_deref(), Some("itemid"));
         let event = r#"{"visitorid": "u", "itemid": "i", "event": "view"}"#;
-        let events = format!(r#"[{event}, {{"visitorid": "u", "event": "view"}}]"#);
-        assert_eq!(wrong::<Vec<NewEvent>>(events.as_bytes()).as_deref(), Some("[1].itemid"));
-        let events = format!(r#"[{event}, {{"visitorid": "u", "itemid": "i", "event": "look!"}}]"#);
-        assert_eq!(wrong::<Vec<NewEvent>>(events.as_bytes()).as_deref(), Some("[1].event"));
+        let batch = |other: &str| refused::<Vec<Object<NewEvent>>>(&format!("[{event}, {other}]")).0;
+        assert_eq!(batch(r#"{"visitorid": "u", "event": "view"}"#).as_deref(), Some("[1].itemid"));
+        assert_eq!(batch(r#"{"visitorid": "u", "itemid": "i", "event": "look!"}"#).as_deref(), Some("[1].event"));
+        assert_eq!(batch(r#"{"visitorid": "u", "itemid": true, "event": "view"}"#).as_deref(), Some("[1].itemid"));
+        assert_eq!(batch(r#"{"visitorid": "u", "item": "i", "event": "view"}"#).as_deref(), Some("[1].item"));
+    }
+
+    #[test]
+    fn lists_are_not_read_by_position() {
+        for (field, detail) in [
+            refused::<Object<RecommendationQuery>>(r#"["u", 5]"#),
+            refused::<Object<NewEvent>>(r#"["u", "i", "view"]"#),
+        ] {
+            assert_eq!(field, None);
+            assert!(detail.contains("sequence, expected an object with names and values"), "{detail}");
+        }
+        assert_eq!(refused::<Vec<Object<NewEvent>>>(r#"[["u", "i", "view"]]"#).0.as_deref(), Some("[0]"));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_with_the_nearest_and_all_there_are() {
+        for (unknown, nearest) in [("userid", "user_id"), ("transaction_id", "transactionid"), ("time", "timestamp")] {
+            let (field, detail) = refused::<Object<NewEvent>>(&format!(r#"{{"{unknown}": 1}}"#));
+            assert_eq!(field.as_deref(), Some(unknown));
+            assert!(detail.contains(&format!("the nearest is `{nearest}`")), "{detail}");
+            for known in
+                ["visitorid", "user_id", "itemid", "item_id", "event", "timestamp", "transactionid", "event_id"]
+            {
+                assert!(detail.contains(&format!("`{known}`")), "{detail}");
+            }
+        }
     }
 }

@@ -80,7 +80,8 @@ impl ApiError {
             (false, Some(name)) if path.rsplit('.').next() != Some(name) => Some(format!("{path}.{name}")),
             (false, _) => Some(path.to_owned()),
         };
-        Self::Invalid { field, detail: detail.to_owned() }
+        let nearest = nearest_of_unknown(detail).map_or(String::new(), |name| format!("; the nearest is `{name}`"));
+        Self::Invalid { field, detail: format!("{detail}{nearest}") }
     }
 
     fn status(&self) -> StatusCode {
@@ -105,6 +106,20 @@ impl ApiError {
             _ => {}
         }
     }
+}
+
+/// The existing field with the nearest name, where serde's error is about an unknown one and lists those that exist.
+/// None is near if most letters would have to change, unless one name begins with the other.
+fn nearest_of_unknown(detail: &str) -> Option<&str> {
+    let (unknown, rest) = detail.strip_prefix("unknown field `")?.split_once('`')?;
+    // Between the marks, every second part is a name.
+    let names = rest.split('`').skip(1).step_by(2);
+    let distance = |name: &str| {
+        let begins = !unknown.is_empty() && (name.starts_with(unknown) || unknown.starts_with(name));
+        let changes = strsim::osa_distance(name, &unknown.to_lowercase());
+        (begins || 2 * changes <= unknown.len()).then_some(changes)
+    };
+    names.filter_map(|name| Some((distance(name)?, name))).min().map(|(_, name)| name)
 }
 
 impl From<UnknownItem> for ApiError {
@@ -155,6 +170,24 @@ mod tests {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn the_nearest_of_the_listed_fields_is_found() {
+        let nearest = |unknown: &str| {
+            let detail =
+                format!("unknown field `{unknown}`, expected one of `k`, `user_id`, `timestamp`, `event` at line 1");
+            nearest_of_unknown(&detail).map(str::to_owned)
+        };
+        for (unknown, name) in
+            [("userId", "user_id"), ("user", "user_id"), ("time", "timestamp"), ("event_type", "event")]
+        {
+            assert_eq!(nearest(unknown).as_deref(), Some(name), "{unknown}");
+        }
+        assert_eq!((nearest("colour"), nearest("x"), nearest("")), (None, None, None));
+        assert_eq!(nearest_of_unknown("unknown field `kk`, expected `k`"), Some("k"));
+        assert_eq!(nearest_of_unknown("unknown field `x`, there are no fields"), None);
+        assert_eq!(nearest_of_unknown("missing field `x`"), None);
     }
 
     #[test]

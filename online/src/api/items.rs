@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::query::{self, PopularQuery, SimilarQuery};
 use super::slate::{Items, ListBody};
 use super::{App, json, path_text};
+use crate::events::now_ms;
 use crate::recommender::Listed;
 
 /// Lists the items most similar to an item.
@@ -32,9 +33,9 @@ pub async fn get_similar(
     path: Result<Path<String>, PathRejection>,
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
-    let item = query::id("item_id", path_text("item_id", path)?, ItemId::new)?;
+    let item = query::id("item_id", &path_text("item_id", path)?, ItemId::from_outside)?;
     let SimilarQuery { k } = query::read(text.as_deref())?;
-    Ok(list(&app.recommender.similar(&item, k.get())?))
+    Ok(list(&app.recommender.similar(&item, k.get(), now_ms())?))
 }
 
 /// Lists the most popular items.
@@ -52,7 +53,7 @@ pub async fn get_similar(
 )]
 pub async fn get_popular(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
     let PopularQuery { k, category } = query::read(text.as_deref())?;
-    Ok(list(&app.recommender.popular(query::category(category)?.as_deref(), k.get())?))
+    Ok(list(&app.recommender.popular(query::category(category)?.as_deref(), k.get(), now_ms())?))
 }
 
 fn list(listed: &Listed) -> Response {

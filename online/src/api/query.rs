@@ -185,12 +185,12 @@ pub fn category(name: Option<String>) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// Makes an id of a text; an error names the field.
+/// Makes an id of a text of a path; an error names the field.
 ///
 /// # Errors
 /// [`ApiError::Invalid`].
-pub fn id<T>(field: &str, text: String, new: impl FnOnce(Box<str>) -> Result<T, IdError>) -> Result<T, ApiError> {
-    new(text.into_boxed_str()).map_err(|error| ApiError::invalid(field, error.to_string()))
+pub fn id<T>(field: &str, text: &str, from_outside: impl FnOnce(&str) -> Result<T, IdError>) -> Result<T, ApiError> {
+    from_outside(text).map_err(|error| ApiError::invalid(field, error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use axum::response::Response;
 use shared::contract::api::{Problem, RecommendationQuery, Recommendations};
 use uuid::Uuid;
 
+use super::body::Object;
 use super::error::ApiError;
 use super::slate::{Items, SlateBody, Used};
 use super::{App, body, json, query};
@@ -61,7 +62,11 @@ pub async fn post_recommendations(
 
 fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
     let url = query::recommendations(text)?;
-    if bytes.is_empty() { Ok(url) } else { query::merge(url, body::parse(bytes)?) }
+    if bytes.is_empty() {
+        return Ok(url);
+    }
+    let Object(body) = body::parse(bytes)?;
+    query::merge(url, body)
 }
 
 /// Answers a query, or counts and returns the error of reading it.

@@ -34,7 +34,7 @@ pub async fn get_history(
     path: Result<Path<String>, PathRejection>,
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
-    let user_id = query::id("id", path_text("id", path)?, UserId::new)?;
+    let user_id = query::id("id", &path_text("id", path)?, UserId::from_outside)?;
     let NoQuery {} = query::read(text.as_deref())?;
     let history = app.recommender.history(&user_id, now_ms()).await?;
     let mut events: Vec<&LiveEvent> = history.recent.iter().collect();

@@ -66,6 +66,7 @@ fn items() -> ItemTable {
         category_name: ["even", "odd"].into_iter().collect(),
         category: (0..ITEM_COUNT).map(|item| item % 2).collect(),
         price: (0..ITEM_COUNT).map(|item| item as f32).collect(),
+        ..ItemTable::default()
     }
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::contract::id::{ItemId, UserId};
+use crate::contract::id::{self, Given, ItemId, UserId};
 use crate::contract::kind::KindName;
+use crate::contract::time::Number;
 
 /// The number of items of a slate when the query does not set `k`.
 pub const DEFAULT_K: usize = 10;
@@ -64,7 +65,7 @@ impl<'de> Deserialize<'de> for K {
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendationQuery {
     /// The user to recommend to. Required; an unknown user gets a non-personal slate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
     #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String, required = true))]
     pub user_id: Option<UserId>,
     /// The number of items, 1 to 500.
@@ -76,14 +77,14 @@ pub struct RecommendationQuery {
     )]
     pub k: Option<K>,
     /// The item whose page the user is on; it extends the history for this answer and is not recommended itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>), param(value_type = Option<String>))]
     pub item_id: Option<ItemId>,
     /// Only items of this category are recommended. A category without items is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
     pub exclude: Vec<ItemId>,
     /// Which items of the user's own past may be recommended; the service's setting if absent.
@@ -101,6 +102,28 @@ pub struct RecommendationQuery {
 /// Reads a value that is present as `Some`: without this an empty value in a URL would count as absent.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+fn optional_id<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    Given<T>: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.map(|Given(id)| id))
+}
+
+fn ids<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    Given<T>: Deserialize<'de>,
+{
+    let given: Vec<Given<T>> = Vec::deserialize(deserializer)?;
+    Ok(given.into_iter().map(|Given(id)| id).collect())
+}
+
+/// Reads a text, or a number as the text of it; absent if it is `null`.
+fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text(#[serde(deserialize_with = "id::text_or_number")] String);
+    Ok(Option::deserialize(deserializer)?.map(|Text(text)| text))
 }
 
 fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
@@ -201,16 +224,75 @@ pub struct ItemList {
     pub items: Vec<RecommendedItem>,
 }
 
-/// An event as a client posts it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The time of an event as a client gives it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum GivenTime {
+    /// Seconds, milliseconds, microseconds or nanoseconds since the epoch: the size of the number tells which.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    Number(Number),
+    /// A date and time with its offset, as RFC 3339 has it, such as `2024-01-31T12:00:00Z`.
+    Text(String),
+}
+
+impl GivenTime {
+    /// A time in milliseconds since the epoch.
+    #[must_use]
+    pub fn ms(ms: i64) -> Self {
+        Self::Number(Number::Whole(ms))
+    }
+}
+
+impl fmt::Display for GivenTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(formatter),
+            Self::Text(text) => write!(formatter, "{text:?}"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for GivenTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = GivenTime;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a time: a number since the epoch, or a text such as 2024-01-31T12:00:00Z")
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<GivenTime, E> {
+                Ok(GivenTime::ms(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<GivenTime, E> {
+                let number =
+                    i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))?;
+                self.visit_i64(number)
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<GivenTime, E> {
+                let decimal = Number::decimal(number).map(GivenTime::Number);
+                decimal.ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<GivenTime, E> {
+                let text = text.trim();
+                Ok(Number::parse(text).map_or_else(|| GivenTime::Text(text.to_owned()), GivenTime::Number))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// An event as a client posts it. An id is a text or a number: `52`, `52.0` and `"52"` are one id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct NewEvent {
     /// The user.
-    #[serde(rename = "visitorid", alias = "user_id")]
+    #[serde(rename = "visitorid", alias = "user_id", deserialize_with = "id::given")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub user: UserId,
     /// The item.
-    #[serde(rename = "itemid", alias = "item_id")]
+    #[serde(rename = "itemid", alias = "item_id", deserialize_with = "id::given")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub item: ItemId,
     /// What the user did: `view`, `addtocart`, `transaction`, or another kind of the served version, such as `like`,
@@ -218,21 +300,28 @@ pub struct NewEvent {
     #[serde(rename = "event")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "view"))]
     pub kind: KindName,
-    /// The time of the event, milliseconds since the epoch; the time of arrival if absent.
-    #[serde(rename = "timestamp", default, skip_serializing_if = "Option::is_none")]
-    pub timestamp_ms: Option<i64>,
+    /// The time of the event: seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by their
+    /// size, or a text with its offset such as `2024-01-31T12:00:00Z` (RFC 3339). The time of arrival if absent, and
+    /// where it is up to a day ahead, since clocks differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<GivenTime>,
     /// The shop's order number.
-    #[serde(rename = "transactionid", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "transactionid",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_text"
+    )]
     pub transaction_id: Option<String>,
     /// Makes the event idempotent: a second event of the user with the same id is a duplicate, whatever its other
-    /// fields. Each line of an order needs an id of its own: three lines posted under the order's id are one event, and
-    /// `new` is 1. The service makes an id if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// fields. Each line of an order needs an id of its own: lines posted under the order's id are refused in one
+    /// request, and one event in several. The service makes an id if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
     pub event_id: Option<String>,
 }
 
 /// The body of `POST /events`: one event or several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum NewEvents {

@@ -10,7 +10,7 @@ use crate::contract::kind::KindName;
 /// The service appends it as one line of JSON; the batch reads it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The time of the event as the client gave it, milliseconds since the epoch.
+    /// The time of the event, milliseconds since the epoch; not after `received_ms` (a day at most in older lines).
     #[serde(rename = "timestamp")]
     pub timestamp_ms: i64,
     /// The user.

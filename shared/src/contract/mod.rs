@@ -15,4 +15,5 @@ pub mod params;
 pub mod settings;
 #[cfg(feature = "engine")]
 pub mod source;
+pub mod time;
 pub mod url;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use figment::providers::{Env, Format, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 /// The documented settings of the batch.
@@ -67,6 +68,36 @@ pub fn layer(defaults: Figment, file: Option<&Path>, others: &str) -> Result<Fig
     let environment = Env::prefixed(PREFIX).filter(move |name| own(name.as_str())).split("__");
     let figment = file.into_iter().fold(defaults, |below, path| below.merge(Toml::file_exact(path)));
     Ok(figment.merge(environment))
+}
+
+/// Reads settings; an error names the key.
+///
+/// * `defaults`: settings that can be read; whatever differs in `figment` is merged over them alone to find the key, where
+///   figment does not know it: a flattened struct hides it.
+///
+/// # Errors
+/// [`figment::Error`] for an unknown key, and a value of the wrong type.
+pub fn extract<T: DeserializeOwned>(figment: &Figment, defaults: &Figment) -> Result<T, Box<figment::Error>> {
+    figment.extract().map_err(|error: figment::Error| {
+        let dict = figment.extract::<Dict>().ok().filter(|_| error.path.is_empty());
+        let Some((path, mut culprit)) = dict.and_then(|dict| culprit_of::<T>(&dict, "", defaults)) else {
+            return Box::new(error);
+        };
+        culprit.metadata = figment.find_metadata(&path).cloned();
+        culprit.profile = error.profile;
+        culprit.path.clear();
+        Box::new(culprit.with_path(&path))
+    })
+}
+
+/// The path of the smallest part of `dict` with which the defaults can't be read, and why.
+fn culprit_of<T: DeserializeOwned>(dict: &Dict, below: &str, defaults: &Figment) -> Option<(String, figment::Error)> {
+    dict.iter().find_map(|(key, value)| {
+        let path = format!("{below}{key}");
+        let error = defaults.clone().merge((path.as_str(), value)).extract::<T>().err()?;
+        let part = value.as_dict().and_then(|dict| culprit_of::<T>(dict, &format!("{path}."), defaults));
+        Some(part.unwrap_or((path, error)))
+    })
 }
 
 /// The sections of documented settings: `blend` of `[blend]` and of `[blend.weights]`.
@@ -153,6 +184,54 @@ mod tests {
     fn checked(variable: &str) -> Result<(), String> {
         let known = paths_of(&Figment::from(Toml::string(DEFAULTS))).expect("valid TOML");
         check(variable, &known, &sections_of("[als]\n[publish]\n")).map_err(|error| error.to_string())
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Flattened {
+        #[serde(flatten)]
+        #[allow(dead_code)]
+        store: Sections,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Sections {
+        store: Section,
+        blend: Blend,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Section {
+        redis_url: String,
+        prefix: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Blend {
+        weights: std::collections::BTreeMap<String, f64>,
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_key_in_a_flattened_struct_too() {
+        let defaults = Figment::from(Toml::string(DEFAULTS));
+        let said = |text: &str| {
+            let figment = defaults.clone().merge(Toml::string(text));
+            extract::<Flattened>(&figment, &defaults).expect_err(text).to_string()
+        };
+        for (text, key) in [
+            ("[store]\nredis_url = 'x'\nprefix = 7", "store.prefix"),
+            ("[store]\nprefixes = 'x'", "store.prefixes"),
+            ("[blend.weights]\nals = 2.0\nslim = 'much'", "blend.weights.slim"),
+            ("blend = 3", "blend"),
+        ] {
+            let said = said(text);
+            assert!(said.contains(&format!("for key \"default.{key}\"")), "{said}");
+        }
+        let figment = defaults.clone().merge(Toml::string("[blend.weights]\nslim = 2"));
+        extract::<Flattened>(&figment, &defaults).expect("a whole number is a number");
     }
 
     #[test]

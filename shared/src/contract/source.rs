@@ -74,6 +74,8 @@ sources! {
     Slim, "slim", 0.3, Kind::Neighbours("slim", Order::Ignored);
     /// Items of the same category, properties and name, where one of the two is too new for the other sources.
     Content, "content", 0.1, Kind::Neighbours("content", Order::Matters);
+    /// Items with near vectors in the item table, where one of the two is too new for the other sources.
+    LooksLike, "looks_like", 0.1, Kind::Neighbours("looks", Order::Matters);
     /// Items of the past sessions most similar to the current one.
     SessionKnn, "session_knn", 1.0, Kind::Sessions;
     /// Items with the largest inner products of their ALS factors with the user's, folded in from the history.

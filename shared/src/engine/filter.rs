@@ -14,13 +14,14 @@ use crate::tables::CategoryIdx;
 pub struct Filter {
     refused: Marks,
     category: Option<CategoryIdx>,
+    now_ms: i64,
 }
 
 impl Filter {
-    /// Refuses the items that the query excludes, the item of the current page, those that the user blocked, and what
-    /// the seen policy rules out of the user's whole past.
-    pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query) {
-        self.category = query.category;
+    /// Refuses the items that the query excludes, the item of the current page, those that the user blocked, what the
+    /// seen policy rules out of the user's whole past, and what is not available at the time.
+    pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) {
+        (self.category, self.now_ms) = (query.category, now_ms);
         self.refused.reset(snapshot.items().len());
         for &item in query.exclude.iter().chain(&query.context) {
             self.refused.insert(item, 0);
@@ -38,8 +39,10 @@ impl Filter {
     /// Whether an item may be in the slate.
     #[must_use]
     pub fn admits(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
-        let of_category = |wanted| snapshot.items().category_of(item) == Some(wanted);
-        !self.refused.contains(item) && self.category.is_none_or(of_category)
+        let items = snapshot.items();
+        !self.refused.contains(item)
+            && items.availability().at(item, self.now_ms)
+            && self.category.is_none_or(|wanted| items.is_of(item, wanted))
     }
 
     /// The category that the query is restricted to, if any.
@@ -48,10 +51,11 @@ impl Filter {
         self.category
     }
 
-    /// How many single items are refused; those of other categories are not counted.
+    /// How many single items are refused or not available, some of them counted twice; those of other categories are
+    /// not counted.
     #[must_use]
-    pub fn refused(&self) -> usize {
-        self.refused.len()
+    pub fn refused(&self, snapshot: &Snapshot) -> usize {
+        self.refused.len() + snapshot.items().availability().closed(self.now_ms)
     }
 
     /// Appends the most popular admitted items until the slate has `k` items or the catalogue has no more. Refuses the
@@ -61,7 +65,7 @@ impl Filter {
             self.refused.insert(pick.item, 0);
         }
         let popular = snapshot.popularity().order(self.category).iter();
-        let rest = popular.filter(|&&item| !self.refused.contains(item));
+        let rest = popular.filter(|&&item| self.admits(snapshot, item));
         picks.extend(rest.take(k.saturating_sub(picks.len())).map(|&item| Pick::popular(item, 0.0)));
     }
 }

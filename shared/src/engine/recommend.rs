@@ -104,7 +104,7 @@ pub fn candidates<'a>(
     scratch: &mut Scratch,
 ) -> (Question<'a>, Candidates) {
     let Scratch { filter, own, retrieval, .. } = scratch;
-    filter.set(snapshot, state, query);
+    filter.set(snapshot, state, query, now_ms);
     let question = Question::new(snapshot, state, query, now_ms, own);
     let candidates = retrieve(&question, weights, Limits::of(snapshot.params()), filter, own, retrieval);
     (question, candidates)
@@ -209,18 +209,17 @@ fn rank(shortlist: &Shortlist<'_>, ranker: &Ranker, scratch: &mut Scratch) -> Ve
 
 /// The items most similar to `item`: what the blend proposes for a history of this item alone.
 #[must_use]
-pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
+pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, now_ms: i64, scratch: &mut Scratch) -> Vec<Pick> {
     let query = Query { context: Some(item), ..Query::of(k, Seen::Allow) };
-    let now_ms = snapshot.manifest().last_event_ms;
     recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
 
-/// The most popular items, overall or of a category.
+/// The most popular of the items that are available at a time, overall or of a category.
 #[must_use]
-pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize) -> Vec<Pick> {
-    let popularity = snapshot.popularity();
-    let first = popularity.order(category).iter().take(k);
-    first.map(|&item| Pick::popular(item, popularity.score(item))).collect()
+pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize, now_ms: i64) -> Vec<Pick> {
+    let (popularity, availability) = (snapshot.popularity(), snapshot.items().availability());
+    let available = popularity.order(category).iter().filter(|&&item| availability.at(item, now_ms));
+    available.take(k).map(|&item| Pick::popular(item, popularity.score(item))).collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub struct Als {
     pub index: Index,
     /// The norm of each item's factors.
     norms: Vec<f32>,
+    /// How many items have factors.
+    known: usize,
 }
 
 /// The index over the item factors.
@@ -74,8 +76,15 @@ impl Als {
         let AlsTable { item_factors, gram } = table;
         let index = index.unwrap_or_else(|| Index::Scan(Scan::new(&item_factors, factors)));
         let norm = |row: &[f32]| dot(row, row).sqrt().max(1e-12);
-        let norms = item_factors.chunks_exact(factors).map(norm).collect();
-        Self { factors, item_factors, gram, index, norms }
+        let norms: Vec<f32> = item_factors.chunks_exact(factors).map(norm).collect();
+        let known = norms.iter().filter(|&&norm| norm > 1e-12).count();
+        Self { factors, item_factors, gram, index, norms, known }
+    }
+
+    /// How many items have factors: those that had an event.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.known
     }
 
     /// The norm of an item's factors; at least 1e-12, so that it may be a divisor.

@@ -7,6 +7,7 @@
 //! File formats are safetensors, so that the same files open in Python.
 
 mod als;
+mod availability;
 mod items;
 mod neighbours;
 mod popularity;
@@ -25,6 +26,7 @@ use crate::contract::artifact::{ArtifactError, Manifest};
 use crate::contract::id::ItemIdx;
 use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
+pub use availability::Availability;
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;
@@ -74,9 +76,14 @@ impl Field for Strings {
     }
 }
 
-/// Defines a table: a struct, and each field's name in the file.
+/// Defines a table: a struct, and each field's name in the file. A field that versions of older releases lack is followed
+/// by `or empty`, as which it is read there.
 macro_rules! table {
-    ($(#[$doc:meta])* pub struct $table:ident { $($(#[$of_field:meta])* $field:ident: $type:ty = $name:literal,)* }) => {
+    (@read $file:ident $name:literal) => { $crate::tables::Field::read($file, $name)? };
+    (@read $file:ident $name:literal empty) => { $crate::tables::read_or_empty($file, $name)? };
+    ($(#[$doc:meta])* pub struct $table:ident {
+        $($(#[$of_field:meta])* $field:ident: $type:ty = $name:literal $(or $empty:ident)?,)*
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default)]
         pub struct $table { $($(#[$of_field])* pub $field: $type,)* }
@@ -85,7 +92,7 @@ macro_rules! table {
             fn read(
                 file: &$crate::contract::artifact::columns::TableFile,
             ) -> Result<Self, $crate::contract::artifact::ArtifactError> {
-                Ok(Self { $($field: $crate::tables::Field::read(file, $name)?,)* })
+                Ok(Self { $($field: $crate::tables::table!(@read file $name $($empty)?),)* })
             }
             fn add_to<'a>(&'a self, writer: &mut $crate::contract::artifact::columns::TableWriter<'a>) {
                 $($crate::tables::Field::add_to(&self.$field, writer, $name);)*
@@ -112,7 +119,7 @@ fn neighbours_file(relation: &str) -> String {
 /// All tables of a version.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
-    /// Ids, names, categories, prices.
+    /// Ids, names, categories, prices, availability.
     pub items: ItemTable,
     /// Popularity and trends.
     pub popularity: Popularity,
@@ -238,6 +245,11 @@ impl Tables {
 /// The names of the neighbour tables, in their order.
 fn relations() -> impl Iterator<Item = &'static str> {
     Source::NEIGHBOURS.iter().filter_map(|source| source.relation())
+}
+
+/// Reads a column, or an empty one from a file that has none of this name.
+fn read_or_empty<T: Element>(file: &TableFile, name: &str) -> Result<Column<T>, ArtifactError> {
+    if file.has(name)? { file.column(name) } else { Ok(Column::default()) }
 }
 
 fn read<T: Table>(folder: &Path, name: &str) -> Result<T, ArtifactError> {

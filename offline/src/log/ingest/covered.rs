@@ -120,7 +120,7 @@ mod tests {
 
     /// Lines of 1000 bytes.
     fn line(number: u64) -> RowAt {
-        RowAt { number: number + 1, start: 1000 * number, end: 1000 * (number + 1) }
+        RowAt { number: number + 1, element: 0, start: 1000 * number, end: 1000 * (number + 1) }
     }
 
     fn read(times: impl IntoIterator<Item = i64>) -> FileRead {

@@ -11,63 +11,9 @@ use shared::contract::id::{ItemIdx, UserIdx};
 use shared::contract::kind::{KindIdx, Kinds};
 
 use super::covered::{self, FileRead};
+use super::raw::{Interner, RawLog};
 use super::resolved::{BlockedItem, Resolution, TakenBack, resolved};
-use super::{Catalogue, IngestConfig, IngestReport, SessionsFrom};
-
-/// Strings numbered in the order in which they were first seen.
-#[derive(Default)]
-pub struct Interner {
-    rows: HashMap<Box<str>, u32>,
-}
-
-impl Interner {
-    /// The number of a string; a new one gets the next.
-    pub fn row(&mut self, text: &str) -> u32 {
-        if let Some(&row) = self.rows.get(text) {
-            return row;
-        }
-        let row = self.rows.len() as u32;
-        self.rows.insert(text.into(), row);
-        row
-    }
-}
-
-/// An event as it was read, with users, items and sessions as numbers of their [`Interner`]s.
-#[derive(Clone, Copy)]
-#[allow(missing_docs)]
-pub struct RawEvent {
-    pub user: u32,
-    pub item: u32,
-    pub session: u32,
-    pub kind: KindIdx,
-    pub timestamp_ms: i64,
-    pub order: i64,
-    pub event_key: u64,
-}
-
-/// Events as they were read, in the order of the input.
-#[derive(Default)]
-#[allow(missing_docs)]
-pub struct RawLog {
-    pub users: Interner,
-    pub items: Interner,
-    pub sessions: Interner,
-    pub events: Vec<RawEvent>,
-    names: HashMap<u32, (i64, Box<str>)>,
-}
-
-impl RawLog {
-    /// Notes an item's name; the earliest one is kept, so that later events can't change it.
-    pub fn name(&mut self, item: u32, timestamp_ms: i64, name: &str) {
-        match self.names.get_mut(&item) {
-            Some((known_ms, _)) if *known_ms <= timestamp_ms => {}
-            Some(known) => *known = (timestamp_ms, name.into()),
-            None => {
-                self.names.insert(item, (timestamp_ms, name.into()));
-            }
-        }
-    }
-}
+use super::{Catalogue, IngestConfig, IngestReport, Read, SessionsFrom};
 
 /// An event of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,28 +73,21 @@ impl<'a> Told<'a> {
 }
 
 impl Log {
-    /// Sorts events by time, indexes users and items, and sets aside what users took back or blocked.
+    /// Indexes users and items, and sets aside what users took back or blocked.
     #[must_use]
-    pub fn build(
-        raw: RawLog,
-        catalogue: Catalogue,
-        report: IngestReport,
-        config: &IngestConfig,
-        kinds: &Kinds,
-    ) -> Self {
-        let RawLog { users, items, mut events, names, .. } = raw;
-        events.sort_by_key(|event| (event.timestamp_ms, event.order));
-        if config.drop_equal_rows {
-            let mut seen = std::collections::HashSet::new();
-            events.retain(|event| seen.insert((event.user, event.item, event.kind, event.timestamp_ms)));
-        }
+    pub fn build(read: Read, kinds: &Kinds, config: &IngestConfig) -> Self {
+        let Read { raw: RawLog { users, items, events, told, .. }, mut report, catalogue } = read;
         let (users, user_rows) = sorted(users);
-        let names: HashMap<u32, Box<str>> = names.into_iter().map(|(item, (_, name))| (item, name)).collect();
-        let mut item_ids: Vec<(Box<str>, u32)> = items.rows.into_iter().collect();
+        let mut item_ids: Vec<(Box<str>, u32)> = items.into_rows().collect();
         item_ids.sort_unstable_by_key(|(_, row)| *row);
-        let seen: Vec<(Box<str>, Option<Box<str>>)> =
-            item_ids.into_iter().map(|(id, row)| (id, names.get(&row).cloned())).collect();
-        let (items, item_rows) = catalogue.with_seen(seen);
+        let (mut items, item_rows) = catalogue.with_seen(item_ids.into_iter().map(|(id, _)| id).collect());
+        items.told = told.told(&item_rows, &items);
+        let end_ms = events.last().map_or(0, |event| event.timestamp_ms);
+        if let (count, Some(example)) = items.told.unreadable_prices(end_ms) {
+            let warning = format!("{count} different prices of the log can't be read, such as `{example}`");
+            items.report.warnings.push(warning);
+        }
+        let items = items.as_told(end_ms);
         let mut events: Vec<LogEvent> = events
             .into_iter()
             .map(|event| LogEvent {
@@ -160,10 +99,28 @@ impl Log {
                 event_key: event.event_key,
             })
             .collect();
+        if config.sessions == SessionsFrom::Column {
+            name_sessions(&mut events, users.len(), config.session_gap_minutes * 60_000);
+        }
         number_sessions(&mut events);
+        warn_of_a_large_share(&events, &users, &mut report);
         let Resolution { events, taken_back, blocked } = resolved(events, users.len(), kinds);
         let kinds = Arc::new(kinds.clone());
         Self { users, items, events, taken_back, blocked, kinds, sessions: config.sessions, report }
+    }
+
+    /// How many sessions there are, where a pause of `gap_ms` ends one that has no name. O(events).
+    #[must_use]
+    pub fn sessions(&self, gap_ms: i64) -> usize {
+        let mut last_ms: Vec<Option<i64>> = vec![None; self.users.len()];
+        let mut begins = |event: &&LogEvent| {
+            let before = last_ms[event.user.at()].replace(event.timestamp_ms);
+            before.is_none_or(|before| event.timestamp_ms - before > gap_ms)
+        };
+        match self.sessions {
+            SessionsFrom::Gap => self.events.iter().filter(|event| begins(event)).count(),
+            SessionsFrom::Column => self.events.iter().map(|event| event.session as usize + 1).max().unwrap_or(0),
+        }
     }
 
     /// All events in the order of the log.
@@ -215,8 +172,9 @@ impl Log {
             event.item = ItemIdx(item_rows[event.item.at()]);
         }
         number_sessions(&mut events);
+        let end_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
         let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &self.kinds);
-        let (items, report) = (self.items.part(&has_item), IngestReport { files: Vec::new(), ..self.report.clone() });
+        let (items, report) = (self.items.part(&has_item, end_ms), self.report.of_part());
         Self { users, items, events, taken_back, blocked, kinds: self.kinds.clone(), sessions: self.sessions, report }
     }
 
@@ -224,14 +182,15 @@ impl Log {
     #[must_use]
     pub fn before(&self, time_ms: i64) -> Self {
         let mut before = self.only(|told| told.event().timestamp_ms < time_ms);
-        before.report.files = self.report.files.iter().map(|file: &FileRead| file.before(time_ms)).collect();
+        before.report.service_files =
+            self.report.service_files.iter().map(|file: &FileRead| file.before(time_ms)).collect();
         before
     }
 
     /// How much of the service's event log is in this log, file by file.
     #[must_use]
     pub fn covered(&self) -> Vec<CoveredFile> {
-        covered::covered(&self.report.files)
+        covered::covered(&self.report.service_files)
     }
 
     /// The time of the first event, milliseconds since the epoch; 0 for a log without events.
@@ -288,7 +247,7 @@ impl Log {
         users.sort_unstable();
         users.dedup();
         let seen: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.3).collect();
-        let (items, _) = Catalogue::default().with_seen(seen.into_iter().map(|id| (id.into(), None)).collect());
+        let (items, _) = Catalogue::default().with_seen(seen.into_iter().map(Into::into).collect());
         let event = |&(timestamp_ms, user, kind, item): &(i64, &str, &str, &str)| LogEvent {
             user: UserIdx(users.binary_search_by(|id| (**id).cmp(user)).expect("a user of the rows") as u32),
             item: ItemIdx(items.ids.binary_search_by(|id| (**id).cmp(item)).expect("an item of the rows") as u32),
@@ -302,6 +261,31 @@ impl Log {
         let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &kinds);
         let (kinds, report) = (Arc::new(kinds), IngestReport::default());
         Self { users, items, events, taken_back, blocked, kinds, sessions: SessionsFrom::Gap, report }
+    }
+}
+
+/// Gives events without a session's name the numbers of sessions that pauses end.
+fn name_sessions(events: &mut [LogEvent], users: usize, gap_ms: i64) {
+    let mut next = events.iter().map(|event| event.session).max().unwrap_or(0) + 1;
+    let mut current: Vec<(u32, i64)> = vec![(0, 0); users];
+    for event in events.iter_mut().filter(|event| event.session == 0) {
+        let (number, last_ms) = &mut current[event.user.at()];
+        if *number == 0 || event.timestamp_ms - *last_ms > gap_ms {
+            *number = next;
+            next += 1;
+        }
+        *last_ms = event.timestamp_ms;
+        event.session = *number;
+    }
+}
+
+/// Warns of a user with a tenth of all events, in a log of many users.
+fn warn_of_a_large_share(events: &[LogEvent], users: &[Box<str>], report: &mut IngestReport) {
+    let mut counts = vec![0usize; users.len()];
+    events.iter().for_each(|event| counts[event.user.at()] += 1);
+    let busiest = counts.iter().zip(users).max_by_key(|(count, _)| **count);
+    if let Some((count, user)) = busiest.filter(|(count, _)| users.len() >= 100 && **count * 10 >= events.len()) {
+        report.warnings.push(format!("user {user} has {count} of {} events: many people under one id?", events.len()));
     }
 }
 
@@ -329,7 +313,7 @@ fn ranks(flags: &[bool]) -> Vec<u32> {
 
 /// The strings of an interner in order, and the row that each number got.
 fn sorted(interner: Interner) -> (Vec<Box<str>>, Vec<UserIdx>) {
-    let mut ids: Vec<(Box<str>, u32)> = interner.rows.into_iter().collect();
+    let mut ids: Vec<(Box<str>, u32)> = interner.into_rows().collect();
     ids.sort_unstable();
     let mut rows = vec![UserIdx(0); ids.len()];
     for (row, (_, number)) in (0..).zip(&ids) {

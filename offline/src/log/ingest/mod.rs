@@ -1,139 +1,64 @@
 //! The only reader: event logs and item tables in, a time-ordered [`Log`] out.
 //!
 //! ```text
-//! files ─▶ read (in batches, every value as text) ─▶ rows (cast, compare; bad rows counted by reason)
-//!       ─▶ log (time-ordered, users and items indexed by their sorted ids)
+//! files ─▶ plan: form, schema, columns, times ─▶ read (rows of text) ─▶ rows (events, or why not)
+//!       ─▶ gather (in time order, without equal rows and the surplus of bots)
+//!       ─▶ log (users and items indexed by their sorted ids)
 //!       ─▶ resolved (what users took back or blocked is set aside)
 //! ```
 //!
-//! Bad rows are counted by reason and written to a rejects file, never silently dropped. Memory: 32 bytes per event, 24
-//! more during the reading if it has an id, and one copy of each distinct user, item and session.
+//! Rows are events, rejected or skipped: each by a reason that is counted. Bad rows are also written to a file. Memory: 40
+//! bytes per event during the reading, 24 more if it has an id, and one copy of each distinct user, item and session.
 
-mod catalogue;
+mod bots;
+mod check;
 mod covered;
+mod equal;
+pub mod explain;
+mod gather;
+pub mod items;
 pub mod log;
+mod now;
+mod plan;
+mod raw;
 mod read;
+mod rejects;
+mod report;
 mod resolved;
 mod rows;
+pub mod schema;
+pub mod settings;
+mod skip;
+mod times;
+mod vectors;
+mod words;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
-pub use catalogue::{Catalogue, ItemColumns, read_catalogue};
+pub use check::unknown_words;
 pub use covered::FileRead;
+pub use gather::{Reader, gather, ingest};
+pub use items::{Catalogue, ItemsConfig, read_catalogue};
 pub use log::{Log, LogEvent, Told};
+pub use now::age_ms;
+pub use raw::{Keep, RawLog};
+pub use report::{IngestReport, Reasons};
 pub use resolved::{BlockedItem, Reason, TakenBack};
-pub use rows::ingest;
+pub use settings::{IngestConfig, SessionsFrom};
+pub use vectors::Vectors;
+
+/// A log as it was read, and its item table.
+pub struct Read {
+    /// The events.
+    pub raw: RawLog,
+    /// What was read.
+    pub report: IngestReport,
+    /// The item table.
+    pub catalogue: Catalogue,
+}
 
 /// Milliseconds of a day.
 pub const DAY_MS: i64 = 86_400_000;
-
-/// Where sessions come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionsFrom {
-    /// A pause ends a session.
-    Gap,
-    /// A column names the session.
-    Column,
-}
-
-/// The unit of integer timestamps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimestampUnit {
-    /// Milliseconds since the epoch.
-    Ms,
-    /// Seconds since the epoch.
-    S,
-}
-
-/// How a row without a timestamp is treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MissingTimestamps {
-    /// A bad row.
-    Reject,
-    /// A row at time 0.
-    Allow,
-}
-
-/// The names of the log's columns; empty for a column that the log does not have.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct LogColumns {
-    pub timestamp: String,
-    pub user: String,
-    pub item: String,
-    pub event: String,
-    pub session: String,
-    pub event_id: String,
-    pub order: String,
-    pub name: String,
-}
-
-/// A rule for rows that are no interactions; it has exactly one of the three conditions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SkipRule {
-    /// The column that the condition is about.
-    pub column: String,
-    /// Skips values that begin with this text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub starts_with: Option<String>,
-    /// Skips numbers below this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<f64>,
-    /// Skips values that do not match this regular expression; an absent value counts as empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_matching: Option<String>,
-    /// The reason under which the rows are counted.
-    pub reason: String,
-}
-
-/// How logs are read. See `config.default.toml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct IngestConfig {
-    pub preset: String,
-    pub timestamp_unit: TimestampUnit,
-    pub default_event: String,
-    pub sessions: SessionsFrom,
-    pub session_gap_minutes: i64,
-    pub missing_timestamps: MissingTimestamps,
-    pub drop_equal_rows: bool,
-    pub max_reject_share: f64,
-    pub skip: Vec<SkipRule>,
-    pub columns: LogColumns,
-}
-
-/// The counts of rows read, accepted, rejected and skipped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct IngestReport {
-    /// Rows read.
-    pub rows: u64,
-    /// Rows that became events.
-    pub accepted: u64,
-    /// Bad rows, by reason.
-    pub rejected: BTreeMap<String, u64>,
-    /// Rows that are no interactions, by reason.
-    pub skipped: BTreeMap<String, u64>,
-    /// How far each file of the service's event log was read.
-    #[serde(skip)]
-    pub files: Vec<FileRead>,
-}
-
-impl IngestReport {
-    /// How many rows were bad.
-    #[must_use]
-    pub fn rejected_rows(&self) -> u64 {
-        self.rejected.values().sum()
-    }
-}
 
 /// Why a log can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -144,11 +69,13 @@ pub enum IngestError {
         /// The path or pattern.
         path: PathBuf,
     },
-    /// The file's ending is not known.
-    #[error("{path}: unknown kind of file; expected .csv, .parquet, .jsonl or .ndjson")]
+    /// The file is of a kind that can't be read.
+    #[error("{path}: is {kind}; expected CSV, Parquet or JSON, as it is or packed by gzip or zstd")]
     Kind {
         /// The file.
         path: PathBuf,
+        /// What it is, and what to do.
+        kind: &'static str,
     },
     /// A mapped column is not in the file.
     #[error("{path}: no column `{column}`; there are: {}; map it under [{section}] in the config", there.join(", "))]
@@ -162,6 +89,28 @@ pub enum IngestError {
         /// The section of the config that maps it.
         section: &'static str,
     },
+    /// No column is known to hold something that is needed.
+    #[error("{path}: no column tells {what}; there are: {}; the config tells it: {remedy}", there.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// What is needed, in words.
+        what: String,
+        /// The columns of the file.
+        there: Vec<String>,
+        /// The line of the config that tells it.
+        remedy: String,
+    },
+    /// It can't be told how times are written.
+    #[error("{path}: column `{column}`: {reason}")]
+    Times {
+        /// The file.
+        path: PathBuf,
+        /// The column of times.
+        column: String,
+        /// Why, and the line of the config that tells it.
+        reason: String,
+    },
     /// A file can't be read.
     #[error("{path}: {reason}")]
     Read {
@@ -174,7 +123,7 @@ pub enum IngestError {
     #[error("[ingest]: {0}")]
     Setting(String),
     /// No event is left.
-    #[error("the log has no events: {rows} rows read, {rejected} rejected, {skipped} skipped{rejects}")]
+    #[error("the log has no events: {rows} rows read, {rejected} rejected, {skipped} skipped{details}")]
     Empty {
         /// Rows read.
         rows: u64,
@@ -182,8 +131,24 @@ pub enum IngestError {
         rejected: u64,
         /// Rows that are no interactions.
         skipped: u64,
-        /// Where the bad rows were written, in words; empty if there are none.
-        rejects: String,
+        /// Where the bad rows were written, and what was left out, in words.
+        details: String,
+    },
+    /// Most rows have the id of an earlier event of their user.
+    #[error(
+        "{duplicates} of {rows} rows have the event_id of an earlier row of their user, more than \
+         ingest.max_duplicate_share = {allowed} (such as {example}); if the column does not identify events, leave it out: \
+         [ingest.columns] event_id = \"-\""
+    )]
+    TooManyDuplicates {
+        /// Rows with the id of an earlier one.
+        duplicates: u64,
+        /// Rows read.
+        rows: u64,
+        /// The share that is allowed.
+        allowed: f64,
+        /// One of them.
+        example: String,
     },
     /// Too many bad rows.
     #[error(
@@ -201,10 +166,34 @@ pub enum IngestError {
         /// Where they were written.
         rejects: PathBuf,
     },
-}
-
-impl IngestError {
-    fn read(path: &Path, reason: impl ToString) -> Self {
-        Self::Read { path: path.to_owned(), reason: reason.to_string() }
-    }
+    /// Too many bad rows in the item table.
+    #[error(
+        "{path}: {rejected} of {rows} rows of the item table rejected ({reasons}), more than ingest.max_reject_share = \
+        {allowed}; see {rejects}"
+    )]
+    ItemRejects {
+        /// The item table.
+        path: PathBuf,
+        /// Bad rows.
+        rejected: u64,
+        /// Rows read.
+        rows: u64,
+        /// Their reasons.
+        reasons: String,
+        /// The share that is allowed.
+        allowed: f64,
+        /// Where they were written.
+        rejects: PathBuf,
+    },
+    /// A complete item table has no item of the log.
+    #[error(
+        "items.complete = true, and none of the {of_log} items of the log is in the item table: nothing that was ever \
+        bought could be recommended; are the ids the same? The log has `{example}`"
+    )]
+    AllWithdrawn {
+        /// Items of the log.
+        of_log: u64,
+        /// One of them.
+        example: String,
+    },
 }

@@ -1,133 +1,26 @@
-//! Turns rows of text into events: applies skip rules, casts values, and gives the reason for every row that is
-//! rejected.
+//! Turns rows of text into events, and gives the reason for every row that becomes none.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
 
-use regex::Regex;
-use serde::Serialize;
 use shared::contract::event::event_key;
-use shared::contract::id::ItemId;
+use shared::contract::id::{canonical, check};
 use shared::contract::kind::{KindIdx, Kinds};
 
-use super::covered::FileRead;
-use super::log::{Log, RawEvent, RawLog};
-use super::read::{Needed, NoRow, Wanted, files, for_each_row};
-use super::{Catalogue, IngestConfig, IngestError, IngestReport, MissingTimestamps, SessionsFrom, TimestampUnit};
-
-/// The positions of the mapped columns in a row; those of skip rules follow.
-const TIMESTAMP: usize = 0;
-const USER: usize = 1;
-const ITEM: usize = 2;
-const EVENT: usize = 3;
-const SESSION: usize = 4;
-const EVENT_ID: usize = 5;
-const ORDER: usize = 6;
-const NAME: usize = 7;
-const FIRST_RULE: usize = 8;
-
-/// A compiled skip rule.
-enum Rule {
-    StartsWith(String),
-    Below(f64),
-    NotMatching(Regex),
-}
-
-impl Rule {
-    fn skips(&self, value: Option<&str>) -> bool {
-        match self {
-            Self::StartsWith(prefix) => value.is_some_and(|value| value.starts_with(prefix.as_str())),
-            Self::Below(bound) => value.and_then(|value| value.parse::<f64>().ok()).is_some_and(|value| value < *bound),
-            Self::NotMatching(pattern) => !pattern.is_match(value.unwrap_or_default()),
-        }
-    }
-}
-
-fn rules(config: &IngestConfig) -> Result<Vec<Rule>, IngestError> {
-    let rule = |rule: &super::SkipRule| match (&rule.starts_with, rule.below, &rule.not_matching) {
-        (Some(prefix), None, None) => Ok(Rule::StartsWith(prefix.clone())),
-        (None, Some(bound), None) => Ok(Rule::Below(bound)),
-        (None, None, Some(pattern)) => Regex::new(pattern)
-            .map(Rule::NotMatching)
-            .map_err(|error| IngestError::Setting(format!("skip rule `{}`: {error}", rule.reason))),
-        _ => Err(IngestError::Setting(format!(
-            "skip rule `{}`: give exactly one of starts_with, below, not_matching",
-            rule.reason
-        ))),
-    };
-    config.skip.iter().map(rule).collect()
-}
-
-fn wanted(config: &IngestConfig) -> Vec<Wanted> {
-    let columns = &config.columns;
-    let needed = |needed: bool| if needed { Needed::Yes } else { Needed::No };
-    let session = config.sessions == SessionsFrom::Column;
-    let timestamp = config.missing_timestamps == MissingTimestamps::Reject;
-    let mapped = [
-        (&columns.timestamp, needed(timestamp)),
-        (&columns.user, Needed::Yes),
-        (&columns.item, Needed::Yes),
-        (&columns.event, needed(config.default_event.is_empty())),
-        (&columns.session, needed(session)),
-        (&columns.event_id, Needed::No),
-        (&columns.order, needed(!columns.order.is_empty())),
-        (&columns.name, needed(!columns.name.is_empty())),
-    ];
-    let rules = config.skip.iter().map(|rule| (&rule.column, Needed::Yes));
-    mapped.into_iter().chain(rules).map(|(name, needed)| Wanted { name: name.clone(), needed }).collect()
-}
-
-/// Parses an integer in `unit`, or a date and time (UTC), to milliseconds since the epoch.
-fn timestamp_ms(text: &str, unit: TimestampUnit) -> Option<i64> {
-    let scale = if unit == TimestampUnit::S { 1000 } else { 1 };
-    if let Ok(number) = text.parse::<i64>() {
-        return number.checked_mul(scale);
-    }
-    if let Ok(number) = text.parse::<f64>() {
-        return (number.is_finite() && number.abs() < 1e15).then(|| (number * scale as f64).round() as i64);
-    }
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Some(instant.as_millisecond());
-    }
-    let civil: jiff::civil::DateTime = text.parse().ok()?;
-    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
-}
-
-/// Writes bad rows as JSON lines.
-struct Rejects {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-}
-
-impl Rejects {
-    fn write(&mut self, file: &Path, row: u64, reason: &str, values: impl Serialize) -> Result<(), IngestError> {
-        if self.file.is_none() {
-            let created = File::create(&self.path).map_err(|error| IngestError::read(&self.path, error))?;
-            self.file = Some(BufWriter::new(created));
-        }
-        let Some(out) = &mut self.file else { return Ok(()) };
-        let line = serde_json::json!({ "file": file, "row": row, "reason": reason, "values": values });
-        writeln!(out, "{line}").map_err(|error| IngestError::read(&self.path, error))
-    }
-
-    fn close(self) -> Result<(), IngestError> {
-        match self.file {
-            Some(mut file) => file.flush().map_err(|error| IngestError::read(&self.path, error)),
-            None => Ok(()),
-        }
-    }
-}
+use super::items::told::Field;
+use super::plan::Plan;
+use super::raw::{Extra, Keep, RawEvent, RawLog};
+use super::settings::{IngestConfig, MissingTimestamps, OtherKinds, Role, SessionsFrom};
+use super::words::{KindWords, Meaning};
 
 /// How a row is treated.
-enum Verdict {
+pub enum Verdict {
+    /// It is an event.
     Event(RawEvent),
+    /// It is bad.
     Rejected(&'static str),
-    Skipped(usize),
-    /// The unfinished last line of an event log that is being written.
-    Unfinished,
+    /// It is no interaction.
+    Skipped(String),
     /// An earlier row of the user has the same event id.
     Duplicate {
         /// The time of that row.
@@ -135,182 +28,168 @@ enum Verdict {
     },
 }
 
+/// What the log may say about items.
+const TOLD: [(Role, Field); 4] = [
+    (Role::Name, Field::Name),
+    (Role::Category, Field::Category),
+    (Role::Brand, Field::Brand),
+    (Role::Price, Field::Price),
+];
+
 /// The times of the events read so far that have an id, by user and id: an id is unique within its user only.
-type SeenIds = HashMap<(u32, u64), i64>;
+pub type SeenIds = HashMap<(u32, u64), i64>;
 
-/// Reads logs into one time-ordered [`Log`] over the users and items of the logs and the catalogue.
-///
-/// * `paths`: files, folders and patterns; of a folder every file with a known ending.
-/// * `kinds`: the kinds of events that there are.
-/// * `rejects`: the file that bad rows are written to, as JSON lines.
-/// * `progress`: called with the number of rows read so far.
-///
-/// # Errors
-/// [`IngestError`] when a file or column is missing, no event is left, or too many rows are bad.
-pub fn ingest(
-    paths: &[PathBuf],
-    catalogue: Catalogue,
-    config: &IngestConfig,
-    kinds: &Kinds,
-    rejects: &Path,
-    progress: &dyn Fn(u64),
-) -> Result<Log, IngestError> {
-    let default_kind = match (config.default_event.as_str(), kinds.index(&config.default_event)) {
-        ("", _) => None,
-        (_, Some(kind)) => Some(kind),
-        (other, None) => {
-            return Err(IngestError::Setting(format!("default_event = {other}: no kind of [kinds]")));
+/// The rows of one file, and what they are read into.
+pub struct Judge<'a> {
+    /// How the file is read.
+    pub plan: &'a Plan,
+    /// Its words for kinds.
+    pub words: KindWords<'a>,
+    /// The kind of goods that came back.
+    pub refund: Option<KindIdx>,
+    /// The settings for all files.
+    pub config: &'a IngestConfig,
+    /// Which fields are kept.
+    pub keep: Keep,
+    /// The number of the file.
+    pub file: u16,
+}
+
+impl Judge<'_> {
+    /// Decides about a row; a new event's fields are noted in `raw` and `seen_ids`.
+    ///
+    /// * `element`: the number of the row in its record.
+    pub fn judge(
+        &mut self,
+        values: &[Option<&str>],
+        element: u32,
+        seen_ids: &mut SeenIds,
+        raw: &mut RawLog,
+    ) -> Verdict {
+        let of_rules = self.plan.wanted.len() - self.plan.rules.len();
+        let mut rules = self.plan.rules.iter().zip(&values[of_rules..]);
+        if let Some((rule, _)) = rules.find(|(rule, value)| rule.skips(**value)) {
+            return Verdict::Skipped(rule.reason.clone());
         }
-    };
-    if config.columns.timestamp.is_empty() && config.missing_timestamps == MissingTimestamps::Reject {
-        let remedy = "columns.timestamp is empty: a log without times needs missing_timestamps = \"allow\"";
-        return Err(IngestError::Setting(remedy.to_owned()));
-    }
-    let (rules, wanted) = (rules(config)?, wanted(config));
-    let mut raw = RawLog::default();
-    let mut report = IngestReport::default();
-    let mut seen_ids = SeenIds::new();
-    let mut out = Rejects { path: rejects.to_owned(), file: None };
-    for file in files(paths)? {
-        let mut reading = FileRead::begin(&file)?;
-        for_each_row(&file, &wanted, "ingest.columns", &mut |at, row| {
-            report.rows += 1;
-            if report.rows.is_multiple_of(1 << 16) {
-                progress(report.rows);
-            }
-            let verdict = match row {
-                Ok(values) => judge(values, &rules, (kinds, default_kind), config, &mut seen_ids, &mut raw),
-                Err(unreadable) if unreadable.reason == NoRow::Unfinished => Verdict::Unfinished,
-                Err(unreadable) => Verdict::Rejected(unreadable.reason.as_str()),
-            };
-            if let Some(reading) = &mut reading {
-                match verdict {
-                    Verdict::Event(RawEvent { timestamp_ms, .. }) | Verdict::Duplicate { timestamp_ms } => {
-                        reading.note_event(at, timestamp_ms);
-                    }
-                    Verdict::Skipped(_) => reading.note_none(at),
-                    Verdict::Unfinished => {}
-                    Verdict::Rejected(_) if row.is_err() => reading.note_none(at),
-                    Verdict::Rejected(_) => reading.note_lacking(),
-                }
-            }
-            match verdict {
-                Verdict::Event(event) => {
-                    report.accepted += 1;
-                    raw.events.push(event);
-                }
-                Verdict::Skipped(rule) => {
-                    *report.skipped.entry(config.skip[rule].reason.clone()).or_default() += 1;
-                }
-                Verdict::Duplicate { .. } => *report.skipped.entry("duplicate event_id".to_owned()).or_default() += 1,
-                Verdict::Unfinished => *report.skipped.entry(NoRow::Unfinished.as_str().to_owned()).or_default() += 1,
-                Verdict::Rejected(reason) => {
-                    *report.rejected.entry(reason.to_owned()).or_default() += 1;
-                    match row {
-                        Ok(values) => out.write(&file, at.number, reason, values)?,
-                        Err(unreadable) => out.write(&file, at.number, reason, &unreadable.values)?,
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        report.files.extend(reading);
-    }
-    out.close()?;
-    progress(report.rows);
-    check(&report, config, rejects)?;
-    Ok(Log::build(raw, catalogue, report, config, kinds))
-}
-
-fn judge(
-    values: &[Option<&str>],
-    rules: &[Rule],
-    (kinds, default_kind): (&Kinds, Option<KindIdx>),
-    config: &IngestConfig,
-    seen_ids: &mut SeenIds,
-    raw: &mut RawLog,
-) -> Verdict {
-    if let Some(rule) = rules.iter().zip(&values[FIRST_RULE..]).position(|(rule, value)| rule.skips(*value)) {
-        return Verdict::Skipped(rule);
-    }
-    let filled = |at: usize| values[at].filter(|text| !text.is_empty());
-    let Some(user) = filled(USER) else { return Verdict::Rejected("no user") };
-    let Some(item) = filled(ITEM) else { return Verdict::Rejected("no item") };
-    // Users and items obey the same rules.
-    if ItemId::new(user).is_err() {
-        return Verdict::Rejected("user id too long or with control characters");
-    }
-    if ItemId::new(item).is_err() {
-        return Verdict::Rejected("item id too long or with control characters");
-    }
-    let timestamp_ms = match filled(TIMESTAMP) {
-        Some(text) => match timestamp_ms(text, config.timestamp_unit) {
-            Some(time) => time,
-            None => return Verdict::Rejected("timestamp not readable"),
-        },
-        None if config.missing_timestamps == MissingTimestamps::Allow => 0,
-        None => return Verdict::Rejected("no timestamp"),
-    };
-    let kind = match (filled(EVENT), default_kind) {
-        (Some(name), _) => match kinds.index(name) {
-            Some(kind) => kind,
-            None => return Verdict::Rejected("unknown kind of event"),
-        },
-        (None, Some(kind)) => kind,
-        (None, None) => return Verdict::Rejected("no kind of event"),
-    };
-    let session = match (config.sessions, filled(SESSION)) {
-        (SessionsFrom::Gap, _) => None,
-        (SessionsFrom::Column, Some(name)) => Some(name),
-        (SessionsFrom::Column, None) => return Verdict::Rejected("no session"),
-    };
-    let order = match filled(ORDER).map(str::parse) {
-        Some(Ok(order)) => order,
-        Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
-        None => 0,
-    };
-    let user = raw.users.row(user);
-    let event_key = filled(EVENT_ID).map_or(0, event_key);
-    if event_key != 0 {
-        match seen_ids.entry((user, event_key)) {
-            Entry::Occupied(earlier) => return Verdict::Duplicate { timestamp_ms: *earlier.get() },
-            Entry::Vacant(place) => place.insert(timestamp_ms),
+        let plan = self.plan;
+        let field = |role| plan.value(values, role);
+        let word = field(Role::Event);
+        let kind = match self.kind(values, word) {
+            Ok(kind) => kind,
+            Err(verdict) => return verdict,
         };
+        let Some(user) = field(Role::User).and_then(canonical) else {
+            return match self.plan.reading.without_user {
+                Some(OtherKinds::Skip) => Verdict::Skipped("no user".to_owned()),
+                _ => Verdict::Rejected("no user"),
+            };
+        };
+        let Some(item) = field(Role::Item).and_then(canonical) else {
+            let may_lack = |word: &str| self.plan.reading.may_lack_item.iter().any(|other| other == word);
+            return match word {
+                Some(word) if may_lack(word) => Verdict::Skipped(format!("`{word}` without an item")),
+                _ => Verdict::Rejected("no item"),
+            };
+        };
+        // Users and items obey the same rules.
+        if check(&user).is_err() {
+            return Verdict::Rejected("user id too long or with control characters");
+        }
+        if check(&item).is_err() {
+            return Verdict::Rejected("item id too long or with control characters");
+        }
+        let timestamp_ms = match self.time(values) {
+            Ok(time) => time,
+            Err(reason) => return Verdict::Rejected(reason),
+        };
+        let order = match field(Role::Order).map(str::parse) {
+            Some(Ok(order)) => order,
+            Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
+            None => 0,
+        };
+        let user = raw.users.row(&user);
+        let event_id = field(Role::EventId);
+        let key =
+            event_id.map_or(0, |id| if element == 0 { event_key(id) } else { event_key(&format!("{id}#{element}")) });
+        if key != 0 {
+            match seen_ids.entry((user, key)) {
+                Entry::Occupied(earlier) => return Verdict::Duplicate { timestamp_ms: *earlier.get() },
+                Entry::Vacant(place) => place.insert(timestamp_ms),
+            };
+        }
+        let item = raw.items.row(&item);
+        for (role, of_item) in TOLD {
+            if let Some(text) = field(role) {
+                raw.told.note(item, timestamp_ms, of_item, text);
+            }
+        }
+        let session = match self.config.sessions {
+            SessionsFrom::Column => field(Role::Session).map_or(0, |name| raw.sessions.row(name) + 1),
+            SessionsFrom::Gap => 0,
+        };
+        let line = raw.events.len() as u32;
+        if !self.plan.reading.columns.of(Role::Order).is_empty() || !raw.orders.is_empty() {
+            raw.orders.resize(line as usize, 0);
+            raw.orders.push(order);
+        }
+        if self.keep == Keep::All {
+            raw.extras.push(extra(plan, values, element));
+        }
+        Verdict::Event(RawEvent { user, item, session, line, timestamp_ms, event_key: key, file: self.file, kind })
     }
-    let item = raw.items.row(item);
-    if let Some(name) = filled(NAME) {
-        raw.name(item, timestamp_ms, name);
+
+    /// The kind of a row: by its rating where bounds are set, by its word, else the default.
+    fn kind(&mut self, values: &[Option<&str>], word: Option<&str>) -> Result<KindIdx, Verdict> {
+        let field = |role| self.plan.value(values, role);
+        let quantity = field(Role::Quantity).and_then(|text| text.parse::<f64>().ok());
+        let of_rating = field(Role::Rating).and_then(|rating| self.words.of_rating(rating));
+        let meaning = match (of_rating, word) {
+            (Some(meaning), _) => meaning,
+            (None, Some(word)) => self.words.of_word(word),
+            (None, None) => match self.words.default() {
+                Some(meaning) => meaning,
+                None => return Err(Verdict::Rejected("no kind of event")),
+            },
+        };
+        let kind = match meaning {
+            Meaning::Kind(kind) => kind,
+            Meaning::Skip => return Err(Verdict::Skipped(format!("`{}` is no interaction", word.unwrap_or_default()))),
+            Meaning::Unknown => return Err(Verdict::Rejected("unknown kind of event")),
+        };
+        match quantity {
+            Some(0.0) if kind == KindIdx::TRANSACTION => Err(Verdict::Skipped("a quantity of 0".to_owned())),
+            Some(quantity) if quantity < 0.0 && kind == KindIdx::TRANSACTION => {
+                self.refund.ok_or_else(|| Verdict::Skipped("a quantity below 0".to_owned()))
+            }
+            _ => Ok(kind),
+        }
     }
-    let session = session.map_or(0, |name| raw.sessions.row(name));
-    Verdict::Event(RawEvent { user, item, session, kind, timestamp_ms, order, event_key })
+
+    fn time(&self, values: &[Option<&str>]) -> Result<i64, &'static str> {
+        match (self.plan.time(values), &self.plan.times) {
+            (Some(text), Some(times)) => times.read(&text),
+            _ if self.plan.missing_timestamps == MissingTimestamps::Allow => Ok(0),
+            _ => Err("no timestamp"),
+        }
+    }
 }
 
-fn check(report: &IngestReport, config: &IngestConfig, rejects: &Path) -> Result<(), IngestError> {
-    let (rows, rejected) = (report.rows, report.rejected_rows());
-    let share = rejected as f64 / rows.max(1) as f64;
-    if share > config.max_reject_share {
-        let reasons: Vec<String> = report.rejected.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
-        let (reasons, allowed, rejects) = (reasons.join(", "), config.max_reject_share, rejects.to_owned());
-        return Err(IngestError::TooManyRejects { rejected, rows, reasons, allowed, rejects });
-    }
-    if report.accepted == 0 {
-        let skipped = report.skipped.values().sum();
-        let rejects = if rejected > 0 { format!("; see {}", rejects.display()) } else { String::new() };
-        return Err(IngestError::Empty { rows, rejected, skipped, rejects });
-    }
-    Ok(())
+/// The fields that nothing is learnt from.
+fn extra(plan: &Plan, values: &[Option<&str>], element: u32) -> Extra {
+    const KEPT: [Role; 7] =
+        [Role::EventId, Role::Transaction, Role::Session, Role::Name, Role::Category, Role::Brand, Role::Price];
+    let field = |role: Role| {
+        let text = plan.value(values, role)?;
+        Some((
+            role,
+            if role == Role::EventId && element > 0 { format!("{text}#{element}").into() } else { text.into() },
+        ))
+    };
+    KEPT.into_iter().filter_map(field).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_are_integers_or_dates() {
-        assert_eq!(timestamp_ms("1500", TimestampUnit::Ms), Some(1500));
-        assert_eq!(timestamp_ms("1.5", TimestampUnit::S), Some(1500));
-        assert_eq!(timestamp_ms("1970-01-01 00:00:02", TimestampUnit::Ms), Some(2000));
-        assert_eq!(timestamp_ms("1970-01-01T00:00:02Z", TimestampUnit::Ms), Some(2000));
-        assert_eq!(timestamp_ms("yesterday", TimestampUnit::Ms), None);
-    }
+/// The kind of goods that came back.
+#[must_use]
+pub fn refund(kinds: &Kinds) -> Option<KindIdx> {
+    kinds.iter().find(|(_, kind)| kind.undoes == Some(KindIdx::TRANSACTION)).map(|(row, _)| row)
 }

@@ -5,18 +5,23 @@
 //! Memory: the compressed bytes of a column in a row group, and the array that they become.
 
 mod kind;
+mod nested;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
+pub use nested::{Leaf, LeafValues};
 use polars_arrow::array::{Array, new_empty_array};
 use polars_arrow::compute::concatenate::concatenate;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
 use polars_arrow::record_batch::RecordBatchT;
 use polars_buffer::Buffer;
 use polars_error::PolarsError;
-use polars_parquet::read::{BasicDecompressor, FileMetadata, PageReader, column_iter_to_arrays, read_metadata};
+use polars_parquet::parquet::schema::types::PrimitiveType;
+use polars_parquet::read::{
+    BasicDecompressor, FileMetadata, PageReader, ParquetType, column_iter_to_arrays, n_columns, read_metadata,
+};
 use polars_parquet::write::{
     CompressionOptions, Encoding, FileWriter, StatisticsOptions, Version, WriteOptions, row_group_iter,
 };
@@ -85,26 +90,60 @@ impl Parquet {
     /// [`ParquetError`] when the column's kind can't be read, or the file is damaged.
     pub fn read(&mut self, group: usize, column: usize) -> Result<Box<dyn Array>, ParquetError> {
         let kind = self.kind(column)?;
-        let name = self.metadata.schema().fields()[column].name();
+        let field = &self.metadata.schema().fields()[column];
+        let name = field.name().to_owned();
+        let array = self.array(group, &name, 0, Field::new(name.as_str().into(), kind, true))?;
+        let rows = self.metadata.row_groups[group].num_rows();
+        if array.len() != rows {
+            return Err(damaged(&name, array.len(), rows));
+        }
+        let logical_type = match &self.metadata.schema().fields()[column] {
+            ParquetType::PrimitiveType(leaf) => leaf.logical_type,
+            ParquetType::GroupType { .. } => None,
+        };
+        Ok(if kind::is_uuid(logical_type) { kind::uuids(&*array) } else { array })
+    }
+
+    /// The columns of single values within a column; none if it is not nested.
+    pub fn leaves(&self, column: usize) -> Vec<Leaf> {
+        let schema = self.metadata.schema();
+        let field = &schema.fields()[column];
+        let under_root =
+            schema.columns().iter().filter(|leaf| leaf.path_in_schema.first() == Some(&field.get_field_info().name));
+        let types: Vec<&PrimitiveType> = under_root.map(|leaf| &leaf.descriptor.primitive_type).collect();
+        nested::leaves(column, field, &types)
+    }
+
+    /// Reads a leaf of a nested column in a row group.
+    ///
+    /// # Errors
+    /// [`ParquetError`] when the file is damaged.
+    pub fn read_leaf(&mut self, group: usize, leaf: &Leaf) -> Result<LeafValues, ParquetError> {
+        let name = self.metadata.schema().fields()[leaf.root].name().to_owned();
+        let array = self.array(group, &name, leaf.number, leaf.field.clone())?;
+        let rows = self.metadata.row_groups[group].num_rows();
+        if array.len() != rows {
+            return Err(damaged(&leaf.path, array.len(), rows));
+        }
+        Ok(nested::unwrapped(&*array))
+    }
+
+    /// Reads a leaf of a column in a row group.
+    ///
+    /// * `field`: the column with this leaf alone.
+    fn array(&self, group: usize, name: &str, leaf: usize, field: Field) -> Result<Box<dyn Array>, ParquetError> {
         let mut chunks = self.metadata.row_groups[group].columns_under_root_iter(name).into_iter().flatten();
-        let chunk = (chunks.next()).ok_or_else(|| io::Error::other(format!("no values of column `{name}`")))?;
+        let chunk = (chunks.nth(leaf)).ok_or_else(|| io::Error::other(format!("no values of column `{name}`")))?;
         let range = chunk.byte_range();
         let mut bytes = Vec::new();
         bytes.try_reserve_exact((range.end - range.start) as usize).map_err(io::Error::other)?;
-        self.file.seek(SeekFrom::Start(range.start))?;
+        (&self.file).seek(SeekFrom::Start(range.start))?;
         (&self.file).take(range.end - range.start).read_to_end(&mut bytes)?;
         let pages = PageReader::new(Cursor::new(Buffer::from_vec(bytes)), chunk, Vec::new(), usize::MAX);
         let leaf = &chunk.descriptor().descriptor.primitive_type;
-        let field = Field::new(name.into(), kind, true);
         let decompressor = BasicDecompressor::new(pages, Vec::new());
         let (arrays, _) = column_iter_to_arrays(vec![decompressor], vec![leaf], field, None)?;
-        let array = joined(&arrays)?;
-        let rows = self.metadata.row_groups[group].num_rows();
-        if array.len() != rows {
-            let damage = format!("damaged: column `{name}` has {} values in {rows} rows", array.len());
-            return Err(io::Error::other(damage).into());
-        }
-        Ok(array)
+        Ok(joined(&arrays)?)
     }
 
     /// Reads a column of all row groups.
@@ -118,6 +157,10 @@ impl Parquet {
         }
         Ok(joined(&arrays)?)
     }
+}
+
+fn damaged(column: &str, values: usize, rows: usize) -> ParquetError {
+    io::Error::other(format!("damaged: column `{column}` has {values} values in {rows} rows")).into()
 }
 
 fn joined(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>, PolarsError> {
@@ -140,7 +183,8 @@ pub fn write(path: &Path, columns: Vec<(&str, Box<dyn Array>)>) -> Result<(), Pa
         .map(|(name, array)| Field::new((*name).into(), array.dtype().clone(), true))
         .map(|field| (field.name.clone(), field))
         .collect();
-    let encodings: Buffer<_> = columns.iter().map(|_| vec![Encoding::Plain]).collect();
+    let plain = |array: &dyn Array| vec![Encoding::Plain; n_columns(array.dtype())];
+    let encodings: Buffer<_> = columns.iter().map(|(_, array)| plain(&**array)).collect();
     let mut file = FileWriter::try_new(File::create(path)?, schema.clone(), options)?;
     let kinds = file.parquet_schema().fields().to_vec();
     for first in (0..rows).step_by(GROUP_ROWS) {

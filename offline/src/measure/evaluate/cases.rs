@@ -128,7 +128,9 @@ impl<'a> HeldOut<'a> {
         match (previous, self.test.sessions) {
             (None, _) => self.asked == Asked::AfterPast,
             (Some(previous), SessionsFrom::Column) => previous.session == event.session,
-            (Some(previous), SessionsFrom::Gap) => event.timestamp_ms - previous.timestamp_ms <= self.gap_ms,
+            (Some(previous), SessionsFrom::Gap) => {
+                event.timestamp_ms.saturating_sub(previous.timestamp_ms) <= self.gap_ms
+            }
         }
     }
 

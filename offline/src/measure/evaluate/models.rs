@@ -67,7 +67,7 @@ impl Model {
             }
             Self::Windowed(_, order) => {
                 let mut filter = Filter::default();
-                filter.set(snapshot, state, query);
+                filter.set(snapshot, state, query, now_ms);
                 order.iter().copied().filter(|&item| filter.admits(snapshot, item)).take(query.k).collect()
             }
         }

@@ -199,6 +199,7 @@ mod tests {
     use crate::log::ingest::{Catalogue, LogEvent};
     use crate::log::interactions::{Pasts, sessions};
     use crate::log::split;
+    use crate::log::with_events::WithEvents;
     use crate::sources::statistics;
 
     /// Users with sessions of views a second apart, one user after the other.
@@ -214,9 +215,7 @@ mod tests {
         }
         Log {
             users: (0..users.len()).map(|user| format!("{user:05}").into()).collect(),
-            items: Catalogue::default()
-                .with_seen((0..items).map(|item| (format!("{item:05}").into(), None)).collect())
-                .0,
+            items: Catalogue::default().with_seen((0..items).map(|item| format!("{item:05}").into()).collect()).0,
             events,
             ..Log::of_views(&[])
         }
@@ -258,7 +257,8 @@ mod tests {
         // The item of the next event is the target only, so any item will do.
         let asked = [viewed, &[0]].concat();
         let history = self::log(&[asked], log.items.len() as u32);
-        let statistics = statistics::fit(log, &sessions(log, GAP_MS));
+        let items = WithEvents::of(log);
+        let statistics = statistics::fit(log, &items, &sessions(log, GAP_MS).in_rows(&items));
         let engine = engine();
         let context = RowContext { engine: &engine, statistics: &statistics, items: log.items.len(), places: 10 };
         let mut found =

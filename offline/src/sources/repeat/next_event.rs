@@ -9,6 +9,7 @@ use shared::engine::state::Interaction;
 use super::{RepeatConfig, RowContext, Scratch, append};
 use crate::log::ingest::Log;
 use crate::log::interactions::{Pasts, sessions, spread};
+use crate::log::with_events::WithEvents;
 use crate::rank::trees::Rows;
 use crate::sources::statistics;
 
@@ -23,10 +24,11 @@ pub fn rows(log: &Log, engine: &EngineParams, gap_ms: i64, config: &RepeatConfig
     let step = (questions as f64 / config.max_cases.max(1) as f64).max(1.0);
     let asked: Vec<usize> = spread(log.users.len(), step).collect();
     let mut rows = Rows::new(names().len());
+    let items = WithEvents::of(log);
     let mut others = log.clone();
     for fold in 0..FOLDS {
         others.events = log.events.iter().filter(|event| event.user.at() % FOLDS != fold).copied().collect();
-        let statistics = statistics::fit(&others, &sessions(&others, gap_ms));
+        let statistics = statistics::habits(&others, &items, &sessions(&others, gap_ms).in_rows(&items));
         let context = RowContext { engine, statistics: &statistics, items: log.items.len(), places: config.places };
         let users: Vec<usize> = asked.iter().copied().filter(|user| user % FOLDS == fold).collect();
         let found: Vec<Rows> = users

@@ -12,6 +12,7 @@ use super::{RepeatConfig, RowContext, Scratch, append};
 use crate::log::ingest::Log;
 use crate::log::interactions::{Pasts, sessions, spread};
 use crate::log::split::Cut;
+use crate::log::with_events::WithEvents;
 use crate::rank::trees::Rows;
 use crate::sources::statistics;
 
@@ -22,7 +23,8 @@ pub fn rows(log: &Log, cuts: &[Cut], engine: &EngineParams, gap_ms: i64, config:
     let most = config.max_cases.saturating_mul(config.places).div_ceil(cuts.len().max(1));
     for cut in cuts {
         let (past, window) = cut.apply(log);
-        let statistics = statistics::fit(&past, &sessions(&past, gap_ms));
+        let items = WithEvents::of(&past);
+        let statistics = statistics::habits(&past, &items, &sessions(&past, gap_ms).in_rows(&items));
         let places = engine.max_history;
         let context = RowContext { engine, statistics: &statistics, items: past.items.len(), places };
         let (pasts, coming) = (Pasts::of(&past), Pasts::of(&window));

@@ -30,6 +30,9 @@ impl Element for u32 {
 impl Element for u64 {
     const DTYPE: Dtype = Dtype::U64;
 }
+impl Element for i64 {
+    const DTYPE: Dtype = Dtype::I64;
+}
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
 }
@@ -125,6 +128,15 @@ impl TableFile {
         let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Whether there is a column `name`.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Shape`] when the file is torn.
+    pub fn has(&self, name: &str) -> Result<bool, ArtifactError> {
+        let file = SafeTensors::deserialize(&self.map).map_err(|error| self.wrong(error.to_string()))?;
+        Ok(file.tensor(name).is_ok())
     }
 
     /// The column `name`.
@@ -232,5 +244,6 @@ mod tests {
         assert_eq!((&*read, read.width()), (&*scores, 2));
         assert!(file.column::<f32>("items").is_err());
         assert!(file.column::<f32>("absent").is_err());
+        assert!(file.has("items").expect("whole") && !file.has("absent").expect("whole"));
     }
 }

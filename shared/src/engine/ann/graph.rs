@@ -4,7 +4,7 @@
 //! is the largest norm, and queries get 0; all items then lie on a sphere. Source: Bachrach et al., RecSys 2014.
 //!
 //! Cost of a query: about ef · links inner products. The graph is not deterministic: it depends on the order in which
-//! threads insert points, which is why the batch scans instead.
+//! threads insert points, which is why the batch scans instead, or builds a [`SteadyGraph`].
 
 use std::path::Path;
 
@@ -106,6 +106,27 @@ impl GraphIndex {
     }
 }
 
+/// A graph in memory over unit vectors, inserted in their order by one thread: the same vectors give the same graph.
+pub struct SteadyGraph(Hnsw<'static, f32, InnerProduct>);
+
+impl SteadyGraph {
+    /// Builds the graph over the rows of `vectors`, each of length 1.
+    #[must_use]
+    pub fn new(vectors: &[f32], width: usize) -> Self {
+        let rows = vectors.len() / width;
+        let graph = Hnsw::new(MAX_LINKS, rows.max(1), MAX_LAYERS, EF_CONSTRUCTION, InnerProduct);
+        vectors.chunks_exact(width).enumerate().for_each(|(row, vector)| graph.insert_slice((vector, row)));
+        Self(graph)
+    }
+
+    /// The rows whose vectors are about the nearest to `query`, a vector of length 1, best first: at most `k`.
+    #[must_use]
+    pub fn nearest(&self, query: &[f32], k: usize, ef_search: usize) -> Vec<ItemIdx> {
+        let found = self.0.search(query, k, ef_search.max(k));
+        found.into_iter().map(|neighbour| ItemIdx(neighbour.d_id as u32)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{clustered, nearest_exact};
@@ -122,6 +143,26 @@ mod tests {
         for query in items.chunks_exact(factors).step_by(60) {
             let exact = nearest_exact(&items, query, k, |_| true);
             let near = graph.nearest(query, k, 100);
+            found += exact.iter().filter(|scored| near.contains(&scored.item)).count();
+        }
+        let recall = found as f64 / (50 * k) as f64;
+        assert!(recall > 0.95, "recall {recall}");
+    }
+
+    #[test]
+    fn a_steady_graph_is_the_same_every_time() {
+        let (rows, factors, k) = (2000, 16, 10);
+        let mut items = clustered(rows, factors);
+        for row in items.chunks_exact_mut(factors) {
+            let norm = dot(row, row).sqrt();
+            row.iter_mut().for_each(|value| *value /= norm);
+        }
+        let (graph, again) = (SteadyGraph::new(&items, factors), SteadyGraph::new(&items, factors));
+        let mut found = 0;
+        for query in items.chunks_exact(factors).step_by(40) {
+            let near = graph.nearest(query, k, 100);
+            assert_eq!(near, again.nearest(query, k, 100));
+            let exact = nearest_exact(&items, query, k, |_| true);
             found += exact.iter().filter(|scored| near.contains(&scored.item)).count();
         }
         let recall = found as f64 / (50 * k) as f64;

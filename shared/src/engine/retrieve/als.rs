@@ -42,7 +42,7 @@ impl FoldIn {
         self.user.clear();
         self.user.resize(als.factors, 0.0);
         let AlsParams { unobserved_weight: unobserved, regularization, regularization_power } = params.als;
-        let (total, items) = (self.sums.iter().sum(), als.item_factors.len() / als.factors);
+        let (total, items) = (self.sums.iter().sum(), als.known());
         let penalty = penalty(regularization, regularization_power, total, unobserved, items);
         let observed = Observations { rows: &self.items, weights: &self.sums, penalty };
         let fixed = Fixed { factors: &als.item_factors, gram: &als.gram, unobserved };

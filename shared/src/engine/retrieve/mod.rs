@@ -2,12 +2,12 @@
 //! sources.
 //!
 //! ```text
-//! history  ─▶ recent items ─▶ neighbours (item_knn_*, embedding, slim, content) ┐
-//!                          ─▶ similar sessions (session_knn)                     │
-//!                          ─▶ repeat, category_popularity                        ├─▶ union: a row per candidate
-//!          ─▶ folded-in factors (als)                                            │
-//! record   ─▶ cached                                                             │
-//! snapshot ─▶ popularity, trending                                               ┘
+//! history  ─▶ recent items ─▶ neighbours (item_knn_*, embedding, slim, content, looks_like) ┐
+//!                          ─▶ similar sessions (session_knn)                                 │
+//!                          ─▶ repeat, category_popularity                                    ├─▶ union: a row per
+//!          ─▶ folded-in factors (als)                                                        │   candidate
+//! record   ─▶ cached                                                                         │
+//! snapshot ─▶ popularity, trending                                                           ┘
 //! ```
 //!
 //! A source with weight 0 is skipped. A candidate that one source proposed gets the scores of the others too, so that
@@ -166,7 +166,7 @@ pub fn retrieve(
                 folded = fold_in.fold(snapshot.als(), params, history);
                 let restricted = category.map(|wanted| popularity.order(Some(wanted)));
                 let nearest =
-                    || fold_in.nearest(snapshot.als(), params, per_source, filter.refused(), restricted, admit);
+                    || fold_in.nearest(snapshot.als(), params, per_source, filter.refused(snapshot), restricted, admit);
                 if folded { nearest() } else { Vec::new() }
             }
             Kind::History => {

@@ -6,8 +6,8 @@ use crate::engine::history::Recent;
 use crate::engine::topk::{Scored, top_k};
 use crate::tables::{CategoryIdx, Items, Popularity};
 
-/// How many of the history's latest categories are used.
-const CATEGORIES: usize = 4;
+/// How many of the history's latest items may add their categories to those that are used.
+const ADDING: usize = 4;
 
 /// The first `limit` admitted items of an order.
 pub fn first(
@@ -28,25 +28,29 @@ impl Categories {
     /// Collects the categories of the history's distinct items, newest first.
     pub fn of(items: &Items, recent: &[Recent]) -> Self {
         let mut categories: Vec<(CategoryIdx, f32)> = Vec::new();
+        let mut adding = 0;
         for own in recent {
-            let Some(category) = items.category_of(own.item) else { continue };
-            match categories.iter().position(|(known, _)| *known == category) {
-                Some(at) => categories[at].1 += own.session_weight,
-                None if categories.len() < CATEGORIES => categories.push((category, own.session_weight)),
-                None => {}
+            let before = categories.len();
+            for &category in items.categories_of(own.item) {
+                match categories.iter().position(|(known, _)| *known == category) {
+                    Some(at) => categories[at].1 += own.session_weight,
+                    None if adding < ADDING => categories.push((category, own.session_weight)),
+                    None => {}
+                }
             }
+            adding += usize::from(categories.len() > before);
         }
         Self(categories)
     }
 
-    /// An item's popularity, multiplied by the weight of its category.
+    /// An item's popularity, multiplied by the weights of its categories.
     pub fn score(&self, items: &Items, popularity: &Popularity, item: ItemIdx) -> f32 {
-        let own = items.category_of(item);
-        let known = self.0.iter().find(|(category, _)| own == Some(*category));
-        known.map_or(0.0, |(_, weight)| weight * popularity.score(item))
+        let own = items.categories_of(item);
+        let weight: f32 = self.0.iter().filter(|(category, _)| own.contains(category)).map(|(_, weight)| weight).sum();
+        weight * popularity.score(item)
     }
 
-    /// The `limit` best admitted items of the categories.
+    /// The `limit` best of the admitted items that are among the `limit` most popular ones of a category.
     pub fn best(
         &self,
         items: &Items,
@@ -57,7 +61,11 @@ impl Categories {
         let of_category = |(category, _): &(CategoryIdx, f32)| {
             popularity.order(Some(*category)).iter().copied().filter(|&item| admit(item)).take(limit)
         };
+        let mut found: Vec<ItemIdx> = self.0.iter().flat_map(of_category).collect();
+        // An item of several categories is found in each.
+        found.sort_unstable();
+        found.dedup();
         let scored = |item| Scored { item, score: self.score(items, popularity, item) };
-        top_k(limit, self.0.iter().flat_map(of_category).map(scored).filter(|scored| scored.score > 0.0))
+        top_k(limit, found.into_iter().map(scored).filter(|scored| scored.score > 0.0))
     }
 }

@@ -1,28 +1,47 @@
 //! Reads files into rows of text: one thread reads, another uses the rows.
 //!
 //! ```text
-//! csv, parquet, json_lines ─▶ batch (columns of text) ─▶ each row, in order
+//! paths ─▶ files ─▶ form (what a file is, by its content)
+//!       ─▶ delimited, json_lines, json_objects, parquet ─▶ batch ─▶ each row, in order
 //! ```
 //!
-//! Every value is text, so that a bad value can be distinguished from an absent one and written to the rejects.
+//! Every value is text, so that a bad value can be distinguished from an absent one and written to the rejects. Every row
+//! of a file is a row here, or one that can't be read for a reason; none is lost, and none is joined with another.
 
 mod batch;
-mod csv;
+mod bytes;
+mod columns;
+mod delimited;
+mod elements;
+mod fields;
+mod files;
+mod form;
 mod json_lines;
+mod json_objects;
+mod json_paths;
+mod json_values;
+mod lines;
+mod magic;
+mod options;
 mod parquet;
+pub mod path;
+mod quiet;
+mod sniff;
+#[cfg(test)]
+mod tests;
 mod text;
+mod text_batch;
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
-
-use shared::contract::event_log;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::IngestError;
 use batch::{Batch, Each};
-pub use batch::{NoRow, RowAt};
+pub use batch::{NoRow, RowAt, Values};
+pub use files::files;
+pub use form::{Form, Layout, Names, recognise};
+pub use options::{Encoding, Header, Quoting, ReadOptions};
+use quiet::guarded;
 
-/// Bytes read from a file at a time.
-const BUFFER_BYTES: usize = 1 << 20;
 /// The maximum number of batches that wait to be used.
 const WAITING: usize = 8;
 
@@ -32,10 +51,24 @@ type Batches = SyncSender<Result<Batch, IngestError>>;
 /// A column to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Its name in the file.
-    pub name: String,
-    /// Whether the file must have it.
+    /// Where it may be, see [`path`]: in each row the first of these counts that has a value.
+    pub paths: Vec<String>,
+    /// Whether the file must have one of them.
     pub needed: Needed,
+    /// What becomes of objects and lists.
+    pub take: Take,
+}
+
+/// What becomes of an object or a list where a column is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Take {
+    /// It is not a single value: the row is unreadable.
+    #[default]
+    Single,
+    /// As with a single value, and neither is a boolean of JSON an id.
+    Id,
+    /// It is given whole, as JSON; in a delimited file as it is written.
+    Whole,
 }
 
 /// Whether a file must have a column.
@@ -47,98 +80,130 @@ pub enum Needed {
     No,
 }
 
-/// Finds the files of paths, folders and patterns, in the order given, those of each sorted by name. Locks and torn
-/// ends beside the service's event log are skipped unless they are named themselves. A folder may have no files, such
-/// as that of a service that has not recorded an event yet.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, IngestError> {
-    let mut files = Vec::new();
-    for path in paths {
-        let absent = || IngestError::Absent { path: path.clone() };
-        if path.is_file() {
-            files.push(path.clone());
-            continue;
-        }
-        let pattern = if path.is_dir() { path.join("*") } else { path.clone() };
-        let matches = glob::glob(&pattern.to_string_lossy()).map_err(|_| absent())?;
-        let is_log = |path: &PathBuf| path.is_file() && !event_log::is_aside(path);
-        let mut found: Vec<PathBuf> = matches.flatten().filter(is_log).collect();
-        if path.is_dir() {
-            found.retain(|path| Kind::of(path).is_ok());
-        }
-        if found.is_empty() && path.is_dir() {
-            tracing::warn!(folder = %path.display(), "no logs are in this folder");
-        } else if found.is_empty() {
-            return Err(absent());
-        }
-        found.sort();
-        files.append(&mut found);
+impl Wanted {
+    /// One column of ids; an empty name is none.
+    pub fn ids(path: &str, needed: Needed) -> Self {
+        Self { take: Take::Id, ..Self::column(path, needed) }
     }
-    Ok(files)
-}
 
-enum Kind {
-    Csv,
-    Parquet,
-    JsonLines,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Result<Self, IngestError> {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("csv") => Ok(Self::Csv),
-            Some("parquet") => Ok(Self::Parquet),
-            Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
-            _ => Err(IngestError::Kind { path: path.to_owned() }),
-        }
+    /// One column; an empty name is none.
+    pub fn column(path: &str, needed: Needed) -> Self {
+        let paths = Some(path).filter(|path| !path.is_empty()).map(str::to_owned).into_iter().collect();
+        Self { paths, needed, take: Take::Single }
     }
 }
 
-/// Calls `each` with every row of a file in order.
+/// Calls `each` with every row of a file in order, as text per wanted column.
+///
+/// * `section`: the section of the config that maps the columns.
+///
+/// # Errors
+/// [`IngestError`] when a needed column is missing, the paths go through several lists, the file can't be read, or
+/// `each` fails.
 pub fn for_each_row(
-    path: &Path,
+    form: &Form,
     wanted: &[Wanted],
     section: &'static str,
-    each: &mut Each<'_>,
+    each: &mut Each<'_, IngestError>,
 ) -> Result<(), IngestError> {
-    if path.metadata().map_err(|error| IngestError::read(path, error))?.len() == 0 {
-        return Ok(());
-    }
-    let read = match Kind::of(path)? {
-        Kind::Csv => csv::read,
-        Kind::Parquet => parquet::read,
-        Kind::JsonLines => json_lines::read,
-    };
+    check(form, wanted, section)?;
+    with_batches(form, wanted, |batches| batches.into_iter().try_for_each(|batch| batch?.for_each(each)))
+}
+
+/// A row that was read for somebody to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRow {
+    /// Its position.
+    pub at: RowAt,
+    /// A value per wanted column, or why it can't be read.
+    pub values: Result<Vec<Option<String>>, NoRow>,
+    /// What the file has in its place; absent in Parquet.
+    pub raw: Option<String>,
+}
+
+/// The first rows of a file, at most so many. Needed columns may be missing.
+///
+/// # Errors
+/// [`IngestError`] when the paths go through several lists, or the file can't be read.
+pub fn first_rows(form: &Form, wanted: &[Wanted], rows: usize) -> Result<Vec<FirstRow>, IngestError> {
+    one_list(form, wanted)?;
+    let mut first = Vec::new();
+    with_batches(form, wanted, |batches| {
+        for batch in batches {
+            let told = batch?.for_each(&mut |at, row| {
+                if first.len() == rows {
+                    return Err(());
+                }
+                first.push(match row {
+                    Ok(row) => FirstRow {
+                        at,
+                        values: Ok(row.values.iter().map(|value| value.map(str::to_owned)).collect()),
+                        raw: row.raw.map(str::to_owned),
+                    },
+                    Err(row) => FirstRow { at, values: Err(row.reason.clone()), raw: Some(row.raw.clone()) },
+                });
+                Ok(())
+            });
+            if told.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(first)
+}
+
+/// Reads a file in a thread of its own while its batches are used.
+fn with_batches(
+    form: &Form,
+    wanted: &[Wanted],
+    using: impl FnOnce(Receiver<Result<Batch, IngestError>>) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
     let (send, batches) = sync_channel(WAITING);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(move || {
-            if let Err(error) = read(path, wanted, section, &send) {
+        scope.spawn(move || {
+            let read = guarded(&form.path, || match &form.layout {
+                Layout::Empty => Ok(()),
+                Layout::Parquet => parquet::read(form, wanted, &send),
+                Layout::Delimited(how) => delimited::read(form, how, wanted, &send),
+                Layout::JsonLines => json_lines::read(form, wanted, &send),
+                Layout::JsonArray | Layout::JsonObjects => json_objects::read(form, wanted, &send),
+            });
+            if let Err(error) = read {
                 // If the receiver is gone, there is no one to tell.
                 let _ = send.send(Err(error));
             }
         });
-        batches.into_iter().try_for_each(|batch| batch?.for_each(each))?;
-        // The thread panicked, and has printed why.
-        reader.join().map_err(|_| IngestError::read(path, "reading it failed; is the file damaged?"))
+        using(batches)
     })
 }
 
-/// The position of each wanted column among the columns of the file.
-fn places(
-    path: &Path,
-    wanted: &[Wanted],
-    there: &[String],
-    section: &'static str,
-) -> Result<Vec<Option<usize>>, IngestError> {
-    let place = |Wanted { name, needed }: &Wanted| {
-        // An empty setting means no column, not a column with an empty name.
-        let place = there.iter().position(|there| there == name).filter(|_| !name.is_empty());
-        match (place, needed) {
-            (None, Needed::Yes) => {
-                let (path, column, there) = (path.to_owned(), name.clone(), there.to_vec());
-                Err(IngestError::Column { path, column, there, section })
-            }
-            _ => Ok(place),
-        }
-    };
-    wanted.iter().map(place).collect()
+fn check(form: &Form, wanted: &[Wanted], section: &'static str) -> Result<(), IngestError> {
+    one_list(form, wanted)?;
+    let is_lacking = |wanted: &&Wanted| wanted.needed == Needed::Yes && !wanted.paths.iter().any(|path| form.has(path));
+    match wanted.iter().find(is_lacking) {
+        // A file without a row says nothing about its columns.
+        Some(Wanted { paths, .. }) if !form.columns.is_empty() => Err(IngestError::Column {
+            path: form.path.clone(),
+            column: paths.join("` or `"),
+            there: form.columns.clone(),
+            section,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// All paths through the elements of a list have to go through the same one: its elements are the rows.
+fn one_list(form: &Form, wanted: &[Wanted]) -> Result<(), IngestError> {
+    let mut lists = wanted.iter().flat_map(|wanted| &wanted.paths).filter_map(|path| path::list(path));
+    let Some(first) = lists.next() else { return Ok(()) };
+    match lists.find(|list| !path::same_name(list, first)) {
+        Some(other) => Err(IngestError::read(
+            &form.path,
+            format!(
+                "columns in the elements of two lists, `{first}[]` and `{other}[]`: a row is an element of one list"
+            ),
+        )),
+        None => Ok(()),
+    }
 }

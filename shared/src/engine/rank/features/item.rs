@@ -21,8 +21,8 @@ pub fn features() -> Vec<Group> {
         }),
         column("category_of_last", |shortlist, column| {
             let items = shortlist.question.snapshot.items();
-            let Some(category) = shortlist.last().and_then(|last| items.category_of(last)) else { return };
-            fill_each(column, |row| f32::from(u8::from(items.category_of(shortlist.item(row)) == Some(category))));
+            let Some(last) = shortlist.last().filter(|last| !items.categories_of(*last).is_empty()) else { return };
+            fill_each(column, |row| items.kinship(shortlist.item(row), last));
         }),
         column("category_share", category_share),
         each("price", |shortlist, row| ln_price(shortlist, shortlist.item(row))),
@@ -40,16 +40,17 @@ pub fn features() -> Vec<Group> {
     ]
 }
 
-/// The share of the history's items that are of the candidate's category; missing if the last item has no category.
+/// How alike the candidate's categories are to those of the history's items, on average: of items with one category each,
+/// the share of those that are of the candidate's. Missing if the last item has no category.
 fn category_share(shortlist: &Shortlist<'_>, column: &mut [f32]) {
     let (items, recent) = (shortlist.question.snapshot.items(), &shortlist.question.recent);
-    if shortlist.last().and_then(|last| items.category_of(last)).is_none() {
+    if shortlist.last().is_none_or(|last| items.categories_of(last).is_empty()) {
         return;
     }
     fill_each(column, |row| {
-        let own = items.category_of(shortlist.item(row));
-        let same = recent.iter().filter(|recent| own.is_some() && items.category_of(recent.item) == own).count();
-        same as f32 / recent.len() as f32
+        let own = shortlist.item(row);
+        let alike: f32 = recent.iter().map(|recent| items.kinship(own, recent.item)).sum();
+        alike / recent.len() as f32
     });
 }
 

@@ -1,0 +1,284 @@
+//! Reads all files of a log into one time-ordered [`RawLog`], and counts what became of each row.
+//!
+//! ```text
+//! files ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows ─▶ without the surplus of bots
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use shared::contract::kind::Kinds;
+
+use super::bots;
+use super::covered::FileRead;
+use super::equal::{self, drop_equal};
+use super::plan::{Plan, Plausible, plan};
+use super::raw::{Keep, RawLog};
+use super::read::{NoRow, for_each_row};
+use super::rejects::Rejects;
+use super::report::{FileReport, IngestReport, LeftOut, WordReport, example};
+use super::rows::{Judge, SeenIds, Verdict, refund};
+use super::settings::{IngestConfig, Role};
+use super::words::{KindWords, Meaning};
+use super::{Catalogue, IngestError, Log, Read, check, read};
+
+/// What a log is read with.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// The settings of reading.
+    pub config: &'a IngestConfig,
+    /// The kinds of events.
+    pub kinds: &'a Kinds,
+    /// Which fields are kept.
+    pub keep: Keep,
+    /// The file that bad rows are written to.
+    pub rejects: &'a Path,
+    /// Called with the number of rows read so far.
+    pub progress: &'a dyn Fn(u64),
+}
+
+/// Reads logs into one time-ordered [`Log`] over the users and items of the logs and the catalogue.
+///
+/// * `rejects`: the file that bad rows are written to, as JSON lines.
+/// * `progress`: called with the number of rows read so far.
+///
+/// # Errors
+/// As [`gather`].
+pub fn ingest(
+    paths: &[PathBuf],
+    catalogue: Catalogue,
+    config: &IngestConfig,
+    kinds: &Kinds,
+    rejects: &Path,
+    progress: &dyn Fn(u64),
+) -> Result<Log, IngestError> {
+    let reader = Reader { config, kinds, keep: Keep::Learnt, rejects, progress };
+    let (raw, report) = gather(paths, reader, &catalogue)?;
+    Ok(Log::build(Read { raw, report, catalogue }, kinds, config))
+}
+
+/// Reads logs.
+///
+/// * `paths`: files, folders and patterns; of a folder every file that may be a log.
+/// * `catalogue`: the item table, whose bad rows are written already.
+///
+/// # Errors
+/// [`IngestError`] when a file can't be read or recognised, no event is left, or too many rows are bad or duplicates.
+pub fn gather(
+    paths: &[PathBuf],
+    reader: Reader<'_>,
+    catalogue: &Catalogue,
+) -> Result<(RawLog, IngestReport), IngestError> {
+    let Reader { config, rejects, .. } = reader;
+    let plausible = plausible(config)?;
+    let found = read::files(paths)?;
+    let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
+    gathered.report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
+    let mut out = match catalogue.report.rejected_rows() {
+        0 => Rejects::new(rejects),
+        _ => Rejects::after_others(rejects),
+    };
+    for (number, path) in found.files.iter().enumerate() {
+        match plan(path, config, plausible)? {
+            Some(plan) => gathered.file(&plan, number as u16, reader, &mut out)?,
+            None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
+        }
+    }
+    out.close()?;
+    (reader.progress)(gathered.report.rows);
+    let Gathered { mut raw, mut report, .. } = gathered;
+    check::rejects(&report, config, rejects)?;
+    check::duplicates(&report, config)?;
+    raw.sort();
+    let equal = drop_equal(&mut raw.events, config.drop_equal_rows);
+    let bots = bots::limit(&mut raw.events, raw.users.len(), config.bots, config.max_user_share);
+    note_equal(&equal, &mut report);
+    note_bots(&bots, &raw, &mut report);
+    check::empty(&report, rejects)?;
+    Ok((raw, report))
+}
+
+/// The range of plausible times.
+///
+/// # Errors
+/// [`IngestError::Setting`] for a bound that is no time.
+pub fn plausible(config: &IngestConfig) -> Result<Plausible, IngestError> {
+    let time = |name: &str, text: &str| {
+        let instant = text.parse::<Timestamp>().map(Timestamp::as_millisecond);
+        let day = |text: &str| {
+            text.parse::<jiff::civil::Date>()?
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .map(|day| day.timestamp().as_millisecond())
+        };
+        instant.or_else(|_| day(text)).map_err(|_| {
+            IngestError::Setting(format!("{name} = {text:?}: no time, such as 2026-06-30 or 2026-06-30T12:00:00Z"))
+        })
+    };
+    Ok(Plausible {
+        earliest_ms: time("earliest", &config.earliest)?,
+        latest_ms: match config.latest.as_str() {
+            "now" => Timestamp::now().as_millisecond(),
+            text => time("latest", text)?,
+        },
+    })
+}
+
+/// What was read so far.
+struct Gathered {
+    raw: RawLog,
+    report: IngestReport,
+    seen_ids: SeenIds,
+}
+
+impl Gathered {
+    /// Reads the rows of a file.
+    fn file(&mut self, plan: &Plan, number: u16, reader: Reader<'_>, out: &mut Rejects) -> Result<(), IngestError> {
+        let Reader { config, kinds, keep, progress, .. } = reader;
+        let path = &plan.form.path;
+        let mut service = FileRead::begin(path)?;
+        let mut judge = Judge {
+            plan,
+            words: KindWords::new(&plan.reading, kinds)?,
+            refund: refund(kinds),
+            config,
+            keep,
+            file: number,
+        };
+        let mut words: BTreeMap<String, u64> = BTreeMap::new();
+        let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
+        for_each_row(&plan.form, &plan.wanted, "ingest.columns", &mut |at, row| -> Result<(), IngestError> {
+            self.report.rows += 1;
+            if self.report.rows.is_multiple_of(1 << 16) {
+                progress(self.report.rows);
+            }
+            match row {
+                Err(unreadable) if unreadable.reason == NoRow::Unfinished => {
+                    self.report.skipped.add(&unreadable.reason.to_string(), || example(path, at.number, ""));
+                }
+                Err(unreadable) => {
+                    note(&mut service, |file| file.note_none(at));
+                    let reason = unreadable.reason.to_string();
+                    self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
+                    out.write(path, at, &reason, &unreadable.raw)?;
+                }
+                Ok(row) => {
+                    if let Some(word) = plan.value(row.values, Role::Event) {
+                        count(&mut words, word);
+                    }
+                    match judge.judge(row.values, at.element, &mut self.seen_ids, &mut self.raw) {
+                        Verdict::Event(event) => {
+                            note(&mut service, |file| file.note_event(at, event.timestamp_ms));
+                            self.raw.events.push(event);
+                        }
+                        Verdict::Duplicate { timestamp_ms } => {
+                            note(&mut service, |file| file.note_event(at, timestamp_ms));
+                            self.report.skipped.add(DUPLICATE, || example(path, at.number, &shown(plan, row.values)));
+                        }
+                        Verdict::Skipped(reason) => {
+                            note(&mut service, |file| file.note_none(at));
+                            self.report.skipped.add(&reason, || example(path, at.number, &shown(plan, row.values)));
+                        }
+                        Verdict::Rejected(reason) => {
+                            note(&mut service, FileRead::note_lacking);
+                            self.report.rejected.add(reason, || example(path, at.number, &shown(plan, row.values)));
+                            let raw = row.raw.map_or_else(|| shown(plan, row.values), str::to_owned);
+                            out.write(path, at, reason, &raw)?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let rows = self.report.rows - rows_before;
+        let events = (self.raw.events.len() - events_before) as u64;
+        self.report.files.push(of_file(plan, &mut judge.words, kinds, words, rows, events));
+        self.report.service_files.extend(service);
+        Ok(())
+    }
+}
+
+/// The reason for rows whose event id was there before.
+pub const DUPLICATE: &str = "duplicate event_id";
+/// The reason for rows that are equal to one of another file.
+pub const EQUAL: &str = "equal to an earlier row in user, item, kind and time";
+/// The reason for events of implausible users.
+pub const BOT: &str = "more events of a user than any person has";
+
+fn note(file: &mut Option<FileRead>, note: impl FnOnce(&mut FileRead)) {
+    file.as_mut().map(note);
+}
+
+/// Counts a word; beyond a thousand different ones, the column is not one of words.
+fn count(words: &mut BTreeMap<String, u64>, word: &str) {
+    if let Some(rows) = words.get_mut(word) {
+        *rows += 1;
+    } else if words.len() < 1000 {
+        words.insert(word.to_owned(), 1);
+    }
+}
+
+/// The values of a row by role, to be shown.
+fn shown(plan: &Plan, values: &[Option<&str>]) -> String {
+    let value = |role: Role| Some(format!("{}={}", role.as_str(), plan.value(values, role)?));
+    Role::ALL.into_iter().filter_map(value).collect::<Vec<_>>().join(", ")
+}
+
+fn of_file(
+    plan: &Plan,
+    words: &mut KindWords<'_>,
+    kinds: &Kinds,
+    counts: BTreeMap<String, u64>,
+    rows: u64,
+    events: u64,
+) -> FileReport {
+    let kind = |meaning| match meaning {
+        Meaning::Kind(kind) => kinds.get(kind).name.to_string(),
+        Meaning::Skip => "skip".to_owned(),
+        Meaning::Unknown => "unknown".to_owned(),
+    };
+    let word = |(word, rows): (String, u64)| {
+        let kind = kind(words.of_word(&word));
+        (word, WordReport { kind, rows })
+    };
+    let of_role = |role: Role| {
+        let columns = plan.reading.columns.of(role);
+        (!columns.is_empty()).then(|| (role.as_str(), columns.to_vec()))
+    };
+    FileReport {
+        path: plan.form.path.clone(),
+        form: plan.form.to_string(),
+        schema: plan.schema.to_owned(),
+        title: plan.title.clone(),
+        times: plan.times.as_ref().map_or("none".to_owned(), |times| times.clock().in_words()),
+        columns: Role::ALL.into_iter().filter_map(of_role).collect(),
+        kinds: counts.into_iter().map(word).collect(),
+        rows,
+        events,
+    }
+}
+
+fn note_equal(found: &equal::Found, report: &mut IngestReport) {
+    report.skipped.add_many(EQUAL, found.dropped, || {
+        format!("{} within files, {} across files", found.within_file, found.across_files)
+    });
+    let stay = found.within_file + found.across_files - found.dropped;
+    if stay > 0 {
+        let remedy = "ingest.drop_equal_rows = \"all\" counts each once";
+        report.warnings.push(format!(
+            "{stay} rows are equal to an earlier one in user, item, kind and time, and count ({remedy})"
+        ));
+    }
+}
+
+fn note_bots(bots: &[bots::Bot], raw: &RawLog, report: &mut IngestReport) {
+    for bot in bots {
+        let user = raw.users.text(bot.user);
+        report.skipped.add_many(BOT, bot.events - bot.kept, || format!("user {user}"));
+        report.warnings.push(format!(
+            "user {user} has {} events, more than any person has: {} of them count (ingest.bots)",
+            bot.events, bot.kept
+        ));
+    }
+    report.events = raw.events.len() as u64;
+}

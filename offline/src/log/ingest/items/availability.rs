@@ -1,0 +1,139 @@
+//! Whether and when an item may be recommended, from texts.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// When an item may be recommended: from one time on, until another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The first moment, milliseconds since the epoch.
+    pub from_ms: i64,
+    /// The moment from which it may not any more.
+    pub until_ms: i64,
+}
+
+impl Validity {
+    /// Always.
+    pub const ALWAYS: Self = Self { from_ms: i64::MIN, until_ms: i64::MAX };
+    /// Never.
+    pub const NEVER: Self = Self { from_ms: i64::MIN, until_ms: i64::MIN };
+}
+
+/// Whether a text says that an item may be recommended; `None` if it says nothing that is understood.
+///
+/// A number is a stock: more than 0 is available. A word counts without regard to case and to what is neither letter nor
+/// digit, and without what stands before a `/`: `http://schema.org/OutOfStock` is `out_of_stock`.
+///
+/// * `yes`, `no`: the words of the settings.
+#[must_use]
+pub fn is_available(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
+    if let Ok(stock) = text.parse::<f64>() {
+        return (!stock.is_nan()).then_some(stock > 0.0);
+    }
+    let word = letters(text.rsplit('/').next().unwrap_or(text));
+    let among = |words: &[String]| words.iter().any(|known| letters(known) == word);
+    match (among(yes), among(no)) {
+        (_, true) => Some(false),
+        (true, false) => Some(true),
+        (false, false) => None,
+    }
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Which end of a day a date without a time of day stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The item is available from it on: the day's beginning.
+    From,
+    /// The item is available until it is over: the day's end.
+    Until,
+}
+
+/// A time in milliseconds since the epoch: a number whose size tells its unit, or a date (UTC), with or without a time of
+/// day.
+#[must_use]
+pub fn moment(text: &str, bound: Bound) -> Option<i64> {
+    if let Ok(number) = text.parse::<f64>() {
+        return by_size(number);
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.as_millisecond());
+    }
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    // A date is also read as a time of day at its beginning.
+    let civil = match (text.parse::<Date>(), text.contains(':'), bound) {
+        (Ok(date), false, Bound::From) => date.to_datetime(jiff::civil::Time::midnight()),
+        (Ok(date), false, Bound::Until) => {
+            // The last date that can be told has no day after it.
+            let next = date.checked_add(1.day()).unwrap_or(date);
+            next.to_datetime(jiff::civil::Time::midnight())
+        }
+        _ => text.parse::<DateTime>().ok()?,
+    };
+    // Only the last dates that can be written lie beyond the last time.
+    let time = civil.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
+    Some(time.as_millisecond())
+}
+
+/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, none of which are read as a time
+/// before 1973.
+fn by_size(number: f64) -> Option<i64> {
+    let in_ms = match number {
+        number if number < 1e8 => return None,
+        number if number < 1e11 => number * 1e3,
+        number if number < 1e14 => number,
+        number if number < 1e17 => number / 1e3,
+        number if number < 1e20 => number / 1e6,
+        _ => return None,
+    };
+    Some(in_ms as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+    /// 2026-01-31.
+    const TIME_MS: i64 = 1_769_817_600_000;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn words_and_stocks_say_whether_an_item_is_available() {
+        let (yes, no) = (words(&["true", "in_stock"]), words(&["false", "out_of_stock"]));
+        let available = |text: &str| is_available(text, &yes, &no);
+        for text in ["true", "TRUE", "1", "12", "In Stock", "https://schema.org/InStock"] {
+            assert_eq!(available(text), Some(true), "{text}");
+        }
+        for text in ["false", "0", "0.0", "-1", "out-of-stock", "OutOfStock"] {
+            assert_eq!(available(text), Some(false), "{text}");
+        }
+        assert_eq!([available("maybe"), available("NaN")], [None, None]);
+    }
+
+    #[test]
+    fn a_date_begins_with_its_day_and_ends_with_it() {
+        assert_eq!(moment("2026-01-31", Bound::From), Some(TIME_MS));
+        assert_eq!(moment("2026-01-31", Bound::Until), Some(TIME_MS + DAY_MS));
+        for text in ["2026-01-31 00:00:00", "2026-01-31T00:00:00Z", "2026-01-31 00:00:00 UTC"] {
+            assert_eq!(moment(text, Bound::Until), Some(TIME_MS), "{text}");
+        }
+        assert!(moment("9999-12-31", Bound::Until).is_some_and(|time| time > 250_000_000_000_000));
+        assert_eq!(moment("soon", Bound::From), None);
+    }
+
+    #[test]
+    fn the_unit_of_a_number_is_told_by_its_size() {
+        for text in ["1769817600", "1769817600000", "1769817600000000", "1769817600000000000", "1769817600.0"] {
+            assert_eq!(moment(text, Bound::From), Some(TIME_MS), "{text}");
+        }
+        assert_eq!([moment("7", Bound::From), moment("NaN", Bound::From)], [None, None]);
+    }
+}

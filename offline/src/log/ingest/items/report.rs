@@ -1,0 +1,91 @@
+//! What reading an item table found: counts, reasons with an example each, and what is worth a warning.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Rows that were rejected for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// How many.
+    pub count: u64,
+    /// The number of the first one in its file, and its value.
+    pub example: String,
+}
+
+/// How an item table was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ItemsReport {
+    /// Rows read.
+    pub rows: u64,
+    /// Items: rows that were not rejected, the last one of each id.
+    pub items: u64,
+    /// Rows of an item that a later row is also about.
+    pub repeated: u64,
+    /// Bad rows, by reason.
+    pub rejected: BTreeMap<String, Rejected>,
+    /// The column of each part of `[items]` that was found.
+    pub columns: BTreeMap<String, String>,
+    /// Items of the log.
+    pub of_log: u64,
+    /// Those of them that are in the item table.
+    pub matched: u64,
+    /// Items that are not recommended, since the table says so or, being complete, does not have them.
+    pub withdrawn: u64,
+    /// What is worth a look.
+    pub warnings: Vec<String>,
+}
+
+/// The share of the log's items below which a table that has no more of them is suspected of other ids.
+const FEW: f64 = 0.5;
+
+impl ItemsReport {
+    /// How many rows were bad.
+    #[must_use]
+    pub fn rejected_rows(&self) -> u64 {
+        self.rejected.values().map(|rejected| rejected.count).sum()
+    }
+
+    /// Counts a bad row.
+    pub fn reject(&mut self, reason: &str, row: u64, value: Option<&str>) {
+        let new = || Rejected {
+            count: 0,
+            example: match value {
+                Some(value) => format!("row {row}: `{value}`"),
+                None => format!("row {row}"),
+            },
+        };
+        self.rejected.entry(reason.to_owned()).or_insert_with(new).count += 1;
+    }
+
+    /// Whether the table has few of the log's items.
+    #[must_use]
+    pub fn matches_few(&self) -> bool {
+        self.rows > 0 && (self.matched as f64) < FEW * self.of_log as f64
+    }
+
+    /// The report in lines; none if there was no table. Warnings are not among them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        if self.rows == 0 {
+            return Vec::new();
+        }
+        let mut lines = vec![format!("{} rows of the item table: {} items", self.rows, self.items)];
+        let columns: Vec<String> = self.columns.iter().map(|(key, column)| format!("{key} from `{column}`")).collect();
+        lines.push(format!("  {}", columns.join(", ")));
+        if self.repeated > 0 {
+            lines.push(format!(
+                "  {} rows are about an item that stands more than once: the last one counts",
+                self.repeated
+            ));
+        }
+        for (reason, Rejected { count, example }) in &self.rejected {
+            lines.push(format!("  rejected {count}: {reason} ({example})"));
+        }
+        lines.push(format!("  {} of the {} items of the log are in the table", self.matched, self.of_log));
+        if self.withdrawn > 0 {
+            lines.push(format!("  {} items are withdrawn: not recommended", self.withdrawn));
+        }
+        lines
+    }
+}

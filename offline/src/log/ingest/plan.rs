@@ -1,0 +1,301 @@
+//! Decides how one file is read, before its first row is: its form, its schema, its columns and its times.
+//!
+//! ```text
+//! form ─▶ schema (by name, columns or values; else by the usual names of columns) ─▶ under [ingest] ─▶ under [[ingest.files]]
+//! ```
+//!
+//! A column of `[ingest.columns]` counts for the files that have it; others are read as their schema says. The service's
+//! own event log is read by its own schema alone.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use shared::contract::event_log::LogFile;
+use shared::contract::id::present;
+
+use super::IngestError;
+use super::read::{FirstRow, Form, Layout, Names, Needed, Wanted, first_rows, path, recognise};
+use super::schema::{self, Schema};
+use super::settings::{IngestConfig, MissingTimestamps, Reading, Role};
+use super::skip::Rule;
+use super::times::{Settings as TimeSettings, Times, Undecided};
+
+/// The number of rows by which times and files without a header are recognised.
+const SAMPLE_ROWS: usize = 10_000;
+/// The number of rows by which a schema of files without a header is recognised.
+const SHAPE_ROWS: usize = 100;
+
+/// The range of plausible times, milliseconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Plausible {
+    /// The earliest.
+    pub earliest_ms: i64,
+    /// The latest, but for a day.
+    pub latest_ms: i64,
+}
+
+/// How one file is read.
+pub struct Plan {
+    /// What the file is.
+    pub form: Form,
+    /// The name of its schema.
+    pub schema: &'static str,
+    /// The schema in words.
+    pub title: String,
+    /// All layers over each other.
+    pub reading: Reading,
+    /// The columns to read: those of each role, then those of the skip rules.
+    pub wanted: Vec<Wanted>,
+    /// The places of each role among them, in the order of [`Role::ALL`].
+    pub places: Vec<Range<usize>>,
+    /// How times are read; `None` if the file has none.
+    pub times: Option<Times>,
+    /// The rules for rows that are no interactions, of the columns that the file has.
+    pub rules: Vec<Rule>,
+    /// How rows without a time are treated.
+    pub missing_timestamps: MissingTimestamps,
+}
+
+/// Decides how a file is read; `None` if nothing is in it.
+///
+/// # Errors
+/// [`IngestError`] when the file can't be read, or a column, the kind of events or the times can't be told: with the
+/// settings that would tell them.
+pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<Option<Plan>, IngestError> {
+    let is_service_log = LogFile::at(file).is_some();
+    let layers = match is_service_log {
+        true => Reading::default(),
+        false => layers(file, config)?,
+    };
+    let mut form = recognise(file, &layers.options())?;
+    if form.layout == Layout::Empty {
+        return Ok(None);
+    }
+    let schema = match is_service_log {
+        true => schema::named(schema::SERVICE),
+        false => schema_of(&form, &layers)?,
+    };
+    // A copy of the service's log under another name.
+    let layers = if schema.is_some_and(|schema| schema.name == schema::SERVICE) { Reading::default() } else { layers };
+    let (name, title, base) = match schema {
+        Some(Schema { name, title, reading, .. }) => (*name, title.clone(), reading.clone()),
+        None => ("generic", "columns by their usual names".to_owned(), schema::generic(&all_columns(&form))),
+    };
+    if base.quoting.is_some() || base.separator.is_some() && !layers.schema.is_empty() {
+        form = recognise(file, &base.clone().under(&layers).options())?;
+    }
+    let base = as_found(base, name, &form);
+    let reading = base.clone().under(&of_file(&layers, &base, &form));
+    let missing_timestamps = reading.missing_timestamps.unwrap_or(MissingTimestamps::Reject);
+    require(&form, &reading, missing_timestamps)?;
+    let rules: Vec<Rule> =
+        reading.skip.iter().filter(|rule| form.has(&rule.column)).map(Rule::of).collect::<Result<_, _>>()?;
+    let (wanted, places) = wanted(&form, &reading, &layers, &rules)?;
+    let plan = Plan { form, schema: name, title, reading, wanted, places, times: None, rules, missing_timestamps };
+    let times = times(&plan, plausible)?;
+    Ok(Some(Plan { times, ..plan }))
+}
+
+/// A schema without what its file says itself: the unit of times, which their size tells, and the kind of rows without a
+/// word, which is that of files without a column of words.
+fn as_found(base: Reading, name: &str, form: &Form) -> Reading {
+    if name == schema::SERVICE {
+        return base;
+    }
+    let has_words = base.columns.of(Role::Event).iter().any(|path| form.has(path));
+    Reading { timestamp_unit: None, default_event: base.default_event.filter(|_| !has_words), ..base }
+}
+
+/// The settings for all files under those of each pattern that fits.
+fn layers(path: &Path, config: &IngestConfig) -> Result<Reading, IngestError> {
+    let mut layers = config.reading();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for files in &config.files {
+        let pattern = glob::Pattern::new(&files.pattern)
+            .map_err(|error| IngestError::Setting(format!("files: pattern {:?}: {error}", files.pattern)))?;
+        if pattern.matches(&name) || pattern.matches_path(path) {
+            layers = Reading { schema: files.schema.clone(), ..layers.under(files) };
+        }
+    }
+    Ok(layers)
+}
+
+fn schema_of(form: &Form, layers: &Reading) -> Result<Option<&'static Schema>, IngestError> {
+    if !layers.schema.is_empty() {
+        let names = || schema::SCHEMAS.iter().map(|schema| schema.name).collect::<Vec<_>>().join(", ");
+        let unknown = || IngestError::Setting(format!("files: no schema `{}`; there are {}", layers.schema, names()));
+        return schema::named(&layers.schema).map(Some).ok_or_else(unknown);
+    }
+    if !is_without_names(&form.layout) {
+        return Ok(schema::by_columns(&all_columns(form), separator(&form.layout)));
+    }
+    let wanted: Vec<Wanted> = form.columns.iter().map(|name| Wanted::column(name, Needed::No)).collect();
+    let rows = first_rows(form, &wanted, SHAPE_ROWS)?.into_iter().filter_map(|row| row.values.ok());
+    Ok(schema::by_values(&rows.collect::<Vec<_>>(), separator(&form.layout)))
+}
+
+fn is_without_names(layout: &Layout) -> bool {
+    matches!(layout, Layout::Delimited(how) if how.names == Names::Numbers)
+}
+
+/// What stands between the fields of a file.
+fn separator(layout: &Layout) -> Option<&str> {
+    match layout {
+        Layout::Delimited(how) => Some(&how.separator),
+        _ => None,
+    }
+}
+
+/// The columns of a file, and the paths within them.
+fn all_columns(form: &Form) -> Vec<String> {
+    form.columns.iter().chain(&form.nested).cloned().collect()
+}
+
+/// The layers without columns that the file does not have, if its schema says where else to look.
+fn of_file(layers: &Reading, base: &Reading, form: &Form) -> Reading {
+    let mut layers = layers.clone();
+    layers.columns.0.retain(|role, paths| {
+        let is_elsewhere = !base.columns.of(*role).is_empty();
+        let is_here = paths.list().iter().any(|path| path == "-" || form.has(path));
+        is_here || !is_elsewhere
+    });
+    layers
+}
+
+/// Refuses a file of which something needed is not known, with the line of the settings that would tell it.
+fn require(form: &Form, reading: &Reading, missing_timestamps: MissingTimestamps) -> Result<(), IngestError> {
+    let lacks = |role| reading.columns.of(role).is_empty();
+    let missing = |role: Role, what: &str| {
+        Err(IngestError::NoColumn {
+            path: form.path.clone(),
+            what: what.to_owned(),
+            there: form.columns.clone(),
+            remedy: format!("[ingest.columns] {} = \"…\"", role.as_str()),
+        })
+    };
+    if lacks(Role::User) {
+        return missing(Role::User, "the user");
+    }
+    if lacks(Role::Item) {
+        return missing(Role::Item, "the item");
+    }
+    if lacks(Role::Timestamp) && missing_timestamps == MissingTimestamps::Reject {
+        return missing(Role::Timestamp, "the time (a log without times needs ingest.missing_timestamps = \"allow\")");
+    }
+    if lacks(Role::Event) && reading.default_event.is_none() {
+        return Err(IngestError::NoColumn {
+            path: form.path.clone(),
+            what: "what happened".to_owned(),
+            there: form.columns.clone(),
+            remedy: "[ingest] default_event = \"view\" (or \"transaction\", if every row is a purchase), or [ingest.columns] event = \"…\"".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The columns to read, and the places of each role among them. Each alternative is a column of its own, since which
+/// texts stand for a missing value is not the reader's to say.
+fn wanted(
+    form: &Form,
+    reading: &Reading,
+    layers: &Reading,
+    rules: &[Rule],
+) -> Result<(Vec<Wanted>, Vec<Range<usize>>), IngestError> {
+    let is_table = matches!(form.layout, Layout::Delimited(_) | Layout::Parquet);
+    let list = list_of_rows(form, reading);
+    let of_list = |path: &&String| path::list(path).is_none_or(|own| Some(own) == list.as_deref());
+    let (mut wanted, mut places) = (Vec::new(), Vec::new());
+    for role in Role::ALL {
+        let paths: Vec<&String> = reading.columns.of(role).iter().filter(of_list).collect();
+        // JSON may have a column that a setting names in later records only.
+        if is_table && !layers.columns.of(role).is_empty() && !paths.iter().any(|path| form.has(path)) {
+            let column = reading.columns.of(role).join("` or `");
+            let (path, there) = (form.path.clone(), form.columns.clone());
+            return Err(IngestError::Column { path, column, there, section: "ingest.columns" });
+        }
+        let start = wanted.len();
+        let of_role = |path: &&String| match role {
+            Role::User | Role::Item | Role::EventId => Wanted::ids(path, Needed::No),
+            _ => Wanted::column(path, Needed::No),
+        };
+        wanted.extend(paths.iter().map(of_role));
+        places.push(start..wanted.len());
+    }
+    wanted.extend(rules.iter().map(|rule| Wanted::column(&rule.column, Needed::Yes)));
+    Ok((wanted, places))
+}
+
+/// The list whose elements are the rows: of those that the columns name the first that the file has, else the first.
+fn list_of_rows(form: &Form, reading: &Reading) -> Option<String> {
+    let paths = || Role::ALL.into_iter().flat_map(|role| reading.columns.of(role));
+    let there = paths().filter(|path| form.has(path)).find_map(|path| path::list(path));
+    there.or_else(|| paths().find_map(|path| path::list(path))).map(str::to_owned)
+}
+
+impl Plan {
+    /// The value of a role, the first that stands for no missing one.
+    pub fn value<'v>(&self, values: &[Option<&'v str>], role: Role) -> Option<&'v str> {
+        let is_there = |text: &&str| !self.reading.missing.iter().any(|missing| missing == text);
+        values[self.places[role as usize].clone()].iter().find_map(|value| present((*value)?).filter(is_there))
+    }
+
+    /// The time of a row as it is written; a date and a time of day as one text.
+    pub fn time<'v>(&self, values: &[Option<&'v str>]) -> Option<Cow<'v, str>> {
+        let date = self.value(values, Role::Timestamp)?;
+        Some(match self.value(values, Role::TimeOfDay) {
+            Some(time) => Cow::Owned(format!("{date} {time}")),
+            None => Cow::Borrowed(date),
+        })
+    }
+}
+
+/// Recognises how times are written from the first rows.
+fn times(plan: &Plan, plausible: Plausible) -> Result<Option<Times>, IngestError> {
+    let Plan { form, reading, wanted, .. } = plan;
+    let columns = reading.columns.of(Role::Timestamp);
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let rows = first_rows(form, wanted, SAMPLE_ROWS)?;
+    let time = |row: FirstRow| {
+        let values = row.values.ok()?;
+        plan.time(&values.iter().map(Option::as_deref).collect::<Vec<_>>()).map(Cow::into_owned)
+    };
+    let sample: Vec<String> = rows.into_iter().filter_map(time).collect();
+    let sample: Vec<&str> = sample.iter().map(String::as_str).collect();
+    let zone = match reading.time_zone.as_deref() {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name)
+            .map_err(|error| IngestError::Setting(format!("time_zone = {name:?}: {error}; such as Europe/Berlin")))?,
+    };
+    let settings = TimeSettings {
+        unit: reading.timestamp_unit.and_then(super::settings::Unit::fixed),
+        format: reading.timestamp_format.clone(),
+        formats: reading.timestamp_formats.clone(),
+        zone,
+        earliest_ms: plausible.earliest_ms,
+        latest_ms: plausible.latest_ms,
+    };
+    let column = columns.join(", ");
+    Times::decide(&sample, settings).map(Some).map_err(|undecided| IngestError::Times {
+        path: form.path.clone(),
+        column,
+        reason: in_words(&undecided),
+    })
+}
+
+fn in_words(undecided: &Undecided) -> String {
+    match undecided {
+        Undecided::None(example) => format!(
+            "{example:?} is no time after ingest.earliest and before tomorrow in any known form; [ingest] timestamp_unit = \
+             \"s\" (or days, ms, us, ns), timestamp_format = \"%d.%m.%Y %H:%M\" and earliest = \"1970-01-01\" say how to read it"
+        ),
+        Undecided::Several { example, readings } => {
+            let ways: Vec<String> =
+                readings.iter().map(|(setting, time)| format!("[ingest] {setting} (reads {time})")).collect();
+            format!("{example:?} can be read in two ways; choose one: {}", ways.join(" or "))
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Delimited files: a row a line, a separator between fields, quotes around fields that hold separators or line ends.
+//!
+//! Rows are found line by line, so that a stray quote costs its own row. A line that ends within quotes is joined with
+//! the next ones only if that makes a row: the quote is closed before a separator or a line end, there are as many
+//! fields as columns, and none of the lines that are joined is such a row by itself.
+//!
+//! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header.
+
+use std::io::{self, BufRead};
+
+use super::batch::{Builder, NoRow, RowAt};
+use super::bytes;
+use super::fields::{Field, Progress, Split, Splitter, Written};
+use super::form::{Delimited, Form, Names};
+use super::lines::{Ending, Line, Lines};
+use super::path::place;
+use super::text_batch::Span;
+use super::{Batches, Wanted};
+use crate::log::ingest::IngestError;
+
+/// The maximum length of lines that are joined to a row, in bytes.
+const JOINED_BYTES: usize = 1 << 20;
+
+/// Reads a file and sends its rows in batches.
+pub fn read(form: &Form, how: &Delimited, wanted: &[Wanted], batches: &Batches) -> Result<(), IngestError> {
+    let failed = |error| IngestError::read(&form.path, error);
+    let (text, mark) = bytes::text(&form.path, form.compression, form.encoding).map_err(failed)?;
+    let of = |Wanted { paths, .. }: &Wanted| paths.iter().filter_map(|path| place(path, &form.columns)).collect();
+    let places: Vec<Vec<usize>> = wanted.iter().map(of).collect();
+    let mut rows = Rows::new(Lines::new(text, how.line_end, mark), Splitter::new(&how.separator, how.quoting));
+    if how.names == Names::InFirstRow {
+        rows.next(None).map_err(failed)?;
+    }
+    let (mut batch, mut number) = (Builder::new(wanted.len()), 0);
+    while let Some(row) = rows.next(Some(form.columns.len())).map_err(failed)? {
+        number += 1;
+        let at = RowAt { number, element: 0, start: row.start, end: row.end };
+        let (base, text) = (row.span.range().start, row.span.of(rows.lines.text.as_slice()));
+        match row.reason {
+            Some(reason) => batch.push_unreadable(at, text, reason),
+            None => {
+                let mut value = |place: &usize| {
+                    let field = *rows.fields.get(*place)?;
+                    let span = match field.written {
+                        Written::Plain => Span::new(base + field.start, base + field.end),
+                        Written::Escaped => batch.make(rows.splitter.content(text, field).iter().copied()),
+                    };
+                    (!span.is_empty()).then_some(span)
+                };
+                rows.values.clear();
+                rows.values
+                    .extend(places.iter().map(|places| places.iter().find_map(&mut value).unwrap_or(Span::ABSENT)));
+                batch.push(at, row.span, rows.values.iter().copied());
+            }
+        }
+        if batch.is_full(&rows.lines.text) && batches.send(Ok(batch.take(rows.lines.take()))).is_err() {
+            // The receiver is gone: the rest is not wanted.
+            return Ok(());
+        }
+    }
+    let _ = batches.send(Ok(batch.take(rows.lines.take())));
+    Ok(())
+}
+
+/// A row: its lines, and why it can't be read.
+#[derive(Debug)]
+pub struct RowText {
+    /// Where it is in the text of the lines.
+    pub span: Span,
+    /// Its offset in the file.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// Why it is none.
+    pub reason: Option<NoRow>,
+}
+
+/// Reads rows.
+pub struct Rows<R> {
+    /// Where they come from.
+    pub lines: Lines<R>,
+    /// The fields of the last row, within its span.
+    pub fields: Vec<Field>,
+    /// What splits them.
+    pub splitter: Splitter,
+    values: Vec<Span>,
+    joined: Vec<Line>,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// The rows of some lines.
+    pub fn new(lines: Lines<R>, splitter: Splitter) -> Self {
+        Self { lines, fields: Vec::new(), splitter, values: Vec::new(), joined: Vec::new() }
+    }
+
+    /// The next row; empty lines are none.
+    ///
+    /// * `columns`: how many fields a row has, where that is known.
+    pub fn next(&mut self, columns: Option<usize>) -> io::Result<Option<RowText>> {
+        let mut line = loop {
+            match self.lines.next()? {
+                Some(line) if line.span.is_empty() => {}
+                Some(line) => break line,
+                None => return Ok(None),
+            }
+        };
+        self.fields.clear();
+        let mut progress = Progress::default();
+        let text = line.span.of(self.lines.text.as_slice());
+        let reason = match self.splitter.split(text, &mut progress, &mut self.fields) {
+            _ if line.ending == Ending::TooLong => Some(NoRow::TooLong),
+            Split::TextBehind => Some(NoRow::TextBehindQuote),
+            Split::Open => match self.join(line, progress, columns)? {
+                Some(joined) => {
+                    line = joined;
+                    None
+                }
+                None => Some(NoRow::QuoteNotClosed),
+            },
+            Split::Whole => columns.and_then(|columns| match self.fields.len() {
+                fields if fields > columns => Some(NoRow::MoreFields),
+                fields if fields < columns && line.ending == Ending::AtEnd => Some(NoRow::CutOff),
+                _ => None,
+            }),
+        };
+        Ok(Some(RowText { span: line.span, start: line.start, end: line.end, reason }))
+    }
+
+    /// Joins a line that ends within quotes with the next ones; `None` if that makes no row, and they are rows of their
+    /// own.
+    fn join(&mut self, first: Line, mut progress: Progress, columns: Option<usize>) -> io::Result<Option<Line>> {
+        self.joined.clear();
+        let start = first.span.range().start;
+        while let Some(line) = self.lines.next()? {
+            self.joined.push(line);
+            let end = line.span.range().end;
+            let is_row = || {
+                let fields = self.splitter.count(line.span.of(self.lines.text.as_slice()));
+                columns.is_some_and(|columns| columns > 1 && fields == Some(columns))
+            };
+            if end - start > JOINED_BYTES || line.ending == Ending::TooLong || is_row() {
+                break;
+            }
+            let split = self.splitter.split(&self.lines.text[start..end], &mut progress, &mut self.fields);
+            let too_many = columns.is_some_and(|columns| self.fields.len() > columns);
+            match split {
+                Split::Open if !too_many => {}
+                Split::Whole if columns.is_none_or(|columns| self.fields.len() == columns) => {
+                    let span = Span::new(start, end);
+                    return Ok(Some(Line { span, start: first.start, ..line }));
+                }
+                _ => break,
+            }
+        }
+        self.lines.give_back(self.joined.drain(..));
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::lines::LineEnd;
+    use super::super::options::Quoting;
+    use super::*;
+
+    /// The rows of a text: fields between bars, or the reason why there are none.
+    fn rows(text: &[u8], columns: usize) -> Vec<String> {
+        let lines = Lines::new(text, LineEnd::Feed, 0);
+        let mut rows = Rows::new(lines, Splitter::new(",", Quoting::Double));
+        let mut told = Vec::new();
+        while let Some(row) = rows.next(Some(columns)).expect("reads") {
+            let line = row.span.of(rows.lines.text.as_slice());
+            let content = |field: &Field| String::from_utf8_lossy(&rows.splitter.content(line, *field)).into_owned();
+            told.push(match row.reason {
+                Some(reason) => format!("{reason:?}"),
+                None => rows.fields.iter().map(content).collect::<Vec<_>>().join("|"),
+            });
+        }
+        told
+    }
+
+    #[test]
+    fn a_stray_quote_costs_its_own_row() {
+        assert_eq!(rows(b"1,\"a,b\n2,c,d\n3,e,f\n", 3), ["QuoteNotClosed", "2|c|d", "3|e|f"]);
+        // The quote of the third row would close that of the first.
+        assert_eq!(rows(b"1,\"a,b\n2,c,d\n3,\"e,f\n", 3), ["QuoteNotClosed", "2|c|d", "QuoteNotClosed"]);
+        assert_eq!(rows(b"1,\"a\n2,\"b\n", 2), ["QuoteNotClosed", "QuoteNotClosed"]);
+        assert_eq!(rows(b"1,19\" rack\n2,21\" rack\n", 2), ["1|19\" rack", "2|21\" rack"]);
+        assert_eq!(rows(b"1,\"19\\\" rack\"\n2,b\n", 2), ["TextBehindQuote", "2|b"]);
+        // An escaped quote before the closing one: the field is open by RFC 4180.
+        assert_eq!(rows(b"1,\"19\\\"\",x\n2,\"b\",x\n", 3), ["QuoteNotClosed", "2|b|x"]);
+    }
+
+    #[test]
+    fn a_field_may_have_several_lines() {
+        assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
+        assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
+    }
+
+    #[test]
+    fn rows_have_at_most_as_many_fields_as_columns() {
+        assert_eq!(rows(b"1,2,3\n1\n\n1,2\n1", 2), ["MoreFields", "1", "1|2", "CutOff"]);
+        assert_eq!(rows(b"1,2", 2), ["1|2"]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_looked_for_in_a_part_of_the_file() {
+        let mut text = b"1,\"a\n".to_vec();
+        text.extend(b"x\n".repeat(1 << 20));
+        let told = rows(&text, 2);
+        assert_eq!((told.len(), told[0].as_str(), told[1].as_str()), (1 + (1 << 20), "QuoteNotClosed", "x"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_of_one_row(text in "[a\",\n]{0,80}", columns in 1usize..4) {
+            let mut rows = Rows::new(Lines::new(text.as_bytes(), LineEnd::Feed, 0), Splitter::new(",", Quoting::Double));
+            let mut at = 0;
+            while let Some(row) = rows.next(Some(columns)).expect("reads") {
+                // Between rows are empty lines alone.
+                let between = &text[at..row.start as usize];
+                prop_assert!(between.bytes().all(|byte| byte == b'\n'), "{between:?} before {row:?}");
+                let lines = text[row.start as usize..row.end as usize].trim_end_matches('\n').matches('\n').count();
+                prop_assert!(row.reason.is_none() || lines == 0, "{row:?} has {lines} more lines");
+                prop_assert!(row.reason.is_some() || rows.fields.len() <= columns);
+                at = row.end as usize;
+            }
+            prop_assert!(text[at..].bytes().all(|byte| byte == b'\n'));
+        }
+
+        #[test]
+        fn any_bytes_are_rows_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..200), columns in 1usize..4) {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !matches!(*line, b"" | b"\r")).count();
+            prop_assert!(rows(&bytes, columns).len() <= lines);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Finds the files to read, and says which are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use shared::contract::event_log::{self, LogFile};
+
+use crate::log::ingest::IngestError;
+
+/// The endings of the files that are read of a folder, in any case; `.gz` or `.zst` may follow.
+const ENDINGS: [&str; 10] = ["csv", "tsv", "txt", "dat", "inter", "item", "json", "jsonl", "ndjson", "parquet"];
+/// The endings of packed files.
+const PACKED: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
+
+/// The files of some paths.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those to read.
+    pub files: Vec<PathBuf>,
+    /// Those that are left out, and why.
+    pub left_out: Vec<(PathBuf, String)>,
+}
+
+/// Finds the files of paths, folders and patterns, in the order given, those of each sorted by name.
+///
+/// A file that is named or matched by a pattern is read whatever its ending; of a folder those with a known one. Locks
+/// and torn ends beside the service's event log are passed over unless they are named themselves; everything else that
+/// is not read is left out with a reason: another copy of a file too. A folder may have no files, such as that of a
+/// service that has not recorded an event yet.
+///
+/// # Errors
+/// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern.
+pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
+    let mut found = Found::default();
+    for path in paths {
+        if path.is_file() {
+            found.files.push(path.clone());
+        } else if path.is_dir() {
+            of_folder(path, &mut found).map_err(|error| IngestError::read(path, error))?;
+        } else {
+            of_pattern(path, &mut found)?;
+        }
+    }
+    once(found)
+}
+
+fn of_folder(folder: &Path, found: &mut Found) -> io::Result<()> {
+    let entries: io::Result<Vec<PathBuf>> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
+    let mut entries = entries?;
+    entries.retain(|path| !event_log::is_aside(path));
+    entries.sort();
+    let before = found.files.len();
+    for path in entries {
+        match left_out(&path) {
+            None => found.files.push(path),
+            Some(reason) => found.left_out.push((path, reason)),
+        }
+    }
+    if found.files.len() == before {
+        let reason = format!("no file in it that can be read; known endings: .{}", ENDINGS.join(", ."));
+        found.left_out.push((folder.to_owned(), reason));
+    }
+    Ok(())
+}
+
+/// Why what is in a folder is not read.
+fn left_out(path: &Path) -> Option<String> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if name.starts_with('.') {
+        return Some("hidden".to_owned());
+    }
+    if path.is_dir() {
+        return Some("a folder within the folder; name it too, or a pattern such as folder/**/*.csv".to_owned());
+    }
+    if !path.is_file() {
+        return Some("no file".to_owned());
+    }
+    let mut endings = name.rsplit('.').collect::<Vec<_>>();
+    endings.pop();
+    let ending = match endings.as_slice() {
+        [packed, ending, ..] if PACKED.contains(packed) => *ending,
+        [ending, ..] => *ending,
+        [] => return Some("no ending; name the file itself to read it".to_owned()),
+    };
+    (!ENDINGS.contains(&ending)).then(|| format!("unknown ending .{ending}; name the file itself to read it"))
+}
+
+fn of_pattern(pattern: &Path, found: &mut Found) -> Result<(), IngestError> {
+    let absent = || IngestError::Absent { path: pattern.to_owned() };
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let matches = glob::glob_with(&pattern.to_string_lossy(), options).map_err(|_| absent())?;
+    let mut matches: Vec<PathBuf> = matches.flatten().filter(|path| !event_log::is_aside(path)).collect();
+    let others = matches.extract_if(.., |path| !path.is_file());
+    found.left_out.extend(others.map(|path| (path, "no file".to_owned())));
+    if matches.is_empty() {
+        return Err(absent());
+    }
+    matches.sort();
+    found.files.append(&mut matches);
+    Ok(())
+}
+
+/// Leaves out files that are found more than once, and copies of others.
+fn once(found: Found) -> Result<Found, IngestError> {
+    let Found { files, mut left_out } = found;
+    let mut places = BTreeSet::new();
+    let mut kept: Vec<PathBuf> = Vec::with_capacity(files.len());
+    for path in files {
+        let place = path.canonicalize().map_err(|error| IngestError::read(&path, error))?;
+        if places.insert(place) {
+            kept.push(path);
+        } else {
+            left_out.push((path, "named twice".to_owned()));
+        }
+    }
+    // Files of the service's log come first: how much of them was read is noted.
+    let mut order: Vec<usize> = (0..kept.len()).collect();
+    order.sort_by_key(|&at| LogFile::at(&kept[at]).is_none());
+    let mut by_size: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for at in order {
+        let size = kept[at].metadata().map_err(|error| IngestError::read(&kept[at], error))?.len();
+        by_size.entry(size).or_default().push(at);
+    }
+    let mut copies = BTreeMap::new();
+    for (_, same) in by_size.into_iter().filter(|(size, same)| *size > 0 && same.len() > 1) {
+        let mut firsts = BTreeMap::new();
+        for at in same {
+            let digest = digest(&kept[at]).map_err(|error| IngestError::read(&kept[at], error))?;
+            match firsts.get(&digest) {
+                None => {
+                    firsts.insert(digest, at);
+                }
+                Some(&first) if is_other_log(&kept[at], &kept[first]) => {}
+                Some(&first) => {
+                    copies.insert(at, format!("the same bytes as {}", kept[first].display()));
+                }
+            }
+        }
+    }
+    let mut files = Vec::with_capacity(kept.len());
+    for (at, path) in kept.into_iter().enumerate() {
+        match copies.remove(&at) {
+            None => files.push(path),
+            Some(reason) => left_out.push((path, reason)),
+        }
+    }
+    Ok(Found { files, left_out })
+}
+
+/// Whether a file is one of the service's log, and not the same one as the other: each is covered by itself.
+fn is_other_log(path: &Path, other: &Path) -> bool {
+    let name = |path| LogFile::at(path).map(|file| (file.replica, file.number));
+    name(path).is_some_and(|name_of| name(other) != Some(name_of))
+}
+
+fn digest(path: &Path) -> io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(digest.finalize().into());
+        }
+        digest.update(bytes);
+        let length = bytes.len();
+        file.consume(length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The names of the files that are found, and those left out with the beginning of the reason.
+    fn told(paths: &[PathBuf]) -> (Vec<String>, Vec<String>) {
+        let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+        let found = files(paths).expect("files");
+        let left_out = found.left_out.iter().map(|(path, reason)| {
+            let few: Vec<_> = reason.split_whitespace().take(2).collect();
+            format!("{}: {}", name(path), few.join(" "))
+        });
+        (found.files.iter().map(name).collect(), left_out.collect())
+    }
+
+    #[test]
+    fn of_a_folder_everything_is_read_or_left_out_with_a_reason() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let names = [
+            "MAR.CSV",
+            "a.inter",
+            "feb.csv.gz",
+            "jan.csv",
+            "x.Json.ZST",
+            "events-0.lock",
+            "notes.pdf",
+            ".hidden.csv",
+            "_SUCCESS",
+            "events-0-00000001.torn-5",
+        ];
+        names.iter().for_each(|name| fs::write(folder.path().join(name), name).expect("writes"));
+        fs::create_dir(folder.path().join("old")).expect("makes");
+        let (files, left_out) = told(&[folder.path().to_owned()]);
+        assert_eq!(files, ["MAR.CSV", "a.inter", "feb.csv.gz", "jan.csv", "x.Json.ZST"]);
+        assert_eq!(
+            left_out,
+            [".hidden.csv: hidden", "_SUCCESS: no ending;", "notes.pdf: unknown ending", "old: a folder"]
+        );
+        // Patterns and names are taken at their word.
+        assert_eq!(told(&[folder.path().join("notes.*")]).0, ["notes.pdf"]);
+        assert!(files_of(&folder.path().join("*.xls")).is_err() && files_of(&folder.path().join("none.csv")).is_err());
+    }
+
+    fn files_of(path: &Path) -> Result<Found, IngestError> {
+        super::files(&[path.to_owned()])
+    }
+
+    #[test]
+    fn a_folder_without_files_says_so() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let found = files_of(folder.path()).expect("files");
+        assert_eq!(found.left_out[0].0, folder.path());
+        assert!(found.files.is_empty() && found.left_out[0].1.contains("no file in it"));
+    }
+
+    #[test]
+    fn a_file_is_read_once() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        for (name, text) in [("a.csv", "x,y"), ("b.csv", "x,z"), ("copy.csv", "x,y"), ("e1.csv", ""), ("e2.csv", "")] {
+            fs::write(path(name), text).expect("writes");
+        }
+        let (files, left_out) = told(&[folder.path().to_owned(), path("./b.csv")]);
+        assert_eq!(files, ["a.csv", "b.csv", "e1.csv", "e2.csv"]);
+        assert_eq!(left_out, ["b.csv: named twice", "copy.csv: the same"]);
+        // Of the service's log the files themselves are read, each.
+        for name in ["events-0-00000001.jsonl", "events-1-00000001.jsonl", "backup.jsonl"] {
+            fs::write(path(name), "{}").expect("writes");
+        }
+        let (files, left_out) = told(&[path("*.jsonl")]);
+        assert_eq!(files, ["events-0-00000001.jsonl", "events-1-00000001.jsonl"]);
+        assert_eq!(left_out, ["backup.jsonl: the same"]);
+    }
+}

@@ -1,0 +1,95 @@
+//! Reads a file of no known schema by the names of its columns.
+//!
+//! `generic.toml` lists, for each role, the names that such columns have, the surest first. Of a name only letters and
+//! digits count, in lower case; a path is compared part by part. A column has one role.
+
+use std::sync::LazyLock;
+
+use super::Schema;
+use crate::log::ingest::settings::{Columns, Paths, Reading, Role};
+
+const TEXT: &str = include_str!("../../../../schemas/generic.toml");
+
+static GENERIC: LazyLock<Schema> = LazyLock::new(|| super::parse("generic", TEXT));
+
+/// The roles in the order in which they take their columns.
+const ORDER: [Role; 15] = [
+    Role::User,
+    Role::Item,
+    Role::Timestamp,
+    Role::TimeOfDay,
+    Role::Event,
+    Role::EventId,
+    Role::Session,
+    Role::Transaction,
+    Role::Order,
+    Role::Quantity,
+    Role::Rating,
+    Role::Name,
+    Role::Category,
+    Role::Brand,
+    Role::Price,
+];
+
+/// How a file with these columns is read, as far as their names tell.
+#[must_use]
+pub fn generic(columns: &[String]) -> Reading {
+    let plain: Vec<String> = columns.iter().map(|column| plain(column)).collect();
+    let mut taken = vec![false; columns.len()];
+    let mut found = Columns::default();
+    for role in ORDER {
+        let place = |name: &String| plain.iter().zip(&taken).position(|(column, taken)| column == name && !taken);
+        if let Some(at) = GENERIC.reading.columns.of(role).iter().find_map(place) {
+            taken[at] = true;
+            found.0.insert(role, Paths::One(columns[at].clone()));
+        }
+    }
+    // An order's number may stand for the user, too.
+    let is_of_orders = |role| {
+        let names = GENERIC.reading.columns.of(role).iter().map(|name| self::plain(name)).collect::<Vec<_>>();
+        plain.iter().any(|column| names.contains(column))
+    };
+    let default_event = match is_of_orders(Role::Transaction) || is_of_orders(Role::Quantity) {
+        true => GENERIC.default_event_of_orders.clone(),
+        false => GENERIC.reading.default_event.clone(),
+    };
+    Reading { columns: found, default_event, ..GENERIC.reading.clone() }
+}
+
+/// A name without case and signs, but for those of a path.
+fn plain(name: &str) -> String {
+    // A type behind the name, as in `user_id:token`.
+    let name = name
+        .rsplit_once(':')
+        .filter(|(_, kind)| ["token", "float", "token_seq", "float_seq"].contains(kind))
+        .map_or(name, |(name, _)| name);
+    name.chars()
+        .filter(|character| character.is_alphanumeric() || "[].".contains(*character))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(columns: &[&str]) -> Reading {
+        generic(&columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn columns_are_found_by_their_usual_names() {
+        let reading = read(&["Order ID", "Customer_ID", "SKU", "Order Date", "Qty"]);
+        let of = |role| reading.columns.of(role).concat();
+        assert_eq!([of(Role::User), of(Role::Item), of(Role::Timestamp)], ["Customer_ID", "SKU", "Order Date"]);
+        assert_eq!([of(Role::Transaction), of(Role::Quantity)], ["Order ID", "Qty"]);
+        assert_eq!(reading.default_event.as_deref(), Some("transaction"));
+    }
+
+    #[test]
+    fn a_column_has_one_role() {
+        let reading = read(&["session", "item", "time"]);
+        assert_eq!(reading.columns.of(Role::User), ["session"]);
+        assert!(reading.columns.of(Role::Session).is_empty() && reading.columns.of(Role::TimeOfDay).is_empty());
+    }
+}

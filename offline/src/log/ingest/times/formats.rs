@@ -1,0 +1,67 @@
+//! Formats of dates other than ISO 8601, by `strptime`.
+
+use jiff::civil::{DateTime, Time};
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+
+/// A format of `strptime`, such as `%d/%m/%Y %H:%M`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format(String);
+
+/// Orders of day, month and year.
+const DATES: [&str; 11] = [
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d %b %Y",
+    "%b %d, %Y",
+];
+/// Times of day behind a date.
+const TIMES: [&str; 6] = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p"];
+/// Formats that are more than a date and a time of day.
+const WHOLE: [&str; 6] = [
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%Y-%m-%d %I:%M:%S %p",
+];
+
+/// The formats that are recognised.
+pub fn known() -> impl Iterator<Item = Format> {
+    let dated = DATES.iter().flat_map(|date| TIMES.iter().map(move |time| Format(format!("{date}{time}"))));
+    WHOLE.iter().map(|format| Format((*format).to_owned())).chain(dated)
+}
+
+impl Format {
+    /// A format that the settings give.
+    #[must_use]
+    pub fn new(format: &str) -> Self {
+        Self(format.to_owned())
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads a text, in milliseconds since the epoch. A format without a time of day reads midnight, one without a zone
+    /// the time of `zone`.
+    #[must_use]
+    pub fn read(&self, text: &str, zone: &TimeZone) -> Option<i64> {
+        let parsed = BrokenDownTime::parse(&self.0, text).ok()?;
+        if let Ok(instant) = parsed.to_timestamp() {
+            return Some(instant.as_millisecond());
+        }
+        let time = parsed.to_time().unwrap_or(Time::midnight());
+        super::in_zone(DateTime::from_parts(parsed.to_date().ok()?, time), zone)
+    }
+}
