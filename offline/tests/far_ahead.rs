@@ -6,6 +6,7 @@ use std::path::Path;
 
 use offline::config::Config;
 use offline::fit::fit_sources;
+use offline::log::ingest::settings::Unit;
 use offline::log::ingest::{Catalogue, Log, ingest};
 use offline::progress::Progress;
 use shared::contract::id::ItemIdx;
@@ -15,6 +16,10 @@ use support::{DAY_MS, write_log};
 
 const YEARS_MS: i64 = 75 * 365 * DAY_MS;
 const NOW_MS: i64 = 20_000 * DAY_MS;
+
+/// About the first and the last time that a calendar has: the years -9998 and 9998.
+const FIRST_MS: i64 = -377_600_000_000_000;
+const LAST_MS: i64 = 253_300_000_000_000;
 
 /// A log of 2,000 events in 100 days: each day another of ten items is looked at most.
 fn sane() -> Vec<(i64, String, &'static str, String)> {
@@ -38,6 +43,9 @@ fn fitted(rows: &[(i64, String, &'static str, String)]) -> (Log, Snapshot) {
     let mut config = Config::shipped().expect("defaults");
     (config.sources.als.factors, config.sources.embedding.factors) = (4, 4);
     config.sources.item_knn_session.half_life_days = 7.0;
+    // The reader takes any time, so that it is not the one that keeps tables finite.
+    config.ingest.timestamp_unit = Unit::Ms;
+    (config.ingest.earliest, config.ingest.latest) = ("-009999-01-03".to_owned(), "9999-12-01".to_owned());
     let log = log(folder.path(), rows, &config);
     let snapshot = fit_sources(&log, &config, &mut Progress::default()).expect("fits");
     (log, snapshot)
@@ -69,7 +77,7 @@ fn one_row_75_years_ahead_does_not_change_the_order_of_popularity() {
 #[test]
 fn no_time_makes_a_table_infinite() {
     let mut rows = sane();
-    for (at, time) in [i64::MIN, i64::MIN + 1, 0, i64::MAX - 1, i64::MAX].into_iter().enumerate() {
+    for (at, time) in [FIRST_MS, FIRST_MS + 1, 0, LAST_MS - 1, LAST_MS].into_iter().enumerate() {
         rows.push((time, format!("u{at}"), "view", format!("i{at}")));
         rows.push((time, format!("u{at}"), "view", format!("far{at}")));
     }
@@ -88,5 +96,5 @@ fn no_time_makes_a_table_infinite() {
         // Missing values are NaN on purpose.
         assert!(values.iter().all(|value| !value.is_infinite()), "{name}");
     }
-    assert!(log.events.iter().any(|event| event.timestamp_ms == i64::MIN), "the reader takes any time");
+    assert!(log.events.iter().any(|event| event.timestamp_ms == FIRST_MS), "the reader takes any time");
 }

@@ -98,7 +98,7 @@ fn vectors_that_are_none_are_counted_by_reason_and_their_items_stay() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
     for line in [
-        "1 users and 8 items",
+        "1 users, 8 items",
         "vectors: 2 items have one, of 2 numbers",
         "left out 1: a vector of 3 numbers where most have 2",
         "left out 1: a vector with a value that is no number",

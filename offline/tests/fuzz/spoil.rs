@@ -29,7 +29,7 @@ pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mu
         Content::Fields(fields) => {
             let places = Places::of(shape, &columns);
             match random.random_range(0..6) {
-                0 => id_of_fields(fields, &places, events, damage, random),
+                0 => id_of_fields(shape, fields, &places, events, damage, random),
                 1 if shape.layout != Layout::Parquet => *content = stray_quote(shape, fields, events, damage, random),
                 2 if shape.layout != Layout::Parquet => {
                     fields.insert(random.random_range(0..=fields.len()), "one more".to_owned());
@@ -105,10 +105,13 @@ fn between(shape: &Shape, records: &mut Records, at: usize, damage: &mut Damage,
     }
     let content = if header { bytes::header(shape, &records.columns) } else { Vec::new() };
     records.records.insert(at, Record { content: Content::Raw(content), events: Vec::new() });
-    damage.add(if header { "the header again" } else { "a blank line" }, &[], of_lines(shape));
+    // Among few rows, a header is too many of them to tell how times are written.
+    let refusal = if header && records.records.len() < ENOUGH { Refusal::File } else { of_lines(shape) };
+    damage.add(if header { "the header again" } else { "a blank line" }, &[], refusal);
 }
 
 fn id_of_fields(
+    shape: &Shape,
     fields: &mut [String],
     places: &Places,
     events: &[usize],
@@ -117,7 +120,7 @@ fn id_of_fields(
 ) {
     let place = if random.random_bool(0.5) { places.user } else { places.item };
     (*pick(random, &["", " ", "NaN", "NULL", "None", "null"])).clone_into(&mut fields[place]);
-    damage.add("an id that is none", events, Refusal::Rows);
+    damage.add("an id that is none", events, of_lines(shape));
 }
 
 fn id_of_object(shape: &Shape, object: &mut Value, events: &[usize], damage: &mut Damage, random: &mut ChaCha8Rng) {

@@ -16,16 +16,14 @@ use shared::contract::event_log::LogFile;
 use shared::contract::id::present;
 
 use super::IngestError;
-use super::read::{FirstRow, Form, Layout, Names, Needed, Wanted, first_rows, path, recognise};
+use super::read::{FirstRow, Form, Layout, Needed, Wanted, first_rows, path, recognise};
 use super::schema::{self, Schema};
 use super::settings::{IngestConfig, MissingTimestamps, Reading, Role};
 use super::skip::Rule;
 use super::times::{Settings as TimeSettings, Times, Undecided};
 
-/// The number of rows by which times and files without a header are recognised.
+/// The number of rows by which times are recognised.
 const SAMPLE_ROWS: usize = 10_000;
-/// The number of rows by which a schema of files without a header is recognised.
-const SHAPE_ROWS: usize = 100;
 
 /// The range of plausible times, milliseconds since the epoch.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +79,7 @@ pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<
     let layers = if schema.is_some_and(|schema| schema.name == schema::SERVICE) { Reading::default() } else { layers };
     let (name, title, base) = match schema {
         Some(Schema { name, title, reading, .. }) => (*name, title.clone(), reading.clone()),
-        None => ("generic", "columns by their usual names".to_owned(), schema::generic(&all_columns(&form))),
+        None => ("generic", "columns by their usual names".to_owned(), schema::generic(&form.all_columns())),
     };
     if base.quoting.is_some() || base.separator.is_some() && !layers.schema.is_empty() {
         form = recognise(file, &base.clone().under(&layers).options())?;
@@ -128,29 +126,7 @@ fn schema_of(form: &Form, layers: &Reading) -> Result<Option<&'static Schema>, I
         let unknown = || IngestError::Setting(format!("files: no schema `{}`; there are {}", layers.schema, names()));
         return schema::named(&layers.schema).map(Some).ok_or_else(unknown);
     }
-    if !is_without_names(&form.layout) {
-        return Ok(schema::by_columns(&all_columns(form), separator(&form.layout)));
-    }
-    let wanted: Vec<Wanted> = form.columns.iter().map(|name| Wanted::column(name, Needed::No)).collect();
-    let rows = first_rows(form, &wanted, SHAPE_ROWS)?.into_iter().filter_map(|row| row.values.ok());
-    Ok(schema::by_values(&rows.collect::<Vec<_>>(), separator(&form.layout)))
-}
-
-fn is_without_names(layout: &Layout) -> bool {
-    matches!(layout, Layout::Delimited(how) if how.names == Names::Numbers)
-}
-
-/// What stands between the fields of a file.
-fn separator(layout: &Layout) -> Option<&str> {
-    match layout {
-        Layout::Delimited(how) => Some(&how.separator),
-        _ => None,
-    }
-}
-
-/// The columns of a file, and the paths within them.
-fn all_columns(form: &Form) -> Vec<String> {
-    form.columns.iter().chain(&form.nested).cloned().collect()
+    schema::of_file(form)
 }
 
 /// The layers without columns that the file does not have, if its schema says where else to look.
@@ -203,14 +179,13 @@ fn wanted(
     layers: &Reading,
     rules: &[Rule],
 ) -> Result<(Vec<Wanted>, Vec<Range<usize>>), IngestError> {
-    let is_table = matches!(form.layout, Layout::Delimited(_) | Layout::Parquet);
     let list = list_of_rows(form, reading);
     let of_list = |path: &&String| path::list(path).is_none_or(|own| Some(own) == list.as_deref());
     let (mut wanted, mut places) = (Vec::new(), Vec::new());
     for role in Role::ALL {
         let paths: Vec<&String> = reading.columns.of(role).iter().filter(of_list).collect();
         // JSON may have a column that a setting names in later records only.
-        if is_table && !layers.columns.of(role).is_empty() && !paths.iter().any(|path| form.has(path)) {
+        if form.is_table() && !layers.columns.of(role).is_empty() && !paths.iter().any(|path| form.has(path)) {
             let column = reading.columns.of(role).join("` or `");
             let (path, there) = (form.path.clone(), form.columns.clone());
             return Err(IngestError::Column { path, column, there, section: "ingest.columns" });

@@ -20,7 +20,7 @@ use polars_buffer::Buffer;
 use polars_error::PolarsError;
 use polars_parquet::parquet::schema::types::PrimitiveType;
 use polars_parquet::read::{
-    BasicDecompressor, FileMetadata, PageReader, ParquetType, column_iter_to_arrays, n_columns, read_metadata,
+    BasicDecompressor, FileMetadata, PageReader, column_iter_to_arrays, n_columns, read_metadata,
 };
 use polars_parquet::write::{
     CompressionOptions, Encoding, FileWriter, StatisticsOptions, Version, WriteOptions, row_group_iter,
@@ -88,20 +88,16 @@ impl Parquet {
     ///
     /// # Errors
     /// [`ParquetError`] when the column's kind can't be read, or the file is damaged.
-    pub fn read(&mut self, group: usize, column: usize) -> Result<Box<dyn Array>, ParquetError> {
-        let kind = self.kind(column)?;
+    pub fn read(&self, group: usize, column: usize) -> Result<Box<dyn Array>, ParquetError> {
         let field = &self.metadata.schema().fields()[column];
-        let name = field.name().to_owned();
-        let array = self.array(group, &name, 0, Field::new(name.as_str().into(), kind, true))?;
+        let name = field.name();
+        let kind = kind::stored(field).map_err(|kind| ParquetError::Kind { column: name.to_owned(), kind })?;
+        let array = self.array(group, name, 0, Field::new(name.into(), kind, true))?;
         let rows = self.metadata.row_groups[group].num_rows();
         if array.len() != rows {
-            return Err(damaged(&name, array.len(), rows));
+            return Err(damaged(name, array.len(), rows));
         }
-        let logical_type = match &self.metadata.schema().fields()[column] {
-            ParquetType::PrimitiveType(leaf) => leaf.logical_type,
-            ParquetType::GroupType { .. } => None,
-        };
-        Ok(if kind::is_uuid(logical_type) { kind::uuids(&*array) } else { array })
+        Ok(kind::converted(array, kind::logical_type(field)))
     }
 
     /// The columns of single values within a column; none if it is not nested.
@@ -118,14 +114,15 @@ impl Parquet {
     ///
     /// # Errors
     /// [`ParquetError`] when the file is damaged.
-    pub fn read_leaf(&mut self, group: usize, leaf: &Leaf) -> Result<LeafValues, ParquetError> {
-        let name = self.metadata.schema().fields()[leaf.root].name().to_owned();
-        let array = self.array(group, &name, leaf.number, leaf.field.clone())?;
+    pub fn read_leaf(&self, group: usize, leaf: &Leaf) -> Result<LeafValues, ParquetError> {
+        let name = self.metadata.schema().fields()[leaf.root].name();
+        let array = self.array(group, name, leaf.number, leaf.field.clone())?;
         let rows = self.metadata.row_groups[group].num_rows();
         if array.len() != rows {
             return Err(damaged(&leaf.path, array.len(), rows));
         }
-        Ok(nested::unwrapped(&*array))
+        let LeafValues { offsets, values } = nested::unwrapped(&*array);
+        Ok(LeafValues { offsets, values: kind::converted(values, leaf.logical_type) })
     }
 
     /// Reads a leaf of a column in a row group.

@@ -3,8 +3,8 @@
 use polars_arrow::array::{Array, ListArray, StructArray};
 use polars_arrow::datatypes::{ArrowDataType, Field, TimeUnit};
 use polars_parquet::parquet::schema::types::PrimitiveType;
-use polars_parquet::read::ParquetType;
 use polars_parquet::read::schema::{SchemaInferenceOptions, parquet_to_arrow_schema_with_options};
+use polars_parquet::read::{ParquetType, PrimitiveLogicalType};
 
 use super::kind;
 
@@ -17,6 +17,8 @@ pub struct Leaf {
     pub(super) root: usize,
     /// Its number among the leaves of the nested column.
     pub(super) number: usize,
+    /// What its values mean.
+    pub(super) logical_type: Option<PrimitiveLogicalType>,
     /// The nested column with this leaf alone.
     pub(super) field: Field,
 }
@@ -41,9 +43,10 @@ pub fn leaves(root: usize, field: &ParquetType, types: &[&PrimitiveType]) -> Vec
     let schema = parquet_to_arrow_schema_with_options(std::slice::from_ref(field), &Some(options));
     let Some(field) = schema.iter_values().next() else { return Vec::new() };
     let mut leaves = Vec::new();
-    let count = walk(field, field.name.as_str(), 0, types, &mut |path, number, field| {
+    let count = walk(field, field.name.as_str(), 0, &mut |path, number, field| {
         if path.matches("[]").count() <= 1 {
-            leaves.push(Leaf { path: path.to_owned(), root, number, field });
+            let logical_type = types.get(number).and_then(|leaf| leaf.logical_type);
+            leaves.push(Leaf { path: path.to_owned(), root, number, logical_type, field });
         }
     });
     // If leaves can't be counted, nobody knows which is which.
@@ -52,30 +55,23 @@ pub fn leaves(root: usize, field: &ParquetType, types: &[&PrimitiveType]) -> Vec
 
 /// Calls `found` with each leaf that can be read: its path, its number, and the field with this leaf alone. Returns the
 /// number behind the last leaf.
-fn walk(
-    field: &Field,
-    path: &str,
-    first: usize,
-    types: &[&PrimitiveType],
-    found: &mut dyn FnMut(&str, usize, Field),
-) -> usize {
+fn walk(field: &Field, path: &str, first: usize, found: &mut dyn FnMut(&str, usize, Field)) -> usize {
     let with = |dtype| Field { dtype, ..field.clone() };
     match field.dtype() {
         ArrowDataType::Struct(fields) => fields.iter().fold(first, |next, inner| {
             let path = format!("{path}.{}", inner.name);
-            walk(inner, &path, next, types, &mut |path, number, inner| {
+            walk(inner, &path, next, &mut |path, number, inner| {
                 found(path, number, with(ArrowDataType::Struct(vec![inner])));
             })
         }),
         // A map is stored as a list of keys and values.
         ArrowDataType::List(inner) | ArrowDataType::LargeList(inner) | ArrowDataType::Map(inner, _) => {
-            walk(inner, &format!("{path}[]"), first, types, &mut |path, number, inner| {
+            walk(inner, &format!("{path}[]"), first, &mut |path, number, inner| {
                 found(path, number, with(ArrowDataType::LargeList(Box::new(inner))));
             })
         }
         dtype => {
-            let kind = types.get(first).and_then(|leaf| kind::of_leaf(dtype.clone(), leaf.logical_type).ok());
-            if let Some(kind) = kind {
+            if let Ok(kind) = kind::of_leaf(dtype.clone()) {
                 found(path, first, with(kind));
             }
             first + 1

@@ -1,5 +1,10 @@
 //! Whether and when an item may be recommended, from texts.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -20,23 +25,52 @@ impl Validity {
     pub const NEVER: Self = Self { from_ms: i64::MIN, until_ms: i64::MIN };
 }
 
+/// The words that are known everywhere, with what they say.
+static COMMON: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
+    let text = include_str!("../../../../schemas/words.toml");
+    let words: BTreeMap<String, String> =
+        Figment::from(Toml::string(text)).extract_inner("available").expect("words.toml maps words to yes or no");
+    words.into_iter().map(|(word, says)| (letters(&word), says == "yes")).collect()
+});
+
 /// Whether a text says that an item may be recommended; `None` if it says nothing that is understood.
 ///
 /// A number is a stock: more than 0 is available. A word counts without regard to case and to what is neither letter nor
 /// digit, and without what stands before a `/`: `http://schema.org/OutOfStock` is `out_of_stock`.
 ///
-/// * `yes`, `no`: the words of the settings.
+/// * `yes`, `no`: the words of the settings, which come before those that are known everywhere.
 #[must_use]
 pub fn is_available(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
-    if let Ok(stock) = text.parse::<f64>() {
-        return (!stock.is_nan()).then_some(stock > 0.0);
-    }
-    let word = letters(text.rsplit('/').next().unwrap_or(text));
-    let among = |words: &[String]| words.iter().any(|known| letters(known) == word);
-    match (among(yes), among(no)) {
+    let among = |words: &[String], word: &str| words.iter().any(|known| letters(known) == word);
+    stock_or_word(text, |word| match (among(yes, word), among(no, word)) {
         (_, true) => Some(false),
         (true, false) => Some(true),
-        (false, false) => None,
+        (false, false) => COMMON.get(word).copied(),
+    })
+}
+
+/// Whether a text says that an item is hidden: that this is true, or a word for what is not available.
+///
+/// * `yes`, `no`: the words of the settings for what is available and what is not.
+#[must_use]
+pub fn is_hidden(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
+    is_true(text).or_else(|| is_available(text, yes, no).map(|available| !available))
+}
+
+/// Whether a text says that something is true.
+#[must_use]
+pub fn is_true(text: &str) -> Option<bool> {
+    stock_or_word(text, |word| match word {
+        "true" | "yes" | "y" | "t" | "on" => Some(true),
+        "false" | "no" | "n" | "f" | "off" => Some(false),
+        _ => None,
+    })
+}
+
+fn stock_or_word(text: &str, word: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+    match text.parse::<f64>() {
+        Ok(stock) => (!stock.is_nan()).then_some(stock > 0.0),
+        Err(_) => word(&letters(text.rsplit('/').next().unwrap_or(text))),
     }
 }
 
@@ -107,15 +141,28 @@ mod tests {
 
     #[test]
     fn words_and_stocks_say_whether_an_item_is_available() {
-        let (yes, no) = (words(&["true", "in_stock"]), words(&["false", "out_of_stock"]));
-        let available = |text: &str| is_available(text, &yes, &no);
-        for text in ["true", "TRUE", "1", "12", "In Stock", "https://schema.org/InStock"] {
+        let available = |text: &str| is_available(text, &words(&["Sale", "archived"]), &words(&["in_stock"]));
+        for text in
+            ["true", "TRUE", "1", "12", "pre-order", "https://schema.org/LimitedAvailability", "sale", "archived"]
+        {
             assert_eq!(available(text), Some(true), "{text}");
         }
-        for text in ["false", "0", "0.0", "-1", "out-of-stock", "OutOfStock"] {
+        for text in ["false", "0", "0.0", "-1", "out-of-stock", "OutOfStock", "In Stock"] {
             assert_eq!(available(text), Some(false), "{text}");
         }
         assert_eq!([available("maybe"), available("NaN")], [None, None]);
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_available() {
+        let hidden = |text: &str| is_hidden(text, &[], &words(&["later"]));
+        for text in ["true", "1", "Yes", "deleted", "later"] {
+            assert_eq!(hidden(text), Some(true), "{text}");
+        }
+        for text in ["false", "0", "active"] {
+            assert_eq!(hidden(text), Some(false), "{text}");
+        }
+        assert_eq!(hidden("perhaps"), None);
     }
 
     #[test]

@@ -17,44 +17,51 @@ use shared::contract::id::present;
 /// What cuts categories apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cuts {
-    /// Stands between several categories; empty for nothing.
-    pub separator: String,
-    /// Stands between the levels of a path; empty for nothing, `auto` for `>` and for the points of codes such as
-    /// `electronics.audio`.
-    pub path: String,
+    /// Stand between several categories: the first that occurs; an empty one is nothing.
+    pub separators: Vec<String>,
+    /// Stand between the levels of a path: the first that occurs; an empty one is nothing, `auto` is `>` and the points
+    /// of codes such as `electronics.audio`.
+    pub paths: Vec<String>,
+    /// What the values of a list are.
+    pub lists: Lists,
 }
 
+/// What the values of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// Categories, or paths of them.
+    Values,
+    /// The levels of one path.
+    Levels,
+}
+
+/// The default of the setting for the separator of categories.
+pub const SEPARATOR: &str = "|";
 /// The setting for the separator of paths that goes by the text.
-const AUTO: &str = "auto";
-/// The end of the name of a column whose values have blanks between them.
-pub const BLANKS: &str = ":token_seq";
+pub const AUTO: &str = "auto";
+/// Stands between the values of a column of words.
+pub const BLANK: &str = " ";
 
 impl Default for Cuts {
     fn default() -> Self {
-        Self { separator: "|".to_owned(), path: AUTO.to_owned() }
+        Self { separators: vec![SEPARATOR.to_owned()], paths: vec![AUTO.to_owned()], lists: Lists::Values }
     }
 }
 
 impl Cuts {
-    /// The cuts of a column. In one that says so (`genres:token_seq`), blanks stand between categories.
-    #[must_use]
-    pub fn of_column(&self, column: &str) -> Self {
-        let separator = if column.ends_with(BLANKS) { " ".to_owned() } else { self.separator.clone() };
-        Self { separator, path: self.path.clone() }
-    }
-
     /// The categories of a text, each once.
     #[must_use]
     pub fn split(&self, text: &str) -> Vec<String> {
         let mut found = Vec::new();
         let Some(text) = present(text) else { return found };
         match list(text) {
+            Some(values) if self.lists == Lists::Levels && values.iter().all(Value::is_string) => {
+                self.add_value(&Value::Array(values), &mut found);
+            }
             Some(values) => values.iter().for_each(|value| self.add_value(value, &mut found)),
             None => self.add_text(text, &mut found),
         }
-        let mut seen = std::collections::HashSet::new();
-        found.retain(|name: &String| seen.insert(name.clone()));
-        found
+        each_once(found)
     }
 
     fn add_value(&self, value: &Value, found: &mut Vec<String>) {
@@ -63,22 +70,22 @@ impl Cuts {
             Value::Number(number) => found.push(number.to_string()),
             Value::Array(levels) => {
                 let levels: Vec<&str> = levels.iter().filter_map(Value::as_str).filter_map(present).collect();
-                add_levels(&levels, &self.path, found);
+                add_levels(&levels, if let [sign] = &self.paths[..] { sign } else { AUTO }, found);
             }
             _ => {}
         }
     }
 
     fn add_text(&self, text: &str, found: &mut Vec<String>) {
-        match self.separator.as_str() {
-            "" => self.add_path(text, found),
-            separator => text.split(separator).for_each(|part| self.add_path(part, found)),
+        match first_of(&self.separators, text) {
+            Some(separator) => text.split(separator).for_each(|part| self.add_path(part, found)),
+            None => self.add_path(text, found),
         }
     }
 
     fn add_path(&self, text: &str, found: &mut Vec<String>) {
         let Some(text) = present(text) else { return };
-        let sign = self.sign(text);
+        let sign = self.sign(text).unwrap_or_default();
         let levels: Vec<&str> =
             if sign.is_empty() { vec![text] } else { text.split(sign).filter_map(present).collect() };
         // A sign with nothing on one side separates nothing.
@@ -86,13 +93,38 @@ impl Cuts {
     }
 
     /// What stands between the levels of a path.
-    fn sign<'a>(&'a self, text: &str) -> &'a str {
-        match self.path.as_str() {
-            AUTO if is_code(text) => ".",
-            AUTO => ">",
-            given => given,
-        }
+    fn sign<'a>(&'a self, text: &str) -> Option<&'a str> {
+        self.paths.iter().find_map(|sign| match sign.as_str() {
+            AUTO if is_code(text) => Some("."),
+            AUTO => text.contains('>').then_some(">"),
+            given => occurs(given, text).then_some(given),
+        })
     }
+}
+
+/// The first of several signs that occurs in a text.
+pub fn first_of<'a>(signs: &'a [String], text: &str) -> Option<&'a str> {
+    signs.iter().map(String::as_str).find(|sign| occurs(sign, text))
+}
+
+fn occurs(sign: &str, text: &str) -> bool {
+    !sign.is_empty() && text.contains(sign)
+}
+
+/// Categories without those that stand before.
+#[must_use]
+pub fn each_once(mut names: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+/// The categories of a path whose levels are given one by one, the deepest first.
+#[must_use]
+pub fn of_levels(levels: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    add_levels(levels, AUTO, &mut found);
+    found
 }
 
 /// Adds every level of a path, the deepest first.
@@ -124,7 +156,7 @@ mod tests {
     use super::*;
 
     fn cut(separator: &str, path: &str, text: &str) -> Vec<String> {
-        Cuts { separator: separator.to_owned(), path: path.to_owned() }.split(text)
+        Cuts { separators: vec![separator.to_owned()], paths: vec![path.to_owned()], ..Cuts::default() }.split(text)
     }
 
     fn split(text: &str) -> Vec<String> {
@@ -173,9 +205,20 @@ mod tests {
     }
 
     #[test]
-    fn a_column_may_say_that_blanks_separate() {
-        let cuts = Cuts::default();
-        assert_eq!(cuts.of_column("genre:token_seq").split("Action Comedy"), ["Action", "Comedy"]);
-        assert_eq!(cuts.of_column("genre").split("Action Comedy"), ["Action Comedy"]);
+    fn of_several_signs_the_first_that_occurs_counts() {
+        let signs = |signs: &[&str]| signs.iter().map(|sign| (*sign).to_owned()).collect::<Vec<_>>();
+        let cuts = Cuts { separators: signs(&["|", ",", " "]), paths: signs(&["/", AUTO]), lists: Lists::Values };
+        assert_eq!(cuts.split("Sci Fi|Drama"), ["Sci Fi", "Drama"]);
+        assert_eq!(cuts.split("Action Comedy"), ["Action", "Comedy"]);
+        assert_eq!(cuts.split("a/b>c"), ["a/b>c", "a"]);
+        assert_eq!(cuts.split("a>b"), ["a > b", "a"]);
+    }
+
+    #[test]
+    fn a_list_may_be_the_levels_of_a_path() {
+        let cuts = Cuts { lists: Lists::Levels, ..Cuts::default() };
+        assert_eq!(cuts.split(r#"["Home", "Pans"]"#), ["Home > Pans", "Home"]);
+        assert_eq!(cuts.split(r#"[["Home", "Pans"], ["Sale"]]"#), ["Home > Pans", "Home", "Sale"]);
+        assert_eq!(of_levels(&["Home", "Pans"]), ["Home > Pans", "Home"]);
     }
 }

@@ -1,16 +1,24 @@
-//! Finds the columns of an item table by their names.
+//! Which columns of an item table hold what.
 //!
-//! A column is found by the name in the settings, whatever the case of its letters and without the type that RecBole
-//! appends (`item_id:token`). Where the setting has its default and the table no such column, the names that other
-//! programs use are tried.
+//! A setting that differs from its default names its column, whatever the case of its letters and without the type that
+//! RecBole appends (`item_id:token`). The other columns are those of the table's schema. Price, brand and availability are
+//! looked for by their usual names too, if the table does not have those of its schema.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use shared::contract::id::MAX_ID_BYTES;
 
 use super::ItemsConfig;
-use super::property::Kind;
+use super::categories::{AUTO, BLANK, Cuts, Lists, SEPARATOR};
+use super::property::{Kind, bare, kind};
+use super::schema::{GENERIC, ItemSchema};
+use crate::log::ingest::read::Form;
+use crate::log::ingest::schema::by_usual_names;
 
 /// What a column can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The item.
     Id,
@@ -18,7 +26,7 @@ pub enum Role {
     Name,
     /// Its categories.
     Category,
-    /// A path of categories.
+    /// A path of categories, or the levels of one.
     CategoryPath,
     /// Its price.
     Price,
@@ -26,6 +34,8 @@ pub enum Role {
     Brand,
     /// Whether it may be recommended.
     Available,
+    /// Whether it may not.
+    Hidden,
     /// Since when.
     AvailableFrom,
     /// Until when.
@@ -34,7 +44,7 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order of the columns that are read.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Id,
         Self::Name,
         Self::Category,
@@ -42,6 +52,7 @@ impl Role {
         Self::Price,
         Self::Brand,
         Self::Available,
+        Self::Hidden,
         Self::AvailableFrom,
         Self::AvailableUntil,
     ];
@@ -57,47 +68,35 @@ impl Role {
             Self::Price => "price",
             Self::Brand => "brand",
             Self::Available => "available",
+            Self::Hidden => "hidden",
             Self::AvailableFrom => "available_from",
             Self::AvailableUntil => "available_until",
         }
     }
 
-    /// The name in the settings, and the names that are tried in its place. The first one is the setting's default.
-    fn names(self, config: &ItemsConfig) -> (&str, &'static [&'static str]) {
+    /// The default of the setting.
+    fn default_name(self) -> &'static str {
+        if self == Self::Id { "itemid" } else { self.as_str() }
+    }
+
+    fn setting(self, config: &ItemsConfig) -> &str {
         match self {
-            Self::Id => (
-                &config.id,
-                &[
-                    "itemid",
-                    "item_id",
-                    "product_id",
-                    "productid",
-                    "sku",
-                    "id",
-                    "movieid",
-                    "asin",
-                    "parent_asin",
-                    "item",
-                ],
-            ),
-            Self::Name => {
-                (&config.name, &["name", "title", "item_name", "product_name", "product_title", "movie_title"])
-            }
-            Self::Category => (
-                &config.category,
-                &["category", "categories", "genres", "genre", "product_category", "category_code", "product_type"],
-            ),
-            Self::CategoryPath => (&config.category_path, &["category_path", "google_product_category", "breadcrumb"]),
-            Self::Price => (&config.price, &["price", "product_price", "item_price"]),
-            Self::Brand => (&config.brand, &["brand", "brand_name", "product_brand"]),
-            Self::Available => (&config.available, &["available", "is_available", "availability", "in_stock"]),
-            Self::AvailableFrom => {
-                (&config.available_from, &["available_from", "available_time", "availability_date", "valid_from"])
-            }
-            Self::AvailableUntil => {
-                (&config.available_until, &["available_until", "expire_time", "expiration_date", "valid_until"])
-            }
+            Self::Id => &config.id,
+            Self::Name => &config.name,
+            Self::Category => &config.category,
+            Self::CategoryPath => &config.category_path,
+            Self::Price => &config.price,
+            Self::Brand => &config.brand,
+            Self::Available => &config.available,
+            Self::Hidden => &config.hidden,
+            Self::AvailableFrom => &config.available_from,
+            Self::AvailableUntil => &config.available_until,
         }
+    }
+
+    /// Whether the usual names count in a table of any schema.
+    fn is_the_same_everywhere(self) -> bool {
+        !matches!(self, Self::Id | Self::Name | Self::Category | Self::CategoryPath)
     }
 
     /// A part of the names that a column of this role is likely to have.
@@ -108,126 +107,230 @@ impl Role {
             Self::Price => Some("price"),
             Self::Brand => Some("brand"),
             Self::Available => Some("availab"),
-            Self::Id | Self::CategoryPath | Self::AvailableFrom | Self::AvailableUntil => None,
+            _ => None,
         }
     }
 }
 
 /// The columns of a table by role, and what is to be said about them.
 #[derive(Debug, Default)]
-pub struct Recognised {
-    /// The column of each of [`Role::ALL`], by position.
-    pub columns: [Option<String>; Role::ALL.len()],
+pub struct Mapping {
+    columns: BTreeMap<Role, Vec<String>>,
     /// Settings that name no column, and columns that look like one but are not read.
     pub warnings: Vec<String>,
 }
 
-impl Recognised {
-    /// The column of a role.
+impl Mapping {
+    /// The columns of a role, in the order in which they are looked at.
     #[must_use]
-    pub fn of(&self, role: Role) -> Option<&str> {
-        self.columns[role as usize].as_deref()
+    pub fn of(&self, role: Role) -> &[String] {
+        self.columns.get(&role).map_or(&[], |columns| columns)
     }
 }
 
-/// Finds the column of each role among those of a table.
+/// Finds the columns of each role in a table.
 #[must_use]
-pub fn recognise(config: &ItemsConfig, there: &[String]) -> Recognised {
-    let mut found = Recognised::default();
+pub fn map(config: &ItemsConfig, schema: &ItemSchema, form: &Form) -> Mapping {
+    let there = form.all_columns();
+    let mut mapping = Mapping::default();
     for role in Role::ALL {
-        let (name, synonyms) = role.names(config);
-        let default = name == synonyms[0];
-        let tried = if default { synonyms } else { &[][..] };
-        let column = std::iter::once(name).chain(tried.iter().copied()).find_map(|name| find(name, there));
-        if column.is_none() && !default && !name.is_empty() && role != Role::Id {
-            let there = there.join(", ");
-            let key = role.as_str();
-            found
-                .warnings
-                .push(format!("items.{key} = \"{name}\": the item table has no such column; there are: {there}"));
-        }
-        found.columns[role as usize] = column.map(str::to_owned);
+        let name = role.setting(config);
+        let columns = if name == role.default_name() {
+            of_schema(schema, role, form, &there)
+        } else {
+            if find(name, &there).is_none() && !name.is_empty() && role != Role::Id {
+                let (key, there) = (role.as_str(), there.join(", "));
+                mapping
+                    .warnings
+                    .push(format!("items.{key} = \"{name}\": the item table has no such column; there are: {there}"));
+            }
+            find(name, &there).map(str::to_owned).into_iter().collect()
+        };
+        mapping.columns.insert(role, columns);
     }
-    let absent: Vec<Role> = Role::ALL.into_iter().filter(|role| found.of(*role).is_none()).collect();
-    for role in absent {
-        let (name, synonyms) = role.names(config);
-        let Some(stem) = role.stem().filter(|_| name == synonyms[0]) else { continue };
-        let read = |column: &&String| found.columns.iter().flatten().any(|known| known == *column);
+    add_usual(&mut mapping, config, schema, &there);
+    let id = mapping.columns.entry(Role::Id).or_default();
+    if id.is_empty() {
+        // What is missed is named as the settings have it.
+        id.push(config.id.clone());
+    }
+    warn_of_likely(&mut mapping, config, &there);
+    mapping
+}
+
+/// The columns that a schema names. A JSON object may lack what a later one has.
+fn of_schema(schema: &ItemSchema, role: Role, form: &Form, there: &[String]) -> Vec<String> {
+    if schema.name == GENERIC.name {
+        return Vec::new();
+    }
+    let column = |path: &String| match find(path, there) {
+        Some(column) => Some(column.to_owned()),
+        None => (!form.is_table()).then(|| path.clone()),
+    };
+    let mut columns: Vec<String> = Vec::new();
+    for column in schema.columns.of(role).iter().filter_map(column) {
+        // Alternatives may differ in case only.
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    }
+    columns
+}
+
+/// Adds columns by their usual names to the roles that have none.
+fn add_usual(mapping: &mut Mapping, config: &ItemsConfig, schema: &ItemSchema, there: &[String]) {
+    let described = schema.columns.properties.iter().map(|property| property.column().to_owned());
+    let used: Vec<String> =
+        mapping.columns.values().flatten().cloned().chain(described).chain(schema.flags.keys().cloned()).collect();
+    let mut taken: Vec<bool> = there.iter().map(|column| used.contains(column)).collect();
+    let is_open = |role: &Role| {
+        let is_there = mapping.of(*role).iter().any(|column| there.contains(column));
+        let is_asked = schema.name == GENERIC.name || role.is_the_same_everywhere();
+        !is_there && is_asked && role.setting(config) == role.default_name()
+    };
+    let open: Vec<Role> = Role::ALL.into_iter().filter(is_open).collect();
+    let names = open.into_iter().map(|role| (role, GENERIC.columns.of(role)));
+    for (role, column) in by_usual_names(there, &mut taken, names) {
+        mapping.columns.entry(role).or_default().push(column);
+    }
+}
+
+/// Names a column that looks like one of a role that has none.
+fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String]) {
+    let is_read = |column: &String| mapping.columns.values().flatten().any(|known| known == column);
+    let has_path = there.iter().any(|column| mapping.of(Role::CategoryPath).contains(column));
+    let mut warnings = Vec::new();
+    for role in Role::ALL {
+        let is_absent = mapping.of(role).is_empty() && !(role == Role::Category && has_path);
+        let is_open = is_absent && role.setting(config) == role.default_name();
+        let Some(stem) = role.stem().filter(|_| is_open) else { continue };
         let likely = |column: &&String| column.len() < MAX_ID_BYTES && column.to_lowercase().contains(stem);
-        if let Some(column) = there.iter().find(|column| likely(column) && !read(column)) {
+        if let Some(column) = there.iter().find(|column| likely(column) && !is_read(column)) {
             let key = role.as_str();
-            found.warnings.push(format!("column `{column}` is not read; items.{key} = \"{column}\" reads it"));
+            warnings.push(format!("column `{column}` is not read; items.{key} = \"{column}\" reads it"));
         }
     }
-    found
+    mapping.warnings.extend(warnings);
 }
 
 /// The column of a name: the one that is equal, else the first that differs only in case and type.
 pub fn find<'a>(name: &str, there: &'a [String]) -> Option<&'a str> {
     // An empty setting means no column, not one with an empty name.
     let equal = |column: &&String| **column == name;
-    let alike = |column: &&String| bare(column).eq_ignore_ascii_case(name);
+    let alike = |column: &&String| column.eq_ignore_ascii_case(name) || bare(column).eq_ignore_ascii_case(name);
     let column = there.iter().find(equal).or_else(|| there.iter().find(alike));
     column.filter(|_| !name.is_empty()).map(String::as_str)
 }
 
-/// The types that RecBole appends to the names of columns.
-const TYPES: [(&str, Kind); 4] =
-    [(":token", Kind::Text), (":token_seq", Kind::List), (":float", Kind::Number), (":float_seq", Kind::Text)];
-
-/// The name of a column without the type.
-pub fn bare(column: &str) -> &str {
-    TYPES.iter().find_map(|(end, _)| column.strip_suffix(end)).unwrap_or(column)
+/// What stands between the values of a column: a setting that differs from its default, else what the schema says.
+/// Blanks stand between the values of a column whose name says so (`genres:token_seq`), and of no other whose name has a
+/// type.
+#[must_use]
+pub fn separators(config: &ItemsConfig, schema: &ItemSchema, column: Option<&String>) -> Vec<String> {
+    if config.category_separator != SEPARATOR {
+        return vec![config.category_separator.clone()];
+    }
+    let mut separators =
+        schema.category_separator.as_ref().map_or(vec![SEPARATOR.to_owned()], |signs| signs.list().to_vec());
+    match column.and_then(|column| kind(column)) {
+        Some(Kind::List) if !separators.iter().any(|sign| sign == BLANK) => separators.push(BLANK.to_owned()),
+        Some(Kind::List) | None => {}
+        Some(_) => separators.retain(|sign| sign != BLANK),
+    }
+    separators
 }
 
-/// The type that the name of a column says.
-pub fn kind(column: &str) -> Option<Kind> {
-    TYPES.iter().find(|(end, _)| column.ends_with(end)).map(|(_, kind)| *kind)
+/// What cuts categories apart.
+#[must_use]
+pub fn of_categories(config: &ItemsConfig, schema: &ItemSchema, mapping: &Mapping) -> Cuts {
+    Cuts { separators: separators(config, schema, mapping.of(Role::Category).first()), ..config.cuts() }
+}
+
+/// What cuts paths of categories apart. Where a schema names no sign between levels, they are those of a list.
+#[must_use]
+pub fn of_paths(config: &ItemsConfig, schema: &ItemSchema, mapping: &Mapping) -> Cuts {
+    let separators = separators(config, schema, mapping.of(Role::CategoryPath).first());
+    match &schema.path_separator {
+        _ if config.path_separator != AUTO => Cuts { separators, ..config.cuts() },
+        Some(signs) => Cuts { separators, paths: signs.list().to_vec(), lists: Lists::Values },
+        None if schema.columns.of(Role::CategoryPath).is_empty() => Cuts { separators, ..config.cuts() },
+        None => Cuts { separators, lists: Lists::Levels, ..config.cuts() },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::ingest::items::schema::of_file;
+    use crate::log::ingest::read::{ReadOptions, recognise};
 
-    fn of(config: &ItemsConfig, there: &[&str]) -> Recognised {
-        recognise(config, &there.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+    fn form(header: &[&str]) -> Form {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("items.csv");
+        std::fs::write(&path, format!("{}\n{}\n", header.join(","), vec!["x"; header.len()].join(",")))
+            .expect("writes");
+        recognise(&path, &ReadOptions::default()).expect("a form")
+    }
+
+    fn of(config: &ItemsConfig, header: &[&str]) -> Mapping {
+        let form = form(header);
+        map(config, of_file(&form).expect("reads"), &form)
     }
 
     #[test]
-    fn names_of_other_programs_are_recognised_where_the_default_is_absent() {
+    fn usual_names_are_recognised_where_the_default_is_absent() {
         let config = ItemsConfig::of_tests();
-        let found = of(&config, &["movieId", "title", "genres"]);
-        assert_eq!(found.of(Role::Id), Some("movieId"));
-        assert_eq!(found.of(Role::Name), Some("title"));
-        assert_eq!(found.of(Role::Category), Some("genres"));
-        assert!(found.of(Role::Price).is_none() && found.warnings.is_empty());
+        let found = of(&config, &["SKU", "Title", "product-type"]);
+        assert_eq!(found.of(Role::Id), ["SKU"]);
+        assert_eq!(found.of(Role::Name), ["Title"]);
+        assert_eq!(found.of(Role::Category), ["product-type"]);
+        assert!(found.of(Role::Price).is_empty() && found.warnings.is_empty());
         let found = of(&config, &["id", "itemid", "Category", "category"]);
-        assert_eq!(found.of(Role::Id), Some("itemid"), "the default comes first");
-        assert_eq!(found.of(Role::Category), Some("category"), "the name that is equal comes first");
+        assert_eq!(found.of(Role::Id), ["itemid"], "the default comes first");
+        assert_eq!(found.of(Role::Category), ["category"], "the name that is equal comes first");
     }
 
     #[test]
     fn neither_case_nor_type_matters() {
         let found = of(&ItemsConfig::of_tests(), &["item_id:token", "Price:float", "GENRES"]);
-        assert_eq!(found.of(Role::Id), Some("item_id:token"));
-        assert_eq!(found.of(Role::Price), Some("Price:float"));
-        assert_eq!(found.of(Role::Category), Some("GENRES"));
-        assert_eq!(kind("tags:token_seq"), Some(Kind::List));
-        assert_eq!(kind("tags"), None);
+        assert_eq!(found.of(Role::Id), ["item_id:token"]);
+        assert_eq!(found.of(Role::Price), ["Price:float"]);
+    }
+
+    #[test]
+    fn what_a_schema_does_not_name_is_looked_for_by_its_usual_name() {
+        let found = of(&ItemsConfig::of_tests(), &["movieId", "title", "genres", "list_price", "in_stock", "deleted"]);
+        assert_eq!(found.of(Role::Category), ["genres"]);
+        assert_eq!(found.of(Role::Price), ["list_price"]);
+        assert_eq!(found.of(Role::Available), ["in_stock"]);
+        assert_eq!(found.of(Role::Hidden), ["deleted"]);
     }
 
     #[test]
     fn a_setting_of_ones_own_is_not_replaced_but_missed() {
         let config = ItemsConfig { name: "label".into(), category: String::new(), ..ItemsConfig::of_tests() };
         let found = of(&config, &["id", "title", "category"]);
-        assert!(found.of(Role::Name).is_none() && found.of(Role::Category).is_none());
+        assert!(found.of(Role::Name).is_empty() && found.of(Role::Category).is_empty());
         let expected = "items.name = \"label\": the item table has no such column; there are: id, title, category";
         assert_eq!(found.warnings, [expected]);
+        let config = ItemsConfig { name: "genres".into(), ..ItemsConfig::of_tests() };
+        assert_eq!(of(&config, &["movieId", "title", "genres"]).of(Role::Name), ["genres"]);
     }
 
     #[test]
     fn a_column_that_looks_like_one_is_named_with_the_setting_that_reads_it() {
-        let found = of(&ItemsConfig::of_tests(), &["id", "main_category", "price"]);
-        assert_eq!(found.warnings, ["column `main_category` is not read; items.category = \"main_category\" reads it"]);
+        let found = of(&ItemsConfig::of_tests(), &["id", "third_category", "price"]);
+        let expected = "column `third_category` is not read; items.category = \"third_category\" reads it";
+        assert_eq!(found.warnings, [expected]);
+    }
+
+    #[test]
+    fn a_setting_comes_before_the_separators_of_a_schema() {
+        let recbole = of_file(&form(&["item_id:token", "class:token_seq"])).expect("reads");
+        let of = |config: &ItemsConfig, column: &str| separators(config, recbole, Some(&column.to_owned()));
+        assert_eq!(of(&ItemsConfig::of_tests(), "class:token_seq"), ["|", ",", " "]);
+        assert_eq!(of(&ItemsConfig::of_tests(), "category:token"), ["|", ","]);
+        let own = ItemsConfig { category_separator: ";".into(), ..ItemsConfig::of_tests() };
+        assert_eq!(of(&own, "class:token_seq"), [";"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The item table: what a shop knows of its items, from a file; and what the log says about them.
 //!
 //! ```text
-//! file ─▶ columns (by name) ─▶ each row: id, name, categories, price, properties, availability ─▶ the last row of an item
+//! file ─▶ schema ─▶ columns ─▶ each row: id, name, categories, price, properties, availability ─▶ the last row of an item
 //! log  ─▶ told (changes in time)                                                                ─▶ catalogue
 //! ```
 //!
@@ -15,6 +15,8 @@ pub mod price;
 pub mod property;
 mod read;
 pub mod report;
+mod row;
+pub mod schema;
 pub mod told;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,7 @@ pub struct ItemsConfig {
     pub price: String,
     pub brand: String,
     pub available: String,
+    pub hidden: String,
     pub available_from: String,
     pub available_until: String,
     pub embedding: String,
@@ -76,7 +79,11 @@ impl ItemsConfig {
     /// What cuts categories apart.
     #[must_use]
     pub fn cuts(&self) -> Cuts {
-        Cuts { separator: self.category_separator.clone(), path: self.path_separator.clone() }
+        Cuts {
+            separators: vec![self.category_separator.clone()],
+            paths: vec![self.path_separator.clone()],
+            ..Cuts::default()
+        }
     }
 }
 

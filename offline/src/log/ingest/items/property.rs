@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::availability::is_available;
-use super::categories::list;
+use super::availability::is_true;
+use super::categories::{first_of, list};
 use shared::contract::id::present;
 
 /// The type of a property.
@@ -54,6 +54,20 @@ impl Property {
     }
 }
 
+/// The types that RecBole appends to the names of columns.
+const TYPES: [(&str, Kind); 4] =
+    [(":token", Kind::Text), (":token_seq", Kind::List), (":float", Kind::Number), (":float_seq", Kind::Text)];
+
+/// The name of a column without the type.
+pub fn bare(column: &str) -> &str {
+    TYPES.iter().find_map(|(end, _)| column.strip_suffix(end)).unwrap_or(column)
+}
+
+/// The type that the name of a column says.
+pub fn kind(column: &str) -> Option<Kind> {
+    TYPES.iter().find(|(end, _)| column.ends_with(end)).map(|(_, kind)| *kind)
+}
+
 /// A value of a property.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Described {
@@ -66,8 +80,8 @@ pub enum Described {
 /// Reads a value; the error says what it should be.
 ///
 /// * `name`: the name of the property.
-/// * `separator`: stands between the values of a list.
-pub fn read(name: &str, kind: Kind, separator: &str, text: &str) -> Result<Described, &'static str> {
+/// * `separators`: stand between the values of a list: the first that occurs.
+pub fn read(name: &str, kind: Kind, separators: &[String], text: &str) -> Result<Described, &'static str> {
     let Some(text) = present(text) else { return Ok(Described::Words(Vec::new())) };
     let words = |values: &mut dyn Iterator<Item = &str>| {
         Described::Words(values.filter_map(present).map(|value| format!("{name}={value}")).collect())
@@ -77,20 +91,19 @@ pub fn read(name: &str, kind: Kind, separator: &str, text: &str) -> Result<Descr
             Ok(number) if number.is_finite() => Ok(Described::Number(number)),
             _ => Err("not a number"),
         },
-        Kind::Bool => {
-            let [yes, no] =
-                [["true", "yes", "y", "t"], ["false", "no", "n", "f"]].map(|words| words.map(str::to_owned));
-            match is_available(text, &yes, &no) {
-                Some(value) => Ok(Described::Words(vec![format!("{name}={value}")])),
-                None => Err("neither true nor false"),
-            }
-        }
+        Kind::Bool => match is_true(text) {
+            Some(value) => Ok(Described::Words(vec![format!("{name}={value}")])),
+            None => Err("neither true nor false"),
+        },
         Kind::Text | Kind::List => Ok(match (list(text), kind) {
             (Some(values), _) => {
                 let texts: Vec<String> = values.iter().filter_map(plain).collect();
                 words(&mut texts.iter().map(String::as_str))
             }
-            (None, Kind::List) if !separator.is_empty() => words(&mut text.split(separator)),
+            (None, Kind::List) => match first_of(separators, text) {
+                Some(separator) => words(&mut text.split(separator)),
+                None => words(&mut std::iter::once(text)),
+            },
             (None, _) => words(&mut std::iter::once(text)),
         }),
     }
@@ -121,7 +134,7 @@ mod tests {
     use super::*;
 
     fn words(kind: Kind, text: &str) -> Vec<String> {
-        match read("c", kind, "|", text) {
+        match read("c", kind, &["|".to_owned()], text) {
             Ok(Described::Words(words)) => words,
             other => panic!("{other:?}"),
         }
@@ -139,9 +152,9 @@ mod tests {
     #[test]
     fn values_of_another_type_are_refused() {
         assert_eq!([words(Kind::Bool, "Yes"), words(Kind::Bool, "0")], [["c=true"], ["c=false"]]);
-        assert!(read("c", Kind::Bool, "|", "maybe").is_err());
-        assert_eq!(read("c", Kind::Number, "|", "2.5"), Ok(Described::Number(2.5)));
-        assert!(read("c", Kind::Number, "|", "heavy").is_err() && read("c", Kind::Number, "|", "inf").is_err());
+        assert!(read("c", Kind::Bool, &[], "maybe").is_err());
+        assert_eq!(read("c", Kind::Number, &[], "2.5"), Ok(Described::Number(2.5)));
+        assert!(read("c", Kind::Number, &[], "heavy").is_err() && read("c", Kind::Number, &[], "inf").is_err());
     }
 
     #[test]

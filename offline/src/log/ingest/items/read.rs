@@ -4,67 +4,27 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use shared::contract::id::{ItemId, present};
+use shared::contract::id::present;
 
 use super::ItemsConfig;
-use super::availability::{Bound, Validity, is_available, moment};
+use super::availability::Validity;
 use super::catalogue::{self, BRAND, Catalogue};
-use super::categories::{BLANKS, Cuts};
-use super::columns::{self, Recognised, Role, recognise};
+use super::columns::{self, Mapping, Role};
 use super::price::Style;
-use super::property::{self, Described, Kind, tenth};
-use super::report::ItemsReport;
+use super::property::{self, Kind, Property, tenth};
+use super::report::{ItemFile, ItemsReport};
+use super::row::{Bad, Column, ItemRow, Layout};
+use super::schema::{self, ItemSchema};
 use super::told::Told;
-use crate::log::ingest::read::{Form, Needed, Take, Values, Wanted, files, for_each_row, recognise as recognise_file};
+use crate::log::ingest::read::{
+    Form, Needed, Quoting, ReadOptions, Take, Values, Wanted, files, for_each_row, recognise,
+};
 use crate::log::ingest::rejects::Rejects;
-use crate::log::ingest::vectors::{self, Vectors};
+use crate::log::ingest::vectors::Vectors;
 use crate::log::ingest::{IngestConfig, IngestError};
 
 /// The section of the settings that names the columns.
 const SECTION: &str = "items";
-
-/// A row of the item table.
-struct ItemRow {
-    name: Box<str>,
-    categories: Vec<String>,
-    price: f32,
-    words: Vec<Box<str>>,
-    /// The numbers among the properties, with their names.
-    numbers: Vec<(Rc<str>, f64)>,
-    validity: Validity,
-    withdrawn: bool,
-    vector: Option<Result<Vec<f32>, String>>,
-}
-
-/// Why a row is rejected, and the value that is to blame.
-struct Bad<'a> {
-    reason: String,
-    value: Option<&'a str>,
-}
-
-impl<'a> Bad<'a> {
-    fn new(reason: impl ToString, value: Option<&'a str>) -> Self {
-        Self { reason: reason.to_string(), value }
-    }
-}
-
-/// A property and where its values are.
-struct Column {
-    /// The name of the property.
-    name: Rc<str>,
-    column: String,
-    kind: Kind,
-    separator: String,
-}
-
-/// How the rows of a file are read.
-struct Layout<'a> {
-    config: &'a ItemsConfig,
-    category: Cuts,
-    path: Cuts,
-    style: Style,
-    properties: Vec<Column>,
-}
 
 /// Reads an item table: a file, a folder, or a pattern of files. Of an item that occurs twice, the last row is kept.
 ///
@@ -84,7 +44,8 @@ pub fn read_catalogue(
     let mut out = Rejects::new(rejects);
     let options = ingest.reading().options();
     for file in files(&[path.to_owned()])?.files {
-        read_file(&recognise_file(&file, &options)?, config, &mut rows, &mut report, &mut out)?;
+        let (form, schema) = look(&file, &options)?;
+        read_file(&form, schema, config, &mut rows, &mut report, &mut out)?;
     }
     out.close()?;
     report.items = rows.len() as u64;
@@ -92,42 +53,39 @@ pub fn read_catalogue(
     Ok(Catalogue { complete: config.complete, told: Told::new(config), report, ..collect(rows) })
 }
 
+/// What a file is, and its schema, which may say how quotes are written.
+fn look(path: &Path, options: &ReadOptions) -> Result<(Form, &'static ItemSchema), IngestError> {
+    let form = recognise(path, options)?;
+    let schema = schema::of_file(&form)?;
+    match schema.quoting.filter(|_| options.quoting == Quoting::default()) {
+        Some(quoting) => Ok((recognise(path, &ReadOptions { quoting, ..options.clone() })?, schema)),
+        None => Ok((form, schema)),
+    }
+}
+
 fn read_file(
     file: &Form,
+    schema: &ItemSchema,
     config: &ItemsConfig,
     rows: &mut BTreeMap<Box<str>, ItemRow>,
     report: &mut ItemsReport,
     out: &mut Rejects,
 ) -> Result<(), IngestError> {
-    let there = &file.columns;
-    let Recognised { columns, warnings } = recognise(config, there);
-    let of = |role: Role| columns[role as usize].clone();
+    let mapping = columns::map(config, schema, file);
+    report.files.push(ItemFile {
+        path: file.path.clone(),
+        form: file.to_string(),
+        schema: schema.name.to_owned(),
+        title: schema.title.clone(),
+    });
     for role in Role::ALL {
-        if let Some(column) = of(role) {
-            report.columns.insert(role.as_str().to_owned(), column);
+        let there: Vec<&str> = mapping.of(role).iter().map(String::as_str).filter(|path| file.has(path)).collect();
+        if !there.is_empty() {
+            report.columns.insert(role.as_str().to_owned(), there.join(", "));
         }
     }
-    report.warnings.extend(warnings);
-    // A JSON object may lack what a later one has.
-    let name =
-        |role: Role| of(role).unwrap_or_else(|| if role == Role::Id { config.id.clone() } else { String::new() });
-    let needed = |role: Role| if role == Role::Id { Needed::Yes } else { Needed::No };
-    let take = |role: Role| match role {
-        Role::Id => Take::Id,
-        Role::Category | Role::CategoryPath => Take::Whole,
-        _ => Take::Single,
-    };
-    let mut wanted: Vec<Wanted> = Role::ALL
-        .into_iter()
-        .map(|role| Wanted { take: take(role), ..Wanted::column(&name(role), needed(role)) })
-        .collect();
-    let layout = Layout {
-        config,
-        category: config.cuts().of_column(&name(Role::Category)),
-        path: config.cuts().of_column(&name(Role::CategoryPath)),
-        style: style(file, config, of(Role::Price))?,
-        properties: properties(config, there, of(Role::Brand).as_deref()),
-    };
+    report.warnings.extend(mapping.warnings.iter().cloned());
+    let (layout, wanted) = layout(file, schema, config, &mapping)?;
     if layout.style.currencies.len() > 1 {
         let currencies: Vec<&str> = layout.style.currencies.iter().map(String::as_str).collect();
         report.warnings.push(format!(
@@ -136,14 +94,6 @@ fn read_file(
             currencies.join(", ")
         ));
     }
-    wanted.extend(
-        layout
-            .properties
-            .iter()
-            .map(|property| Wanted { take: Take::Whole, ..Wanted::column(&property.column, Needed::Yes) }),
-    );
-    let embedding = if config.embedding.is_empty() { Needed::No } else { Needed::Yes };
-    wanted.push(Wanted { take: Take::Whole, ..Wanted::column(&config.embedding, embedding) });
     for_each_row(file, &wanted, SECTION, &mut |at, row| {
         report.rows += 1;
         let read = match row {
@@ -166,11 +116,52 @@ fn raw(row: &Values<'_>) -> String {
     row.raw.map_or_else(|| row.values.iter().flatten().copied().collect::<Vec<_>>().join(","), str::to_owned)
 }
 
+/// How the rows of a file are read, and the columns for it.
+fn layout<'a>(
+    file: &Form,
+    schema: &'a ItemSchema,
+    config: &'a ItemsConfig,
+    mapping: &Mapping,
+) -> Result<(Layout<'a>, Vec<Wanted>), IngestError> {
+    let whole = |path: &str, needed: Needed| Wanted { take: Take::Whole, ..Wanted::column(path, needed) };
+    let (mut wanted, mut places) = (Vec::new(), Vec::new());
+    for role in Role::ALL {
+        let start = wanted.len();
+        wanted.extend(mapping.of(role).iter().map(|path| match role {
+            // Of alternatives one is enough.
+            Role::Id if mapping.of(role).len() > 1 => Wanted::ids(path, Needed::No),
+            Role::Id => Wanted::ids(path, Needed::Yes),
+            Role::Category | Role::CategoryPath | Role::Brand => whole(path, Needed::No),
+            _ => Wanted::column(path, Needed::No),
+        }));
+        places.push(start..wanted.len());
+    }
+    let (flags, categories): (Vec<&String>, Vec<String>) =
+        file.columns.iter().filter_map(|column| Some((column, schema.flags.get(column)?.clone()))).unzip();
+    wanted.extend(flags.iter().map(|column| Wanted::column(column, Needed::No)));
+    let properties = properties(file, schema, config, mapping);
+    let needed = if config.properties.is_empty() { Needed::No } else { Needed::Yes };
+    wanted.extend(properties.iter().map(|property| whole(&property.column, needed)));
+    wanted.push(whole(&config.embedding, if config.embedding.is_empty() { Needed::No } else { Needed::Yes }));
+    let layout = Layout {
+        config,
+        places,
+        category: columns::of_categories(config, schema, mapping),
+        path: columns::of_paths(config, schema, mapping),
+        style: style(file, config, mapping.of(Role::Price))?,
+        flags: categories,
+        properties,
+        missing: &schema.missing,
+    };
+    Ok((layout, wanted))
+}
+
 /// How the prices of a file are written.
-fn style(file: &Form, config: &ItemsConfig, column: Option<String>) -> Result<Style, IngestError> {
+fn style(file: &Form, config: &ItemsConfig, columns: &[String]) -> Result<Style, IngestError> {
     let mut style = Style::of(config.decimal);
-    if let Some(name) = column {
-        for_each_row(file, &[Wanted::column(&name, Needed::No)], SECTION, &mut |_, row| {
+    if !columns.is_empty() {
+        let wanted = Wanted { paths: columns.to_vec(), needed: Needed::No, take: Take::Single };
+        for_each_row(file, &[wanted], SECTION, &mut |_, row| {
             if let Some(text) = row.ok().and_then(|row| row.values[0]).and_then(present) {
                 style.learn(text);
             }
@@ -180,18 +171,25 @@ fn style(file: &Form, config: &ItemsConfig, column: Option<String>) -> Result<St
     Ok(style)
 }
 
-/// The properties with their columns; the brand first, if there is a column for it.
-fn properties(config: &ItemsConfig, there: &[String], brand: Option<&str>) -> Vec<Column> {
+/// The properties with their columns; the brand first, if there is a column for it. The others are those of the settings,
+/// else those of the schema.
+fn properties(file: &Form, schema: &ItemSchema, config: &ItemsConfig, mapping: &Mapping) -> Vec<Column> {
+    let there = file.all_columns();
     let of = |name: &str, kind: Option<Kind>| {
-        let column = columns::find(name, there).unwrap_or(name).to_owned();
-        let separator = if column.ends_with(BLANKS) { " ".to_owned() } else { config.category_separator.clone() };
-        let kind = kind.or_else(|| columns::kind(&column)).unwrap_or(Kind::Text);
-        Column { name: columns::bare(name).into(), column, kind, separator }
+        let column = columns::find(name, &there).unwrap_or(name).to_owned();
+        let separators = columns::separators(config, schema, Some(&column));
+        let kind = kind.or_else(|| property::kind(&column)).unwrap_or(Kind::Text);
+        Column { name: property::bare(name).into(), column, kind, separators }
     };
+    let brand = mapping.of(Role::Brand).iter().find(|path| file.has(path));
     let brand = brand.map(|column| Column { name: BRAND.trim_end_matches('=').into(), ..of(column, Some(Kind::Text)) });
-    let others = config.properties.iter().map(|property| match property {
-        property::Property::Named(name) => of(name, None),
-        property::Property::Typed { column, kind } => of(column, Some(*kind)),
+    let described: Vec<&Property> = match config.properties.is_empty() {
+        true => schema.columns.properties.iter().filter(|property| file.has(property.column())).collect(),
+        false => config.properties.iter().collect(),
+    };
+    let others = described.into_iter().map(|property| match property {
+        Property::Named(name) => of(name, None),
+        Property::Typed { column, kind } => of(column, Some(*kind)),
     });
     let mut properties: Vec<Column> = brand.into_iter().collect();
     for property in others {
@@ -201,57 +199,6 @@ fn properties(config: &ItemsConfig, there: &[String], brand: Option<&str>) -> Ve
     }
     properties
 }
-
-impl Layout<'_> {
-    /// Reads a row: the id and what is said of it, or why it is rejected.
-    fn read<'a>(&self, values: &[Option<&'a str>]) -> Result<(ItemId, ItemRow), Bad<'a>> {
-        let filled = |role: Role| values[role as usize].and_then(present);
-        let Some(id) = filled(Role::Id) else { return Err(Bad::new("no item id", None)) };
-        let id = ItemId::from_outside(id).map_err(|error| Bad::new(error, Some(id)))?;
-        let price = match filled(Role::Price) {
-            Some(text) => self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?,
-            None => f32::NAN,
-        };
-        let mut categories = self.category.split(filled(Role::Category).unwrap_or_default());
-        for level in self.path.split(filled(Role::CategoryPath).unwrap_or_default()) {
-            if !categories.contains(&level) {
-                categories.push(level);
-            }
-        }
-        let (mut words, mut numbers) = (Vec::new(), Vec::new());
-        for (property, value) in self.properties.iter().zip(&values[Role::ALL.len()..]) {
-            let Some(text) = *value else { continue };
-            let Column { name, kind, separator, .. } = property;
-            match property::read(name, *kind, separator, text) {
-                Ok(Described::Words(found)) => words.extend(found.into_iter().map(Into::into)),
-                Ok(Described::Number(found)) => numbers.push((name.clone(), found)),
-                Err(reason) => return Err(Bad::new(format!("property `{name}` is {reason}"), Some(text))),
-            }
-        }
-        let time = |role: Role, bound: Bound, open: i64| match filled(role) {
-            None => Ok(open),
-            Some(text) => moment(text, bound)
-                .ok_or_else(|| Bad::new(format!("items.{} is not a time", role.as_str()), Some(text))),
-        };
-        let from_ms = time(Role::AvailableFrom, Bound::From, i64::MIN)?;
-        let until_ms = time(Role::AvailableUntil, Bound::Until, i64::MAX)?;
-        let available = match filled(Role::Available) {
-            None => true,
-            Some(text) => {
-                let (yes, no) = (&self.config.available_words, &self.config.withdrawn_words);
-                is_available(text, yes, no).ok_or_else(|| Bad::new(NO_WORD, Some(text)))?
-            }
-        };
-        let name = filled(Role::Name).unwrap_or_default().into();
-        let validity = Validity { from_ms, until_ms };
-        let vector = vectors::parse(values.last().copied().flatten());
-        Ok((id, ItemRow { name, categories, price, words, numbers, validity, withdrawn: !available, vector }))
-    }
-}
-
-/// Why a row is rejected that does not say whether its item is available.
-const NO_WORD: &str = "neither available nor withdrawn; add the word to items.available_words or items.withdrawn_words, or \
-                       leave the column out with items.available = \"\"";
 
 fn check(path: &Path, report: &ItemsReport, allowed: f64, rejects: &Path) -> Result<(), IngestError> {
     let (rows, rejected) = (report.rows, report.rejected_rows());

@@ -1,6 +1,7 @@
 //! What reading an item table found: counts, reasons with an example each, and what is worth a warning.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -13,9 +14,27 @@ pub struct Rejected {
     pub example: String,
 }
 
+/// A file of the item table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ItemFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its compression, encoding and layout, in words.
+    pub form: String,
+    /// The name of its schema.
+    pub schema: String,
+    /// The schema in words.
+    pub title: String,
+}
+
+/// The most files of which a line is printed.
+const FILES: usize = 20;
+
 /// How an item table was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ItemsReport {
+    /// Its files.
+    pub files: Vec<ItemFile>,
     /// Rows read.
     pub rows: u64,
     /// Items: rows that were not rejected, the last one of each id.
@@ -24,7 +43,7 @@ pub struct ItemsReport {
     pub repeated: u64,
     /// Bad rows, by reason.
     pub rejected: BTreeMap<String, Rejected>,
-    /// The column of each part of `[items]` that was found.
+    /// The columns of each part of `[items]` that were found.
     pub columns: BTreeMap<String, String>,
     /// Items of the log.
     pub of_log: u64,
@@ -70,7 +89,13 @@ impl ItemsReport {
         if self.rows == 0 {
             return Vec::new();
         }
-        let mut lines = vec![format!("{} rows of the item table: {} items", self.rows, self.items)];
+        let file =
+            |file: &ItemFile| format!("{}: {}; {} ({})", file.path.display(), file.form, file.schema, file.title);
+        let mut lines: Vec<String> = self.files.iter().take(FILES).map(file).collect();
+        if self.files.len() > FILES {
+            lines.push(format!("… and {} more files", self.files.len() - FILES));
+        }
+        lines.push(format!("{} rows of the item table: {} items", self.rows, self.items));
         let columns: Vec<String> = self.columns.iter().map(|(key, column)| format!("{key} from `{column}`")).collect();
         lines.push(format!("  {}", columns.join(", ")));
         if self.repeated > 0 {

@@ -93,13 +93,13 @@ impl<R: BufRead> Rows<R> {
         Self { lines, fields: Vec::new(), splitter, values: Vec::new(), joined: Vec::new() }
     }
 
-    /// The next row; empty lines are none.
+    /// The next row; empty lines are none, nor is the rest of a line end in a file whose lines end in another way.
     ///
     /// * `columns`: how many fields a row has, where that is known.
     pub fn next(&mut self, columns: Option<usize>) -> io::Result<Option<RowText>> {
         let mut line = loop {
             match self.lines.next()? {
-                Some(line) if line.span.is_empty() => {}
+                Some(line) if line.span.of(self.lines.text.as_slice()).iter().all(|byte| b"\r\n".contains(byte)) => {}
                 Some(line) => break line,
                 None => return Ok(None),
             }

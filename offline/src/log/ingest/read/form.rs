@@ -101,6 +101,35 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Its columns, and the paths within them.
+    #[must_use]
+    pub fn all_columns(&self) -> Vec<String> {
+        self.columns.iter().chain(&self.nested).cloned().collect()
+    }
+
+    /// Whether its columns have names of their own.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        !matches!(&self.layout, Layout::Delimited(how) if how.names == Names::Numbers)
+    }
+
+    /// Whether every row has every column: not so in JSON.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        matches!(self.layout, Layout::Delimited(_) | Layout::Parquet)
+    }
+
+    /// What stands between its fields, if it has fields of text.
+    #[must_use]
+    pub fn separator(&self) -> Option<&str> {
+        match &self.layout {
+            Layout::Delimited(how) => Some(&how.separator),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Form {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.compression {

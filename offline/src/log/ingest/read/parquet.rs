@@ -78,7 +78,7 @@ struct Group {
 }
 
 impl Group {
-    fn read(&mut self, file: &mut Parquet, group: usize, source: &Source, leaves: &[Leaf]) -> Result<(), ParquetError> {
+    fn read(&mut self, file: &Parquet, group: usize, source: &Source, leaves: &[Leaf]) -> Result<(), ParquetError> {
         let wanted: &[usize] = match source {
             Source::Column(column) => {
                 // A column may be wanted more than once.
@@ -110,7 +110,7 @@ impl Group {
 /// Reads a file and sends its rows in batches.
 pub fn read(form: &Form, wanted: &[Wanted], batches: &Batches) -> Result<(), IngestError> {
     let failed = |error: ParquetError| IngestError::read(&form.path, error);
-    let mut file = Parquet::open(&form.path).map_err(failed)?;
+    let file = Parquet::open(&form.path).map_err(failed)?;
     let leaves = leaves(&form.path, &file);
     let of = |Wanted { paths, take, .. }: &Wanted| {
         paths.iter().filter_map(|path| source(path, *take, &form.columns, &leaves)).collect()
@@ -121,7 +121,7 @@ pub fn read(form: &Form, wanted: &[Wanted], batches: &Batches) -> Result<(), Ing
     for (at, &rows) in groups.iter().enumerate() {
         let mut group = Group::default();
         for source in sources.iter().flatten() {
-            group.read(&mut file, at, source, &leaves).map_err(failed)?;
+            group.read(&file, at, source, &leaves).map_err(failed)?;
         }
         for first in (0..rows).step_by(ROWS) {
             let length = ROWS.min(rows - first);

@@ -14,7 +14,6 @@ use polars_arrow::array::{
 };
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_arrow::types::NativeType;
-use polars_compute::cast::cast_default;
 use polars_compute::decimal::DecimalFmtBuffer;
 
 /// Milliseconds of a day.
@@ -54,10 +53,6 @@ pub fn texts(array: &dyn Array) -> Texts {
         Kind::UInt16 => integers::<u16>(array),
         Kind::UInt32 => integers::<u32>(array),
         Kind::UInt64 => integers::<u64>(array),
-        Kind::Float16 => match cast_default(array, &Kind::Float32) {
-            Ok(wider) => return texts(&*wider),
-            Err(_) => unreachable!("every float of 16 bits is one of 32"),
-        },
         // Adding zero turns -0 into 0.
         Kind::Float32 => numbers(array, |value: f32| value + 0.0),
         Kind::Float64 => numbers(array, |value: f64| value + 0.0),

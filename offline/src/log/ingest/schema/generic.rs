@@ -34,16 +34,10 @@ const ORDER: [Role; 15] = [
 /// How a file with these columns is read, as far as their names tell.
 #[must_use]
 pub fn generic(columns: &[String]) -> Reading {
+    let names = ORDER.map(|role| (role, GENERIC.reading.columns.of(role)));
+    let found = by_usual_names(columns, &mut vec![false; columns.len()], names);
+    let found = Columns(found.into_iter().map(|(role, column)| (role, Paths::One(column))).collect());
     let plain: Vec<String> = columns.iter().map(|column| plain(column)).collect();
-    let mut taken = vec![false; columns.len()];
-    let mut found = Columns::default();
-    for role in ORDER {
-        let place = |name: &String| plain.iter().zip(&taken).position(|(column, taken)| column == name && !taken);
-        if let Some(at) = GENERIC.reading.columns.of(role).iter().find_map(place) {
-            taken[at] = true;
-            found.0.insert(role, Paths::One(columns[at].clone()));
-        }
-    }
     // An order's number may stand for the user, too.
     let is_of_orders = |role| {
         let names = GENERIC.reading.columns.of(role).iter().map(|name| self::plain(name)).collect::<Vec<_>>();
@@ -54,6 +48,29 @@ pub fn generic(columns: &[String]) -> Reading {
         false => GENERIC.reading.default_event.clone(),
     };
     Reading { columns: found, default_event, ..GENERIC.reading.clone() }
+}
+
+/// The columns of roles by the names that such columns have, the surest first. A column has one role.
+///
+/// * `taken`: the columns that have a role already.
+pub fn by_usual_names<'n, R>(
+    columns: &[String],
+    taken: &mut [bool],
+    names: impl IntoIterator<Item = (R, &'n [String])>,
+) -> Vec<(R, String)> {
+    let plain: Vec<String> = columns.iter().map(|column| plain(column)).collect();
+    let mut found = Vec::new();
+    for (role, names) in names {
+        let place = |name: &String| {
+            let exact = columns.iter().zip(&*taken).position(|(column, taken)| column == name && !taken);
+            exact.or_else(|| plain.iter().zip(&*taken).position(|(column, taken)| column == name && !taken))
+        };
+        if let Some(at) = names.iter().find_map(place) {
+            taken[at] = true;
+            found.push((role, columns[at].clone()));
+        }
+    }
+    found
 }
 
 /// A name without case and signs, but for those of a path.

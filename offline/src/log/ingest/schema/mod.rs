@@ -1,10 +1,10 @@
 //! The schemas of known logs, as data of this build, and the one that a file has.
 //!
-//! A schema is a [`Reading`] and the columns by which it is recognised. Of several that fit, the one with most columns is
-//! taken; a file without a header is recognised by its values. A file of no known schema is read by the names of its
-//! columns, see [`generic`].
+//! A schema is a [`Reading`] and the [`Signs`] by which it is recognised. A file of no known schema is read by the names of
+//! its columns, see [`generic`].
 
 mod generic;
+mod signs;
 mod without_header;
 
 use std::sync::LazyLock;
@@ -13,8 +13,11 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
+use super::IngestError;
+use super::read::Form;
 use super::settings::{Paths, Reading};
-pub use generic::generic;
+pub use generic::{by_usual_names, generic};
+pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;
 
 /// The name of the schema of the service's own event log.
@@ -108,62 +111,30 @@ fn parse(name: &'static str, text: &str) -> Schema {
     Schema { name, ..schema }
 }
 
-/// How names of columns are compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Case {
-    /// In any case.
-    #[default]
-    Ignored,
-    /// As they stand.
-    Exact,
-}
-
 /// The schema of this name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Schema> {
     SCHEMAS.iter().find(|schema| schema.name == name)
 }
 
-/// The schema of a file with these columns; `None` if none is known. Of several that fit, the one with most columns.
+/// The schema of a file; `None` if none is known.
 ///
-/// * `separator`: what stands between fields; `None` if the file has no fields of text.
-#[must_use]
-pub fn by_columns(columns: &[String], separator: Option<&str>) -> Option<&'static Schema> {
-    let has = |schema: &Schema, any: &Paths| any.list().iter().any(|path| is_there(path, columns, schema.case));
-    let fits = |schema: &&Schema| {
-        !schema.has.is_empty() && is_separated(schema, separator) && schema.has.iter().all(|any| has(schema, any))
-    };
-    SCHEMAS.iter().filter(fits).rev().max_by_key(|schema| schema.has.len())
+/// # Errors
+/// [`IngestError`] when the file can't be read.
+pub fn of_file(form: &Form) -> Result<Option<&'static Schema>, IngestError> {
+    recognise(&SCHEMAS, Schema::signs, form)
 }
 
-/// The schema of a file without a header; `None` if none is known. Of several that fit, the one with most regular
-/// expressions.
-///
-/// * `rows`: the first rows, with the value of each column.
-/// * `separator`: what stands between fields.
-#[must_use]
-pub fn by_values(rows: &[Vec<Option<String>>], separator: Option<&str>) -> Option<&'static Schema> {
-    let fits = |schema: &&Schema| is_separated(schema, separator) && without_header::fits(schema, rows);
-    SCHEMAS
-        .iter()
-        .filter(fits)
-        .rev()
-        .max_by_key(|schema| schema.without_header.iter().filter(|shape| shape.is_regex()).count())
-}
-
-fn is_separated(schema: &Schema, separator: Option<&str>) -> bool {
-    schema.reading.separator.as_deref().is_none_or(|own| separator == Some(own))
-}
-
-/// Whether a column, or an object or a list with this path, is among the columns.
-fn is_there(path: &str, columns: &[String], case: Case) -> bool {
-    columns.iter().any(|column| {
-        let head = column.get(..path.len());
-        let behind = column.get(path.len()..).unwrap_or_default();
-        let is_equal = |head: &str| if case == Case::Exact { head == path } else { head.eq_ignore_ascii_case(path) };
-        head.is_some_and(is_equal) && (behind.is_empty() || behind.starts_with(['.', '[']))
-    })
+impl Schema {
+    fn signs(&self) -> Signs<'_> {
+        Signs {
+            has: &self.has,
+            case: self.case,
+            without_header: &self.without_header,
+            words: Some(&self.reading.kinds),
+            separator: self.reading.separator.as_deref(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -175,18 +146,6 @@ mod tests {
         for schema in SCHEMAS.iter() {
             let signs = [schema.has.is_empty(), schema.without_header.is_empty()];
             assert!(!schema.title.is_empty() && signs.contains(&false), "{}", schema.name);
-        }
-    }
-
-    #[test]
-    fn a_path_is_there_if_something_lies_below_it() {
-        let columns = ["items[].item_id", "event_name", "a.b"].map(str::to_owned);
-        for path in ["items", "items[].item_id", "EVENT_NAME", "a", "a.b"] {
-            assert!(is_there(path, &columns, Case::Ignored), "{path}");
-        }
-        assert!(!is_there("EVENT_NAME", &columns, Case::Exact));
-        for path in ["item", "event", "b"] {
-            assert!(!is_there(path, &columns, Case::Ignored), "{path}");
         }
     }
 }

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::Deserialize;
 use shared::contract::time::TimeUnit;
 
-use super::Schema;
+use crate::log::ingest::settings::Words;
 
 /// What the values of a column look like.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,23 +54,24 @@ impl Shape {
     }
 }
 
-/// Whether all rows have the shapes of a schema.
-pub fn fits(schema: &Schema, rows: &[Vec<Option<String>>]) -> bool {
-    let shapes = &schema.without_header;
+/// Whether all rows have these shapes.
+///
+/// * `words`: the words of the schema for kinds of events.
+pub fn fits(shapes: &[Shape], words: Option<&Words>, rows: &[Vec<Option<String>>]) -> bool {
     let row_fits = |row: &Vec<Option<String>>| {
         row.len() == shapes.len()
-            && row.iter().zip(shapes).all(|(value, shape)| value_fits(value.as_deref(), shape, schema))
+            && row.iter().zip(shapes).all(|(value, shape)| value_fits(value.as_deref(), shape, words))
     };
     !shapes.is_empty() && !rows.is_empty() && rows.iter().all(row_fits)
 }
 
-fn value_fits(value: Option<&str>, shape: &Shape, schema: &Schema) -> bool {
+fn value_fits(value: Option<&str>, shape: &Shape, words: Option<&Words>) -> bool {
     let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return matches!(shape, Shape::Any) };
     let number = text.parse::<f64>().ok();
     let is_time = || number.map_or_else(|| starts_with_a_date(text), |number| TimeUnit::by_size(number).is_some());
     match shape {
         Shape::Id | Shape::Any => true,
-        Shape::Word => schema.reading.kinds.keys().any(|word| word.eq_ignore_ascii_case(text)),
+        Shape::Word => words.is_some_and(|words| words.keys().any(|word| word.eq_ignore_ascii_case(text))),
         Shape::Time => is_time(),
         Shape::Small => number.is_some_and(|number| number.abs() < 100.0),
         Shape::Number => number.is_some(),

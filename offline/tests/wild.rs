@@ -4,27 +4,27 @@
 
 mod support;
 
-#[path = "hunt/copies.rs"]
+#[path = "wild/copies.rs"]
 mod copies;
-#[path = "hunt/encodings.rs"]
+#[path = "wild/encodings.rs"]
 mod encodings;
-#[path = "hunt/endings.rs"]
+#[path = "wild/endings.rs"]
 mod endings;
-#[path = "hunt/ids.rs"]
+#[path = "wild/ids.rs"]
 mod ids;
-#[path = "hunt/kinds.rs"]
+#[path = "wild/kinds.rs"]
 mod kinds;
-#[path = "hunt/now.rs"]
+#[path = "wild/now.rs"]
 mod now;
-#[path = "hunt/quotes.rs"]
+#[path = "wild/quotes.rs"]
 mod quotes;
-#[path = "hunt/reading.rs"]
+#[path = "wild/reading.rs"]
 mod reading;
-#[path = "hunt/schemas.rs"]
+#[path = "wild/schemas.rs"]
 mod schemas;
-#[path = "hunt/tables.rs"]
+#[path = "wild/tables.rs"]
 mod tables;
-#[path = "hunt/times.rs"]
+#[path = "wild/times.rs"]
 mod times;
-#[path = "hunt/told.rs"]
+#[path = "wild/told.rs"]
 mod told;

@@ -1,0 +1,150 @@
+//! Reads the values of one row of an item table.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use shared::contract::id::{ItemId, present};
+
+use super::ItemsConfig;
+use super::availability::{Bound, Validity, is_available, is_hidden, is_true, moment};
+use super::categories::{Cuts, each_once, of_levels};
+use super::columns::Role;
+use super::price::Style;
+use super::property::{self, Described, Kind};
+use crate::log::ingest::vectors;
+
+/// A row of the item table.
+pub struct ItemRow {
+    pub name: Box<str>,
+    pub categories: Vec<String>,
+    pub price: f32,
+    pub words: Vec<Box<str>>,
+    /// The numbers among the properties, with their names.
+    pub numbers: Vec<(Rc<str>, f64)>,
+    pub validity: Validity,
+    pub withdrawn: bool,
+    pub vector: Option<Result<Vec<f32>, String>>,
+}
+
+/// Why a row is rejected, and the value that is to blame.
+pub struct Bad<'a> {
+    pub reason: String,
+    pub value: Option<&'a str>,
+}
+
+impl<'a> Bad<'a> {
+    pub fn new(reason: impl ToString, value: Option<&'a str>) -> Self {
+        Self { reason: reason.to_string(), value }
+    }
+}
+
+/// A property and where its values are.
+pub struct Column {
+    /// The name of the property.
+    pub name: Rc<str>,
+    pub column: String,
+    pub kind: Kind,
+    /// Stand between the values of a list.
+    pub separators: Vec<String>,
+}
+
+/// How the rows of a file are read. Its values are those of the roles, of the flags, of the properties, and the vector.
+pub struct Layout<'a> {
+    pub config: &'a ItemsConfig,
+    /// The places of the columns of each role.
+    pub places: Vec<Range<usize>>,
+    pub category: Cuts,
+    pub path: Cuts,
+    pub style: Style,
+    /// The categories of the columns that are flags.
+    pub flags: Vec<String>,
+    pub properties: Vec<Column>,
+    /// Texts that stand for a missing value, beside the usual ones.
+    pub missing: &'a [String],
+}
+
+impl Layout<'_> {
+    /// Reads a row: the id and what is said of it, or why it is rejected.
+    pub fn read<'a>(&self, values: &[Option<&'a str>]) -> Result<(ItemId, ItemRow), Bad<'a>> {
+        let filled = |role: Role| self.filled(values, role).next();
+        let Some(id) = filled(Role::Id) else { return Err(Bad::new("no item id", None)) };
+        let id = ItemId::from_outside(id).map_err(|error| Bad::new(error, Some(id)))?;
+        let price = match filled(Role::Price) {
+            Some(text) => self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?,
+            None => f32::NAN,
+        };
+        let (mut words, mut numbers) = (Vec::new(), Vec::new());
+        let of_properties = self.flags_at() + self.flags.len();
+        for (property, value) in self.properties.iter().zip(&values[of_properties..]) {
+            let Some(text) = value.filter(|text| self.says_something(text)) else { continue };
+            let Column { name, kind, separators, .. } = property;
+            match property::read(name, *kind, separators, text) {
+                Ok(Described::Words(found)) => words.extend(found.into_iter().map(Into::into)),
+                Ok(Described::Number(found)) => numbers.push((name.clone(), found)),
+                Err(reason) => return Err(Bad::new(format!("property `{name}` is {reason}"), Some(text))),
+            }
+        }
+        let time = |role: Role, bound: Bound, open: i64| match filled(role) {
+            None => Ok(open),
+            Some(text) => moment(text, bound)
+                .ok_or_else(|| Bad::new(format!("items.{} is not a time", role.as_str()), Some(text))),
+        };
+        let from_ms = time(Role::AvailableFrom, Bound::From, i64::MIN)?;
+        let until_ms = time(Role::AvailableUntil, Bound::Until, i64::MAX)?;
+        let (yes, no) = (&self.config.available_words, &self.config.withdrawn_words);
+        let available = match filled(Role::Available) {
+            None => true,
+            Some(text) => is_available(text, yes, no).ok_or_else(|| Bad::new(NO_WORD, Some(text)))?,
+        };
+        let hidden = match filled(Role::Hidden) {
+            None => false,
+            Some(text) => is_hidden(text, yes, no).ok_or_else(|| Bad::new(NOT_HIDDEN, Some(text)))?,
+        };
+        let row = ItemRow {
+            name: filled(Role::Name).unwrap_or_default().into(),
+            categories: self.categories(values),
+            price,
+            words,
+            numbers,
+            validity: Validity { from_ms, until_ms },
+            withdrawn: hidden || !available,
+            vector: vectors::parse(values.last().copied().flatten()),
+        };
+        Ok((id, row))
+    }
+
+    /// The values of a role that say something.
+    fn filled<'a>(&self, values: &[Option<&'a str>], role: Role) -> impl Iterator<Item = &'a str> {
+        let values = &values[self.places[role as usize].clone()];
+        values.iter().copied().flatten().filter_map(present).filter(|text| self.says_something(text))
+    }
+
+    fn says_something(&self, text: &str) -> bool {
+        !self.missing.iter().any(|missing| missing == text)
+    }
+
+    /// The place of the first flag.
+    fn flags_at(&self) -> usize {
+        self.places.last().map_or(0, |places| places.end)
+    }
+
+    fn categories(&self, values: &[Option<&str>]) -> Vec<String> {
+        let mut found = self.category.split(self.filled(values, Role::Category).next().unwrap_or_default());
+        let levels: Vec<&str> = self.filled(values, Role::CategoryPath).collect();
+        found.extend(match levels[..] {
+            [path] => self.path.split(path),
+            _ => of_levels(&levels),
+        });
+        let flags = self.flags.iter().zip(&values[self.flags_at()..]);
+        let is_set = |value: &Option<&str>| value.and_then(is_true) == Some(true);
+        found.extend(flags.filter(|(_, value)| is_set(value)).map(|(category, _)| category.clone()));
+        each_once(found)
+    }
+}
+
+/// Why a row is rejected that does not say whether its item is available.
+const NO_WORD: &str = "neither available nor withdrawn; add the word to items.available_words or items.withdrawn_words, or \
+                       leave the column out with items.available = \"\"";
+/// Why a row is rejected that does not say whether its item is hidden.
+const NOT_HIDDEN: &str = "neither hidden nor not; add the word to items.withdrawn_words or items.available_words, or leave \
+                          the column out with items.hidden = \"\"";
