@@ -7,7 +7,7 @@
 //! products of embeddings are the entries of A² within the subspace. Neighbours are the nearest items by cosine. Of a
 //! large catalogue only the most frequent items are embedded. Deterministic: a row is summed by one thread, Gram
 //! matrices in fixed chunks. Cost: O(rounds · (pairs · f + items · f²) + items² · f / 16), where items are
-//! those with events. Memory: 12 bytes per factor and item with events, 8 for each of its up to [`WIDEST`] pairs; 8 bytes
+//! those with events. Memory: 12 bytes per factor and item with events, 8 for each of its up to `WIDEST` pairs; 8 bytes
 //! per listed item.
 //!
 //! Sources: Halko, Martinsson, Tropp, "Finding Structure with Randomness", SIAM Review 2011, algorithm 4.4; Levy,
