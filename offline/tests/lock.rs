@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use offline::publish::Artifacts;
 
-use support::{SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
+use support::{CLOCK, SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
 
 /// A batch that takes some seconds, after it has taken the folder.
 fn slow_batch(artifacts: &Path) -> Child {
@@ -27,7 +27,7 @@ fn slow_batch(artifacts: &Path) -> Child {
 }
 
 fn with_small_settings(batch: &mut Command) -> &mut Command {
-    batch.envs(SMALL)
+    batch.envs(SMALL).envs(CLOCK)
 }
 
 #[test]

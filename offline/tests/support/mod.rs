@@ -26,7 +26,8 @@ pub fn as_shipped(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 /// The clock of made-up logs: milliseconds from 1970 on, small enough to be read.
-const CLOCK: [(&str, &str); 2] = [("TANDEM_INGEST__TIMESTAMP_UNIT", "ms"), ("TANDEM_INGEST__EARLIEST", "1970-01-01")];
+pub const CLOCK: [(&str, &str); 2] =
+    [("TANDEM_INGEST__TIMESTAMP_UNIT", "ms"), ("TANDEM_INGEST__EARLIEST", "1970-01-01")];
 
 /// Runs `offline` with arguments and environment, on logs whose times may be small.
 pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
