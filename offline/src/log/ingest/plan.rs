@@ -114,7 +114,7 @@ fn layers(path: &Path, config: &IngestConfig) -> Result<Reading, IngestError> {
         let pattern = glob::Pattern::new(&files.pattern)
             .map_err(|error| IngestError::Setting(format!("files: pattern {:?}: {error}", files.pattern)))?;
         if pattern.matches(&name) || pattern.matches_path(path) {
-            layers = Reading { schema: files.schema.clone(), ..layers.under(files) };
+            layers = layers.under(files);
         }
     }
     Ok(layers)

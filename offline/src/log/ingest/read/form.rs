@@ -99,9 +99,7 @@ impl Form {
         let named = || without_picks(path);
         place(path, &self.columns).is_some() || self.nested.iter().any(|there| same_name(there, &named()))
     }
-}
 
-impl Form {
     /// Its columns, and the paths within them.
     #[must_use]
     pub fn all_columns(&self) -> Vec<String> {

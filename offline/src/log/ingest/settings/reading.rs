@@ -130,6 +130,9 @@ impl Reading {
                 below.clone_from(over);
             }
         }
+        if !over.schema.is_empty() {
+            self.schema.clone_from(&over.schema);
+        }
         lay(&mut self.encoding, &over.encoding);
         lay(&mut self.separator, &over.separator);
         lay(&mut self.quoting, &over.quoting);
@@ -172,5 +175,22 @@ impl IngestConfig {
             kinds: self.kinds.clone(),
             ..Reading::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_layer_does_not_say_is_as_the_layers_below_have_it() {
+        let named =
+            Reading { schema: "ga4".to_owned(), time_zone: Some("Asia/Tokyo".to_owned()), ..Reading::default() };
+        let over = Reading { separator: Some(";".to_owned()), ..Reading::default() };
+        let laid = named.clone().under(&over);
+        assert_eq!((laid.schema.as_str(), laid.separator.as_deref()), ("ga4", Some(";")));
+        assert_eq!(laid.time_zone, named.time_zone);
+        let over = Reading { schema: "segment".to_owned(), ..Reading::default() };
+        assert_eq!(laid.under(&over).schema, "segment");
     }
 }
