@@ -1,0 +1,219 @@
+//! Live histories.
+
+use super::PackedError;
+use super::bytes::{Reader, push_place, push_text, push_time, push_varint};
+use super::older::{read_history_of_three_kinds, read_placeless_history};
+use crate::contract::event_log::FileId;
+use crate::contract::kind::KindName;
+use crate::engine::state::{LiveEvent, LiveHistory, LiveSeen};
+
+/// The format byte of a live history.
+const HISTORY_FORMAT: u8 = 3;
+/// The format byte of live histories of releases that had three kinds of events.
+const THREE_KINDS_HISTORY_FORMAT: u8 = 2;
+/// The format byte of live histories of older releases, which did not record places in the event log.
+const PLACELESS_HISTORY_FORMAT: u8 = 1;
+/// The last format byte that a release will ever use for a live history; larger ones are damage.
+const LAST_HISTORY_FORMAT: u8 = 31;
+
+/// Packs a live history.
+#[must_use]
+pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
+    let LiveHistory { recent, older } = history;
+    let places = recent.iter().map(|event| event.place).chain(older.iter().map(|seen| seen.place));
+    let mut files: Vec<FileId> = places.flatten().map(|place| place.file).collect();
+    files.sort_unstable();
+    files.dedup();
+    let mut kinds: Vec<&KindName> =
+        recent.iter().map(|event| &event.kind).chain(older.iter().map(|seen| &seen.kind)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let row = |kind: &KindName| kinds.binary_search(&kind).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(32 + files.len() * 8 + recent.len() * 40 + older.len() * 26);
+    bytes.push(HISTORY_FORMAT);
+    push_varint(&mut bytes, files.len());
+    files.iter().for_each(|file| bytes.extend(file.get().to_le_bytes()));
+    push_varint(&mut bytes, kinds.len());
+    kinds.iter().for_each(|kind| push_text(&mut bytes, kind.as_str()));
+    let mut before_ms = 0;
+    push_varint(&mut bytes, recent.len());
+    for event in recent {
+        push_time(&mut bytes, &mut before_ms, event.received_ms);
+        bytes.extend(event.event_key.to_le_bytes());
+        push_varint(&mut bytes, event.timestamp_ms.wrapping_sub(event.received_ms));
+        push_varint(&mut bytes, row(&event.kind));
+        push_place(&mut bytes, &files, event.place);
+        push_text(&mut bytes, event.item.as_str());
+    }
+    push_varint(&mut bytes, older.len());
+    for seen in older {
+        push_time(&mut bytes, &mut before_ms, seen.received_ms);
+        push_varint(&mut bytes, seen.timestamp_ms.wrapping_sub(seen.received_ms));
+        push_varint(&mut bytes, row(&seen.kind));
+        push_place(&mut bytes, &files, seen.place);
+        push_text(&mut bytes, seen.item.as_str());
+    }
+    bytes
+}
+
+/// Reads what [`pack_history`] wrote, in this release or an older one.
+///
+/// # Errors
+/// [`PackedError`] for another format or damaged bytes; [`PackedError::Newer`] is no damage.
+pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
+    let mut reader = Reader(bytes);
+    let history = match reader.u8()? {
+        HISTORY_FORMAT => read_history(&mut reader)?,
+        THREE_KINDS_HISTORY_FORMAT => read_history_of_three_kinds(&mut reader)?,
+        PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
+        newer @ HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
+        other => return Err(PackedError::Format(other)),
+    };
+    reader.end()?;
+    Ok(history)
+}
+
+pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<FileId>, PackedError> {
+    let mut files = Vec::new();
+    for _ in 0..reader.varint::<usize>()? {
+        files.push(FileId::new(reader.u64()?).ok_or(PackedError::Damaged)?);
+    }
+    Ok(files)
+}
+
+fn read_history(reader: &mut Reader<'_>) -> Result<LiveHistory, PackedError> {
+    let (files, mut kinds) = (files(reader)?, Vec::new());
+    for _ in 0..reader.varint::<usize>()? {
+        kinds.push(reader.kind_name()?);
+    }
+    let (mut history, mut before_ms) = (LiveHistory::default(), 0);
+    history.recent = recent(reader, &files, &kinds, &mut before_ms)?;
+    for _ in 0..reader.varint::<usize>()? {
+        let received_ms = reader.time(&mut before_ms)?;
+        let timestamp_ms = received_ms.wrapping_add(reader.varint()?);
+        let (kind, place) = (reader.kind(&kinds)?, reader.place(&files)?);
+        history.older.push(LiveSeen { item: reader.item_id()?, kind, timestamp_ms, received_ms, place });
+    }
+    Ok(history)
+}
+
+pub(super) fn recent(
+    reader: &mut Reader<'_>,
+    files: &[FileId],
+    kinds: &[KindName],
+    before_ms: &mut i64,
+) -> Result<Vec<LiveEvent>, PackedError> {
+    let mut recent = Vec::new();
+    for _ in 0..reader.varint::<usize>()? {
+        let received_ms = reader.time(before_ms)?;
+        recent.push(LiveEvent {
+            received_ms,
+            event_key: reader.u64()?,
+            timestamp_ms: received_ms.wrapping_add(reader.varint()?),
+            kind: reader.kind(kinds)?,
+            place: reader.place(files)?,
+            item: reader.item_id()?,
+        });
+    }
+    Ok(recent)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::event_log::Place;
+    use crate::contract::id::ItemId;
+
+    fn place(end: u64) -> Option<Place> {
+        Some(Place { file: FileId::of("a", 1, b"first\n"), end })
+    }
+
+    fn event(received_ms: i64) -> LiveEvent {
+        let item = ItemId::new("lamp").expect("valid id");
+        let (kind, place) = (KindName::ADD_TO_CART, place(1000));
+        LiveEvent { received_ms, event_key: 7, timestamp_ms: received_ms - 1, kind, item, place }
+    }
+
+    fn older() -> LiveSeen {
+        LiveSeen { kind: KindName::TRANSACTION, timestamp_ms: 3, ..event(3).into() }
+    }
+
+    #[test]
+    fn a_packed_history_has_the_size_that_its_numbers_take_and_reads_back() {
+        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older()] };
+        let bytes = pack_history(&history);
+        // The format, how many of each, one file, two kinds; per event a byte each for both times, the kind, the file's
+        // row and the id's length, 8 for the key, 2 for the offset; what is older has no key.
+        assert_eq!(bytes.len(), 5 + 8 + (1 + 9) + (1 + 11) + 2 * (15 + 4) + (7 + 4));
+        assert_eq!(unpack_history(&bytes), Ok(history));
+    }
+
+    #[test]
+    fn a_history_of_events_seconds_apart_takes_the_documented_bytes() {
+        let at = |number: i64| 1_790_000_000_000 + 30_000 * number;
+        let recent: Vec<LiveEvent> = (0..100).map(|n| LiveEvent { place: place(50_000_000), ..event(at(n)) }).collect();
+        let bytes = pack_history(&LiveHistory { recent, older: Vec::new() });
+        assert!(bytes.len() <= 6 + 8 + 10 + 100 * (20 + 4), "{}", bytes.len());
+    }
+
+    #[test]
+    fn a_history_of_the_first_format_is_read_without_places() {
+        let mut bytes = vec![1, 1, 0, 1, 0];
+        bytes.extend([5i64.to_le_bytes(), 7u64.to_le_bytes(), 4i64.to_le_bytes()].concat());
+        bytes.extend(b"\x01\x04lamp");
+        bytes.extend(3i64.to_le_bytes());
+        bytes.extend(b"\x01\x04lamp");
+        let recent = vec![LiveEvent { place: None, ..event(5) }];
+        let older = vec![LiveSeen { place: None, ..older() }];
+        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older }));
+        bytes[0] = 4;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(4)));
+        bytes[0] = 32;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Format(32)));
+    }
+
+    #[test]
+    fn a_history_of_three_kinds_is_read_with_the_names_of_its_kinds() {
+        let id = FileId::of("a", 1, b"first\n");
+        let mut bytes = vec![2, 1];
+        bytes.extend(id.get().to_le_bytes());
+        // One event: received at 5, key 7, a millisecond before, an addtocart, offset 1000 of the file, and its item.
+        bytes.extend([1, 10]);
+        bytes.extend(7u64.to_le_bytes());
+        bytes.extend(b"\x01\x01\x01\xe8\x07\x04lamp");
+        // An item bought, received 2 ms before that.
+        bytes.extend(b"\x01\x03\x01\x01\xe8\x07\x04lamp");
+        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent: vec![event(5)], older: vec![older()] }));
+        bytes[21] = 9;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Damaged));
+    }
+
+    proptest! {
+        #[test]
+        fn any_history_reads_back(
+            events in prop::collection::vec(
+                (any::<i64>(), any::<i64>(), any::<u64>(), 0u64..4, any::<u64>(), "[a-z0-9_]{1,2}"),
+                0..20,
+            ),
+            split in 0usize..20,
+        ) {
+            let event = |(received_ms, timestamp_ms, event_key, file, end, kind): &(i64, i64, u64, u64, u64, String)| {
+                let (received_ms, timestamp_ms, event_key) = (*received_ms, *timestamp_ms, *event_key);
+                let place = FileId::new(*file).map(|file| Place { file, end: *end });
+                let kind = KindName::new(kind).expect("a name");
+                LiveEvent { received_ms, timestamp_ms, event_key, place, kind, ..event(0) }
+            };
+            let mut recent: Vec<LiveEvent> = events.iter().map(event).collect();
+            let older = recent.split_off(split.min(recent.len())).into_iter().map(LiveSeen::from).collect();
+            let history = LiveHistory { recent, older };
+            prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history));
+        }
+
+        #[test]
+        fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = unpack_history(&bytes);
+        }
+    }
+}
