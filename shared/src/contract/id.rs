@@ -34,12 +34,19 @@ pub enum IdError {
 
 /// What programs write for a missing value, beside nothing at all.
 pub const MISSING: [&str; 7] = ["NULL", "null", "NaN", "nan", "None", "none", "N/A"];
+/// The length of the longest of them, in bytes.
+const LONGEST_MISSING: usize = 4;
 
 /// The text without the white space around it; `None` where it is empty or stands for a missing value ([`MISSING`]).
 #[must_use]
 pub fn present(text: &str) -> Option<&str> {
-    let text = text.trim();
-    (!text.is_empty() && !MISSING.contains(&text)).then_some(text)
+    // Most texts have nothing to trim.
+    let text = match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    };
+    let is_missing = text.is_empty() || text.len() <= LONGEST_MISSING && MISSING.contains(&text);
+    (!is_missing).then_some(text)
 }
 
 /// The one form of an id from outside; `None` where the text stands for a missing value, see [`present`].
@@ -49,6 +56,9 @@ pub fn present(text: &str) -> Option<&str> {
 #[must_use]
 pub fn canonical(text: &str) -> Option<Cow<'_, str>> {
     let text = present(text)?;
+    if !text.ends_with('0') {
+        return Some(Cow::Borrowed(text));
+    }
     Some(Cow::Borrowed(match text.rsplit_once('.') {
         Some((whole, fraction)) if is_whole(whole) && is_zeros(fraction) => whole,
         _ => text,
@@ -80,9 +90,18 @@ pub fn check(id: &str) -> Result<(), IdError> {
     match id {
         "" => Err(IdError::Empty),
         _ if id.len() > MAX_ID_BYTES => Err(IdError::TooLong(id.len())),
+        _ if id.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
         _ if id.chars().any(char::is_control) => Err(IdError::Control),
         _ => Ok(()),
     }
+}
+
+/// The text of a number that JSON writes with a fraction or an exponent: `52.10` and `5.21e1` are `52.1`. `None` beyond 2^53,
+/// where it may stand for several.
+#[must_use]
+pub fn of_decimal(number: f64) -> Option<String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.abs() < EXACT).then(|| number.to_string())
 }
 
 /// Reads a text, or a number as the text of it.
@@ -109,11 +128,8 @@ pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
             Ok(number.to_string())
         }
         fn visit_f64<E: de::Error>(self, number: f64) -> Result<String, E> {
-            const EXACT: f64 = 9_007_199_254_740_992.0;
-            if number.abs() < EXACT {
-                return Ok(number.to_string());
-            }
-            Err(E::custom("a number with so many digits can't be read exactly; give it as a text"))
+            of_decimal(number)
+                .ok_or_else(|| E::custom("a number with so many digits can't be read exactly; give it as a text"))
         }
     }
     deserializer.deserialize_any(Visitor)

@@ -31,9 +31,12 @@ impl Number {
     /// The number that a text is; `None` for other texts, for whole numbers beyond 64 bits and for infinity and NaN.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(whole) = text.parse() {
+            return Some(Self::Whole(whole));
+        }
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok().map(Self::Whole);
+            return None;
         }
         // The letters of `inf` and `nan` are no digits.
         let first = digits.bytes().next()?;

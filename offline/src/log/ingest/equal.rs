@@ -78,12 +78,12 @@ mod tests {
     use super::*;
 
     /// Events of one user, `(time, item, file)`.
-    fn events(rows: &[(i64, u32, u16)]) -> Vec<RawEvent> {
-        let event = |&(time_ms, item, file): &(i64, u32, u16)| RawEvent::view(0, item, time_ms, file);
+    fn events(rows: &[(i64, u32, u32)]) -> Vec<RawEvent> {
+        let event = |&(time_ms, item, file): &(i64, u32, u32)| RawEvent::view(0, item, time_ms, file);
         rows.iter().map(event).collect()
     }
 
-    fn items(events: &[RawEvent]) -> Vec<(u32, u16)> {
+    fn items(events: &[RawEvent]) -> Vec<(u32, u32)> {
         events.iter().map(|event| (event.item, event.file)).collect()
     }
 

@@ -4,7 +4,6 @@
 //! files ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows ─▶ without the surplus of bots
 //! ```
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -81,7 +80,7 @@ pub fn gather(
     };
     for (number, path) in found.files.iter().enumerate() {
         match plan(path, config, plausible)? {
-            Some(plan) => gathered.file(&plan, number as u16, reader, &mut out)?,
+            Some(plan) => gathered.file(&plan, number as u32, reader, &mut out)?,
             None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
         }
     }
@@ -133,7 +132,7 @@ struct Gathered {
 
 impl Gathered {
     /// Reads the rows of a file.
-    fn file(&mut self, plan: &Plan, number: u16, reader: Reader<'_>, out: &mut Rejects) -> Result<(), IngestError> {
+    fn file(&mut self, plan: &Plan, number: u32, reader: Reader<'_>, out: &mut Rejects) -> Result<(), IngestError> {
         let Reader { config, kinds, keep, progress, .. } = reader;
         let path = &plan.form.path;
         let mut service = FileRead::begin(path)?;
@@ -145,7 +144,6 @@ impl Gathered {
             keep,
             file: number,
         };
-        let mut words: BTreeMap<String, u64> = BTreeMap::new();
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
         for_each_row(&plan.form, &plan.wanted, "ingest.columns", &mut |at, row| -> Result<(), IngestError> {
             self.report.rows += 1;
@@ -162,37 +160,32 @@ impl Gathered {
                     self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
                     out.write(path, at, &reason, &unreadable.raw)?;
                 }
-                Ok(row) => {
-                    if let Some(word) = plan.value(row.values, Role::Event) {
-                        count(&mut words, word);
+                Ok(row) => match judge.judge(row.values, at.element, &mut self.seen_ids, &mut self.raw) {
+                    Verdict::Event(event) => {
+                        note(&mut service, |file| file.note_event(at, event.timestamp_ms));
+                        self.raw.events.push(event);
                     }
-                    match judge.judge(row.values, at.element, &mut self.seen_ids, &mut self.raw) {
-                        Verdict::Event(event) => {
-                            note(&mut service, |file| file.note_event(at, event.timestamp_ms));
-                            self.raw.events.push(event);
-                        }
-                        Verdict::Duplicate { timestamp_ms } => {
-                            note(&mut service, |file| file.note_event(at, timestamp_ms));
-                            self.report.skipped.add(DUPLICATE, || example(path, at.number, &shown(plan, row.values)));
-                        }
-                        Verdict::Skipped(reason) => {
-                            note(&mut service, |file| file.note_none(at));
-                            self.report.skipped.add(&reason, || example(path, at.number, &shown(plan, row.values)));
-                        }
-                        Verdict::Rejected(reason) => {
-                            note(&mut service, FileRead::note_lacking);
-                            self.report.rejected.add(reason, || example(path, at.number, &shown(plan, row.values)));
-                            let raw = row.raw.map_or_else(|| shown(plan, row.values), str::to_owned);
-                            out.write(path, at, reason, &raw)?;
-                        }
+                    Verdict::Duplicate { timestamp_ms } => {
+                        note(&mut service, |file| file.note_event(at, timestamp_ms));
+                        self.report.skipped.add(DUPLICATE, || example(path, at.number, &shown(plan, row.values)));
                     }
-                }
+                    Verdict::Skipped(reason) => {
+                        note(&mut service, |file| file.note_none(at));
+                        self.report.skipped.add(&reason, || example(path, at.number, &shown(plan, row.values)));
+                    }
+                    Verdict::Rejected(reason) => {
+                        note(&mut service, FileRead::note_lacking);
+                        self.report.rejected.add(reason, || example(path, at.number, &shown(plan, row.values)));
+                        let raw = row.raw.map_or_else(|| shown(plan, row.values), str::to_owned);
+                        out.write(path, at, reason, &raw)?;
+                    }
+                },
             }
             Ok(())
         })?;
         let rows = self.report.rows - rows_before;
         let events = (self.raw.events.len() - events_before) as u64;
-        self.report.files.push(of_file(plan, &mut judge.words, kinds, words, rows, events));
+        self.report.files.push(of_file(plan, judge.words, kinds, rows, events));
         self.report.service_files.extend(service);
         Ok(())
     }
@@ -209,38 +202,19 @@ fn note(file: &mut Option<FileRead>, note: impl FnOnce(&mut FileRead)) {
     file.as_mut().map(note);
 }
 
-/// Counts a word; beyond a thousand different ones, the column is not one of words.
-fn count(words: &mut BTreeMap<String, u64>, word: &str) {
-    if let Some(rows) = words.get_mut(word) {
-        *rows += 1;
-    } else if words.len() < 1000 {
-        words.insert(word.to_owned(), 1);
-    }
-}
-
 /// The values of a row by role, to be shown.
 fn shown(plan: &Plan, values: &[Option<&str>]) -> String {
     let value = |role: Role| Some(format!("{}={}", role.as_str(), plan.value(values, role)?));
     Role::ALL.into_iter().filter_map(value).collect::<Vec<_>>().join(", ")
 }
 
-fn of_file(
-    plan: &Plan,
-    words: &mut KindWords<'_>,
-    kinds: &Kinds,
-    counts: BTreeMap<String, u64>,
-    rows: u64,
-    events: u64,
-) -> FileReport {
+fn of_file(plan: &Plan, words: KindWords<'_>, kinds: &Kinds, rows: u64, events: u64) -> FileReport {
     let kind = |meaning| match meaning {
         Meaning::Kind(kind) => kinds.get(kind).name.to_string(),
         Meaning::Skip => "skip".to_owned(),
         Meaning::Unknown => "unknown".to_owned(),
     };
-    let word = |(word, rows): (String, u64)| {
-        let kind = kind(words.of_word(&word));
-        (word, WordReport { kind, rows })
-    };
+    let word = |(word, meaning, rows): (Box<str>, _, _)| (word.into(), WordReport { kind: kind(meaning), rows });
     let of_role = |role: Role| {
         let columns = plan.reading.columns.of(role);
         (!columns.is_empty()).then(|| (role.as_str(), columns.to_vec()))
@@ -252,7 +226,7 @@ fn of_file(
         title: plan.title.clone(),
         times: plan.times.as_ref().map_or("none".to_owned(), |times| times.clock().in_words()),
         columns: Role::ALL.into_iter().filter_map(of_role).collect(),
-        kinds: counts.into_iter().map(word).collect(),
+        kinds: words.counts().map(word).collect(),
         rows,
         events,
     }

@@ -1,6 +1,5 @@
 //! The ingested log: events in time order, users and items indexed by their sorted external ids.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,9 +77,7 @@ impl Log {
     pub fn build(read: Read, kinds: &Kinds, config: &IngestConfig) -> Self {
         let Read { raw: RawLog { users, items, events, told, .. }, mut report, catalogue } = read;
         let (users, user_rows) = sorted(users);
-        let mut item_ids: Vec<(Box<str>, u32)> = items.into_rows().collect();
-        item_ids.sort_unstable_by_key(|(_, row)| *row);
-        let (mut items, item_rows) = catalogue.with_seen(item_ids.into_iter().map(|(id, _)| id).collect());
+        let (mut items, item_rows) = catalogue.with_seen(items.texts().into_iter().map(Into::into).collect());
         items.told = told.told(&item_rows, &items);
         let end_ms = events.last().map_or(0, |event| event.timestamp_ms);
         if let (count, Some(example)) = items.told.unreadable_prices(end_ms) {
@@ -291,10 +288,15 @@ fn warn_of_a_large_share(events: &[LogEvent], users: &[Box<str>], report: &mut I
 
 /// Numbers the sessions in the order in which they begin.
 fn number_sessions(events: &mut [LogEvent]) {
-    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    let most = events.iter().map(|event| event.session).max().unwrap_or(0);
+    let (mut numbers, mut next) = (vec![u32::MAX; most as usize + 1], 0);
     for event in events {
-        let next = numbers.len() as u32;
-        event.session = *numbers.entry(event.session).or_insert(next);
+        let number = &mut numbers[event.session as usize];
+        if *number == u32::MAX {
+            *number = next;
+            next += 1;
+        }
+        event.session = *number;
     }
 }
 
@@ -313,11 +315,11 @@ fn ranks(flags: &[bool]) -> Vec<u32> {
 
 /// The strings of an interner in order, and the row that each number got.
 fn sorted(interner: Interner) -> (Vec<Box<str>>, Vec<UserIdx>) {
-    let mut ids: Vec<(Box<str>, u32)> = interner.into_rows().collect();
+    let mut ids: Vec<_> = interner.into_rows().collect();
     ids.sort_unstable();
     let mut rows = vec![UserIdx(0); ids.len()];
     for (row, (_, number)) in (0..).zip(&ids) {
         rows[*number as usize] = UserIdx(row);
     }
-    (ids.into_iter().map(|(id, _)| id).collect(), rows)
+    (ids.into_iter().map(|(id, _)| id.as_str().into()).collect(), rows)
 }

@@ -1,16 +1,17 @@
 //! Events as they were read, with users, items and sessions as numbers.
 
-use std::collections::HashMap;
-
+use compact_str::CompactString;
+use hashbrown::HashMap;
 use shared::contract::kind::KindIdx;
 
 use super::items::told::Notes;
 use super::settings::Role;
 
-/// Strings numbered in the order in which they were first seen.
+/// Strings numbered in the order in which they were first seen. Memory: 33 bytes a place of the table for strings of up to
+/// 24 bytes.
 #[derive(Default)]
 pub struct Interner {
-    rows: HashMap<Box<str>, u32>,
+    rows: HashMap<CompactString, u32>,
 }
 
 impl Interner {
@@ -31,7 +32,7 @@ impl Interner {
     }
 
     /// The strings with their numbers, in no order.
-    pub fn into_rows(self) -> impl Iterator<Item = (Box<str>, u32)> {
+    pub fn into_rows(self) -> impl Iterator<Item = (CompactString, u32)> {
         self.rows.into_iter()
     }
 
@@ -62,14 +63,14 @@ pub struct RawEvent {
     pub line: u32,
     pub timestamp_ms: i64,
     pub event_key: u64,
-    pub file: u16,
+    pub file: u32,
     pub kind: KindIdx,
 }
 
 #[cfg(test)]
 impl RawEvent {
     /// A view, for tests.
-    pub fn view(user: u32, item: u32, timestamp_ms: i64, file: u16) -> Self {
+    pub fn view(user: u32, item: u32, timestamp_ms: i64, file: u32) -> Self {
         Self { user, item, session: 0, line: 0, timestamp_ms, event_key: 0, file, kind: KindIdx::VIEW }
     }
 }

@@ -1,8 +1,7 @@
 //! Turns rows of text into events, and gives the reason for every row that becomes none.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use shared::contract::event::event_key;
 use shared::contract::id::{canonical, check};
 use shared::contract::kind::{KindIdx, Kinds};
@@ -52,7 +51,7 @@ pub struct Judge<'a> {
     /// Which fields are kept.
     pub keep: Keep,
     /// The number of the file.
-    pub file: u16,
+    pub file: u32,
 }
 
 impl Judge<'_> {
@@ -128,7 +127,7 @@ impl Judge<'_> {
             SessionsFrom::Gap => 0,
         };
         let line = raw.events.len() as u32;
-        if !self.plan.reading.columns.of(Role::Order).is_empty() || !raw.orders.is_empty() {
+        if !plan.places[Role::Order as usize].is_empty() || !raw.orders.is_empty() {
             raw.orders.resize(line as usize, 0);
             raw.orders.push(order);
         }

@@ -3,11 +3,12 @@
 //! A word is looked up among those of the settings and the schema, then among the kinds' own names, then among the words
 //! that logs commonly use (`words.toml`). Only letters and digits count, in lower case: `add_to_cart` is also `AddToCart`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
+use hashbrown::HashMap;
 use shared::contract::kind::{KindIdx, Kinds};
 
 use super::IngestError;
@@ -20,6 +21,9 @@ static COMMON: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         Figment::from(Toml::string(text)).extract_inner("kinds").expect("words.toml maps words to kinds");
     words.into_iter().map(|(word, kind)| (plain(&word), kind)).collect()
 });
+
+/// How many different words are counted; a column of more is not one of words.
+const MOST: usize = 1000;
 
 /// What happens to the rows with a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +52,8 @@ pub struct KindWords<'a> {
     bounds: Vec<(Bound, Meaning)>,
     other: Meaning,
     default: Option<Meaning>,
-    /// What was looked up before.
-    known: HashMap<Box<str>, Meaning>,
+    /// What was looked up before, and in how many rows.
+    known: HashMap<Box<str>, (Meaning, u64)>,
 }
 
 impl<'a> KindWords<'a> {
@@ -85,17 +89,23 @@ impl<'a> KindWords<'a> {
         Ok(Self { kinds, own, bounds, other, default, known: HashMap::new() })
     }
 
-    /// What a word means.
+    /// What the word of a row means.
     pub fn of_word(&mut self, word: &str) -> Meaning {
-        if let Some(&meaning) = self.known.get(word) {
-            return meaning;
+        if let Some((meaning, rows)) = self.known.get_mut(word) {
+            *rows += 1;
+            return *meaning;
         }
         let meaning = self.look_up(word);
         // A column that is none of words must not fill the memory.
-        if self.known.len() < 1000 {
-            self.known.insert(word.into(), meaning);
+        if self.known.len() < MOST {
+            self.known.insert(word.into(), (meaning, 1));
         }
         meaning
+    }
+
+    /// The words that rows had, with what they mean and how many rows had them: the first [`MOST`].
+    pub fn counts(self) -> impl Iterator<Item = (Box<str>, Meaning, u64)> {
+        self.known.into_iter().map(|(word, (meaning, rows))| (word, meaning, rows))
     }
 
     /// What a rating means, if bounds are set.
