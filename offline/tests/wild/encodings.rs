@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::reading::{
-    BASE_MS, HEADER, Reading, input, read, read_with, refused, refused_paths, refused_with, try_read, views,
+    BASE_MS, HEADER, Reading, input, read, read_with, reading, refused, refused_paths, refused_with, try_read, views,
 };
 
 /// A log of 40 events, the first with an item of letters beyond ASCII.
@@ -77,6 +77,22 @@ fn latin_1_is_refused_and_read_by_a_setting() {
     }
     let said = refused_with("[ingest]\nencoding = \"klingon\"\n", &[("log.csv", &bytes)]);
     assert!(said.contains("encoding") && said.contains("klingon"), "{said}");
+}
+
+#[test]
+fn an_item_table_has_an_encoding_of_its_own() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).expect("writes");
+        path
+    };
+    let items = write("items.csv", b"itemid,name\ncaf\xe9,Caf\xe9\n");
+    let config = "[[ingest.files]]\npattern = \"items.csv\"\nencoding = \"latin1\"\n";
+    let config = write("tandem.toml", config.as_bytes());
+    let read = reading(&[write("log.csv", log().as_bytes())], Some(&config), Some(&items));
+    assert_eq!((read.counts(), &read.report["item_table"]["items"]), ((40, 40, 0, 0), &1.into()), "{}", read.report);
+    assert!(read.items().contains(&"café"));
 }
 
 #[test]

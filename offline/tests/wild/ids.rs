@@ -113,8 +113,9 @@ fn odd_ids_stay_what_they_are() {
 
 #[test]
 fn numbers_of_json_are_ids_digit_by_digit() {
-    let numbers = ["7", "123456789012345678901", "123456789012345678902", "52.0", "-3.00", "52.5"];
-    let ids = ["7", "123456789012345678901", "123456789012345678902", "52", "-3", "52.5"];
+    let numbers = ["7", "123456789012345678901", "123456789012345678902", "52.0", "-3.00", "52.5", "52.10", "1e3"];
+    // Those that requests can have are read as they are there.
+    let ids = ["7", "123456789012345678901", "123456789012345678902", "52", "-3", "52.5", "52.1", "1000"];
     assert_kept(&read("log.jsonl", items_of(&numbers)), &ids);
 }
 

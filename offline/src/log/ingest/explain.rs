@@ -100,7 +100,13 @@ fn as_config(plan: &Plan, path: &Path) -> String {
     }
     match plan.times.as_ref().map(super::times::Times::clock) {
         Some(Clock::Unit(unit)) => line("timestamp_unit", quoted(unit.as_str())),
-        Some(Clock::Format(format)) => line("timestamp_format", quoted(format.as_str())),
+        Some(Clock::Formats(formats)) => {
+            let formats: Vec<String> = formats.iter().map(|format| quoted(format.as_str())).collect();
+            line(
+                "timestamp_format",
+                if let [one] = &formats[..] { one.clone() } else { format!("[{}]", formats.join(", ")) },
+            );
+        }
         Some(Clock::Iso) | None => {}
     }
     if let Some(zone) = &plan.reading.time_zone {

@@ -18,9 +18,9 @@ use shared::contract::id::present;
 use super::IngestError;
 use super::read::{FirstRow, Form, Layout, Needed, Wanted, first_rows, path, recognise};
 use super::schema::{self, Schema};
-use super::settings::{IngestConfig, MissingTimestamps, Reading, Role};
+use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role};
 use super::skip::Rule;
-use super::times::{Settings as TimeSettings, Times, Undecided};
+use super::times::{Format, Settings as TimeSettings, Times, Undecided};
 
 /// The number of rows by which times are recognised.
 const SAMPLE_ROWS: usize = 10_000;
@@ -65,7 +65,7 @@ pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<
     let is_service_log = LogFile::at(file).is_some();
     let layers = match is_service_log {
         true => Reading::default(),
-        false => layers(file, config)?,
+        false => config.of_file(file)?,
     };
     let mut form = recognise(file, &layers.options())?;
     if form.layout == Layout::Empty {
@@ -104,20 +104,6 @@ fn as_found(base: Reading, name: &str, form: &Form) -> Reading {
     }
     let has_words = base.columns.of(Role::Event).iter().any(|path| form.has(path));
     Reading { timestamp_unit: None, default_event: base.default_event.filter(|_| !has_words), ..base }
-}
-
-/// The settings for all files under those of each pattern that fits.
-fn layers(path: &Path, config: &IngestConfig) -> Result<Reading, IngestError> {
-    let mut layers = config.reading();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    for files in &config.files {
-        let pattern = glob::Pattern::new(&files.pattern)
-            .map_err(|error| IngestError::Setting(format!("files: pattern {:?}: {error}", files.pattern)))?;
-        if pattern.matches(&name) || pattern.matches_path(path) {
-            layers = layers.under(files);
-        }
-    }
-    Ok(layers)
 }
 
 fn schema_of(form: &Form, layers: &Reading) -> Result<Option<&'static Schema>, IngestError> {
@@ -247,8 +233,14 @@ fn times(plan: &Plan, plausible: Plausible) -> Result<Option<Times>, IngestError
     };
     let settings = TimeSettings {
         unit: reading.timestamp_unit.and_then(super::settings::Unit::fixed),
-        format: reading.timestamp_format.clone(),
-        formats: reading.timestamp_formats.clone(),
+        formats_set: reading
+            .timestamp_format
+            .as_ref()
+            .map_or(&[][..], Alternatives::list)
+            .iter()
+            .map(|format| Format::new(format))
+            .collect(),
+        formats: reading.timestamp_formats.iter().map(|format| Format::new(format)).collect(),
         zone,
         earliest_ms: plausible.earliest_ms,
         latest_ms: plausible.latest_ms,
@@ -272,5 +264,10 @@ fn in_words(undecided: &Undecided) -> String {
                 readings.iter().map(|(setting, time)| format!("[ingest] {setting} (reads {time})")).collect();
             format!("{example:?} can be read in two ways; choose one: {}", ways.join(" or "))
         }
+        Undecided::Mixed { examples: [one, other], formats } => format!(
+            "times are written in several ways, such as {one:?} and {other:?}; [ingest] timestamp_format = [{}] reads each by \
+             the first that fits",
+            formats.iter().map(|format| format!("\"{}\"", format.as_str())).collect::<Vec<_>>().join(", ")
+        ),
     }
 }

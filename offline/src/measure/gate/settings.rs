@@ -72,7 +72,7 @@ fn to_json(config: &Config) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::log::ingest::settings::{Paths, Role};
+    use crate::log::ingest::settings::{Alternatives, Role};
     use serde_json::json;
 
     use shared::contract::source::Source;
@@ -150,7 +150,7 @@ mod tests {
     fn reading_is_the_new_ones_but_the_session_gap_is_contested() {
         let (mut old, mut new) = (config(), config());
         old.ingest.session_gap_minutes = 10;
-        new.ingest.columns.0.insert(Role::Item, Paths::One("sku".to_owned()));
+        new.ingest.columns.0.insert(Role::Item, Alternatives::One("sku".to_owned()));
         let champion = of_champion(&in_manifest(&old), &new).expect("reads");
         assert_eq!(champion.ingest.columns.of(Role::Item), ["sku"]);
         assert_eq!(changes(&champion, &new).into_keys().collect::<Vec<_>>(), ["ingest.session_gap_minutes"]);

@@ -42,9 +42,8 @@ pub fn read_catalogue(
     let mut report = ItemsReport::default();
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
     let mut out = Rejects::new(rejects);
-    let options = ingest.reading().options();
     for file in files(&[path.to_owned()])?.files {
-        let (form, schema) = look(&file, &options)?;
+        let (form, schema) = look(&file, &ingest.of_file(&file)?.options())?;
         read_file(&form, schema, config, &mut rows, &mut report, &mut out)?;
     }
     out.close()?;

@@ -14,7 +14,7 @@ use super::property::Property;
 use crate::log::ingest::IngestError;
 use crate::log::ingest::read::{Form, Quoting};
 use crate::log::ingest::schema::{Case, Shape, Signs, recognise};
-use crate::log::ingest::settings::Paths;
+use crate::log::ingest::settings::Alternatives;
 
 /// A known kind of item table.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,7 +27,7 @@ pub struct ItemSchema {
     pub title: String,
     /// A file with all of these columns has the schema; of alternatives, one.
     #[serde(default)]
-    pub has: Vec<Paths>,
+    pub has: Vec<Alternatives>,
     /// How the names of these columns are compared.
     #[serde(default)]
     pub case: Case,
@@ -39,9 +39,9 @@ pub struct ItemSchema {
     /// How quotes within quoted fields are written.
     pub quoting: Option<Quoting>,
     /// What stands between several categories; of several signs the first that occurs.
-    pub category_separator: Option<Paths>,
+    pub category_separator: Option<Alternatives>,
     /// What stands between the levels of a path; of several signs the first that occurs.
-    pub path_separator: Option<Paths>,
+    pub path_separator: Option<Alternatives>,
     /// Texts that stand for a missing value, beside the usual ones.
     #[serde(default)]
     pub missing: Vec<String>,
@@ -60,14 +60,14 @@ pub struct SchemaColumns {
     pub properties: Vec<Property>,
     /// Those of each role.
     #[serde(flatten)]
-    roles: BTreeMap<Role, Paths>,
+    roles: BTreeMap<Role, Alternatives>,
 }
 
 impl SchemaColumns {
     /// The columns of a role; empty if it has none.
     #[must_use]
     pub fn of(&self, role: Role) -> &[String] {
-        self.roles.get(&role).map_or(&[], Paths::list)
+        self.roles.get(&role).map_or(&[], Alternatives::list)
     }
 }
 
@@ -84,6 +84,7 @@ const TEXTS: &[(&str, &str)] = schemas![
     "book-crossing",
     "google-retail",
     "gorse",
+    "hetrec-lastfm",
     "hm",
     "movielens",
     "movielens-100k",

@@ -52,9 +52,13 @@ fn of_folder(folder: &Path, found: &mut Found) -> io::Result<()> {
     let mut entries = entries?;
     entries.retain(|path| !event_log::is_aside(path));
     entries.sort();
+    let of_interactions = entries.iter().any(|path| ending(path).as_deref() == Some("inter"));
     let before = found.files.len();
     for path in entries {
         match left_out(&path) {
+            None if of_interactions && ending(&path).as_deref() == Some("item") => {
+                found.left_out.push((path, "an item table beside .inter files; --items reads it".to_owned()));
+            }
             None => found.files.push(path),
             Some(reason) => found.left_out.push((path, reason)),
         }
@@ -78,14 +82,23 @@ fn left_out(path: &Path) -> Option<String> {
     if !path.is_file() {
         return Some("no file".to_owned());
     }
+    match ending(path) {
+        None => Some("no ending; name the file itself to read it".to_owned()),
+        Some(ending) if ENDINGS.contains(&ending.as_str()) => None,
+        Some(ending) => Some(format!("unknown ending .{ending}; name the file itself to read it")),
+    }
+}
+
+/// The ending of a file, in lower case, without that of a packed file behind it.
+fn ending(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
     let mut endings = name.rsplit('.').collect::<Vec<_>>();
     endings.pop();
-    let ending = match endings.as_slice() {
-        [packed, ending, ..] if PACKED.contains(packed) => *ending,
-        [ending, ..] => *ending,
-        [] => return Some("no ending; name the file itself to read it".to_owned()),
-    };
-    (!ENDINGS.contains(&ending)).then(|| format!("unknown ending .{ending}; name the file itself to read it"))
+    match endings.as_slice() {
+        [packed, ending, ..] if PACKED.contains(packed) => Some((*ending).to_owned()),
+        [ending, ..] => Some((*ending).to_owned()),
+        [] => None,
+    }
 }
 
 fn of_pattern(pattern: &Path, found: &mut Found) -> Result<(), IngestError> {
@@ -213,6 +226,17 @@ mod tests {
         // Patterns and names are taken at their word.
         assert_eq!(told(&[folder.path().join("notes.*")]).0, ["notes.pdf"]);
         assert!(files_of(&folder.path().join("*.xls")).is_err() && files_of(&folder.path().join("none.csv")).is_err());
+    }
+
+    #[test]
+    fn tables_of_items_beside_interactions_are_no_logs() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for name in ["ml.inter", "ml.item", "ml.user"] {
+            fs::write(folder.path().join(name), name).expect("writes");
+        }
+        let (files, left_out) = told(&[folder.path().to_owned()]);
+        assert_eq!(files, ["ml.inter"]);
+        assert_eq!(left_out, ["ml.item: an item", "ml.user: unknown ending"]);
     }
 
     fn files_of(path: &Path) -> Result<Found, IngestError> {

@@ -12,7 +12,7 @@ use shared::contract::event_log::LogFile;
 
 use super::bytes;
 use super::json_objects::{Objects, Piece};
-use super::json_paths::Paths;
+use super::json_paths::Alternatives;
 use super::lines::LineEnd;
 use super::options::{Encoding, Quoting, ReadOptions};
 use super::path::{place, same_name, without_picks};
@@ -199,7 +199,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         head = bytes::decoded(&head, encoding);
     }
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head);
-    let form = |layout, Paths { columns, nested }| Form {
+    let form = |layout, Alternatives { columns, nested }| Form {
         path: path.to_owned(),
         compression,
         encoding,
@@ -212,7 +212,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         return Ok(form(Layout::JsonLines, of_events(text)));
     }
     if text.trim_ascii().is_empty() && is_whole {
-        return Ok(form(Layout::Empty, Paths::default()));
+        return Ok(form(Layout::Empty, Alternatives::default()));
     }
     if let Some(other) = magic::no_text(text) {
         return Err(kind(other));
@@ -222,7 +222,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         return Ok(form(layout, paths));
     }
     let (how, columns) = sniff::delimited(text, options).map_err(|reason| IngestError::read(path, reason))?;
-    Ok(form(Layout::Delimited(how), Paths { columns, ..Paths::default() }))
+    Ok(form(Layout::Delimited(how), Alternatives { columns, ..Alternatives::default() }))
 }
 
 /// A text up to its last line end, if it has one.
@@ -232,8 +232,8 @@ fn whole_lines(text: &[u8]) -> &[u8] {
 
 /// The columns of the service's own event log: those of its events. Other lines are at worst rejected, and say nothing
 /// about columns.
-fn of_events(text: &[u8]) -> Paths {
-    let mut paths = Paths::default();
+fn of_events(text: &[u8]) -> Alternatives {
+    let mut paths = Alternatives::default();
     let is_event = |line: &&[u8]| serde_json::from_slice::<Event>(line).is_ok();
     text.split(|byte| *byte == b'\n').filter(is_event).take(RECORDS).for_each(|line| {
         paths.add(line);
@@ -242,11 +242,11 @@ fn of_events(text: &[u8]) -> Paths {
 }
 
 /// How a text is JSON, if it is, and the paths of its first records.
-fn json(text: &[u8]) -> Option<(Layout, Paths)> {
+fn json(text: &[u8]) -> Option<(Layout, Alternatives)> {
     let start = text.trim_ascii_start();
     let is_list =
         start.strip_prefix(b"[").is_some_and(|rest| matches!(rest.trim_ascii_start().first(), Some(b'{' | b']')));
-    let mut paths = Paths::default();
+    let mut paths = Alternatives::default();
     if is_list {
         add_objects(text, &mut paths);
         return Some((Layout::JsonArray, paths));
@@ -256,10 +256,10 @@ fn json(text: &[u8]) -> Option<(Layout, Paths)> {
     let (whole, others): (Vec<_>, Vec<_>) = lines.map(|line| paths.add(line)).partition(|is_whole| *is_whole);
     let is_object = || {
         let mut objects = Objects::new(start);
-        matches!(objects.next(), Ok(Some(Piece::Object(span))) if Paths::default().add(span.of(objects.text.as_slice())))
+        matches!(objects.next(), Ok(Some(Piece::Object(span))) if Alternatives::default().add(span.of(objects.text.as_slice())))
     };
     if start.starts_with(b"{") && !first_is_whole && is_object() {
-        let mut paths = Paths::default();
+        let mut paths = Alternatives::default();
         add_objects(text, &mut paths);
         return Some((Layout::JsonObjects, paths));
     }
@@ -268,7 +268,7 @@ fn json(text: &[u8]) -> Option<(Layout, Paths)> {
     is_lines.then_some((Layout::JsonLines, paths))
 }
 
-fn add_objects(text: &[u8], paths: &mut Paths) {
+fn add_objects(text: &[u8], paths: &mut Alternatives) {
     let mut objects = Objects::new(text);
     let mut pieces = 0;
     while pieces < RECORDS

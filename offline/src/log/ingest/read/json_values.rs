@@ -1,6 +1,6 @@
 //! Takes values out of JSON records: follows all wanted paths at once, so that each part is parsed once.
 //!
-//! Numbers stay as they are written, digit by digit. Of a key that occurs twice, the last value counts.
+//! Numbers stay as they are written, digit by digit; as ids they are read as requests read them. Of a key that occurs twice, the last value counts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use shared::contract::id::of_decimal;
 
 use super::batch::{Builder, NoRow, RowAt};
 use super::path::{Step, same_name, steps};
@@ -181,6 +182,7 @@ impl<'n, 'a> Walk<'n, 'a> {
                 self.found[slot] = match () {
                     () if whole => Found::Text(Cow::Borrowed(text)),
                     () if no_id => Found::Many,
+                    () if take == Take::Id && is_single => decimal(text).unwrap_or_else(|| found.clone()),
                     () => found.clone(),
                 };
             }
@@ -209,6 +211,13 @@ impl<'n, 'a> Walk<'n, 'a> {
         }
         Ok(())
     }
+}
+
+/// The id that a number with a fraction or an exponent is; of one that is not exact, its digits stay.
+fn decimal(text: &str) -> Option<Found<'_>> {
+    let is_decimal = !text.starts_with('"') && text.contains(['.', 'e', 'E']);
+    let number: f64 = is_decimal.then(|| text.parse().ok()).flatten()?;
+    of_decimal(number).map(|text| Found::Text(Cow::Owned(text)))
 }
 
 /// A single value as text.

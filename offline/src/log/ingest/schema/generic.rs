@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::Schema;
-use crate::log::ingest::settings::{Columns, Paths, Reading, Role};
+use crate::log::ingest::settings::{Alternatives, Columns, Reading, Role};
 
 const TEXT: &str = include_str!("../../../../schemas/generic.toml");
 
@@ -31,12 +31,17 @@ const ORDER: [Role; 15] = [
     Role::Price,
 ];
 
+/// The values of a flag that is set.
+const YES: [&str; 4] = ["1", "1.0", "true", "yes"];
+/// The values of one that is not.
+const NO: [&str; 4] = ["0", "0.0", "false", "no"];
+
 /// How a file with these columns is read, as far as their names tell.
 #[must_use]
 pub fn generic(columns: &[String]) -> Reading {
     let names = ORDER.map(|role| (role, GENERIC.reading.columns.of(role)));
     let found = by_usual_names(columns, &mut vec![false; columns.len()], names);
-    let found = Columns(found.into_iter().map(|(role, column)| (role, Paths::One(column))).collect());
+    let found = Columns(found.into_iter().map(|(role, column)| (role, Alternatives::One(column))).collect());
     let plain: Vec<String> = columns.iter().map(|column| plain(column)).collect();
     // An order's number may stand for the user, too.
     let is_of_orders = |role| {
@@ -47,7 +52,16 @@ pub fn generic(columns: &[String]) -> Reading {
         true => GENERIC.default_event_of_orders.clone(),
         false => GENERIC.reading.default_event.clone(),
     };
-    Reading { columns: found, default_event, ..GENERIC.reading.clone() }
+    let mut reading = Reading { columns: found, default_event, ..GENERIC.reading.clone() };
+    if reading.columns.of(Role::Event).is_empty() {
+        let kinds = plain.iter().map(|name| GENERIC.flags.get(name));
+        if let Some((column, kind)) = columns.iter().zip(kinds).find_map(|(column, kind)| Some((column, kind?))) {
+            reading.columns.0.insert(Role::Event, Alternatives::One(column.clone()));
+            let words = |words: [&str; 4], kind: &str| words.map(|word| (word.to_owned(), kind.to_owned()));
+            reading.kinds.extend(words(YES, kind).into_iter().chain(words(NO, "skip")));
+        }
+    }
+    reading
 }
 
 /// The columns of roles by the names that such columns have, the surest first. A column has one role.
@@ -101,6 +115,16 @@ mod tests {
         assert_eq!([of(Role::User), of(Role::Item), of(Role::Timestamp)], ["Customer_ID", "SKU", "Order Date"]);
         assert_eq!([of(Role::Transaction), of(Role::Quantity)], ["Order ID", "Qty"]);
         assert_eq!(reading.default_event.as_deref(), Some("transaction"));
+    }
+
+    #[test]
+    fn a_flag_tells_which_rows_are_events_where_no_column_has_words() {
+        let reading = read(&["user_id", "item_id", "timestamp", "Is_Click"]);
+        assert_eq!(reading.columns.of(Role::Event), ["Is_Click"]);
+        assert_eq!([&reading.kinds["1"], &reading.kinds["false"]], ["view", "skip"]);
+        let reading = read(&["user_id", "item_id", "timestamp", "clicked", "action"]);
+        assert_eq!(reading.columns.of(Role::Event), ["action"]);
+        assert!(reading.kinds.is_empty());
     }
 
     #[test]

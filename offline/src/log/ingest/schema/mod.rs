@@ -7,6 +7,7 @@ mod generic;
 mod signs;
 mod without_header;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use figment::Figment;
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 use super::IngestError;
 use super::read::Form;
-use super::settings::{Paths, Reading};
+use super::settings::{Alternatives, Reading};
 pub use generic::{by_usual_names, generic};
 pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;
@@ -33,7 +34,7 @@ pub struct Schema {
     pub title: String,
     /// A file with all of these columns has the schema; of alternatives, one.
     #[serde(default)]
-    pub has: Vec<Paths>,
+    pub has: Vec<Alternatives>,
     /// How the names of these columns are compared.
     #[serde(default)]
     pub case: Case,
@@ -43,6 +44,9 @@ pub struct Schema {
     /// The kind of rows without a word in a file with a column for an order's number or a quantity.
     #[serde(default)]
     pub default_event_of_orders: Option<String>,
+    /// Columns that are 1 where the row is of a kind, and otherwise none; for files without a column of words.
+    #[serde(default)]
+    pub flags: BTreeMap<String, String>,
     /// How its files are read.
     #[serde(flatten)]
     pub reading: Reading,

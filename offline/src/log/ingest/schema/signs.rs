@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::without_header::{self, Shape};
 use crate::log::ingest::IngestError;
 use crate::log::ingest::read::{Form, Needed, Wanted, first_rows};
-use crate::log::ingest::settings::{Paths, Words};
+use crate::log::ingest::settings::{Alternatives, Words};
 
 /// The number of rows by which a schema of files without a header is recognised.
 const ROWS: usize = 100;
@@ -28,7 +28,7 @@ pub enum Case {
 #[derive(Debug, Clone, Copy)]
 pub struct Signs<'a> {
     /// All of these columns; of alternatives, one.
-    pub has: &'a [Paths],
+    pub has: &'a [Alternatives],
     /// How their names are compared.
     pub case: Case,
     /// Values that look like this, by column, and no header.
@@ -69,7 +69,7 @@ pub fn recognise<'s, S>(
 }
 
 fn has_columns(signs: &Signs<'_>, columns: &[String]) -> bool {
-    let has = |any: &Paths| any.list().iter().any(|path| is_there(path, columns, signs.case));
+    let has = |any: &Alternatives| any.list().iter().any(|path| is_there(path, columns, signs.case));
     !signs.has.is_empty() && signs.has.iter().all(has)
 }
 

@@ -83,21 +83,21 @@ impl Role {
     }
 }
 
-/// The column of a role, or several of which the first with a value counts, row by row.
+/// One text or several, of which the first that serves counts: columns of a role, formats of times.
 ///
-/// A column is a name or, in JSON, a path such as `properties.products[].product_id`. `""` means as the schema says,
-/// `"-"` that there is no such column.
+/// A column is a name or, in JSON, a path such as `properties.products[].product_id`; the first with a value counts, row
+/// by row. `""` means as the schema says, `"-"` that there is no such column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Paths {
-    /// One column.
+pub enum Alternatives {
+    /// One.
     One(String),
     /// Several.
     Any(Vec<String>),
 }
 
-impl Paths {
-    /// The columns, in the order in which they are looked at.
+impl Alternatives {
+    /// All, in the order in which they are tried.
     #[must_use]
     pub fn list(&self) -> &[String] {
         match self {
@@ -106,7 +106,9 @@ impl Paths {
         }
     }
 
-    fn is_unset(&self) -> bool {
+    /// Whether there is nothing but empty texts.
+    #[must_use]
+    pub fn is_unset(&self) -> bool {
         self.list().iter().all(String::is_empty)
     }
 
@@ -118,13 +120,13 @@ impl Paths {
 /// The columns by role; a role that is not named, or `""`, is left to the schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Columns(pub BTreeMap<Role, Paths>);
+pub struct Columns(pub BTreeMap<Role, Alternatives>);
 
 impl Columns {
     /// The columns of a role; empty if it has none.
     #[must_use]
     pub fn of(&self, role: Role) -> &[String] {
-        self.0.get(&role).filter(|paths| !paths.is_unset() && !paths.is_none()).map_or(&[], Paths::list)
+        self.0.get(&role).filter(|paths| !paths.is_unset() && !paths.is_none()).map_or(&[], Alternatives::list)
     }
 
     /// Whether a role is set, also to none.
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     fn columns(rows: &[(Role, &str)]) -> Columns {
-        Columns(rows.iter().map(|(role, path)| (*role, Paths::One((*path).to_owned()))).collect())
+        Columns(rows.iter().map(|(role, path)| (*role, Alternatives::One((*path).to_owned()))).collect())
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod reading;
 
 use serde::{Deserialize, Serialize};
 
-pub use columns::{Columns, Paths, Role};
+pub use columns::{Alternatives, Columns, Role};
 pub use reading::{OtherKinds, Reading, Unit, Words};
 
 use super::read::{Encoding, Header, Quoting};
@@ -114,7 +114,7 @@ pub struct IngestConfig {
     pub quoting: Quoting,
     pub header: Header,
     pub timestamp_unit: Unit,
-    pub timestamp_format: String,
+    pub timestamp_format: Alternatives,
     pub time_zone: String,
     pub earliest: String,
     pub latest: String,

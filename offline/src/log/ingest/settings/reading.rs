@@ -1,11 +1,13 @@
 //! How one file is read, as far as a layer of the settings says.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shared::contract::time::TimeUnit;
 
-use super::{Columns, IngestConfig, MissingTimestamps, SkipRule};
+use super::{Alternatives, Columns, IngestConfig, MissingTimestamps, SkipRule};
+use crate::log::ingest::IngestError;
 use crate::log::ingest::read::{Encoding, Header, Quoting, ReadOptions};
 
 /// What the log's words for kinds of events mean: the name of a kind, or `skip`. A word such as `>= 4` or `< 2.5` is
@@ -77,7 +79,7 @@ pub struct Reading {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp_unit: Option<Unit>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub timestamp_format: Option<String>,
+    pub timestamp_format: Option<Alternatives>,
     /// Formats that are tried before any other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timestamp_formats: Vec<String>,
@@ -155,9 +157,25 @@ impl Reading {
 }
 
 impl IngestConfig {
+    /// What the settings say about one file: those for all files, under those of each pattern that fits.
+    ///
+    /// # Errors
+    /// [`IngestError::Setting`] for a pattern that is none.
+    pub fn of_file(&self, path: &Path) -> Result<Reading, IngestError> {
+        let mut reading = self.reading();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        for files in &self.files {
+            let pattern = glob::Pattern::new(&files.pattern)
+                .map_err(|error| IngestError::Setting(format!("files: pattern {:?}: {error}", files.pattern)))?;
+            if pattern.matches(&name) || pattern.matches_path(path) {
+                reading = reading.under(files);
+            }
+        }
+        Ok(reading)
+    }
+
     /// What the settings for all files say about one file.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
+    fn reading(&self) -> Reading {
         let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Reading {
             encoding: self.encoding,
@@ -165,7 +183,7 @@ impl IngestConfig {
             quoting: Some(self.quoting).filter(|quoting| *quoting != Quoting::Double),
             header: Some(self.header).filter(|header| *header != Header::Auto),
             timestamp_unit: Some(self.timestamp_unit).filter(|unit| *unit != Unit::Auto),
-            timestamp_format: given(&self.timestamp_format),
+            timestamp_format: Some(self.timestamp_format.clone()).filter(|formats| !formats.is_unset()),
             time_zone: Some(self.time_zone.clone()).filter(|zone| zone != "UTC"),
             missing_timestamps: Some(self.missing_timestamps).filter(|missing| *missing != MissingTimestamps::Reject),
             skip: self.skip.clone(),

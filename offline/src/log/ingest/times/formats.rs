@@ -4,7 +4,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
-/// A format of `strptime`, such as `%d/%m/%Y %H:%M`.
+/// A format of `strptime`, such as `%d/%m/%Y %H:%M`; or `iso`, by which ISO 8601 is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format(String);
 
@@ -34,7 +34,10 @@ const WHOLE: [&str; 6] = [
     "%Y-%m-%d %I:%M:%S %p",
 ];
 
-/// The formats that are recognised.
+/// The name of the format of ISO 8601.
+const ISO: &str = "iso";
+
+/// The formats that are recognised, beside ISO 8601.
 pub fn known() -> impl Iterator<Item = Format> {
     let dated = DATES.iter().flat_map(|date| TIMES.iter().map(move |time| Format(format!("{date}{time}"))));
     WHOLE.iter().map(|format| Format((*format).to_owned())).chain(dated)
@@ -47,6 +50,12 @@ impl Format {
         Self(format.to_owned())
     }
 
+    /// ISO 8601.
+    #[must_use]
+    pub fn iso() -> Self {
+        Self(ISO.to_owned())
+    }
+
     /// As it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -57,6 +66,9 @@ impl Format {
     /// the time of `zone`.
     #[must_use]
     pub fn read(&self, text: &str, zone: &TimeZone) -> Option<i64> {
+        if self.0 == ISO {
+            return super::iso(text, zone);
+        }
         let parsed = BrokenDownTime::parse(&self.0, text).ok()?;
         if let Ok(instant) = parsed.to_timestamp() {
             return Some(instant.as_millisecond());

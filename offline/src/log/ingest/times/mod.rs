@@ -29,8 +29,8 @@ pub enum Clock {
     Unit(TimeUnit),
     /// ISO 8601, such as `2026-06-30 12:00:00`, also with a zone.
     Iso,
-    /// A format of `strptime`.
-    Format(Format),
+    /// Formats: the first that fits.
+    Formats(Vec<Format>),
 }
 
 /// Why it can't be decided how times are written.
@@ -45,6 +45,13 @@ pub enum Undecided {
         /// The settings, and what each makes of the example.
         readings: Vec<(String, String)>,
     },
+    /// No reading is plausible for nine tenths of the sample, but two together are.
+    Mixed {
+        /// A text that the first one reads, and one that only the second does.
+        examples: [String; 2],
+        /// The two.
+        formats: [Format; 2],
+    },
 }
 
 /// The settings of a file that decide how its times are read.
@@ -52,10 +59,10 @@ pub enum Undecided {
 pub struct Settings {
     /// The unit of numbers, if it is set.
     pub unit: Option<TimeUnit>,
-    /// The format, if it is set.
-    pub format: Option<String>,
+    /// The formats that are set, of which the first that fits reads a text; none: they are told by the sample.
+    pub formats_set: Vec<Format>,
     /// Formats that are tried before any other.
-    pub formats: Vec<String>,
+    pub formats: Vec<Format>,
     /// The zone of times that name none.
     pub zone: TimeZone,
     /// The earliest plausible time, milliseconds since the epoch.
@@ -75,12 +82,13 @@ impl Times {
     /// Decides how times are written: as the settings say, else by a sample.
     ///
     /// # Errors
-    /// [`Undecided`] if no reading is plausible for most of the sample, or several are for as much and differ.
+    /// [`Undecided`] if no reading is plausible for most of the sample, several are for as much and differ, or it takes
+    /// two to read nine tenths.
     pub fn decide(sample: &[&str], settings: Settings) -> Result<Self, Undecided> {
-        let clock = match (&settings.format, settings.unit) {
-            (Some(format), _) => Clock::Format(Format::new(format)),
-            (None, Some(unit)) => Clock::Unit(unit),
-            (None, None) => decide(sample, &settings)?,
+        let clock = match (&settings.formats_set[..], settings.unit) {
+            ([], Some(unit)) => Clock::Unit(unit),
+            ([], None) => decide(sample, &settings)?,
+            (formats, _) => Clock::Formats(formats.to_vec()),
         };
         Ok(Self { clock, settings })
     }
@@ -115,17 +123,27 @@ impl Clock {
             Self::Unit(TimeUnit::D) => "days since 1970".to_owned(),
             Self::Unit(unit) => format!("numbers in {unit}"),
             Self::Iso => "ISO 8601".to_owned(),
-            Self::Format(format) => format!("`{}`", format.as_str()),
+            Self::Formats(formats) => {
+                formats.iter().map(|format| format!("`{}`", format.as_str())).collect::<Vec<_>>().join(" or ")
+            }
         }
     }
 
-    /// The setting that chooses it; `None` for one that needs none.
-    #[must_use]
-    pub fn setting(&self) -> Option<String> {
+    /// The setting that chooses it.
+    fn setting(&self) -> String {
+        match (self, self.formats().as_slice()) {
+            (Self::Unit(unit), _) => format!("timestamp_unit = \"{unit}\""),
+            (_, [format, ..]) => format!("timestamp_format = \"{}\"", format.as_str()),
+            (_, []) => String::new(),
+        }
+    }
+
+    /// The formats that read the same; none for numbers.
+    fn formats(&self) -> Vec<Format> {
         match self {
-            Self::Unit(unit) => Some(format!("timestamp_unit = \"{unit}\"")),
-            Self::Iso => None,
-            Self::Format(format) => Some(format!("timestamp_format = \"{}\"", format.as_str())),
+            Self::Unit(_) => Vec::new(),
+            Self::Iso => vec![Format::iso()],
+            Self::Formats(formats) => formats.clone(),
         }
     }
 }
@@ -133,7 +151,7 @@ impl Clock {
 fn parse(text: &str, clock: &Clock, zone: &TimeZone) -> Option<i64> {
     match clock {
         Clock::Unit(unit) => number(text, *unit).or_else(|| iso(text, zone)),
-        Clock::Format(format) => format.read(text, zone),
+        Clock::Formats(formats) => formats.iter().find_map(|format| format.read(text, zone)),
         Clock::Iso => iso(text, zone).or_else(|| by_size(text)),
     }
 }
@@ -179,17 +197,21 @@ fn decide(sample: &[&str], settings: &Settings) -> Result<Clock, Undecided> {
     };
     let count = |times: &[Option<i64>]| times.iter().flatten().count();
     let is_most = |times: &[Option<i64>]| 2 * count(times) > sample.len();
-    let own = settings.formats.iter().map(|format| Clock::Format(Format::new(format)));
+    let of_format = |format| Clock::Formats(vec![format]);
+    let own = settings.formats.iter().cloned().map(of_format);
     if let Some(clock) = own.into_iter().find(|clock| is_most(&read(clock))) {
         return Ok(clock);
     }
     // A unit before ISO's reading of numbers by size, and ISO before formats that say the same.
     let units = TimeUnit::ALL.map(|unit| (Clock::Unit(unit), true));
-    let texts = [Clock::Iso].into_iter().chain(formats::known().map(Clock::Format)).map(|clock| (clock, false));
+    let texts = [Clock::Iso].into_iter().chain(formats::known().map(of_format)).map(|clock| (clock, false));
     let numbers = sample.iter().filter(|text| Number::parse(text).is_some()).count() * 2 > sample.len();
     let clocks = units.into_iter().chain(texts).filter(|(_, is_unit)| numbers || !is_unit).map(|(clock, _)| clock);
     let readings: Vec<(Clock, Vec<Option<i64>>)> = clocks.map(|clock| (clock.clone(), read(&clock))).collect();
     let most = readings.iter().map(|(_, times)| count(times)).max().unwrap_or(0);
+    if let Some(mixed) = mixed(sample, &readings, most) {
+        return Err(mixed);
+    }
     let mut best = readings.into_iter().filter(|(_, times)| count(times) == most);
     let (clock, times) =
         best.next().filter(|(_, times)| is_most(times)).ok_or_else(|| Undecided::None((*first).to_owned()))?;
@@ -200,13 +222,31 @@ fn decide(sample: &[&str], settings: &Settings) -> Result<Clock, Undecided> {
                     .map(|time| time.to_string())
                     .unwrap_or_default()
             };
-            let setting =
-                |clock: &Clock| clock.setting().unwrap_or_else(|| "timestamp_format = \"%Y-%m-%d\"".to_owned());
-            let readings = vec![(setting(&clock), shown(times[at])), (setting(&other), shown(read[at]))];
+            let readings = vec![(clock.setting(), shown(times[at])), (other.setting(), shown(read[at]))];
             return Err(Undecided::Several { example: sample[at].to_owned(), readings });
         }
     }
     Ok(clock)
+}
+
+/// Whether it takes two formats to read nine tenths of a sample: the one that reads the most, and another.
+///
+/// * `readings`: what each clock makes of the sample.
+/// * `most`: how much of the sample the best one reads.
+fn mixed(sample: &[&str], readings: &[(Clock, Vec<Option<i64>>)], most: usize) -> Option<Undecided> {
+    let is_enough = |read: usize| 10 * read >= 9 * sample.len();
+    if is_enough(most) {
+        return None;
+    }
+    let (one, times) = readings.iter().find(|(_, times)| times.iter().flatten().count() == most)?;
+    let only = |read: &[Option<i64>]| -> Vec<usize> {
+        (0..sample.len()).filter(|&at| times[at].is_none() && read[at].is_some()).collect()
+    };
+    let (other, at) =
+        readings.iter().map(|(clock, read)| (clock, only(read))).find(|(_, at)| is_enough(most + at.len()))?;
+    let first = times.iter().position(Option::is_some)?;
+    let formats = [one.formats().pop()?, other.formats().pop()?];
+    Some(Undecided::Mixed { examples: [sample[first].to_owned(), sample[at[0]].to_owned()], formats })
 }
 
 #[cfg(test)]
@@ -219,7 +259,7 @@ mod tests {
         let latest_ms = "2026-11-25T00:00:00Z".parse::<Timestamp>().expect("a time").as_millisecond();
         Settings {
             unit: None,
-            format: None,
+            formats_set: Vec::new(),
             formats: Vec::new(),
             zone: TimeZone::UTC,
             earliest_ms: EARLIEST_MS,
@@ -302,6 +342,23 @@ mod tests {
         let times = Times::decide(&["2025-06-15 18:00:00"], Settings { zone, ..settings() }).expect("decided");
         assert_eq!(times.read("2025-06-15 18:00:00"), times.read("2025-06-15T09:00:00Z"));
         assert_eq!(times.read("2025-06-15 18:00:00"), times.read("2025-06-15 09:00:00 UTC"));
+    }
+
+    #[test]
+    fn a_sample_of_two_formats_is_refused_with_both_and_read_by_them() {
+        let sample = ["08-11-2016", "6/16/2016", "08-12-2016", "6/17/2016", "10/18/2015"];
+        let Err(Undecided::Mixed { examples, formats }) = Times::decide(&sample, settings()) else {
+            panic!("a format too few");
+        };
+        assert_eq!(examples, ["6/16/2016", "08-11-2016"]);
+        assert_eq!(formats.each_ref().map(Format::as_str), ["%m/%d/%Y", "%d-%m-%Y"]);
+        let times = Times::decide(&sample, Settings { formats_set: formats.into(), ..settings() }).expect("set");
+        assert!(sample.iter().all(|text| times.read(text).is_ok()));
+        let with_iso = ["2016-08-11 10:00", "6/16/2016", "6/17/2016"];
+        let Err(Undecided::Mixed { formats, .. }) = Times::decide(&with_iso, settings()) else {
+            panic!("a format too few");
+        };
+        assert_eq!(formats.each_ref().map(Format::as_str), ["%m/%d/%Y", "iso"]);
     }
 
     #[test]
