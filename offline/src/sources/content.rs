@@ -1,12 +1,12 @@
 //! `content`: pairs of items with similar categories, properties and name, of which at least one is too new for
-//! co-occurrence.
+//! co-occurrence and at least one has events.
 //!
 //! In: the item table, and how often each item occurs. Out: the nearest neighbours of every item by the cosine of their
 //! TF-IDF vectors over words, properties and categories. A new item may have any neighbour, any other item only new ones,
-//! since co-occurrence says more about pairs of old items than their properties do. Cost per item: the new items (for a
-//! new item, all) that share a word with it; words of more than `widest` items are left out. Time and memory grow with
-//! the listed items and their words, events or none: 4 bytes per word of an item and 8 per neighbour, which an item that
-//! is like no other has none of.
+//! since co-occurrence says more about pairs of old items than their properties do; an item that is only listed has
+//! neighbours with events, since nothing says that people want the others. Cost per pair of an item with events and one
+//! that it may be compared with and shares a word with; words of more than `widest` items are left out. Memory: 4 bytes per
+//! word of a listed item, and 8 per neighbour.
 //!
 //! Source: Lops, de Gemmis, Semeraro, "Content-based Recommender Systems", Recommender Systems Handbook, 2011.
 
@@ -56,6 +56,7 @@ pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbo
     let new: Vec<bool> = counts.iter().map(|&count| count < config.new_below).collect();
     let all = postings(&described, |_| true);
     let of_new = postings(&described, |item| new[item]);
+    let with_events = postings(&described, |item| counts[item] > 0);
     let squares: Vec<f64> = (all.iter())
         .map(|posted| if posted.len() > config.widest { 0.0 } else { (items.len() as f64 / posted.len() as f64).ln() })
         .map(|idf| idf * idf)
@@ -64,7 +65,11 @@ pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbo
     let norms: Vec<f64> = described.iter().map(norm).collect();
     lists(items.len(), |item, sums| {
         let at = item as usize;
-        let others = if new[at] { &all } else { &of_new };
+        let others = match counts[at] {
+            0 => &with_events,
+            _ if new[at] => &all,
+            _ => &of_new,
+        };
         for &word in described[at].iter().filter(|&&word| squares[word as usize] > 0.0) {
             for &other in &others[word as usize] {
                 sums.add(other, squares[word as usize]);
@@ -143,19 +148,22 @@ mod tests {
     }
 
     #[test]
-    fn an_old_item_has_new_neighbours_and_a_new_one_has_all() {
+    fn an_old_item_has_new_neighbours_a_new_one_all_and_one_without_events_those_with_some() {
         let config = ContentConfig { new_below: 2, widest: 100, neighbours: 10 };
-        let table = fit(&items(), &[9, 0, 9, 9], &config);
+        let table = fit(&items(), &[9, 1, 9, 9], &config);
         assert_eq!(neighbours_of(&table, 0), [1]);
         assert_eq!(neighbours_of(&table, 1), [0, 2]);
         assert!(neighbours_of(&table, 3).is_empty());
+        let table = fit(&items(), &[1, 0, 0, 9], &config);
+        assert_eq!(neighbours_of(&table, 0), [1, 2]);
+        assert_eq!([neighbours_of(&table, 1), neighbours_of(&table, 2)], [[0], [0]]);
     }
 
     #[test]
     fn words_of_too_many_items_say_nothing() {
         let config = ContentConfig { new_below: 100, widest: 2, neighbours: 10 };
         // The category is too frequent to count; 0 and 2 share the word lamp.
-        let table = fit(&items(), &[0; 4], &config);
+        let table = fit(&items(), &[1; 4], &config);
         assert_eq!(neighbours_of(&table, 2), [0]);
     }
 
@@ -176,8 +184,8 @@ mod tests {
                 listed: vec![true; all],
                 ..Catalogue::default()
             };
-            let counts: Vec<u32> = old[..all].iter().map(|&old| if old { 9 } else { 0 }).collect();
-            let table = fit(&items, &counts, &ContentConfig { new_below: 1, widest: 100, neighbours: 100 });
+            let counts: Vec<u32> = old[..all].iter().map(|&old| if old { 9 } else { 1 }).collect();
+            let table = fit(&items, &counts, &ContentConfig { new_below: 2, widest: 100, neighbours: 100 });
             let value = |item: usize, word: usize| {
                 let having = words.iter().filter(|own| own.contains(&word)).count();
                 if words[item].contains(&word) { (all as f64 / having as f64).ln() } else { 0.0 }
