@@ -95,7 +95,7 @@ pub fn summarize(log: &Log, config: &Config) -> Summary {
         users: log.users.len(),
         items: log.items.len(),
         sessions: log.sessions(config.gap_ms()),
-        taken_back: log.taken_back.len(),
+        taken_back: log.taken_back_by_users(),
         blocked: log.blocked.len(),
         first_ms: log.first_ms(),
         last_ms: log.last_ms(),

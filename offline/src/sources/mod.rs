@@ -189,7 +189,7 @@ fn manifest(log: &Log, sessions: usize, engine: EngineParams) -> Manifest {
         ("items".to_owned(), log.items.len() as u64),
         ("sessions".to_owned(), sessions as u64),
     ]);
-    for (name, count) in [("taken_back", log.taken_back.len()), ("blocked", log.blocked.len())] {
+    for (name, count) in [("taken_back", log.taken_back_by_users()), ("blocked", log.blocked.len())] {
         if count > 0 {
             counts.insert(name.to_owned(), count as u64);
         }

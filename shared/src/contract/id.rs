@@ -33,9 +33,10 @@ pub enum IdError {
 }
 
 /// What programs write for a missing value, beside nothing at all.
-pub const MISSING: [&str; 7] = ["NULL", "null", "NaN", "nan", "None", "none", "N/A"];
+pub const MISSING: [&str; 13] =
+    ["NULL", "null", "NaN", "nan", "None", "none", "N/A", "#N/A", "<NA>", "NaT", "\\N", "undefined", "(not set)"];
 /// The length of the longest of them, in bytes.
-const LONGEST_MISSING: usize = 4;
+const LONGEST_MISSING: usize = 9;
 
 /// The text without the white space around it; `None` where it is empty or stands for a missing value ([`MISSING`]).
 #[must_use]
@@ -43,10 +44,15 @@ pub fn present(text: &str) -> Option<&str> {
     // Most texts have nothing to trim.
     let text = match text.as_bytes() {
         [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
-        _ => text.trim(),
+        _ => text.trim_matches(is_blank),
     };
     let is_missing = text.is_empty() || text.len() <= LONGEST_MISSING && MISSING.contains(&text);
     (!is_missing).then_some(text)
+}
+
+/// White space, and signs without a width that files begin with (a byte order mark) or programs leave behind.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || ['\u{feff}', '\u{200b}'].contains(&letter)
 }
 
 /// The one form of an id from outside; `None` where the text stands for a missing value, see [`present`].
@@ -77,7 +83,7 @@ fn is_zeros(text: &str) -> bool {
 /// Makes an id of a text from outside, or says why it is none.
 fn checked(text: &str) -> Result<Cow<'_, str>, IdError> {
     canonical(text).ok_or_else(|| {
-        let word = MISSING.into_iter().find(|word| *word == text.trim());
+        let word = MISSING.into_iter().find(|word| *word == text.trim_matches(is_blank));
         word.map_or(IdError::Empty, IdError::Missing)
     })
 }

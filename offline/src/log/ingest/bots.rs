@@ -3,7 +3,6 @@
 //! A user is implausible with more than a share of all events, in a log of many users, and with more than ten times the
 //! events of the busiest of the others. By default such a user counts as much as that one: the last events of each.
 
-use super::raw::RawEvent;
 use super::settings::Bots;
 
 /// A log of fewer users has no bots: in it, one person may well have most of the events.
@@ -11,65 +10,78 @@ const MIN_USERS: usize = 100;
 /// How many times as busy as the busiest plausible user an implausible one is.
 const TIMES_AS_BUSY: u64 = 10;
 
+/// How implausible users are told, and what becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    /// What becomes of them.
+    pub setting: Bots,
+    /// The share of all events above which a user is implausible.
+    pub max_share: f64,
+}
+
 /// An implausible user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bot {
     /// The user's number.
-    pub user: u32,
+    pub user: usize,
     /// The user's events.
     pub events: u64,
     /// Those that still count.
     pub kept: u64,
 }
 
-/// Takes out events of implausible users, as the setting says.
+/// Finds implausible users, the busiest first.
 ///
-/// * `events`: in time order.
+/// * `user_of_events`: the user of each event.
 /// * `users`: how many users there are.
-/// * `max_share`: the share of all events above which a user is implausible.
-pub fn limit(events: &mut Vec<RawEvent>, users: usize, setting: Bots, max_share: f64) -> Vec<Bot> {
+pub fn find(user_of_events: impl Iterator<Item = usize>, users: usize, limit: Limit) -> Vec<Bot> {
     let mut counts = vec![0u64; users];
-    events.iter().for_each(|event| counts[event.user as usize] += 1);
-    let mut bots = implausible(&counts, events.len(), max_share);
-    let is_bot = |user: usize| bots.iter().any(|bot| bot.user as usize == user);
-    let busiest =
-        counts.iter().enumerate().filter(|(user, _)| !is_bot(*user)).map(|(_, count)| *count).max().unwrap_or(0);
+    user_of_events.for_each(|user| counts[user] += 1);
+    let mut bots = implausible(&counts, limit.max_share);
+    bots.iter().for_each(|bot| counts[bot.user] = 0);
+    let busiest = counts.into_iter().max().unwrap_or(0);
     for bot in &mut bots {
-        bot.kept = match setting {
+        bot.kept = match limit.setting {
             Bots::Keep => bot.events,
             Bots::Cap => busiest.min(bot.events),
             Bots::Drop => 0,
         };
-        // How many of the first events go.
-        counts[bot.user as usize] = bot.events - bot.kept;
-    }
-    if bots.iter().any(|bot| bot.kept < bot.events) {
-        let mut surplus = vec![0; users];
-        bots.iter().for_each(|bot| surplus[bot.user as usize] = bot.events - bot.kept);
-        events.retain(|event| {
-            let left = &mut surplus[event.user as usize];
-            let goes = *left > 0;
-            *left -= u64::from(goes);
-            !goes
-        });
     }
     bots
 }
 
+/// Whether an event does not count, asked by user for each event in time order: the first ones of an implausible user.
+pub fn surplus(bots: &[Bot]) -> impl FnMut(usize) -> bool {
+    let mut left: Vec<(usize, u64)> = bots.iter().map(|bot| (bot.user, bot.events - bot.kept)).collect();
+    left.retain(|(_, events)| *events > 0);
+    move |user| match left.iter_mut().find(|(bot, events)| *bot == user && *events > 0) {
+        Some((_, events)) => {
+            *events -= 1;
+            true
+        }
+        None => false,
+    }
+}
+
 /// Users with too large a share, the busiest first.
-fn implausible(counts: &[u64], events: usize, max_share: f64) -> Vec<Bot> {
+fn implausible(counts: &[u64], max_share: f64) -> Vec<Bot> {
     if counts.len() < MIN_USERS {
         return Vec::new();
     }
-    let bound = (max_share * events as f64) as u64;
-    let mut busy: Vec<(u64, u32)> = counts.iter().zip(0..).map(|(count, user)| (*count, user)).collect();
+    let bound = (max_share * counts.iter().sum::<u64>() as f64) as u64;
+    let (mut busy, mut next) = (Vec::new(), 0);
+    for (user, &count) in counts.iter().enumerate() {
+        if count > bound {
+            busy.push((count, user));
+        } else {
+            next = next.max(count);
+        }
+    }
     busy.sort_unstable_by_key(|&(count, user)| (std::cmp::Reverse(count), user));
-    let above = busy.iter().take_while(|(count, _)| *count > bound).count();
     // The last place behind which users are ten times less busy.
-    let gap = (1..=above)
-        .rev()
-        .find(|&at| busy.get(at).is_some_and(|(next, _)| busy[at - 1].0 > TIMES_AS_BUSY * (*next).max(1)));
-    let bot = |&(events, user): &(u64, u32)| Bot { user, events, kept: events };
+    let below = |at: usize| busy.get(at).map_or(next, |(count, _)| *count);
+    let gap = (1..=busy.len()).rev().find(|&at| busy[at - 1].0 > TIMES_AS_BUSY * below(at).max(1));
+    let bot = |&(events, user): &(u64, usize)| Bot { user, events, kept: events };
     busy[..gap.unwrap_or(0)].iter().map(bot).collect()
 }
 
@@ -77,17 +89,16 @@ fn implausible(counts: &[u64], events: usize, max_share: f64) -> Vec<Bot> {
 mod tests {
     use super::*;
 
-    /// A log in which user 0 has `of_bot` events and 200 others ten each.
-    fn log(of_bot: usize) -> Vec<RawEvent> {
-        let event = |user| RawEvent::view(user, 0, 0, 0);
-        let people = (0..2000).map(|at| event(1 + at % 200));
-        people.chain((0..of_bot).map(|_| event(0))).collect()
+    /// The users of a log in which user 0 has `of_bot` events and 200 others ten each.
+    fn log(of_bot: usize) -> impl Iterator<Item = usize> {
+        (0..2000).map(|at| 1 + at % 200).chain((0..of_bot).map(|_| 0))
     }
 
+    /// How many bots there are, and how many events of user 0 count.
     fn of_bot(setting: Bots, events: usize) -> (usize, usize) {
-        let mut log = log(events);
-        let bots = limit(&mut log, 201, setting, 0.05);
-        (bots.len(), log.iter().filter(|event| event.user == 0).count())
+        let bots = find(log(events), 201, Limit { setting, max_share: 0.05 });
+        let mut is_surplus = surplus(&bots);
+        (bots.len(), log(events).filter(|user| !is_surplus(*user) && *user == 0).count())
     }
 
     #[test]
@@ -101,8 +112,7 @@ mod tests {
     fn a_busy_person_is_no_bot() {
         // Seven times as busy, or a small share.
         assert_eq!(of_bot(Bots::Cap, 70), (0, 70));
-        let mut small = log(30_000);
-        small.retain(|event| event.user < 90);
-        assert_eq!(limit(&mut small, 90, Bots::Cap, 0.05), []);
+        let small = log(30_000).filter(|user| *user < 90);
+        assert_eq!(find(small, 90, Limit { setting: Bots::Cap, max_share: 0.05 }), []);
     }
 }

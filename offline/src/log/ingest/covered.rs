@@ -8,7 +8,7 @@
 //! |---|---|
 //! | an event, or a duplicate of an earlier line's id | goes on; a duplicate has the time of the earlier line |
 //! | not JSON | goes on: the service can't read it either |
-//! | a row that a skip rule removes, or of a kind that `[kinds]` does not have | goes on: the shop wants it in no version |
+//! | a row that a skip rule removes | goes on: the shop wants it in no version |
 //! | a row that is rejected for another reason | ends: another release may read it as an event |
 
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! Finds rows that are equal in user, item, kind and time: an export that overlaps another, or a file that was read twice.
-//! Rows of two files that have different event ids are not equal: they are two events.
+//! Rows with different event ids, or different order numbers, are not equal: they are two events.
 //!
-//! Memory: a copy of the largest group of events of one time.
+//! Of rows that are equal as many are events as the file with the most of them has. Memory: a copy of the largest group of
+//! events of one time.
 
 use super::raw::RawEvent;
 use super::settings::EqualRows;
@@ -9,7 +10,7 @@ use super::settings::EqualRows;
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Rows equal to an earlier one of another file.
+    /// Rows beyond those of the file with the most of them.
     pub across_files: u64,
     /// Rows equal to an earlier one of their own file.
     pub within_file: u64,
@@ -32,28 +33,30 @@ pub fn drop_equal(events: &mut Vec<RawEvent>, setting: EqualRows) -> Found {
         order.extend(0..group.len() as u32);
         let what = |at: u32| {
             let event = &group[at as usize];
-            (event.user, event.item, event.kind)
+            (event.user, event.item, event.kind, event.transaction)
         };
         order.sort_by_key(|&at| (what(at), at));
         for equal in order.chunk_by(|&a, &b| what(a) == what(b)).filter(|equal| equal.len() > 1) {
-            let first = &group[equal[0] as usize];
-            for &at in &equal[1..] {
-                let event = &group[at as usize];
-                let across = event.file != first.file;
-                if across && event.event_key != first.event_key && event.event_key != 0 && first.event_key != 0 {
+            let (rows, with_id) = of_files(equal.iter().map(|&at| &group[at as usize]));
+            // Rows with an id are events each: those with the same id were left out before.
+            let (most, once) = (rows.max(with_id), with_id.max(1));
+            let of_all = equal.len() as u64;
+            found.across_files += of_all - most;
+            found.within_file += most - once;
+            let kept = match setting {
+                EqualRows::All => once,
+                EqualRows::AcrossFiles => most,
+                EqualRows::None => of_all,
+            };
+            let mut left = kept - with_id.min(kept);
+            for &at in equal.iter().filter(|&&at| group[at as usize].event_key == 0) {
+                if left > 0 {
+                    left -= 1;
                     continue;
                 }
-                let drop = match setting {
-                    EqualRows::All => true,
-                    EqualRows::AcrossFiles => across,
-                    EqualRows::None => false,
-                };
-                *(if across { &mut found.across_files } else { &mut found.within_file }) += 1;
-                if drop {
-                    found.dropped += 1;
-                    drops.resize(events.len(), false);
-                    drops[start + at as usize] = true;
-                }
+                found.dropped += 1;
+                drops.resize(events.len(), false);
+                drops[start + at as usize] = true;
             }
         }
     }
@@ -62,6 +65,19 @@ pub fn drop_equal(events: &mut Vec<RawEvent>, setting: EqualRows) -> Found {
         events.retain(|_| drops.next() != Some(true));
     }
     found
+}
+
+/// The most of some rows that one file has, and how many of all have an event id.
+fn of_files<'e>(rows: impl Iterator<Item = &'e RawEvent>) -> (u64, u64) {
+    let (mut files, mut with_id) = (Vec::new(), 0);
+    for row in rows {
+        with_id += u64::from(row.event_key != 0);
+        match files.iter_mut().find(|(file, _)| *file == row.file) {
+            Some((_, rows)) => *rows += 1,
+            None => files.push((row.file, 1)),
+        }
+    }
+    (files.into_iter().map(|(_, rows)| rows).max().unwrap_or(0), with_id)
 }
 
 /// Runs of events of one time, each with its start.
@@ -103,5 +119,18 @@ mod tests {
         let mut log = events(&rows);
         assert_eq!(drop_equal(&mut log, EqualRows::None), Found { across_files: 1, within_file: 1, dropped: 0 });
         assert_eq!(log.len(), 6);
+        // A file that has more of them than the first one.
+        let mut log = events(&[(1, 7, 0), (1, 7, 1), (1, 7, 1)]);
+        assert_eq!(drop_equal(&mut log, EqualRows::AcrossFiles).dropped, 1);
+    }
+
+    #[test]
+    fn rows_of_different_orders_are_not_equal() {
+        let rows = [(1, 7, 0), (1, 7, 1)];
+        let of_orders = |orders: [u16; 2]| -> Vec<RawEvent> {
+            events(&rows).into_iter().zip(orders).map(|(row, transaction)| RawEvent { transaction, ..row }).collect()
+        };
+        assert_eq!(drop_equal(&mut of_orders([1, 2]), EqualRows::All), Found::default());
+        assert_eq!(drop_equal(&mut of_orders([2, 2]), EqualRows::AcrossFiles).dropped, 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Reads all files of a log into one time-ordered [`RawLog`], and counts what became of each row.
 //!
 //! ```text
-//! files ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows ─▶ without the surplus of bots
+//! files ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows; bots are named
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use shared::contract::kind::Kinds;
 use super::bots;
 use super::covered::FileRead;
 use super::equal::{self, drop_equal};
-use super::plan::{Plan, Plausible, plan};
+use super::plan::{Plan, Plausible};
+use super::plans::plans;
 use super::raw::{Keep, RawLog};
 use super::read::{NoRow, for_each_row};
 use super::rejects::Rejects;
@@ -75,12 +76,12 @@ pub fn gather(
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
     gathered.report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
-        0 => Rejects::new(rejects),
+        0 => Rejects::instead_of_earlier(rejects, &found.files)?,
         _ => Rejects::after_others(rejects),
     };
-    for (number, path) in found.files.iter().enumerate() {
-        match plan(path, config, plausible)? {
-            Some(plan) => gathered.file(&plan, number as u32, reader, &mut out)?,
+    for (number, (path, plan)) in (0..).zip(found.files.iter().zip(plans(&found.files, config, plausible)?)) {
+        match plan {
+            Some(plan) => gathered.file(&plan, number, reader, &mut out)?,
             None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
         }
     }
@@ -91,7 +92,12 @@ pub fn gather(
     check::duplicates(&report, config)?;
     raw.sort();
     let equal = drop_equal(&mut raw.events, config.drop_equal_rows);
-    let bots = bots::limit(&mut raw.events, raw.users.len(), config.bots, config.max_user_share);
+    let bots = bots::find(raw.events.iter().map(|event| event.user as usize), raw.users.len(), config.bots());
+    report.events = raw.events.len() as u64 - bots.iter().map(|bot| bot.events - bot.kept).sum::<u64>();
+    if reader.keep == Keep::All {
+        let mut is_surplus = bots::surplus(&bots);
+        raw.events.retain(|event| !is_surplus(event.user as usize));
+    }
     note_equal(&equal, &mut report);
     note_bots(&bots, &raw, &mut report);
     check::empty(&report, rejects)?;
@@ -247,12 +253,11 @@ fn note_equal(found: &equal::Found, report: &mut IngestReport) {
 
 fn note_bots(bots: &[bots::Bot], raw: &RawLog, report: &mut IngestReport) {
     for bot in bots {
-        let user = raw.users.text(bot.user);
+        let user = raw.users.text(bot.user as u32);
         report.skipped.add_many(BOT, bot.events - bot.kept, || format!("user {user}"));
         report.warnings.push(format!(
             "user {user} has {} events, more than any person has: {} of them count (ingest.bots)",
             bot.events, bot.kept
         ));
     }
-    report.events = raw.events.len() as u64;
 }

@@ -9,9 +9,10 @@ use shared::contract::event_log::CoveredFile;
 use shared::contract::id::{ItemIdx, UserIdx};
 use shared::contract::kind::{KindIdx, Kinds};
 
+use super::bots::Limit;
 use super::covered::{self, FileRead};
 use super::raw::{Interner, RawLog};
-use super::resolved::{BlockedItem, Resolution, TakenBack, resolved};
+use super::resolved::{BlockedItem, Reason, Resolution, TakenBack, resolved};
 use super::{Catalogue, IngestConfig, IngestReport, Read, SessionsFrom};
 
 /// An event of the log.
@@ -48,6 +49,8 @@ pub struct Log {
     pub kinds: Arc<Kinds>,
     /// Whether sessions end at a pause or are named by the log.
     pub sessions: SessionsFrom,
+    /// How many events of a user count.
+    pub bots: Limit,
     /// The counts of accepted, rejected and skipped rows.
     pub report: IngestReport,
 }
@@ -101,9 +104,9 @@ impl Log {
         }
         number_sessions(&mut events);
         warn_of_a_large_share(&events, &users, &mut report);
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), kinds);
-        let kinds = Arc::new(kinds.clone());
-        Self { users, items, events, taken_back, blocked, kinds, sessions: config.sessions, report }
+        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), kinds, config.bots());
+        let (kinds, bots) = (Arc::new(kinds.clone()), config.bots());
+        Self { users, items, events, taken_back, blocked, kinds, sessions: config.sessions, bots, report }
     }
 
     /// How many sessions there are, where a pause of `gap_ms` ends one that has no name. O(events).
@@ -131,6 +134,12 @@ impl Log {
                 None => standing.next().map(|(at, event)| Told::Stands(at, event)),
             }
         })
+    }
+
+    /// How many events are no interactions because of what users did: taken back, blocked, or acts of these kinds.
+    #[must_use]
+    pub fn taken_back_by_users(&self) -> usize {
+        self.taken_back.iter().filter(|taken| taken.reason != Reason::Surplus).count()
     }
 
     /// The events in `range` and what was taken back of that time, with only the users who have one of them, and the
@@ -170,9 +179,10 @@ impl Log {
         }
         number_sessions(&mut events);
         let end_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &self.kinds);
+        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &self.kinds, self.bots);
         let (items, report) = (self.items.part(&has_item, end_ms), self.report.of_part());
-        Self { users, items, events, taken_back, blocked, kinds: self.kinds.clone(), sessions: self.sessions, report }
+        let (kinds, sessions, bots) = (self.kinds.clone(), self.sessions, self.bots);
+        Self { users, items, events, taken_back, blocked, kinds, sessions, bots, report }
     }
 
     /// The part of the log before a time. What was taken back or blocked later stands in it.
@@ -193,13 +203,15 @@ impl Log {
     /// The time of the first event, milliseconds since the epoch; 0 for a log without events.
     #[must_use]
     pub fn first_ms(&self) -> i64 {
-        self.events.first().map_or(0, |event| event.timestamp_ms)
+        let taken_back = self.taken_back.first().map(|taken| &taken.event);
+        self.events.first().into_iter().chain(taken_back).map(|event| event.timestamp_ms).min().unwrap_or(0)
     }
 
     /// The time of the last event, milliseconds since the epoch; 0 for a log without events.
     #[must_use]
     pub fn last_ms(&self) -> i64 {
-        self.events.last().map_or(0, |event| event.timestamp_ms)
+        let taken_back = self.taken_back.last().map(|taken| &taken.event);
+        self.events.last().into_iter().chain(taken_back).map(|event| event.timestamp_ms).max().unwrap_or(0)
     }
 
     /// SHA-256 over everything that the models can learn from, in hexadecimal.
@@ -255,9 +267,10 @@ impl Log {
         };
         let mut events: Vec<LogEvent> = rows.iter().map(event).collect();
         events.sort_by_key(|event| event.timestamp_ms);
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &kinds);
+        let bots = Limit { setting: super::settings::Bots::Keep, max_share: 1.0 };
+        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &kinds, bots);
         let (kinds, report) = (Arc::new(kinds), IngestReport::default());
-        Self { users, items, events, taken_back, blocked, kinds, sessions: SessionsFrom::Gap, report }
+        Self { users, items, events, taken_back, blocked, kinds, sessions: SessionsFrom::Gap, bots, report }
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Rows are events, rejected or skipped: each by a reason that is counted. Bad rows are also written to a file. Memory: 40
-//! bytes per event during the reading, 24 more if it has an id, and one copy of each distinct user, item and session.
+//! bytes per event during the reading, 36 more if it has an id, and one copy of each distinct user, item and session.
 
 mod bots;
 mod check;
@@ -20,6 +20,8 @@ pub mod items;
 pub mod log;
 mod now;
 mod plan;
+mod plans;
+mod quantity;
 mod raw;
 mod read;
 mod rejects;

@@ -8,7 +8,7 @@
 //! Everything that decays or ends with the log goes by it. One row of a wrong clock, years ahead, would else make all
 //! other events equally old, and leave popularity, trends and windows empty. Cost: a look at 0.1% of the events.
 
-use super::{DAY_MS, Log, LogEvent};
+use super::{DAY_MS, Log};
 
 /// A pause that separates stray events from the log.
 const PAUSE_MS: i64 = 30 * DAY_MS;
@@ -21,17 +21,23 @@ impl Log {
     /// Few are fewer than 0.1% of all, or a single one. 0 for a log without events.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        now_ms(&self.events)
+        let events = self.events.len() + self.taken_back.len();
+        let strays = (events.div_ceil(ONE_IN).saturating_sub(1)).max(1);
+        // One more than the strays, so that there is an event before the pause. What was taken back happened, too.
+        let last = self.last_times(strays + 1);
+        let pause = last.windows(2).find(|pair| pair[1].saturating_sub(pair[0]) > PAUSE_MS);
+        // Of several pauses, the first one counts.
+        pause.map(|pair| &pair[0]).or(last.last()).copied().unwrap_or(0)
     }
-}
 
-/// See [`Log::now_ms`]; of several pauses, the first one counts.
-fn now_ms(events: &[LogEvent]) -> i64 {
-    let strays = (events.len().div_ceil(ONE_IN).saturating_sub(1)).max(1);
-    // One more than the strays, so that there is an event before the pause.
-    let last = &events[events.len().saturating_sub(strays + 1)..];
-    let pause = last.windows(2).find(|pair| pair[1].timestamp_ms.saturating_sub(pair[0].timestamp_ms) > PAUSE_MS);
-    pause.map(|pair| &pair[0]).or(events.last()).map_or(0, |event| event.timestamp_ms)
+    /// The times of the last events, at most so many, in order.
+    fn last_times(&self, count: usize) -> Vec<i64> {
+        let standing = self.events.iter().rev().take(count);
+        let taken_back = self.taken_back.iter().rev().take(count).map(|taken| &taken.event);
+        let mut times: Vec<i64> = standing.chain(taken_back).map(|event| event.timestamp_ms).collect();
+        times.sort_unstable();
+        times.split_off(times.len().saturating_sub(count))
+    }
 }
 
 /// The age of an event at `now_ms`, milliseconds; at least 0.

@@ -64,6 +64,8 @@ pub struct RawEvent {
     pub timestamp_ms: i64,
     pub event_key: u64,
     pub file: u32,
+    /// Which order it belongs to: of two different numbers but for one in 65,536 pairs; 0 for none.
+    pub transaction: u16,
     pub kind: KindIdx,
 }
 
@@ -71,7 +73,7 @@ pub struct RawEvent {
 impl RawEvent {
     /// A view, for tests.
     pub fn view(user: u32, item: u32, timestamp_ms: i64, file: u32) -> Self {
-        Self { user, item, session: 0, line: 0, timestamp_ms, event_key: 0, file, kind: KindIdx::VIEW }
+        Self { user, item, session: 0, line: 0, timestamp_ms, event_key: 0, file, transaction: 0, kind: KindIdx::VIEW }
     }
 }
 

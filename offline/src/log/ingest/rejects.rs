@@ -21,10 +21,25 @@ impl Rejects {
         Self { path: path.to_owned(), file: None, goes_on: false }
     }
 
+    /// A file in place of one of an earlier run, which says nothing of this one.
+    ///
+    /// # Errors
+    /// [`IngestError::Read`] if it is one of the files to read.
+    pub fn instead_of_earlier(path: &Path, files: &[PathBuf]) -> Result<Self, IngestError> {
+        let place = path.canonicalize().ok();
+        if place.is_some() && files.iter().any(|file| file.canonicalize().ok() == place) {
+            return Err(IngestError::read(path, "is a file of the log, and --rejects would write over it"));
+        }
+        if place.is_some_and(|place| place.is_file()) {
+            std::fs::remove_file(path).map_err(|error| IngestError::read(path, error))?;
+        }
+        Ok(Self::new(path))
+    }
+
     /// A file that goes on behind what was written by an earlier stage of the run.
     #[must_use]
     pub fn after_others(path: &Path) -> Self {
-        Self { goes_on: true, ..Self::new(path) }
+        Self { path: path.to_owned(), file: None, goes_on: true }
     }
 
     /// Writes a row.

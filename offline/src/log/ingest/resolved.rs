@@ -1,4 +1,5 @@
-//! Resolves the events of a log: what users took back, and the items that they blocked, is no interaction.
+//! Resolves the events of a log: what users took back, and the items that they blocked, is no interaction; nor are the first
+//! events of users who have more than any person has.
 //!
 //! In: all events in time order. Out: the interactions that are left, and the rest, which is kept so that a part of the
 //! log that ends earlier can be resolved anew. Cost: one pass over a log of plain interactions; else the events of users
@@ -11,6 +12,7 @@ use shared::contract::kind::{KindIdx, Kinds};
 use shared::engine::history::resolve::{Act, Fate, resolve};
 
 use super::LogEvent;
+use super::bots::{self, Limit};
 
 /// Why an event of the log is no interaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Reason {
     Blocked(i64),
     /// It does nothing but take back or block.
     Acts,
+    /// Its user has more events than any person has.
+    Surplus,
 }
 
 /// An event of the log that is no interaction, or none any more.
@@ -59,15 +63,22 @@ pub struct Resolution {
 }
 
 /// Resolves events that are in the order of the log, of so many users.
+///
+/// * `limit`: which users have too many of them.
 #[must_use]
-pub fn resolved(events: Vec<LogEvent>, users: usize, kinds: &Kinds) -> Resolution {
-    if events.iter().all(|event| kinds.is_plain(event.kind)) {
+pub fn resolved(events: Vec<LogEvent>, users: usize, kinds: &Kinds, limit: Limit) -> Resolution {
+    let bots = bots::find(events.iter().map(|event| event.user.at()), users, limit);
+    if bots.iter().all(|bot| bot.kept == bot.events) && events.iter().all(|event| kinds.is_plain(event.kind)) {
         return Resolution { events, ..Resolution::default() };
     }
+    let mut is_surplus = bots::surplus(&bots);
+    let mut reasons: Vec<Option<Reason>> =
+        events.iter().map(|event| is_surplus(event.user.at()).then_some(Reason::Surplus)).collect();
     let mut positions = of_contested_pairs(&events, users, kinds);
+    positions.retain(|&at| reasons[at].is_none());
     // Stable: the events of a user stay in the order of the log.
     positions.sort_by_key(|&at| events[at].user);
-    let (mut reasons, mut blocks) = (vec![None; events.len()], Vec::new());
+    let mut blocks = Vec::new();
     for own in positions.chunk_by(|&a, &b| events[a].user == events[b].user) {
         let act = |&at: &usize| {
             let LogEvent { item, kind, .. } = events[at];
@@ -118,6 +129,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Log;
+    use super::super::bots::Limit;
+    use super::super::settings::Bots;
+
+    #[test]
+    fn a_part_with_a_bot_is_what_would_have_been_read_then() {
+        let users: Vec<String> = (0..120).map(|user| format!("u{user}")).collect();
+        let of_people = (0..1200).map(|at| (at, users[at as usize % 120].as_str(), "view", "a"));
+        let of_bot = (0..9000).map(|at| (at / 8, "bot", "view", "b"));
+        let mut rows: Vec<(i64, &str, &str, &str)> = of_people.chain(of_bot).collect();
+        rows.sort_by_key(|row| row.0);
+        let read = |rows: &[(i64, &str, &str, &str)]| {
+            Log { bots: Limit { setting: Bots::Cap, max_share: 0.05 }, ..Log::of_rows(rows) }.only(|_| true)
+        };
+        let (log, whole) = (read(&rows), rows.len());
+        assert_eq!((log.events.len(), log.taken_back.len(), log.taken_back_by_users()), (1210, whole - 1210, 0));
+        rows.retain(|row| row.0 < 500);
+        let (before, read_then) = (log.before(500), read(&rows));
+        assert_eq!((&before.events, &before.taken_back), (&read_then.events, &read_then.taken_back));
+        assert_eq!(before.events.iter().filter(|event| before.users[event.user.at()].as_ref() == "bot").count(), 5);
+    }
 
     proptest! {
         #[test]

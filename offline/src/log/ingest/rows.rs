@@ -8,6 +8,7 @@ use shared::contract::kind::{KindIdx, Kinds};
 
 use super::items::told::Field;
 use super::plan::Plan;
+use super::quantity::Quantity;
 use super::raw::{Extra, Keep, RawEvent, RawLog};
 use super::settings::{IngestConfig, MissingTimestamps, OtherKinds, Role, SessionsFrom};
 use super::words::{KindWords, Meaning};
@@ -36,7 +37,14 @@ const TOLD: [(Role, Field); 4] = [
 ];
 
 /// The times of the events read so far that have an id, by user and id: an id is unique within its user only.
-pub type SeenIds = HashMap<(u32, u64), i64>;
+pub type SeenIds = HashMap<(u32, u64), Seen>;
+
+/// The event that an id was first seen with.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    timestamp_ms: i64,
+    item: u32,
+}
 
 /// The rows of one file, and what they are read into.
 pub struct Judge<'a> {
@@ -106,17 +114,15 @@ impl Judge<'_> {
             Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
             None => 0,
         };
-        let user = raw.users.row(&user);
-        let event_id = field(Role::EventId);
-        let key =
-            event_id.map_or(0, |id| if element == 0 { event_key(id) } else { event_key(&format!("{id}#{element}")) });
-        if key != 0 {
-            match seen_ids.entry((user, key)) {
-                Entry::Occupied(earlier) => return Verdict::Duplicate { timestamp_ms: *earlier.get() },
-                Entry::Vacant(place) => place.insert(timestamp_ms),
-            };
-        }
-        let item = raw.items.row(&item);
+        let (user, name, item) = (raw.users.row(&user), item.as_ref(), raw.items.row(&item));
+        let key = match field(Role::EventId) {
+            None => 0,
+            Some(id) => match identity(id, element, name, (user, Seen { timestamp_ms, item }), seen_ids) {
+                Ok(key) => key,
+                Err(earlier) => return Verdict::Duplicate { timestamp_ms: earlier.timestamp_ms },
+            },
+        };
+        let transaction = field(Role::Transaction).map_or(0, |order| event_key(order) as u16 | 1);
         for (role, of_item) in TOLD {
             if let Some(text) = field(role) {
                 raw.told.note(item, timestamp_ms, of_item, text);
@@ -134,14 +140,21 @@ impl Judge<'_> {
         if self.keep == Keep::All {
             raw.extras.push(extra(plan, values, element));
         }
-        Verdict::Event(RawEvent { user, item, session, line, timestamp_ms, event_key: key, file: self.file, kind })
+        let (event_key, file) = (key, self.file);
+        Verdict::Event(RawEvent { user, item, session, line, timestamp_ms, event_key, file, transaction, kind })
     }
 
     /// The kind of a row: by its rating where bounds are set, by its word, else the default.
     fn kind(&mut self, values: &[Option<&str>], word: Option<&str>) -> Result<KindIdx, Verdict> {
         let field = |role| self.plan.value(values, role);
-        let quantity = field(Role::Quantity).and_then(|text| text.parse::<f64>().ok());
-        let of_rating = field(Role::Rating).and_then(|rating| self.words.of_rating(rating));
+        let quantity = match field(Role::Quantity).map(Quantity::read) {
+            Some(None) => return Err(Verdict::Rejected("quantity not a number")),
+            quantity => quantity.flatten(),
+        };
+        let of_rating = match field(Role::Rating) {
+            Some(rating) => self.words.of_rating(rating).map_err(Verdict::Rejected)?,
+            None => None,
+        };
         let meaning = match (of_rating, word) {
             (Some(meaning), _) => meaning,
             (None, Some(word)) => self.words.of_word(word),
@@ -152,12 +165,12 @@ impl Judge<'_> {
         };
         let kind = match meaning {
             Meaning::Kind(kind) => kind,
-            Meaning::Skip => return Err(Verdict::Skipped(format!("`{}` is no interaction", word.unwrap_or_default()))),
+            Meaning::Skip => return Err(Verdict::Skipped(self.words.no_interaction(word.unwrap_or_default()))),
             Meaning::Unknown => return Err(Verdict::Rejected("unknown kind of event")),
         };
         match quantity {
-            Some(0.0) if kind == KindIdx::TRANSACTION => Err(Verdict::Skipped("a quantity of 0".to_owned())),
-            Some(quantity) if quantity < 0.0 && kind == KindIdx::TRANSACTION => {
+            Some(Quantity::Zero) if kind == KindIdx::TRANSACTION => Err(Verdict::Skipped("a quantity of 0".to_owned())),
+            Some(Quantity::Below) if kind == KindIdx::TRANSACTION => {
                 self.refund.ok_or_else(|| Verdict::Skipped("a quantity below 0".to_owned()))
             }
             _ => Ok(kind),
@@ -170,6 +183,34 @@ impl Judge<'_> {
             _ if self.plan.missing_timestamps == MissingTimestamps::Allow => Ok(0),
             _ => Err("no timestamp"),
         }
+    }
+}
+
+/// The key of an event by its id, or the event that had it before. Lines of an order may share an id: with another item
+/// at the same time it is another event.
+///
+/// * `item`: its external id.
+/// * `event`: its user, and what is noted of it.
+fn identity(
+    id: &str,
+    element: u32,
+    item: &str,
+    (user, event): (u32, Seen),
+    seen_ids: &mut SeenIds,
+) -> Result<u64, Seen> {
+    let mut keep = |key| match seen_ids.entry((user, key)) {
+        Entry::Occupied(earlier) => Err(*earlier.get()),
+        Entry::Vacant(place) => {
+            place.insert(event);
+            Ok(key)
+        }
+    };
+    let first = keep(if element == 0 { event_key(id) } else { event_key(&format!("{id}#{element}")) });
+    match first {
+        Err(earlier) if earlier.item != event.item && earlier.timestamp_ms == event.timestamp_ms => {
+            keep(event_key(&format!("{id}#{item}")))
+        }
+        first => first,
     }
 }
 

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use shared::contract::kind::{KindIdx, Kinds};
 
 use super::IngestError;
+use super::quantity;
 use super::settings::{OtherKinds, Reading};
 
 /// The words that logs commonly use.
@@ -24,6 +25,9 @@ static COMMON: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
 
 /// How many different words are counted; a column of more is not one of words.
 const MOST: usize = 1000;
+
+/// So many different words have a reason each for being skipped.
+const FEW: usize = 30;
 
 /// What happens to the rows with a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,16 +113,30 @@ impl<'a> KindWords<'a> {
     }
 
     /// What a rating means, if bounds are set.
-    #[must_use]
-    pub fn of_rating(&self, rating: &str) -> Option<Meaning> {
-        let number: f64 = rating.trim().parse().ok()?;
+    ///
+    /// # Errors
+    /// The reason why it means nothing: it is no number.
+    pub fn of_rating(&self, rating: &str) -> Result<Option<Meaning>, &'static str> {
+        if self.bounds.is_empty() {
+            return Ok(None);
+        }
+        let number = quantity::rating(rating).ok_or("rating not a number")?;
         let within = |bound: &Bound| match *bound {
             Bound::Below(limit) => number < limit,
             Bound::AtMost(limit) => number <= limit,
             Bound::Above(limit) => number > limit,
             Bound::AtLeast(limit) => number >= limit,
         };
-        self.bounds.iter().find(|(bound, _)| within(bound)).map(|(_, meaning)| *meaning)
+        Ok(self.bounds.iter().find(|(bound, _)| within(bound)).map(|(_, meaning)| *meaning))
+    }
+
+    /// The reason for skipping rows with a word; one for all where there are too many.
+    #[must_use]
+    pub fn no_interaction(&self, word: &str) -> String {
+        if self.known.len() <= FEW || self.own.contains_key(&plain(word)) {
+            return format!("`{word}` is no interaction");
+        }
+        "no interaction".to_owned()
     }
 
     /// What a row without a word means, if that is set.
@@ -187,9 +205,10 @@ mod tests {
         let reading = words(&[(">= 4", "like"), ("<2.5", "dislike")]);
         let words = KindWords::new(&reading, &kinds).expect("known kinds");
         let like = kinds.index("like").map(Meaning::Kind);
-        assert_eq!([words.of_rating("4.0"), words.of_rating("5")], [like, like]);
-        assert_eq!(words.of_rating("2"), kinds.index("dislike").map(Meaning::Kind));
-        assert_eq!([words.of_rating("3"), words.of_rating("good")], [None, None]);
+        assert_eq!(["4.0", "4,5", "5"].map(|rating| words.of_rating(rating)), [Ok(like); 3]);
+        assert_eq!(words.of_rating("2"), Ok(kinds.index("dislike").map(Meaning::Kind)));
+        assert_eq!(words.of_rating("3"), Ok(None));
+        assert!(words.of_rating("good").is_err());
     }
 
     #[test]

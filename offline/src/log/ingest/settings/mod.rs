@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use columns::{Alternatives, Columns, Role};
 pub use reading::{OtherKinds, Reading, Unit, Words};
 
+use super::bots::Limit;
 use super::read::{Encoding, Header, Quoting};
 
 /// Where sessions come from.
@@ -132,6 +133,14 @@ pub struct IngestConfig {
     pub columns: Columns,
     pub kinds: Words,
     pub files: Vec<Reading>,
+}
+
+impl IngestConfig {
+    /// How implausible users are told, and what becomes of them.
+    #[must_use]
+    pub fn bots(&self) -> Limit {
+        Limit { setting: self.bots, max_share: self.max_user_share }
+    }
 }
 
 /// Writes an absent encoding as `auto`.
