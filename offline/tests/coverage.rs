@@ -148,8 +148,8 @@ fn a_whole_line_that_is_no_event_is_a_reject() {
 fn an_event_id_identifies_within_one_user() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("log.jsonl");
-    let lines = [("u", "x", "same"), ("v", "x", "same"), ("u", "y", "same"), ("u", "y", "other")];
-    let lines = lines.map(|(user, item, id)| line(user, item, "transaction", 1, id));
+    let lines = [("u", "x", 1, "same"), ("v", "x", 1, "same"), ("u", "y", 2, "same"), ("u", "y", 2, "other")];
+    let lines = lines.map(|(user, item, time_ms, id)| line(user, item, "transaction", time_ms, id));
     fs::write(&path, lines.concat()).expect("writes");
     let log = read(&[path], folder.path());
     assert_eq!(log.report.skipped.0["duplicate event_id"].count, 1);

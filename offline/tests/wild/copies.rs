@@ -58,6 +58,37 @@ fn an_event_id_is_its_user_s() {
 }
 
 #[test]
+fn lines_of_an_order_that_share_an_id_are_events_each() {
+    let line = |n: i64, item: &str| format!("{},u{},transaction,{item},order-{n}\n", BASE_MS + n, n % 3);
+    let orders: String = (0..30).flat_map(|n| ["a", "b", "c"].map(|item| line(n, item))).collect();
+    let header = "timestamp,visitorid,event,itemid,event_id\n";
+    let read = crate::reading::read("log.csv", format!("{header}{orders}"));
+    assert_eq!(read.counts(), (90, 90, 0, 0), "{}", read.report);
+    // Sent once more, in another order of the lines.
+    let again: String = orders.lines().rev().map(|line| format!("{line}\n")).collect();
+    let read = crate::reading::read("log.csv", format!("{header}{orders}{again}"));
+    assert_eq!(read.counts(), (180, 90, 0, 90), "{}", read.report);
+}
+
+#[test]
+fn orders_of_two_shops_on_one_day_are_two() {
+    let order = |n: i64, shop: &str| format!("2026-06-0{},u1,transaction,lamp,{shop}{n}\n", n + 1);
+    let log = |shop: &str| {
+        let rows: String = (0..5).map(|n| order(n, shop)).collect();
+        format!("timestamp,visitorid,event,itemid,transactionid\n{rows}").into_bytes()
+    };
+    let read = read_with("", &[("web.csv", &log("w")), ("store.csv", &log("s"))]);
+    assert_eq!(read.counts(), (10, 10, 0, 0), "{}", read.report);
+}
+
+#[test]
+fn two_exports_one_behind_the_other_keep_their_ids() {
+    let log = format!("\u{feff}{HEADER}{BASE_MS},u1,view,i1\n\u{feff}{BASE_MS},u2,view,\u{feff}i2\n");
+    let read = crate::reading::read("log.csv", log);
+    assert_eq!((read.users(), read.items()), (vec!["u1", "u2"], vec!["i1", "i2"]), "{}", read.report);
+}
+
+#[test]
 fn a_log_of_mostly_equal_event_ids_is_refused() {
     let rows: String = (0..200).map(|n| format!("{},u{},view,i{n},VIEW\n", BASE_MS + n * 1000, n % 5)).collect();
     let said = refused("log.csv", format!("timestamp,visitorid,event,itemid,event_id\n{rows}"));

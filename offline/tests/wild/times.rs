@@ -2,6 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use offline::log::parquet::write;
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
+
 use crate::reading::{
     BASE_MS, DAY_MS, HEADER, input, native, read, read_input, read_with, refused, refused_with, views,
 };
@@ -127,6 +131,20 @@ fn two_possible_readings_of_dates_are_refused_with_both() {
 }
 
 #[test]
+fn dates_of_two_readings_are_read_as_those_of_a_file_beside_them() {
+    let (june, july) = (at(&["25/06/2016", "26/06/2016"]), at(&["03/07/2016", "05/07/2016"]));
+    let read = read_with("", &[("july.csv", july.as_bytes()), ("june.csv", june.as_bytes())]);
+    assert_eq!(read.counts(), (4, 4, 0, 0), "{}", read.report);
+    assert_eq!(read.report["last_ms"], 1_467_676_800_000_i64);
+    // A file of another country beside both: nobody knows.
+    let usa = at(&["06/25/2016", "06/26/2016"]);
+    let files: [(&str, &[u8]); 3] =
+        [("july.csv", july.as_bytes()), ("june.csv", june.as_bytes()), ("usa.csv", usa.as_bytes())];
+    let said = refused_with("", &files);
+    assert!(said.contains("%d/%m/%Y") && said.contains("%m/%d/%Y"), "{said}");
+}
+
+#[test]
 fn columns_with_two_shapes_of_dates_are_not_read_as_one() {
     // An office program of another country turned the days that it could: 02-01 was 1/2, and 1/13 stayed.
     let log = at(&["02-01-2016", "03-01-2016", "1/13/2016", "1/14/2016"]);
@@ -135,6 +153,38 @@ fn columns_with_two_shapes_of_dates_are_not_read_as_one() {
     assert!(said.contains("several ways") && said.contains(line), "{said}");
     let read = read_with(&format!("[ingest]\n{line}\n"), &[("log.csv", log.as_bytes())]);
     assert_eq!(read.counts(), (4, 4, 0, 0), "{}", read.report);
+}
+
+#[test]
+fn times_of_parquet_without_a_zone_are_of_the_zone_that_is_set() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = "[ingest]\ntime_zone = \"Europe/Berlin\"\ntimestamp_unit = \"s\"\n";
+    let of = |name: &str, zone: Option<&str>| {
+        let times = PrimitiveArray::from_slice([BASE_MS, BASE_MS + 1])
+            .to(ArrowDataType::Timestamp(TimeUnit::Millisecond, zone.map(Into::into)));
+        let text = |value: &str| Utf8ViewArray::from_slice([Some(value); 2]).boxed();
+        let columns = vec![
+            ("timestamp", times.boxed()),
+            ("visitorid", text("u")),
+            ("event", text("view")),
+            ("itemid", text("i")),
+        ];
+        let path = folder.path().join(name);
+        write(&path, columns).expect("writes");
+        read_with(config, &[(name, &std::fs::read(&path).expect("reads"))]).times()
+    };
+    let two_hours = 2 * 3_600_000;
+    assert_eq!(of("civil.parquet", None), [BASE_MS - two_hours, BASE_MS + 1 - two_hours]);
+    assert_eq!(of("instants.parquet", Some("UTC")), [BASE_MS, BASE_MS + 1]);
+}
+
+#[test]
+fn the_log_ends_with_its_last_event_also_if_that_takes_one_back() {
+    let (bought, returned) = (BASE_MS + 60_000, BASE_MS + 120_000);
+    let rows = [(0, "u", "view", "a"), (60_000, "u", "transaction", "b"), (120_000, "u", "refund", "b")];
+    let read = read("log.csv", native(&rows));
+    assert_eq!((&read.report["first_ms"], &read.report["last_ms"]), (&BASE_MS.into(), &returned.into()));
+    assert_eq!(read.times(), [BASE_MS, bought, returned]);
 }
 
 #[test]

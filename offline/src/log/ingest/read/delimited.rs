@@ -2,9 +2,11 @@
 //!
 //! Rows are found line by line, so that a stray quote costs its own row. A line that ends within quotes is joined with
 //! the next ones only if that makes a row: the quote is closed before a separator or a line end, there are as many
-//! fields as columns, and none of the lines that are joined is such a row by itself.
+//! fields as columns, and none of the lines that are joined is such a row by itself. A line of as many fields is no row
+//! where the rows before it had numbers in columns in which it has none: prose has commas, too.
 //!
-//! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header.
+//! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header. Lines of
+//! separators alone are no rows, and empty fields beyond the header are none, as spreadsheets write them.
 
 use std::io::{self, BufRead};
 
@@ -85,12 +87,20 @@ pub struct Rows<R> {
     pub splitter: Splitter,
     values: Vec<Span>,
     joined: Vec<Line>,
+    numbers: Numbers,
 }
 
 impl<R: BufRead> Rows<R> {
     /// The rows of some lines.
     pub fn new(lines: Lines<R>, splitter: Splitter) -> Self {
-        Self { lines, fields: Vec::new(), splitter, values: Vec::new(), joined: Vec::new() }
+        Self {
+            lines,
+            fields: Vec::new(),
+            splitter,
+            values: Vec::new(),
+            joined: Vec::new(),
+            numbers: Numbers::default(),
+        }
     }
 
     /// The next row; empty lines are none, nor is the rest of a line end in a file whose lines end in another way.
@@ -99,7 +109,7 @@ impl<R: BufRead> Rows<R> {
     pub fn next(&mut self, columns: Option<usize>) -> io::Result<Option<RowText>> {
         let mut line = loop {
             match self.lines.next()? {
-                Some(line) if line.span.of(self.lines.text.as_slice()).iter().all(|byte| b"\r\n".contains(byte)) => {}
+                Some(line) if self.splitter.is_blank(line.span.of(self.lines.text.as_slice())) => {}
                 Some(line) => break line,
                 None => return Ok(None),
             }
@@ -118,11 +128,17 @@ impl<R: BufRead> Rows<R> {
                 None => Some(NoRow::QuoteNotClosed),
             },
             Split::Whole => columns.and_then(|columns| match self.fields.len() {
-                fields if fields > columns => Some(NoRow::MoreFields),
+                fields if fields > columns && self.fields[columns..].iter().any(|field| field.start < field.end) => {
+                    Some(NoRow::MoreFields)
+                }
                 fields if fields < columns && line.ending == Ending::AtEnd => Some(NoRow::CutOff),
                 _ => None,
             }),
         };
+        if let (None, Some(columns)) = (&reason, columns) {
+            self.fields.truncate(columns);
+            self.numbers.learn(line.span.of(self.lines.text.as_slice()), &self.fields);
+        }
         Ok(Some(RowText { span: line.span, start: line.start, end: line.end, reason }))
     }
 
@@ -135,8 +151,9 @@ impl<R: BufRead> Rows<R> {
             self.joined.push(line);
             let end = line.span.range().end;
             let is_row = || {
-                let fields = self.splitter.count(line.span.of(self.lines.text.as_slice()));
-                columns.is_some_and(|columns| columns > 1 && fields == Some(columns))
+                let text = line.span.of(self.lines.text.as_slice());
+                let fields = self.splitter.row(text).unwrap_or_default();
+                columns.is_some_and(|columns| columns > 1 && fields.len() == columns) && self.numbers.fit(text, &fields)
             };
             if end - start > JOINED_BYTES || line.ending == Ending::TooLong || is_row() {
                 break;
@@ -155,6 +172,46 @@ impl<R: BufRead> Rows<R> {
         self.lines.give_back(self.joined.drain(..));
         Ok(None)
     }
+}
+
+/// Which columns have had numbers in all rows so far; learnt from the first ones.
+#[derive(Debug, Default)]
+struct Numbers {
+    columns: Vec<bool>,
+    rows: usize,
+}
+
+impl Numbers {
+    /// How many rows it is learnt from.
+    const ROWS: usize = 100;
+
+    fn learn(&mut self, row: &[u8], fields: &[Field]) {
+        if self.rows == Self::ROWS {
+            return;
+        }
+        if self.rows == 0 {
+            self.columns = vec![true; fields.len()];
+        }
+        self.rows += 1;
+        for (is_number, field) in self.columns.iter_mut().zip(fields) {
+            *is_number &= begins_number(&row[field.start..field.end]);
+        }
+    }
+
+    /// Whether a line has numbers where all rows have.
+    fn fit(&self, line: &[u8], fields: &[Field]) -> bool {
+        self.columns
+            .iter()
+            .zip(fields)
+            .all(|(is_number, field)| !is_number || begins_number(&line[field.start..field.end]))
+    }
+}
+
+/// Whether a value begins as a number does.
+fn begins_number(value: &[u8]) -> bool {
+    let digits = value.trim_ascii_start();
+    let digits = digits.strip_prefix(b"-").unwrap_or(digits);
+    digits.first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -197,12 +254,17 @@ mod tests {
     fn a_field_may_have_several_lines() {
         assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
         assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
+        // Prose with as many commas as a row has, behind rows that begin with a number.
+        let prose = "2,\"nice\nbut small, alas\n\"\n";
+        assert_eq!(rows(format!("1,a\n{prose}3,b\n").as_bytes(), 2), ["1|a", "2|nice\nbut small, alas\n", "3|b"]);
     }
 
     #[test]
     fn rows_have_at_most_as_many_fields_as_columns() {
         assert_eq!(rows(b"1,2,3\n1\n\n1,2\n1", 2), ["MoreFields", "1", "1|2", "CutOff"]);
         assert_eq!(rows(b"1,2", 2), ["1|2"]);
+        // As spreadsheets write them.
+        assert_eq!(rows(b"1,2,,\n,\n, ,\n3,4\n", 2), ["1|2", "3|4"]);
     }
 
     #[test]
@@ -219,15 +281,15 @@ mod tests {
             let mut rows = Rows::new(Lines::new(text.as_bytes(), LineEnd::Feed, 0), Splitter::new(",", Quoting::Double));
             let mut at = 0;
             while let Some(row) = rows.next(Some(columns)).expect("reads") {
-                // Between rows are empty lines alone.
+                // Between rows are lines of separators alone.
                 let between = &text[at..row.start as usize];
-                prop_assert!(between.bytes().all(|byte| byte == b'\n'), "{between:?} before {row:?}");
+                prop_assert!(between.bytes().all(|byte| b"\n,".contains(&byte)), "{between:?} before {row:?}");
                 let lines = text[row.start as usize..row.end as usize].trim_end_matches('\n').matches('\n').count();
                 prop_assert!(row.reason.is_none() || lines == 0, "{row:?} has {lines} more lines");
                 prop_assert!(row.reason.is_some() || rows.fields.len() <= columns);
                 at = row.end as usize;
             }
-            prop_assert!(text[at..].bytes().all(|byte| byte == b'\n'));
+            prop_assert!(text[at..].bytes().all(|byte| b"\n,".contains(&byte)));
         }
 
         #[test]

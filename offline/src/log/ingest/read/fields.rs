@@ -107,15 +107,21 @@ impl Splitter {
         }
     }
 
-    /// The number of fields of a line that is a row; `None` if it is not whole, or has a quote in a field that does not
-    /// begin with one, as the end of a field that began on an earlier line has.
-    pub fn count(&self, line: &[u8]) -> Option<usize> {
+    /// Whether nothing but separators and white space is in a line.
+    pub fn is_blank(&self, line: &[u8]) -> bool {
+        let separator = self.finder.needle();
+        line.iter().all(|byte| byte.is_ascii_whitespace() || separator.contains(byte))
+    }
+
+    /// The fields of a line that is a row; `None` if it is not whole, or has a quote in a field that does not begin with
+    /// one, as the end of a field that began on an earlier line has.
+    pub fn row(&self, line: &[u8]) -> Option<Vec<Field>> {
         let mut fields = Vec::new();
         let split = self.split(line, &mut Progress::default(), &mut fields);
         let is_quoted = |field: &Field| field.start.checked_sub(1).is_some_and(|before| line[before] == b'"');
         let has_quote = |field: &Field| memchr(b'"', &line[field.start..field.end]).is_some();
         let is_clean = fields.iter().all(|field| is_quoted(field) || !has_quote(field));
-        (split == Split::Whole && is_clean).then_some(fields.len())
+        (split == Split::Whole && is_clean).then_some(fields)
     }
 
     /// The content of a field; nothing is in one that is absent.

@@ -9,12 +9,15 @@ use super::batch::{Builder, NoRow, RowAt};
 use super::bytes;
 use super::form::Form;
 use super::json_values::Extractor;
+use super::lines::LINE_BYTES;
 use super::text_batch::Span;
 use super::{Batches, Wanted};
 use crate::log::ingest::IngestError;
 
 /// The maximum length of an object, in bytes.
-const OBJECT_BYTES: usize = 1 << 20;
+const OBJECT_BYTES: usize = LINE_BYTES;
+/// How many bytes may be looked through in vain, for the ends of objects that have none.
+const VAIN_BYTES: usize = 1 << 32;
 
 /// Reads a file and sends its rows in batches.
 pub fn read(form: &Form, wanted: &[Wanted], batches: &Batches) -> Result<(), IngestError> {
@@ -64,6 +67,8 @@ pub struct Objects<R> {
     reader: R,
     /// Where the next piece begins, or what is between it and the last one.
     at: usize,
+    /// How many bytes were looked through in vain.
+    vain: usize,
 }
 
 /// What the bytes of an object are seen as.
@@ -79,7 +84,7 @@ struct Scan {
 impl<R: BufRead> Objects<R> {
     /// The objects of a text.
     pub fn new(reader: R) -> Self {
-        Self { text: Vec::new(), reader, at: 0 }
+        Self { text: Vec::new(), reader, at: 0, vain: 0 }
     }
 
     /// The next piece; `None` behind the last.
@@ -149,6 +154,11 @@ impl<R: BufRead> Objects<R> {
             }
         }
         let end = next_object(&self.text[start..self.at]).map_or(self.at, |length| start + length);
+        self.vain += self.at - end;
+        if self.vain > VAIN_BYTES {
+            let reason = "too many objects of one line that are not closed; write each in a line of its own";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
         self.at = end;
         Ok(Piece::Damaged(Span::new(start, end)))
     }
@@ -255,6 +265,17 @@ mod tests {
         // The end of the file.
         assert_eq!(pieces(r#"[{"a":1},{"a":"#), [r#"{"a":1}"#, r#"!{"a":"#]);
         assert_eq!(pieces(r#"[{"a":1},garbage]"#), [r#"{"a":1}"#, "!garbage]"]);
+    }
+
+    #[test]
+    fn a_large_object_is_one_and_the_ends_of_damaged_ones_are_not_looked_for_without_an_end() {
+        let inner = r#"{"a":1},"#.repeat(300_000);
+        let large = format!("{{\"b\":[{}]}}", inner.trim_end_matches(','));
+        assert_eq!(pieces(&format!("[{large},{{}}]")).len(), 2);
+        let open = format!("[{}]", "{\"a\":{\"b\":1},".repeat(1000));
+        let mut objects = Objects { vain: VAIN_BYTES - (1 << 20), ..Objects::new(open.as_bytes()) };
+        let end = std::iter::from_fn(|| objects.next().transpose()).find(|piece| piece.is_err());
+        assert!(end.is_some_and(|end| end.expect_err("refused").to_string().contains("a line of its own")));
     }
 
     proptest::proptest! {

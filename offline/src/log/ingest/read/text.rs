@@ -5,19 +5,18 @@
 //! | text, raw bytes | as they are, if they are UTF-8 |
 //! | integers, floats, decimals | digits; whole ones without a fraction |
 //! | booleans | `true`, `false` |
-//! | dates, timestamps of any unit | milliseconds since the epoch |
+//! | dates | ISO 8601, `2026-06-30` |
+//! | timestamps of any unit | ISO 8601; with a `Z` behind where they are instants, and without where they are of no zone |
 
 use std::fmt::{Display, Write};
 
+use jiff::tz::TimeZone;
 use polars_arrow::array::{
     Array, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray,
 };
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_arrow::types::NativeType;
 use polars_compute::decimal::DecimalFmtBuffer;
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// A column as text.
 #[derive(Debug, Clone)]
@@ -56,11 +55,11 @@ pub fn texts(array: &dyn Array) -> Texts {
         // Adding zero turns -0 into 0.
         Kind::Float32 => numbers(array, |value: f32| value + 0.0),
         Kind::Float64 => numbers(array, |value: f64| value + 0.0),
-        Kind::Date32 => numbers(array, |days: i32| i64::from(days) * DAY_MS),
-        Kind::Timestamp(TimeUnit::Second, _) => numbers(array, |secs: i64| secs.saturating_mul(1_000)),
-        Kind::Timestamp(TimeUnit::Millisecond, _) => integers::<i64>(array),
-        Kind::Timestamp(TimeUnit::Microsecond, _) => numbers(array, |time: i64| time.div_euclid(1_000)),
-        Kind::Timestamp(TimeUnit::Nanosecond, _) => numbers(array, |time: i64| time.div_euclid(1_000_000)),
+        Kind::Date32 => numbers(array, |days: i32| Civil::date(i64::from(days))),
+        Kind::Timestamp(unit, zone) => {
+            let (of_second, is_instant) = (in_a_second(*unit), zone.is_some());
+            numbers(array, |time: i64| Civil::time(time, of_second, is_instant))
+        }
         Kind::Decimal(_, scale) => numbers(array, |digits: i128| decimal(digits, *scale)),
         other => unreachable!("{other:?} is no kind that is read"),
     };
@@ -85,6 +84,51 @@ fn integers<T: NativeType + Display>(array: &dyn Array) -> Utf8ViewArray {
 fn numbers<T: NativeType, D: Display>(array: &dyn Array, becomes: impl Fn(T) -> D) -> Utf8ViewArray {
     let array: &PrimitiveArray<T> = as_kind(array);
     written(array.iter().map(|value| value.copied().map(&becomes)))
+}
+
+/// How many of a unit are in a second.
+fn in_a_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
+}
+
+/// A date or a time as it is written; the number itself where the calendar ends.
+enum Civil {
+    Date(jiff::civil::Date),
+    Time(jiff::civil::DateTime),
+    Instant(jiff::Timestamp),
+    Beyond(i64),
+}
+
+impl Civil {
+    fn date(days: i64) -> Self {
+        let instant = days.checked_mul(24 * 3600).and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        instant.map_or(Self::Beyond(days), |instant| Self::Date(TimeZone::UTC.to_datetime(instant).date()))
+    }
+
+    fn time(time: i64, of_second: i64, is_instant: bool) -> Self {
+        let nanosecond = time.rem_euclid(of_second) * (1_000_000_000 / of_second);
+        match jiff::Timestamp::new(time.div_euclid(of_second), nanosecond as i32) {
+            Ok(instant) if is_instant => Self::Instant(instant),
+            Ok(instant) => Self::Time(TimeZone::UTC.to_datetime(instant)),
+            Err(_) => Self::Beyond(time),
+        }
+    }
+}
+
+impl Display for Civil {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Date(date) => date.fmt(out),
+            Self::Time(time) => time.fmt(out),
+            Self::Instant(instant) => instant.fmt(out),
+            Self::Beyond(number) => number.fmt(out),
+        }
+    }
 }
 
 fn decimal(digits: i128, scale: usize) -> String {
@@ -152,17 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_timestamps_are_milliseconds() {
-        let timestamps =
-            |unit, value: i64| PrimitiveArray::from_slice([value]).to(ArrowDataType::Timestamp(unit, None));
-        assert_eq!(
-            all(&PrimitiveArray::from_slice([1i32, -1]).to(ArrowDataType::Date32)),
-            some(["86400000", "-86400000"])
-        );
-        assert_eq!(all(&timestamps(TimeUnit::Second, 2)), some(["2000"]));
-        assert_eq!(all(&timestamps(TimeUnit::Millisecond, 2)), some(["2"]));
-        assert_eq!(all(&timestamps(TimeUnit::Microsecond, 2_500)), some(["2"]));
-        assert_eq!(all(&timestamps(TimeUnit::Nanosecond, -1)), some(["-1"]));
+    fn dates_and_timestamps_say_whether_they_are_instants() {
+        let at = |unit, value: i64, zone: Option<&str>| {
+            let kind = ArrowDataType::Timestamp(unit, zone.map(Into::into));
+            all(&PrimitiveArray::from_slice([value]).to(kind))
+        };
+        let dates = PrimitiveArray::from_slice([1i32, -1]).to(ArrowDataType::Date32);
+        assert_eq!(all(&dates), some(["1970-01-02", "1969-12-31"]));
+        assert_eq!(at(TimeUnit::Second, 2, None), some(["1970-01-01T00:00:02"]));
+        assert_eq!(at(TimeUnit::Millisecond, 2, Some("UTC")), some(["1970-01-01T00:00:00.002Z"]));
+        assert_eq!(at(TimeUnit::Microsecond, 2_500, None), some(["1970-01-01T00:00:00.0025"]));
+        assert_eq!(at(TimeUnit::Nanosecond, -1, None), some(["1969-12-31T23:59:59.999999999"]));
+        assert_eq!(at(TimeUnit::Second, i64::MAX, None), some([i64::MAX.to_string().as_str()]));
     }
 
     #[test]

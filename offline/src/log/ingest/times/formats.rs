@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 pub struct Format(String);
 
 /// Orders of day, month and year.
-const DATES: [&str; 11] = [
+const DATES: [&str; 14] = [
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%d/%m/%Y",
@@ -19,6 +19,9 @@ const DATES: [&str; 11] = [
     "%m-%d-%Y",
     "%d/%m/%y",
     "%m/%d/%y",
+    "%y/%m/%d",
+    "%d.%m.%y",
+    "%y.%m.%d",
     "%d %b %Y",
     "%b %d, %Y",
 ];

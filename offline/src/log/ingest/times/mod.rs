@@ -10,9 +10,9 @@
 
 mod formats;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use shared::contract::time::{MAX_AHEAD_MS, Number, TimeUnit};
 
 pub use formats::Format;
@@ -175,6 +175,9 @@ fn iso(text: &str, zone: &TimeZone) -> Option<i64> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant.as_millisecond());
     }
+    if text.ends_with(']') {
+        return Some(text.parse::<Zoned>().ok()?.timestamp().as_millisecond());
+    }
     let Ok(civil) = text.parse::<DateTime>() else {
         return Format::new("%Y-%m-%d %H:%M:%S%.f %z").read(text, zone);
     };
@@ -290,6 +293,7 @@ mod tests {
             "2025-06-15 17:37:38",
             "2025-06-15T17:37:38Z",
             "2025-06-15 17:37:38 UTC",
+            "2025-06-15T19:37:38[Europe/Berlin]",
             "2025-06-15T19:37:38+02:00",
             "2025-06-15 13:37:38 -0400",
             "2025-06-15 17:37:38.000 +0000 UTC",
