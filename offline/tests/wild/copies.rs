@@ -112,6 +112,15 @@ fn the_service_s_log_is_read_by_its_own_schema_whatever_the_shop_s_is() {
 }
 
 #[test]
+fn a_session_s_name_is_its_user_s() {
+    let row = |n: i64| format!("{},u{},view,i{n},{}\n", BASE_MS + n, n % 3, n % 2);
+    let log: String = (0..30).map(row).collect();
+    let log = format!("timestamp,visitorid,event,itemid,session\n{log}");
+    let read = read_with("[ingest]\nsessions = \"column\"\n", &[("log.csv", log.as_bytes())]);
+    assert_eq!(read.report["sessions"], 6, "{}", read.report);
+}
+
+#[test]
 fn skip_rules_and_sessions_of_the_shop_do_not_apply_to_the_service_s_log() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (log, config) = (folder.path().join("log.csv"), folder.path().join("shop.toml"));

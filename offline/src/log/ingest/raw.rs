@@ -51,13 +51,29 @@ impl Interner {
     }
 }
 
+/// Sessions numbered in the order in which they were first seen. A name is that of a session of one user: some logs count
+/// them anew for each.
+#[derive(Default)]
+pub struct Sessions {
+    names: Interner,
+    rows: HashMap<(u32, u32), u32>,
+}
+
+impl Sessions {
+    /// The number of a user's session; a new one gets the next.
+    pub fn row(&mut self, user: u32, name: &str) -> u32 {
+        let next = self.rows.len() as u32;
+        *self.rows.entry((user, self.names.row(name))).or_insert(next)
+    }
+}
+
 /// An event as it was read, with users, items and sessions as numbers of their [`Interner`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct RawEvent {
     pub user: u32,
     pub item: u32,
-    /// The number of the session's name plus 1; 0 if it has none.
+    /// The number of the session plus 1; 0 if it has no name.
     pub session: u32,
     /// The number of the event among those that were read.
     pub line: u32,
@@ -95,7 +111,7 @@ pub enum Keep {
 pub struct RawLog {
     pub users: Interner,
     pub items: Interner,
-    pub sessions: Interner,
+    pub sessions: Sessions,
     pub events: Vec<RawEvent>,
     /// The order of events of equal times by line, if a column says it.
     pub orders: Vec<i64>,

@@ -129,7 +129,7 @@ impl Judge<'_> {
             }
         }
         let session = match self.config.sessions {
-            SessionsFrom::Column => field(Role::Session).map_or(0, |name| raw.sessions.row(name) + 1),
+            SessionsFrom::Column => field(Role::Session).map_or(0, |name| raw.sessions.row(user, name) + 1),
             SessionsFrom::Gap => 0,
         };
         let line = raw.events.len() as u32;
