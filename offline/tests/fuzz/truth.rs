@@ -87,13 +87,17 @@ const ODD: [(&str, &str); 26] = [
     ("nullify", "nullify"),
 ];
 
-const NOTES: [&str; 15] = [
+const NOTES: [&str; 19] = [
     "",
     "x",
     "19\" rack",
     "a, b; c|d",
     "two\nlines",
     "three\n\nlines, and \"more\"",
+    "nice\nbut, small, alas\nend",
+    "nice\nbut, small, alas, and, dear\nend",
+    "nice\nbut, small, alas, and, dear, in, all\nend",
+    "nice\nbut; small; alas; and; dear\nend",
     "tab\there",
     "ümläut",
     "\"all\"",

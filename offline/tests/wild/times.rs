@@ -185,6 +185,10 @@ fn the_log_ends_with_its_last_event_also_if_that_takes_one_back() {
     let read = read("log.csv", native(&rows));
     assert_eq!((&read.report["first_ms"], &read.report["last_ms"]), (&BASE_MS.into(), &returned.into()));
     assert_eq!(read.times(), [BASE_MS, bought, returned]);
+    assert!(!read.warns_of(&["take back"]), "{}", read.report);
+    let newest_first =
+        crate::reading::read("log.csv", native(&[(0, "u", "refund", "b"), (0, "u", "transaction", "b")]));
+    assert!(newest_first.warns_of(&["1 events take back", "order"]), "{}", newest_first.report);
 }
 
 #[test]

@@ -104,7 +104,9 @@ impl Log {
         }
         number_sessions(&mut events);
         warn_of_a_large_share(&events, &users, &mut report);
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), kinds, config.bots());
+        let resolution = resolved(events, users.len(), kinds, config.bots());
+        warn_of_unmatched(resolution.unmatched, &mut report);
+        let Resolution { events, taken_back, blocked, .. } = resolution;
         let (kinds, bots) = (Arc::new(kinds.clone()), config.bots());
         Self { users, items, events, taken_back, blocked, kinds, sessions: config.sessions, bots, report }
     }
@@ -179,7 +181,7 @@ impl Log {
         }
         number_sessions(&mut events);
         let end_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &self.kinds, self.bots);
+        let Resolution { events, taken_back, blocked, .. } = resolved(events, users.len(), &self.kinds, self.bots);
         let (items, report) = (self.items.part(&has_item, end_ms), self.report.of_part());
         let (kinds, sessions, bots) = (self.kinds.clone(), self.sessions, self.bots);
         Self { users, items, events, taken_back, blocked, kinds, sessions, bots, report }
@@ -268,7 +270,7 @@ impl Log {
         let mut events: Vec<LogEvent> = rows.iter().map(event).collect();
         events.sort_by_key(|event| event.timestamp_ms);
         let bots = Limit { setting: super::settings::Bots::Keep, max_share: 1.0 };
-        let Resolution { events, taken_back, blocked } = resolved(events, users.len(), &kinds, bots);
+        let Resolution { events, taken_back, blocked, .. } = resolved(events, users.len(), &kinds, bots);
         let (kinds, report) = (Arc::new(kinds), IngestReport::default());
         Self { users, items, events, taken_back, blocked, kinds, sessions: SessionsFrom::Gap, bots, report }
     }
@@ -296,6 +298,16 @@ fn warn_of_a_large_share(events: &[LogEvent], users: &[Box<str>], report: &mut I
     let busiest = counts.iter().zip(users).max_by_key(|(count, _)| **count);
     if let Some((count, user)) = busiest.filter(|(count, _)| users.len() >= 100 && **count * 10 >= events.len()) {
         report.warnings.push(format!("user {user} has {count} of {} events: many people under one id?", events.len()));
+    }
+}
+
+/// Warns of refunds and removals without what they take back.
+fn warn_of_unmatched(unmatched: usize, report: &mut IngestReport) {
+    if unmatched > 0 {
+        report.warnings.push(format!(
+            "{unmatched} events take back what is not in the log before them, such as a refund without its purchase; rows of \
+             equal times are in the order of the file, unless [ingest.columns] order names a number that orders them"
+        ));
     }
 }
 

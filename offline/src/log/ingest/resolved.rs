@@ -60,6 +60,8 @@ pub struct Resolution {
     pub taken_back: Vec<TakenBack>,
     /// The blocks that stand at its end, in the order of the log.
     pub blocked: Vec<BlockedItem>,
+    /// How many events only take back, and found nothing.
+    pub unmatched: usize,
 }
 
 /// Resolves events that are in the order of the log, of so many users.
@@ -78,7 +80,7 @@ pub fn resolved(events: Vec<LogEvent>, users: usize, kinds: &Kinds, limit: Limit
     positions.retain(|&at| reasons[at].is_none());
     // Stable: the events of a user stay in the order of the log.
     positions.sort_by_key(|&at| events[at].user);
-    let mut blocks = Vec::new();
+    let (mut blocks, mut unmatched) = (Vec::new(), 0);
     for own in positions.chunk_by(|&a, &b| events[a].user == events[b].user) {
         let act = |&at: &usize| {
             let LogEvent { item, kind, .. } = events[at];
@@ -94,13 +96,15 @@ pub fn resolved(events: Vec<LogEvent>, users: usize, kinds: &Kinds, limit: Limit
             };
         }
         blocks.extend(found.blocks.into_iter().map(|place| own[place]));
+        let only_takes_back = |kind: KindIdx| kinds.weight(kind) == 0.0;
+        unmatched += found.unmatched.iter().filter(|&&place| only_takes_back(events[own[place]].kind)).count();
     }
     blocks.sort_unstable();
     let blocked = blocks.into_iter().map(|at| {
         let LogEvent { user, item, kind, timestamp_ms: since_ms, .. } = events[at];
         BlockedItem { user, item, kind, since_ms }
     });
-    let mut resolution = Resolution { blocked: blocked.collect(), ..Resolution::default() };
+    let mut resolution = Resolution { blocked: blocked.collect(), unmatched, ..Resolution::default() };
     for (event, reason) in events.into_iter().zip(reasons) {
         match reason {
             None => resolution.events.push(event),

@@ -3,7 +3,7 @@
 //! Rows are found line by line, so that a stray quote costs its own row. A line that ends within quotes is joined with
 //! the next ones only if that makes a row: the quote is closed before a separator or a line end, there are as many
 //! fields as columns, and none of the lines that are joined is such a row by itself. A line of as many fields is no row
-//! where the rows before it had numbers in columns in which it has none: prose has commas, too.
+//! where most rows have numbers in columns in which it has none: prose has commas, too.
 //!
 //! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header. Lines of
 //! separators alone are no rows, and empty fields beyond the header are none, as spreadsheets write them.
@@ -15,6 +15,7 @@ use super::bytes;
 use super::fields::{Field, Progress, Split, Splitter, Written};
 use super::form::{Delimited, Form, Names};
 use super::lines::{Ending, Line, Lines};
+use super::numbers::Numbers;
 use super::path::place;
 use super::text_batch::Span;
 use super::{Batches, Wanted};
@@ -107,6 +108,10 @@ impl<R: BufRead> Rows<R> {
     ///
     /// * `columns`: how many fields a row has, where that is known.
     pub fn next(&mut self, columns: Option<usize>) -> io::Result<Option<RowText>> {
+        if let (Some(columns), 0) = (columns, self.numbers.rows) {
+            self.learn(columns)?;
+            self.numbers.rows = self.numbers.rows.max(1);
+        }
         let mut line = loop {
             match self.lines.next()? {
                 Some(line) if self.splitter.is_blank(line.span.of(self.lines.text.as_slice())) => {}
@@ -137,9 +142,27 @@ impl<R: BufRead> Rows<R> {
         };
         if let (None, Some(columns)) = (&reason, columns) {
             self.fields.truncate(columns);
-            self.numbers.learn(line.span.of(self.lines.text.as_slice()), &self.fields);
         }
         Ok(Some(RowText { span: line.span, start: line.start, end: line.end, reason }))
+    }
+
+    /// Looks at the next lines to learn where rows have numbers.
+    fn learn(&mut self, columns: usize) -> io::Result<()> {
+        let mut ahead = Vec::new();
+        while ahead.len() < Numbers::LINES && self.lines.text.len() < Numbers::BYTES {
+            match self.lines.next()? {
+                Some(line) => ahead.push(line),
+                None => break,
+            }
+        }
+        for line in &ahead {
+            let text = line.span.of(self.lines.text.as_slice());
+            if let Some(fields) = self.splitter.row(text).filter(|fields| fields.len() == columns) {
+                self.numbers.learn(text, &fields);
+            }
+        }
+        self.lines.give_back(ahead.into_iter());
+        Ok(())
     }
 
     /// Joins a line that ends within quotes with the next ones; `None` if that makes no row, and they are rows of their
@@ -172,46 +195,6 @@ impl<R: BufRead> Rows<R> {
         self.lines.give_back(self.joined.drain(..));
         Ok(None)
     }
-}
-
-/// Which columns have had numbers in all rows so far; learnt from the first ones.
-#[derive(Debug, Default)]
-struct Numbers {
-    columns: Vec<bool>,
-    rows: usize,
-}
-
-impl Numbers {
-    /// How many rows it is learnt from.
-    const ROWS: usize = 100;
-
-    fn learn(&mut self, row: &[u8], fields: &[Field]) {
-        if self.rows == Self::ROWS {
-            return;
-        }
-        if self.rows == 0 {
-            self.columns = vec![true; fields.len()];
-        }
-        self.rows += 1;
-        for (is_number, field) in self.columns.iter_mut().zip(fields) {
-            *is_number &= begins_number(&row[field.start..field.end]);
-        }
-    }
-
-    /// Whether a line has numbers where all rows have.
-    fn fit(&self, line: &[u8], fields: &[Field]) -> bool {
-        self.columns
-            .iter()
-            .zip(fields)
-            .all(|(is_number, field)| !is_number || begins_number(&line[field.start..field.end]))
-    }
-}
-
-/// Whether a value begins as a number does.
-fn begins_number(value: &[u8]) -> bool {
-    let digits = value.trim_ascii_start();
-    let digits = digits.strip_prefix(b"-").unwrap_or(digits);
-    digits.first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -254,9 +237,10 @@ mod tests {
     fn a_field_may_have_several_lines() {
         assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
         assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
-        // Prose with as many commas as a row has, behind rows that begin with a number.
-        let prose = "2,\"nice\nbut small, alas\n\"\n";
-        assert_eq!(rows(format!("1,a\n{prose}3,b\n").as_bytes(), 2), ["1|a", "2|nice\nbut small, alas\n", "3|b"]);
+        // Prose with as many commas as a row has, among rows that begin with a number.
+        let prose = "1,\"nice\nbut small, alas\n\"\n";
+        let others: String = (2..8).map(|n| format!("{n},a\n")).collect();
+        assert_eq!(rows(format!("{prose}{others}").as_bytes(), 2)[..2], ["1|nice\nbut small, alas\n", "2|a"]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod json_paths;
 mod json_values;
 mod lines;
 mod magic;
+mod numbers;
 mod options;
 mod parquet;
 pub mod path;
