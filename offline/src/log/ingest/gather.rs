@@ -12,6 +12,7 @@ use shared::contract::kind::Kinds;
 use super::bots;
 use super::covered::FileRead;
 use super::equal::{self, drop_equal};
+use super::first_row::Orders;
 use super::plan::{Plan, Plausible, plan};
 use super::raw::{Keep, RawLog};
 use super::read::{NoRow, for_each_row};
@@ -79,7 +80,7 @@ pub fn gather(
         _ => Rejects::after_others(rejects),
     };
     for (number, path) in found.files.iter().enumerate() {
-        match plan(path, config, plausible)? {
+        match plan(path, config, reader.kinds, plausible)? {
             Some(plan) => gathered.file(&plan, number as u32, reader, &mut out)?,
             None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
         }
@@ -144,6 +145,7 @@ impl Gathered {
             keep,
             file: number,
         };
+        let mut orders = Orders::new(plan);
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
         for_each_row(&plan.form, &plan.wanted, "ingest.columns", &mut |at, row| -> Result<(), IngestError> {
             self.report.rows += 1;
@@ -160,7 +162,8 @@ impl Gathered {
                     self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
                     out.write(path, at, &reason, &unreadable.raw)?;
                 }
-                Ok(row) => match judge.judge(row.values, at.element, &mut self.seen_ids, &mut self.raw) {
+                Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
+                {
                     Verdict::Event(event) => {
                         note(&mut service, |file| file.note_event(at, event.timestamp_ms));
                         self.raw.events.push(event);
@@ -216,8 +219,8 @@ fn of_file(plan: &Plan, words: KindWords<'_>, kinds: &Kinds, rows: u64, events: 
     };
     let word = |(word, meaning, rows): (Box<str>, _, _)| (word.into(), WordReport { kind: kind(meaning), rows });
     let of_role = |role: Role| {
-        let columns = plan.reading.columns.of(role);
-        (!columns.is_empty()).then(|| (role.as_str(), columns.to_vec()))
+        let columns = plan.columns(role);
+        (!columns.is_empty()).then(|| (role.as_str(), columns))
     };
     FileReport {
         path: plan.form.path.clone(),
@@ -226,6 +229,7 @@ fn of_file(plan: &Plan, words: KindWords<'_>, kinds: &Kinds, rows: u64, events: 
         title: plan.title.clone(),
         times: plan.times.as_ref().map_or("none".to_owned(), |times| times.clock().in_words()),
         columns: Role::ALL.into_iter().filter_map(of_role).collect(),
+        all_rows: plan.kind_of_all().map(str::to_owned),
         kinds: words.counts().map(word).collect(),
         rows,
         events,
