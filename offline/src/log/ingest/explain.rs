@@ -81,7 +81,7 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
 /// The settings that read a file as a plan does.
 fn as_config(plan: &Plan, path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let mut toml = format!("[[ingest.files]]\npattern = {}\n", quoted(&name));
+    let mut toml = format!("[[ingest.files]]\npattern = {}\n", quoted(&glob::Pattern::escape(&name)));
     let mut line = |key: &str, value: String| {
         let _ = writeln!(toml, "{key} = {value}");
     };

@@ -20,6 +20,7 @@ use super::rejects::Rejects;
 use super::report::{FileReport, IngestReport, LeftOut, WordReport, example};
 use super::rows::{Judge, SeenIds, Verdict, refund};
 use super::settings::{IngestConfig, Role};
+use super::unused::Unused;
 use super::words::{KindWords, Meaning};
 use super::{Catalogue, IngestError, Log, Read, check, read};
 
@@ -74,18 +75,33 @@ pub fn gather(
     let plausible = plausible(config)?;
     let found = read::files(paths)?;
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
-    gathered.report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
+    let left_out = found.left_out.iter().cloned();
+    gathered.report.left_out = left_out.map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
         0 => Rejects::new(rejects),
         _ => Rejects::after_others(rejects),
     };
+    let mut unused = Unused::new(config);
     for (number, path) in found.files.iter().enumerate() {
-        match plan(path, config, reader.kinds, plausible)? {
-            Some(plan) => gathered.file(&plan, number as u32, reader, &mut out)?,
+        unused.file(path);
+        let plan = match plan(path, config, reader.kinds, plausible) {
+            Err(error) if found.folder_of.contains_key(path) && error.is_no_log() => {
+                gathered.report.left_out.push(LeftOut { path: path.clone(), reason: error.reason(path) });
+                continue;
+            }
+            plan => plan?,
+        };
+        match plan {
+            Some(plan) => {
+                unused.plan(&plan);
+                gathered.file(&plan, number as u32, reader, &mut out)?;
+            }
             None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
         }
     }
     out.close()?;
+    check::folders(&found.folder_of, &gathered.report)?;
+    gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
     check::rejects(&report, config, rejects)?;
@@ -96,6 +112,7 @@ pub fn gather(
     note_equal(&equal, &mut report);
     note_bots(&bots, &raw, &mut report);
     check::empty(&report, rejects)?;
+    check::users(&raw, config, &mut report);
     Ok((raw, report))
 }
 

@@ -6,6 +6,9 @@ use super::read::Form;
 use super::schema;
 use super::settings::{MissingTimestamps, Reading, Role};
 
+/// What is missing first of all.
+pub const USER: &str = "the user";
+
 /// Stands for what could not be decoded.
 const UNDECODABLE: char = '\u{fffd}';
 
@@ -33,7 +36,7 @@ pub fn check(
         remedies.push(remedy.to_owned());
     };
     if lacks(Role::User) {
-        miss("the user", "[ingest.columns] user = \"…\"");
+        miss(USER, "[ingest.columns] user = \"…\"");
     }
     if lacks(Role::Item) {
         miss("the item", "[ingest.columns] item = \"…\"");

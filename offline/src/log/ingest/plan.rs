@@ -21,7 +21,7 @@ use super::schema::{self, Schema};
 use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role};
 use super::skip::Rule;
 use super::times::{Format, Settings as TimeSettings, Times, Undecided};
-use super::{IngestError, event_column, needs};
+use super::{IngestError, by_values, event_column, needs};
 
 /// The number of rows by which times are recognised.
 const SAMPLE_ROWS: usize = 10_000;
@@ -113,6 +113,9 @@ fn as_found(
 ) -> Result<Reading, IngestError> {
     if name == schema::SERVICE {
         return Ok(base);
+    }
+    if name == schema::GENERIC {
+        base = by_values::checked(form, base)?;
     }
     if let Some(column) = event_column::hidden(form, &base, layers, kinds)? {
         base.columns.0.insert(Role::Event, Alternatives::One(column));
@@ -208,6 +211,7 @@ impl Plan {
     pub fn time<'v>(&self, values: &[Option<&'v str>]) -> Option<Cow<'v, str>> {
         let date = self.value(values, Role::Timestamp)?;
         Some(match self.value(values, Role::TimeOfDay) {
+            Some(hour) if by_values::hour(hour).is_some() => Cow::Owned(format!("{date} {hour:0>2}:00")),
             Some(time) => Cow::Owned(format!("{date} {time}")),
             None => Cow::Borrowed(date),
         })

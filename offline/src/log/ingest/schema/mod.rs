@@ -19,6 +19,7 @@ use super::IngestError;
 use super::read::Form;
 use super::settings::{Alternatives, Reading};
 pub use generic::{by_usual_names, event_columns, generic, usual_roles};
+pub use names::plain;
 pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;
 

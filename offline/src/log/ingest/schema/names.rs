@@ -49,7 +49,8 @@ pub fn plain(name: &str) -> String {
             None => plain.push(letter),
         }
     }
-    plain
+    // The point of an abbreviation, such as `Artikel-Nr.`.
+    plain.trim_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -64,6 +65,7 @@ mod tests {
             ("Quantité", "quantite"),
             ("quantite\u{301}", "quantite"),
             ("PREÇO (R$)", "precor"),
+            ("Artikel-Nr.", "artikelnr"),
             ("disponível", "disponivel"),
             ("Größe", "grosse"),
             ("İd", "id"),
