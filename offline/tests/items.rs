@@ -161,14 +161,14 @@ fn an_item_is_in_each_category_and_in_every_level_of_a_path() {
 #[test]
 fn bad_rows_are_rejected_one_by_one_with_their_reasons() {
     let shop = Shop::new();
-    let table = "itemid,name,price,available\ni00,A,\"19,99\",yes\n,B,1,yes\ni02,C,free,yes\ni03,D,4,perhaps\ni04,E,€ 5,1\ni04,F,6,1\n";
+    let table = "itemid,name,price,available\ni00,A,\"19,99\",yes\n,B,1,yes\ni02,C,free,yes\ni03,D,-4,yes\ni04,E,€ 5,1\ni04,F,6,1\n";
     let said = shop.said(table, &[("TANDEM_INGEST__MAX_REJECT_SHARE", "0.6")]);
     for line in [
         "6 rows of the item table: 2 items",
         "1 rows are about an item that stands more than once",
         "rejected 1: no item id (row 2)",
         "rejected 1: price is not a number; items.price = \"\" leaves prices out (row 3: `free`)",
-        "(row 4: `perhaps`)",
+        "(row 4: `-4`)",
         "2 of the 12 items of the log are in the table",
         "warning: 2 of 12 items of the log",
     ] {
@@ -262,5 +262,46 @@ fn a_column_that_is_not_read_is_named() {
     assert!(said.contains("items.category = \"sort\": the item table has no such column"), "{said}");
     write_log(&shop.path("log.csv"), &[(1, "a", "view", "x")]);
     let said = shop.said("name\nx\n", &[]);
-    assert!(said.contains("no column `itemid`; there are: name"), "{said}");
+    assert!(said.contains("there are: name") && said.contains("[items] id = "), "{said}");
+}
+
+#[test]
+fn a_word_that_nobody_knows_costs_no_item() {
+    let shop = Shop::new();
+    let table = "id,product,price,availability,available_until\ni00,Lamp,—,Ships in 2 days,31.12.2026\ni01,Rack,TBD,nein,\n\
+                 i02,Vase,\"1,25,000.00\",auf Lager,\n";
+    let said = shop.said(table, &[]);
+    for line in [
+        "3 rows of the item table: 3 items",
+        "id from `id`, name from `product`",
+        "items.available: 1 rows have a word that nobody knows (row 1: `Ships in 2 days`)",
+        "1 items are withdrawn",
+    ] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+}
+
+#[test]
+fn of_a_folder_of_tables_it_is_said_what_was_left_out() {
+    let shop = Shop::new();
+    let folder = shop.path("tables");
+    fs::create_dir(&folder).expect("makes");
+    for (name, content) in [("a.csv", "sku,name\ni00,A\n"), ("README.txt", "About the tables.\n"), ("b.xlsx", "x")] {
+        fs::write(folder.join(name), content).expect("writes");
+    }
+    let (log, rejects) = (shop.path("log.csv"), shop.path("rejects.jsonl"));
+    let arguments = ["ingest", "--events", text(&log), "--items", text(&folder), "--rejects", text(&rejects)];
+    let said = String::from_utf8(offline_with(&arguments, &[]).stderr).expect("UTF-8");
+    assert!(said.contains("1 rows of the item table: 1 items"), "{said}");
+    for line in ["README.txt: no column tells the item's id", "b.xlsx: unknown ending"] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+}
+
+#[test]
+fn an_empty_vector_is_counted() {
+    let shop = Shop::new();
+    let table = "itemid,look\ni00,0.1 0.2\ni01,\ni02,0.3 0.1\n";
+    let said = shop.said(table, &[("TANDEM_ITEMS__EMBEDDING", "look")]);
+    assert!(said.contains("left out 1: an empty vector"), "{said}");
 }

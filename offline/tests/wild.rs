@@ -4,18 +4,26 @@
 
 mod support;
 
+#[path = "wild/columns.rs"]
+mod columns;
 #[path = "wild/copies.rs"]
 mod copies;
 #[path = "wild/encodings.rs"]
 mod encodings;
 #[path = "wild/endings.rs"]
 mod endings;
+#[path = "wild/folders.rs"]
+mod folders;
+#[path = "wild/headers.rs"]
+mod headers;
 #[path = "wild/ids.rs"]
 mod ids;
 #[path = "wild/kinds.rs"]
 mod kinds;
 #[path = "wild/now.rs"]
 mod now;
+#[path = "wild/orders.rs"]
+mod orders;
 #[path = "wild/quotes.rs"]
 mod quotes;
 #[path = "wild/reading.rs"]

@@ -21,7 +21,8 @@ pub struct IngestArgs {
     settings: SettingsOptions,
     #[command(flatten)]
     input: Option<Input>,
-    /// Shows how a file would be read: what it is, its first rows and, on standard output, the settings that say so.
+    /// Shows how a log would be read: what it is, its first rows and, on standard output, the settings that say so. What
+    /// is read of an item table, the report of --items says.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "items", "out", "report"])]
     explain: Option<PathBuf>,
     /// A file for the events, as JSON lines in the native schema, with every field that was read.
@@ -61,7 +62,11 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
 }
 
 fn explained(path: &Path, config: &Config) -> anyhow::Result<()> {
-    let explanation = explain(path, &config.ingest, &config.kinds)?;
+    let explanation = explain(path, &config.ingest, &config.kinds).map_err(|error| {
+        let is_no_log = error.is_no_log();
+        let error = anyhow::Error::from(error);
+        if is_no_log { error.context("--explain is for logs; --items says how an item table is read") } else { error }
+    })?;
     eprintln!("{}: {}", path.display(), explanation.form);
     eprintln!("  schema: {} ({}); times: {}", explanation.schema, explanation.title, explanation.times);
     for row in &explanation.rows {

@@ -118,6 +118,7 @@ pub fn describe(summary: &Summary, rejects: &Path) {
     } = summary;
     for file in report.files.iter().take(FILES) {
         eprintln!("{}: {}; {} ({}); times: {}", file.path.display(), file.form, file.schema, file.title, file.times);
+        eprintln!("  {}", file.columns_in_words());
         let kinds = file.kinds.iter().map(|(word, read)| format!("{word} → {} {}", read.kind, read.rows));
         let kinds: Vec<String> = kinds.take(WORDS).collect();
         if !kinds.is_empty() {

@@ -1,11 +1,19 @@
 //! Refuses a log of which too little can be used, and warns of what looks wrong.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::IngestError;
 use super::gather::DUPLICATE;
+use super::raw::RawLog;
 use super::report::IngestReport;
-use super::settings::IngestConfig;
+use super::schema::{self, usual_roles};
+use super::settings::{IngestConfig, Role};
+
+/// The number of events from which on it is noticed that nearly each has a user of its own.
+const EVENTS: usize = 100;
+/// The number of users per event above which they may be no people.
+const USERS_PER_EVENT: f64 = 0.9;
 
 /// Refuses a log with too many bad rows.
 ///
@@ -53,6 +61,57 @@ pub fn empty(report: &IngestReport, rejects: &Path) -> Result<(), IngestError> {
         details += &format!("; skipped {}: {reason}", found.count);
     }
     Err(IngestError::Empty { rows, rejected, skipped, details })
+}
+
+/// Refuses folders of which no file is a log.
+///
+/// * `folder_of`: the folder of each file that was found in one.
+///
+/// # Errors
+/// [`IngestError::NoLog`].
+pub fn folders(folder_of: &BTreeMap<PathBuf, PathBuf>, report: &IngestReport) -> Result<(), IngestError> {
+    let left_out = |path: &Path| report.left_out.iter().find(|file| file.path == path && file.reason != "empty");
+    let mut folders: BTreeMap<&Path, Vec<(&Path, Option<&str>)>> = BTreeMap::new();
+    for (path, folder) in folder_of {
+        folders.entry(folder).or_default().push((path, left_out(path).map(|file| file.reason.as_str())));
+    }
+    let Some((folder, files)) = folders.iter().find(|(_, files)| files.iter().all(|(_, reason)| reason.is_some()))
+    else {
+        return Ok(());
+    };
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let reason = |(path, reason): &(&Path, Option<&str>)| Some(format!("{}: {}", name(path), (*reason)?));
+    let reasons: Vec<String> = files.iter().filter_map(reason).take(5).collect();
+    Err(IngestError::NoLog { path: folder.to_path_buf(), reasons: reasons.join("; ") })
+}
+
+/// Warns where users are probably no people: an order or a session each, or a number of the row.
+pub fn users(raw: &RawLog, config: &IngestConfig, report: &mut IngestReport) {
+    let mut warnings = Vec::new();
+    let remedy = "[ingest.columns] user = \"…\" names another column";
+    if config.columns.of(Role::User).is_empty() {
+        for file in report.files.iter().filter(|file| file.schema == schema::GENERIC) {
+            let Some([column]) = file.columns.get(Role::User.as_str()).map(Vec::as_slice) else { continue };
+            let what = usual_roles(column).find_map(|role| match role {
+                Role::Transaction => Some("an order"),
+                Role::Session => Some("a session"),
+                _ => None,
+            });
+            warnings.extend(what.map(|what| {
+                format!(
+                    "{}: column `{column}` stands for the user, so that {what} is one; {remedy}",
+                    file.path.display()
+                )
+            }));
+        }
+    }
+    let (users, events) = (raw.users.len(), raw.events.len());
+    if events >= EVENTS && users as f64 > USERS_PER_EVENT * events as f64 {
+        warnings.push(format!(
+            "{users} users have {events} events: nearly every event has a user of its own, from which nothing is learnt; {remedy}"
+        ));
+    }
+    report.warnings.extend(warnings);
 }
 
 /// The words for kinds that nobody knows, with their counts and the lines that would map them.

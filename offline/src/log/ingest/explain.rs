@@ -8,6 +8,7 @@ use shared::contract::kind::Kinds;
 
 use super::IngestError;
 use super::check::toml_key;
+use super::first_row::Orders;
 use super::gather::plausible;
 use super::plan::{Plan, plan};
 use super::raw::{Keep, RawLog};
@@ -42,17 +43,18 @@ pub struct Explanation {
 /// # Errors
 /// As for reading the file.
 pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Explanation, IngestError> {
-    let plan = plan(path, config, plausible(config)?)?.ok_or_else(|| IngestError::read(path, "empty"))?;
+    let plan = plan(path, config, kinds, plausible(config)?)?.ok_or_else(|| IngestError::read(path, "empty"))?;
     let words = KindWords::new(&plan.reading, kinds)?;
     let (refund, keep) = (refund(kinds), Keep::Learnt);
     let mut judge = Judge { plan: &plan, words, refund, config, keep, file: 0 };
+    let mut orders = Orders::new(&plan);
     let (mut raw, mut seen_ids) = (RawLog::default(), SeenIds::new());
     let mut row = |row: &FirstRow| {
         let values: Vec<Option<&str>> = match &row.values {
             Ok(values) => values.iter().map(Option::as_deref).collect(),
             Err(reason) => return format!("rejected: {reason}"),
         };
-        match judge.judge(&values, row.at.element, &mut seen_ids, &mut raw) {
+        match judge.judge(&orders.filled(&values), row.at.element, &mut seen_ids, &mut raw) {
             Verdict::Event(event) => format!(
                 "{}: user {} {} item {}",
                 jiff::Timestamp::from_millisecond(event.timestamp_ms).map(|time| time.to_string()).unwrap_or_default(),
@@ -79,7 +81,7 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
 /// The settings that read a file as a plan does.
 fn as_config(plan: &Plan, path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let mut toml = format!("[[ingest.files]]\npattern = {}\n", quoted(&name));
+    let mut toml = format!("[[ingest.files]]\npattern = {}\n", quoted(&glob::Pattern::escape(&name)));
     let mut line = |key: &str, value: String| {
         let _ = writeln!(toml, "{key} = {value}");
     };

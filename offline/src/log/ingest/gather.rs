@@ -12,14 +12,16 @@ use shared::contract::kind::Kinds;
 use super::bots;
 use super::covered::FileRead;
 use super::equal::{self, drop_equal};
+use super::first_row::Orders;
 use super::plan::{Plan, Plausible};
-use super::plans::plans;
+use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
 use super::read::{NoRow, for_each_row};
 use super::rejects::Rejects;
 use super::report::{FileReport, IngestReport, LeftOut, WordReport, example};
 use super::rows::{Judge, SeenIds, Verdict, refund};
 use super::settings::{IngestConfig, Role};
+use super::unused::Unused;
 use super::words::{KindWords, Meaning};
 use super::{Catalogue, IngestError, Log, Read, check, read};
 
@@ -74,18 +76,26 @@ pub fn gather(
     let plausible = plausible(config)?;
     let found = read::files(paths)?;
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
-    gathered.report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
+    let left_out = found.left_out.iter().cloned();
+    gathered.report.left_out = left_out.map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
         0 => Rejects::instead_of_earlier(rejects, &found.files)?,
         _ => Rejects::after_others(rejects),
     };
-    for (number, (path, plan)) in (0..).zip(found.files.iter().zip(plans(&found.files, config, plausible)?)) {
-        match plan {
-            Some(plan) => gathered.file(&plan, number, reader, &mut out)?,
-            None => gathered.report.left_out.push(LeftOut { path: path.clone(), reason: "empty".to_owned() }),
+    let mut unused = Unused::new(config);
+    for (number, (path, planned)) in (0..).zip(found.files.iter().zip(plans(&found, &reader, plausible)?)) {
+        unused.file(path);
+        match planned {
+            Planned::File(plan) => {
+                unused.plan(&plan);
+                gathered.file(&plan, number, reader, &mut out)?;
+            }
+            Planned::LeftOut(reason) => gathered.report.left_out.push(LeftOut { path: path.clone(), reason }),
         }
     }
     out.close()?;
+    check::folders(&found.folder_of, &gathered.report)?;
+    gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
     check::rejects(&report, config, rejects)?;
@@ -101,6 +111,7 @@ pub fn gather(
     note_equal(&equal, &mut report);
     note_bots(&bots, &raw, &mut report);
     check::empty(&report, rejects)?;
+    check::users(&raw, config, &mut report);
     Ok((raw, report))
 }
 
@@ -150,6 +161,7 @@ impl Gathered {
             keep,
             file: number,
         };
+        let mut orders = Orders::new(plan);
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
         for_each_row(&plan.form, &plan.wanted, "ingest.columns", &mut |at, row| -> Result<(), IngestError> {
             self.report.rows += 1;
@@ -166,7 +178,8 @@ impl Gathered {
                     self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
                     out.write(path, at, &reason, &unreadable.raw)?;
                 }
-                Ok(row) => match judge.judge(row.values, at.element, &mut self.seen_ids, &mut self.raw) {
+                Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
+                {
                     Verdict::Event(event) => {
                         note(&mut service, |file| file.note_event(at, event.timestamp_ms));
                         self.raw.events.push(event);
@@ -222,8 +235,8 @@ fn of_file(plan: &Plan, words: KindWords<'_>, kinds: &Kinds, rows: u64, events: 
     };
     let word = |(word, meaning, rows): (Box<str>, _, _)| (word.into(), WordReport { kind: kind(meaning), rows });
     let of_role = |role: Role| {
-        let columns = plan.reading.columns.of(role);
-        (!columns.is_empty()).then(|| (role.as_str(), columns.to_vec()))
+        let columns = plan.columns(role);
+        (!columns.is_empty()).then(|| (role.as_str(), columns))
     };
     FileReport {
         path: plan.form.path.clone(),
@@ -232,6 +245,7 @@ fn of_file(plan: &Plan, words: KindWords<'_>, kinds: &Kinds, rows: u64, events: 
         title: plan.title.clone(),
         times: plan.times.as_ref().map_or("none".to_owned(), |times| times.clock().in_words()),
         columns: Role::ALL.into_iter().filter_map(of_role).collect(),
+        all_rows: plan.kind_of_all().map(str::to_owned),
         kinds: words.counts().map(word).collect(),
         rows,
         events,

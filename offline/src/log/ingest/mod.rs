@@ -11,13 +11,17 @@
 //! bytes per event during the reading, 36 more if it has an id, and one copy of each distinct user, item and session.
 
 mod bots;
+mod by_values;
 mod check;
 mod covered;
 mod equal;
+mod event_column;
 pub mod explain;
+mod first_row;
 mod gather;
 pub mod items;
 pub mod log;
+mod needs;
 mod now;
 mod plan;
 mod plans;
@@ -32,10 +36,11 @@ pub mod schema;
 pub mod settings;
 mod skip;
 mod times;
+mod unused;
 mod vectors;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use check::unknown_words;
 pub use covered::FileRead;
@@ -152,6 +157,14 @@ pub enum IngestError {
         /// One of them.
         example: String,
     },
+    /// No file of a folder is a log.
+    #[error("{path}: no file in it is a log: {reasons}")]
+    NoLog {
+        /// The folder.
+        path: PathBuf,
+        /// The files, each with the reason.
+        reasons: String,
+    },
     /// Too many bad rows.
     #[error(
         "{rejected} of {rows} rows rejected ({reasons}), more than ingest.max_reject_share = {allowed}; see {rejects}"
@@ -198,4 +211,23 @@ pub enum IngestError {
         /// One of them.
         example: String,
     },
+}
+
+impl IngestError {
+    /// What is wrong, without the path of the file.
+    #[must_use]
+    pub fn reason(&self, path: &Path) -> String {
+        let text = self.to_string();
+        text.strip_prefix(&format!("{}: ", path.display())).map_or(text.clone(), str::to_owned)
+    }
+
+    /// Whether a file can't be a log at all: it is no text, or no column tells the user.
+    #[must_use]
+    pub fn is_no_log(&self) -> bool {
+        match self {
+            Self::Kind { .. } => true,
+            Self::NoColumn { what, .. } => what.starts_with(needs::USER),
+            _ => false,
+        }
+    }
 }

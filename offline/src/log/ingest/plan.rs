@@ -14,13 +14,14 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use shared::contract::event_log::LogFile;
 use shared::contract::id::present;
+use shared::contract::kind::Kinds;
 
-use super::IngestError;
 use super::read::{FirstRow, Form, Layout, Needed, Wanted, first_rows, path, recognise};
 use super::schema::{self, Schema};
 use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role};
 use super::skip::Rule;
 use super::times::{Format, Settings as TimeSettings, Times, Undecided};
+use super::{IngestError, by_values, event_column, needs};
 
 /// The number of rows by which times are recognised.
 const SAMPLE_ROWS: usize = 10_000;
@@ -61,7 +62,12 @@ pub struct Plan {
 /// # Errors
 /// [`IngestError`] when the file can't be read, or a column, the kind of events or the times can't be told: with the
 /// settings that would tell them.
-pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<Option<Plan>, IngestError> {
+pub fn plan(
+    file: &Path,
+    config: &IngestConfig,
+    kinds: &Kinds,
+    plausible: Plausible,
+) -> Result<Option<Plan>, IngestError> {
     let is_service_log = LogFile::at(file).is_some();
     let layers = match is_service_log {
         true => Reading::default(),
@@ -79,17 +85,17 @@ pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<
     let layers = if schema.is_some_and(|schema| schema.name == schema::SERVICE) { Reading::default() } else { layers };
     let (name, title, base) = match schema {
         Some(Schema { name, title, reading, .. }) => (*name, title.clone(), reading.clone()),
-        None => ("generic", "columns by their usual names".to_owned(), schema::generic(&form.all_columns())),
+        None => (schema::GENERIC, "columns by their usual names".to_owned(), schema::generic(&form.all_columns())),
     };
     if base.quoting.is_some() || base.separator.is_some() && !layers.schema.is_empty() {
         form = recognise(file, &base.clone().under(&layers).options())?;
     }
-    let base = as_found(base, name, &form);
+    let base = as_found(base, name, &form, &layers, kinds)?;
     let reading = base.clone().under(&of_file(&layers, &base, &form));
     let missing_timestamps = reading.missing_timestamps.unwrap_or(MissingTimestamps::Reject);
-    require(&form, &reading, missing_timestamps)?;
-    let rules: Vec<Rule> =
-        reading.skip.iter().filter(|rule| form.has(&rule.column)).map(Rule::of).collect::<Result<_, _>>()?;
+    needs::check(&form, name, &reading, &layers, missing_timestamps)?;
+    let rules = reading.skip.iter().filter(|rule| form.has(&rule.column));
+    let rules: Vec<Rule> = rules.map(|rule| Rule::of(rule, kinds)).collect::<Result<_, _>>()?;
     let (wanted, places) = wanted(&form, &reading, &layers, &rules)?;
     let plan = Plan { form, schema: name, title, reading, wanted, places, times: None, rules, missing_timestamps };
     let times = times(&plan, plausible)?;
@@ -97,13 +103,27 @@ pub fn plan(file: &Path, config: &IngestConfig, plausible: Plausible) -> Result<
 }
 
 /// A schema without what its file says itself: the unit of times, which their size tells, and the kind of rows without a
-/// word, which is that of files without a column of words.
-fn as_found(base: Reading, name: &str, form: &Form) -> Reading {
+/// word, which is that of files without a column of words. A column that the settings give a role is that alone.
+fn as_found(
+    mut base: Reading,
+    name: &str,
+    form: &Form,
+    layers: &Reading,
+    kinds: &Kinds,
+) -> Result<Reading, IngestError> {
     if name == schema::SERVICE {
-        return base;
+        return Ok(base);
     }
+    if name == schema::GENERIC {
+        base = by_values::checked(form, base)?;
+    }
+    if let Some(column) = event_column::hidden(form, &base, layers, kinds)? {
+        base.columns.0.insert(Role::Event, Alternatives::One(column));
+    }
+    let is_told = |column: &String| layers.columns.0.values().any(|paths| paths.list().contains(column));
+    base.skip.retain(|rule| !is_told(&rule.column));
     let has_words = base.columns.of(Role::Event).iter().any(|path| form.has(path));
-    Reading { timestamp_unit: None, default_event: base.default_event.filter(|_| !has_words), ..base }
+    Ok(Reading { timestamp_unit: None, default_event: base.default_event.filter(|_| !has_words), ..base })
 }
 
 fn schema_of(form: &Form, layers: &Reading) -> Result<Option<&'static Schema>, IngestError> {
@@ -124,37 +144,6 @@ fn of_file(layers: &Reading, base: &Reading, form: &Form) -> Reading {
         is_here || !is_elsewhere
     });
     layers
-}
-
-/// Refuses a file of which something needed is not known, with the line of the settings that would tell it.
-fn require(form: &Form, reading: &Reading, missing_timestamps: MissingTimestamps) -> Result<(), IngestError> {
-    let lacks = |role| reading.columns.of(role).is_empty();
-    let missing = |role: Role, what: &str| {
-        Err(IngestError::NoColumn {
-            path: form.path.clone(),
-            what: what.to_owned(),
-            there: form.columns.clone(),
-            remedy: format!("[ingest.columns] {} = \"…\"", role.as_str()),
-        })
-    };
-    if lacks(Role::User) {
-        return missing(Role::User, "the user");
-    }
-    if lacks(Role::Item) {
-        return missing(Role::Item, "the item");
-    }
-    if lacks(Role::Timestamp) && missing_timestamps == MissingTimestamps::Reject {
-        return missing(Role::Timestamp, "the time (a log without times needs ingest.missing_timestamps = \"allow\")");
-    }
-    if lacks(Role::Event) && reading.default_event.is_none() {
-        return Err(IngestError::NoColumn {
-            path: form.path.clone(),
-            what: "what happened".to_owned(),
-            there: form.columns.clone(),
-            remedy: "[ingest] default_event = \"view\" (or \"transaction\", if every row is a purchase), or [ingest.columns] event = \"…\"".to_owned(),
-        });
-    }
-    Ok(())
 }
 
 /// The columns to read, and the places of each role among them. Each alternative is a column of its own, since which
@@ -196,9 +185,25 @@ fn list_of_rows(form: &Form, reading: &Reading) -> Option<String> {
 }
 
 impl Plan {
+    /// The columns of a role that the file has, as far as its first records tell.
+    #[must_use]
+    pub fn columns(&self, role: Role) -> Vec<String> {
+        let columns = self.reading.columns.of(role);
+        let there: Vec<String> = columns.iter().filter(|path| self.form.has(path)).cloned().collect();
+        if there.is_empty() && !self.form.is_table() { columns.to_vec() } else { there }
+    }
+
+    /// The kind of all rows, where no column tells it.
+    #[must_use]
+    pub fn kind_of_all(&self) -> Option<&str> {
+        let has_words = !self.columns(Role::Event).is_empty();
+        self.reading.default_event.as_deref().filter(|_| !has_words)
+    }
+
     /// The value of a role, the first that stands for no missing one.
     pub fn value<'v>(&self, values: &[Option<&'v str>], role: Role) -> Option<&'v str> {
-        let is_there = |text: &&str| !self.reading.missing.iter().any(|missing| missing == text);
+        let no_user = if role == Role::User { &self.reading.no_user[..] } else { &[] };
+        let is_there = |text: &&str| !self.reading.missing.iter().chain(no_user).any(|missing| missing == text);
         values[self.places[role as usize].clone()].iter().find_map(|value| present((*value)?).filter(is_there))
     }
 
@@ -206,6 +211,7 @@ impl Plan {
     pub fn time<'v>(&self, values: &[Option<&'v str>]) -> Option<Cow<'v, str>> {
         let date = self.value(values, Role::Timestamp)?;
         Some(match self.value(values, Role::TimeOfDay) {
+            Some(hour) if by_values::hour(hour).is_some() => Cow::Owned(format!("{date} {hour:0>2}:00")),
             Some(time) => Cow::Owned(format!("{date} {time}")),
             None => Cow::Borrowed(date),
         })

@@ -3,58 +3,76 @@
 //! Dates of which every one can be read in two ways, such as those of the first days of a month, are read as in a file of
 //! the same columns beside it whose dates can be read in one way only.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::IngestError;
+use super::gather::Reader;
 use super::plan::{Plan, Plausible, plan};
-use super::read::recognise;
+use super::read::{Found, recognise};
 use super::settings::{Alternatives, IngestConfig, Reading};
 use super::times::Clock;
 
-/// The plan of each file, in order; `None` for a file in which nothing is.
+/// What becomes of a file.
+pub enum Planned {
+    /// It is read.
+    File(Box<Plan>),
+    /// It is not, for this reason.
+    LeftOut(String),
+}
+
+/// What becomes of each file, in order.
 ///
 /// # Errors
-/// As [`plan`], of the first file that has no plan.
-pub fn plans(files: &[PathBuf], config: &IngestConfig, plausible: Plausible) -> Result<Vec<Option<Plan>>, IngestError> {
-    let mut plans: Vec<Option<Plan>> = Vec::with_capacity(files.len());
+/// As [`plan`], of the first file that has no plan; a file of a folder that can't be a log is left out.
+pub fn plans(found: &Found, reader: &Reader<'_>, plausible: Plausible) -> Result<Vec<Planned>, IngestError> {
+    let mut planned = Vec::with_capacity(found.files.len());
     let mut undecided: Vec<(usize, IngestError)> = Vec::new();
-    for (number, path) in files.iter().enumerate() {
-        match plan(path, config, plausible) {
-            Ok(plan) => plans.push(plan),
+    let whole = |plan: Option<Plan>| {
+        plan.map_or_else(|| Planned::LeftOut("empty".to_owned()), |plan| Planned::File(Box::new(plan)))
+    };
+    for (number, path) in found.files.iter().enumerate() {
+        planned.push(match plan(path, reader.config, reader.kinds, plausible) {
+            Ok(plan) => whole(plan),
+            Err(error) if found.folder_of.contains_key(path) && error.is_no_log() => {
+                Planned::LeftOut(error.reason(path))
+            }
             Err(error @ IngestError::Times { .. }) => {
                 undecided.push((number, error));
-                plans.push(None);
+                whole(None)
             }
             Err(error) => return Err(error),
-        }
+        });
     }
     let mut decided = Vec::with_capacity(undecided.len());
     for (number, error) in undecided {
-        let path = &files[number];
-        let format = format_beside(path, config, &plans, &error)?.ok_or(error)?;
+        let path = &found.files[number];
+        let format = format_beside(path, reader.config, &planned, &error)?.ok_or(error)?;
         let reading = Reading {
             pattern: glob::Pattern::escape(&path.to_string_lossy()),
             timestamp_format: Some(Alternatives::One(format)),
             ..Reading::default()
         };
-        let config = IngestConfig { files: [&config.files[..], &[reading]].concat(), ..config.clone() };
-        decided.push((number, plan(path, &config, plausible)?));
+        let files = [&reader.config.files[..], &[reading]].concat();
+        let config = IngestConfig { files, ..reader.config.clone() };
+        decided.push((number, plan(path, &config, reader.kinds, plausible)?));
     }
-    decided.into_iter().for_each(|(number, plan)| plans[number] = plan);
-    Ok(plans)
+    decided.into_iter().for_each(|(number, plan)| planned[number] = whole(plan));
+    Ok(planned)
 }
 
 /// The one format of the files with the columns of this one, if it is one of those that are possible here.
 fn format_beside(
     path: &Path,
     config: &IngestConfig,
-    plans: &[Option<Plan>],
+    planned: &[Planned],
     error: &IngestError,
 ) -> Result<Option<String>, IngestError> {
     let columns = recognise(path, &config.of_file(path)?.options())?.columns;
-    let alike = plans.iter().flatten().filter(|plan| plan.form.columns == columns);
-    let formats = alike.filter_map(|plan| match plan.times.as_ref()?.clock() {
-        Clock::Formats(formats) => formats.first().map(|format| format.as_str().to_owned()),
+    let formats = planned.iter().filter_map(|planned| match planned {
+        Planned::File(plan) if plan.form.columns == columns => match plan.times.as_ref()?.clock() {
+            Clock::Formats(formats) => formats.first().map(|format| format.as_str().to_owned()),
+            _ => None,
+        },
         _ => None,
     });
     let mut formats: Vec<String> = formats.collect();

@@ -64,12 +64,36 @@ pub struct FileReport {
     pub times: String,
     /// The columns that were read, by role.
     pub columns: BTreeMap<&'static str, Vec<String>>,
+    /// The kind of all its rows, where no column tells it.
+    pub all_rows: Option<String>,
     /// Its words for kinds of events, with their counts and what each was read as.
     pub kinds: BTreeMap<String, WordReport>,
     /// Its rows.
     pub rows: u64,
     /// The rows that became events.
     pub events: u64,
+}
+
+impl FileReport {
+    /// Which column is what, in words.
+    #[must_use]
+    pub fn columns_in_words(&self) -> String {
+        let name = |role: &'static str| match role {
+            "timestamp" => "time",
+            "event" => "kind",
+            other => other,
+        };
+        // What every log needs comes first.
+        const FIRST: [&str; 4] = ["user", "item", "timestamp", "event"];
+        let first = FIRST.iter().filter_map(|role| self.columns.get_key_value(role));
+        let others = self.columns.iter().filter(|(role, _)| !FIRST.contains(role));
+        let mut told: Vec<String> =
+            first.chain(others).map(|(role, columns)| format!("{} ← {}", name(role), columns.join(" or "))).collect();
+        if let Some(kind) = &self.all_rows {
+            told.push(format!("kind: all rows are {kind} (default_event)"));
+        }
+        told.join(", ")
+    }
 }
 
 /// A word for a kind of events.

@@ -74,9 +74,13 @@ impl Judge<'_> {
         raw: &mut RawLog,
     ) -> Verdict {
         let of_rules = self.plan.wanted.len() - self.plan.rules.len();
-        let mut rules = self.plan.rules.iter().zip(&values[of_rules..]);
-        if let Some((rule, _)) = rules.find(|(rule, value)| rule.skips(**value)) {
-            return Verdict::Skipped(rule.reason.clone());
+        let rules = self.plan.rules.iter().zip(&values[of_rules..]);
+        let skipped = |kind: Option<KindIdx>| {
+            let mut rules = rules.clone().filter(|(rule, _)| rule.kind == kind);
+            rules.find(|(rule, value)| rule.skips(**value)).map(|(rule, _)| Verdict::Skipped(rule.reason.clone()))
+        };
+        if let Some(verdict) = skipped(None) {
+            return verdict;
         }
         let plan = self.plan;
         let field = |role| plan.value(values, role);
@@ -85,6 +89,9 @@ impl Judge<'_> {
             Ok(kind) => kind,
             Err(verdict) => return verdict,
         };
+        if let Some(verdict) = skipped(Some(kind)) {
+            return verdict;
+        }
         let Some(user) = field(Role::User).and_then(canonical) else {
             return match self.plan.reading.without_user {
                 Some(OtherKinds::Skip) => Verdict::Skipped("no user".to_owned()),

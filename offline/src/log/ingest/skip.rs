@@ -1,6 +1,7 @@
 //! The rules for rows that are no interactions.
 
 use regex::Regex;
+use shared::contract::kind::{KindIdx, Kinds};
 
 use super::IngestError;
 use super::settings::SkipRule;
@@ -11,12 +12,15 @@ pub struct Rule {
     pub column: String,
     /// The reason under which rows are counted.
     pub reason: String,
+    /// The kind of the rows that it is about; all if it is absent.
+    pub kind: Option<KindIdx>,
     condition: Condition,
 }
 
 enum Condition {
     StartsWith(String),
     Below(f64),
+    Matching(Regex),
     NotMatching(Regex),
 }
 
@@ -24,16 +28,20 @@ impl Rule {
     /// Compiles a rule.
     ///
     /// # Errors
-    /// [`IngestError::Setting`] if it has not exactly one condition, or the expression is none.
-    pub fn of(rule: &SkipRule) -> Result<Self, IngestError> {
+    /// [`IngestError::Setting`] if it has not exactly one condition, the expression is none, or there is no such kind.
+    pub fn of(rule: &SkipRule, kinds: &Kinds) -> Result<Self, IngestError> {
         let wrong = |what: &dyn std::fmt::Display| IngestError::Setting(format!("skip rule `{}`: {what}", rule.reason));
-        let condition = match (&rule.starts_with, rule.below, &rule.not_matching) {
-            (Some(prefix), None, None) => Condition::StartsWith(prefix.clone()),
-            (None, Some(bound), None) => Condition::Below(bound),
-            (None, None, Some(pattern)) => Condition::NotMatching(Regex::new(pattern).map_err(|error| wrong(&error))?),
-            _ => return Err(wrong(&"give exactly one of starts_with, below, not_matching")),
+        let expression = |pattern: &str| Regex::new(pattern).map_err(|error| wrong(&error));
+        let condition = match (&rule.starts_with, rule.below, &rule.matching, &rule.not_matching) {
+            (Some(prefix), None, None, None) => Condition::StartsWith(prefix.clone()),
+            (None, Some(bound), None, None) => Condition::Below(bound),
+            (None, None, Some(pattern), None) => Condition::Matching(expression(pattern)?),
+            (None, None, None, Some(pattern)) => Condition::NotMatching(expression(pattern)?),
+            _ => return Err(wrong(&"give exactly one of starts_with, below, matching, not_matching")),
         };
-        Ok(Self { column: rule.column.clone(), reason: rule.reason.clone(), condition })
+        let kind = |name: &String| kinds.index(name).ok_or_else(|| wrong(&format!("there is no kind `{name}`")));
+        let kind = rule.kind.as_ref().map(kind).transpose()?;
+        Ok(Self { column: rule.column.clone(), reason: rule.reason.clone(), kind, condition })
     }
 
     /// Whether a row with this value is skipped.
@@ -44,7 +52,37 @@ impl Rule {
             Condition::Below(bound) => {
                 value.and_then(|value| value.parse::<f64>().ok()).is_some_and(|value| value < *bound)
             }
+            Condition::Matching(pattern) => value.is_some_and(|value| pattern.is_match(value.trim())),
             Condition::NotMatching(pattern) => !pattern.is_match(value.unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Result<Rule, IngestError> {
+        Rule::of(&toml_of(text), &Kinds::default())
+    }
+
+    fn toml_of(text: &str) -> SkipRule {
+        use figment::Figment;
+        use figment::providers::{Format, Toml};
+        Figment::from(Toml::string(text)).extract().expect("a rule")
+    }
+
+    #[test]
+    fn a_rule_has_one_condition_and_a_kind_that_there_is() {
+        let of = |rest: &str| rule(&format!("column = \"state\"\nreason = \"r\"\n{rest}"));
+        let cancelled = of("matching = '(?i)^cancel'").expect("a rule");
+        assert!(cancelled.skips(Some(" Cancelled")) && cancelled.kind.is_none());
+        assert!(!cancelled.skips(Some("not cancelled")) && !cancelled.skips(None));
+        assert!(of("not_matching = '^ok'").expect("a rule").skips(None));
+        let of_purchases = of("matching = '.'\nkind = \"transaction\"").expect("a rule");
+        assert_eq!(of_purchases.kind, Some(KindIdx::TRANSACTION));
+        for wrong in ["", "matching = '('", "matching = 'a'\nbelow = 1.0", "matching = 'a'\nkind = \"buy\""] {
+            assert!(of(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -9,6 +9,13 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use crate::log::ingest::DAY_MS;
+use crate::log::ingest::schema::plain;
+use crate::log::ingest::times::{Settings, Times};
+
+/// The latest time of a date in another form than ISO 8601: the end of 9998.
+const LATEST_MS: i64 = 253_370_764_800_000;
+
 /// When an item may be recommended: from one time on, until another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
@@ -75,7 +82,7 @@ fn stock_or_word(text: &str, word: impl Fn(&str) -> Option<bool>) -> Option<bool
 }
 
 fn letters(text: &str) -> String {
-    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    plain(text).replace(['[', ']', '.'], "")
 }
 
 /// Which end of a day a date without a time of day stands for.
@@ -91,8 +98,10 @@ pub enum Bound {
 /// day.
 #[must_use]
 pub fn moment(text: &str, bound: Bound) -> Option<i64> {
-    if let Ok(number) = text.parse::<f64>() {
-        return by_size(number);
+    if let Ok(number) = text.parse::<f64>()
+        && let Some(time) = by_size(number)
+    {
+        return Some(time);
     }
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant.as_millisecond());
@@ -106,17 +115,37 @@ pub fn moment(text: &str, bound: Bound) -> Option<i64> {
             let next = date.checked_add(1.day()).unwrap_or(date);
             next.to_datetime(jiff::civil::Time::midnight())
         }
-        _ => text.parse::<DateTime>().ok()?,
+        _ => match text.parse::<DateTime>() {
+            Ok(time) => time,
+            Err(_) => return in_another_form(text, bound),
+        },
     };
     // Only the last dates that can be written lie beyond the last time.
     let time = civil.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
     Some(time.as_millisecond())
 }
 
+/// A time in one of the formats of logs, if there is one reading alone: `31.12.2026`.
+fn in_another_form(text: &str, bound: Bound) -> Option<i64> {
+    let settings = Settings {
+        unit: None,
+        formats_set: Vec::new(),
+        formats: Vec::new(),
+        zone: TimeZone::UTC,
+        earliest_ms: 0,
+        latest_ms: LATEST_MS,
+    };
+    let time = Times::decide(&[text], settings).ok()?.read(text).ok()?;
+    let is_date = time % DAY_MS == 0 && !text.contains(':');
+    Some(if is_date && bound == Bound::Until { time + DAY_MS } else { time })
+}
+
 /// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, none of which are read as a time
 /// before 1973.
 fn by_size(number: f64) -> Option<i64> {
     let in_ms = match number {
+        // Days since the epoch, from 1990 on.
+        number if (7305.0..1e5).contains(&number) && number.fract() == 0.0 => number * DAY_MS as f64,
         number if number < 1e8 => return None,
         number if number < 1e11 => number * 1e3,
         number if number < 1e14 => number,
@@ -131,7 +160,6 @@ fn by_size(number: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const DAY_MS: i64 = 86_400_000;
     /// 2026-01-31.
     const TIME_MS: i64 = 1_769_817_600_000;
 
@@ -174,6 +202,12 @@ mod tests {
         }
         assert!(moment("9999-12-31", Bound::Until).is_some_and(|time| time > 250_000_000_000_000));
         assert_eq!(moment("soon", Bound::From), None);
+        for text in ["31.01.2026", "31/01/2026", "20260131", "20484"] {
+            assert_eq!(moment(text, Bound::From), Some(TIME_MS), "{text}");
+        }
+        assert_eq!(moment("31.01.2026", Bound::Until), Some(TIME_MS + DAY_MS));
+        assert_eq!(moment("31.01.2026 00:00", Bound::Until), Some(TIME_MS));
+        assert_eq!(moment("01/02/2026", Bound::From), None, "two readings");
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Role {
     }
 
     /// The default of the setting.
-    fn default_name(self) -> &'static str {
+    #[must_use]
+    pub fn default_name(self) -> &'static str {
         if self == Self::Id { "itemid" } else { self.as_str() }
     }
 
@@ -111,6 +112,9 @@ impl Role {
         }
     }
 }
+
+/// Parts of the names of what the shop itself pays.
+const COSTS: [&str; 6] = ["cost", "purchase", "wholesale", "supplier", "buying", "compra"];
 
 /// The columns of a table by role, and what is to be said about them.
 #[derive(Debug, Default)]
@@ -204,7 +208,11 @@ fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String])
         let is_absent = mapping.of(role).is_empty() && !(role == Role::Category && has_path);
         let is_open = is_absent && role.setting(config) == role.default_name();
         let Some(stem) = role.stem().filter(|_| is_open) else { continue };
-        let likely = |column: &&String| column.len() < MAX_ID_BYTES && column.to_lowercase().contains(stem);
+        let is_cost = |name: &str| COSTS.iter().any(|cost| name.contains(cost));
+        let likely = |column: &&String| {
+            let name = column.to_lowercase();
+            column.len() < MAX_ID_BYTES && name.contains(stem) && !(role == Role::Price && is_cost(&name))
+        };
         if let Some(column) = there.iter().find(|column| likely(column) && !is_read(column)) {
             let key = role.as_str();
             warnings.push(format!("column `{column}` is not read; items.{key} = \"{column}\" reads it"));
@@ -322,6 +330,15 @@ mod tests {
         let found = of(&ItemsConfig::of_tests(), &["id", "third_category", "price"]);
         let expected = "column `third_category` is not read; items.category = \"third_category\" reads it";
         assert_eq!(found.warnings, [expected]);
+    }
+
+    #[test]
+    fn what_the_shop_pays_is_no_price() {
+        let found = of(&ItemsConfig::of_tests(), &["id", "product", "cost_price", "Preço", "Lagerbestand"]);
+        assert_eq!([found.of(Role::Id), found.of(Role::Name), found.of(Role::Price)], [["id"], ["product"], ["Preço"]]);
+        assert_eq!(found.of(Role::Available), ["Lagerbestand"]);
+        let found = of(&ItemsConfig::of_tests(), &["id", "cost_price"]);
+        assert!(found.of(Role::Price).is_empty() && found.warnings.is_empty());
     }
 
     #[test]

@@ -108,8 +108,52 @@ impl Style {
     }
 }
 
-/// The longest currency, such as `CHF` or `US$`, in letters.
-const LONGEST_CURRENCY: usize = 4;
+/// Currencies that are written in letters, in upper case.
+const CURRENCIES: [&str; 78] = [
+    "AED", "ARS", "AUD", "BAM", "BDT", "BGN", "BHD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP",
+    "EUR", "GBP", "GHS", "HKD", "HRK", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KES", "KRW", "KWD", "KZT", "LKR",
+    "MAD", "MXN", "MYR", "NGN", "NOK", "NZD", "OMR", "PEN", "PHP", "PKR", "PLN", "QAR", "RMB", "RON", "RSD", "RUB",
+    "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD", "UAH", "USD", "UYU", "VND", "ZAR", "EURO", "EUROS", "FR", "FT",
+    "KR", "KČ", "LEI", "RM", "RP", "RS", "TK", "TL", "ZŁ", "ЛВ", "РУБ", "円", "元", "원",
+];
+/// Signs of currencies.
+const SIGNS: &str = "€$£¥￥₹₽₩₺₴₫฿¢₪₱₦₸";
+/// The longest name of a country before a `$`.
+const LONGEST_COUNTRY: usize = 2;
+
+/// Texts that stand for no price, in lower case.
+const PLACEHOLDERS: [&str; 14] = [
+    "tbd",
+    "tba",
+    "tbc",
+    "n/a",
+    "na",
+    "poa",
+    "n.a.",
+    "k.a.",
+    "call for price",
+    "price on request",
+    "on request",
+    "auf anfrage",
+    "sur demande",
+    "ask",
+];
+
+/// Whether a text stands where there is no price: dashes, `TBD`, `n/a`.
+#[must_use]
+pub fn is_placeholder(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    text.chars().all(|letter| "-–—−_?.*/".contains(letter)) || PLACEHOLDERS.contains(&text.as_str())
+}
+
+/// Whether a text is a currency.
+fn is_currency(text: &str) -> bool {
+    let letters: String = text.chars().filter(|letter| letter.is_alphabetic()).collect();
+    let signs: String = text.chars().filter(|letter| !letter.is_alphabetic()).collect();
+    let is_of_country = signs == "$" && letters.chars().count() <= LONGEST_COUNTRY;
+    signs.chars().all(|sign| SIGNS.contains(sign))
+        && (letters.is_empty() || is_of_country || CURRENCIES.contains(&letters.to_uppercase().as_str()))
+}
 
 /// A price without what stands before and behind its number, and that: a currency, or empty. Where more stands there, the
 /// text is returned as it is, which is no number then.
@@ -128,8 +172,7 @@ fn without_currency(text: &str) -> (&str, String) {
     let beside =
         [&text[..at], &text[at + number.len()..]].map(|side| side.trim_matches([' ', '\u{a0}', '-', '.', ',']));
     let currency = beside.concat();
-    let is_sign = |letter: char| letter.is_alphabetic() || "€$£¥₹₽₩₺₴₫฿¢".contains(letter);
-    if currency.chars().all(is_sign) && currency.chars().count() <= LONGEST_CURRENCY {
+    if is_currency(&currency) {
         return (number, currency.to_uppercase());
     }
     (text, String::new())
@@ -194,13 +237,22 @@ fn reading(text: &str, bare: bool) -> Result<Reading, NoPrice> {
     }
 }
 
-/// Checks that a sign cuts digits into one to three, and then three at a time.
+/// Checks that a sign cuts digits into one to three, and then three at a time; or as in India the last three, and two at a
+/// time before them.
 fn grouped(digits: &str, sign: impl Fn(char) -> bool) -> Result<(), NoPrice> {
-    let mut groups = digits.split(sign);
+    let mut groups = digits.split(&sign);
     let first = groups.next().unwrap_or_default();
     let all_digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
     let whole = (1..=3).contains(&first.len()) && all_digits(first);
-    if whole && groups.all(|group| group.len() == 3 && all_digits(group)) { Ok(()) } else { Err(NoPrice::Text) }
+    let others: Vec<&str> = groups.collect();
+    let are_digits = whole && others.iter().all(|group| all_digits(group));
+    let by_thousands = others.iter().all(|group| group.len() == 3);
+    let as_in_india = sign(',')
+        && first.len() < 3
+        && others.split_last().is_some_and(|(last, middle)| {
+            last.len() == 3 && !middle.is_empty() && middle.iter().all(|group| group.len() == 2)
+        });
+    if are_digits && (by_thousands || as_in_india) { Ok(()) } else { Err(NoPrice::Text) }
 }
 
 #[cfg(test)]
@@ -236,6 +288,10 @@ mod tests {
             (".5", 0.5),
             ("1299.125", 1299.125),
             ("1e3", 1000.0),
+            ("1,25,000.00", 125_000.0),
+            ("₹ 12,34,567", 1_234_567.0),
+            ("￥500", 500.0),
+            ("12,000円", 12000.0),
         ] {
             assert_eq!(style(&[]).read(text), Ok(price), "{text}");
         }
@@ -243,9 +299,23 @@ mod tests {
 
     #[test]
     fn what_is_no_price_is_refused() {
-        for text in
-            ["free", "", "€", "19.99/kg", "10-20", "1.2.3", "1,23,456.00", "12 34", "1,299.00.5", "inf", "NaN", "20 %"]
-        {
+        for text in [
+            "free",
+            "",
+            "€",
+            "19.99/kg",
+            "10-20",
+            "1.2.3",
+            "1.23.456,00",
+            "ab 9,99",
+            "from 5.00",
+            "nur 5",
+            "12 34",
+            "1,299.00.5",
+            "inf",
+            "NaN",
+            "20 %",
+        ] {
             assert_eq!(style(&[]).read(text), Err(NoPrice::Text), "{text:?}");
         }
         assert_eq!(style(&[]).read("-1"), Err(NoPrice::Negative));
@@ -271,6 +341,16 @@ mod tests {
         let mut point = Style::of(Decimal::Point);
         point.learn("19,99");
         assert_eq!([point.read("1,299"), point.read("19,99")], [Ok(1299.0), Err(NoPrice::OtherSign)]);
+    }
+
+    #[test]
+    fn what_stands_for_no_price_is_none() {
+        for text in ["-", "—", "TBD", "n/a", "Call for price", "?"] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["free", "0", "-1", "5 €"] {
+            assert!(!is_placeholder(text), "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::log::ingest::read::{
     Form, Needed, Quoting, ReadOptions, Take, Values, Wanted, files, for_each_row, recognise,
 };
 use crate::log::ingest::rejects::Rejects;
+use crate::log::ingest::report::LeftOut;
 use crate::log::ingest::vectors::Vectors;
 use crate::log::ingest::{IngestConfig, IngestError};
 
@@ -42,11 +43,26 @@ pub fn read_catalogue(
     let mut report = ItemsReport::default();
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
     let mut out = Rejects::new(rejects);
-    for file in files(&[path.to_owned()])?.files {
-        let (form, schema) = look(&file, &ingest.of_file(&file)?.options())?;
-        read_file(&form, schema, config, &mut rows, &mut report, &mut out)?;
+    let found = files(&[path.to_owned()])?;
+    report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
+    for file in found.files {
+        let read = look(&file, &ingest.of_file(&file)?.options())
+            .and_then(|(form, schema)| read_file(&form, schema, config, &mut rows, &mut report, &mut out));
+        match read {
+            Err(error @ (IngestError::Kind { .. } | IngestError::NoColumn { .. }))
+                if found.folder_of.contains_key(&file) =>
+            {
+                report.left_out.push(LeftOut { reason: error.reason(&file), path: file });
+            }
+            read => read?,
+        }
     }
     out.close()?;
+    report.warnings.extend(report.doubts());
+    if report.files.is_empty() {
+        let reasons: Vec<&str> = report.left_out.iter().map(|file| file.reason.as_str()).take(5).collect();
+        return Err(IngestError::read(path, format!("no item table in it: {}", reasons.join("; "))));
+    }
     report.items = rows.len() as u64;
     check(path, &report, ingest.max_reject_share, rejects)?;
     Ok(Catalogue { complete: config.complete, told: Told::new(config), report, ..collect(rows) })
@@ -71,6 +87,15 @@ fn read_file(
     out: &mut Rejects,
 ) -> Result<(), IngestError> {
     let mapping = columns::map(config, schema, file);
+    let has_ids = mapping.of(Role::Id).iter().any(|path| file.has(path));
+    if !has_ids && file.is_table() && config.id == Role::Id.default_name() {
+        return Err(IngestError::NoColumn {
+            path: file.path.clone(),
+            what: "the item's id".to_owned(),
+            there: file.columns.clone(),
+            remedy: "[items] id = \"…\"".to_owned(),
+        });
+    }
     report.files.push(ItemFile {
         path: file.path.clone(),
         form: file.to_string(),
@@ -100,7 +125,12 @@ fn read_file(
             Err(row) => Err((Bad::new(&row.reason, None), row.raw.clone())),
         };
         match read {
-            Ok((id, row)) => report.repeated += u64::from(rows.insert(id.as_str().into(), row).is_some()),
+            Ok((id, mut row)) => {
+                for (role, text) in std::mem::take(&mut row.doubts) {
+                    report.doubt(role, at.number, &text);
+                }
+                report.repeated += u64::from(rows.insert(id.as_str().into(), row).is_some());
+            }
             Err((bad, raw)) => {
                 report.reject(&bad.reason, at.number, bad.value);
                 out.write(&file.path, at, &bad.reason, &raw)?;

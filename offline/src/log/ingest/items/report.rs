@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::columns::Role;
+use crate::log::ingest::report::LeftOut;
+
 /// Rows that were rejected for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
@@ -51,6 +54,10 @@ pub struct ItemsReport {
     pub matched: u64,
     /// Items that are not recommended, since the table says so or, being complete, does not have them.
     pub withdrawn: u64,
+    /// Rows that say neither that their item is available nor that it is not, by column: their items count as available.
+    pub doubted: BTreeMap<&'static str, Rejected>,
+    /// Files of a folder that were not read.
+    pub left_out: Vec<LeftOut>,
     /// What is worth a look.
     pub warnings: Vec<String>,
 }
@@ -77,6 +84,24 @@ impl ItemsReport {
         self.rejected.entry(reason.to_owned()).or_insert_with(new).count += 1;
     }
 
+    /// Counts a row that says neither that its item is available nor that it is not.
+    pub fn doubt(&mut self, role: Role, row: u64, value: &str) {
+        let new = || Rejected { count: 0, example: format!("row {row}: `{value}`") };
+        self.doubted.entry(role.as_str()).or_insert_with(new).count += 1;
+    }
+
+    /// What is to be said of rows that leave the availability of their item open.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let said = |(role, Rejected { count, example }): (&&str, &Rejected)| {
+            format!(
+                "items.{role}: {count} rows have a word that nobody knows ({example}), and their items count as available; \
+                 items.available_words or items.withdrawn_words tells it, items.{role} = \"\" leaves the column out"
+            )
+        };
+        self.doubted.iter().map(said).collect()
+    }
+
     /// Whether the table has few of the log's items.
     #[must_use]
     pub fn matches_few(&self) -> bool {
@@ -95,6 +120,9 @@ impl ItemsReport {
         if self.files.len() > FILES {
             lines.push(format!("… and {} more files", self.files.len() - FILES));
         }
+        lines.extend(
+            self.left_out.iter().map(|left_out| format!("left out: {}: {}", left_out.path.display(), left_out.reason)),
+        );
         lines.push(format!("{} rows of the item table: {} items", self.rows, self.items));
         let columns: Vec<String> = self.columns.iter().map(|(key, column)| format!("{key} from `{column}`")).collect();
         lines.push(format!("  {}", columns.join(", ")));

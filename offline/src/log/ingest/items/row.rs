@@ -9,7 +9,7 @@ use super::ItemsConfig;
 use super::availability::{Bound, Validity, is_available, is_hidden, is_true, moment};
 use super::categories::{Cuts, each_once, of_levels};
 use super::columns::Role;
-use super::price::Style;
+use super::price::{Style, is_placeholder};
 use super::property::{self, Described, Kind};
 use crate::log::ingest::vectors;
 
@@ -24,6 +24,8 @@ pub struct ItemRow {
     pub validity: Validity,
     pub withdrawn: bool,
     pub vector: Option<Result<Vec<f32>, String>>,
+    /// What says neither that the item is available nor that it is not.
+    pub doubts: Vec<(Role, String)>,
 }
 
 /// Why a row is rejected, and the value that is to blame.
@@ -70,8 +72,10 @@ impl Layout<'_> {
         let Some(id) = filled(Role::Id) else { return Err(Bad::new("no item id", None)) };
         let id = ItemId::from_outside(id).map_err(|error| Bad::new(error, Some(id)))?;
         let price = match filled(Role::Price) {
-            Some(text) => self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?,
-            None => f32::NAN,
+            Some(text) if !is_placeholder(text) => {
+                self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?
+            }
+            _ => f32::NAN,
         };
         let (mut words, mut numbers) = (Vec::new(), Vec::new());
         let of_properties = self.flags_at() + self.flags.len();
@@ -92,13 +96,21 @@ impl Layout<'_> {
         let from_ms = time(Role::AvailableFrom, Bound::From, i64::MIN)?;
         let until_ms = time(Role::AvailableUntil, Bound::Until, i64::MAX)?;
         let (yes, no) = (&self.config.available_words, &self.config.withdrawn_words);
-        let available = match filled(Role::Available) {
-            None => true,
-            Some(text) => is_available(text, yes, no).ok_or_else(|| Bad::new(NO_WORD, Some(text)))?,
+        let mut doubts = Vec::new();
+        let mut told = |role: Role, says: &dyn Fn(&str) -> Option<bool>| {
+            let text = filled(role)?;
+            let says = says(text);
+            if says.is_none() {
+                doubts.push((role, text.to_owned()));
+            }
+            says
         };
-        let hidden = match filled(Role::Hidden) {
-            None => false,
-            Some(text) => is_hidden(text, yes, no).ok_or_else(|| Bad::new(NOT_HIDDEN, Some(text)))?,
+        let available = told(Role::Available, &|text| is_available(text, yes, no)).unwrap_or(true);
+        let hidden = told(Role::Hidden, &|text| is_hidden(text, yes, no)).unwrap_or(false);
+        let vector = match values.last().copied().flatten() {
+            // Where the table has none for an item, that is counted.
+            None if !self.config.embedding.is_empty() => Some(Err("an empty vector".to_owned())),
+            text => vectors::parse(text),
         };
         let row = ItemRow {
             name: filled(Role::Name).unwrap_or_default().into(),
@@ -108,7 +120,8 @@ impl Layout<'_> {
             numbers,
             validity: Validity { from_ms, until_ms },
             withdrawn: hidden || !available,
-            vector: vectors::parse(values.last().copied().flatten()),
+            vector,
+            doubts,
         };
         Ok((id, row))
     }
@@ -141,10 +154,3 @@ impl Layout<'_> {
         each_once(found)
     }
 }
-
-/// Why a row is rejected that does not say whether its item is available.
-const NO_WORD: &str = "neither available nor withdrawn; add the word to items.available_words or items.withdrawn_words, or \
-                       leave the column out with items.available = \"\"";
-/// Why a row is rejected that does not say whether its item is hidden.
-const NOT_HIDDEN: &str = "neither hidden nor not; add the word to items.withdrawn_words or items.available_words, or leave \
-                          the column out with items.hidden = \"\"";

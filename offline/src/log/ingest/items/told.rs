@@ -16,7 +16,7 @@ use shared::contract::id::ItemIdx;
 use super::ItemsConfig;
 use super::catalogue::Catalogue;
 use super::categories::Cuts;
-use super::price::{Decimal, Style};
+use super::price::{Decimal, Style, is_placeholder};
 use shared::contract::id::present;
 
 /// What is said.
@@ -186,7 +186,8 @@ impl Told {
         let style = self.style(now_ms);
         let prices = self.changes.iter().filter(|change| change.field == Field::Price);
         let texts: BTreeSet<&str> = prices.map(|change| &*self.texts[change.text as usize]).collect();
-        let unreadable: Vec<&str> = texts.into_iter().filter(|text| style.read(text).is_err()).collect();
+        let unreadable: Vec<&str> =
+            texts.into_iter().filter(|text| !is_placeholder(text) && style.read(text).is_err()).collect();
         (unreadable.len(), unreadable.first().copied())
     }
 

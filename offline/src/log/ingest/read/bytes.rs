@@ -48,6 +48,11 @@ pub fn text(path: &Path, compression: Compression, encoding: Encoding) -> io::Re
     Ok((text, mark as u64))
 }
 
+/// Passes over the first bytes of a text.
+pub fn pass(text: &mut Text, bytes: usize) -> io::Result<()> {
+    io::copy(&mut text.take(bytes as u64), &mut io::sink()).map(|_| ())
+}
+
 /// The bytes of a text in another encoding, as UTF-8.
 pub fn decoded(bytes: &[u8], encoding: Encoding) -> Vec<u8> {
     let mut text = Vec::new();

@@ -27,10 +27,12 @@ const JOINED_BYTES: usize = 1 << 20;
 /// Reads a file and sends its rows in batches.
 pub fn read(form: &Form, how: &Delimited, wanted: &[Wanted], batches: &Batches) -> Result<(), IngestError> {
     let failed = |error| IngestError::read(&form.path, error);
-    let (text, mark) = bytes::text(&form.path, form.compression, form.encoding).map_err(failed)?;
+    let (mut text, mark) = bytes::text(&form.path, form.compression, form.encoding).map_err(failed)?;
+    bytes::pass(&mut text, how.before).map_err(failed)?;
     let of = |Wanted { paths, .. }: &Wanted| paths.iter().filter_map(|path| place(path, &form.columns)).collect();
     let places: Vec<Vec<usize>> = wanted.iter().map(of).collect();
-    let mut rows = Rows::new(Lines::new(text, how.line_end, mark), Splitter::new(&how.separator, how.quoting));
+    let mut rows =
+        Rows::new(Lines::new(text, how.line_end, mark + how.before as u64), Splitter::new(&how.separator, how.quoting));
     if how.names == Names::InFirstRow {
         rows.next(None).map_err(failed)?;
     }

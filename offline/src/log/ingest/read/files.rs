@@ -22,6 +22,8 @@ pub struct Found {
     pub files: Vec<PathBuf>,
     /// Those that are left out, and why.
     pub left_out: Vec<(PathBuf, String)>,
+    /// The folder of each file to read that is not named itself, nor by a pattern.
+    pub folder_of: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// Finds the files of paths, folders and patterns, in the order given, those of each sorted by name.
@@ -34,9 +36,10 @@ pub struct Found {
 /// # Errors
 /// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern.
 pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
-    let mut found = Found::default();
+    let (mut found, mut named) = (Found::default(), BTreeSet::new());
     for path in paths {
         if path.is_file() {
+            named.insert(path.clone());
             found.files.push(path.clone());
         } else if path.is_dir() {
             of_folder(path, &mut found).map_err(|error| IngestError::read(path, error))?;
@@ -44,6 +47,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
             of_pattern(path, &mut found)?;
         }
     }
+    found.folder_of.retain(|path, _| !named.contains(path));
     once(found)
 }
 
@@ -59,7 +63,10 @@ fn of_folder(folder: &Path, found: &mut Found) -> io::Result<()> {
             None if of_interactions && ending(&path).as_deref() == Some("item") => {
                 found.left_out.push((path, "an item table beside .inter files; --items reads it".to_owned()));
             }
-            None => found.files.push(path),
+            None => {
+                found.folder_of.insert(path.clone(), folder.to_owned());
+                found.files.push(path);
+            }
             Some(reason) => found.left_out.push((path, reason)),
         }
     }
@@ -75,6 +82,9 @@ fn left_out(path: &Path) -> Option<String> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     if name.starts_with('.') {
         return Some("hidden".to_owned());
+    }
+    if name.starts_with("~$") {
+        return Some("the lock of an office program".to_owned());
     }
     if path.is_dir() {
         return Some("a folder within the folder; name it too, or a pattern such as folder/**/*.csv".to_owned());
@@ -118,7 +128,7 @@ fn of_pattern(pattern: &Path, found: &mut Found) -> Result<(), IngestError> {
 
 /// Leaves out files that are found more than once, and copies of others.
 fn once(found: Found) -> Result<Found, IngestError> {
-    let Found { files, mut left_out } = found;
+    let Found { files, mut left_out, mut folder_of } = found;
     let mut places = BTreeSet::new();
     let mut kept: Vec<PathBuf> = Vec::with_capacity(files.len());
     for path in files {
@@ -160,7 +170,8 @@ fn once(found: Found) -> Result<Found, IngestError> {
             Some(reason) => left_out.push((path, reason)),
         }
     }
-    Ok(Found { files, left_out })
+    folder_of.retain(|path, _| files.contains(path));
+    Ok(Found { files, left_out, folder_of })
 }
 
 /// Whether a file is one of the service's log, and not the same one as the other: each is covered by itself.
@@ -212,6 +223,7 @@ mod tests {
             "events-0.lock",
             "notes.pdf",
             ".hidden.csv",
+            "~$jan.csv",
             "_SUCCESS",
             "events-0-00000001.torn-5",
         ];
@@ -221,7 +233,13 @@ mod tests {
         assert_eq!(files, ["MAR.CSV", "a.inter", "feb.csv.gz", "jan.csv", "x.Json.ZST"]);
         assert_eq!(
             left_out,
-            [".hidden.csv: hidden", "_SUCCESS: no ending;", "notes.pdf: unknown ending", "old: a folder"]
+            [
+                ".hidden.csv: hidden",
+                "_SUCCESS: no ending;",
+                "notes.pdf: unknown ending",
+                "old: a folder",
+                "~$jan.csv: the lock"
+            ]
         );
         // Patterns and names are taken at their word.
         assert_eq!(told(&[folder.path().join("notes.*")]).0, ["notes.pdf"]);

@@ -81,6 +81,8 @@ pub struct Delimited {
     pub names: Names,
     /// What ends a line.
     pub line_end: LineEnd,
+    /// The bytes of its text before the first row: a line that names the separator, comments, a title.
+    pub before: usize,
 }
 
 /// Where the columns' names are.

@@ -1,4 +1,5 @@
-//! Recognises how a delimited file is written from its first lines: separator, header, line ends.
+//! Recognises how a delimited file is written from its first lines: separator, header, line ends, and what stands before
+//! the header.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,8 @@ use super::options::{Header, Quoting, ReadOptions};
 const SEPARATORS: [&str; 5] = [",", ";", "\t", "|", "::"];
 /// The maximum number of rows that are looked at.
 const ROWS: usize = 100;
+/// The maximum number of lines before the header.
+const BEFORE: usize = 20;
 
 /// How a text is written, and the names of its columns; the error says why that can't be.
 pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<String>), String> {
@@ -19,13 +22,18 @@ pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<S
         (None, Some(_)) => LineEnd::Return,
         _ => LineEnd::Feed,
     };
+    let (told, of_line) = told_separator(text, line_end);
+    let text = &text[of_line..];
     let separator = match options.separator.as_deref() {
         Some("") => return Err("ingest.separator is empty".to_owned()),
         Some("\\t" | "tab") => "\t",
         Some(separator) => separator,
-        None => separator(text, line_end, options.quoting),
+        None => told.unwrap_or_else(|| separator(text, line_end, options)),
     };
-    let rows = rows(text, line_end, separator, options.quoting);
+    let before = before_header(&rows(text, line_end, separator, options.quoting), options.header);
+    let rows: Vec<Vec<String>> =
+        rows(&text[before..], line_end, separator, options.quoting).into_iter().map(|row| row.fields).collect();
+    let before = of_line + before;
     let names = match options.header {
         Header::Yes => Names::InFirstRow,
         Header::No => Names::Numbers,
@@ -37,33 +45,79 @@ pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<S
         Names::Numbers => Some((1..=most_frequent(&rows)).map(|number| number.to_string()).collect()),
     };
     let columns: Vec<String> = columns.unwrap_or_default();
-    Ok((Delimited { separator: separator.to_owned(), quoting: options.quoting, names, line_end }, columns))
+    Ok((Delimited { separator: separator.to_owned(), quoting: options.quoting, names, line_end, before }, columns))
 }
 
-/// The fields of the first rows that can be read.
-fn rows(text: &[u8], line_end: LineEnd, separator: &str, quoting: Quoting) -> Vec<Vec<String>> {
+/// A row and where it begins.
+struct Row {
+    fields: Vec<String>,
+    start: usize,
+}
+
+impl Row {
+    /// The number of its fields up to the last one with a value.
+    fn filled(&self) -> usize {
+        self.fields.iter().rposition(|field| !field.trim().is_empty()).map_or(0, |last| last + 1)
+    }
+}
+
+/// The first rows that can be read.
+fn rows(text: &[u8], line_end: LineEnd, separator: &str, quoting: Quoting) -> Vec<Row> {
     let mut rows = Rows::new(Lines::new(text, line_end, 0), Splitter::new(separator, quoting));
-    let mut read = Vec::new();
+    let mut read: Vec<Row> = Vec::new();
     while read.len() < ROWS
-        && let Ok(Some(row)) = rows.next(read.first().map(Vec::len))
+        && let Ok(Some(row)) = rows.next(read.first().map(|first| first.fields.len()))
     {
         // Whatever the first row is, it is the header or has as many fields as columns.
         if row.reason.is_none() || read.is_empty() || row.reason == Some(super::NoRow::MoreFields) {
             let line = row.span.of(rows.lines.text.as_slice());
             let content = |field| String::from_utf8_lossy(&rows.splitter.content(line, field)).into_owned();
-            read.push(rows.fields.iter().copied().map(content).collect());
+            read.push(Row { fields: rows.fields.iter().copied().map(content).collect(), start: row.start as usize });
         }
     }
     read
 }
 
-/// The separator that splits most rows into as many fields as the first; of several, the one with the most fields.
-fn separator(text: &[u8], line_end: LineEnd, quoting: Quoting) -> &'static str {
+/// The separator that a first line `sep=;` names, as Excel writes it, and the length of that line.
+fn told_separator(text: &[u8], line_end: LineEnd) -> (Option<&'static str>, usize) {
+    let end = if line_end == LineEnd::Feed { b'\n' } else { b'\r' };
+    let length = memchr::memchr(end, text).map_or(text.len(), |at| at + 1);
+    let line = String::from_utf8_lossy(&text[..length]).trim_matches(['\r', '\n', ' ', '"']).to_lowercase();
+    let told = line.strip_prefix("sep=").and_then(|sign| SEPARATORS.into_iter().find(|known| *known == sign));
+    // A tab may be trimmed by the program that wrote it.
+    let told = told.or((line == "sep=").then_some("\t"));
+    (told, if told.is_some() { length } else { 0 })
+}
+
+/// The length of comments and a title before the header: lines with at most half as many fields as the header, behind
+/// which rows have as many fields as it.
+fn before_header(rows: &[Row], header: Header) -> usize {
+    if header != Header::Auto {
+        return 0;
+    }
+    let is_before = |at: &usize| {
+        let (before, behind) = rows.split_at(*at);
+        let fields: Vec<Vec<String>> = behind.iter().map(|row| row.fields.clone()).collect();
+        let columns = behind[0].filled();
+        columns > 1
+            && behind.len() > 1
+            && most_frequent(&fields[1..]) == behind[0].fields.len()
+            && before.iter().all(|row| 2 * row.filled() <= columns)
+            && is_header(&fields)
+    };
+    (1..rows.len().min(BEFORE)).find(is_before).map_or(0, |at| rows[at].start)
+}
+
+/// The separator that splits most rows into as many fields as the first behind comments and a title; of several, the one
+/// with the most fields.
+fn separator(text: &[u8], line_end: LineEnd, options: &ReadOptions) -> &'static str {
     let mut best = ((0, 1), SEPARATORS[0]);
     for separator in SEPARATORS {
-        let rows = rows(text, line_end, separator, quoting);
-        let fields = rows.first().map_or(0, Vec::len);
-        let alike = rows.iter().filter(|row| row.len() == fields).count();
+        let rows = rows(text, line_end, separator, options.quoting);
+        let before = before_header(&rows, options.header);
+        let rows: Vec<&Row> = rows.iter().skip_while(|row| row.start < before).collect();
+        let fields = rows.first().map_or(0, |first| first.fields.len());
+        let alike = rows.iter().filter(|row| row.fields.len() == fields).count();
         // In thousandths.
         let found = (alike * 1000 / rows.len().max(1), fields);
         if fields > 1 && found > best.0 {
@@ -73,13 +127,22 @@ fn separator(text: &[u8], line_end: LineEnd, quoting: Quoting) -> &'static str {
     best.1
 }
 
-/// Whether the first row names the columns: none of its fields is a number or a date, and none is found again below.
+/// Whether the first row names the columns: none of its fields is a number or a date, and none is found again below unless
+/// it stands above numbers or dates elsewhere.
 fn is_header(rows: &[Vec<String>]) -> bool {
     let Some((first, others)) = rows.split_first() else { return true };
     // Files that were put together have the header again.
     let others: Vec<_> = others.iter().filter(|row| *row != first).collect();
     let is_again = |at: usize, field: &String| others.iter().any(|row| row.get(at) == Some(field));
-    !first.iter().enumerate().any(|(at, field)| is_value(field) || (!field.is_empty() && is_again(at, field)))
+    let is_above_values = |at: usize| {
+        let mut values = others.iter().filter_map(|row| row.get(at)).filter(|field| !field.is_empty()).peekable();
+        values.peek().is_some() && values.all(|field| is_value(field))
+    };
+    let mut named = first.iter().enumerate().filter(|(_, field)| !field.is_empty());
+    if named.clone().any(|(_, field)| is_value(field)) {
+        return false;
+    }
+    named.clone().any(|(at, _)| is_above_values(at)) || !named.any(|(at, field)| is_again(at, field))
 }
 
 /// Whether a field is a number, a date or a time.
@@ -114,6 +177,26 @@ mod tests {
         assert_eq!(told("user\titem\nu, v\ti\nu, v, w\ti\n"), "tabs: user item");
         assert_eq!(told("item\nx\n"), "CSV with `,`: item");
         assert_eq!(told("a;b\rx;y\r"), "CSV with `;`: a b");
+    }
+
+    #[test]
+    fn lines_before_the_header_are_passed_over() {
+        assert_eq!(told("sep=;\r\na;b\r\n1,5;2\r\n"), "CSV with `;`: a b");
+        assert_eq!(told("\"sep=|\"\na|b\n1|2\n"), "CSV with `|`: a b");
+        assert_eq!(told("# by shop\n# tz=UTC\nuser,item,event\nu,i,view\nv,j,view\n"), "CSV with `,`: user item event");
+        assert_eq!(told("Report 2024,,,\n,,,\nuser,item,qty,time\nu,i,1,2\n"), "CSV with `,`: user item qty time");
+        let (how, _) = delimited(b"# x\na,b\n1,2\n", &ReadOptions::default()).expect("delimited");
+        assert_eq!(how.before, 4);
+        // A header of one column, and rows of more.
+        assert_eq!(told("title\na b\nc, d\n"), "CSV with `,`: title");
+    }
+
+    #[test]
+    fn a_name_that_is_a_value_too_is_one_above_numbers() {
+        assert_eq!(
+            told("favori,user,item\nfavori,3423,186758\nfavori,2823,186085\n"),
+            "CSV with `,`: favori user item"
+        );
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Reads a file of no known schema by the names of its columns.
 //!
 //! `generic.toml` lists, for each role, the names that such columns have, the surest first. Of a name only letters and
-//! digits count, in lower case; a path is compared part by part. A column has one role.
+//! digits count, in lower case and without diacritics; a path is compared part by part. A column has one role.
 
 use std::sync::LazyLock;
 
 use super::Schema;
-use crate::log::ingest::settings::{Alternatives, Columns, Reading, Role};
+use super::names::plain;
+use crate::log::ingest::settings::{Alternatives, Columns, Reading, Role, SkipRule};
 
 const TEXT: &str = include_str!("../../../../schemas/generic.toml");
 
@@ -52,7 +53,8 @@ pub fn generic(columns: &[String]) -> Reading {
         true => GENERIC.default_event_of_orders.clone(),
         false => GENERIC.reading.default_event.clone(),
     };
-    let mut reading = Reading { columns: found, default_event, ..GENERIC.reading.clone() };
+    let skip = orders_that_came_to_nothing(columns);
+    let mut reading = Reading { columns: found, default_event, skip, ..GENERIC.reading.clone() };
     if reading.columns.of(Role::Event).is_empty() {
         let kinds = plain.iter().map(|name| GENERIC.flags.get(name));
         if let Some((column, kind)) = columns.iter().zip(kinds).find_map(|(column, kind)| Some((column, kind?))) {
@@ -77,7 +79,8 @@ pub fn by_usual_names<'n, R>(
     for (role, names) in names {
         let place = |name: &String| {
             let exact = columns.iter().zip(&*taken).position(|(column, taken)| column == name && !taken);
-            exact.or_else(|| plain.iter().zip(&*taken).position(|(column, taken)| column == name && !taken))
+            let name = self::plain(name);
+            exact.or_else(|| plain.iter().zip(&*taken).position(|(column, taken)| *column == name && !taken))
         };
         if let Some(at) = names.iter().find_map(place) {
             taken[at] = true;
@@ -87,17 +90,32 @@ pub fn by_usual_names<'n, R>(
     found
 }
 
-/// A name without case and signs, but for those of a path.
-fn plain(name: &str) -> String {
-    // A type behind the name, as in `user_id:token`.
-    let name = name
-        .rsplit_once(':')
-        .filter(|(_, kind)| ["token", "float", "token_seq", "float_seq"].contains(kind))
-        .map_or(name, |(name, _)| name);
-    name.chars()
-        .filter(|character| character.is_alphanumeric() || "[].".contains(*character))
-        .flat_map(char::to_lowercase)
-        .collect()
+/// The columns with a usual name for the kind of events, the surest first.
+#[must_use]
+pub fn event_columns(columns: &[String]) -> Vec<String> {
+    let names = GENERIC.reading.columns.of(Role::Event).iter().map(|name| plain(name));
+    names.flat_map(|name| columns.iter().filter(move |column| plain(column) == name)).cloned().collect()
+}
+
+/// The roles for which a column with this name is usual.
+pub fn usual_roles(column: &str) -> impl Iterator<Item = Role> {
+    let name = plain(column);
+    ORDER.into_iter().filter(move |role| GENERIC.reading.columns.of(*role).iter().any(|usual| plain(usual) == name))
+}
+
+/// The rules for rows of orders that came to nothing, one for each column that may say so.
+fn orders_that_came_to_nothing(columns: &[String]) -> Vec<SkipRule> {
+    let Some(orders) = &GENERIC.orders_that_came_to_nothing else { return Vec::new() };
+    let rule = |column: &String| SkipRule {
+        column: column.clone(),
+        kind: Some("transaction".to_owned()),
+        starts_with: None,
+        below: None,
+        matching: Some(orders.matching.clone()),
+        not_matching: None,
+        reason: orders.reason.clone(),
+    };
+    columns.iter().filter(|column| orders.columns.contains(&plain(column))).map(rule).collect()
 }
 
 #[cfg(test)]

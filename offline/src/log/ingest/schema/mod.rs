@@ -4,6 +4,7 @@
 //! its columns, see [`generic`].
 
 mod generic;
+mod names;
 mod signs;
 mod without_header;
 
@@ -17,12 +18,16 @@ use serde::Deserialize;
 use super::IngestError;
 use super::read::Form;
 use super::settings::{Alternatives, Reading};
-pub use generic::{by_usual_names, generic};
+pub use generic::{by_usual_names, event_columns, generic, usual_roles};
+pub use names::plain;
 pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;
 
 /// The name of the schema of the service's own event log.
 pub const SERVICE: &str = "tandem";
+
+/// The name under which files of no known schema are read.
+pub const GENERIC: &str = "generic";
 
 /// A known kind of log.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,9 +52,23 @@ pub struct Schema {
     /// Columns that are 1 where the row is of a kind, and otherwise none; for files without a column of words.
     #[serde(default)]
     pub flags: BTreeMap<String, String>,
+    /// How orders that came to nothing are told, in files that no schema knows.
+    #[serde(default)]
+    pub orders_that_came_to_nothing: Option<OrderStates>,
     /// How its files are read.
     #[serde(flatten)]
     pub reading: Reading,
+}
+
+/// The states of orders that came to nothing.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OrderStates {
+    /// Usual names of the columns of states.
+    pub columns: Vec<String>,
+    /// A regular expression for such states.
+    pub matching: String,
+    /// The reason under which their rows are counted.
+    pub reason: String,
 }
 
 macro_rules! schemas {
@@ -90,6 +109,7 @@ const TEXTS: &[(&str, &str)] = schemas![
     "predictionio",
     "ratings",
     "ratings-by-item",
+    "ratings-with-fractions",
     "recbole",
     "recbole-untimed",
     "rees46",

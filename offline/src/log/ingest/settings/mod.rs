@@ -84,18 +84,24 @@ pub enum Bots {
     Keep,
 }
 
-/// A rule for rows that are no interactions; it has exactly one of the three conditions.
+/// A rule for rows that are no interactions; it has exactly one of the four conditions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkipRule {
     /// The column that the condition is about; files that do not have it keep their rows.
     pub column: String,
+    /// The kind of the rows that it is about; all if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Skips values that begin with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_with: Option<String>,
     /// Skips numbers below this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
+    /// Skips values in which this regular expression is found; an absent value is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matching: Option<String>,
     /// Skips values that do not match this regular expression; an absent value counts as empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_matching: Option<String>,

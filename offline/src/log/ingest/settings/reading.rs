@@ -90,6 +90,12 @@ pub struct Reading {
     /// What happens to rows without a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_user: Option<OtherKinds>,
+    /// Texts that stand for no user, such as the number of guests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_user: Vec<String>,
+    /// Columns about an order that only its first row has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_first_row: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<SkipRule>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +150,8 @@ impl Reading {
         lay(&mut self.time_zone, &over.time_zone);
         lay(&mut self.missing_timestamps, &over.missing_timestamps);
         lay(&mut self.without_user, &over.without_user);
+        self.no_user.extend(over.no_user.iter().cloned());
+        self.in_first_row.extend(over.in_first_row.iter().cloned());
         self.skip.extend(over.skip.iter().cloned());
         self.timestamp_formats.extend(over.timestamp_formats.iter().cloned());
         lay(&mut self.default_event, &over.default_event);

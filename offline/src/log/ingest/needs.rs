@@ -1,0 +1,93 @@
+//! Refuses a file of which something needed is not known, with all that is missing and the lines of the settings that would
+//! tell it.
+
+use super::IngestError;
+use super::read::Form;
+use super::schema;
+use super::settings::{MissingTimestamps, Reading, Role};
+
+/// What is missing first of all.
+pub const USER: &str = "the user";
+
+/// Stands for what could not be decoded.
+const UNDECODABLE: char = '\u{fffd}';
+
+/// Refuses a file without a user, an item, a time or a kind.
+///
+/// * `schema`: the name of its schema.
+/// * `layers`: what the settings say of it.
+///
+/// # Errors
+/// [`IngestError`] with what is missing.
+pub fn check(
+    form: &Form,
+    schema: &str,
+    reading: &Reading,
+    layers: &Reading,
+    missing_timestamps: MissingTimestamps,
+) -> Result<(), IngestError> {
+    if schema == schema::GENERIC {
+        readable_names(form, layers)?;
+    }
+    let lacks = |role| reading.columns.of(role).is_empty();
+    let (mut what, mut remedies) = (Vec::new(), Vec::new());
+    let mut miss = |told: &'static str, remedy: &str| {
+        what.push(told);
+        remedies.push(remedy.to_owned());
+    };
+    if lacks(Role::User) {
+        miss(USER, "[ingest.columns] user = \"…\"");
+    }
+    if lacks(Role::Item) {
+        miss("the item", "[ingest.columns] item = \"…\"");
+    }
+    if lacks(Role::Timestamp) && missing_timestamps == MissingTimestamps::Reject {
+        miss(
+            "the time",
+            "[ingest.columns] timestamp = \"…\" (a log without times needs [ingest] missing_timestamps = \"allow\")",
+        );
+    }
+    if lacks(Role::Event) && reading.default_event.is_none() {
+        miss(
+            "what happened",
+            "[ingest] default_event = \"view\" (or \"transaction\", if every row is a purchase), or [ingest.columns] event = \"…\"",
+        );
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    if !form.has_names() {
+        remedies.push("[ingest] header = \"yes\", if the first row has the names of the columns".to_owned());
+    }
+    Err(IngestError::NoColumn {
+        path: form.path.clone(),
+        what: listed(&what),
+        there: form.columns.clone(),
+        remedy: remedies.join("; "),
+    })
+}
+
+/// Refuses names that are not in the encoding of the file, unless the settings name the columns.
+fn readable_names(form: &Form, layers: &Reading) -> Result<(), IngestError> {
+    let are_set = [Role::User, Role::Item, Role::Timestamp].iter().all(|role| !layers.columns.of(*role).is_empty());
+    match form.columns.iter().find(|name| name.contains(UNDECODABLE)) {
+        Some(name) if !are_set => Err(IngestError::read(
+            &form.path,
+            format!(
+                "[ingest] encoding = \"…\" has to say how its text is written, such as windows-1252, shift_jis or gbk: the name \
+                 of its column `{name}` is not {}; the columns are: {}",
+                form.encoding,
+                form.columns.join(", ")
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Several things in words.
+fn listed(things: &[&str]) -> String {
+    match things {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => things.concat(),
+    }
+}
