@@ -28,9 +28,10 @@ impl<'a> Orders<'a> {
 
     /// The values of the next row, with those of its order.
     pub fn filled<'v>(&'v mut self, values: &'v [Option<&'v str>]) -> Cow<'v, [Option<&'v str>]> {
-        let Some(order) = self.plan.value(values, Role::Transaction).filter(|_| !self.places.is_empty()) else {
+        if self.places.is_empty() {
             return Cow::Borrowed(values);
-        };
+        }
+        let Some(order) = self.plan.value(values, Role::Transaction) else { return Cow::Borrowed(values) };
         if order != self.order {
             order.clone_into(&mut self.order);
             self.said.fill(None);

@@ -85,7 +85,7 @@ pub fn gather(
     for (number, path) in found.files.iter().enumerate() {
         unused.file(path);
         let plan = match plan(path, config, reader.kinds, plausible) {
-            Err(error) if found.folder_of.contains_key(path) && error.is_no_log() => {
+            Err(error) if found.may_be_another_thing(path) && error.is_no_log() => {
                 gathered.report.left_out.push(LeftOut { path: path.clone(), reason: error.reason(path) });
                 continue;
             }
