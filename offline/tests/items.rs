@@ -299,9 +299,9 @@ fn of_a_folder_of_tables_it_is_said_what_was_left_out() {
 }
 
 #[test]
-fn an_empty_vector_is_counted() {
+fn an_item_without_a_vector_is_counted() {
     let shop = Shop::new();
     let table = "itemid,look\ni00,0.1 0.2\ni01,\ni02,0.3 0.1\n";
     let said = shop.said(table, &[("TANDEM_ITEMS__EMBEDDING", "look")]);
-    assert!(said.contains("left out 1: an empty vector"), "{said}");
+    assert!(said.contains("left out 1: no vector"), "{said}");
 }

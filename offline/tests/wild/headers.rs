@@ -6,7 +6,7 @@ use crate::reading::{read, refused};
 fn a_separator_comments_and_a_title_before_the_header_are_passed_over() {
     for before in ["sep=;\r\n", "# exported 2026-05-01 by shop\n# tz=UTC\n", "Report of May;;;\n;;;\n", "\n\n"] {
         let log =
-            format!("{before}user_id;item_id;event;timestamp\nu;i;view;1760000000\nv;\"j;\nk\";purchase;1760000060\n");
+            format!("{before}user_id;item_id;event;timestamp\nu;i;view;1760000000\nv;\"j;k\";purchase;1760000060\n");
         let read = read("log.csv", log);
         assert_eq!(read.counts(), (2, 2, 0, 0), "{before:?}: {}", read.report);
         assert_eq!(read.kinds(), ["view", "transaction"]);

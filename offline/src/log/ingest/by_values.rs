@@ -7,20 +7,21 @@ use super::settings::{Reading, Role};
 /// The number of rows that are looked at.
 const ROWS: usize = 200;
 
-/// The roles that a name alone does not tell, with what their values look like.
-const JUDGED: [(Role, fn(&str) -> bool); 2] =
-    [(Role::Order, |text| text.parse::<i64>().is_ok()), (Role::TimeOfDay, is_time_of_day)];
+/// Whether a value is one of a role that a name alone does not tell.
+fn fits(role: Role, text: &str) -> bool {
+    if role == Role::Order { text.parse::<i64>().is_ok() } else { is_time_of_day(text) }
+}
 
 /// A reading by usual names without the columns whose first values don't fit.
 ///
 /// # Errors
 /// [`IngestError`] when the file can't be read.
 pub fn checked(form: &Form, mut reading: Reading) -> Result<Reading, IngestError> {
-    for (role, fits) in JUDGED {
+    for role in [Role::Order, Role::TimeOfDay] {
         let Some(column) = reading.columns.of(role).first().cloned() else { continue };
         let rows = first_rows(form, &[Wanted::column(&column, Needed::No)], ROWS)?;
         let values = rows.iter().filter_map(|row| row.values.as_ref().ok()?[0].as_deref());
-        if !values.map(str::trim).all(fits) {
+        if !values.map(str::trim).all(|text| fits(role, text)) {
             reading.columns.0.remove(&role);
         }
     }

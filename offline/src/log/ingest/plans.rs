@@ -33,9 +33,7 @@ pub fn plans(found: &Found, reader: &Reader<'_>, plausible: Plausible) -> Result
     for (number, path) in found.files.iter().enumerate() {
         planned.push(match plan(path, reader.config, reader.kinds, plausible) {
             Ok(plan) => whole(plan),
-            Err(error) if found.folder_of.contains_key(path) && error.is_no_log() => {
-                Planned::LeftOut(error.reason(path))
-            }
+            Err(error) if found.may_be_another_thing(path) && error.is_no_log() => Planned::LeftOut(error.reason(path)),
             Err(error @ IngestError::Times { .. }) => {
                 undecided.push((number, error));
                 whole(None)

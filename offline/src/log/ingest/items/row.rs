@@ -109,7 +109,7 @@ impl Layout<'_> {
         let hidden = told(Role::Hidden, &|text| is_hidden(text, yes, no)).unwrap_or(false);
         let vector = match values.last().copied().flatten() {
             // Where the table has none for an item, that is counted.
-            None if !self.config.embedding.is_empty() => Some(Err("an empty vector".to_owned())),
+            None if !self.config.embedding.is_empty() => Some(Err("no vector".to_owned())),
             text => vectors::parse(text),
         };
         let row = ItemRow {

@@ -26,6 +26,14 @@ pub struct Found {
     pub folder_of: BTreeMap<PathBuf, PathBuf>,
 }
 
+impl Found {
+    /// Whether a file only stands in a folder beside others, and is none of the service's log.
+    #[must_use]
+    pub fn may_be_another_thing(&self, path: &Path) -> bool {
+        self.folder_of.contains_key(path) && LogFile::at(path).is_none()
+    }
+}
+
 /// Finds the files of paths, folders and patterns, in the order given, those of each sorted by name.
 ///
 /// A file that is named or matched by a pattern is read whatever its ending; of a folder those with a known one. Locks
