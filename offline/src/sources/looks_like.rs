@@ -1,13 +1,14 @@
 //! `looks_like`: pairs of items whose vectors in the item table are near, of which at least one is too new for
-//! co-occurrence.
+//! co-occurrence and at least one has events.
 //!
 //! In: the vectors of the item table, and how often each item occurs. Out: the nearest neighbours of every item by the
 //! cosine of their vectors, those with a cosine greater than 0. As with `content`, a new item may have any neighbour,
-//! any other item only new ones. New items and others have an index each: up to `graph_from_items` vectors are scanned,
-//! more are searched in a graph that one thread builds, so that the lists stay the same for any number of threads.
+//! any other item only new ones, and one that is only listed those with events. Items of each age have an index of their
+//! own: up to `graph_from_items` vectors are scanned, more are searched in a graph that one thread builds, so that the lists
+//! stay the same for any number of threads.
 //!
-//! Cost for n items of w numbers, m of them new: O(m · n · w / 16) by scans, about O(n · w · (links · width of search))
-//! by graphs. Time and memory grow with the items that have a vector, events or none: 8 bytes per number and 8 per
+//! Cost for n items of w numbers, m of them with events: O(m · n · w / 16) by scans, about
+//! O(n · w · (links · width of search)) by graphs. Time and memory grow with the items that have a vector, events or none: 8 bytes per number and 8 per
 //! neighbour; without vectors there is no table.
 //!
 //! Source: Malkov, Yashunin, "Efficient and Robust Approximate Nearest Neighbor Search Using Hierarchical Navigable
@@ -64,20 +65,39 @@ const WIDTH: usize = 4;
 /// Finds the neighbours of all items; `counts` is the number of events of each.
 #[must_use]
 pub fn fit(vectors: &Vectors, counts: &[u32], config: &LooksLikeConfig) -> Neighbours {
-    let is_new = |item: &usize| counts[*item] < config.new_below;
-    let with_vector = (0..counts.len()).filter(|&item| vectors.of(item).is_some());
-    let (new, others): (Vec<usize>, Vec<usize>) = with_vector.partition(is_new);
-    let [new, others] = [new, others].map(|items| Part::of(vectors, items, config.graph_from_items));
+    let age = |item: usize| match counts[item] {
+        0 => Age::Listed,
+        count if count < config.new_below => Age::New,
+        _ => Age::Old,
+    };
+    let parts = [Age::Listed, Age::New, Age::Old].map(|of_age| {
+        let items = (0..counts.len()).filter(|&item| age(item) == of_age && vectors.of(item).is_some()).collect();
+        (of_age, Part::of(vectors, items, config.graph_from_items))
+    });
     let list = |item: usize| {
         let Some(own) = vectors.of(item) else { return Vec::new() };
-        let mut near = new.nearest(own, item, config.neighbours);
-        if is_new(&item) {
-            near.extend(others.nearest(own, item, config.neighbours));
-        }
-        top_k(config.neighbours, near)
+        let near = parts.iter().filter(|(other, _)| age(item).is_compared_with(*other));
+        top_k(config.neighbours, near.flat_map(|(_, part)| part.nearest(own, item, config.neighbours)))
     };
     let lists: Vec<Vec<Scored>> = (0..counts.len()).into_par_iter().with_min_len(16).map(list).collect();
     lists.into_iter().collect()
+}
+
+/// How much the log says of an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// Nothing: it is in the item table alone.
+    Listed,
+    /// Too little for co-occurrence.
+    New,
+    /// Enough.
+    Old,
+}
+
+impl Age {
+    fn is_compared_with(self, other: Self) -> bool {
+        self == Self::New || other == Self::New || self != other
+    }
 }
 
 /// Some items with an index over their vectors.

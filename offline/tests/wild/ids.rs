@@ -120,6 +120,14 @@ fn numbers_of_json_are_ids_digit_by_digit() {
 }
 
 #[test]
+fn a_list_in_one_cell_is_no_id() {
+    let rows = [r#""[{""sku"":""a""},{""sku"":""b""}]""#, r#""[""a"",""b""]""#, "[x]"];
+    let rows: String = rows.iter().map(|item| format!("{BASE_MS},u,view,{item}\n")).collect();
+    let read = read("log.csv", format!("{HEADER}{rows}"));
+    assert_eq!((read.counts(), read.items()), ((3, 1, 2, 0), vec!["[x]"]), "{}", read.report);
+}
+
+#[test]
 fn words_for_nothing_are_a_missing_id() {
     let missing = ["", " ", "NULL", "null", "NaN", "nan", "None", "none", "N/A"];
     let rows = |user: &str, item: &str| format!("{BASE_MS},{user},view,{item}\n");

@@ -105,6 +105,9 @@ impl Judge<'_> {
                 _ => Verdict::Rejected("no item"),
             };
         };
+        if is_list(&item) {
+            return Verdict::Rejected("a list of items in one cell (a row has one item)");
+        }
         // Users and items obey the same rules.
         if check(&user).is_err() {
             return Verdict::Rejected("user id too long or with control characters");
@@ -219,6 +222,11 @@ fn identity(
         }
         first => first,
     }
+}
+
+/// Whether a text is a JSON list of objects or texts.
+fn is_list(text: &str) -> bool {
+    text.ends_with(']') && (text.starts_with("[{") || text.starts_with("[\""))
 }
 
 /// The fields that nothing is learnt from.
