@@ -1,12 +1,11 @@
 //! `content`: pairs of items with similar categories, properties and name, of which at least one is too new for
-//! co-occurrence and at least one has events.
+//! co-occurrence.
 //!
 //! In: the item table, and how often each item occurs. Out: the nearest neighbours of every item by the cosine of their
 //! TF-IDF vectors over words, properties and categories. A new item may have any neighbour, any other item only new ones,
-//! since co-occurrence says more about pairs of old items than their properties do; an item that is only listed has
-//! neighbours with events, since nothing says that people want the others. Cost per pair of an item with events and one
-//! that it may be compared with and shares a word with; words of more than `widest` items are left out. Memory: 4 bytes per
-//! word of a listed item, and 8 per neighbour.
+//! since co-occurrence says more about pairs of old items than their properties do; where most items are only
+//! listed, these are not compared with each other ([`compares_listed`]). Cost per pair that is compared and shares a word;
+//! words of more than `widest` items are left out. Memory: 4 bytes per word of a listed item, and 8 per neighbour.
 //!
 //! Source: Lops, de Gemmis, Semeraro, "Content-based Recommender Systems", Recommender Systems Handbook, 2011.
 
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use shared::contract::source::Source;
 use shared::tables::Neighbours;
 
-use super::neighbours::lists;
+use super::neighbours::{compares_listed, lists};
 use super::{SourcesConfig, Trainer};
 use crate::config::ranges::OutOfRange;
 use crate::log::ingest::Catalogue;
@@ -56,7 +55,8 @@ pub fn fit(items: &Catalogue, counts: &[u32], config: &ContentConfig) -> Neighbo
     let new: Vec<bool> = counts.iter().map(|&count| count < config.new_below).collect();
     let all = postings(&described, |_| true);
     let of_new = postings(&described, |item| new[item]);
-    let with_events = postings(&described, |item| counts[item] > 0);
+    let compares_listed = compares_listed(counts);
+    let with_events = postings(&described, |item| counts[item] > 0 || compares_listed);
     let squares: Vec<f64> = (all.iter())
         .map(|posted| if posted.len() > config.widest { 0.0 } else { (items.len() as f64 / posted.len() as f64).ln() })
         .map(|idf| idf * idf)
@@ -148,15 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn an_old_item_has_new_neighbours_a_new_one_all_and_one_without_events_those_with_some() {
+    fn an_old_item_has_new_neighbours_and_a_new_one_has_all() {
         let config = ContentConfig { new_below: 2, widest: 100, neighbours: 10 };
         let table = fit(&items(), &[9, 1, 9, 9], &config);
         assert_eq!(neighbours_of(&table, 0), [1]);
         assert_eq!(neighbours_of(&table, 1), [0, 2]);
         assert!(neighbours_of(&table, 3).is_empty());
-        let table = fit(&items(), &[1, 0, 0, 9], &config);
-        assert_eq!(neighbours_of(&table, 0), [1, 2]);
-        assert_eq!([neighbours_of(&table, 1), neighbours_of(&table, 2)], [[0], [0]]);
+    }
+
+    #[test]
+    fn where_most_items_are_only_listed_they_are_not_compared_with_each_other() {
+        let lamps = |all: usize| Catalogue {
+            ids: (0..all).map(|item| item.to_string().into()).collect(),
+            names: vec!["lamp".into(); all],
+            category_of: vec![u32::MAX; all],
+            prices: vec![f32::NAN; all],
+            properties: (0..all).map(|item| vec![if item == all - 1 { "odd".into() } else { "even".into() }]).collect(),
+            vectors: Vectors::default(),
+            listed: vec![true; all],
+            ..Catalogue::default()
+        };
+        let config = ContentConfig { new_below: 2, widest: 100, neighbours: 100 };
+        let of_listed = |all: usize| {
+            let counts: Vec<u32> = (0..all).map(|item| u32::from(item == 0)).collect();
+            neighbours_of(&fit(&lamps(all), &counts, &config), 1)
+        };
+        assert_eq!((of_listed(12), of_listed(11).len()), (vec![0], 9));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `looks_like`: pairs of items whose vectors in the item table are near, of which at least one is too new for
-//! co-occurrence and at least one has events.
+//! co-occurrence.
 //!
 //! In: the vectors of the item table, and how often each item occurs. Out: the nearest neighbours of every item by the
 //! cosine of their vectors, those with a cosine greater than 0. As with `content`, a new item may have any neighbour,
-//! any other item only new ones, and one that is only listed those with events. Items of each age have an index of their
-//! own: up to `graph_from_items` vectors are scanned, more are searched in a graph that one thread builds, so that the lists
+//! any other item only new ones; where most items are only listed, these are not compared with each other
+//! ([`compares_listed`]). Items of each age have an index of their own: up to `graph_from_items` vectors are scanned, more are searched in a graph that one thread builds, so that the lists
 //! stay the same for any number of threads.
 //!
-//! Cost for n items of w numbers, m of them with events: O(m · n · w / 16) by scans, about
+//! Cost for n items of w numbers, m of them new: O(m · n · w / 16) by scans, about
 //! O(n · w · (links · width of search)) by graphs. Time and memory grow with the items that have a vector, events or none: 8 bytes per number and 8 per
 //! neighbour; without vectors there is no table.
 //!
@@ -24,6 +24,7 @@ use shared::engine::factors::dot;
 use shared::engine::topk::{Scored, top_k};
 use shared::tables::Neighbours;
 
+use super::neighbours::compares_listed;
 use super::{SourcesConfig, Trainer};
 use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::Vectors;
@@ -70,13 +71,17 @@ pub fn fit(vectors: &Vectors, counts: &[u32], config: &LooksLikeConfig) -> Neigh
         count if count < config.new_below => Age::New,
         _ => Age::Old,
     };
+    let compares_listed = compares_listed(counts);
     let parts = [Age::Listed, Age::New, Age::Old].map(|of_age| {
         let items = (0..counts.len()).filter(|&item| age(item) == of_age && vectors.of(item).is_some()).collect();
         (of_age, Part::of(vectors, items, config.graph_from_items))
     });
     let list = |item: usize| {
         let Some(own) = vectors.of(item) else { return Vec::new() };
-        let near = parts.iter().filter(|(other, _)| age(item).is_compared_with(*other));
+        let both_listed = |other: Age| age(item) == Age::Listed && other == Age::Listed;
+        let near = parts
+            .iter()
+            .filter(|(other, _)| age(item).is_compared_with(*other) || compares_listed && both_listed(*other));
         top_k(config.neighbours, near.flat_map(|(_, part)| part.nearest(own, item, config.neighbours)))
     };
     let lists: Vec<Vec<Scored>> = (0..counts.len()).into_par_iter().with_min_len(16).map(list).collect();

@@ -70,3 +70,14 @@ pub fn lists(items: usize, list: impl Fn(u32, &mut RowSums) -> Vec<Scored> + Syn
 pub fn damped(sum: f64, own_power: f64, neighbour_power: f64) -> f64 {
     sum / (own_power * neighbour_power)
 }
+
+/// Whether items without events are compared with each other by what the item table says: where they are at most ten
+/// times as many as those with events, so that the work follows the events. They are compared with the others anyway.
+///
+/// * `counts`: the number of events of each item.
+#[must_use]
+pub fn compares_listed(counts: &[u32]) -> bool {
+    const LISTED_PER_ITEM: usize = 10;
+    let with_events = counts.iter().filter(|count| **count > 0).count();
+    counts.len() - with_events <= LISTED_PER_ITEM * with_events
+}

@@ -6,7 +6,8 @@
 //! where most rows have numbers in columns in which it has none: prose has commas, too.
 //!
 //! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header. Lines of
-//! separators alone are no rows, and empty fields beyond the header are none, as spreadsheets write them.
+//! separators alone are no rows, and empty fields beyond the header are none where most rows have them, as spreadsheets
+//! write them.
 
 use std::io::{self, BufRead};
 
@@ -91,6 +92,12 @@ pub struct Rows<R> {
     values: Vec<Span>,
     joined: Vec<Line>,
     numbers: Numbers,
+    /// Whether most rows end with empty fields beyond the header.
+    ends_empty: bool,
+}
+
+fn is_empty(fields: &[Field]) -> bool {
+    fields.iter().all(|field| field.start == field.end)
 }
 
 impl<R: BufRead> Rows<R> {
@@ -103,6 +110,7 @@ impl<R: BufRead> Rows<R> {
             values: Vec::new(),
             joined: Vec::new(),
             numbers: Numbers::default(),
+            ends_empty: false,
         }
     }
 
@@ -135,7 +143,7 @@ impl<R: BufRead> Rows<R> {
                 None => Some(NoRow::QuoteNotClosed),
             },
             Split::Whole => columns.and_then(|columns| match self.fields.len() {
-                fields if fields > columns && self.fields[columns..].iter().any(|field| field.start < field.end) => {
+                fields if fields > columns && !(self.ends_empty && is_empty(&self.fields[columns..])) => {
                     Some(NoRow::MoreFields)
                 }
                 fields if fields < columns && line.ending == Ending::AtEnd => Some(NoRow::CutOff),
@@ -157,12 +165,19 @@ impl<R: BufRead> Rows<R> {
                 None => break,
             }
         }
+        let mut surplus = 0;
         for line in &ahead {
             let text = line.span.of(self.lines.text.as_slice());
-            if let Some(fields) = self.splitter.row(text).filter(|fields| fields.len() == columns) {
+            let Some(mut fields) = self.splitter.row(text) else { continue };
+            if fields.len() > columns && is_empty(&fields[columns..]) {
+                surplus += 1;
+                fields.truncate(columns);
+            }
+            if fields.len() == columns {
                 self.numbers.learn(text, &fields);
             }
         }
+        self.ends_empty = 2 * surplus > self.numbers.rows;
         self.lines.give_back(ahead.into_iter());
         Ok(())
     }
@@ -250,7 +265,9 @@ mod tests {
         assert_eq!(rows(b"1,2,3\n1\n\n1,2\n1", 2), ["MoreFields", "1", "1|2", "CutOff"]);
         assert_eq!(rows(b"1,2", 2), ["1|2"]);
         // As spreadsheets write them.
-        assert_eq!(rows(b"1,2,,\n,\n, ,\n3,4\n", 2), ["1|2", "3|4"]);
+        assert_eq!(rows(b"1,2,,\n,\n, ,\n3,4,\n5,6\n", 2), ["1|2", "3|4", "5|6"]);
+        // A comma in an id, and no last value.
+        assert_eq!(rows(b"1,2\na,b,\n3,4\n", 2), ["1|2", "MoreFields", "3|4"]);
     }
 
     #[test]
