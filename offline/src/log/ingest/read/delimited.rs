@@ -187,13 +187,18 @@ impl<R: BufRead> Rows<R> {
     fn join(&mut self, first: Line, mut progress: Progress, columns: Option<usize>) -> io::Result<Option<Line>> {
         self.joined.clear();
         let start = first.span.range().start;
+        // The fields of the first line up to the one that is open.
+        let mut own = Numbers::default();
+        own.learn(first.span.of(self.lines.text.as_slice()), &self.fields);
         while let Some(line) = self.lines.next()? {
             self.joined.push(line);
             let end = line.span.range().end;
             let is_row = || {
                 let text = line.span.of(self.lines.text.as_slice());
                 let fields = self.splitter.row(text).unwrap_or_default();
-                columns.is_some_and(|columns| columns > 1 && fields.len() == columns) && self.numbers.fit(text, &fields)
+                columns.is_some_and(|columns| columns > 1 && fields.len() == columns)
+                    && self.numbers.fit(text, &fields)
+                    && own.fit(text, &fields)
             };
             if end - start > JOINED_BYTES || line.ending == Ending::TooLong || is_row() {
                 break;
@@ -258,6 +263,7 @@ mod tests {
         let prose = "1,\"nice\nbut small, alas\n\"\n";
         let others: String = (2..8).map(|n| format!("{n},a\n")).collect();
         assert_eq!(rows(format!("{prose}{others}").as_bytes(), 2)[..2], ["1|nice\nbut small, alas\n", "2|a"]);
+        assert_eq!(rows(prose.as_bytes(), 2), ["1|nice\nbut small, alas\n"]);
     }
 
     #[test]
