@@ -28,8 +28,10 @@ pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mu
     match content {
         Content::Fields(fields) => {
             let places = Places::of(shape, &columns);
+            // A row may have lost a field before.
+            let is_whole = [places.time, places.user, places.item].iter().all(|place| *place < fields.len());
             match random.random_range(0..6) {
-                0 => id_of_fields(shape, fields, &places, events, damage, random),
+                0 if is_whole => id_of_fields(shape, fields, &places, events, damage, random),
                 1 if shape.layout != Layout::Parquet => *content = stray_quote(shape, fields, events, damage, random),
                 2 if shape.layout != Layout::Parquet => {
                     fields.insert(random.random_range(0..=fields.len()), "one more".to_owned());
@@ -43,11 +45,14 @@ pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mu
                     // The others move up, and may look like what they are not.
                     damage.foreign += 1;
                 }
-                4 if !few => wrong_unit(shape, &mut fields[places.time], &truth[events[0]], events, damage, random),
-                _ => {
+                4 if !few && is_whole => {
+                    wrong_unit(shape, &mut fields[places.time], &truth[events[0]], events, damage, random)
+                }
+                _ if is_whole => {
                     fields[if random.random_bool(0.5) { places.user } else { places.item }].insert(0, '\0');
                     damage.add("a NUL byte in an id", events, of_lines(shape));
                 }
+                _ => {}
             }
         }
         Content::Object(object) if columns.is_empty() => {
