@@ -80,7 +80,7 @@ pub struct RawEvent {
     pub timestamp_ms: i64,
     pub event_key: u64,
     pub file: u32,
-    /// Which order it belongs to: of two different numbers but for one in 65,536 pairs; 0 for none.
+    /// Which order it belongs to: told apart but for one in 32,768 pairs; 0 for none.
     pub transaction: u16,
     pub kind: KindIdx,
 }

@@ -157,10 +157,6 @@ impl Judge<'_> {
     /// The kind of a row: by its rating where bounds are set, by its word, else the default.
     fn kind(&mut self, values: &[Option<&str>], word: Option<&str>) -> Result<KindIdx, Verdict> {
         let field = |role| self.plan.value(values, role);
-        let quantity = match field(Role::Quantity).map(Quantity::read) {
-            Some(None) => return Err(Verdict::Rejected("quantity not a number")),
-            quantity => quantity.flatten(),
-        };
         let of_rating = match field(Role::Rating) {
             Some(rating) => self.words.of_rating(rating).map_err(Verdict::Rejected)?,
             None => None,
@@ -178,12 +174,14 @@ impl Judge<'_> {
             Meaning::Skip => return Err(Verdict::Skipped(self.words.no_interaction(word.unwrap_or_default()))),
             Meaning::Unknown => return Err(Verdict::Rejected("unknown kind of event")),
         };
-        match quantity {
-            Some(Quantity::Zero) if kind == KindIdx::TRANSACTION => Err(Verdict::Skipped("a quantity of 0".to_owned())),
-            Some(Quantity::Below) if kind == KindIdx::TRANSACTION => {
-                self.refund.ok_or_else(|| Verdict::Skipped("a quantity below 0".to_owned()))
-            }
-            _ => Ok(kind),
+        if kind != KindIdx::TRANSACTION {
+            return Ok(kind);
+        }
+        match field(Role::Quantity).map(Quantity::read) {
+            Some(None) => Err(Verdict::Rejected("quantity not a number")),
+            Some(Some(Quantity::Zero)) => Err(Verdict::Skipped("a quantity of 0".to_owned())),
+            Some(Some(Quantity::Below)) => self.refund.ok_or_else(|| Verdict::Skipped("a quantity below 0".to_owned())),
+            Some(Some(Quantity::Above)) | None => Ok(kind),
         }
     }
 
