@@ -38,6 +38,8 @@ pub enum NoRow {
     NotJson,
     /// It has more fields than the header, so that fields can't be matched to columns.
     MoreFields,
+    /// It has a field of several lines, and fewer fields than the header.
+    FewerFields,
     /// A value is not in the encoding of the file.
     NotUtf8,
     /// A value of a Parquet column of text is not UTF-8.
@@ -61,6 +63,7 @@ impl fmt::Display for NoRow {
         let words = match self {
             Self::NotJson => "unreadable line",
             Self::MoreFields => "more fields than the header",
+            Self::FewerFields => "fewer fields than the header, one of them of several lines",
             Self::NotUtf8 => "not UTF-8; ingest.encoding says what it is, such as \"windows-1252\"",
             Self::NotText => "not UTF-8",
             Self::QuoteNotClosed => "a quote is not closed",

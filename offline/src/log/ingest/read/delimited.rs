@@ -1,14 +1,15 @@
 //! Delimited files: a row a line, a separator between fields, quotes around fields that hold separators or line ends.
 //!
 //! Rows are found line by line, so that a stray quote costs its own row. A line that ends within quotes is joined with
-//! the next ones only if that makes a row: the quote is closed before a separator or a line end, there are as many
-//! fields as columns, and none of the lines that are joined is such a row by itself. A line of as many fields is no row
+//! the next ones only if that makes a row: the quote is closed before a separator or a line end, and
+//! none of the lines that are joined is a row by itself, with as many fields as columns. A line of as many fields is no row
 //! where most rows have numbers in columns in which it has none: prose has commas, too.
 //!
 //! Empty fields are absent values, and so are the missing last fields of a row that is shorter than the header. Lines of
 //! separators alone are no rows, and empty fields beyond the header are none where most rows have them, as spreadsheets
 //! write them.
 
+use std::cmp::Ordering;
 use std::io::{self, BufRead};
 
 use super::batch::{Builder, NoRow, RowAt};
@@ -138,7 +139,11 @@ impl<R: BufRead> Rows<R> {
             Split::Open => match self.join(line, progress, columns)? {
                 Some(joined) => {
                     line = joined;
-                    None
+                    match self.fields.len().cmp(&columns.unwrap_or(self.fields.len())) {
+                        Ordering::Less => Some(NoRow::FewerFields),
+                        Ordering::Equal => None,
+                        Ordering::Greater => Some(NoRow::MoreFields),
+                    }
                 }
                 None => Some(NoRow::QuoteNotClosed),
             },
@@ -165,9 +170,14 @@ impl<R: BufRead> Rows<R> {
                 None => break,
             }
         }
-        let mut surplus = 0;
+        let (mut surplus, mut behind_open) = (0, false);
         for line in &ahead {
             let text = line.span.of(self.lines.text.as_slice());
+            let is_open = self.splitter.is_open(text);
+            // It may be prose.
+            if std::mem::replace(&mut behind_open, is_open) {
+                continue;
+            }
             let Some(mut fields) = self.splitter.row(text) else { continue };
             if fields.len() > columns && is_empty(&fields[columns..]) {
                 surplus += 1;
@@ -182,8 +192,8 @@ impl<R: BufRead> Rows<R> {
         Ok(())
     }
 
-    /// Joins a line that ends within quotes with the next ones; `None` if that makes no row, and they are rows of their
-    /// own.
+    /// Joins a line that ends within quotes with the next ones up to the one that closes the quote; `None` if none does,
+    /// or one of them is a row of its own.
     fn join(&mut self, first: Line, mut progress: Progress, columns: Option<usize>) -> io::Result<Option<Line>> {
         self.joined.clear();
         let start = first.span.range().start;
@@ -207,7 +217,7 @@ impl<R: BufRead> Rows<R> {
             let too_many = columns.is_some_and(|columns| self.fields.len() > columns);
             match split {
                 Split::Open if !too_many => {}
-                Split::Whole if columns.is_none_or(|columns| self.fields.len() == columns) => {
+                Split::Whole => {
                     let span = Span::new(start, end);
                     return Ok(Some(Line { span, start: first.start, ..line }));
                 }
@@ -259,6 +269,9 @@ mod tests {
     fn a_field_may_have_several_lines() {
         assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
         assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
+        // One field too many, or too few, is one bad row, whose last line is none of its own.
+        assert_eq!(rows(b"1,\"a\nb\",x,2\n3,c,d\n", 3), ["MoreFields", "3|c|d"]);
+        assert_eq!(rows(b"1,\"a\nb\"\n3,c,d\n", 3), ["FewerFields", "3|c|d"]);
         // Prose with as many commas as a row has, among rows that begin with a number.
         let prose = "1,\"nice\nbut small, alas\n\"\n";
         let others: String = (2..8).map(|n| format!("{n},a\n")).collect();
@@ -294,7 +307,8 @@ mod tests {
                 let between = &text[at..row.start as usize];
                 prop_assert!(between.bytes().all(|byte| b"\n,".contains(&byte)), "{between:?} before {row:?}");
                 let lines = text[row.start as usize..row.end as usize].trim_end_matches('\n').matches('\n').count();
-                prop_assert!(row.reason.is_none() || lines == 0, "{row:?} has {lines} more lines");
+                let joined = matches!(row.reason, None | Some(NoRow::MoreFields | NoRow::FewerFields));
+                prop_assert!(joined || lines == 0, "{row:?} has {lines} more lines");
                 prop_assert!(row.reason.is_some() || rows.fields.len() <= columns);
                 at = row.end as usize;
             }

@@ -113,6 +113,11 @@ impl Splitter {
         line.iter().all(|byte| byte.is_ascii_whitespace() || separator.contains(byte))
     }
 
+    /// Whether a line ends within quotes.
+    pub fn is_open(&self, line: &[u8]) -> bool {
+        self.split(line, &mut Progress::default(), &mut Vec::new()) == Split::Open
+    }
+
     /// The fields of a line that is a row; `None` if it is not whole, or has a quote in a field that does not begin with
     /// one, as the end of a field that began on an earlier line has.
     pub fn row(&self, line: &[u8]) -> Option<Vec<Field>> {
