@@ -109,14 +109,14 @@ pub enum IngestError {
         remedy: String,
     },
     /// It can't be told how times are written.
-    #[error("{path}: column `{column}`: {reason}")]
+    #[error("{path}: column `{column}`: {undecided}")]
     Times {
         /// The file.
         path: PathBuf,
         /// The column of times.
         column: String,
         /// Why, and the line of the config that tells it.
-        reason: String,
+        undecided: times::Undecided,
     },
     /// A file can't be read.
     #[error("{path}: {reason}")]

@@ -20,7 +20,7 @@ use super::read::{FirstRow, Form, Layout, Needed, Wanted, first_rows, path, reco
 use super::schema::{self, Schema};
 use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role};
 use super::skip::Rule;
-use super::times::{Format, Settings as TimeSettings, Times, Undecided};
+use super::times::{Format, Settings as TimeSettings, Times};
 use super::{IngestError, by_values, event_column, needs};
 
 /// The number of rows by which times are recognised.
@@ -255,25 +255,6 @@ fn times(plan: &Plan, plausible: Plausible) -> Result<Option<Times>, IngestError
     Times::decide(&sample, settings).map(Some).map_err(|undecided| IngestError::Times {
         path: form.path.clone(),
         column,
-        reason: in_words(&undecided),
+        undecided,
     })
-}
-
-fn in_words(undecided: &Undecided) -> String {
-    match undecided {
-        Undecided::None(example) => format!(
-            "{example:?} is no time after ingest.earliest and before tomorrow in any known form; [ingest] timestamp_unit = \
-             \"s\" (or days, ms, us, ns), timestamp_format = \"%d.%m.%Y %H:%M\" and earliest = \"1970-01-01\" say how to read it"
-        ),
-        Undecided::Several { example, readings } => {
-            let ways: Vec<String> =
-                readings.iter().map(|(setting, time)| format!("[ingest] {setting} (reads {time})")).collect();
-            format!("{example:?} can be read in two ways; choose one: {}", ways.join(" or "))
-        }
-        Undecided::Mixed { examples: [one, other], formats } => format!(
-            "times are written in several ways, such as {one:?} and {other:?}; [ingest] timestamp_format = [{}] reads each by \
-             the first that fits",
-            formats.iter().map(|format| format!("\"{}\"", format.as_str())).collect::<Vec<_>>().join(", ")
-        ),
-    }
 }

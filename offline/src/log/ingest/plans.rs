@@ -10,7 +10,7 @@ use super::gather::Reader;
 use super::plan::{Plan, Plausible, plan};
 use super::read::{Found, recognise};
 use super::settings::{Alternatives, IngestConfig, Reading};
-use super::times::Clock;
+use super::times::{Clock, Format, Undecided};
 
 /// What becomes of a file.
 pub enum Planned {
@@ -26,7 +26,7 @@ pub enum Planned {
 /// As [`plan`], of the first file that has no plan; a file of a folder that can't be a log is left out.
 pub fn plans(found: &Found, reader: &Reader<'_>, plausible: Plausible) -> Result<Vec<Planned>, IngestError> {
     let mut planned = Vec::with_capacity(found.files.len());
-    let mut undecided: Vec<(usize, IngestError)> = Vec::new();
+    let mut without_times = Vec::new();
     let whole = |plan: Option<Plan>| {
         plan.map_or_else(|| Planned::LeftOut("empty".to_owned()), |plan| Planned::File(Box::new(plan)))
     };
@@ -34,20 +34,22 @@ pub fn plans(found: &Found, reader: &Reader<'_>, plausible: Plausible) -> Result
         planned.push(match plan(path, reader.config, reader.kinds, plausible) {
             Ok(plan) => whole(plan),
             Err(error) if found.may_be_another_thing(path) && error.is_no_log() => Planned::LeftOut(error.reason(path)),
-            Err(error @ IngestError::Times { .. }) => {
-                undecided.push((number, error));
+            Err(IngestError::Times { column, undecided, .. }) => {
+                without_times.push((number, column, undecided));
                 whole(None)
             }
             Err(error) => return Err(error),
         });
     }
-    let mut decided = Vec::with_capacity(undecided.len());
-    for (number, error) in undecided {
+    let mut decided = Vec::with_capacity(without_times.len());
+    for (number, column, undecided) in without_times {
         let path = &found.files[number];
-        let format = format_beside(path, reader.config, &planned, &error)?.ok_or(error)?;
+        let Some(format) = format_beside(path, reader.config, &planned, &undecided)? else {
+            return Err(IngestError::Times { path: path.clone(), column, undecided });
+        };
         let reading = Reading {
             pattern: glob::Pattern::escape(&path.to_string_lossy()),
-            timestamp_format: Some(Alternatives::One(format)),
+            timestamp_format: Some(Alternatives::One(format.as_str().to_owned())),
             ..Reading::default()
         };
         let files = [&reader.config.files[..], &[reading]].concat();
@@ -63,22 +65,16 @@ fn format_beside(
     path: &Path,
     config: &IngestConfig,
     planned: &[Planned],
-    error: &IngestError,
-) -> Result<Option<String>, IngestError> {
+    undecided: &Undecided,
+) -> Result<Option<Format>, IngestError> {
     let columns = recognise(path, &config.of_file(path)?.options())?.columns;
-    let formats = planned.iter().filter_map(|planned| match planned {
+    let mut formats = planned.iter().filter_map(|planned| match planned {
         Planned::File(plan) if plan.form.columns == columns => match plan.times.as_ref()?.clock() {
-            Clock::Formats(formats) => formats.first().map(|format| format.as_str().to_owned()),
+            Clock::Formats(formats) => formats.first(),
             _ => None,
         },
         _ => None,
     });
-    let mut formats: Vec<String> = formats.collect();
-    formats.sort_unstable();
-    formats.dedup();
-    let told = error.to_string();
-    Ok(match &formats[..] {
-        [format] if told.contains(&format!("\"{format}\"")) => formats.pop(),
-        _ => None,
-    })
+    let first = formats.next().filter(|format| undecided.may_be(format));
+    Ok(first.filter(|first| formats.all(|other| other == *first)).cloned())
 }

@@ -115,10 +115,10 @@ fn separator(text: &[u8], line_end: LineEnd, options: &ReadOptions) -> &'static 
     for separator in SEPARATORS {
         let rows = rows(text, line_end, separator, options.quoting);
         let before = before_header(&rows, options.header);
-        let rows: Vec<&Row> = rows.iter().skip_while(|row| row.start < before).collect();
-        let fields = rows.first().map_or(0, |first| first.fields.len());
-        let alike = rows.iter().filter(|row| row.fields.len() == fields).count();
-        // In thousandths.
+        let behind = || rows.iter().skip_while(|row| row.start < before);
+        let fields = behind().next().map_or(0, |first| first.fields.len());
+        let alike = behind().filter(|row| row.fields.len() == fields).count();
+        // In thousandths of all rows: what is before the header speaks against it, too.
         let found = (alike * 1000 / rows.len().max(1), fields);
         if fields > 1 && found > best.0 {
             best = (found, separator);

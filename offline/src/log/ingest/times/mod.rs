@@ -9,6 +9,7 @@
 //! the end of the log, by which everything decays.
 
 mod formats;
+mod undecided;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use jiff::{Timestamp, Zoned};
 use shared::contract::time::{MAX_AHEAD_MS, Number, TimeUnit};
 
 pub use formats::Format;
+pub use undecided::Undecided;
 
 /// The reason for times that are too early.
 const EARLY: &str = "timestamp before ingest.earliest (1990, if that is not set; or a wrong timestamp_unit)";
@@ -31,27 +33,6 @@ pub enum Clock {
     Iso,
     /// Formats: the first that fits.
     Formats(Vec<Format>),
-}
-
-/// Why it can't be decided how times are written.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Undecided {
-    /// No reading gives plausible times; an example.
-    None(String),
-    /// Several readings do: each as the setting that chooses it, and an example read by each.
-    Several {
-        /// The text that can be read in several ways.
-        example: String,
-        /// The settings, and what each makes of the example.
-        readings: Vec<(String, String)>,
-    },
-    /// No reading is plausible for nine tenths of the sample, but two together are.
-    Mixed {
-        /// A text that the first one reads, and one that only the second does.
-        examples: [String; 2],
-        /// The two.
-        formats: [Format; 2],
-    },
 }
 
 /// The settings of a file that decide how its times are read.
@@ -126,15 +107,6 @@ impl Clock {
             Self::Formats(formats) => {
                 formats.iter().map(|format| format!("`{}`", format.as_str())).collect::<Vec<_>>().join(" or ")
             }
-        }
-    }
-
-    /// The setting that chooses it.
-    fn setting(&self) -> String {
-        match (self, self.formats().as_slice()) {
-            (Self::Unit(unit), _) => format!("timestamp_unit = \"{unit}\""),
-            (_, [format, ..]) => format!("timestamp_format = \"{}\"", format.as_str()),
-            (_, []) => String::new(),
         }
     }
 
@@ -225,7 +197,7 @@ fn decide(sample: &[&str], settings: &Settings) -> Result<Clock, Undecided> {
                     .map(|time| time.to_string())
                     .unwrap_or_default()
             };
-            let readings = vec![(clock.setting(), shown(times[at])), (other.setting(), shown(read[at]))];
+            let readings = [(clock, shown(times[at])), (other, shown(read[at]))];
             return Err(Undecided::Several { example: sample[at].to_owned(), readings });
         }
     }
@@ -321,9 +293,8 @@ mod tests {
         match Times::decide(&["03/04/2016", "05/06/2016"], settings()) {
             Err(Undecided::Several { example, readings }) => {
                 assert_eq!(example, "03/04/2016");
-                let settings: Vec<&str> = readings.iter().map(|(setting, _)| setting.as_str()).collect();
-                assert!(settings.iter().any(|setting| setting.contains("%d/%m/%Y")), "{settings:?}");
-                assert!(settings.iter().any(|setting| setting.contains("%m/%d/%Y")), "{settings:?}");
+                let of = |format| Clock::Formats(vec![Format::new(format)]);
+                assert_eq!(readings.map(|(clock, _)| clock), [of("%d/%m/%Y"), of("%m/%d/%Y")]);
             }
             other => panic!("{other:?}"),
         }
