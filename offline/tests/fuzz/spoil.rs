@@ -12,6 +12,8 @@ use crate::truth::Truth;
 
 /// Fewer records than this do not tell which of them are like the others.
 const ENOUGH: usize = 8;
+/// Fewer lines than this do not tell how lines are split, if one of them is split otherwise: the file may be refused.
+const ENOUGH_LINES: usize = 4;
 
 /// Spoils one record.
 pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mut Damage, random: &mut ChaCha8Rng) {
@@ -20,6 +22,7 @@ pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mu
         return between(shape, records, at, damage, random);
     }
     let few = records.records.len() < ENOUGH;
+    let of_split = if records.records.len() < ENOUGH_LINES { Refusal::File } else { of_lines(shape) };
     let columns = records.columns.clone();
     let later: Vec<usize> = records.records[at..].iter().flat_map(|record| record.events.clone()).collect();
     let Record { content, events } = &mut records.records[at];
@@ -32,10 +35,12 @@ pub fn record(shape: &Shape, truth: &[Truth], records: &mut Records, damage: &mu
             let is_whole = [places.time, places.user, places.item].iter().all(|place| *place < fields.len());
             match random.random_range(0..6) {
                 0 if is_whole => id_of_fields(shape, fields, &places, events, damage, random),
-                1 if shape.layout != Layout::Parquet => *content = stray_quote(shape, fields, events, damage, random),
+                1 if shape.layout != Layout::Parquet => {
+                    *content = stray_quote(shape, fields, events, (damage, of_split), random)
+                }
                 2 if shape.layout != Layout::Parquet => {
                     fields.insert(random.random_range(0..=fields.len()), "one more".to_owned());
-                    damage.add("one more field", events, of_lines(shape));
+                    damage.add("one more field", events, of_split);
                     // At the end of the only record, it is a column that has no name.
                     damage.foreign += usize::from(few);
                 }
@@ -149,13 +154,13 @@ fn stray_quote(
     shape: &Shape,
     fields: &[String],
     events: &[usize],
-    damage: &mut Damage,
+    (damage, refusal): (&mut Damage, Refusal),
     random: &mut ChaCha8Rng,
 ) -> Content {
     let mut written = bytes::fields(shape, fields);
     let at = random.random_range(0..written.len());
     written[at].insert(0, '"');
-    damage.add("a stray quote", events, of_lines(shape));
+    damage.add("a stray quote", events, refusal);
     Content::Raw(bytes::line(shape, &written))
 }
 
