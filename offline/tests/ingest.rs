@@ -28,7 +28,7 @@ fn a_missing_column_is_named_with_those_there_are() {
     fs::write(&log, "timestamp,who,event,itemid\n1,a,view,x\n").expect("writes");
     let error = offline_fails(&["run", "--events", text(&log), "--artifacts", text(folder.path())]);
     assert!(error.contains("no column tells the user") && error.contains("who, event, itemid"), "{error}");
-    assert!(error.contains("[ingest.columns] user ="), "{error}");
+    assert!(error.contains("ingest.columns.user ="), "{error}");
     let lines = folder.path().join("log.jsonl");
     fs::write(&lines, "{\"timestamp\":1,\"user\":\"a\"}\n").expect("writes");
     let error = offline_fails(&["run", "--events", text(&lines), "--artifacts", text(folder.path())]);

@@ -262,7 +262,7 @@ fn a_column_that_is_not_read_is_named() {
     assert!(said.contains("items.category = \"sort\": the item table has no such column"), "{said}");
     write_log(&shop.path("log.csv"), &[(1, "a", "view", "x")]);
     let said = shop.said("name\nx\n", &[]);
-    assert!(said.contains("there are: name") && said.contains("[items] id = "), "{said}");
+    assert!(said.contains("there are: name") && said.contains("items.id = "), "{said}");
 }
 
 #[test]

@@ -36,3 +36,5 @@ mod tables;
 mod times;
 #[path = "wild/told.rs"]
 mod told;
+#[path = "wild/written.rs"]
+mod written;

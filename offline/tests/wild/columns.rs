@@ -32,7 +32,7 @@ fn values_that_may_be_anything_are_no_ratings_and_no_categories() {
     let pieces = "1000,2000,1,2026-01-01\n1001,2001,2,2026-01-02\n1002,2002,1,2026-01-03\n";
     for log in [words, kinds, pieces] {
         let said = refused("log.csv", log);
-        assert!(said.contains("[ingest.columns] user") && said.contains("[ingest] header = \"yes\""), "{said}");
+        assert!(said.contains("ingest.columns.user") && said.contains("ingest.header = \"yes\""), "{said}");
     }
 }
 
@@ -90,7 +90,7 @@ fn a_name_alone_makes_no_order_and_no_time_of_day() {
 fn users_that_are_no_people_are_warned_of() {
     let rows: String = (0..120).map(|n| format!("o{n},p{},{}\n", n % 7, 1_760_000_000 + n)).collect();
     let orders = read("orders.csv", format!("order_id,sku,timestamp\n{rows}"));
-    assert!(orders.warns_of(&["`order_id` stands for the user", "[ingest.columns] user"]), "{}", orders.report);
+    assert!(orders.warns_of(&["`order_id` stands for the user", "ingest.columns.user"]), "{}", orders.report);
     assert!(orders.warns_of(&["120 users have 120 events"]), "{}", orders.report);
     let sessions = read("log.csv", "session_id,sku,timestamp\ns,p,1760000000\n");
     assert!(sessions.warns_of(&["`session_id` stands for the user"]), "{}", sessions.report);
@@ -111,7 +111,7 @@ fn settings_that_no_file_has_a_use_for_are_named() {
     let config = "[ingest.columns]\nprice = \"cost\"\nuser = \"buyer\"\n[[ingest.files]]\npattern = \"none-*.csv\"\n";
     let log = "user_id,item_id,timestamp,price\nu,i,1760000000,1\n";
     let read = read_with(config, &[("log.csv", log.as_bytes())]);
-    assert!(read.warns_of(&["[ingest.columns] price", "`cost`"]), "{}", read.report);
-    assert!(read.warns_of(&["[ingest.columns] user", "`buyer`"]), "{}", read.report);
+    assert!(read.warns_of(&["ingest.columns.price", "`cost`"]), "{}", read.report);
+    assert!(read.warns_of(&["ingest.columns.user", "`buyer`"]), "{}", read.report);
     assert!(read.warns_of(&["none-*.csv", "fits no file"]), "{}", read.report);
 }

@@ -23,11 +23,11 @@ fn a_name_that_recurs_in_its_column_is_still_a_name() {
 #[test]
 fn names_in_another_encoding_ask_for_the_encoding_first() {
     let said = refused("ventes.csv", b"id_client;id_produit;date_commande;quantit\xe9\nc;p;2026-01-01;1\n");
-    assert!(said.contains("[ingest] encoding = ") && said.contains("windows-1252"), "{said}");
-    assert!(!said.contains("[ingest.columns]"), "{said}");
+    assert!(said.contains("ingest.encoding = ") && said.contains("windows-1252"), "{said}");
+    assert!(!said.contains("ingest.columns"), "{said}");
     let header = encoding_of("日時,顧客ID,商品コード\n");
     let said = refused("log.csv", [&header[..], b"2024/03/01 12:05,C001,A-1\n"].concat());
-    assert!(said.contains("[ingest] encoding = ") && said.contains("shift_jis"), "{said}");
+    assert!(said.contains("ingest.encoding = ") && said.contains("shift_jis"), "{said}");
 }
 
 /// A text in Shift-JIS.

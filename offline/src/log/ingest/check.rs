@@ -88,7 +88,7 @@ pub fn folders(folder_of: &BTreeMap<PathBuf, PathBuf>, report: &IngestReport) ->
 /// Warns where users are probably no people: an order or a session each, or a number of the row.
 pub fn users(raw: &RawLog, config: &IngestConfig, report: &mut IngestReport) {
     let mut warnings = Vec::new();
-    let remedy = "[ingest.columns] user = \"…\" names another column";
+    let remedy = "ingest.columns.user = \"…\" names another column";
     if config.columns.of(Role::User).is_empty() {
         for file in report.files.iter().filter(|file| file.schema == schema::GENERIC) {
             let Some([column]) = file.columns.get(Role::User.as_str()).map(Vec::as_slice) else { continue };
@@ -124,7 +124,7 @@ pub fn unknown_words(report: &IngestReport) -> Option<String> {
     let (first, _) = unknown.first()?;
     let shown: Vec<String> = unknown.iter().map(|(word, rows)| format!("{word} ({rows})")).collect();
     Some(format!(
-        "unknown words for kinds: {}; map each to a kind or to skip: [ingest.kinds] {} = \"view\"",
+        "unknown words for kinds: {}; map each to a kind or to skip: ingest.kinds.{} = \"view\"",
         shown.join(", "),
         toml_key(first)
     ))

@@ -306,7 +306,7 @@ fn warn_of_unmatched(unmatched: usize, report: &mut IngestReport) {
     if unmatched > 0 {
         report.warnings.push(format!(
             "{unmatched} events take back what is not in the log before them, such as a refund without its purchase; rows of \
-             equal times are in the order of the file, unless [ingest.columns] order names a number that orders them"
+             equal times are in the order of the file, unless ingest.columns.order names a number that orders them"
         ));
     }
 }

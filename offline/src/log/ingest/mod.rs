@@ -145,7 +145,7 @@ pub enum IngestError {
     #[error(
         "{duplicates} of {rows} rows have the event_id of an earlier row of their user, more than \
          ingest.max_duplicate_share = {allowed} (such as {example}); if the column does not identify events, leave it out: \
-         [ingest.columns] event_id = \"-\""
+         ingest.columns.event_id = \"-\""
     )]
     TooManyDuplicates {
         /// Rows with the id of an earlier one.

@@ -46,7 +46,7 @@ impl<'a> Unused<'a> {
         let roles = Role::ALL.into_iter().filter(|role| self.any && !self.roles.contains(role));
         let columns = roles.filter(|role| !self.config.columns.of(*role).is_empty()).map(|role| {
             let columns = self.config.columns.of(role).join("` or `");
-            format!("[ingest.columns] {}: no file has a column `{columns}`", role.as_str())
+            format!("ingest.columns.{}: no file has a column `{columns}`", role.as_str())
         });
         let patterns = self.config.files.iter().enumerate().filter(|(at, _)| !self.patterns.contains(at));
         let patterns = patterns.map(|(_, files)| format!("[[ingest.files]] pattern {:?} fits no file", files.pattern));

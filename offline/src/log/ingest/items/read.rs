@@ -93,7 +93,7 @@ fn read_file(
             path: file.path.clone(),
             what: "the item's id".to_owned(),
             there: file.columns.clone(),
-            remedy: "[items] id = \"…\"".to_owned(),
+            remedy: "items.id = \"…\"".to_owned(),
         });
     }
     report.files.push(ItemFile {

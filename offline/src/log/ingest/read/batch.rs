@@ -72,7 +72,9 @@ impl fmt::Display for NoRow {
             }
             Self::CutOff => "cut off",
             Self::TooLong => "longer than 16 MiB",
-            Self::NotSingle(column) => return write!(out, "`{column}` is not a single value"),
+            Self::NotSingle(column) => {
+                return write!(out, "`{column}` is not a single value; a path such as `{column}.id` names one in it");
+            }
             Self::Unfinished => "not written to its end yet",
         };
         out.write_str(words)

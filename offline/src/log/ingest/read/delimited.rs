@@ -11,6 +11,7 @@
 
 use std::cmp::Ordering;
 use std::io::{self, BufRead};
+use std::ops::Range;
 
 use super::batch::{Builder, NoRow, RowAt};
 use super::bytes;
@@ -49,8 +50,14 @@ pub fn read(form: &Form, how: &Delimited, wanted: &[Wanted], batches: &Batches) 
                 let mut value = |place: &usize| {
                     let field = *rows.fields.get(*place)?;
                     let span = match field.written {
-                        Written::Plain => Span::new(base + field.start, base + field.end),
-                        Written::Escaped => batch.make(rows.splitter.content(text, field).iter().copied()),
+                        Written::Plain => {
+                            let inner = within_formula(&text[field.start..field.end]);
+                            Span::new(base + field.start + inner.start, base + field.start + inner.end)
+                        }
+                        Written::Escaped => {
+                            let content = rows.splitter.content(text, field);
+                            batch.make(content[within_formula(&content)].iter().copied())
+                        }
                     };
                     (!span.is_empty()).then_some(span)
                 };
@@ -95,6 +102,15 @@ pub struct Rows<R> {
     numbers: Numbers,
     /// Whether most rows end with empty fields beyond the header.
     ends_empty: bool,
+}
+
+/// What of a value is the value: all of it but for a formula such as `="00123"`, by which programs keep Excel from
+/// reading a number.
+fn within_formula(value: &[u8]) -> Range<usize> {
+    match value {
+        [b'=', b'"', inner @ .., b'"'] if !inner.contains(&b'"') => 2..2 + inner.len(),
+        _ => 0..value.len(),
+    }
 }
 
 fn is_empty(fields: &[Field]) -> bool {

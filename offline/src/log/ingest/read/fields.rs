@@ -53,12 +53,14 @@ pub struct Progress {
 pub struct Splitter {
     finder: Finder<'static>,
     quoting: Quoting,
+    quote: u8,
 }
 
 impl Splitter {
     /// A splitter; the separator has at least one byte.
     pub fn new(separator: &str, quoting: Quoting) -> Self {
-        Self { finder: Finder::new(separator).into_owned(), quoting }
+        let quote = if quoting == Quoting::Apostrophe { b'\'' } else { b'"' };
+        Self { finder: Finder::new(separator).into_owned(), quoting, quote }
     }
 
     /// Splits a row, or goes on with one that was open, and adds its fields.
@@ -123,8 +125,8 @@ impl Splitter {
     pub fn row(&self, line: &[u8]) -> Option<Vec<Field>> {
         let mut fields = Vec::new();
         let split = self.split(line, &mut Progress::default(), &mut fields);
-        let is_quoted = |field: &Field| field.start.checked_sub(1).is_some_and(|before| line[before] == b'"');
-        let has_quote = |field: &Field| memchr(b'"', &line[field.start..field.end]).is_some();
+        let is_quoted = |field: &Field| field.start.checked_sub(1).is_some_and(|before| line[before] == self.quote);
+        let has_quote = |field: &Field| memchr(self.quote, &line[field.start..field.end]).is_some();
         let is_clean = fields.iter().all(|field| is_quoted(field) || !has_quote(field));
         (split == Split::Whole && is_clean).then_some(fields)
     }
@@ -142,7 +144,7 @@ impl Splitter {
         let mut plain = Vec::with_capacity(content.len());
         while let Some(byte) = bytes.next() {
             let is_escape = match byte {
-                b'"' => bytes.peek() == Some(&b'"'),
+                _ if byte == self.quote => bytes.peek() == Some(&self.quote),
                 b'\\' => self.quoting == Quoting::Backslash,
                 _ => false,
             };
@@ -166,10 +168,12 @@ impl Splitter {
             start = end + length;
         };
         let is_plain = match (self.finder.needle(), self.quoting) {
-            (&[separator], Quoting::Double) => memchr2_iter(separator, b'"', line).all(|at| {
-                add(at, 1);
-                line[at] == separator
-            }),
+            (&[separator], Quoting::Double | Quoting::Apostrophe) => {
+                memchr2_iter(separator, self.quote, line).all(|at| {
+                    add(at, 1);
+                    line[at] == separator
+                })
+            }
             (&[separator], Quoting::Backslash) => memchr3_iter(separator, b'"', b'\\', line).all(|at| {
                 add(at, 1);
                 line[at] == separator
@@ -181,7 +185,7 @@ impl Splitter {
             (separator, quoting) => {
                 self.finder.find_iter(line).for_each(|at| add(at, separator.len()));
                 match quoting {
-                    Quoting::Double => memchr(b'"', line).is_none(),
+                    Quoting::Double | Quoting::Apostrophe => memchr(self.quote, line).is_none(),
                     Quoting::Backslash => memchr2(b'"', b'\\', line).is_none(),
                     Quoting::None => true,
                 }
@@ -206,7 +210,7 @@ impl Splitter {
     /// Where the content of the field begins, if it is quoted.
     fn opening(&self, text: &[u8], at: usize) -> Option<usize> {
         let quote = at + self.blanks(&text[at..]);
-        (self.quoting != Quoting::None && text.get(quote) == Some(&b'"')).then_some(quote + 1)
+        (self.quoting != Quoting::None && text.get(quote) == Some(&self.quote)).then_some(quote + 1)
     }
 
     /// Where the closing quote is, or where to look for it in the next line.
@@ -214,14 +218,15 @@ impl Splitter {
         loop {
             let found = match self.quoting {
                 Quoting::Backslash => memchr2(b'"', b'\\', &text[at..]),
-                _ => memchr(b'"', &text[at..]),
+                _ => memchr(self.quote, &text[at..]),
             };
             let Some(found) = found else { return Err((text.len(), written)) };
             at += found;
             match (text[at], text.get(at + 1)) {
                 // What it escapes is in the next line.
                 (b'\\', None) => return Err((at, written)),
-                (b'\\', Some(_)) | (_, Some(b'"')) => (at, written) = (at + 2, Written::Escaped),
+                (b'\\', Some(_)) if self.quoting == Quoting::Backslash => (at, written) = (at + 2, Written::Escaped),
+                (_, Some(next)) if *next == self.quote => (at, written) = (at + 2, Written::Escaped),
                 _ => return Ok((at, written)),
             }
         }

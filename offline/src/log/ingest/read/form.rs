@@ -12,7 +12,7 @@ use shared::contract::event_log::LogFile;
 
 use super::bytes;
 use super::json_objects::{Objects, Piece};
-use super::json_paths::Alternatives;
+use super::json_paths::Paths;
 use super::lines::LineEnd;
 use super::options::{Encoding, Quoting, ReadOptions};
 use super::path::{place, same_name, without_picks};
@@ -153,10 +153,12 @@ impl fmt::Display for Delimited {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.separator.as_str() {
             "\t" => out.write_str("tabs")?,
-            separator => write!(out, "CSV with `{separator}`")?,
+            separator => write!(out, "CSV with `{}`", separator.escape_debug())?,
         }
-        if self.quoting == Quoting::Backslash {
-            out.write_str(" and \\ before quotes")?;
+        match self.quoting {
+            Quoting::Backslash => out.write_str(" and \\ before quotes")?,
+            Quoting::Apostrophe => out.write_str(" and ' as quotes")?,
+            Quoting::Double | Quoting::None => {}
         }
         if self.names == Names::Numbers { out.write_str(", no header") } else { Ok(()) }
     }
@@ -201,7 +203,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         head = bytes::decoded(&head, encoding);
     }
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head);
-    let form = |layout, Alternatives { columns, nested }| Form {
+    let form = |layout, Paths { columns, nested }| Form {
         path: path.to_owned(),
         compression,
         encoding,
@@ -214,7 +216,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         return Ok(form(Layout::JsonLines, of_events(text)));
     }
     if text.trim_ascii().is_empty() && is_whole {
-        return Ok(form(Layout::Empty, Alternatives::default()));
+        return Ok(form(Layout::Empty, Paths::default()));
     }
     if let Some(other) = magic::no_text(text) {
         return Err(kind(other));
@@ -224,7 +226,7 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         return Ok(form(layout, paths));
     }
     let (how, columns) = sniff::delimited(text, options).map_err(|reason| IngestError::read(path, reason))?;
-    Ok(form(Layout::Delimited(how), Alternatives { columns, ..Alternatives::default() }))
+    Ok(form(Layout::Delimited(how), Paths { columns, ..Paths::default() }))
 }
 
 /// A text up to its last line end, if it has one.
@@ -234,8 +236,8 @@ fn whole_lines(text: &[u8]) -> &[u8] {
 
 /// The columns of the service's own event log: those of its events. Other lines are at worst rejected, and say nothing
 /// about columns.
-fn of_events(text: &[u8]) -> Alternatives {
-    let mut paths = Alternatives::default();
+fn of_events(text: &[u8]) -> Paths {
+    let mut paths = Paths::default();
     let is_event = |line: &&[u8]| serde_json::from_slice::<Event>(line).is_ok();
     text.split(|byte| *byte == b'\n').filter(is_event).take(RECORDS).for_each(|line| {
         paths.add(line);
@@ -244,12 +246,15 @@ fn of_events(text: &[u8]) -> Alternatives {
 }
 
 /// How a text is JSON, if it is, and the paths of its first records.
-fn json(text: &[u8]) -> Option<(Layout, Alternatives)> {
+fn json(text: &[u8]) -> Option<(Layout, Paths)> {
     let start = text.trim_ascii_start();
     let is_list =
         start.strip_prefix(b"[").is_some_and(|rest| matches!(rest.trim_ascii_start().first(), Some(b'{' | b']')));
-    let mut paths = Alternatives::default();
+    let mut paths = Paths::default();
     if is_list {
+        if matches!(Objects::new(start).next(), Ok(None)) {
+            return Some((Layout::Empty, paths));
+        }
         add_objects(text, &mut paths);
         return Some((Layout::JsonArray, paths));
     }
@@ -258,10 +263,10 @@ fn json(text: &[u8]) -> Option<(Layout, Alternatives)> {
     let (whole, others): (Vec<_>, Vec<_>) = lines.map(|line| paths.add(line)).partition(|is_whole| *is_whole);
     let is_object = || {
         let mut objects = Objects::new(start);
-        matches!(objects.next(), Ok(Some(Piece::Object(span))) if Alternatives::default().add(span.of(objects.text.as_slice())))
+        matches!(objects.next(), Ok(Some(Piece::Object(span))) if Paths::default().add(span.of(objects.text.as_slice())))
     };
     if start.starts_with(b"{") && !first_is_whole && is_object() {
-        let mut paths = Alternatives::default();
+        let mut paths = Paths::default();
         add_objects(text, &mut paths);
         return Some((Layout::JsonObjects, paths));
     }
@@ -270,7 +275,7 @@ fn json(text: &[u8]) -> Option<(Layout, Alternatives)> {
     is_lines.then_some((Layout::JsonLines, paths))
 }
 
-fn add_objects(text: &[u8], paths: &mut Alternatives) {
+fn add_objects(text: &[u8], paths: &mut Paths) {
     let mut objects = Objects::new(text);
     let mut pieces = 0;
     while pieces < RECORDS
@@ -321,7 +326,8 @@ mod tests {
         same(b"{\"a\":1,\"b\n{\"a\":2}\n", "UTF-8, JSON lines", &["a"]);
         same(b"\n \n", "empty", &[]);
         same(b"", "empty", &[]);
-        same(b"[]", "UTF-8, a JSON list", &[]);
+        same(b"[]", "empty", &[]);
+        same(b"{\"a\":[{\"b\":1},\n{\"b\":2}]}", "UTF-8, JSON objects", &["a"]);
         let wide: Vec<u8> = "a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         same(&wide, "UTF-16LE, CSV with `,`", &["a", "b"]);
         same(&[&b"\xff\xfe"[..], &wide].concat(), "UTF-16LE, CSV with `,`", &["a", "b"]);

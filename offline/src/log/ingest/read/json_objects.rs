@@ -1,7 +1,7 @@
 //! JSON objects that are not one a line: the elements of a list, or objects one behind the other, in any layout.
 //!
 //! A damaged object costs itself. Where it ends is guessed: before a line that begins with `{` and is indented no deeper
-//! than the object's first one, else where as many brackets are closed as were opened.
+//! than the object's first one and not within a list, else where as many brackets are closed as were opened.
 
 use std::io::{self, BufRead};
 
@@ -75,6 +75,8 @@ pub struct Objects<R> {
 #[derive(Default)]
 struct Scan {
     depth: usize,
+    /// How many lists are open.
+    lists: usize,
     in_string: bool,
     escaped: bool,
     /// A line ended within a string: no string of JSON has one.
@@ -149,7 +151,8 @@ impl<R: BufRead> Objects<R> {
             if scan.depth == 0 && !scan.damaged {
                 return Ok(Piece::Object(Span::new(start, self.at)));
             }
-            if byte == b'\n' && self.begins_object(indent)? {
+            let in_list = scan.lists > 0 && self.follows_in_list(start);
+            if byte == b'\n' && !in_list && self.begins_object(indent)? {
                 return Ok(Piece::Damaged(Span::new(start, self.at)));
             }
         }
@@ -161,6 +164,11 @@ impl<R: BufRead> Objects<R> {
         }
         self.at = end;
         Ok(Piece::Damaged(Span::new(start, end)))
+    }
+
+    /// Whether what comes next may be an element of a list: the object from `start` on ends with a comma or a bracket so far.
+    fn follows_in_list(&self, start: usize) -> bool {
+        self.text[start..self.at].trim_ascii_end().last().is_some_and(|last| matches!(last, b',' | b'['))
     }
 
     /// Whether the line that begins here begins with `{`, behind at most so many blanks.
@@ -185,6 +193,8 @@ impl Scan {
             b'"' => self.in_string = !self.in_string,
             b'{' if !self.in_string => self.depth += 1,
             b'}' if !self.in_string => self.depth = self.depth.saturating_sub(1),
+            b'[' if !self.in_string => self.lists += 1,
+            b']' if !self.in_string => self.lists = self.lists.saturating_sub(1),
             _ => {}
         }
     }

@@ -17,14 +17,14 @@ const PATHS: usize = 1000;
 
 /// The paths of some records.
 #[derive(Debug, Default)]
-pub struct Alternatives {
+pub struct Paths {
     /// The keys of the records.
     pub columns: Vec<String>,
     /// The paths within them.
     pub nested: BTreeSet<String>,
 }
 
-impl Alternatives {
+impl Paths {
     /// Adds those of a record; returns whether it is an object.
     pub fn add(&mut self, record: &[u8]) -> bool {
         let Ok(Object(entries)) = serde_json::from_slice(record) else { return false };

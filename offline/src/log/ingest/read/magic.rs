@@ -73,7 +73,8 @@ pub fn no_text(text: &[u8]) -> Option<&'static str> {
     if text.trim_ascii_start().starts_with(b"<") {
         return Some("HTML or XML; export it as CSV or JSON lines");
     }
-    let controls = text.iter().filter(|byte| is_control(byte)).count();
+    // Hive separates fields by \x01.
+    let controls = text.iter().filter(|byte| is_control(byte) && **byte != 1).count();
     (controls * 10 > text.len()).then_some("no text, nor any other kind that is known")
 }
 

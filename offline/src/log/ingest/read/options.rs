@@ -26,6 +26,8 @@ pub enum Quoting {
     Double,
     /// Behind a backslash, which also takes away the meaning of a separator; `\N` is an absent value.
     Backslash,
+    /// Fields are within apostrophes instead of quotes; one within is written twice. Recognised by the header.
+    Apostrophe,
     /// Not at all: quotes are text.
     None,
 }

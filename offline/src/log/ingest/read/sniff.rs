@@ -10,7 +10,7 @@ use super::lines::{LineEnd, Lines};
 use super::options::{Header, Quoting, ReadOptions};
 
 /// What may stand between fields where no setting says it; of two that split the lines alike, the first.
-const SEPARATORS: [&str; 5] = [",", ";", "\t", "|", "::"];
+const SEPARATORS: [&str; 6] = [",", ";", "\t", "|", "::", "\u{1}"];
 /// The maximum number of rows that are looked at.
 const ROWS: usize = 100;
 /// The maximum number of lines before the header.
@@ -31,8 +31,16 @@ pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<S
         None => told.unwrap_or_else(|| separator(text, line_end, options)),
     };
     let before = before_header(&rows(text, line_end, separator, options.quoting), options.header);
-    let rows: Vec<Vec<String>> =
-        rows(&text[before..], line_end, separator, options.quoting).into_iter().map(|row| row.fields).collect();
+    let fields = |quoting| -> Vec<Vec<String>> {
+        rows(&text[before..], line_end, separator, quoting).into_iter().map(|row| row.fields).collect()
+    };
+    let mut quoting = options.quoting;
+    let mut rows = fields(quoting);
+    if quoting == Quoting::Double && rows.first().is_some_and(|names| names.iter().all(|name| is_in_apostrophes(name)))
+    {
+        quoting = Quoting::Apostrophe;
+        rows = fields(quoting);
+    }
     let before = of_line + before;
     let names = match options.header {
         Header::Yes => Names::InFirstRow,
@@ -44,8 +52,11 @@ pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<S
         Names::InFirstRow => rows.first().map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
         Names::Numbers => Some((1..=most_frequent(&rows)).map(|number| number.to_string()).collect()),
     };
-    let columns: Vec<String> = columns.unwrap_or_default();
-    Ok((Delimited { separator: separator.to_owned(), quoting: options.quoting, names, line_end, before }, columns))
+    let mut columns: Vec<String> = columns.unwrap_or_default();
+    if names == Names::InFirstRow && have_row_names(&rows) {
+        columns.insert(0, String::new());
+    }
+    Ok((Delimited { separator: separator.to_owned(), quoting, names, line_end, before }, columns))
 }
 
 /// A row and where it begins.
@@ -76,6 +87,17 @@ fn rows(text: &[u8], line_end: LineEnd, separator: &str, quoting: Quoting) -> Ve
         }
     }
     read
+}
+
+fn is_in_apostrophes(name: &str) -> bool {
+    name.len() > 2 && name.starts_with('\'') && name.ends_with('\'')
+}
+
+/// Whether every row has one field more than the header, the first: the names of rows, which R writes.
+fn have_row_names(rows: &[Vec<String>]) -> bool {
+    let Some((names, others)) = rows.split_first() else { return false };
+    let has_row_name = |row: &Vec<String>| row.len() == names.len() + 1 && row.iter().all(|field| !field.is_empty());
+    names.len() > 1 && others.len() > 1 && others.iter().all(has_row_name)
 }
 
 /// The separator that a first line `sep=;` names, as Excel writes it, and the length of that line.
@@ -177,6 +199,17 @@ mod tests {
         assert_eq!(told("user\titem\nu, v\ti\nu, v, w\ti\n"), "tabs: user item");
         assert_eq!(told("item\nx\n"), "CSV with `,`: item");
         assert_eq!(told("a;b\rx;y\r"), "CSV with `;`: a b");
+        assert_eq!(told("a\u{1}b\nx,1\u{1}y\n"), "CSV with `\\u{1}`: a b");
+    }
+
+    #[test]
+    fn names_within_apostrophes_and_names_of_rows_are_seen() {
+        assert_eq!(told("'a','b'\n'x, y','z'\n"), "CSV with `,` and ' as quotes: a b");
+        assert_eq!(told("a,b\n'x','z'\n"), "CSV with `,`: a b");
+        assert_eq!(told("\"a\" \"b\"\n".replace(' ', ",").as_str()), "CSV with `,`: a b");
+        assert_eq!(told("user,item\n1,u,i\n2,u,j\n"), "CSV with `,`:  user item");
+        // A separator too many.
+        assert_eq!(told("user,item\nu,i,\nu,j,\n"), "CSV with `,`: user item");
     }
 
     #[test]

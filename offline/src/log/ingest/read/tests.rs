@@ -101,7 +101,10 @@ fn an_element_of_a_list_is_a_row() {
 "#;
     let paths = ["user.id", "product | items[].item_id", "items[].n", "p[key=s].v.i"];
     assert_eq!(read(log, &paths), ["u1|a|2|7", "u1|b|-|7", "u2|-|-|-", "whole|c|-|-"]);
-    assert_eq!(read(log, &["user", "items"])[0], "1: `user` is not a single value");
+    assert_eq!(
+        read(log, &["user", "items"])[0],
+        "1: `user` is not a single value; a path such as `user.id` names one in it"
+    );
     // Another list for another column: what would a row be?
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("log");
@@ -116,12 +119,10 @@ fn an_element_of_a_list_is_a_row() {
 #[test]
 fn an_object_as_an_id_is_no_id_unless_the_path_goes_into_it() {
     let log = "{\"item\":{\"$oid\":\"a1\"}}\n{\"item\":[\"a1\"]}\n{\"item\":\"a2\"}\n";
-    let refused = "is not a single value";
-    assert_eq!(read(log, &["item"]), [format!("1: `item` {refused}"), format!("2: `item` {refused}"), "a2".to_owned()]);
-    assert_eq!(
-        read(log, &["item.$oid | item"]),
-        ["a1".to_owned(), format!("2: `item.$oid` {refused}"), "a2".to_owned()]
-    );
+    let refused =
+        |row, path| format!("{row}: `{path}` is not a single value; a path such as `{path}.id` names one in it");
+    assert_eq!(read(log, &["item"]), [refused(1, "item"), refused(2, "item"), "a2".to_owned()]);
+    assert_eq!(read(log, &["item.$oid | item"]), ["a1".to_owned(), refused(2, "item.$oid"), "a2".to_owned()]);
 }
 
 #[test]

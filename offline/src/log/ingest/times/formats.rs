@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 pub struct Format(String);
 
 /// Orders of day, month and year.
-const DATES: [&str; 14] = [
+const DATES: [&str; 19] = [
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%d/%m/%Y",
@@ -24,14 +24,21 @@ const DATES: [&str; 14] = [
     "%y.%m.%d",
     "%d %b %Y",
     "%b %d, %Y",
+    "%b %d, %Y,",
+    "%d %B %Y",
+    "%B %d, %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
 ];
 /// Times of day behind a date.
 const TIMES: [&str; 6] = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p"];
 /// Formats that are more than a date and a time of day.
-const WHOLE: [&str; 6] = [
+const WHOLE: [&str; 8] = [
     "%Y%m%d",
     "%Y%m%d%H%M%S",
     "%a, %d %b %Y %H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%a %b %d %Y %H:%M:%S GMT%z",
     "%a %b %d %H:%M:%S %z %Y",
     "%d/%b/%Y:%H:%M:%S %z",
     "%Y-%m-%d %I:%M:%S %p",
@@ -72,6 +79,8 @@ impl Format {
         if self.0 == ISO {
             return super::iso(text, zone);
         }
+        // A zone by its name in words, as JavaScript adds it, says nothing more.
+        let text = text.split_once(" (").map_or(text, |(text, _)| text);
         let parsed = BrokenDownTime::parse(&self.0, text).ok()?;
         if let Ok(instant) = parsed.to_timestamp() {
             return Some(instant.as_millisecond());

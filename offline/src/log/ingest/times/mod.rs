@@ -277,7 +277,12 @@ mod tests {
             "20250615173738",
             "06/15/2025 05:37:38 PM",
             "Sun, 15 Jun 2025 17:37:38 +0000",
+            "Sun, 15 Jun 2025 17:37:38 GMT",
+            "Sun Jun 15 2025 19:37:38 GMT+0200 (Central European Summer Time)",
+            "Jun 15, 2025, 5:37:38 PM",
             "15 Jun 2025 17:37:38",
+            "15-Jun-2025 17:37:38",
+            "June 15, 2025 17:37:38",
         ] {
             assert_eq!(read(&[text]), [Ok(at)], "{text}");
         }

@@ -42,20 +42,20 @@ impl fmt::Display for Undecided {
         match self {
             Self::None(example) => write!(
                 out,
-                "{example:?} is no time after ingest.earliest and before tomorrow in any known form; [ingest] \
+                "{example:?} is no time after ingest.earliest and before tomorrow in any known form; ingest.\
                  timestamp_unit = \"s\" (or days, ms, us, ns), timestamp_format = \"%d.%m.%Y %H:%M\" and earliest = \
                  \"1970-01-01\" say how to read it"
             ),
             Self::Several { example, readings: [(one, by_one), (other, by_other)] } => write!(
                 out,
-                "{example:?} can be read in two ways; choose one: [ingest] {} (reads {by_one}) or [ingest] {} (reads \
+                "{example:?} can be read in two ways; choose one: ingest.{} (reads {by_one}) or ingest.{} (reads \
                  {by_other})",
                 setting(one),
                 setting(other)
             ),
             Self::Mixed { examples: [one, other], formats: [first, second] } => write!(
                 out,
-                "times are written in several ways, such as {one:?} and {other:?}; [ingest] timestamp_format = [\"{}\", \
+                "times are written in several ways, such as {one:?} and {other:?}; ingest.timestamp_format = [\"{}\", \
                  \"{}\"] reads each by the first that fits",
                 first.as_str(),
                 second.as_str()
