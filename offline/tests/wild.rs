@@ -4,6 +4,10 @@
 
 mod support;
 
+#[path = "wild/about.rs"]
+mod about;
+#[path = "wild/came_to_nothing.rs"]
+mod came_to_nothing;
 #[path = "wild/columns.rs"]
 mod columns;
 #[path = "wild/copies.rs"]
