@@ -34,6 +34,8 @@ mod quotes;
 mod reading;
 #[path = "wild/schemas.rs"]
 mod schemas;
+#[path = "wild/shown.rs"]
+mod shown;
 #[path = "wild/tables.rs"]
 mod tables;
 #[path = "wild/times.rs"]
