@@ -4,6 +4,10 @@
 
 mod support;
 
+#[path = "wild/about.rs"]
+mod about;
+#[path = "wild/came_to_nothing.rs"]
+mod came_to_nothing;
 #[path = "wild/columns.rs"]
 mod columns;
 #[path = "wild/copies.rs"]
@@ -30,6 +34,8 @@ mod quotes;
 mod reading;
 #[path = "wild/schemas.rs"]
 mod schemas;
+#[path = "wild/shown.rs"]
+mod shown;
 #[path = "wild/tables.rs"]
 mod tables;
 #[path = "wild/times.rs"]

@@ -72,6 +72,9 @@ fn explained(path: &Path, config: &Config) -> anyhow::Result<()> {
     for row in &explanation.rows {
         eprintln!("  {row}");
     }
+    for warning in &explanation.warnings {
+        eprintln!("  warning: {warning}");
+    }
     print!("{}", explanation.config);
     Ok(())
 }

@@ -111,7 +111,51 @@ pub fn users(raw: &RawLog, config: &IngestConfig, report: &mut IngestReport) {
             "{users} users have {events} events: nearly every event has a user of its own, from which nothing is learnt; {remedy}"
         ));
     }
+    warnings.extend(guests(raw, config, report));
     report.warnings.extend(warnings);
+}
+
+/// Words that shops write where nobody was logged in.
+const GUESTS: [&str; 16] = [
+    "0",
+    "-1",
+    "guest",
+    "guests",
+    "anonymous",
+    "anonym",
+    "unknown",
+    "nobody",
+    "walk-in",
+    "walkin",
+    "gast",
+    "invit\u{e9}",
+    "invitado",
+    "visitante",
+    "ospite",
+    "00000000-0000-0000-0000-000000000000",
+];
+
+/// Warns where the user with twice the events of any other is none: the guests of all orders as one.
+fn guests(raw: &RawLog, config: &IngestConfig, report: &IngestReport) -> Option<String> {
+    let of_generic = report.files.iter().any(|file| file.schema == schema::GENERIC);
+    let mut events = vec![0_u64; raw.users.len()];
+    raw.events.iter().for_each(|event| events[event.user as usize] += 1);
+    let busiest = (0..events.len()).max_by_key(|user| events[*user]).filter(|_| of_generic)?;
+    let next = (0..events.len()).filter(|user| *user != busiest).map(|user| events[user]).max().unwrap_or(0);
+    // Where all users are numbers from 0 on, the first is one of them.
+    if events[busiest] < 2 * next {
+        return None;
+    }
+    let name = raw.users.text(busiest as u32);
+    let is_guest = GUESTS.contains(&name.to_lowercase().as_str()) && !config.no_user.iter().any(|none| none == name);
+    is_guest.then(|| {
+        format!(
+            "user `{name}` has the most events, {}, and is probably no person but all guests; ingest.no_user = [{}] skips \
+             their rows",
+            events[busiest],
+            serde_json::Value::from(name)
+        )
+    })
 }
 
 /// The words for kinds that nobody knows, with their counts and the lines that would map them.

@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::Serialize;
 use shared::contract::kind::Kinds;
 
-use super::IngestError;
 use super::check::toml_key;
 use super::first_row::Orders;
 use super::gather::plausible;
@@ -17,6 +16,7 @@ use super::rows::{Judge, SeenIds, Verdict, refund};
 use super::settings::{IngestConfig, Role};
 use super::times::Clock;
 use super::words::KindWords;
+use super::{IngestError, unread};
 
 /// The number of rows that are shown.
 const ROWS: usize = 10;
@@ -34,6 +34,8 @@ pub struct Explanation {
     pub times: String,
     /// The first rows, each as the event that it is or with the reason why it is none.
     pub rows: Vec<String>,
+    /// What looks wrong, in words.
+    pub warnings: Vec<String>,
     /// The settings that read the file in this way, as TOML.
     pub config: String,
 }
@@ -74,6 +76,7 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
         title: plan.title.clone(),
         times: plan.times.as_ref().map_or("none".to_owned(), |times| times.clock().in_words()),
         rows,
+        warnings: unread::warnings(&plan)?,
         config: as_config(&plan, path),
     })
 }

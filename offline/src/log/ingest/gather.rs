@@ -23,7 +23,7 @@ use super::rows::{Judge, SeenIds, Verdict, refund};
 use super::settings::{IngestConfig, Role};
 use super::unused::Unused;
 use super::words::{KindWords, Meaning};
-use super::{Catalogue, IngestError, Log, Read, check, read};
+use super::{Catalogue, IngestError, Log, Read, check, read, unread};
 
 /// What a log is read with.
 #[derive(Clone, Copy)]
@@ -206,6 +206,7 @@ impl Gathered {
         let events = (self.raw.events.len() - events_before) as u64;
         self.report.files.push(of_file(plan, judge.words, kinds, rows, events));
         self.report.service_files.extend(service);
+        self.report.warnings.extend(unread::warnings(plan)?);
         Ok(())
     }
 }

@@ -36,6 +36,7 @@ pub mod schema;
 pub mod settings;
 mod skip;
 mod times;
+mod unread;
 mod unused;
 mod vectors;
 mod words;
@@ -116,7 +117,7 @@ pub enum IngestError {
         /// The column of times.
         column: String,
         /// Why, and the line of the config that tells it.
-        undecided: times::Undecided,
+        undecided: Box<times::Undecided>,
     },
     /// A file can't be read.
     #[error("{path}: {reason}")]
@@ -221,12 +222,12 @@ impl IngestError {
         text.strip_prefix(&format!("{}: ", path.display())).map_or(text.clone(), str::to_owned)
     }
 
-    /// Whether a file can't be a log at all: it is no text, or no column tells the user.
+    /// Whether a file can't be a log at all: it is no text, no column tells the user, or it is a table of users.
     #[must_use]
     pub fn is_no_log(&self) -> bool {
         match self {
             Self::Kind { .. } => true,
-            Self::NoColumn { what, .. } => what.starts_with(needs::USER),
+            Self::NoColumn { what, .. } => what.starts_with(needs::USER) || what.contains(needs::TABLE_OF_USERS),
             _ => false,
         }
     }

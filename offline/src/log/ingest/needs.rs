@@ -2,6 +2,7 @@
 //! tell it.
 
 use super::IngestError;
+use super::by_values::{self, Plural};
 use super::read::Form;
 use super::schema;
 use super::settings::{MissingTimestamps, Reading, Role};
@@ -11,6 +12,9 @@ pub const USER: &str = "the user";
 
 /// How many columns are named at most.
 const COLUMNS: usize = 60;
+/// What a file without items is, where each user has one row.
+pub const TABLE_OF_USERS: &str = "each user has one row, as in a table of users";
+
 /// Stands for what could not be decoded.
 const UNDECODABLE: char = '\u{fffd}';
 
@@ -34,15 +38,24 @@ pub fn check(
     one_list(layers)?;
     let lacks = |role| reading.columns.of(role).is_empty();
     let (mut what, mut remedies) = (Vec::new(), Vec::new());
-    let mut miss = |told: &'static str, remedy: &str| {
-        what.push(told);
+    let mut miss = |told: &str, remedy: &str| {
+        what.push(told.to_owned());
         remedies.push(remedy.to_owned());
     };
     if lacks(Role::User) {
         miss(USER, "ingest.columns.user = \"…\"");
     }
     if lacks(Role::Item) {
-        miss("the item", "ingest.columns.item = \"…\"");
+        let (plural, users) = (by_values::plural(form, &form.all_columns())?, reading.columns.of(Role::User));
+        let told = match plural.first() {
+            Some((column, Plural::Counts)) => format!("the item (column `{column}` has numbers of pieces)"),
+            Some((column, Plural::Lists)) => {
+                format!("the item (column `{column}` has several in a cell, which have to be a row each)")
+            }
+            None if by_values::has_a_row_each(form, users)? => format!("the item ({TABLE_OF_USERS})"),
+            None => "the item".to_owned(),
+        };
+        miss(&told, "ingest.columns.item = \"…\"");
     }
     if lacks(Role::Timestamp) && missing_timestamps == MissingTimestamps::Reject {
         miss(
@@ -112,7 +125,7 @@ fn readable_names(form: &Form, layers: &Reading) -> Result<(), IngestError> {
 }
 
 /// Several things in words.
-fn listed(things: &[&str]) -> String {
+fn listed(things: &[String]) -> String {
     match things {
         [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
         _ => things.concat(),

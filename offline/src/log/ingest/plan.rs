@@ -85,7 +85,7 @@ pub fn plan(
     let layers = if schema.is_some_and(|schema| schema.name == schema::SERVICE) { Reading::default() } else { layers };
     let (name, title, base) = match schema {
         Some(Schema { name, title, reading, .. }) => (*name, title.clone(), reading.clone()),
-        None => (schema::GENERIC, "columns by their usual names".to_owned(), schema::generic(&form.all_columns())),
+        None => (schema::GENERIC, "columns by their usual names".to_owned(), by_values::generic(&form)?),
     };
     if base.quoting.is_some() || base.separator.is_some() && !layers.schema.is_empty() {
         form = recognise(file, &base.clone().under(&layers).options())?;
@@ -94,7 +94,9 @@ pub fn plan(
     let reading = base.clone().under(&of_file(&layers, &base, &form));
     let missing_timestamps = reading.missing_timestamps.unwrap_or(MissingTimestamps::Reject);
     needs::check(&form, name, &reading, &layers, missing_timestamps)?;
-    let rules = reading.skip.iter().filter(|rule| form.has(&rule.column));
+    let list = list_of_rows(&form, &reading);
+    let is_of_row = |column: &str| path::list(column).is_none_or(|own| Some(own) == list.as_deref());
+    let rules = reading.skip.iter().filter(|rule| form.has(&rule.column) && is_of_row(&rule.column));
     let rules: Vec<Rule> = rules.map(|rule| Rule::of(rule, kinds)).collect::<Result<_, _>>()?;
     let (wanted, places) = wanted(&form, &reading, &layers, &rules)?;
     let plan = Plan { form, schema: name, title, reading, wanted, places, times: None, rules, missing_timestamps };
@@ -119,6 +121,8 @@ fn as_found(
     }
     if let Some(column) = event_column::hidden(form, &base, layers, kinds)? {
         base.columns.0.insert(Role::Event, Alternatives::One(column));
+    } else if name == schema::GENERIC && base.columns.of(Role::Event).is_empty() {
+        base.default_event = by_values::kind_of_all(form, &base)?.or(base.default_event);
     }
     let is_told = |column: &String| layers.columns.0.values().any(|paths| paths.list().contains(column));
     base.skip.retain(|rule| !is_told(&rule.column));
@@ -185,6 +189,15 @@ fn list_of_rows(form: &Form, reading: &Reading) -> Option<String> {
 }
 
 impl Plan {
+    /// The columns that no role and no rule reads, each with one value a row.
+    #[must_use]
+    pub fn unread(&self) -> Vec<String> {
+        let list = list_of_rows(&self.form, &self.reading);
+        let is_of_row = |column: &String| path::list(column).is_none_or(|own| Some(own) == list.as_deref());
+        let is_read = |column: &String| self.wanted.iter().any(|wanted| wanted.paths.contains(column));
+        self.form.all_columns().into_iter().filter(|column| is_of_row(column) && !is_read(column)).collect()
+    }
+
     /// The columns of a role that the file has, as far as its first records tell.
     #[must_use]
     pub fn columns(&self, role: Role) -> Vec<String> {
@@ -205,6 +218,13 @@ impl Plan {
         let no_user = if role == Role::User { &self.reading.no_user[..] } else { &[] };
         let is_there = |text: &&str| !self.reading.missing.iter().chain(no_user).any(|missing| missing == text);
         values[self.places[role as usize].clone()].iter().find_map(|value| present((*value)?).filter(is_there))
+    }
+
+    /// Whether a row names a user who is none.
+    #[must_use]
+    pub fn is_guest(&self, values: &[Option<&str>]) -> bool {
+        let users = values[self.places[Role::User as usize].clone()].iter();
+        users.copied().flatten().map(str::trim).any(|user| self.reading.no_user.iter().any(|none| none == user))
     }
 
     /// The time of a row as it is written; a date and a time of day as one text.
@@ -255,6 +275,6 @@ fn times(plan: &Plan, plausible: Plausible) -> Result<Option<Times>, IngestError
     Times::decide(&sample, settings).map(Some).map_err(|undecided| IngestError::Times {
         path: form.path.clone(),
         column,
-        undecided,
+        undecided: Box::new(undecided),
     })
 }

@@ -40,6 +40,14 @@ fn unsigned(text: &str) -> (bool, &str) {
     (below.is_some(), below.unwrap_or_else(|| text.strip_prefix('+').unwrap_or(text)).trim())
 }
 
+/// Whether an amount of money is below zero, with its currency or without: `-$9.00`, `($9)`, `-9,00 €`.
+#[must_use]
+pub fn is_below_zero(text: &str) -> bool {
+    let is_of_number = |sign: &char| sign.is_ascii_digit() || GROUPS.contains(sign) || "-\u{2212}()".contains(*sign);
+    let number: String = text.chars().filter(is_of_number).collect();
+    Quantity::read(&number) == Some(Quantity::Below)
+}
+
 /// Reads a number with a point or a comma before its fraction, and no groups: a rating.
 #[must_use]
 pub fn rating(text: &str) -> Option<f64> {
@@ -62,6 +70,16 @@ mod tests {
         assert_eq!(read(&above), vec![Some(Quantity::Above); above.len()]);
         let none = ["", "-", "one", "1 piece", "R\u{fc}ckgabe", "nan", "inf", ".", "--1"];
         assert_eq!(read(&none), vec![None; none.len()]);
+    }
+
+    #[test]
+    fn amounts_below_zero_may_have_a_currency() {
+        for below in ["-9", "-9.00", "-$9.00", "$-9.00", "($9.00)", "-9,00 €", "9,00- EUR", "EUR -1.299,00"] {
+            assert!(is_below_zero(below), "{below}");
+        }
+        for other in ["9", "$9.00", "-0.00", "", "-", "free", "2026-01-02"] {
+            assert!(!is_below_zero(other), "{other}");
+        }
     }
 
     #[test]

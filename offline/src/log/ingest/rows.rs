@@ -8,7 +8,7 @@ use shared::contract::kind::{KindIdx, Kinds};
 
 use super::items::told::Field;
 use super::plan::Plan;
-use super::quantity::Quantity;
+use super::quantity::{self, Quantity};
 use super::raw::{Extra, Keep, RawEvent, RawLog};
 use super::settings::{IngestConfig, MissingTimestamps, OtherKinds, Role, SessionsFrom};
 use super::words::{KindWords, Meaning};
@@ -94,6 +94,7 @@ impl Judge<'_> {
         }
         let Some(user) = field(Role::User).and_then(canonical) else {
             return match self.plan.reading.without_user {
+                _ if plan.is_guest(values) => Verdict::Skipped("a guest (no_user)".to_owned()),
                 Some(OtherKinds::Skip) => Verdict::Skipped("no user".to_owned()),
                 _ => Verdict::Rejected("no user"),
             };
@@ -177,10 +178,17 @@ impl Judge<'_> {
         if kind != KindIdx::TRANSACTION {
             return Ok(kind);
         }
+        let plan = self.plan;
         match field(Role::Quantity).map(Quantity::read) {
             Some(None) => Err(Verdict::Rejected("quantity not a number")),
             Some(Some(Quantity::Zero)) => Err(Verdict::Skipped("a quantity of 0".to_owned())),
             Some(Some(Quantity::Below)) => self.refund.ok_or_else(|| Verdict::Skipped("a quantity below 0".to_owned())),
+            Some(Some(Quantity::Above)) if all_came_back(plan, values) => {
+                Err(Verdict::Skipped("all pieces were cancelled or given back".to_owned()))
+            }
+            None if field(Role::Amount).is_some_and(quantity::is_below_zero) => {
+                self.refund.ok_or_else(|| Verdict::Skipped("an amount below 0".to_owned()))
+            }
             Some(Some(Quantity::Above)) | None => Ok(kind),
         }
     }
@@ -225,6 +233,15 @@ fn identity(
 /// Whether a text is a JSON list of objects or texts.
 fn is_list(text: &str) -> bool {
     text.ends_with(']') && (text.starts_with("[{") || text.starts_with("[\""))
+}
+
+/// Whether as many pieces of a row were cancelled or given back later as were bought.
+fn all_came_back(plan: &Plan, values: &[Option<&str>]) -> bool {
+    let number = |text: &str| quantity::rating(text);
+    let returned = values[plan.places[Role::ReturnedQuantity as usize].clone()].iter();
+    let returned: f64 = returned.filter_map(|value| number((*value)?)).sum();
+    let bought = plan.value(values, Role::Quantity).and_then(number);
+    returned > 0.0 && bought.is_some_and(|bought| returned >= bought)
 }
 
 /// The fields that nothing is learnt from.

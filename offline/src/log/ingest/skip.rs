@@ -20,7 +20,7 @@ pub struct Rule {
 enum Condition {
     StartsWith(String),
     Below(f64),
-    Matching(Regex),
+    Matching(Regex, Option<Regex>),
     NotMatching(Regex),
 }
 
@@ -32,10 +32,16 @@ impl Rule {
     pub fn of(rule: &SkipRule, kinds: &Kinds) -> Result<Self, IngestError> {
         let wrong = |what: &dyn std::fmt::Display| IngestError::Setting(format!("skip rule `{}`: {what}", rule.reason));
         let expression = |pattern: &str| Regex::new(pattern).map_err(|error| wrong(&error));
+        if rule.unless.is_some() && rule.matching.is_none() {
+            return Err(wrong(&"unless takes values out of matching, and there is no matching"));
+        }
         let condition = match (&rule.starts_with, rule.below, &rule.matching, &rule.not_matching) {
             (Some(prefix), None, None, None) => Condition::StartsWith(prefix.clone()),
             (None, Some(bound), None, None) => Condition::Below(bound),
-            (None, None, Some(pattern), None) => Condition::Matching(expression(pattern)?),
+            (None, None, Some(pattern), None) => {
+                let unless = rule.unless.as_deref().map(expression).transpose()?;
+                Condition::Matching(expression(pattern)?, unless)
+            }
             (None, None, None, Some(pattern)) => Condition::NotMatching(expression(pattern)?),
             _ => return Err(wrong(&"give exactly one of starts_with, below, matching, not_matching")),
         };
@@ -52,7 +58,9 @@ impl Rule {
             Condition::Below(bound) => {
                 value.and_then(|value| value.parse::<f64>().ok()).is_some_and(|value| value < *bound)
             }
-            Condition::Matching(pattern) => value.is_some_and(|value| pattern.is_match(value.trim())),
+            Condition::Matching(pattern, unless) => value.map(str::trim).is_some_and(|value| {
+                pattern.is_match(value) && !unless.as_ref().is_some_and(|unless| unless.is_match(value))
+            }),
             Condition::NotMatching(pattern) => !pattern.is_match(value.unwrap_or_default()),
         }
     }
@@ -81,7 +89,15 @@ mod tests {
         assert!(of("not_matching = '^ok'").expect("a rule").skips(None));
         let of_purchases = of("matching = '.'\nkind = \"transaction\"").expect("a rule");
         assert_eq!(of_purchases.kind, Some(KindIdx::TRANSACTION));
-        for wrong in ["", "matching = '('", "matching = 'a'\nbelow = 1.0", "matching = 'a'\nkind = \"buy\""] {
+        let unless = of("matching = '(?i)cancel'\nunless = '^not'").expect("a rule");
+        assert!(unless.skips(Some("cancelled")) && !unless.skips(Some("not cancelled")));
+        for wrong in [
+            "",
+            "not_matching = 'a'\nunless = 'b'",
+            "matching = '('",
+            "matching = 'a'\nbelow = 1.0",
+            "matching = 'a'\nkind = \"buy\"",
+        ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

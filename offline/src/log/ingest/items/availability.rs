@@ -64,6 +64,18 @@ pub fn is_hidden(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
     is_true(text).or_else(|| is_available(text, yes, no).map(|available| !available))
 }
 
+/// Whether a text says that the shop shows an item: as [`is_available`], but a number is no stock. 1 says so, and 0 or 2, which
+/// shops write for what is switched off, the contrary.
+#[must_use]
+pub fn is_active(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
+    match text.parse::<f64>() {
+        Ok(1.0) => Some(true),
+        Ok(2.0) => Some(false),
+        Ok(number) => (number <= 0.0).then_some(false),
+        Err(_) => is_available(text, yes, no),
+    }
+}
+
 /// Whether a text says that something is true.
 #[must_use]
 pub fn is_true(text: &str) -> Option<bool> {
@@ -179,6 +191,14 @@ mod tests {
             assert_eq!(available(text), Some(false), "{text}");
         }
         assert_eq!([available("maybe"), available("NaN")], [None, None]);
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_active() {
+        let active = |text: &str| is_active(text, &[], &words(&["later"]));
+        assert!(["1", "1.0", "TRUE", "ja", "active", "publish"].iter().all(|text| active(text) == Some(true)));
+        assert!(["0", "2", "-1", "nein", "draft", "archived", "later"].iter().all(|text| active(text) == Some(false)));
+        assert_eq!([active("7"), active("Released"), active("NaN")], [None; 3]);
     }
 
     #[test]

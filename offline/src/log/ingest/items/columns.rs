@@ -10,11 +10,12 @@ use serde::Deserialize;
 use shared::contract::id::MAX_ID_BYTES;
 
 use super::ItemsConfig;
+use super::availability::is_active;
 use super::categories::{AUTO, BLANK, Cuts, Lists, SEPARATOR};
 use super::property::{Kind, bare, kind};
 use super::schema::{GENERIC, ItemSchema};
-use crate::log::ingest::read::Form;
-use crate::log::ingest::schema::by_usual_names;
+use crate::log::ingest::read::{Form, Needed, Take, Wanted, first_rows};
+use crate::log::ingest::schema::{by_usual_names, plain};
 
 /// What a column can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -34,6 +35,8 @@ pub enum Role {
     Brand,
     /// Whether it may be recommended.
     Available,
+    /// Whether the shop shows it: each of these columns has to say so.
+    Active,
     /// Whether it may not.
     Hidden,
     /// Since when.
@@ -44,7 +47,7 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order of the columns that are read.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Id,
         Self::Name,
         Self::Category,
@@ -52,6 +55,7 @@ impl Role {
         Self::Price,
         Self::Brand,
         Self::Available,
+        Self::Active,
         Self::Hidden,
         Self::AvailableFrom,
         Self::AvailableUntil,
@@ -68,6 +72,7 @@ impl Role {
             Self::Price => "price",
             Self::Brand => "brand",
             Self::Available => "available",
+            Self::Active => "active",
             Self::Hidden => "hidden",
             Self::AvailableFrom => "available_from",
             Self::AvailableUntil => "available_until",
@@ -89,6 +94,7 @@ impl Role {
             Self::Price => &config.price,
             Self::Brand => &config.brand,
             Self::Available => &config.available,
+            Self::Active => &config.active,
             Self::Hidden => &config.hidden,
             Self::AvailableFrom => &config.available_from,
             Self::AvailableUntil => &config.available_until,
@@ -100,21 +106,36 @@ impl Role {
         !matches!(self, Self::Id | Self::Name | Self::Category | Self::CategoryPath)
     }
 
-    /// A part of the names that a column of this role is likely to have.
-    fn stem(self) -> Option<&'static str> {
+    /// Parts of the names that a column of this role is likely to have.
+    fn stems(self) -> &'static [&'static str] {
         match self {
-            Self::Name => Some("title"),
-            Self::Category => Some("categor"),
-            Self::Price => Some("price"),
-            Self::Brand => Some("brand"),
-            Self::Available => Some("availab"),
-            _ => None,
+            Self::Name => &["title"],
+            Self::Category => &["categor"],
+            Self::Price => &["price"],
+            Self::Brand => &["brand"],
+            Self::Available => &["availab", "stock", "inventory", "bestand"],
+            Self::Active => {
+                &["status", "active", "aktiv", "publish", "visib", "online", "enabled", "discontinu", "archiv"]
+            }
+            _ => &[],
         }
     }
 }
 
 /// Parts of the names of what the shop itself pays.
 const COSTS: [&str; 6] = ["cost", "purchase", "wholesale", "supplier", "buying", "compra"];
+
+/// Names of columns of vectors.
+const VECTORS: [&str; 8] = [
+    "embedding",
+    "embeddings",
+    "itemembedding",
+    "productembedding",
+    "textembedding",
+    "imageembedding",
+    "vector",
+    "vectors",
+];
 
 /// The columns of a table by role, and what is to be said about them.
 #[derive(Debug, Default)]
@@ -158,8 +179,30 @@ pub fn map(config: &ItemsConfig, schema: &ItemSchema, form: &Form) -> Mapping {
         // What is missed is named as the settings have it.
         id.push(config.id.clone());
     }
+    if Role::Active.setting(config) == Role::Active.default_name() {
+        let is_known = |column: &String| !is_status(column) || has_known_words(form, config, column);
+        mapping.columns.entry(Role::Active).or_default().retain(is_known);
+    }
     warn_of_likely(&mut mapping, config, &there);
     mapping
+}
+
+/// The number of rows by which a status is told.
+const ROWS: usize = 200;
+
+/// Whether a column is one of any status, by its name.
+fn is_status(column: &str) -> bool {
+    let name = plain(column);
+    name.ends_with("status") || name == "state"
+}
+
+/// Whether most of the first values of a column say that an item is shown or that it is not.
+fn has_known_words(form: &Form, config: &ItemsConfig, column: &str) -> bool {
+    let rows = first_rows(form, &[Wanted { take: Take::Whole, ..Wanted::column(column, Needed::No) }], ROWS);
+    let rows = rows.unwrap_or_default();
+    let values: Vec<&str> = rows.iter().filter_map(|row| row.values.as_ref().ok()?[0].as_deref()).collect();
+    let is_known = |text: &&&str| is_active(text, &config.available_words, &config.withdrawn_words).is_some();
+    !values.is_empty() && 5 * values.iter().filter(is_known).count() >= 4 * values.len()
 }
 
 /// The columns that a schema names. A JSON object may lack what a later one has.
@@ -193,9 +236,18 @@ fn add_usual(mapping: &mut Mapping, config: &ItemsConfig, schema: &ItemSchema, t
         !is_there && is_asked && role.setting(config) == role.default_name()
     };
     let open: Vec<Role> = Role::ALL.into_iter().filter(is_open).collect();
+    let is_usual = open.clone();
     let names = open.into_iter().map(|role| (role, GENERIC.columns.of(role)));
     for (role, column) in by_usual_names(there, &mut taken, names) {
         mapping.columns.entry(role).or_default().push(column);
+    }
+    // A sale's price that is empty leaves the usual one, and each word for what is switched off counts.
+    for role in [Role::Price, Role::Active] {
+        while is_usual.contains(&role)
+            && let Some((_, column)) = by_usual_names(there, &mut taken, [(role, GENERIC.columns.of(role))]).pop()
+        {
+            mapping.columns.entry(role).or_default().push(column);
+        }
     }
 }
 
@@ -206,17 +258,28 @@ fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String])
     let mut warnings = Vec::new();
     for role in Role::ALL {
         let is_absent = mapping.of(role).is_empty() && !(role == Role::Category && has_path);
-        let is_open = is_absent && role.setting(config) == role.default_name();
-        let Some(stem) = role.stem().filter(|_| is_open) else { continue };
+        // What is switched off may stand in several columns.
+        let is_open = (is_absent || role == Role::Active) && role.setting(config) == role.default_name();
+        if !is_open {
+            continue;
+        }
         let is_cost = |name: &str| COSTS.iter().any(|cost| name.contains(cost));
         let likely = |column: &&String| {
             let name = column.to_lowercase();
-            column.len() < MAX_ID_BYTES && name.contains(stem) && !(role == Role::Price && is_cost(&name))
+            column.len() < MAX_ID_BYTES
+                && role.stems().iter().any(|stem| name.contains(stem))
+                && !(role == Role::Price && is_cost(&name))
         };
         if let Some(column) = there.iter().find(|column| likely(column) && !is_read(column)) {
             let key = role.as_str();
             warnings.push(format!("column `{column}` is not read; items.{key} = \"{column}\" reads it"));
         }
+    }
+    let is_vector = |column: &&String| VECTORS.contains(&plain(column).as_str());
+    if let Some(column) = there.iter().find(is_vector).filter(|_| config.embedding.is_empty()) {
+        warnings.push(format!(
+            "column `{column}` is not read; items.embedding = \"{column}\" relates items by its vectors"
+        ));
     }
     mapping.warnings.extend(warnings);
 }
@@ -339,6 +402,29 @@ mod tests {
         assert_eq!(found.of(Role::Available), ["Lagerbestand"]);
         let found = of(&ItemsConfig::of_tests(), &["id", "cost_price"]);
         assert!(found.of(Role::Price).is_empty() && found.warnings.is_empty());
+    }
+
+    #[test]
+    fn every_column_for_what_is_switched_off_is_read_and_others_that_look_so_are_named() {
+        let found = of(&ItemsConfig::of_tests(), &["SKU", "In stock?", "Published", "Aktiv", "Visibility in catalog"]);
+        assert_eq!([found.of(Role::Available).len(), found.of(Role::Active).len()], [1, 2]);
+        let expected = "column `Visibility in catalog` is not read; items.active = \"Visibility in catalog\" reads it";
+        assert_eq!(found.warnings, [expected]);
+        // Its only value is `x`.
+        assert!(of(&ItemsConfig::of_tests(), &["sku", "status"]).of(Role::Active).is_empty());
+    }
+
+    #[test]
+    fn prices_are_taken_from_the_first_column_that_has_one() {
+        let found = of(&ItemsConfig::of_tests(), &["id", "Regular price", "Sale price"]);
+        assert_eq!(found.of(Role::Price), ["Sale price", "Regular price"]);
+    }
+
+    #[test]
+    fn a_column_of_vectors_is_named() {
+        let found = of(&ItemsConfig::of_tests(), &["id", "embedding"]);
+        let expected = "column `embedding` is not read; items.embedding = \"embedding\" relates items by its vectors";
+        assert_eq!(found.warnings, [expected]);
     }
 
     #[test]

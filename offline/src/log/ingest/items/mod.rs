@@ -39,6 +39,7 @@ pub struct ItemsConfig {
     pub price: String,
     pub brand: String,
     pub available: String,
+    pub active: String,
     pub hidden: String,
     pub available_from: String,
     pub available_until: String,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use shared::contract::id::{ItemId, present};
 
 use super::ItemsConfig;
-use super::availability::{Bound, Validity, is_available, is_hidden, is_true, moment};
+use super::availability::{Bound, Validity, is_active, is_available, is_hidden, is_true, moment};
 use super::categories::{Cuts, each_once, of_levels};
 use super::columns::Role;
 use super::price::{Style, is_placeholder};
@@ -71,11 +71,9 @@ impl Layout<'_> {
         let filled = |role: Role| self.filled(values, role).next();
         let Some(id) = filled(Role::Id) else { return Err(Bad::new("no item id", None)) };
         let id = ItemId::from_outside(id).map_err(|error| Bad::new(error, Some(id)))?;
-        let price = match filled(Role::Price) {
-            Some(text) if !is_placeholder(text) => {
-                self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?
-            }
-            _ => f32::NAN,
+        let price = match self.filled(values, Role::Price).find(|text| !is_placeholder(text)) {
+            Some(text) => self.style.read(text).map_err(|error| Bad::new(error, Some(text)))?,
+            None => f32::NAN,
         };
         let (mut words, mut numbers) = (Vec::new(), Vec::new());
         let of_properties = self.flags_at() + self.flags.len();
@@ -107,6 +105,14 @@ impl Layout<'_> {
         };
         let available = told(Role::Available, &|text| is_available(text, yes, no)).unwrap_or(true);
         let hidden = told(Role::Hidden, &|text| is_hidden(text, yes, no)).unwrap_or(false);
+        // Each column has to say so.
+        let mut active = true;
+        for text in self.filled(values, Role::Active) {
+            match is_active(text, yes, no) {
+                Some(says) => active &= says,
+                None => doubts.push((Role::Active, text.to_owned())),
+            }
+        }
         let vector = match values.last().copied().flatten() {
             // Where the table has none for an item, that is counted.
             None if !self.config.embedding.is_empty() => Some(Err("no vector".to_owned())),
@@ -119,7 +125,7 @@ impl Layout<'_> {
             words,
             numbers,
             validity: Validity { from_ms, until_ms },
-            withdrawn: hidden || !available,
+            withdrawn: hidden || !available || !active,
             vector,
             doubts,
         };

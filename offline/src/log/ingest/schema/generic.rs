@@ -7,14 +7,15 @@ use std::sync::LazyLock;
 
 use super::Schema;
 use super::names::plain;
-use crate::log::ingest::settings::{Alternatives, Columns, Reading, Role, SkipRule};
+use super::{CameToNothing, came_to_nothing};
+use crate::log::ingest::settings::{Alternatives, Columns, Reading, Role};
 
 const TEXT: &str = include_str!("../../../../schemas/generic.toml");
 
 static GENERIC: LazyLock<Schema> = LazyLock::new(|| super::parse("generic", TEXT));
 
 /// The roles in the order in which they take their columns.
-const ORDER: [Role; 15] = [
+const ORDER: [Role; 16] = [
     Role::User,
     Role::Item,
     Role::Timestamp,
@@ -30,6 +31,7 @@ const ORDER: [Role; 15] = [
     Role::Category,
     Role::Brand,
     Role::Price,
+    Role::Amount,
 ];
 
 /// The values of a flag that is set.
@@ -42,7 +44,11 @@ const NO: [&str; 4] = ["0", "0.0", "false", "no"];
 pub fn generic(columns: &[String]) -> Reading {
     let names = ORDER.map(|role| (role, GENERIC.reading.columns.of(role)));
     let found = by_usual_names(columns, &mut vec![false; columns.len()], names);
-    let found = Columns(found.into_iter().map(|(role, column)| (role, Alternatives::One(column))).collect());
+    let mut found = Columns(found.into_iter().map(|(role, column)| (role, Alternatives::One(column))).collect());
+    add_returned(columns, &mut found);
+    if !found.of(Role::Quantity).is_empty() {
+        found.0.remove(&Role::Amount);
+    }
     let plain: Vec<String> = columns.iter().map(|column| plain(column)).collect();
     // An order's number may stand for the user, too.
     let is_of_orders = |role| {
@@ -53,7 +59,8 @@ pub fn generic(columns: &[String]) -> Reading {
         true => GENERIC.default_event_of_orders.clone(),
         false => GENERIC.reading.default_event.clone(),
     };
-    let skip = orders_that_came_to_nothing(columns);
+    let has_role = |column: &String| found.0.values().any(|own| own.list().contains(column));
+    let skip = came_to_nothing::rules(&columns.iter().filter(|column| !has_role(column)).cloned().collect::<Vec<_>>());
     let mut reading = Reading { columns: found, default_event, skip, ..GENERIC.reading.clone() };
     if reading.columns.of(Role::Event).is_empty() {
         let kinds = plain.iter().map(|name| GENERIC.flags.get(name));
@@ -90,10 +97,46 @@ pub fn by_usual_names<'n, R>(
     found
 }
 
-/// The columns with a usual name for the kind of events, the surest first.
+/// Adds all columns for numbers of pieces that were cancelled or given back.
+fn add_returned(columns: &[String], found: &mut Columns) {
+    let names: Vec<String> =
+        GENERIC.reading.columns.of(Role::ReturnedQuantity).iter().map(|name| plain(name)).collect();
+    let returned: Vec<String> = columns.iter().filter(|column| names.contains(&plain(column))).cloned().collect();
+    if !returned.is_empty() {
+        found.0.insert(Role::ReturnedQuantity, Alternatives::Any(returned));
+    }
+}
+
+/// The kind of all rows of a file, by a column that has a value in each: the kind and that column.
+///
+/// * `time`: the column of times.
+pub fn kind_by_column(columns: &[String], time: &str) -> Option<(&'static str, String)> {
+    let has = |role| columns.iter().any(|column| usual_roles(column).any(|usual| usual == role));
+    // The cart or the list that an order came from, and the return that came of it.
+    let is_of_orders = has(Role::Transaction);
+    let kinds = GENERIC.default_event_by_column.iter();
+    let named = |names: &[String]| columns.iter().find(|column| names.contains(&plain(column))).cloned();
+    let mut found = kinds.filter_map(|(kind, names)| match kind.as_str() {
+        "refund" if names.contains(&plain(time)) => Some((kind.as_str(), time.to_owned())),
+        "refund" => {
+            let is_time = |column: &String| usual_roles(column).any(|role| role == Role::Timestamp);
+            named(names).filter(|column| !is_time(column)).map(|column| (kind.as_str(), column))
+        }
+        _ if is_of_orders => None,
+        _ => named(names).map(|column| (kind.as_str(), column)),
+    });
+    found.next()
+}
+
+/// How orders that came to nothing are told.
+pub fn of_orders() -> Option<&'static CameToNothing> {
+    GENERIC.orders_that_came_to_nothing.as_ref()
+}
+
+/// The columns with a usual name for the kind of events, the surest first; of the last ones the values have to be known words.
 #[must_use]
 pub fn event_columns(columns: &[String]) -> Vec<String> {
-    let names = GENERIC.reading.columns.of(Role::Event).iter().map(|name| plain(name));
+    let names = GENERIC.reading.columns.of(Role::Event).iter().chain(&GENERIC.event_by_values).map(|name| plain(name));
     names.flat_map(|name| columns.iter().filter(move |column| plain(column) == name)).cloned().collect()
 }
 
@@ -101,21 +144,6 @@ pub fn event_columns(columns: &[String]) -> Vec<String> {
 pub fn usual_roles(column: &str) -> impl Iterator<Item = Role> {
     let name = plain(column);
     ORDER.into_iter().filter(move |role| GENERIC.reading.columns.of(*role).iter().any(|usual| plain(usual) == name))
-}
-
-/// The rules for rows of orders that came to nothing, one for each column that may say so.
-fn orders_that_came_to_nothing(columns: &[String]) -> Vec<SkipRule> {
-    let Some(orders) = &GENERIC.orders_that_came_to_nothing else { return Vec::new() };
-    let rule = |column: &String| SkipRule {
-        column: column.clone(),
-        kind: Some("transaction".to_owned()),
-        starts_with: None,
-        below: None,
-        matching: Some(orders.matching.clone()),
-        not_matching: None,
-        reason: orders.reason.clone(),
-    };
-    columns.iter().filter(|column| orders.columns.contains(&plain(column))).map(rule).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A schema is a [`Reading`] and the [`Signs`] by which it is recognised. A file of no known schema is read by the names of
 //! its columns, see [`generic`].
 
+mod came_to_nothing;
 mod generic;
 mod names;
 mod signs;
@@ -18,7 +19,8 @@ use serde::Deserialize;
 use super::IngestError;
 use super::read::Form;
 use super::settings::{Alternatives, Reading};
-pub use generic::{by_usual_names, event_columns, generic, usual_roles};
+pub use came_to_nothing::{CameToNothing, looks_like_nothing, names_nothing, names_state};
+pub use generic::{by_usual_names, event_columns, generic, kind_by_column, usual_roles};
 pub use names::plain;
 pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;
@@ -52,23 +54,18 @@ pub struct Schema {
     /// Columns that are 1 where the row is of a kind, and otherwise none; for files without a column of words.
     #[serde(default)]
     pub flags: BTreeMap<String, String>,
+    /// Columns for the kind of events only where their first values are mostly known words.
+    #[serde(default)]
+    pub event_by_values: Vec<String>,
+    /// The kinds of files whose every row has a value in a column of one of these names; for files without a column of words.
+    #[serde(default)]
+    pub default_event_by_column: BTreeMap<String, Vec<String>>,
     /// How orders that came to nothing are told, in files that no schema knows.
     #[serde(default)]
-    pub orders_that_came_to_nothing: Option<OrderStates>,
+    pub orders_that_came_to_nothing: Option<CameToNothing>,
     /// How its files are read.
     #[serde(flatten)]
     pub reading: Reading,
-}
-
-/// The states of orders that came to nothing.
-#[derive(Debug, Clone, Deserialize)]
-pub struct OrderStates {
-    /// Usual names of the columns of states.
-    pub columns: Vec<String>,
-    /// A regular expression for such states.
-    pub matching: String,
-    /// The reason under which their rows are counted.
-    pub reason: String,
 }
 
 macro_rules! schemas {
@@ -86,6 +83,7 @@ const TEXTS: &[(&str, &str)] = schemas![
     "book-crossing",
     "diginetica",
     "diginetica-purchases",
+    "etsy",
     "foursquare",
     "foursquare-without-header",
     "ga4",
@@ -104,6 +102,7 @@ const TEXTS: &[(&str, &str)] = schemas![
     "online-retail-2",
     "otto",
     "otto-flat",
+    "paypal",
     "personalize",
     "posthog",
     "predictionio",
@@ -116,11 +115,14 @@ const TEXTS: &[(&str, &str)] = schemas![
     "segment",
     "segment-tables",
     "shopify",
+    "shopify-api",
     "snowplow",
+    "square",
     "tandem",
     "taobao",
     "tianchi-mobile",
     "woocommerce",
+    "woocommerce-api",
     "yoochoose-buys",
     "yoochoose-clicks",
 ];

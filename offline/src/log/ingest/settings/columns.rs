@@ -38,11 +38,15 @@ pub enum Role {
     Brand,
     /// The item's price.
     Price,
+    /// Numbers of pieces that were cancelled or given back later.
+    ReturnedQuantity,
+    /// What was paid, where there is no quantity; below zero the goods came back.
+    Amount,
 }
 
 impl Role {
     /// All roles, in the order of the columns that are read.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Timestamp,
         Self::TimeOfDay,
         Self::User,
@@ -58,6 +62,8 @@ impl Role {
         Self::Category,
         Self::Brand,
         Self::Price,
+        Self::ReturnedQuantity,
+        Self::Amount,
     ];
 
     /// The name in the settings.
@@ -79,6 +85,8 @@ impl Role {
             Self::Category => "category",
             Self::Brand => "brand",
             Self::Price => "price",
+            Self::ReturnedQuantity => "returned_quantity",
+            Self::Amount => "amount",
         }
     }
 }

@@ -102,6 +102,9 @@ pub struct SkipRule {
     /// Skips values in which this regular expression is found; an absent value is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matching: Option<String>,
+    /// Takes values out of `matching` in which this regular expression is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
     /// Skips values that do not match this regular expression; an absent value counts as empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_matching: Option<String>,
@@ -125,6 +128,7 @@ pub struct IngestConfig {
     pub time_zone: String,
     pub earliest: String,
     pub latest: String,
+    pub no_user: Vec<String>,
     pub default_event: String,
     pub other_kinds: OtherKinds,
     pub sessions: SessionsFrom,

@@ -194,6 +194,7 @@ impl IngestConfig {
             timestamp_format: Some(self.timestamp_format.clone()).filter(|formats| !formats.is_unset()),
             time_zone: Some(self.time_zone.clone()).filter(|zone| zone != "UTC"),
             missing_timestamps: Some(self.missing_timestamps).filter(|missing| *missing != MissingTimestamps::Reject),
+            no_user: self.no_user.clone(),
             skip: self.skip.clone(),
             default_event: given(&self.default_event),
             other_kinds: Some(self.other_kinds).filter(|other| *other != OtherKinds::Reject),
