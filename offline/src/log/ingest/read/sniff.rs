@@ -1,7 +1,7 @@
 //! Recognises how a delimited file is written from its first lines: separator, header, line ends, and what stands before
 //! the header.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::delimited::Rows;
 use super::fields::Splitter;
@@ -93,11 +93,13 @@ fn is_in_apostrophes(name: &str) -> bool {
     name.len() > 2 && name.starts_with('\'') && name.ends_with('\'')
 }
 
-/// Whether every row has one field more than the header, the first: the names of rows, which R writes.
+/// Whether every row has one field more than the header, the first: the names of rows, which R writes, and pandas reads
+/// so. They differ.
 fn have_row_names(rows: &[Vec<String>]) -> bool {
     let Some((names, others)) = rows.split_first() else { return false };
     let has_row_name = |row: &Vec<String>| row.len() == names.len() + 1 && row.iter().all(|field| !field.is_empty());
-    names.len() > 1 && others.len() > 1 && others.iter().all(has_row_name)
+    let distinct: BTreeSet<Option<&String>> = others.iter().map(|row| row.first()).collect();
+    names.len() > 1 && others.len() > 1 && distinct.len() == others.len() && others.iter().all(has_row_name)
 }
 
 /// The separator that a first line `sep=;` names, as Excel writes it, and the length of that line.
@@ -208,6 +210,8 @@ mod tests {
         assert_eq!(told("a,b\n'x','z'\n"), "CSV with `,`: a b");
         assert_eq!(told("\"a\" \"b\"\n".replace(' ', ",").as_str()), "CSV with `,`: a b");
         assert_eq!(told("user,item\n1,u,i\n2,u,j\n"), "CSV with `,`:  user item");
+        // Not the names of rows: an item with a comma in it.
+        assert_eq!(told("user,item\n1,u,i\n1,u,j\n"), "CSV with `,`: user item");
         // A separator too many.
         assert_eq!(told("user,item\nu,i,\nu,j,\n"), "CSV with `,`: user item");
     }
