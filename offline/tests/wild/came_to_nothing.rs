@@ -60,6 +60,12 @@ fn orders_that_wait_or_were_given_back_in_part_are_purchases() {
         ("financial_status", "partially_refunded"),
         ("status", "not cancelled"),
         ("status", "return rejected"),
+        ("status", "contra reembolso"),
+        ("status", "Delivered (return window expired)"),
+        ("payment_status", "Rembours"),
+        ("cancelled_at", "0001-01-01"),
+        ("return", "30-day return"),
+        ("returned", "2"),
     ] {
         let read = read("orders.csv", orders(column, value, "completed"));
         assert_eq!(read.counts(), (12, 12, 0, 0), "{column} {value}: {}", read.report);
@@ -88,6 +94,8 @@ fn a_column_that_looks_so_and_is_not_read_is_warned_of_with_the_line_that_skips_
         ("refund_amount", "9.99", "0", "[1-9]"),
         ("return_reason", "Too small", "", "^(Too small)$"),
         ("movement_type", "IN", "OUT", "^(IN)$"),
+        ("status", "Return cancelled by us", "sent", "^(Return cancelled by us)$"),
+        ("returned", "3", "0", "[1-9]"),
         ("order_status", "5", "2", "^(5)$"),
     ] {
         let log = orders(column, bad, good);
@@ -97,7 +105,7 @@ fn a_column_that_looks_so_and_is_not_read_is_warned_of_with_the_line_that_skips_
         assert!(warning.contains(column) && warning.contains(&format!("`{bad}` 4")), "{column}: {warning}");
         let pattern = serde_json::Value::from(pattern).to_string();
         let line = format!(
-            "ingest.skip = [{{ column = \"{column}\", matching = {pattern}, kind = \"transaction\", reason = \"came to nothing\" }}]"
+            "[[ingest.skip]]\ncolumn = \"{column}\"\nmatching = {pattern}\nkind = \"transaction\"\nreason = \"came to nothing\""
         );
         assert!(told.said.contains(&line), "{column}: {}", told.said);
         let skipped = read_with(&line, &[("orders.csv", log.as_bytes())]);

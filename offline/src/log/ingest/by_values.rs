@@ -13,6 +13,9 @@ use super::settings::{Reading, Role};
 /// The number of rows that are looked at.
 const ROWS: usize = 200;
 
+/// The number of rows that are looked at for a table of users.
+const USERS: usize = 10_000;
+
 /// Whether a value is one of a role that a name alone does not tell.
 fn fits(role: Role, text: &str) -> bool {
     if role == Role::Order { text.parse::<i64>().is_ok() } else { is_time_of_day(text) }
@@ -29,6 +32,14 @@ pub fn checked(form: &Form, mut reading: Reading) -> Result<Reading, IngestError
         let values = rows.iter().filter_map(|row| row.values.as_ref().ok()?[0].as_deref());
         if !values.map(str::trim).all(|text| fits(role, text)) {
             reading.columns.0.remove(&role);
+        }
+    }
+    let columns: BTreeSet<String> = reading.skip.iter().map(|rule| rule.column.clone()).collect();
+    for column in columns.iter().filter(|column| form.has(column)) {
+        let values = first_values(form, column)?;
+        let values: Vec<&str> = values.iter().flatten().map(|value| value.trim()).collect();
+        if schema::is_no_mark(column, &values) {
+            reading.skip.retain(|rule| rule.column != *column);
         }
     }
     Ok(reading)
@@ -96,15 +107,21 @@ pub fn kind_of_all(form: &Form, reading: &Reading) -> Result<Option<String>, Ing
     Ok(values.iter().all(|value| value.as_deref().and_then(present).is_some()).then(|| kind.to_owned()))
 }
 
-/// Whether each of several first rows has a user of its own, as in a table of users.
+/// Whether a file may be a table of users: each of its first rows has a user of its own, and nothing in it is about events.
 ///
 /// # Errors
 /// [`IngestError`] when the file can't be read.
 pub fn has_a_row_each(form: &Form, users: &[String]) -> Result<bool, IngestError> {
     let [column, ..] = users else { return Ok(false) };
-    let values = first_values(form, column)?;
-    let different: BTreeSet<&str> = values.iter().flatten().map(String::as_str).collect();
-    Ok(!values.is_empty() && different.len() == values.len())
+    let of_events = [Role::Event, Role::Quantity, Role::Transaction, Role::Session];
+    let is_of_events = |name: &String| schema::usual_roles(name).any(|role| of_events.contains(&role));
+    if form.all_columns().iter().any(is_of_events) {
+        return Ok(false);
+    }
+    let rows = first_rows(form, &[Wanted::column(column, Needed::No)], USERS)?;
+    let users: Vec<String> = rows.into_iter().filter_map(|row| row.values.ok()?.pop()?).collect();
+    let different: BTreeSet<&String> = users.iter().collect();
+    Ok(!users.is_empty() && different.len() == users.len())
 }
 
 /// The first values of a column; absent ones among them.

@@ -72,9 +72,9 @@ pub fn check(
     if what.is_empty() {
         return Ok(());
     }
-    remedies.extend(
-        separator_within(form).map(|sign| format!("ingest.separator = {sign:?}, if it stands between columns")),
-    );
+    remedies.extend(separator_within(form).map(|sign| {
+        format!("ingest.separator = {}, if it stands between columns", serde_json::Value::from(sign.to_string()))
+    }));
     if !form.has_names() {
         remedies.push("ingest.header = \"yes\", if the first row has the names of the columns".to_owned());
     }

@@ -18,7 +18,7 @@ use shared::contract::kind::Kinds;
 
 use super::read::{FirstRow, Form, Layout, Needed, Wanted, first_rows, path, recognise};
 use super::schema::{self, Schema};
-use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role};
+use super::settings::{Alternatives, IngestConfig, MissingTimestamps, Reading, Role, SkipRule};
 use super::skip::Rule;
 use super::times::{Format, Settings as TimeSettings, Times};
 use super::{IngestError, by_values, event_column, needs};
@@ -96,7 +96,12 @@ pub fn plan(
     needs::check(&form, name, &reading, &layers, missing_timestamps)?;
     let list = list_of_rows(&form, &reading);
     let is_of_row = |column: &str| path::list(column).is_none_or(|own| Some(own) == list.as_deref());
-    let rules = reading.skip.iter().filter(|rule| form.has(&rule.column) && is_of_row(&rule.column));
+    // A rule of the settings may be about what later records of JSON have.
+    let is_here = |rule: &&SkipRule| match layers.skip.contains(rule) {
+        true => form.has(&rule.column) || !form.is_table(),
+        false => form.has(&rule.column) && is_of_row(&rule.column),
+    };
+    let rules = reading.skip.iter().filter(is_here);
     let rules: Vec<Rule> = rules.map(|rule| Rule::of(rule, kinds)).collect::<Result<_, _>>()?;
     let (wanted, places) = wanted(&form, &reading, &layers, &rules)?;
     let plan = Plan { form, schema: name, title, reading, wanted, places, times: None, rules, missing_timestamps };
@@ -124,7 +129,11 @@ fn as_found(
     } else if name == schema::GENERIC && base.columns.of(Role::Event).is_empty() {
         base.default_event = by_values::kind_of_all(form, &base)?.or(base.default_event);
     }
-    let is_told = |column: &String| layers.columns.0.values().any(|paths| paths.list().contains(column));
+    // A rule of the settings about a column replaces those of the schema.
+    let is_told = |column: &String| {
+        let has_rule = layers.skip.iter().any(|rule| rule.column == *column);
+        has_rule || layers.columns.0.values().any(|paths| paths.list().contains(column))
+    };
     base.skip.retain(|rule| !is_told(&rule.column));
     let has_words = base.columns.of(Role::Event).iter().any(|path| form.has(path));
     Ok(Reading { timestamp_unit: None, default_event: base.default_event.filter(|_| !has_words), ..base })
@@ -177,7 +186,7 @@ fn wanted(
         wanted.extend(paths.iter().map(of_role));
         places.push(start..wanted.len());
     }
-    wanted.extend(rules.iter().map(|rule| Wanted::column(&rule.column, Needed::Yes)));
+    wanted.extend(rules.iter().map(|rule| Wanted::column(&rule.column, Needed::No)));
     Ok((wanted, places))
 }
 

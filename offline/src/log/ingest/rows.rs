@@ -237,11 +237,21 @@ fn is_list(text: &str) -> bool {
 
 /// Whether as many pieces of a row were cancelled or given back later as were bought.
 fn all_came_back(plan: &Plan, values: &[Option<&str>]) -> bool {
-    let number = |text: &str| quantity::rating(text);
-    let returned = values[plan.places[Role::ReturnedQuantity as usize].clone()].iter();
-    let returned: f64 = returned.filter_map(|value| number((*value)?)).sum();
+    // A comma may stand before thousands.
+    let number = |text: &str| quantity::rating(text).filter(|_| !text.contains(','));
+    let pieces = values[plan.places[Role::ReturnedQuantity as usize].clone()].iter();
+    let columns = plan.reading.columns.of(Role::ReturnedQuantity).iter();
+    let (mut cancelled, mut returned) = (0.0, 0.0f64);
+    for (column, pieces) in columns.zip(pieces) {
+        let pieces = pieces.and_then(number).unwrap_or(0.0);
+        // What was sent back is paid back, too.
+        match column.to_lowercase().contains("cancel") {
+            true => cancelled += pieces,
+            false => returned = returned.max(pieces),
+        }
+    }
     let bought = plan.value(values, Role::Quantity).and_then(number);
-    returned > 0.0 && bought.is_some_and(|bought| returned >= bought)
+    cancelled + returned > 0.0 && bought.is_some_and(|bought| cancelled + returned >= bought)
 }
 
 /// The fields that nothing is learnt from.

@@ -1,5 +1,8 @@
 //! The rules for rows that are no interactions.
 
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use hashbrown::HashMap;
 use regex::Regex;
 use shared::contract::kind::{KindIdx, Kinds};
 
@@ -24,6 +27,18 @@ enum Condition {
     NotMatching(Regex),
 }
 
+/// An expression, compiled once: thousands of files have the rules of one schema.
+fn compiled(pattern: &str) -> Result<Regex, regex::Error> {
+    static COMPILED: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let mut known = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known.get(pattern) {
+        return Ok(regex.clone());
+    }
+    let regex = Regex::new(pattern)?;
+    known.insert(pattern.to_owned(), regex.clone());
+    Ok(regex)
+}
+
 impl Rule {
     /// Compiles a rule.
     ///
@@ -31,7 +46,7 @@ impl Rule {
     /// [`IngestError::Setting`] if it has not exactly one condition, the expression is none, or there is no such kind.
     pub fn of(rule: &SkipRule, kinds: &Kinds) -> Result<Self, IngestError> {
         let wrong = |what: &dyn std::fmt::Display| IngestError::Setting(format!("skip rule `{}`: {what}", rule.reason));
-        let expression = |pattern: &str| Regex::new(pattern).map_err(|error| wrong(&error));
+        let expression = |pattern: &str| compiled(pattern).map_err(|error| wrong(&error));
         if rule.unless.is_some() && rule.matching.is_none() {
             return Err(wrong(&"unless takes values out of matching, and there is no matching"));
         }

@@ -49,17 +49,10 @@ pub fn warnings(plan: &Plan) -> Result<Vec<String>, IngestError> {
     }
     let is_list = |counts: &&Counts| counts.keys().any(|value| value.starts_with(['[', '{']));
     let said = columns.iter().zip(&counts).filter_map(|(column, counts)| {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let pattern = pattern(column, counts, plan)?;
+        let pattern = pattern(column, counts, rows.len() as u64, plan)?;
         let remedy = match is_list(&counts) {
             true => "lists and objects are read by no rule: what was given back has to be a row of its own".to_owned(),
-            false => format!(
-                "ingest.skip = [{{ column = {}, matching = {}, kind = \"transaction\", reason = \"came to nothing\" }}] skips \
-                 such rows, ingest.columns.event = {} with ingest.kinds for its words reads them as refunds",
-                quoted(column),
-                quoted(&pattern),
-                quoted(column)
-            ),
+            false => remedy(column, &pattern, counts),
         };
         Some(warning(plan, column, counts, rows.len(), &remedy))
     });
@@ -74,12 +67,22 @@ fn states(plan: &Plan) -> Vec<String> {
 }
 
 /// The expression for values that may say that a purchase came to nothing; `None` if none may.
-fn pattern(column: &str, counts: &Counts, plan: &Plan) -> Option<String> {
+fn pattern(column: &str, counts: &Counts, rows: u64, plan: &Plan) -> Option<String> {
     let one_of = |values: &[&String]| {
         let values: Vec<String> = values.iter().map(|value| regex::escape(value)).collect();
         format!("^({})$", values.join("|"))
     };
-    if plan.rules.iter().any(|rule| rule.column == column) {
+    let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.column == column).collect();
+    if !rules.is_empty() {
+        let is_left =
+            |word: &&String| !rules.iter().any(|rule| rule.skips(Some(word))) && schema::looks_like_nothing(word);
+        let left: Vec<&String> = counts.keys().filter(is_left).collect();
+        if !left.is_empty() && counts.len() <= FEW {
+            return Some(one_of(&left));
+        }
+        if counts.keys().any(|value| rules.iter().any(|rule| rule.skips(Some(value)))) {
+            return None;
+        }
         let is_code = |value: &String| value.parse::<i64>().is_ok();
         let rarest = counts.iter().min_by_key(|(_, count)| **count).map(|(value, _)| value);
         let are_codes = (2..=FEW).contains(&counts.len()) && counts.keys().all(is_code);
@@ -94,12 +97,36 @@ fn pattern(column: &str, counts: &Counts, plan: &Plan) -> Option<String> {
     if telling.is_empty() || !schema::names_nothing(column) {
         return None;
     }
-    let rarest = telling.iter().min_by_key(|(_, count)| **count).map(|(value, _)| *value);
     let has_number = |value: &str| value.contains(|digit: char| digit.is_ascii_digit());
-    match rarest {
-        Some(rarest) if telling.len() <= FEW && !has_number(rarest) => Some(one_of(&[rarest])),
-        _ => Some("[1-9]".to_owned()),
+    if telling.len() > FEW || telling.iter().any(|(value, _)| has_number(value)) {
+        return Some("[1-9]".to_owned());
     }
+    // Where other rows have nothing, whatever stands there tells; else the rarest of the words.
+    let values: Vec<&String> = telling.iter().map(|(value, _)| *value).collect();
+    let told: u64 = telling.iter().map(|(_, count)| **count).sum();
+    let rarest = telling.iter().min_by_key(|(_, count)| **count).map(|(value, _)| *value);
+    match told < rows {
+        true => Some(one_of(&values)),
+        false => rarest.map(|rarest| one_of(&[rarest])),
+    }
+}
+
+/// The lines of the config that skip rows of which a column matches, or read its words as kinds.
+fn remedy(column: &str, pattern: &str, counts: &Counts) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let column = quoted(column);
+    let are_words = counts.len() <= FEW && counts.keys().all(|value| value.chars().any(char::is_alphabetic));
+    let as_kinds = match are_words {
+        true => {
+            format!("\nor, with ingest.kinds for its words, reads them as refunds:\ningest.columns.event = {column}")
+        }
+        false => String::new(),
+    };
+    format!(
+        "this skips such rows:\n[[ingest.skip]]\ncolumn = {column}\nmatching = {}\nkind = \"transaction\"\nreason = \"came to \
+         nothing\"{as_kinds}",
+        quoted(pattern)
+    )
 }
 
 fn warning(plan: &Plan, column: &str, counts: &Counts, rows: usize, remedy: &str) -> String {

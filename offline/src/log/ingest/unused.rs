@@ -12,6 +12,7 @@ pub struct Unused<'a> {
     config: &'a IngestConfig,
     roles: BTreeSet<Role>,
     patterns: BTreeSet<usize>,
+    rules: BTreeSet<usize>,
     /// Whether a file was read by the settings of the shop.
     any: bool,
 }
@@ -20,7 +21,7 @@ impl<'a> Unused<'a> {
     /// No file yet.
     #[must_use]
     pub fn new(config: &'a IngestConfig) -> Self {
-        Self { config, roles: BTreeSet::new(), patterns: BTreeSet::new(), any: false }
+        Self { config, roles: BTreeSet::new(), patterns: BTreeSet::new(), rules: BTreeSet::new(), any: false }
     }
 
     /// Notes a file, whether it is read or not.
@@ -38,6 +39,10 @@ impl<'a> Unused<'a> {
         self.any |= plan.schema != schema::SERVICE;
         let has = |role: &Role| self.config.columns.of(*role).iter().any(|path| plan.form.has(path));
         self.roles.extend(Role::ALL.into_iter().filter(has));
+        // What later records of JSON have is not known.
+        let has = |column: &str| plan.form.has(column) || !plan.form.is_table();
+        let rules = self.config.skip.iter().enumerate();
+        self.rules.extend(rules.filter(|(_, rule)| has(&rule.column)).map(|(at, _)| at));
     }
 
     /// What is to be said.
@@ -50,6 +55,8 @@ impl<'a> Unused<'a> {
         });
         let patterns = self.config.files.iter().enumerate().filter(|(at, _)| !self.patterns.contains(at));
         let patterns = patterns.map(|(_, files)| format!("[[ingest.files]] pattern {:?} fits no file", files.pattern));
-        columns.chain(patterns).collect()
+        let rules = self.config.skip.iter().enumerate().filter(|(at, _)| self.any && !self.rules.contains(at));
+        let rules = rules.map(|(_, rule)| format!("ingest.skip: no file has a column `{}`", rule.column));
+        columns.chain(patterns).chain(rules).collect()
     }
 }

@@ -201,7 +201,10 @@ fn has_known_words(form: &Form, config: &ItemsConfig, column: &str) -> bool {
     let rows = first_rows(form, &[Wanted { take: Take::Whole, ..Wanted::column(column, Needed::No) }], ROWS);
     let rows = rows.unwrap_or_default();
     let values: Vec<&str> = rows.iter().filter_map(|row| row.values.as_ref().ok()?[0].as_deref()).collect();
-    let is_known = |text: &&&str| is_active(text, &config.available_words, &config.withdrawn_words).is_some();
+    // The numbers of a status are codes.
+    let is_code = |text: &str| text.trim().parse::<f64>().is_ok();
+    let is_known =
+        |text: &&&str| !is_code(text) && is_active(text, &config.available_words, &config.withdrawn_words).is_some();
     !values.is_empty() && 5 * values.iter().filter(is_known).count() >= 4 * values.len()
 }
 
@@ -272,16 +275,22 @@ fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String])
         };
         if let Some(column) = there.iter().find(|column| likely(column) && !is_read(column)) {
             let key = role.as_str();
-            warnings.push(format!("column `{column}` is not read; items.{key} = \"{column}\" reads it"));
+            warnings.push(format!("column `{column}` is not read; items.{key} = {} reads it", quoted(column)));
         }
     }
     let is_vector = |column: &&String| VECTORS.contains(&plain(column).as_str());
     if let Some(column) = there.iter().find(is_vector).filter(|_| config.embedding.is_empty()) {
         warnings.push(format!(
-            "column `{column}` is not read; items.embedding = \"{column}\" relates items by its vectors"
+            "column `{column}` is not read; items.embedding = {} relates items by its vectors",
+            quoted(column)
         ));
     }
     mapping.warnings.extend(warnings);
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// The column of a name: the one that is equal, else the first that differs only in case and type.

@@ -10,6 +10,7 @@
 //! write them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::ops::Range;
 
@@ -100,6 +101,8 @@ pub struct Rows<R> {
     values: Vec<Span>,
     joined: Vec<Line>,
     numbers: Numbers,
+    /// How many fields most rows have.
+    usual: usize,
     /// Whether most rows end with empty fields beyond the header.
     ends_empty: bool,
 }
@@ -127,6 +130,7 @@ impl<R: BufRead> Rows<R> {
             values: Vec::new(),
             joined: Vec::new(),
             numbers: Numbers::default(),
+            usual: 0,
             ends_empty: false,
         }
     }
@@ -155,6 +159,11 @@ impl<R: BufRead> Rows<R> {
             Split::Open => match self.join(line, progress, columns)? {
                 Some(joined) => {
                     line = joined;
+                    if let Some(columns) = columns
+                        && self.has_surplus(columns)
+                    {
+                        self.fields.truncate(columns);
+                    }
                     match self.fields.len().cmp(&columns.unwrap_or(self.fields.len())) {
                         Ordering::Less => Some(NoRow::FewerFields),
                         Ordering::Equal => None,
@@ -164,9 +173,7 @@ impl<R: BufRead> Rows<R> {
                 None => Some(NoRow::QuoteNotClosed),
             },
             Split::Whole => columns.and_then(|columns| match self.fields.len() {
-                fields if fields > columns && !(self.ends_empty && is_empty(&self.fields[columns..])) => {
-                    Some(NoRow::MoreFields)
-                }
+                fields if fields > columns && !self.has_surplus(columns) => Some(NoRow::MoreFields),
                 fields if fields < columns && line.ending == Ending::AtEnd => Some(NoRow::CutOff),
                 _ => None,
             }),
@@ -175,6 +182,11 @@ impl<R: BufRead> Rows<R> {
             self.fields.truncate(columns);
         }
         Ok(Some(RowText { span: line.span, start: line.start, end: line.end, reason }))
+    }
+
+    /// Whether the row has empty fields beyond the header, as most rows have.
+    fn has_surplus(&self, columns: usize) -> bool {
+        self.ends_empty && self.fields.len() > columns && is_empty(&self.fields[columns..])
     }
 
     /// Looks at the next lines to learn where rows have numbers.
@@ -186,24 +198,27 @@ impl<R: BufRead> Rows<R> {
                 None => break,
             }
         }
-        let (mut surplus, mut behind_open) = (0, false);
+        let (mut rows, mut behind_open) = (Vec::new(), false);
         for line in &ahead {
             let text = line.span.of(self.lines.text.as_slice());
-            let is_open = self.splitter.is_open(text);
-            // It may be prose.
-            if std::mem::replace(&mut behind_open, is_open) {
-                continue;
+            // What follows an open quote may be prose.
+            if !std::mem::replace(&mut behind_open, self.splitter.is_open(text)) {
+                rows.extend(self.splitter.row(text).map(|fields| (text, fields)));
             }
-            let Some(mut fields) = self.splitter.row(text) else { continue };
-            if fields.len() > columns && is_empty(&fields[columns..]) {
-                surplus += 1;
+        }
+        let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+        rows.iter().for_each(|(_, fields)| *lengths.entry(fields.len()).or_default() += 1);
+        self.usual = lengths.into_iter().max_by_key(|(_, rows)| *rows).map_or(columns, |(fields, _)| fields);
+        let surplus = rows.iter().filter(|(_, fields)| fields.len() > columns && is_empty(&fields[columns..])).count();
+        self.ends_empty = 2 * surplus > rows.len();
+        for (text, mut fields) in rows {
+            if self.ends_empty && fields.len() > columns && is_empty(&fields[columns..]) {
                 fields.truncate(columns);
             }
-            if fields.len() == columns {
+            if fields.len() == columns || fields.len() == self.usual {
                 self.numbers.learn(text, &fields);
             }
         }
-        self.ends_empty = 2 * surplus > self.numbers.rows;
         self.lines.give_back(ahead.into_iter());
         Ok(())
     }
@@ -222,7 +237,7 @@ impl<R: BufRead> Rows<R> {
             let is_row = || {
                 let text = line.span.of(self.lines.text.as_slice());
                 let fields = self.splitter.row(text).unwrap_or_default();
-                columns.is_some_and(|columns| columns > 1 && fields.len() == columns)
+                columns.is_some_and(|columns| columns > 1 && (fields.len() == columns || fields.len() == self.usual))
                     && self.numbers.fit(text, &fields)
                     && own.fit(text, &fields)
             };
@@ -285,6 +300,11 @@ mod tests {
     fn a_field_may_have_several_lines() {
         assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
         assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
+        // Rows that lack the last field are rows, too.
+        let short: String = (2..8).map(|n| format!("{n},u\n")).collect();
+        assert_eq!(rows(format!("1,\"u\n{short}9,v\"\n").as_bytes(), 3)[..2], ["QuoteNotClosed", "2|u"]);
+        let empty: String = (2..8).map(|n| format!("{n},u,\n")).collect();
+        assert_eq!(rows(format!("1,\"a\nb\",\n{empty}").as_bytes(), 2)[..2], ["1|a\nb", "2|u"]);
         // One field too many, or too few, is one bad row, whose last line is none of its own.
         assert_eq!(rows(b"1,\"a\nb\",x,2\n3,c,d\n", 3), ["MoreFields", "3|c|d"]);
         assert_eq!(rows(b"1,\"a\nb\"\n3,c,d\n", 3), ["FewerFields", "3|c|d"]);

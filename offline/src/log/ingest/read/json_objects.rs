@@ -166,9 +166,12 @@ impl<R: BufRead> Objects<R> {
         Ok(Piece::Damaged(Span::new(start, end)))
     }
 
-    /// Whether what comes next may be an element of a list: the object from `start` on ends with a comma or a bracket so far.
+    /// Whether what comes next may be an element of a list: the object from `start` on ends with another one and a comma, or with a bracket so far.
     fn follows_in_list(&self, start: usize) -> bool {
-        self.text[start..self.at].trim_ascii_end().last().is_some_and(|last| matches!(last, b',' | b'['))
+        match self.text[start..self.at].trim_ascii_end() {
+            [before @ .., b','] => before.trim_ascii_end().ends_with(b"}"),
+            text => text.ends_with(b"["),
+        }
     }
 
     /// Whether the line that begins here begins with `{`, behind at most so many blanks.

@@ -1,7 +1,7 @@
 //! Recognises how a delimited file is written from its first lines: separator, header, line ends, and what stands before
 //! the header.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::delimited::Rows;
 use super::fields::Splitter;
@@ -93,13 +93,18 @@ fn is_in_apostrophes(name: &str) -> bool {
     name.len() > 2 && name.starts_with('\'') && name.ends_with('\'')
 }
 
-/// Whether every row has one field more than the header, the first: the names of rows, which R writes, and pandas reads
-/// so. They differ.
+/// Whether every row has one field more than the header, the first: its number, as R and pandas write it.
 fn have_row_names(rows: &[Vec<String>]) -> bool {
     let Some((names, others)) = rows.split_first() else { return false };
     let has_row_name = |row: &Vec<String>| row.len() == names.len() + 1 && row.iter().all(|field| !field.is_empty());
-    let distinct: BTreeSet<Option<&String>> = others.iter().map(|row| row.first()).collect();
-    names.len() > 1 && others.len() > 1 && distinct.len() == others.len() && others.iter().all(has_row_name)
+    let numbers: Vec<Option<u64>> = others.iter().map(|row| row.first()?.parse().ok()).collect();
+    let counts_up = numbers.windows(2).all(|pair| pair[0].is_some() && pair[1] == pair[0].map(|number| number + 1));
+    let first = numbers.first().copied().flatten();
+    names.len() > 1
+        && others.len() > 1
+        && first.is_some_and(|first| first < 2)
+        && counts_up
+        && others.iter().all(has_row_name)
 }
 
 /// The separator that a first line `sep=;` names, as Excel writes it, and the length of that line.

@@ -25,6 +25,10 @@ pub struct CameToNothing {
     pub matching: String,
     /// States that match and are none.
     pub unless: String,
+    /// Words that may be such states.
+    pub suspects: String,
+    /// Words that match and are none.
+    pub unless_suspects: String,
     /// Parts of names of columns that are warned of.
     pub names: String,
     /// Names that have such a part and are of something else.
@@ -35,8 +39,10 @@ pub struct CameToNothing {
 
 /// A mark that is set.
 const YES: &str = "(?i)^(1|1\\.0|true|t|yes|y|x|ja|oui|s[i\u{ed}]|sim|да|tak|evet|是|はい)$";
-/// A time: `0000-00-00` is none.
+/// A time.
 const TIME: &str = "[1-9]";
+/// What programs write for a time that never came.
+const NEVER: &str = "^(0000|0001|1[0-8][0-9]{2}|1900|1970-01-01|2999|9999)";
 
 /// The expressions, compiled.
 struct Compiled {
@@ -46,9 +52,16 @@ struct Compiled {
     times: Regex,
     matching: Regex,
     unless: Regex,
+    suspects: Regex,
+    unless_suspects: Regex,
     names: Regex,
     unless_names: Regex,
 }
+
+static YES_OR_NO: LazyLock<Regex> = LazyLock::new(|| {
+    let no = "(?i)^(0|0\\.0|false|f|no|n|nein|non|não|nao|нет|hayır|hayir|否|いいえ|-)?$";
+    Regex::new(&format!("{YES}|{no}")).expect("an expression")
+});
 
 static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     let of = super::generic::of_orders().expect("generic.toml says how such orders are told");
@@ -59,16 +72,31 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
         times: regex(&of.times),
         matching: regex(&of.matching),
         unless: regex(&of.unless),
+        suspects: regex(&of.suspects),
+        unless_suspects: regex(&of.unless_suspects),
         names: regex(&of.names),
         unless_names: regex(&of.unless_names),
         of,
     }
 });
 
-/// Whether a word says that an order was cancelled, failed or given back.
+/// Whether a state says that an order was cancelled, failed or given back.
+#[must_use]
+pub fn is_nothing(state: &str) -> bool {
+    COMPILED.matching.is_match(state) && !COMPILED.unless.is_match(state)
+}
+
+/// Whether a word may say so.
 #[must_use]
 pub fn looks_like_nothing(word: &str) -> bool {
-    COMPILED.matching.is_match(word) && !COMPILED.unless.is_match(word)
+    is_nothing(word) || COMPILED.suspects.is_match(word) && !COMPILED.unless_suspects.is_match(word)
+}
+
+/// Whether a column has the name of a mark, and a value that no mark has: pieces, an amount, prose.
+#[must_use]
+pub fn is_no_mark(column: &str, values: &[&str]) -> bool {
+    let is_mark = |value: &&str| YES_OR_NO.is_match(value) || is_nothing(value);
+    COMPILED.marks.is_match(&plain(column)) && !values.iter().all(is_mark)
 }
 
 /// Whether the name of a column speaks of orders that were cancelled or given back.
@@ -94,7 +122,7 @@ pub fn rules(columns: &[String]) -> Vec<SkipRule> {
         matching: Some(matching.to_owned()),
         unless: unless.map(str::to_owned),
         not_matching: None,
-        reason: COMPILED.of.reason.clone(),
+        reason: format!("{} (`{column}`)", COMPILED.of.reason),
     };
     let states = |column: &String| rule(column, &COMPILED.of.matching, Some(&COMPILED.of.unless));
     let mut rules = Vec::new();
@@ -105,7 +133,7 @@ pub fn rules(columns: &[String]) -> Vec<SkipRule> {
         } else if COMPILED.marks.is_match(&name) {
             rules.extend([rule(column, YES, None), states(column)]);
         } else if COMPILED.times.is_match(&name) {
-            rules.push(rule(column, TIME, None));
+            rules.push(rule(column, TIME, Some(NEVER)));
         }
     }
     rules
@@ -148,9 +176,28 @@ mod tests {
             "VOID",
             "reso",
         ] {
-            assert!(looks_like_nothing(word), "{word}");
+            assert!(is_nothing(word), "{word}");
         }
         for word in [
+            "return customer",
+            "contra reembolso",
+            "Delivered, return window expired",
+            "First attempt failed",
+            "return cancelled",
+        ] {
+            assert!(!is_nothing(word), "{word}");
+        }
+        for word in [
+            "returning",
+            "refundable",
+            "stornierbar",
+            "Pas annul\u{e9}",
+            "não cancelado",
+            "niet geannuleerd",
+            "没有申请退款",
+            "En espera de validaci\u{f3}n por contra reembolso",
+            "Rembours",
+            "kısmi iade",
             "en attente",
             "pending payment",
             "completed",
@@ -171,7 +218,7 @@ mod tests {
             "resolved",
             "",
         ] {
-            assert!(!looks_like_nothing(word), "{word}");
+            assert!(!looks_like_nothing(word) && !is_nothing(word), "{word}");
         }
     }
 

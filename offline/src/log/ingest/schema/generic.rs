@@ -113,11 +113,16 @@ fn add_returned(columns: &[String], found: &mut Columns) {
 pub fn kind_by_column(columns: &[String], time: &str) -> Option<(&'static str, String)> {
     let has = |role| columns.iter().any(|column| usual_roles(column).any(|usual| usual == role));
     // The cart or the list that an order came from, and the return that came of it.
-    let is_of_orders = has(Role::Transaction);
+    let is_bought =
+        ["purchase", "order", "sale", "sold", "paid", "bought"].iter().any(|word| plain(time).contains(word));
+    let is_of_orders = has(Role::Transaction) || is_bought;
+    // Beside another time, that of a return is not what the row is about.
+    let is_time = |column: &String| ["date", "time", "at"].iter().any(|end| plain(column).ends_with(end));
+    let is_only_time = !columns.iter().any(|column| column != time && is_time(column));
     let kinds = GENERIC.default_event_by_column.iter();
     let named = |names: &[String]| columns.iter().find(|column| names.contains(&plain(column))).cloned();
     let mut found = kinds.filter_map(|(kind, names)| match kind.as_str() {
-        "refund" if names.contains(&plain(time)) => Some((kind.as_str(), time.to_owned())),
+        "refund" if names.contains(&plain(time)) => is_only_time.then(|| (kind.as_str(), time.to_owned())),
         "refund" => {
             let is_time = |column: &String| usual_roles(column).any(|role| role == Role::Timestamp);
             named(names).filter(|column| !is_time(column)).map(|column| (kind.as_str(), column))

@@ -38,11 +38,15 @@ const WHOLE: [&str; 8] = [
     "%Y%m%d%H%M%S",
     "%a, %d %b %Y %H:%M:%S %z",
     "%a, %d %b %Y %H:%M:%S GMT",
-    "%a %b %d %Y %H:%M:%S GMT%z",
+    JAVASCRIPT,
     "%a %b %d %H:%M:%S %z %Y",
     "%d/%b/%Y:%H:%M:%S %z",
     "%Y-%m-%d %I:%M:%S %p",
 ];
+
+/// How JavaScript writes a date, with the name of the zone behind it: `Sun Jun 15 2025 19:37:38 GMT+0200 (Central European
+/// Summer Time)`.
+const JAVASCRIPT: &str = "%a %b %d %Y %H:%M:%S GMT%z";
 
 /// The name of the format of ISO 8601.
 const ISO: &str = "iso";
@@ -79,8 +83,11 @@ impl Format {
         if self.0 == ISO {
             return super::iso(text, zone);
         }
-        // A zone by its name in words, as JavaScript adds it, says nothing more.
-        let text = text.split_once(" (").map_or(text, |(text, _)| text);
+        let text = match self.0.as_str() {
+            // The zone by its name says nothing more.
+            JAVASCRIPT => text.split_once(" (").map_or(text, |(text, _)| text),
+            _ => text,
+        };
         let parsed = BrokenDownTime::parse(&self.0, text).ok()?;
         if let Ok(instant) = parsed.to_timestamp() {
             return Some(instant.as_millisecond());

@@ -43,7 +43,7 @@ impl fmt::Display for Undecided {
             Self::None(example) => write!(
                 out,
                 "{example:?} is no time after ingest.earliest and before tomorrow in any known form; ingest.\
-                 timestamp_unit = \"s\" (or days, ms, us, ns), timestamp_format = \"%d.%m.%Y %H:%M\" and earliest = \
+                 timestamp_unit = \"s\" (or days, ms, us, ns), ingest.timestamp_format = \"%d.%m.%Y %H:%M\" and ingest.earliest = \
                  \"1970-01-01\" say how to read it"
             ),
             Self::Several { example, readings: [(one, by_one), (other, by_other)] } => write!(
