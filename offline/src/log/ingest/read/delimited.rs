@@ -28,6 +28,9 @@ use crate::log::ingest::IngestError;
 /// The maximum length of lines that are joined to a row, in bytes.
 const JOINED_BYTES: usize = 1 << 20;
 
+/// How many rows tell how many fields most rows have; of fewer, prose within quotes may be most.
+const ENOUGH: usize = 10;
+
 /// Reads a file and sends its rows in batches.
 pub fn read(form: &Form, how: &Delimited, wanted: &[Wanted], batches: &Batches) -> Result<(), IngestError> {
     let failed = |error| IngestError::read(&form.path, error);
@@ -208,7 +211,9 @@ impl<R: BufRead> Rows<R> {
         }
         let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
         rows.iter().for_each(|(_, fields)| *lengths.entry(fields.len()).or_default() += 1);
-        self.usual = lengths.into_iter().max_by_key(|(_, rows)| *rows).map_or(columns, |(fields, _)| fields);
+        let most =
+            lengths.into_iter().max_by_key(|(_, rows)| *rows).filter(|(fields, rows)| *fields > 1 && *rows >= ENOUGH);
+        self.usual = most.map_or(columns, |(fields, _)| fields);
         let surplus = rows.iter().filter(|(_, fields)| fields.len() > columns && is_empty(&fields[columns..])).count();
         self.ends_empty = 2 * surplus > rows.len();
         for (text, mut fields) in rows {
@@ -301,7 +306,7 @@ mod tests {
         assert_eq!(rows(b"1,\"a\nb, c, d\n\ne\"\r\n2,f\n", 2), ["1|a\nb, c, d\n\ne", "2|f"]);
         assert_eq!(rows(b"\"a\nb\"\nc\n", 1), ["a\nb", "c"]);
         // Rows that lack the last field are rows, too.
-        let short: String = (2..8).map(|n| format!("{n},u\n")).collect();
+        let short: String = (2..20).map(|n| format!("{n},u\n")).collect();
         assert_eq!(rows(format!("1,\"u\n{short}9,v\"\n").as_bytes(), 3)[..2], ["QuoteNotClosed", "2|u"]);
         let empty: String = (2..8).map(|n| format!("{n},u,\n")).collect();
         assert_eq!(rows(format!("1,\"a\nb\",\n{empty}").as_bytes(), 2)[..2], ["1|a\nb", "2|u"]);
