@@ -36,8 +36,7 @@ pub fn delimited(text: &[u8], options: &ReadOptions) -> Result<(Delimited, Vec<S
     };
     let mut quoting = options.quoting;
     let mut rows = fields(quoting);
-    if quoting == Quoting::Double && rows.first().is_some_and(|names| names.iter().all(|name| is_in_apostrophes(name)))
-    {
+    if quoting == Quoting::Double && rows.first().is_some_and(|names| are_in_apostrophes(names)) {
         quoting = Quoting::Apostrophe;
         rows = fields(quoting);
     }
@@ -89,8 +88,10 @@ fn rows(text: &[u8], line_end: LineEnd, separator: &str, quoting: Quoting) -> Ve
     read
 }
 
-fn is_in_apostrophes(name: &str) -> bool {
-    name.len() > 2 && name.starts_with('\'') && name.ends_with('\'')
+/// Whether each of some names is within apostrophes; there is none in a row that can't be read.
+fn are_in_apostrophes(names: &[String]) -> bool {
+    let is_within = |name: &String| name.len() > 2 && name.starts_with('\'') && name.ends_with('\'');
+    !names.is_empty() && names.iter().all(is_within)
 }
 
 /// Whether every row has one field more than the header, the first: its number, as R and pandas write it.
@@ -213,6 +214,7 @@ mod tests {
     fn names_within_apostrophes_and_names_of_rows_are_seen() {
         assert_eq!(told("'a','b'\n'x, y','z'\n"), "CSV with `,` and ' as quotes: a b");
         assert_eq!(told("a,b\n'x','z'\n"), "CSV with `,`: a b");
+        assert_eq!(told("\"108,106,5,buy,1548068562\n"), "CSV with `,`: ");
         assert_eq!(told("\"a\" \"b\"\n".replace(' ', ",").as_str()), "CSV with `,`: a b");
         assert_eq!(told("user,item\n1,u,i\n2,u,j\n"), "CSV with `,`:  user item");
         // Not the names of rows: an item with a comma in it.
