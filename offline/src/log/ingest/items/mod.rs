@@ -15,6 +15,7 @@ pub mod price;
 pub mod property;
 mod read;
 pub mod report;
+pub mod role;
 mod row;
 pub mod schema;
 pub mod told;

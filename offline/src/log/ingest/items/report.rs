@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::columns::Role;
+use super::role::Role;
 use crate::log::ingest::report::LeftOut;
 
 /// Rows that were rejected for one reason.

@@ -8,9 +8,9 @@ use shared::contract::id::{ItemId, present};
 use super::ItemsConfig;
 use super::availability::{Bound, Validity, is_active, is_available, is_hidden, is_true, moment};
 use super::categories::{Cuts, each_once, of_levels};
-use super::columns::Role;
 use super::price::{Style, is_placeholder};
 use super::property::{self, Described, Kind};
+use super::role::Role;
 use crate::log::ingest::vectors;
 
 /// A row of the item table.

@@ -9,8 +9,8 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
-use super::columns::Role;
 use super::property::Property;
+use super::role::Role;
 use crate::log::ingest::IngestError;
 use crate::log::ingest::read::{Form, Quoting};
 use crate::log::ingest::schema::{Case, Shape, Signs, recognise};
