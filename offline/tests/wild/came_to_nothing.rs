@@ -124,6 +124,19 @@ fn a_column_that_looks_so_and_is_not_read_is_warned_of_with_the_line_that_skips_
 }
 
 #[test]
+fn a_rule_adds_to_those_of_a_state_and_one_that_matches_nothing_takes_them_away() {
+    let log = orders("status", "cancelled", "sent").replace("1,sent\n", "1,lost\n");
+    let rule = |matching: &str| {
+        format!("[[ingest.skip]]\ncolumn = \"status\"\nmatching = \"{matching}\"\nreason = \"not delivered\"\n")
+    };
+    let read = |config: &str| read_with(config, &[("orders.csv", log.as_bytes())]).counts();
+    assert_eq!((read(""), read(&rule("^$"))), ((12, 8, 0, 4), (12, 12, 0, 0)));
+    let some = log.replacen("lost", "sent", 3);
+    let both = read_with(&rule("^lost$"), &[("orders.csv", some.as_bytes())]);
+    assert_eq!(both.counts(), (12, 3, 0, 9), "{}", both.report);
+}
+
+#[test]
 fn lines_of_which_all_pieces_were_cancelled_or_given_back_are_skipped() {
     let header = "Order #,Purchase Date,Status,Customer Email,SKU,Qty Ordered,Qty Refunded,Qty Canceled";
     let rows = "1,2025-10-01,Complete,a@x.de,M1,1.0000,1.0000,0.0000\n2,2025-10-02,Complete,a@x.de,M2,2.0000,1.0000,1.0000\n\

@@ -129,10 +129,9 @@ fn as_found(
     } else if name == schema::GENERIC && base.columns.of(Role::Event).is_empty() {
         base.default_event = by_values::kind_of_all(form, &base)?.or(base.default_event);
     }
-    // A rule of the settings about a column replaces those of the schema.
     let is_told = |column: &String| {
-        let has_rule = layers.skip.iter().any(|rule| rule.column == *column);
-        has_rule || layers.columns.0.values().any(|paths| paths.list().contains(column))
+        let is_kept = layers.skip.iter().any(|rule| rule.column == *column && rule.keeps_all());
+        is_kept || layers.columns.0.values().any(|paths| paths.list().contains(column))
     };
     base.skip.retain(|rule| !is_told(&rule.column));
     let has_words = base.columns.of(Role::Event).iter().any(|path| form.has(path));

@@ -112,6 +112,14 @@ pub struct SkipRule {
     pub reason: String,
 }
 
+impl SkipRule {
+    /// Whether it matches nothing, which takes the rules of the schema about its column away.
+    #[must_use]
+    pub fn keeps_all(&self) -> bool {
+        self.matching.as_deref() == Some("^$")
+    }
+}
+
 /// How logs are read. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
