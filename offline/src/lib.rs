@@ -19,4 +19,5 @@ pub mod publish;
 pub mod rank;
 pub mod sources;
 pub mod train;
+pub mod trees;
 pub mod user_tables;
