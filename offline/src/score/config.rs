@@ -1,0 +1,295 @@
+//! The config of a model: one TOML file, over the defaults of `score.default.toml`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::threshold::Goal;
+use crate::trees::{Objective, TreesConfig};
+
+/// The defaults, with every key.
+pub const DEFAULTS: &str = include_str!("../../score.default.toml");
+
+/// Why a config can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelConfigError {
+    /// The file is not there.
+    #[error("{0}: no such config file")]
+    Absent(PathBuf),
+    /// A key is unknown or a value of the wrong type.
+    #[error("{path}: {source}; `offline score defaults` prints every key with its default")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<figment::Error>,
+    },
+    /// A value is out of its range.
+    #[error("{path}: {key} = {value}: {must}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// `section.key`.
+        key: &'static str,
+        /// The value that was given.
+        value: String,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+/// How a model is made. See `score.default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ModelConfig {
+    pub name: String,
+    pub label: String,
+    pub time: String,
+    pub time_zone: String,
+    pub members: usize,
+    pub columns: BTreeMap<String, ColumnConfig>,
+    pub derived: BTreeMap<String, DerivedConfig>,
+    pub split: SplitConfig,
+    pub features: FeaturesConfig,
+    pub trees: TreesConfig,
+    pub threshold: Goal,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Numbers.
+    Number,
+    /// Levels without an order.
+    Category,
+    /// Levels with an order.
+    Ordinal,
+    /// Times.
+    Time,
+    /// Names a row: written beside its probability, never looked at.
+    Id,
+    /// Not looked at.
+    Ignored,
+}
+
+/// What is declared of a column: its role, or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a role (number, category, ordinal, time, id, ignored) or a table with `role`")]
+pub enum ColumnConfig {
+    /// Its role alone.
+    Role(Role),
+    /// Its role, and which values it may have.
+    Declared(Declared),
+}
+
+/// A column's role, and which values it may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// What it is.
+    pub role: Role,
+    /// The bounds of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// The levels of a category, or those of an ordinal, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// Whether other levels are refused.
+    #[serde(default)]
+    pub only: bool,
+    /// Whether a value may be missing; absent: as in the training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nullable: Option<bool>,
+    /// The value of a request that does not name the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+}
+
+impl ColumnConfig {
+    /// What is declared, in full.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        match self {
+            Self::Declared(declared) => declared.clone(),
+            Self::Role(role) => {
+                Declared { role: *role, range: None, levels: Vec::new(), only: false, nullable: None, default: None }
+            }
+        }
+    }
+}
+
+/// How a column is computed from others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivedConfig {
+    /// The hour of a time, 0 to 23.
+    Hour(String),
+    /// The weekday of a time, 0 (Monday) to 6.
+    Weekday(String),
+    /// The day of the month of a time.
+    Day(String),
+    /// The month of a time, 1 to 12.
+    Month(String),
+    /// The first less the second.
+    Difference([String; 2]),
+    /// The first over the second; missing where that is 0.
+    Ratio([String; 2]),
+}
+
+/// How rows are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// At random, the same share of each label in every part.
+    Random,
+    /// By time: the latest rows are measured.
+    Time,
+    /// By a column that says train, valid or test.
+    Column,
+}
+
+/// Which rows are trained on, which say when to stop, and which are measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SplitConfig {
+    pub by: SplitBy,
+    pub column: String,
+    pub valid: f64,
+    pub test: f64,
+    pub seed: u64,
+}
+
+/// How categories become features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FeaturesConfig {
+    pub one_hot: usize,
+    pub number_levels: usize,
+    pub pairs: usize,
+    pub smoothing: f64,
+}
+
+impl ModelConfig {
+    /// Reads a file over the defaults, and checks the result.
+    ///
+    /// # Errors
+    /// [`ModelConfigError`] names the key.
+    pub fn load(path: &Path) -> Result<Self, ModelConfigError> {
+        if !path.is_file() {
+            return Err(ModelConfigError::Absent(path.to_owned()));
+        }
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(path));
+        let parse_error = |source| ModelConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
+        let config: Self = figment.extract().map_err(parse_error)?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ModelConfigError> {
+        let refuse =
+            |key, value: String, must| Err(ModelConfigError::Value { path: path.to_owned(), key, value, must });
+        let is_name = |name: &str| {
+            let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+            (1..=64).contains(&name.len()) && name.chars().all(fits)
+        };
+        if !is_name(&self.name) {
+            return refuse("name", format!("{:?}", self.name), "must be 1 to 64 letters, digits, - and _");
+        }
+        if self.label.is_empty() {
+            return refuse("label", "\"\"".to_owned(), "must name the column that is learnt");
+        }
+        if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
+            return refuse("time_zone", format!("{:?}", self.time_zone), "must be a time zone, such as Europe/Berlin");
+        }
+        match self.split.by {
+            SplitBy::Column if self.split.column.is_empty() => {
+                return refuse("split.column", "\"\"".to_owned(), "must name the column, for split.by = \"column\"");
+            }
+            SplitBy::Time if self.time.is_empty() => {
+                return refuse("time", "\"\"".to_owned(), "must name the column of times, for split.by = \"time\"");
+            }
+            _ => {}
+        }
+        if self.trees.objective != Objective::Binary {
+            return refuse("trees.objective", format!("{:?}", self.trees.objective), "must be \"binary\"");
+        }
+        let (split, features, trees) = (&self.split, &self.features, &self.trees);
+        let counts: [(&str, usize, RangeInclusive<usize>, &str); 7] = [
+            ("members", self.members, 1..=64, "must be 1 to 64"),
+            ("features.one_hot", features.one_hot, 0..=1000, "must be 0 to 1000"),
+            ("features.number_levels", features.number_levels, 0..=10_000, "must be 0 to 10000"),
+            ("features.pairs", features.pairs, 0..=1000, "must be 0 to 1000"),
+            ("trees.trees", trees.trees, 1..=100_000, "must be 1 to 100000"),
+            ("trees.depth", trees.depth, 1..=10, "must be 1 to 10"),
+            ("trees.bins", trees.bins, 2..=256, "must be 2 to 256"),
+        ];
+        for (key, value, range, must) in counts {
+            if !range.contains(&value) {
+                return refuse(key, value.to_string(), must);
+            }
+        }
+        let numbers: [(&str, f64, RangeInclusive<f64>, &str); 8] = [
+            ("split.valid", split.valid, 0.01..=0.5, "must be 0.01 to 0.5"),
+            ("split.test", split.test, 0.01..=0.5, "must be 0.01 to 0.5"),
+            ("features.smoothing", features.smoothing, 0.001..=1e6, "must be 0.001 to 1000000"),
+            ("trees.learning_rate", trees.learning_rate, 1e-4..=1.0, "must be 0.0001 to 1"),
+            ("trees.l2", trees.l2, 0.0..=1e6, "must be 0 to 1000000"),
+            ("trees.largest_step", trees.largest_step, 0.01..=100.0, "must be 0.01 to 100"),
+            ("trees.row_share", trees.row_share, 0.01..=1.0, "must be 0.01 to 1"),
+            ("trees.feature_share", trees.feature_share, 0.01..=1.0, "must be 0.01 to 1"),
+        ];
+        for (key, value, range, must) in numbers {
+            if !range.contains(&value) {
+                return refuse(key, value.to_string(), must);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<ModelConfig, String> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("m.toml");
+        std::fs::write(&path, text).expect("writes");
+        ModelConfig::load(&path).map_err(|error| error.to_string().replace(&path.display().to_string(), "m.toml"))
+    }
+
+    #[test]
+    fn a_name_and_a_label_are_enough() {
+        let config = load("name = \"loan\"\nlabel = \"y\"").expect("reads");
+        assert_eq!((config.members, config.threshold), (8, Goal::F1));
+    }
+
+    #[test]
+    fn columns_are_roles_or_tables() {
+        let text = "name = \"m\"\nlabel = \"y\"\n[columns]\na = \"id\"\nb = { role = \"number\", range = [0, 9] }";
+        let config = load(text).expect("reads");
+        assert_eq!(config.columns["a"], ColumnConfig::Role(Role::Id));
+        assert_eq!(config.columns["b"].declared().range, Some([0.0, 9.0]));
+    }
+
+    #[test]
+    fn a_refusal_names_the_key() {
+        let refused = |text: &str| load(text).expect_err("refused");
+        assert_eq!(refused("label = \"y\""), "m.toml: name = \"\": must be 1 to 64 letters, digits, - and _");
+        assert!(
+            refused("name = \"m\"\nlabel = \"y\"\n[trees]\ndepth = 11").contains("trees.depth = 11: must be 1 to 10")
+        );
+        assert!(refused("name = \"m\"\nlabel = \"y\"\n[columns]\na = \"colour\"").contains("a role (number, category"));
+        assert!(refused("name = \"m\"\nlabel = \"y\"\nlabels = 1").contains("labels"));
+        assert!(load("name = \"../m\"\nlabel = \"y\"").is_err());
+    }
+}
