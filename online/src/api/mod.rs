@@ -15,6 +15,7 @@ pub mod events;
 pub mod health;
 pub mod items;
 pub mod model;
+pub mod models;
 pub mod observe;
 pub mod query;
 pub mod recommendations;
@@ -47,6 +48,7 @@ use self::error::ApiError;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::recommender::Recommender;
 
 /// The settings of the API.
@@ -56,6 +58,10 @@ pub struct Settings {
     pub clock: Clock,
     /// The maximum size of a body, in bytes.
     pub max_body_bytes: usize,
+    /// The maximum size of a body of rows to score, in bytes.
+    pub max_rows_bytes: usize,
+    /// The maximum number of rows to score in one request.
+    pub max_rows: usize,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
     /// The deadline of a request.
@@ -66,6 +72,8 @@ pub struct Settings {
 pub struct App {
     /// Makes slates.
     pub recommender: Recommender,
+    /// Scores rows.
+    pub models: Arc<Models>,
     /// Accepts events.
     pub events: Arc<Events>,
     /// The metrics.
@@ -80,9 +88,15 @@ pub struct App {
 impl App {
     /// Makes the state that all handlers share.
     #[must_use]
-    pub fn new(recommender: Recommender, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+    pub fn new(
+        recommender: Recommender,
+        models: Arc<Models>,
+        events: Arc<Events>,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { recommender, events, metrics, settings, in_flight, stopping }
+        Self { recommender, models, events, metrics, settings, in_flight, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.
@@ -116,6 +130,13 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(model::get_metadata))
         .routes(routes!(model::get_params))
         .routes(routes!(model::get_metrics))
+        .routes(routes!(models::describe::get_models))
+        .routes(routes!(models::describe::get_model))
+        .routes(routes!(models::describe::get_model_metadata))
+        .routes(routes!(models::describe::get_model_params))
+        .routes(routes!(models::describe::get_model_metrics))
+        .routes(routes!(models::describe::get_model_schema))
+        .routes(routes!(models::predict::post_predict))
         .split_for_parts();
     router
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description::finish(description)))
