@@ -78,6 +78,7 @@ fn measured(
         rows: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), part(rows))).collect(),
         ids: columns.ids.clone(),
         schema: columns.fields,
+        serve: config.serve.clone(),
         parameters: Parameters {
             derived: columns.derived,
             features: fitted.plan.features,

@@ -116,7 +116,7 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
     }
     let all = |is: fn(&str) -> bool| texts.values.iter().all(|text| is(text));
     let numbers = all(|text| number(text).is_some());
-    let role = if !numbers && all(|text| time(text).is_some()) || *name == config.time || time_needed {
+    let role = if !numbers && all(|text| time(text, None).is_some()) || *name == config.time || time_needed {
         Role::Time
     } else if numbers {
         Role::Number
@@ -128,9 +128,7 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
         Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
         Role::Category if distinct => Told::Id,
         Role::Number if distinct && is_counter(texts) => Told::Id,
-        role => {
-            Told::Field(Declared { role, range: None, levels: Vec::new(), only: false, nullable: None, default: None })
-        }
+        role => Told::Field(Declared::of(role)),
     }
 }
 
@@ -146,9 +144,13 @@ fn field(name: &str, texts: &Texts, declared: &Declared) -> (Field, Vec<String>)
     let (kind, example, levels) = match declared.role {
         Role::Number => {
             let (min, max, median) = range_of(texts);
-            (FieldKind::Number { min, max, range: declared.range }, json!(median), Vec::new())
+            (FieldKind::Number { min, max, range: declared.range }, plain(median), Vec::new())
         }
-        Role::Time => (FieldKind::Time, texts.values.first().map_or(Value::Null, |text| json!(text)), Vec::new()),
+        Role::Time => (
+            FieldKind::Time { format: declared.format.clone() },
+            texts.values.first().map_or(Value::Null, |text| json!(text)),
+            Vec::new(),
+        ),
         Role::Ordinal => {
             let levels = declared.levels.clone();
             let example = levels.get(levels.len() / 2).map_or(Value::Null, |level| json!(level));
@@ -168,6 +170,11 @@ fn field(name: &str, texts: &Texts, declared: &Declared) -> (Field, Vec<String>)
     let nullable = declared.nullable.unwrap_or(nulls > 0);
     let field = Field { name: name.to_owned(), kind, nullable, nulls, default: declared.default.clone(), example };
     (field, levels)
+}
+
+/// A number without a fraction of nothing.
+fn plain(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e15 { json!(number as i64) } else { json!(number) }
 }
 
 fn example_of(level: &str, whole: bool) -> Value {
@@ -231,7 +238,7 @@ fn derivation(name: &str, by: &DerivedConfig, columns: &Columns, zone: &str) -> 
         let found = columns.fields.iter().position(|field| field.name == *of);
         let at = found.ok_or_else(|| format!("there is no column `{of}` that is looked at"))?;
         let fits = match columns.fields[at].kind {
-            FieldKind::Time => wanted == "time",
+            FieldKind::Time { .. } => wanted == "time",
             FieldKind::Number { .. } | FieldKind::Ordinal { .. } => wanted == "number",
             FieldKind::Category { .. } => false,
         };

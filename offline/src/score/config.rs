@@ -8,6 +8,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::engine::tabular::manifest::Serve;
 
 use super::threshold::Goal;
 use crate::trees::{Objective, TreesConfig};
@@ -15,12 +16,25 @@ use crate::trees::{Objective, TreesConfig};
 /// The defaults, with every key.
 pub const DEFAULTS: &str = include_str!("../../score.default.toml");
 
+/// The presets by name: the models of systems that people know, with the calls of their clients.
+const PRESETS: [(&str, &str); 3] = [
+    ("loan-default", include_str!("../../presets/score-loan-default.toml")),
+    ("credit-score", include_str!("../../presets/score-credit-score.toml")),
+    ("click-through", include_str!("../../presets/score-click-through.toml")),
+];
+
 /// Why a config can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelConfigError {
     /// The file is not there.
     #[error("{0}: no such config file")]
     Absent(PathBuf),
+    /// There is no such preset.
+    #[error("no preset {0}; there are: {known}", known = PRESETS.map(|(name, _)| name).join(", "))]
+    NoPreset(String),
+    /// Neither a file nor a preset is given.
+    #[error("a config is needed: --config FILE, --preset NAME, or both")]
+    Nothing,
     /// A key is unknown or a value of the wrong type.
     #[error("{path}: {source}; `offline score defaults` prints every key with its default")]
     Parse {
@@ -59,6 +73,8 @@ pub struct ModelConfig {
     pub features: FeaturesConfig,
     pub trees: TreesConfig,
     pub threshold: Goal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<Serve>,
 }
 
 /// What a column is.
@@ -104,6 +120,9 @@ pub struct Declared {
     /// Whether other levels are refused.
     #[serde(default)]
     pub only: bool,
+    /// How times are written, as `strptime` has it; absent: ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// Whether a value may be missing; absent: as in the training rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nullable: Option<bool>,
@@ -118,10 +137,16 @@ impl ColumnConfig {
     pub fn declared(&self) -> Declared {
         match self {
             Self::Declared(declared) => declared.clone(),
-            Self::Role(role) => {
-                Declared { role: *role, range: None, levels: Vec::new(), only: false, nullable: None, default: None }
-            }
+            Self::Role(role) => Declared::of(*role),
         }
+    }
+}
+
+impl Declared {
+    /// A role alone.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        Self { role, range: None, levels: Vec::new(), only: false, format: None, nullable: None, default: None }
     }
 }
 
@@ -179,18 +204,27 @@ pub struct FeaturesConfig {
 }
 
 impl ModelConfig {
-    /// Reads a file over the defaults, and checks the result.
+    /// Reads a file over a preset and the defaults, and checks the result.
     ///
     /// # Errors
     /// [`ModelConfigError`] names the key.
-    pub fn load(path: &Path) -> Result<Self, ModelConfigError> {
-        if !path.is_file() {
-            return Err(ModelConfigError::Absent(path.to_owned()));
+    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ModelConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(name) = preset {
+            let found = PRESETS.iter().find(|(known, _)| *known == name);
+            let (_, text) = found.ok_or_else(|| ModelConfigError::NoPreset(name.to_owned()))?;
+            figment = figment.merge(Toml::string(text));
         }
-        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(path));
-        let parse_error = |source| ModelConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
+        match file {
+            Some(path) if !path.is_file() => return Err(ModelConfigError::Absent(path.to_owned())),
+            Some(path) => figment = figment.merge(Toml::file_exact(path)),
+            None if preset.is_none() => return Err(ModelConfigError::Nothing),
+            None => {}
+        }
+        let path = file.map_or_else(|| PathBuf::from(preset.unwrap_or_default()), Path::to_path_buf);
+        let parse_error = |source| ModelConfigError::Parse { path: path.clone(), source: Box::new(source) };
         let config: Self = figment.extract().map_err(parse_error)?;
-        config.check(path)?;
+        config.check(&path)?;
         Ok(config)
     }
 
@@ -264,13 +298,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("m.toml");
         std::fs::write(&path, text).expect("writes");
-        ModelConfig::load(&path).map_err(|error| error.to_string().replace(&path.display().to_string(), "m.toml"))
+        ModelConfig::load(Some(&path), None)
+            .map_err(|error| error.to_string().replace(&path.display().to_string(), "m.toml"))
     }
 
     #[test]
     fn a_name_and_a_label_are_enough() {
         let config = load("name = \"loan\"\nlabel = \"y\"").expect("reads");
         assert_eq!((config.members, config.threshold), (8, Goal::F1));
+    }
+
+    #[test]
+    fn presets_are_valid_and_a_file_lies_over_them() {
+        for (name, _) in PRESETS {
+            let config = ModelConfig::load(None, Some(name)).expect(name);
+            assert!(config.serve.is_some(), "{name}");
+        }
+        assert!(ModelConfig::load(None, Some("x")).expect_err("none").to_string().contains("there are: loan-default"));
+        assert!(ModelConfig::load(None, None).expect_err("nothing").to_string().contains("--preset"));
     }
 
     #[test]

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(other_schema(&old, &[number("b", 2.0), number("a", 9.0)]), None, "ranges that were seen may change");
         assert_eq!(other_schema(&old, &old[..1]).as_deref(), Some("`b` is no longer a field"));
         assert_eq!(other_schema(&old[..1], &old).as_deref(), Some("`b` is a new field"));
-        let time = [field("a", FieldKind::Time)];
+        let time = [field("a", FieldKind::Time { format: None })];
         assert!(other_schema(&old[..1], &time).is_some_and(|said| said.starts_with("`a` was a number, and is a time")));
     }
 }

@@ -23,6 +23,17 @@ pub struct Plan {
     pub features: Vec<Feature>,
     /// The columns of each encoding.
     pub encoded: Vec<Encoded>,
+    /// The columns whose levels may be combined with those of another.
+    pub combinable: Vec<usize>,
+}
+
+/// Columns of numbers that are treated in another way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Special<'a> {
+    /// They are not looked at themselves.
+    pub skipped: &'a [usize],
+    /// They are levels, too: parts of times, which begin again after their end.
+    pub levels: &'a [usize],
 }
 
 /// Rows with their labels.
@@ -36,23 +47,26 @@ pub struct Labelled<'a> {
 
 impl Plan {
     /// Numbers as they are; of each category its mean and count, and a feature for each level where there are few.
-    /// Numbers of few values are categories, too.
+    /// Numbers of few values may be combined like categories.
     ///
     /// * `levels`: the distinct values of each column that is a category; empty for numbers.
-    /// * `skipped`: the columns that are not looked at themselves.
     #[must_use]
-    pub fn of(columns: &[Column], levels: &[Vec<String>], skipped: &[usize], config: &FeaturesConfig) -> Self {
+    pub fn of(columns: &[Column], levels: &[Vec<String>], special: Special<'_>, config: &FeaturesConfig) -> Self {
         let mut plan = Self::default();
-        for (column, values) in columns.iter().enumerate().filter(|(column, _)| !skipped.contains(column)) {
+        for (column, values) in columns.iter().enumerate().filter(|(column, _)| !special.skipped.contains(column)) {
             match values {
                 Column::Numbers(numbers) => {
                     plan.features.push(Feature::Number { column });
-                    if (3..=config.number_levels).contains(&distinct(numbers, config.number_levels)) {
+                    if special.levels.contains(&column) {
                         plan.encode(vec![column]);
+                    }
+                    if (3..=config.number_levels).contains(&distinct(numbers, config.number_levels)) {
+                        plan.combinable.push(column);
                     }
                 }
                 Column::Levels(_) => {
                     plan.encode(vec![column]);
+                    plan.combinable.push(column);
                     if levels[column].len() <= config.one_hot {
                         let is = |level: &String| Feature::Is { column, level: level.clone().into() };
                         plan.features.extend(levels[column].iter().map(is));
@@ -91,7 +105,7 @@ impl Plan {
     /// The features of rows to be scored.
     #[must_use]
     pub fn matrix(&self, columns: &[Column], encodings: &EncodingTable, total: Sums, smoothing: f64) -> Matrix {
-        let Self { features, encoded } = self;
+        let Self { features, encoded, .. } = self;
         let mut matrix = Matrix::default();
         Features { features, encoded, encodings, total, smoothing }.fill(columns, &mut matrix);
         matrix
@@ -186,12 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_few_values_are_levels_too() {
+    fn numbers_of_few_values_may_be_combined() {
         let config = FeaturesConfig { one_hot: 2, number_levels: 4, pairs: 0, smoothing: 1.0 };
         let few = Column::Numbers((0..9).map(|row| f64::from(row % 3)).collect());
         let many = Column::Numbers((0..9).map(f64::from).collect());
-        let plan = Plan::of(&[few, many], &[vec![], vec![]], &[], &config);
-        assert_eq!(plan.encoded, [vec![0]]);
-        assert_eq!(plan.features.len(), 4);
+        let columns = [few.clone(), many, few];
+        let special = Special { skipped: &[], levels: &[2] };
+        let plan = Plan::of(&columns, &[vec![], vec![], vec![]], special, &config);
+        assert_eq!((plan.combinable, plan.encoded), (vec![0, 2], vec![vec![2]]));
+        assert_eq!(plan.features.len(), 5);
     }
 }

@@ -35,7 +35,8 @@ impl Parts {
 /// # Errors
 /// [`DataError`] when a column that is needed is not there or has other values, and when a part lacks one of the labels.
 pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Parts, DataError> {
-    let times = (!config.time.is_empty()).then(|| times(table, &config.time)).transpose()?;
+    let format = config.columns.get(&config.time).and_then(|column| column.declared().format);
+    let times = (!config.time.is_empty()).then(|| times(table, &config.time, format.as_deref())).transpose()?;
     let mut parts = match (config.split.by, &times) {
         (SplitBy::Column, _) => by_column(table, &config.split.column)?,
         (SplitBy::Time, Some(times)) => by_time(times, &config.split),
@@ -59,9 +60,9 @@ pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Part
     Ok(parts)
 }
 
-fn times(table: &Table, name: &str) -> Result<Vec<f64>, DataError> {
+fn times(table: &Table, name: &str, format: Option<&str>) -> Result<Vec<f64>, DataError> {
     let column = table.column(name).ok_or_else(|| DataError::no_column("time", name, table))?;
-    let distinct: Vec<Option<f64>> = column.values.iter().map(|text| time(text)).collect();
+    let distinct: Vec<Option<f64>> = column.values.iter().map(|text| time(text, format)).collect();
     let of = |row: usize| {
         let found = distinct.get(column.rows[row] as usize).copied().flatten();
         let shown = column.get(row).unwrap_or("nothing");

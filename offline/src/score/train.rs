@@ -2,12 +2,16 @@
 //!
 //! The members' log-odds are averaged: their trees stand one behind the other, with leaves divided by their number.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::rank::trees::probability;
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::derive::{Derivation, Derived};
 use shared::engine::tabular::encoding::Sums;
 use shared::engine::tabular::feature::Encoded;
 use shared::engine::tabular::schema::FieldKind;
@@ -15,7 +19,7 @@ use shared::tables::EncodingTable;
 
 use super::columns::Columns;
 use super::config::ModelConfig;
-use super::features::{Labelled, Plan, total};
+use super::features::{Labelled, Plan, Special, total};
 use super::pairs::pairs;
 use super::split::Parts;
 use crate::trees::{self, Ensemble, Rows, TreesConfig};
@@ -70,8 +74,14 @@ pub fn fit(
     let rows = Labelled { columns: &own, labels: &own_labels };
     let (total, smoothing) = (total(&own_labels), config.features.smoothing);
     let times: Vec<usize> =
-        (0..columns.fields.len()).filter(|&at| matches!(columns.fields[at].kind, FieldKind::Time)).collect();
-    let mut plan = Plan::of(&columns.values, &columns.levels, &times, &config.features);
+        (0..columns.fields.len()).filter(|&at| matches!(columns.fields[at].kind, FieldKind::Time { .. })).collect();
+    let is_part = |derived: &Derived| matches!(derived.by, Derivation::Part { .. });
+    let parts_of_times: Vec<usize> = (columns.fields.len()..)
+        .zip(&columns.derived)
+        .filter_map(|(at, derived)| is_part(derived).then_some(at))
+        .collect();
+    let special = Special { skipped: &times, levels: &parts_of_times };
+    let mut plan = Plan::of(&columns.values, &columns.levels, special, &config.features);
     let mut encodings = plan.learn(rows);
     let stop =
         |plan: &Plan, encodings: &EncodingTable| with_labels(&plan.matrix(&valid, encodings, total, smoothing), &stops);
@@ -80,16 +90,19 @@ pub fn fit(
     }
     encodings = plan.learn(rows);
     let stop = stop(&plan, &encodings);
-    let mut ensemble = Ensemble::default();
-    for member in 0..config.members {
+    // Side by side: members share no step, while those of one tree wait for each other.
+    let grown = AtomicU64::new(0);
+    let member = |member: usize| {
         let own = TreesConfig { seed: config.trees.seed + member as u64, ..config.trees.clone() };
         let training = training(&plan, rows, &encodings, parts.by_time, smoothing, own.seed);
-        let done = (member * config.trees.trees) as u64;
-        let fitted = trees::fit(&training, Some(&stop), &own, &|tree| progress(done + tree));
+        let fitted = trees::fit(&training, Some(&stop), &own, &|_| progress(grown.fetch_add(1, Ordering::Relaxed) + 1));
         let trees = fitted.leaves.len() >> fitted.depth;
         tracing::info!(member, trees, log_loss = -fitted.metric, "member fitted");
-        ensemble.add(fitted, config.members);
-    }
+        fitted
+    };
+    let members: Vec<Ensemble> = (0..config.members).into_par_iter().map(member).collect();
+    let mut ensemble = Ensemble::default();
+    members.into_iter().for_each(|member| ensemble.add(member, config.members));
     let covers = ensemble.covers(&plan.matrix(&own, &encodings, total, smoothing));
     Fitted { plan, encodings, ensemble, covers, total }
 }
@@ -127,6 +140,5 @@ fn combinations(
     let training = training(plan, rows, encodings, by_time, smoothing, fast.seed);
     let scores = trees::scores(&trees::fit(&training, Some(stop), &fast, &|_| ()), &training);
     let residuals: Vec<f32> = rows.labels.iter().zip(scores).map(|(label, score)| label - probability(score)).collect();
-    let encoded: Vec<usize> = plan.encoded.iter().map(|encoded| encoded[0]).collect();
-    pairs(rows.columns, &encoded, &residuals, smoothing, config.features.pairs)
+    pairs(rows.columns, &plan.combinable, &residuals, smoothing, config.features.pairs)
 }

@@ -1,6 +1,8 @@
 //! What the tests of the batch share: the binary, small logs, and folders compared byte by byte.
 #![allow(dead_code)]
 
+pub mod loans;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;

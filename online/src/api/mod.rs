@@ -9,6 +9,7 @@
 //! `campaignArn`.
 
 pub mod body;
+pub mod calls;
 pub mod description;
 pub mod error;
 pub mod events;
@@ -30,12 +31,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde::Serialize;
+use serde_json::Value;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -138,17 +141,25 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(models::describe::get_model_schema))
         .routes(routes!(models::predict::post_predict))
         .split_for_parts();
+    let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::finish(description)))
-        .fallback(|uri: Uri| async move {
-            let detail = format!("there is nothing at {}; /docs lists what there is", uri.path());
-            ApiError::NotFound { field: None, detail }
-        })
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
+        .fallback(
+            |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
+        )
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
         .with_state(app)
+}
+
+/// The OpenAPI description, with the models that are served now.
+fn describe(app: &App, description: &Value) -> Response {
+    let mut description = description.clone();
+    models::openapi::add(&mut description, &app.models);
+    json(StatusCode::OK, &description)
 }
 
 /// The answer to a request whose handler panicked.

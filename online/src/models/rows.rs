@@ -27,6 +27,17 @@ pub struct Rows {
     pub refusals: usize,
 }
 
+impl Rows {
+    /// Notes that a value of the row that is being read is refused.
+    pub fn refuse(&mut self, field: &str, detail: String) {
+        self.refusals += 1;
+        if self.refused.len() < TOLD {
+            let path = if self.listed { format!("[{}].{field}", self.rows) } else { field.to_owned() };
+            self.refused.push(Refused { path, field: field.to_owned(), detail });
+        }
+    }
+}
+
 /// A value that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -71,14 +82,6 @@ impl Reader<'_> {
         json.deserialize_any(Body(self))
     }
 
-    fn refuse(&mut self, field: &str, detail: String) {
-        self.rows.refusals += 1;
-        if self.rows.refused.len() < TOLD {
-            let path = if self.rows.listed { format!("[{}].{field}", self.rows.rows) } else { field.to_owned() };
-            self.rows.refused.push(Refused { path, field: field.to_owned(), detail });
-        }
-    }
-
     fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
         let schema = &self.served.manifest().schema;
         self.row.clear();
@@ -87,20 +90,20 @@ impl Reader<'_> {
             let value: Value = map.next_value()?;
             match self.served.place(&name.0) {
                 Some(Place::Field(at)) if self.row[at].is_some() => {
-                    self.refuse(&name.0, "it is given twice".to_owned())
+                    self.rows.refuse(&name.0, "it is given twice".to_owned())
                 }
                 Some(Place::Field(at)) => self.row[at] = Some(value),
                 Some(Place::Id) => {}
                 None => {
                     let names = schema.iter().map(|field| field.name.as_str());
                     let detail = format!("unknown field{}", nearest(&name.0, names));
-                    self.refuse(&name.0, detail);
+                    self.rows.refuse(&name.0, detail);
                 }
             }
         }
         for (at, field) in schema.iter().enumerate() {
             if let Err(bad) = field.read_json(self.row[at].as_ref(), &mut self.rows.columns[at]) {
-                self.refuse(&field.name, bad.to_string());
+                self.rows.refuse(&field.name, bad.to_string());
             }
         }
         self.rows.rows += 1;

@@ -21,7 +21,10 @@ use crate::score::table::Table;
 pub struct TrainArgs {
     /// The model's config; `offline score defaults` prints every setting.
     #[arg(long)]
-    config: PathBuf,
+    config: Option<PathBuf>,
+    /// The preset of a known system: loan-default, credit-score, click-through; the config lies over it.
+    #[arg(long)]
+    preset: Option<String>,
     /// The rows: files, folders or patterns; CSV, Parquet or JSON.
     #[arg(long, num_args = 1.., required = true)]
     data: Vec<PathBuf>,
@@ -37,7 +40,7 @@ pub struct TrainArgs {
 
 /// Trains, measures and stores.
 pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    let config = ModelConfig::load(&args.config)?;
+    let config = ModelConfig::load(args.config.as_deref(), args.preset.as_deref())?;
     let table = progress.stage("read", || Table::read(&args.data))?;
     if let Some((rows, first)) = &table.unreadable {
         eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
@@ -144,6 +147,6 @@ fn described(field: &Field) -> (&'static str, String) {
         FieldKind::Number { min, max, .. } => ("number", format!("{min} to {max}")),
         FieldKind::Ordinal { levels } => ("ordinal", few(levels, levels.len())),
         FieldKind::Category { count, levels, .. } => ("category", few(levels, *count)),
-        FieldKind::Time => ("time", field.example.to_string()),
+        FieldKind::Time { .. } => ("time", field.example.to_string()),
     }
 }

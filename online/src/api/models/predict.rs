@@ -153,7 +153,10 @@ async fn answer(
 }
 
 /// Refuses rows with values that the schema refuses, all of which are told; no rows, and too many to explain.
-fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
+///
+/// # Errors
+/// [`ApiError`] for any of these.
+pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
     if rows.rows == 0 {
         return Err(ApiError::Invalid { field: None, detail: "the list has no rows".to_owned() });
     }

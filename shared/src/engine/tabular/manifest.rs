@@ -38,6 +38,9 @@ pub struct ModelManifest {
     pub ids: Vec<String>,
     /// The fields of a row.
     pub schema: Vec<Field>,
+    /// The call of a known system that it also answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<Serve>,
     /// What a probability is computed by.
     pub parameters: Parameters,
     /// The gain of the splits on each field or combination, as a share of all, largest first.
@@ -48,6 +51,49 @@ pub struct ModelManifest {
     pub config: serde_json::Value,
     /// SHA-256 of every other file, in hexadecimal, by name.
     pub files: BTreeMap<String, String>,
+}
+
+/// The call of a known system that a model answers, so that its clients go on working.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    /// The shapes of request and answer.
+    pub call: Call,
+    /// The path; absent: that of the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Serve {
+    /// The path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.call.path())
+    }
+}
+
+/// The shapes of request and answer of a known system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// A row in, `{"PD", "cus_id"}` out; `cus_id` is in the URL.
+    CreditScore,
+    /// A row in, `{"prediction", "probability"}` out; with `/model_params`, `/model_metrics` and `/model_metadata`.
+    LoanDefault,
+    /// `{"data", "features"}` in, `[{"device_ip", "click_proba"}]` out.
+    ClickThrough,
+}
+
+impl Call {
+    /// The path of the system.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::CreditScore => "/api/prediction",
+            Self::LoanDefault => "/default_payment_prediction",
+            Self::ClickThrough => "/predict",
+        }
+    }
 }
 
 /// The size of a part of the rows.

@@ -54,8 +54,12 @@ pub enum FieldKind {
         /// Whether only the listed ones are accepted.
         only: bool,
     },
-    /// Times: ISO 8601; without a zone they are of UTC. As a number: seconds since the epoch.
-    Time,
+    /// Times: ISO 8601, without a zone of UTC, or a number of seconds or milliseconds since the epoch.
+    Time {
+        /// How texts and numbers are written instead, as `strptime` has it: `%y%m%d%H`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        format: Option<String>,
+    },
 }
 
 /// How many levels of a category a schema lists at most.
@@ -80,7 +84,8 @@ impl Field {
             FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. } => one_of(levels),
             FieldKind::Category { whole: true, .. } => "a whole number".to_owned(),
             FieldKind::Category { .. } => "a text".to_owned(),
-            FieldKind::Time => "a time, such as 2026-06-30T12:00:00Z".to_owned(),
+            FieldKind::Time { format: Some(format) } => format!("a time as {format}, or such as 2026-06-30T12:00:00Z"),
+            FieldKind::Time { format: None } => "a time, such as 2026-06-30T12:00:00Z".to_owned(),
         };
         if self.nullable { format!("{what}, or null") } else { what }
     }

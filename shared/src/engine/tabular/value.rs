@@ -46,7 +46,9 @@ impl Field {
             (None, _) => Err(self.refuse("missing")),
             (Some(Value::Null), _) => self.missing(),
             (Some(Value::String(text)), FieldKind::Number { .. }) => Err(self.refuse_text(text)),
-            (Some(Value::Bool(_)), FieldKind::Number { .. } | FieldKind::Time) => Err(self.refuse("true or false")),
+            (Some(Value::Bool(_)), FieldKind::Number { .. } | FieldKind::Time { .. }) => {
+                Err(self.refuse("true or false"))
+            }
             (Some(Value::Array(_)), _) => Err(self.refuse("a list")),
             (Some(Value::Object(_)), _) => Err(self.refuse("an object")),
             (Some(value), _) => {
@@ -85,7 +87,7 @@ impl Field {
                 let within = |number: &f64| range.is_none_or(|[low, high]| (low..=high).contains(number));
                 number(text).filter(within).map(Cell::Number)
             }
-            FieldKind::Time => time(text).map(Cell::Number),
+            FieldKind::Time { format } => time(text, format.as_deref()).map(Cell::Number),
             FieldKind::Ordinal { levels } => {
                 let text = canonical(text).unwrap_or_default();
                 levels.iter().position(|level| *level == text).map(|place| Cell::Number(place as f64))
@@ -128,16 +130,35 @@ pub fn is_whole(text: &str) -> bool {
     text.parse::<i64>().is_ok()
 }
 
+/// Numbers from here on are milliseconds: as seconds they would be of the year 5138.
+const MILLISECONDS: f64 = 1e11;
+
 /// A time in seconds since the epoch.
+///
+/// * `format`: how it may be written instead of ISO 8601; numbers are not counted since the epoch then.
 #[must_use]
-pub fn time(text: &str) -> Option<f64> {
-    if let Some(seconds) = number(text) {
-        return Some(seconds);
+pub fn time(text: &str, format: Option<&str>) -> Option<f64> {
+    let seconds =
+        |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp().as_millisecond() as f64 / 1000.0);
+    match (format, number(text)) {
+        (Some(format), _) => {
+            if let Ok(at) = DateTime::strptime(format, text).or_else(|_| hour_of(format, text)) {
+                return seconds(at);
+            }
+        }
+        (None, Some(count)) => return Some(if count.abs() < MILLISECONDS { count } else { count / 1000.0 }),
+        (None, None) => {}
     }
-    let civil = || text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0))).ok();
-    let instant =
-        text.parse::<Timestamp>().ok().or_else(|| civil()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()));
-    instant.map(|instant| instant.as_millisecond() as f64 / 1000.0)
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.as_millisecond() as f64 / 1000.0);
+    }
+    let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
+    seconds(civil.ok()?)
+}
+
+/// A time of which the format has no minutes.
+fn hour_of(format: &str, text: &str) -> Result<DateTime, jiff::Error> {
+    DateTime::strptime(format!("{format}:%M"), format!("{text}:00"))
 }
 
 #[cfg(test)]
@@ -177,7 +198,7 @@ mod tests {
         assert_eq!(said(&code(false), Some(&json!(3.5))), "\"3.5\"; expected a whole number, or null");
         assert_eq!(said(&code(true), Some(&json!(3))), "\"3\"; expected one of 1, 2, or null");
         assert_eq!(
-            said(&field(FieldKind::Time, false), Some(&json!("soon"))),
+            said(&field(FieldKind::Time { format: None }, false), Some(&json!("soon"))),
             format!("\"soon\"; expected {}", "a time, such as 2026-06-30T12:00:00Z")
         );
     }
@@ -188,7 +209,7 @@ mod tests {
             (amount(), "12.50", json!(12.5)),
             (code(false), " 7.0", json!(7)),
             (code(false), "", json!(null)),
-            (field(FieldKind::Time, false), "2014-10-21 05:00:00", json!(1_413_867_600)),
+            (field(FieldKind::Time { format: None }, false), "2014-10-21 05:00:00", json!(1_413_867_600)),
             (
                 field(FieldKind::Ordinal { levels: vec!["low".to_owned(), "high".to_owned()] }, false),
                 "high",
@@ -211,6 +232,19 @@ mod tests {
         let mut column = field.column(1);
         field.read_json(None, &mut column).expect("reads");
         assert_eq!(column, Column::Numbers(vec![20.0]));
+    }
+
+    #[test]
+    fn times_have_many_forms() {
+        let noon = Some(1_413_892_800.0);
+        for text in
+            ["2014-10-21T12:00:00Z", "2014-10-21 12:00", "2014-10-21T14:00:00+02:00", "1413892800", "1413892800000"]
+        {
+            assert_eq!(time(text, None), noon, "{text}");
+        }
+        assert_eq!(time("2014-10-21", None), Some(1_413_849_600.0));
+        assert_eq!((time("14102112", Some("%y%m%d%H")), time("2014-10-21T12:00:00", Some("%y%m%d%H"))), (noon, noon));
+        assert_eq!((time("14102199", Some("%y%m%d%H")), time("noon", None)), (None, None));
     }
 
     #[test]
