@@ -3,74 +3,13 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use offline::progress::Progress;
-use offline::score::build::{Built, build};
-use offline::score::config::ModelConfig;
 use offline::score::registry;
 use offline::score::table::Table;
 use serde_json::Value;
 use shared::engine::tabular::column::Column;
-use support::loans::{drawn, loans, write_config};
-use support::{contents, offline, offline_fails, text};
-
-/// A folder with rows and a config.
-struct Shop {
-    folder: tempfile::TempDir,
-}
-
-impl Shop {
-    fn new(rows: &str, config: &str) -> Self {
-        let shop = Self { folder: tempfile::tempdir().expect("temporary folder") };
-        fs::write(shop.path("rows.csv"), rows).expect("writes");
-        write_config(&shop.path("model.toml"), config);
-        shop
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn arguments<'a>(&self, paths: &'a [PathBuf; 3], more: &[&'a str]) -> Vec<&'a str> {
-        let [config, rows, artifacts] = paths;
-        let given = ["score", "train", "--config", text(config), "--data", text(rows), "--artifacts", text(artifacts)];
-        [&given[..], more].concat()
-    }
-
-    fn paths(&self) -> [PathBuf; 3] {
-        ["model.toml", "rows.csv", "artifacts"].map(|name| self.path(name))
-    }
-
-    fn train(&self, more: &[&str]) -> String {
-        offline(&self.arguments(&self.paths(), more))
-    }
-
-    fn train_fails(&self) -> String {
-        offline_fails(&self.arguments(&self.paths(), &[]))
-    }
-
-    fn build(&self) -> Built {
-        let config = ModelConfig::load(Some(&self.path("model.toml")), None).expect("a config");
-        let table = Table::read(&[self.path("rows.csv")]).expect("rows");
-        build(&table, &config, &mut Progress::default()).expect("a model")
-    }
-
-    fn score(&self, command: &str, more: &[&str]) -> String {
-        let artifacts = self.path("artifacts");
-        offline(&[&["score", command, "--artifacts", text(&artifacts), "--model", "loans"][..], more].concat())
-    }
-
-    fn predict(&self, rows: &Path, out: &str) -> PathBuf {
-        let out = self.path(out);
-        self.score("predict", &["--data", text(rows), "--out", text(&out)]);
-        out
-    }
-
-    fn champion(&self) -> String {
-        fs::read_to_string(self.path("artifacts/models/loans/champion")).expect("a champion").trim().to_owned()
-    }
-}
+use support::loans::{Bank, drawn, loans, write_config};
+use support::{contents, offline_fails, text};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -78,8 +17,8 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn what_is_known_of_the_rows_is_learnt_and_told() {
-    let shop = Shop::new(&loans(3000), "");
-    let told = shop.train(&[]);
+    let bank = Bank::new(&loans(3000), "");
+    let told = bank.train(&[]);
     for expected in [
         "id      id",
         "income  number        0  0 to 100",
@@ -89,9 +28,9 @@ fn what_is_known_of_the_rows_is_learnt_and_told() {
     ] {
         assert!(told.contains(expected), "{expected:?} in {told}");
     }
-    let list = shop.score("list", &[]);
+    let list = bank.score("list", &[]);
     assert!(list.contains("roc_auc 0.") && list.contains("champion"), "{list}");
-    let built = shop.build();
+    let built = bank.build();
     let auc = built.metrics["roc_auc"];
     // By the log-odds themselves it is 0.88.
     assert!(auc.value > 0.85 && auc.interval.low < auc.value && auc.value < auc.interval.high, "{auc:?}");
@@ -102,33 +41,33 @@ fn what_is_known_of_the_rows_is_learnt_and_told() {
 
 #[test]
 fn files_of_every_format_say_the_same_for_every_row() {
-    let shop = Shop::new(&loans(2000), "");
-    shop.train(&[]);
+    let bank = Bank::new(&loans(2000), "");
+    bank.train(&[]);
     // Rows that are refused or can't be read keep their place.
-    let rows = shop.path("new.csv");
+    let rows = bank.path("new.csv");
     let new = "id,income,colour,month,day,note\na,50,red,m1,2,short\nb,much,red,m1,2,short\nc,50,mauve,m9,2,\nd,,red,m1,2,short\n";
     fs::write(&rows, new).expect("writes");
-    let lines = fs::read_to_string(shop.predict(&rows, "out.jsonl")).expect("reads");
+    let lines = fs::read_to_string(bank.predict(&rows, "out.jsonl")).expect("reads");
     let lines: Vec<Value> = lines.lines().map(json).collect();
     let ids: Vec<&str> = lines.iter().map(|line| line["id"].as_str().expect("an id")).collect();
     assert_eq!(ids, ["a", "b", "c", "d"]);
     assert!(lines[0]["probability"].is_f64() && lines[2]["probability"].is_f64(), "unseen levels are scored");
     assert_eq!(lines[1]["error"], "income: \"much\"; expected a number");
     assert_eq!(lines[3]["error"], "income: null; expected a number");
-    let csv = fs::read_to_string(shop.predict(&rows, "out.csv")).expect("reads");
+    let csv = fs::read_to_string(bank.predict(&rows, "out.csv")).expect("reads");
     for (line, expected) in csv.lines().skip(1).zip(&lines) {
         let probability = line.split(',').nth(2).expect("a probability");
         assert_eq!(probability.parse::<f64>().ok(), expected["probability"].as_f64(), "{line}");
     }
     // A Parquet file of probabilities is read back as rows.
-    let parquet = Table::read(&[shop.predict(&rows, "out.parquet")]).expect("reads");
+    let parquet = Table::read(&[bank.predict(&rows, "out.parquet")]).expect("reads");
     assert_eq!(parquet.names, ["row", "id", "probability", "prediction", "error"]);
     for (row, expected) in lines.iter().enumerate() {
         let probability = parquet.column("probability").expect("is there").get(row);
         assert_eq!(probability.map(|text| text.parse::<f64>().expect("a number")), expected["probability"].as_f64());
     }
-    let refused = shop.path("other.txt");
-    let artifacts = shop.path("artifacts");
+    let refused = bank.path("other.txt");
+    let artifacts = bank.path("artifacts");
     let told = offline_fails(&[
         "score",
         "predict",
@@ -146,12 +85,12 @@ fn files_of_every_format_say_the_same_for_every_row() {
 
 #[test]
 fn a_model_is_the_same_whatever_the_number_of_threads() {
-    let shop = Shop::new(&loans(1500), "");
+    let bank = Bank::new(&loans(1500), "");
     let versions = ["1", "3"].map(|threads| {
-        let [config, rows, _] = shop.paths();
-        let artifacts = shop.path(&format!("artifacts{threads}"));
+        let [config, rows, _] = bank.paths();
+        let artifacts = bank.path(&format!("artifacts{threads}"));
         let paths = [config, rows, artifacts.clone()];
-        let output = support::command().args(shop.arguments(&paths, &[])).env("RAYON_NUM_THREADS", threads).output();
+        let output = support::command().args(bank.arguments(&paths, &[])).env("RAYON_NUM_THREADS", threads).output();
         assert!(output.expect("runs").status.success());
         let model = artifacts.join("models/loans");
         let version = fs::read_to_string(model.join("champion")).expect("a champion");
@@ -165,51 +104,51 @@ fn a_model_is_the_same_whatever_the_number_of_threads() {
 
 #[test]
 fn a_worse_version_stays_a_challenger_until_it_is_promoted() {
-    let shop = Shop::new(&loans(3000), "");
-    shop.train(&[]);
-    let first = shop.champion();
-    write_config(&shop.path("model.toml"), "[trees]\ntrees = 1\n");
-    let told = json(&shop.train(&["--json"]));
+    let bank = Bank::new(&loans(3000), "");
+    bank.train(&[]);
+    let first = bank.champion();
+    write_config(&bank.path("model.toml"), "[trees]\ntrees = 1\n");
+    let told = json(&bank.train(&["--json"]));
     let second = told["version"].as_str().expect("a version").to_owned();
     assert_eq!((told["champion"].as_bool(), told["contest"]["verdict"].as_str()), (Some(false), Some("challenger")));
-    assert_eq!(shop.champion(), first);
-    assert!(shop.score("list", &[]).lines().any(|line| line.contains(&second) && line.ends_with("challenger")));
-    shop.score("promote", &["--version", &second]);
-    assert_eq!(shop.champion(), second);
-    shop.score("rollback", &[]);
-    assert_eq!(shop.champion(), first);
+    assert_eq!(bank.champion(), first);
+    assert!(bank.score("list", &[]).lines().any(|line| line.contains(&second) && line.ends_with("challenger")));
+    bank.score("promote", &["--version", &second]);
+    assert_eq!(bank.champion(), second);
+    bank.score("rollback", &[]);
+    assert_eq!(bank.champion(), first);
 }
 
 #[test]
 fn a_version_that_would_refuse_the_clients_is_not_promoted_by_itself() {
-    let shop = Shop::new(&loans(1500), "");
-    shop.train(&[]);
-    let first = shop.champion();
-    write_config(&shop.path("model.toml"), "[columns]\ncolour = \"ignored\"\n");
-    let told = shop.train(&[]);
+    let bank = Bank::new(&loans(1500), "");
+    bank.train(&[]);
+    let first = bank.champion();
+    write_config(&bank.path("model.toml"), "[columns]\ncolour = \"ignored\"\n");
+    let told = bank.train(&[]);
     assert!(told.contains("`colour` is no longer a field") && told.contains("challenger: loans"), "{told}");
-    assert_eq!(shop.champion(), first);
-    let artifacts = shop.path("artifacts");
+    assert_eq!(bank.champion(), first);
+    let artifacts = bank.path("artifacts");
     let told = offline_fails(&["score", "promote", "--model", "loans", "--artifacts", text(&artifacts)]);
     assert!(told.contains("--allow-schema-change"), "{told}");
-    shop.train(&["--allow-schema-change"]);
-    assert_ne!(shop.champion(), first);
+    bank.train(&["--allow-schema-change"]);
+    assert_ne!(bank.champion(), first);
 }
 
 #[test]
 fn a_torn_version_is_refused() {
-    let shop = Shop::new(&loans(500), "");
-    shop.train(&[]);
-    let trees = shop.path("artifacts/models/loans").join(shop.champion()).join("trees.safetensors");
+    let bank = Bank::new(&loans(500), "");
+    bank.train(&[]);
+    let trees = bank.path("artifacts/models/loans").join(bank.champion()).join("trees.safetensors");
     let mut bytes = fs::read(&trees).expect("reads");
     *bytes.last_mut().expect("bytes") ^= 1;
     fs::write(&trees, bytes).expect("writes");
-    assert!(registry::load(&shop.path("artifacts"), "loans", None).expect_err("torn").to_string().contains("SHA-256"));
+    assert!(registry::load(&bank.path("artifacts"), "loans", None).expect_err("torn").to_string().contains("SHA-256"));
 }
 
 #[test]
 fn contributions_add_up_to_the_score_of_each_of_a_thousand_rows() {
-    let built = Shop::new(&loans(1500), "").build();
+    let built = Bank::new(&loans(1500), "").build();
     let mut columns = built.model.columns(1000);
     for row in 0..1000 {
         let number = |column: u64| drawn(90_000 + row * 8 + column);
@@ -232,7 +171,7 @@ fn contributions_add_up_to_the_score_of_each_of_a_thousand_rows() {
 
 #[test]
 fn rows_that_can_not_be_learnt_from_are_refused_with_a_reason() {
-    let refused = |rows: &str, config: &str| Shop::new(rows, config).train_fails();
+    let refused = |rows: &str, config: &str| Bank::new(rows, config).train_fails();
     let head = "a,default\n";
     assert!(refused("", "").contains("no rows"));
     assert!(refused("a,default\n", "").contains("no rows"));
@@ -261,7 +200,7 @@ fn rows_that_can_not_be_learnt_from_are_refused_with_a_reason() {
 fn ten_rows_and_columns_that_say_nothing_work() {
     let mut rows = "a,empty,same,default\n".to_owned();
     (0..10).for_each(|row| rows.push_str(&format!("{row},,x,{}\n", row % 2)));
-    let told = Shop::new(&rows, "").train(&[]);
+    let told = Bank::new(&rows, "").train(&[]);
     assert!(told.contains("empty  ignored          every row misses it"), "{told}");
     assert!(told.contains("same   ignored          every row has the same"), "{told}");
 }
@@ -282,9 +221,9 @@ fn a_column_that_tells_the_label_is_named() {
             format!("{line},{paid}\n")
         })
         .collect();
-    let shop = Shop::new(&rows, "");
-    let paths = shop.paths();
-    let output = support::offline_with(&shop.arguments(&paths, &[]), &[]);
+    let bank = Bank::new(&rows, "");
+    let paths = bank.paths();
+    let output = support::offline_with(&bank.arguments(&paths, &[]), &[]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.contains("warning: `status` alone tells the label"), "{told}");
 }
@@ -295,7 +234,7 @@ fn a_hundred_thousand_levels_are_no_trouble() {
     for row in 0..100_000u64 {
         rows.push_str(&format!("d{},{:.2},{}\n", row / 2 * 7, drawn(row), u8::from(drawn(row + 500_000) < 0.3)));
     }
-    let told = Shop::new(&rows, "[trees]\ntrees = 5\n").train(&[]);
+    let told = Bank::new(&rows, "[trees]\ntrees = 5\n").train(&[]);
     assert!(told.contains("device  category      0  50000 levels"), "{told}");
 }
 
@@ -313,7 +252,7 @@ fn parts_of_times_are_derived_and_rows_are_split_by_time() {
         ));
     }
     let config = "time = \"at\"\n[derived]\nhour = { hour = \"at\" }\n[split]\nby = \"time\"\n";
-    let built = Shop::new(&rows, config).build();
+    let built = Bank::new(&rows, config).build();
     assert!(built.model.manifest().importance[0].field == "hour", "{:?}", built.model.manifest().importance);
     assert!(built.metrics["roc_auc"].value > 0.75);
     let last = built.parts.train.last().copied().expect("rows");

@@ -3,7 +3,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use offline::progress::Progress;
+use offline::score::build::{Built, build};
+use offline::score::config::ModelConfig;
+use offline::score::table::Table;
+
+use super::{offline, offline_fails, text};
 
 /// The columns of [`loans`], but for the label.
 pub const HEADER: &str = "id,income,colour,month,day,note";
@@ -38,4 +45,62 @@ pub fn write_config(path: &Path, more: &str) {
     let config = format!("name = \"loans\"\nlabel = \"default\"\nmembers = 2\n{more}\n");
     let config = if more.contains("[trees]") { config } else { config + "[trees]\ntrees = 60\npatience = 20\n" };
     fs::write(path, config).expect("writes");
+}
+
+/// A folder with rows and a config.
+pub struct Bank {
+    /// The folder.
+    pub folder: tempfile::TempDir,
+}
+
+impl Bank {
+    pub fn new(rows: &str, config: &str) -> Self {
+        let bank = Self { folder: tempfile::tempdir().expect("temporary folder") };
+        fs::write(bank.path("rows.csv"), rows).expect("writes");
+        write_config(&bank.path("model.toml"), config);
+        bank
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn arguments<'a>(&self, paths: &'a [PathBuf; 3], more: &[&'a str]) -> Vec<&'a str> {
+        let [config, rows, artifacts] = paths;
+        let given = ["score", "train", "--config", text(config), "--data", text(rows), "--artifacts", text(artifacts)];
+        [&given[..], more].concat()
+    }
+
+    pub fn paths(&self) -> [PathBuf; 3] {
+        ["model.toml", "rows.csv", "artifacts"].map(|name| self.path(name))
+    }
+
+    pub fn train(&self, more: &[&str]) -> String {
+        offline(&self.arguments(&self.paths(), more))
+    }
+
+    pub fn train_fails(&self) -> String {
+        offline_fails(&self.arguments(&self.paths(), &[]))
+    }
+
+    pub fn build(&self) -> Built {
+        let config = ModelConfig::load(Some(&self.path("model.toml")), None).expect("a config");
+        let table = Table::read(&[self.path("rows.csv")]).expect("rows");
+        build(&table, &config, &mut Progress::default()).expect("a model")
+    }
+
+    pub fn score(&self, command: &str, more: &[&str]) -> String {
+        let artifacts = self.path("artifacts");
+        offline(&[&["score", command, "--artifacts", text(&artifacts), "--model", "loans"][..], more].concat())
+    }
+
+    pub fn predict(&self, rows: &Path, out: &str) -> PathBuf {
+        let out = self.path(out);
+        self.score("predict", &["--data", text(rows), "--out", text(&out)]);
+        out
+    }
+
+    pub fn champion(&self) -> String {
+        fs::read_to_string(self.path("artifacts/models/loans/champion")).expect("a champion").trim().to_owned()
+    }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod loans;
+pub mod service;
 
 use std::collections::BTreeMap;
 use std::fs;

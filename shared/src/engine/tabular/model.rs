@@ -160,9 +160,10 @@ impl Model {
     pub fn unseen(&self, columns: &[Column], row: usize) -> impl Iterator<Item = usize> {
         let encoded = self.manifest.parameters.encoded.iter().enumerate();
         encoded.filter_map(move |(place, encoded)| match (&encoded[..], columns) {
-            ([column], columns) => match &columns[*column] {
-                Column::Levels(levels) => (!self.encodings.get(place).knows(levels[row])).then_some(*column),
-                Column::Numbers(_) => None,
+            // Derived columns, which stand behind those of the schema, are numbers.
+            ([column], columns) => match columns.get(*column) {
+                Some(Column::Levels(levels)) => (!self.encodings.get(place).knows(levels[row])).then_some(*column),
+                _ => None,
             },
             _ => None,
         })
