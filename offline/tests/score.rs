@@ -163,7 +163,7 @@ fn contributions_add_up_to_the_score_of_each_of_a_thousand_rows() {
     }
     let (matrix, scored) = (built.model.matrix(&columns), built.model.score(&columns));
     for (row, scored) in scored.iter().enumerate() {
-        let contributions = built.model.contributions(&matrix, row);
+        let contributions = built.model.contributions(&matrix, row, 0);
         let sum = contributions.base + contributions.fields.iter().map(|(_, value)| value).sum::<f64>();
         assert!((sum - f64::from(scored.log_odds)).abs() < 1e-4, "{row}: {sum} {scored:?}");
     }
@@ -253,7 +253,11 @@ fn parts_of_times_are_derived_and_rows_are_split_by_time() {
     }
     let config = "time = \"at\"\n[derived]\nhour = { hour = \"at\" }\n[split]\nby = \"time\"\n";
     let built = Bank::new(&rows, config).build();
-    assert!(built.model.manifest().importance[0].field == "hour", "{:?}", built.model.manifest().importance);
+    assert!(
+        built.model.manifest().outputs[0].importance[0].field == "hour",
+        "{:?}",
+        built.model.manifest().outputs[0].importance
+    );
     assert!(built.metrics["roc_auc"].value > 0.75);
     let last = built.parts.train.last().copied().expect("rows");
     let day = |row: usize| row / 24 % 28;

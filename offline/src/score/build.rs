@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use shared::contract::artifact::columns::Column as Stored;
 use shared::engine::tabular::feature::Encoded;
-use shared::engine::tabular::manifest::{Importance, MODEL_FORMAT, ModelManifest, Parameters, PartRows};
+use shared::engine::tabular::manifest::{Importance, MODEL_FORMAT, ModelManifest, Output, Parameters};
 use shared::engine::tabular::model::{Model, Scored};
 use shared::tables::TreeTable;
 
@@ -64,9 +64,12 @@ fn measured(
     fitted: Fitted,
 ) -> Built {
     let schema = columns.fields.len();
-    let part = |rows: &[usize]| PartRows {
-        rows: rows.len() as u64,
-        positives: rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64,
+    let positives = |rows: &[usize]| rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64;
+    let output = Output {
+        label: config.label.clone(),
+        positives: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), positives(rows))).collect(),
+        trees: fitted.ensemble.trees().len(),
+        ..Output::default()
     };
     let manifest = ModelManifest {
         format_version: MODEL_FORMAT,
@@ -74,8 +77,7 @@ fn measured(
         version: String::new(),
         built_ms: 0,
         data_fingerprint: table.fingerprint(),
-        label: config.label.clone(),
-        rows: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), part(rows))).collect(),
+        rows: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), rows.len() as u64)).collect(),
         ids: columns.ids.clone(),
         schema: columns.fields,
         serve: config.serve.clone(),
@@ -83,12 +85,11 @@ fn measured(
             derived: columns.derived,
             features: fitted.plan.features,
             encoded: fitted.plan.encoded,
-            total: fitted.total,
+            rows: parts.train.len() as f64,
             smoothing: config.features.smoothing,
             depth: fitted.ensemble.depth,
-            ..Parameters::default()
         },
-        importance: Vec::new(),
+        outputs: vec![output],
         metrics: Value::Null,
         config: json!(config),
         files: BTreeMap::new(),
@@ -102,16 +103,15 @@ fn measured(
         leaks(&parameters.features, &parameters.encoded, &model.matrix(&valid), &valid_labels)
     };
     let log_odds: Vec<f32> = model.score(&valid).iter().map(|scored| scored.log_odds).collect();
-    let calibration = calibrate(&valid_labels, &log_odds);
-    model.manifest_mut().parameters.calibration = calibration;
+    let importance = importance(model.manifest(), &fitted.ensemble.importance);
+    let output = &mut model.manifest_mut().outputs[0];
+    (output.calibration, output.importance) = (calibrate(&valid_labels, &log_odds), importance);
     let probabilities = |scored: Vec<Scored>| scored.iter().map(|scored| scored.probability).collect::<Vec<f64>>();
     let threshold = choose(&valid_labels, &probabilities(model.score(&valid)), config.threshold);
-    model.manifest_mut().parameters.threshold = threshold;
+    model.manifest_mut().outputs[0].threshold = threshold;
     let (test, test_labels) = (rows_of(values, &parts.test), labels_of(labels, &parts.test));
     let probabilities = probabilities(model.score(&test));
     let metrics = metrics(&test_labels, &probabilities, threshold, config.threshold);
-    let importance = importance(model.manifest(), &fitted.ensemble.importance);
-    model.manifest_mut().importance = importance;
     Built {
         model,
         parts,

@@ -81,7 +81,7 @@ impl Plan {
     pub fn encode(&mut self, encoded: Encoded) {
         let encoding = self.encoded.len();
         self.encoded.push(encoded);
-        self.features.extend([Feature::Mean { encoding }, Feature::Count { encoding }]);
+        self.features.extend([Feature::Mean { encoding, output: 0 }, Feature::Count { encoding }]);
     }
 
     /// Learns all encodings from training rows.
@@ -107,7 +107,7 @@ impl Plan {
     pub fn matrix(&self, columns: &[Column], encodings: &EncodingTable, total: Sums, smoothing: f64) -> Matrix {
         let Self { features, encoded, .. } = self;
         let mut matrix = Matrix::default();
-        Features { features, encoded, encodings, total, smoothing }.fill(columns, &mut matrix);
+        Features { features, encoded, encodings, totals: &[total], smoothing }.fill(columns, &mut matrix);
         matrix
     }
 
@@ -123,7 +123,7 @@ impl Plan {
     ) -> Matrix {
         let mut matrix = self.matrix(rows.columns, encodings, total(rows.labels), smoothing);
         let mean = |(at, feature): (usize, &Feature)| match feature {
-            Feature::Mean { encoding } => Some((at, before(rows, &self.encoded[*encoding], order, smoothing))),
+            Feature::Mean { encoding, .. } => Some((at, before(rows, &self.encoded[*encoding], order, smoothing))),
             _ => None,
         };
         let means: Vec<(usize, Vec<f32>)> = self.features.par_iter().enumerate().filter_map(mean).collect();

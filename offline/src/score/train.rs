@@ -12,7 +12,6 @@ use shared::engine::rank::matrix::Matrix;
 use shared::engine::rank::trees::probability;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::derive::{Derivation, Derived};
-use shared::engine::tabular::encoding::Sums;
 use shared::engine::tabular::feature::Encoded;
 use shared::engine::tabular::schema::FieldKind;
 use shared::tables::EncodingTable;
@@ -34,8 +33,6 @@ pub struct Fitted {
     pub ensemble: Ensemble,
     /// How many training rows are in each leaf.
     pub covers: Vec<f32>,
-    /// The training rows.
-    pub total: Sums,
 }
 
 /// Some rows of columns.
@@ -104,7 +101,7 @@ pub fn fit(
     let mut ensemble = Ensemble::default();
     members.into_iter().for_each(|member| ensemble.add(member, config.members));
     let covers = ensemble.covers(&plan.matrix(&own, &encodings, total, smoothing));
-    Fitted { plan, encodings, ensemble, covers, total }
+    Fitted { plan, encodings, ensemble, covers }
 }
 
 /// The features of training rows in an order of their own.

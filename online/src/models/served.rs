@@ -90,7 +90,7 @@ impl Served {
         let matrix = (explain == Explain::Yes).then(|| self.model.matrix(columns));
         let answer = |(row, scored): (usize, Scored)| {
             let explained = matrix.as_ref().map(|matrix| {
-                let contributions = self.model.contributions(matrix, row);
+                let contributions = self.model.contributions(matrix, row, 0);
                 let named =
                     contributions.fields.iter().map(|(columns, value)| (self.manifest().name_of(columns), *value));
                 let mut fields: Vec<(String, f64)> = named.collect();

@@ -1,5 +1,7 @@
 //! The table of boosted oblivious trees, as stored in a file.
 
+use std::ops::Range;
+
 use super::{Misfit, check_length, table};
 use crate::contract::artifact::columns::Column;
 use crate::engine::rank::matrix::Matrix;
@@ -36,8 +38,15 @@ impl TreeTable {
 
     /// Scores every row of a matrix whose columns are the trees' features.
     pub fn score(&self, depth: usize, matrix: &Matrix, scores: &mut Vec<f32>) {
-        let Self { features, borders, leaves, .. } = self;
-        Trees { depth, features, borders, leaves }.score(matrix, scores);
+        self.trees(depth, 0..self.features.len() / depth).score(matrix, scores);
+    }
+
+    /// Some of the trees.
+    #[must_use]
+    pub fn trees(&self, depth: usize, trees: Range<usize>) -> Trees<'_> {
+        let splits = trees.start * depth..trees.end * depth;
+        let leaves = &self.leaves[trees.start << depth..trees.end << depth];
+        Trees { depth, features: &self.features[splits.clone()], borders: &self.borders[splits], leaves }
     }
 }
 

@@ -55,7 +55,7 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
         let manifest = built.model.manifest();
         let result = json!({
             "model": manifest.name, "version": stored.version, "champion": stored.promoted, "rows": manifest.rows,
-            "metrics": built.metrics, "threshold": manifest.parameters.threshold, "contest": stored.outcome,
+            "metrics": built.metrics, "threshold": manifest.outputs[0].threshold, "contest": stored.outcome,
         });
         println!("{result:#}");
     } else {
@@ -99,9 +99,10 @@ fn report(built: &Built, stored: &Stored) -> String {
     for name in &built.ids {
         let _ = writeln!(text, "{name:width$}  id");
     }
-    let rows = &manifest.rows;
+    let output = &manifest.outputs[0];
     let part = |name: &str| {
-        rows.get(name).map_or(String::new(), |part| format!("{} {name} ({} positive)", part.rows, part.positives))
+        let [rows, positives] = [&manifest.rows, &output.positives].map(|of| of.get(name).copied().unwrap_or_default());
+        format!("{rows} {name} ({positives} positive)")
     };
     let _ = writeln!(text, "\nrows: {}, {}, {}", part("train"), part("valid"), part("test"));
     let _ = writeln!(text, "on the test rows, with 95% intervals:");
@@ -110,9 +111,9 @@ fn report(built: &Built, stored: &Stored) -> String {
         let (value, low, high) = (figure.value, figure.interval.low, figure.interval.high);
         let _ = writeln!(text, "  {name:18} {value:.digits$}  [{low:.digits$}, {high:.digits$}]");
     }
-    let _ = writeln!(text, "  threshold          {:.4}", manifest.parameters.threshold);
+    let _ = writeln!(text, "  threshold          {:.4}", output.threshold);
     let top: Vec<String> =
-        manifest.importance.iter().take(8).map(|own| format!("{} {:.0}%", own.field, 100.0 * own.share)).collect();
+        output.importance.iter().take(8).map(|own| format!("{} {:.0}%", own.field, 100.0 * own.share)).collect();
     let _ = writeln!(text, "looked at most: {}", top.join(", "));
     text.push_str(&told(&stored.outcome));
     let place = if stored.promoted { "champion" } else { "challenger" };

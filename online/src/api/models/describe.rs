@@ -40,9 +40,9 @@ impl<'a> Overview<'a> {
         Self {
             name: &manifest.name,
             model_version: &manifest.version,
-            label: &manifest.label,
+            label: &manifest.outputs[0].label,
             built_ms: manifest.built_ms,
-            threshold: manifest.parameters.threshold,
+            threshold: manifest.outputs[0].threshold,
             metrics: figures.map(|(name, figure)| (name.clone(), figure["value"].clone())).collect(),
         }
     }
@@ -95,10 +95,11 @@ pub async fn get_model_metadata(
 ) -> Result<Response, ApiError> {
     let served = model_of(&app, path)?;
     let manifest = served.manifest();
+    let output = &manifest.outputs[0];
     let metadata = value!({
         "name": manifest.name, "model_version": manifest.version, "format_version": manifest.format_version,
-        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "label": manifest.label,
-        "rows": manifest.rows, "importance": manifest.importance, "files": manifest.files,
+        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows, "label": output.label,
+        "positives": output.positives, "importance": output.importance, "files": manifest.files,
     });
     Ok(json(StatusCode::OK, &metadata))
 }
@@ -120,9 +121,10 @@ pub async fn get_model_params(
 ) -> Result<Response, ApiError> {
     let served = model_of(&app, path)?;
     let (parameters, config) = (&served.manifest().parameters, &served.manifest().config);
+    let output = &served.manifest().outputs[0];
     let combined = parameters.encoded.iter().filter(|columns| columns.len() > 1);
     let chosen = value!({
-        "threshold": parameters.threshold, "calibration": parameters.calibration,
+        "threshold": output.threshold, "calibration": output.calibration,
         "features": parameters.features.len(),
         "combinations": combined.map(|columns| served.manifest().name_of(columns)).collect::<Vec<_>>(),
     });

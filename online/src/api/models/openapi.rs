@@ -14,7 +14,8 @@ pub fn add(description: &mut Value, models: &Models) {
         let manifest = served.manifest();
         let row = row(manifest);
         let many = json!({ "oneOf": [row, { "type": "array", "items": row }] });
-        let title = format!("Scores rows by the model {}: the probability of `{}`", manifest.name, manifest.label);
+        let title =
+            format!("Scores rows by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
         let path = format!("/models/{}/predict", manifest.name);
         paths.insert(path, post(&title, &many, &example(manifest), &[]));
         if let Some(serve) = &manifest.serve {
@@ -25,7 +26,8 @@ pub fn add(description: &mut Value, models: &Models) {
 
 /// The call of a known system.
 fn call(call: Call, manifest: &ModelManifest, row: &Value) -> Value {
-    let title = format!("Scores a row by the model {}: the probability of `{}`", manifest.name, manifest.label);
+    let title =
+        format!("Scores a row by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
     match call {
         Call::LoanDefault => post(&title, row, &example(manifest), &[]),
         Call::CreditScore => {

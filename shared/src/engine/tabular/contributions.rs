@@ -9,7 +9,7 @@
 //! Machine Intelligence 2020; Shapley, "A value for n-person games", 1953.
 
 use crate::engine::rank::matrix::Matrix;
-use crate::tables::TreeTable;
+use crate::engine::rank::trees::Trees;
 
 /// What the features of a row add to the base.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,12 +21,15 @@ pub struct Values {
 }
 
 /// The Shapley values of a row; base and values add up to its score.
+///
+/// * `covers`: how many training rows are in each leaf; empty: as if all had the same.
 #[must_use]
-pub fn contributions(trees: &TreeTable, depth: usize, matrix: &Matrix, row: usize) -> Values {
+pub fn contributions(trees: Trees<'_>, covers: &[f32], matrix: &Matrix, row: usize) -> Values {
+    let depth = trees.depth;
     let mut values = Values { base: 0.0, features: vec![0.0; matrix.columns()] };
     let mut tree = Tree { sets: vec![0.0; 1 << depth], covers: vec![1.0; 2 << depth] };
     let splits = trees.features.chunks_exact(depth).zip(trees.borders.chunks_exact(depth));
-    let mut covers = trees.covers.chunks_exact(1 << depth);
+    let mut covers = covers.chunks_exact(1 << depth);
     for ((features, borders), leaves) in splits.zip(trees.leaves.chunks_exact(1 << depth)) {
         let goes =
             features.iter().zip(borders).map(|(&feature, &border)| matrix.column(feature as usize)[row] > border);
@@ -107,6 +110,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::TreeTable;
 
     /// The mean leaf of a tree where the features of a set go as the row does: by its definition, from the root.
     fn expectation(trees: &TreeTable, depth: usize, row: &[f32], set: &[u32], (level, node): (usize, usize)) -> f64 {
@@ -155,7 +159,7 @@ mod tests {
             let mut matrix = Matrix::default();
             matrix.reset(1, width as usize);
             row.iter().enumerate().for_each(|(at, value)| matrix.column_mut(at)[0] = *value);
-            let found = contributions(&trees, depth, &matrix, 0);
+            let found = contributions(trees.trees(depth, 0..1), &trees.covers, &matrix, 0);
             let worth = |set: &[u32]| expectation(&trees, depth, &row, set, (0, 0));
             let all = orders(&(0..width).collect::<Vec<_>>());
             for feature in 0..width {

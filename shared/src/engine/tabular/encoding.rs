@@ -49,8 +49,12 @@ pub struct Encoding<'a> {
     pub levels: &'a [Level],
     /// How many rows had each.
     pub rows: &'a [f32],
-    /// The sum of the labels of these rows.
+    /// The sums of the labels of these rows: of each level, one for each output.
     pub labels: &'a [f32],
+    /// How many outputs there are.
+    pub outputs: usize,
+    /// The output that is meant.
+    pub output: usize,
 }
 
 impl Encoding<'_> {
@@ -58,7 +62,10 @@ impl Encoding<'_> {
     #[must_use]
     pub fn of(&self, level: Level) -> Sums {
         match self.levels.binary_search(&level) {
-            Ok(at) => Sums { rows: f64::from(self.rows[at]), labels: f64::from(self.labels[at]) },
+            Ok(at) => {
+                let labels = self.labels[at * self.outputs + self.output];
+                Sums { rows: f64::from(self.rows[at]), labels: f64::from(labels) }
+            }
             Err(_) => Sums::default(),
         }
     }
@@ -81,7 +88,7 @@ mod tests {
         let at = usize::from(levels[0] != Level::of("a"));
         let mut labels = [0.0; 2];
         labels[at] = 2.0;
-        let encoding = Encoding { levels: &levels, rows: &[3.0, 3.0], labels: &labels };
+        let encoding = Encoding { levels: &levels, rows: &[3.0, 3.0], labels: &labels, outputs: 1, output: 0 };
         let total = Sums { rows: 6.0, labels: 2.0 };
         // (2 + 3 · 1/3) / (3 + 3)
         assert_eq!(encoding.of(Level::of("a")).mean(total, 3.0), 0.5);

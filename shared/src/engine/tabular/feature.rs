@@ -27,12 +27,21 @@ pub enum Feature {
     Mean {
         /// The encoding.
         encoding: usize,
+        /// The output whose labels are meant.
+        #[serde(default, skip_serializing_if = "is_first")]
+        output: usize,
     },
     /// The share of the rows of a level.
     Count {
         /// The encoding.
         encoding: usize,
     },
+}
+
+/// Whether an output is the first, which goes without saying.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_first(output: &usize) -> bool {
+    *output == 0
 }
 
 /// Which columns an encoding is of, one or two.
@@ -44,7 +53,7 @@ impl Feature {
     pub fn columns<'a>(&'a self, encoded: &'a [Encoded]) -> &'a [usize] {
         match self {
             Self::Number { column } | Self::Is { column, .. } => std::slice::from_ref(column),
-            Self::Mean { encoding } | Self::Count { encoding } => &encoded[*encoding],
+            Self::Mean { encoding, .. } | Self::Count { encoding } => &encoded[*encoding],
         }
     }
 }
@@ -72,8 +81,8 @@ pub struct Features<'a> {
     pub encoded: &'a [Encoded],
     /// What was learnt of each.
     pub encodings: &'a EncodingTable,
-    /// All training rows.
-    pub total: Sums,
+    /// All training rows, with the labels of each output.
+    pub totals: &'a [Sums],
     /// The weight, in rows, of the mean of all rows.
     pub smoothing: f64,
 }
@@ -96,16 +105,25 @@ impl Features<'_> {
                         *out = f32::from(u8::from(level_of(columns, &[*column], row) == level.level));
                     }
                 }
-                Feature::Mean { encoding } => {
-                    self.encode(columns, *encoding, out, |sums| sums.mean(self.total, self.smoothing));
+                Feature::Mean { encoding, output } => {
+                    let total = self.totals[*output];
+                    self.encode(columns, (*encoding, *output), out, |sums| sums.mean(total, self.smoothing));
                 }
-                Feature::Count { encoding } => self.encode(columns, *encoding, out, |sums| sums.count(self.total)),
+                Feature::Count { encoding } => {
+                    self.encode(columns, (*encoding, 0), out, |sums| sums.count(self.totals[0]));
+                }
             }
         }
     }
 
-    fn encode(&self, columns: &[Column], encoding: usize, out: &mut [f32], value: impl Fn(Sums) -> f32) {
-        let learnt = self.encodings.get(encoding);
+    fn encode(
+        &self,
+        columns: &[Column],
+        (encoding, output): (usize, usize),
+        out: &mut [f32],
+        value: impl Fn(Sums) -> f32,
+    ) {
+        let learnt = self.encodings.get(encoding, output);
         for (row, out) in out.iter_mut().enumerate() {
             *out = value(learnt.of(level_of(columns, &self.encoded[encoding], row)));
         }

@@ -17,6 +17,9 @@ use crate::contract::artifact::manifest::read_json;
 /// The format of models that this build reads and writes.
 pub const MODEL_FORMAT: u32 = 1;
 
+/// The name of the part of the rows that a model is trained on.
+pub const TRAIN: &str = "train";
+
 /// One version of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelManifest {
@@ -30,10 +33,8 @@ pub struct ModelManifest {
     pub built_ms: i64,
     /// SHA-256 over the rows, in hexadecimal.
     pub data_fingerprint: String,
-    /// The column that was learnt.
-    pub label: String,
     /// The rows of each part: trained on, for stopping and calibration, and measured.
-    pub rows: BTreeMap<String, PartRows>,
+    pub rows: BTreeMap<String, u64>,
     /// The columns that name a row of a file; they are written beside its probability.
     pub ids: Vec<String>,
     /// The fields of a row.
@@ -41,10 +42,10 @@ pub struct ModelManifest {
     /// The call of a known system that it also answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serve: Option<Serve>,
-    /// What a probability is computed by.
+    /// What the features of a row are computed by.
     pub parameters: Parameters,
-    /// The gain of the splits on each field or combination, as a share of all, largest first.
-    pub importance: Vec<Importance>,
+    /// What is predicted, in the order of the answers.
+    pub outputs: Vec<Output>,
     /// Metrics on the test rows, and the contest with the champion.
     pub metrics: serde_json::Value,
     /// Every setting that decides what is learnt.
@@ -96,16 +97,7 @@ impl Call {
     }
 }
 
-/// The size of a part of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartRows {
-    /// How many rows.
-    pub rows: u64,
-    /// How many of them are positive.
-    pub positives: u64,
-}
-
-/// What a probability is computed by, beside the tables.
+/// What the features of a row are computed by, beside the tables.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
     /// The columns that are computed from those of the schema; they stand behind them.
@@ -114,16 +106,29 @@ pub struct Parameters {
     pub features: Vec<Feature>,
     /// The columns of each encoding.
     pub encoded: Vec<Encoded>,
-    /// All training rows.
-    pub total: Sums,
+    /// How many training rows there were.
+    pub rows: f64,
     /// The weight, in rows, of the mean of all rows in the mean of a level.
     pub smoothing: f64,
     /// The number of splits of each tree.
     pub depth: usize,
+}
+
+/// A label that is predicted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// The column that was learnt.
+    pub label: String,
+    /// How many rows of each part are positive.
+    pub positives: BTreeMap<String, u64>,
+    /// How many of the trees are its own; they stand behind those of the outputs before it.
+    pub trees: usize,
     /// How log-odds become probabilities.
     pub calibration: Calibration,
     /// The probability from which a row counts as a positive.
     pub threshold: f64,
+    /// The gain of the splits on each field or combination, as a share of all, largest first.
+    pub importance: Vec<Importance>,
 }
 
 /// The share of a field, or of two together, in all gains.
@@ -142,6 +147,13 @@ impl ModelManifest {
     /// [`ArtifactError`] when it is absent, unreadable or of another format.
     pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
         read_json(folder, MODEL_FORMAT)
+    }
+
+    /// All training rows, with the labels of each output.
+    #[must_use]
+    pub fn totals(&self) -> Vec<Sums> {
+        let of = |output: &Output| output.positives.get(TRAIN).copied().unwrap_or_default() as f64;
+        self.outputs.iter().map(|output| Sums { rows: self.parameters.rows, labels: of(output) }).collect()
     }
 
     /// How many columns there are: those of the schema, and the derived ones behind them.

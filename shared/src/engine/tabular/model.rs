@@ -7,16 +7,19 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 
 use super::column::Column;
 use super::contributions::contributions;
+use super::encoding::Sums;
 use super::feature::{Feature, Features};
 use super::manifest::ModelManifest;
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::columns::{TableFile, TableWriter};
 use crate::contract::artifact::manifest::verify;
 use crate::engine::rank::matrix::Matrix;
+use crate::engine::rank::trees::Trees;
 use crate::tables::{EncodingTable, Table, TreeTable};
 
 /// The folder of all models in an artifacts folder.
@@ -28,11 +31,12 @@ const ENCODINGS: &str = "encodings.safetensors";
 #[derive(Debug, Clone)]
 pub struct Model {
     manifest: ModelManifest,
+    totals: Vec<Sums>,
     trees: TreeTable,
     encodings: EncodingTable,
 }
 
-/// What a model says of a row.
+/// What an output says of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scored {
     /// The sum of the trees.
@@ -60,10 +64,16 @@ impl Model {
     pub fn new(manifest: ModelManifest, trees: TreeTable, encodings: EncodingTable) -> Result<Self, String> {
         let parameters = &manifest.parameters;
         trees.check(parameters.depth, parameters.features.len())?;
-        encodings.check(parameters.encoded.len())?;
+        let outputs = manifest.outputs.len();
+        encodings.check(parameters.encoded.len(), outputs)?;
+        let own: usize = manifest.outputs.iter().map(|output| output.trees).sum();
+        if outputs == 0 || own * parameters.depth != trees.features.len() {
+            return Err(format!("the {outputs} outputs have {own} trees, which are not those that there are"));
+        }
         let fits = |feature: &Feature| match feature {
             Feature::Number { column } | Feature::Is { column, .. } => *column < manifest.columns(),
-            Feature::Mean { encoding } | Feature::Count { encoding } => *encoding < parameters.encoded.len(),
+            Feature::Mean { encoding, output } => *encoding < parameters.encoded.len() && *output < outputs,
+            Feature::Count { encoding } => *encoding < parameters.encoded.len(),
         };
         let derived = parameters.derived.iter().enumerate();
         let mut derived =
@@ -71,7 +81,7 @@ impl Model {
         let columns_fit = parameters.encoded.iter().flatten().all(|column| *column < manifest.columns())
             && derived.all(|(at, column)| column < manifest.schema.len() + at);
         match columns_fit && parameters.features.iter().all(fits) {
-            true => Ok(Self { manifest, trees, encodings }),
+            true => Ok(Self { totals: manifest.totals(), manifest, trees, encodings }),
             false => Err("the features look at fields that the schema does not have".to_owned()),
         }
     }
@@ -134,26 +144,42 @@ impl Model {
             features: &parameters.features,
             encoded: &parameters.encoded,
             encodings: &self.encodings,
-            total: parameters.total,
+            totals: &self.totals,
             smoothing: parameters.smoothing,
         };
         features.fill(&all, &mut matrix);
         matrix
     }
 
-    /// Scores rows.
+    /// Scores rows: what each output says of the first row, then of the second, and so on.
     ///
     /// * `columns`: the values of each field of the schema.
     #[must_use]
     pub fn score(&self, columns: &[Column]) -> Vec<Scored> {
-        let parameters = &self.manifest.parameters;
-        let mut scores = Vec::new();
-        self.trees.score(parameters.depth, &self.matrix(columns), &mut scores);
-        let scored = |log_odds: f32| {
-            let probability = parameters.calibration.probability(log_odds);
-            Scored { log_odds, probability, positive: probability >= parameters.threshold }
-        };
-        scores.into_iter().map(scored).collect()
+        self.score_matrix(&self.matrix(columns))
+    }
+
+    /// The same for features.
+    #[must_use]
+    pub fn score_matrix(&self, matrix: &Matrix) -> Vec<Scored> {
+        let outputs = &self.manifest.outputs;
+        let nothing = Scored { log_odds: 0.0, probability: 0.0, positive: false };
+        let mut scored = vec![nothing; matrix.rows() * outputs.len()];
+        let (mut scores, mut first) = (Vec::new(), 0);
+        for (place, output) in outputs.iter().enumerate() {
+            self.trees_of(first..first + output.trees).score(matrix, &mut scores);
+            first += output.trees;
+            for (row, &log_odds) in scores.iter().enumerate() {
+                let probability = output.calibration.probability(log_odds);
+                scored[row * outputs.len() + place] =
+                    Scored { log_odds, probability, positive: probability >= output.threshold };
+            }
+        }
+        scored
+    }
+
+    fn trees_of(&self, trees: Range<usize>) -> Trees<'_> {
+        self.trees.trees(self.manifest.parameters.depth, trees)
     }
 
     /// The categories of a row whose level no training row had, as positions in the schema.
@@ -162,19 +188,22 @@ impl Model {
         encoded.filter_map(move |(place, encoded)| match (&encoded[..], columns) {
             // Derived columns, which stand behind those of the schema, are numbers.
             ([column], columns) => match columns.get(*column) {
-                Some(Column::Levels(levels)) => (!self.encodings.get(place).knows(levels[row])).then_some(*column),
+                Some(Column::Levels(levels)) => (!self.encodings.get(place, 0).knows(levels[row])).then_some(*column),
                 _ => None,
             },
             _ => None,
         })
     }
 
-    /// What each field adds to the log-odds of a row: exact Shapley values of the trees, see
+    /// What each field adds to the log-odds of an output for a row: exact Shapley values of the trees, see
     /// [`super::contributions`].
     #[must_use]
-    pub fn contributions(&self, matrix: &Matrix, row: usize) -> Contributions {
-        let parameters = &self.manifest.parameters;
-        let values = contributions(&self.trees, parameters.depth, matrix, row);
+    pub fn contributions(&self, matrix: &Matrix, row: usize, output: usize) -> Contributions {
+        let (parameters, outputs) = (&self.manifest.parameters, &self.manifest.outputs);
+        let first = outputs[..output].iter().map(|output| output.trees).sum();
+        let trees = first..first + outputs[output].trees;
+        let covers = self.trees.covers.get(trees.start << parameters.depth..trees.end << parameters.depth);
+        let values = contributions(self.trees_of(trees), covers.unwrap_or_default(), matrix, row);
         let mut fields: Vec<(Vec<usize>, f64)> = Vec::new();
         for (feature, value) in parameters.features.iter().zip(values.features) {
             let columns = feature.columns(&parameters.encoded);
