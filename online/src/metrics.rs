@@ -260,9 +260,9 @@ impl Metrics {
         histogram.flush();
     }
 
-    /// Counts a refused value of a field.
-    pub fn count_refused(&self, model: &str, field: &str) {
-        self.refused_fields.with_label_values(&[model, field]).inc();
+    /// Counts refused values of a field.
+    pub fn count_refused(&self, model: &str, field: &str, count: u64) {
+        self.refused_fields.with_label_values(&[model, field]).inc_by(count);
     }
 
     /// All metrics in the text format, at the time `now_ms`.

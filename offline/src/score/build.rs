@@ -11,7 +11,7 @@ use shared::tables::TreeTable;
 
 use super::DataError;
 use super::calibrate::calibrate;
-use super::columns::{Columns, columns};
+use super::columns::{Columns, Mixed, columns};
 use super::config::ModelConfig;
 use super::labels::labels;
 use super::leaks::{Leak, leaks};
@@ -32,6 +32,8 @@ pub struct Built {
     pub ids: Vec<String>,
     /// The columns that are not looked at, and why.
     pub ignored: Vec<(String, &'static str)>,
+    /// The columns of numbers with a few other texts.
+    pub mixed: Vec<Mixed>,
     /// The columns that say the label by themselves.
     pub leaks: Vec<Leak>,
     /// The labels of the test rows.
@@ -47,7 +49,7 @@ pub struct Built {
 /// # Errors
 /// [`DataError`] when the rows can't be learnt from.
 pub fn build(table: &Table, config: &ModelConfig, progress: &mut Progress) -> Result<Built, DataError> {
-    let labels = labels(table, &config.label)?;
+    let labels = labels(table, &config.label, &config.positive)?;
     let parts = split(table, &labels, config)?;
     let columns = progress.stage("columns", || columns(table, config))?;
     let total = (config.members * config.trees.trees) as u64;
@@ -117,6 +119,7 @@ fn measured(
         parts,
         ids: columns.ids,
         ignored: columns.ignored,
+        mixed: columns.mixed,
         leaks,
         labels: test_labels,
         probabilities,

@@ -4,12 +4,12 @@
 //! anything are ignored, with a reason: those that are empty, that have one value, or another one in every row.
 
 use hashbrown::HashSet;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use shared::contract::id::canonical;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::derive::{Derivation, Derived, Part};
 use shared::engine::tabular::schema::{Field, FieldKind, LISTED};
-use shared::engine::tabular::value::{is_whole, number, time};
+use shared::engine::tabular::value::{is_whole, level, number, time};
 
 use super::DataError;
 use super::config::{Declared, DerivedConfig, ModelConfig, Role, SplitBy};
@@ -33,6 +33,19 @@ pub struct Columns {
     pub ids: Vec<String>,
     /// The columns that are not looked at, and why.
     pub ignored: Vec<(String, &'static str)>,
+    /// The columns of numbers with a few other texts, which makes them categories.
+    pub mixed: Vec<Mixed>,
+}
+
+/// A column of numbers with a few other texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mixed {
+    /// The column.
+    pub column: String,
+    /// How many rows have another text.
+    pub rows: usize,
+    /// The first of these texts.
+    pub text: String,
 }
 
 /// What a column turned out to be.
@@ -48,21 +61,26 @@ enum Told {
 /// [`DataError`] when the config names a column that is not there, or declares one that has other values.
 pub fn columns(table: &Table, config: &ModelConfig) -> Result<Columns, DataError> {
     for name in config.columns.keys() {
-        if table.column(name).is_none() {
+        if table.column(name).is_none() && !config.ignores(name) {
             return Err(DataError::no_column("columns", name, table));
         }
     }
     let needed = times_needed(config);
+    let unread = config.columns.keys().filter(|name| config.ignores(name));
     let mut columns = Columns::default();
+    columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
     for (name, texts) in table.names.iter().zip(&table.columns) {
         if *name == config.label {
             continue;
+        }
+        if !config.columns.contains_key(name) {
+            columns.mixed.extend(mixed(name, texts));
         }
         match tell(name, texts, config, needed.contains(name.as_str())) {
             Told::Id => columns.ids.push(name.clone()),
             Told::Ignored(reason) => columns.ignored.push((name.clone(), reason)),
             Told::Field(declared) => {
-                let (field, levels) = field(name, texts, &declared);
+                let (field, levels) = field(name, texts, &declared, config)?;
                 columns.values.push(values(&field, texts)?);
                 columns.fields.push(field);
                 columns.levels.push(levels);
@@ -116,7 +134,7 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
     }
     let all = |is: fn(&str) -> bool| texts.values.iter().all(|text| is(text));
     let numbers = all(|text| number(text).is_some());
-    let role = if !numbers && all(|text| time(text, None).is_some()) || *name == config.time || time_needed {
+    let role = if !numbers && all(|text| time(text, None, &TimeZone::UTC).is_some()) || *name == config.time {
         Role::Time
     } else if numbers {
         Role::Number
@@ -132,6 +150,14 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
     }
 }
 
+/// Whether most values of a column are numbers, and some are not.
+fn mixed(name: &str, texts: &Texts) -> Option<Mixed> {
+    let others = || texts.values.iter().zip(texts.counts()).filter(|(text, _)| number(text).is_none());
+    let (rows, present) = (others().map(|(_, count)| count).sum::<usize>(), texts.rows.len() - texts.missing());
+    let (text, _) = others().next()?;
+    (2 * rows < present).then(|| Mixed { column: name.to_owned(), rows, text: text.clone() })
+}
+
 /// Whether numbers rise by whole steps from row to row, as those that count rows do.
 fn is_counter(texts: &Texts) -> bool {
     let whole: Option<Vec<i64>> = texts.values.iter().map(|text| text.parse().ok()).collect();
@@ -139,7 +165,12 @@ fn is_counter(texts: &Texts) -> bool {
 }
 
 /// The field of a column, and the levels of a category, the most frequent first.
-fn field(name: &str, texts: &Texts, declared: &Declared) -> (Field, Vec<String>) {
+fn field(
+    name: &str,
+    texts: &Texts,
+    declared: &Declared,
+    config: &ModelConfig,
+) -> Result<(Field, Vec<String>), DataError> {
     let nulls = texts.missing() as u64;
     let (kind, example, levels) = match declared.role {
         Role::Number => {
@@ -147,7 +178,7 @@ fn field(name: &str, texts: &Texts, declared: &Declared) -> (Field, Vec<String>)
             (FieldKind::Number { min, max, range: declared.range }, plain(median), Vec::new())
         }
         Role::Time => (
-            FieldKind::Time { format: declared.format.clone() },
+            FieldKind::Time { zone: config.time_zone.clone(), format: declared.format.clone() },
             texts.values.first().map_or(Value::Null, |text| json!(text)),
             Vec::new(),
         ),
@@ -168,8 +199,21 @@ fn field(name: &str, texts: &Texts, declared: &Declared) -> (Field, Vec<String>)
         }
     };
     let nullable = declared.nullable.unwrap_or(nulls > 0);
-    let field = Field { name: name.to_owned(), kind, nullable, nulls, default: declared.default.clone(), example };
-    (field, levels)
+    let field = Field {
+        name: name.to_owned(),
+        kind,
+        nullable,
+        nulls,
+        missing: config.missing.clone(),
+        default: declared.default.clone(),
+        example,
+    };
+    if let Err(bad) =
+        field.default.as_ref().map_or(Ok(()), |default| field.read_json(Some(default), &mut field.column(1)))
+    {
+        return Err(DataError::Declared { column: name.to_owned(), what: format!("default: {bad}") });
+    }
+    Ok((field, levels))
 }
 
 /// A number without a fraction of nothing.
@@ -188,7 +232,7 @@ fn example_of(level: &str, whole: bool) -> Value {
 fn by_count(texts: &Texts) -> Vec<String> {
     let mut counts: hashbrown::HashMap<String, usize> = hashbrown::HashMap::new();
     for (text, count) in texts.values.iter().zip(texts.counts()) {
-        if let Some(level) = canonical(text) {
+        if let Some(level) = level(text) {
             *counts.entry(level.into_owned()).or_default() += count;
         }
     }
@@ -242,7 +286,7 @@ fn derivation(name: &str, by: &DerivedConfig, columns: &Columns, zone: &str) -> 
             FieldKind::Number { .. } | FieldKind::Ordinal { .. } => wanted == "number",
             FieldKind::Category { .. } => false,
         };
-        if fits { Ok(at) } else { Err(format!("`{of}` is no {wanted}")) }
+        if fits { Ok(at) } else { Err(format!("`{of}` is no {wanted}; if it is, say so in [columns]")) }
     };
     let part =
         |part: Part, of: &String| Ok(Derivation::Part { part, column: place(of, "time")?, zone: zone.to_owned() });

@@ -64,8 +64,11 @@ pub enum ModelConfigError {
 pub struct ModelConfig {
     pub name: String,
     pub label: String,
+    pub positive: String,
     pub time: String,
     pub time_zone: String,
+    pub missing: Vec<String>,
+    pub max_reject_share: f64,
     pub members: usize,
     pub columns: BTreeMap<String, ColumnConfig>,
     pub derived: BTreeMap<String, DerivedConfig>,
@@ -228,6 +231,33 @@ impl ModelConfig {
         Ok(config)
     }
 
+    /// Whether a column is not to be read at all.
+    #[must_use]
+    pub fn ignores(&self, column: &str) -> bool {
+        let role = self.columns.get(column).map(|column| column.declared().role);
+        role == Some(Role::Ignored) && column != self.time
+    }
+
+    /// A column of which something is declared that can't be.
+    fn wrong_column(&self) -> Option<(String, &'static str)> {
+        let wrong = |(name, column): (&String, &ColumnConfig)| {
+            let declared = column.declared();
+            let what = if *name == self.label {
+                "is the label, which has no role"
+            } else if declared.role == Role::Ordinal && declared.levels.is_empty() {
+                "needs its levels, ascending"
+            } else if declared.only && declared.levels.is_empty() {
+                "needs its levels, for only = true"
+            } else if declared.range.is_some_and(|[low, high]| low.is_nan() || high.is_nan() || low > high) {
+                "needs a range of the smallest and the largest number"
+            } else {
+                return None;
+            };
+            Some((format!("{name:?}"), what))
+        };
+        self.columns.iter().find_map(wrong)
+    }
+
     fn check(&self, path: &Path) -> Result<(), ModelConfigError> {
         let refuse =
             |key, value: String, must| Err(ModelConfigError::Value { path: path.to_owned(), key, value, must });
@@ -240,6 +270,24 @@ impl ModelConfig {
         }
         if self.label.is_empty() {
             return refuse("label", "\"\"".to_owned(), "must name the column that is learnt");
+        }
+        if let Some((column, what)) = self.wrong_column() {
+            return refuse("columns", column, what);
+        }
+        match self.threshold {
+            Goal::Precision { at_least } | Goal::Recall { at_least } if !(0.0..=1.0).contains(&at_least) => {
+                return refuse("threshold.at_least", at_least.to_string(), "must be 0 to 1");
+            }
+            Goal::Costs { false_negative, false_positive }
+                if !(false_negative > 0.0 && false_positive > 0.0 && (false_negative + false_positive).is_finite()) =>
+            {
+                let costs = format!("{false_negative} and {false_positive}");
+                return refuse("threshold", costs, "costs must be above 0");
+            }
+            _ => {}
+        }
+        if let Some(path) = self.serve.as_ref().map(Serve::path).filter(|path| !is_free(path)) {
+            return refuse("serve.path", format!("{path:?}"), "must begin with / and be no path of the service itself");
         }
         if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
             return refuse("time_zone", format!("{:?}", self.time_zone), "must be a time zone, such as Europe/Berlin");
@@ -271,7 +319,8 @@ impl ModelConfig {
                 return refuse(key, value.to_string(), must);
             }
         }
-        let numbers: [(&str, f64, RangeInclusive<f64>, &str); 8] = [
+        let numbers: [(&str, f64, RangeInclusive<f64>, &str); 9] = [
+            ("max_reject_share", self.max_reject_share, 0.0..=1.0, "must be 0 to 1"),
             ("split.valid", split.valid, 0.01..=0.5, "must be 0.01 to 0.5"),
             ("split.test", split.test, 0.01..=0.5, "must be 0.01 to 0.5"),
             ("features.smoothing", features.smoothing, 0.001..=1e6, "must be 0.001 to 1000000"),
@@ -288,6 +337,26 @@ impl ModelConfig {
         }
         Ok(())
     }
+}
+
+/// Whether a path is a path, and none of the service itself.
+fn is_free(path: &str) -> bool {
+    const OWN: [&str; 11] = [
+        "docs",
+        "events",
+        "health",
+        "items",
+        "metrics",
+        "model",
+        "models",
+        "openapi.json",
+        "popular",
+        "ready",
+        "recommendations",
+    ];
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~".contains(letter);
+    let first = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default();
+    !first.is_empty() && !path.ends_with('/') && path.chars().all(letters) && first != "users" && !OWN.contains(&first)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
+use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
 use shared::engine::tabular::schema::Field;
 
@@ -85,7 +86,7 @@ pub struct HeldOut<'a> {
 ///
 /// # Errors
 /// [`ArtifactError`] when the champion pointer can't be read.
-pub fn contest(folder: &Path, schema: &[Field], held_out: &HeldOut<'_>) -> Result<Outcome, ArtifactError> {
+pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Result<Outcome, ArtifactError> {
     let against = match read_champion(folder) {
         Ok(version) => version,
         Err(ArtifactError::NoChampion { .. }) => return Ok(Outcome::First),
@@ -95,7 +96,7 @@ pub fn contest(folder: &Path, schema: &[Field], held_out: &HeldOut<'_>) -> Resul
         Ok(champion) => champion,
         Err(error) => return Ok(Outcome::Unreadable { against, reason: error.to_string() }),
     };
-    if let Some(difference) = other_schema(&champion.manifest().schema, schema) {
+    if let Some(difference) = other_rows(champion.manifest(), new) {
         return Ok(Outcome::OtherSchema { against, difference });
     }
     let theirs = match probabilities(&champion, held_out) {
@@ -132,9 +133,23 @@ fn probabilities(model: &Model, held_out: &HeldOut<'_>) -> Result<Vec<f64>, Stri
     Ok(model.score(&rows_of(&columns, held_out.rows)).into_iter().map(|scored| scored.probability).collect())
 }
 
-/// Where two schemas differ for a client, in words: a field that is not there, or is something else.
+/// Where two versions differ for a client, in words: in what they predict, or in the rows that they take.
 #[must_use]
-pub fn other_schema(old: &[Field], new: &[Field]) -> Option<String> {
+pub fn other_rows(old: &ModelManifest, new: &ModelManifest) -> Option<String> {
+    let labels = |manifest: &ModelManifest| {
+        let labels: Vec<&str> = manifest.outputs.iter().map(|output| output.label.as_str()).collect();
+        labels.join(", ")
+    };
+    let (before, after) = (labels(old), labels(new));
+    if before == after {
+        other_schema(&old.schema, &new.schema)
+    } else {
+        Some(format!("it predicts `{after}`, not `{before}`"))
+    }
+}
+
+/// Where two schemas differ for a client, in words: a field that is not there, or is something else.
+fn other_schema(old: &[Field], new: &[Field]) -> Option<String> {
     let find = |fields: &[Field], name: &str| fields.iter().find(|field| field.name == name).cloned();
     for field in old {
         match find(new, &field.name) {
@@ -160,7 +175,15 @@ mod tests {
     use super::*;
 
     fn field(name: &str, kind: FieldKind) -> Field {
-        Field { name: name.to_owned(), kind, nullable: false, nulls: 0, default: None, example: Value::Null }
+        Field {
+            name: name.to_owned(),
+            kind,
+            nullable: false,
+            nulls: 0,
+            missing: Vec::new(),
+            default: None,
+            example: Value::Null,
+        }
     }
 
     #[test]
@@ -170,7 +193,7 @@ mod tests {
         assert_eq!(other_schema(&old, &[number("b", 2.0), number("a", 9.0)]), None, "ranges that were seen may change");
         assert_eq!(other_schema(&old, &old[..1]).as_deref(), Some("`b` is no longer a field"));
         assert_eq!(other_schema(&old[..1], &old).as_deref(), Some("`b` is a new field"));
-        let time = [field("a", FieldKind::Time { format: None })];
+        let time = [field("a", FieldKind::Time { zone: String::new(), format: None })];
         assert!(other_schema(&old[..1], &time).is_some_and(|said| said.starts_with("`a` was a number, and is a time")));
     }
 }

@@ -12,6 +12,7 @@ pub mod columns;
 pub mod config;
 pub mod contest;
 pub mod features;
+pub mod input;
 pub mod labels;
 pub mod leaks;
 pub mod measure;
@@ -48,6 +49,47 @@ pub enum DataError {
         name: String,
         /// The names that there are.
         columns: String,
+    },
+    /// A file lacks a column.
+    #[error("{path}: no column `{name}`; there are: {columns}; rename it in the file")]
+    NoColumnIn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        name: String,
+        /// The columns that it has.
+        columns: String,
+    },
+    /// Two columns have one name.
+    #[error("{path}: two columns are named `{name}`; rename one of them")]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Too many rows can't be read.
+    #[error(
+        "{rows} of {all} rows can't be read, more than max_reject_share = {most}; the first: {first}; mend the file, or raise \
+         max_reject_share"
+    )]
+    Unreadable {
+        /// How many.
+        rows: usize,
+        /// Of how many.
+        all: usize,
+        /// The share that may be.
+        most: f64,
+        /// The first of them, and why.
+        first: String,
+    },
+    /// What is declared of a column can't be.
+    #[error("[columns] {column}: {what}")]
+    Declared {
+        /// The column.
+        column: String,
+        /// What is wrong.
+        what: String,
     },
     /// The labels can't be learnt.
     #[error("label `{column}`: {what}")]

@@ -11,8 +11,9 @@ use shared::engine::tabular::column::Column;
 use shared::engine::tabular::model::Model;
 
 use super::DataError;
+use super::input::{check, inputs};
 use crate::log::ingest::IngestError;
-use crate::log::ingest::read::{Needed, Wanted, files, for_each_row, recognise};
+use crate::log::ingest::read::{Needed, Wanted, for_each_row};
 pub use output::{Output, OutputError};
 
 /// How many rows are scored at once.
@@ -67,12 +68,17 @@ pub fn predict(
 ) -> Result<Counts, PredictError> {
     let manifest = model.manifest();
     let mut counts = Counts::default();
-    for path in files(paths)?.files {
-        let form = recognise(&path, &Default::default())?;
-        let needed = |default: bool| if default { Needed::No } else { Needed::Yes };
-        let fields = manifest.schema.iter().map(|field| Wanted::column(&field.name, needed(field.default.is_some())));
+    for form in inputs(paths)? {
+        // A default is for a field that is not there; a cell that is empty is a missing value.
+        let there: Vec<bool> = manifest.schema.iter().map(|field| form.has(&field.name)).collect();
+        let needed = manifest.schema.iter().filter(|field| field.default.is_none());
+        check(&form, needed.map(|field| field.name.as_str()))?;
+        for (field, _) in manifest.schema.iter().zip(&there).filter(|(_, there)| !**there) {
+            eprintln!("{} has no column `{}`: its default is taken", form.path.display(), field.name);
+        }
+        let fields = manifest.schema.iter().map(|field| Wanted::column(&field.name, Needed::No));
         let wanted: Vec<Wanted> = fields.chain(manifest.ids.iter().map(|id| Wanted::column(id, Needed::No))).collect();
-        let mut batch = Batch::new(model);
+        let mut batch = Batch::new(model, there);
         let mut failed = None;
         for_each_row(&form, &wanted, "columns", &mut |at, row| {
             match row {
@@ -99,13 +105,15 @@ pub fn predict(
 /// Rows that wait to be scored.
 struct Batch<'a> {
     model: &'a Model,
+    /// Whether the file has the column of each field.
+    there: Vec<bool>,
     columns: Vec<Column>,
     lines: Vec<Line>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(model: &'a Model) -> Self {
-        Self { model, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
+    fn new(model: &'a Model, there: Vec<bool>) -> Self {
+        Self { model, there, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
     }
 
     /// Adds a row: the values of the fields, and behind them those that name it.
@@ -113,11 +121,8 @@ impl<'a> Batch<'a> {
         let schema = &self.model.manifest().schema;
         let (fields, ids) = values.split_at(schema.len());
         let mut bad = Vec::new();
-        for ((field, column), text) in schema.iter().zip(&mut self.columns).zip(fields) {
-            let read = match (text, &field.default) {
-                (None, Some(_)) => field.read_json(None, column),
-                _ => field.read(*text, column),
-            };
+        for (((field, column), text), there) in schema.iter().zip(&mut self.columns).zip(fields).zip(&self.there) {
+            let read = if *there { field.read(*text, column) } else { field.read_json(None, column) };
             if let Err(refused) = read {
                 bad.push(format!("{}: {refused}", field.name));
             }

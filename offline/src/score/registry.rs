@@ -19,7 +19,7 @@ use shared::contract::artifact::manifest::{checksums, read_champion, replace, sy
 use shared::engine::tabular::model::{MODELS, Model};
 
 use super::build::Built;
-use super::contest::{HeldOut, Outcome, contest, other_schema};
+use super::contest::{HeldOut, Outcome, contest, other_rows};
 use super::table::Table;
 use crate::publish::{Artifacts, Move, PublishError, point, versions};
 
@@ -103,7 +103,7 @@ pub fn models(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).map_err(ArtifactError::io(&folder))? {
         let path = entry.map_err(ArtifactError::io(&folder))?.path();
-        if !versions::list(&path)?.is_empty() {
+        if path.is_dir() && !versions::list(&path)?.is_empty() {
             names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }
@@ -147,7 +147,7 @@ pub fn store(
     let held = Artifacts::hold(&folder(artifacts, &name), "offline score train", patience)?;
     let held_out =
         HeldOut { table, rows: &built.parts.test, labels: &built.labels, probabilities: &built.probabilities };
-    let outcome = contest(held.path(), &built.model.manifest().schema, &held_out)?;
+    let outcome = contest(held.path(), built.model.manifest(), &held_out)?;
     let promoted = outcome.promotes() || matches!(outcome, Outcome::OtherSchema { .. }) && schema == Schema::Any;
     let version = versions::next(held.path(), &built.model.manifest().data_fingerprint)?;
     let working = versions::working_folder(&held)?;
@@ -190,7 +190,7 @@ pub fn promote(
     if schema == Schema::Same
         && let Ok(champion) = read_champion(held.path())
         && let Ok(old) = Model::load(&held.version(&champion))
-        && let Some(difference) = other_schema(&old.manifest().schema, &new.manifest().schema)
+        && let Some(difference) = other_rows(old.manifest(), new.manifest())
     {
         return Err(RegistryError::OtherSchema { name: name.to_owned(), version: wanted, champion, difference });
     }

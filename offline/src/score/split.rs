@@ -1,5 +1,6 @@
 //! Which rows are trained on, which say when to stop, and which are measured.
 
+use jiff::tz::TimeZone;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +37,7 @@ impl Parts {
 /// [`DataError`] when a column that is needed is not there or has other values, and when a part lacks one of the labels.
 pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Parts, DataError> {
     let format = config.columns.get(&config.time).and_then(|column| column.declared().format);
-    let times = (!config.time.is_empty()).then(|| times(table, &config.time, format.as_deref())).transpose()?;
+    let times = (!config.time.is_empty()).then(|| times(table, config, format.as_deref())).transpose()?;
     let mut parts = match (config.split.by, &times) {
         (SplitBy::Column, _) => by_column(table, &config.split.column)?,
         (SplitBy::Time, Some(times)) => by_time(times, &config.split),
@@ -60,13 +61,14 @@ pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Part
     Ok(parts)
 }
 
-fn times(table: &Table, name: &str, format: Option<&str>) -> Result<Vec<f64>, DataError> {
+fn times(table: &Table, config: &ModelConfig, format: Option<&str>) -> Result<Vec<f64>, DataError> {
+    let (name, zone) = (&config.time, TimeZone::get(&config.time_zone).unwrap_or(TimeZone::UTC));
     let column = table.column(name).ok_or_else(|| DataError::no_column("time", name, table))?;
-    let distinct: Vec<Option<f64>> = column.values.iter().map(|text| time(text, format)).collect();
+    let distinct: Vec<Option<f64>> = column.values.iter().map(|text| time(text, format, &zone)).collect();
     let of = |row: usize| {
         let found = distinct.get(column.rows[row] as usize).copied().flatten();
         let shown = column.get(row).unwrap_or("nothing");
-        found.ok_or_else(|| DataError::Split(format!("time: row {} has {shown:?} in `{name}`, no time", row + 1)))
+        found.ok_or_else(|| DataError::Split(format!("time: row {} has {shown:?} in `{name}`, no time; say how it is written: {name} = {{ role = \"time\", format = ... }} in [columns]", row + 1)))
     };
     (0..table.rows).map(of).collect()
 }

@@ -11,7 +11,9 @@ use shared::contract::id::present;
 use shared::engine::tabular::column::Column;
 
 use super::DataError;
-use crate::log::ingest::read::{Needed, Wanted, files, for_each_row, recognise};
+use super::config::ModelConfig;
+use super::input::{check, inputs};
+use crate::log::ingest::read::{Needed, Wanted, for_each_row};
 
 /// Stands for a missing value in [`Texts::rows`].
 const MISSING: u32 = u32::MAX;
@@ -27,8 +29,10 @@ pub struct Texts {
 }
 
 impl Texts {
-    fn push(&mut self, text: Option<&str>) {
-        let place = match text.and_then(present) {
+    /// * `missing`: texts that stand for a missing value, beside the usual ones.
+    fn push(&mut self, text: Option<&str>, missing: &[String]) {
+        let text = text.and_then(present).filter(|text| !missing.iter().any(|missing| missing == text));
+        let place = match text {
             None => MISSING,
             Some(text) => match self.places.get(text) {
                 Some(place) => *place,
@@ -98,32 +102,48 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads the rows of files; the columns are those of the first.
+    /// Reads the rows of files; the columns are those of the first, but for those without a name and those that the
+    /// config ignores.
     ///
     /// # Errors
-    /// [`DataError`] when a file can't be read, or lacks a column of the first, or there is no row at all.
-    pub fn read(paths: &[PathBuf]) -> Result<Self, DataError> {
+    /// [`DataError`] when a file can't be read, or lacks a column of the first, when too many rows can't be read, or there
+    /// is none at all.
+    pub fn read(paths: &[PathBuf], config: &ModelConfig) -> Result<Self, DataError> {
         let mut table = Self::default();
-        for path in files(paths)?.files {
-            let form = recognise(&path, &Default::default())?;
+        for form in inputs(paths)? {
             if table.names.is_empty() {
-                table.names = form.all_columns();
-                table.columns = vec![Texts::default(); table.names.len()];
+                let mut names = form.all_columns();
+                names.retain(|name| !name.is_empty() && !config.ignores(name));
+                if let Some(name) =
+                    names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
+                {
+                    return Err(DataError::Twice { path: form.path, name: name.clone() });
+                }
+                table.columns = vec![Texts::default(); names.len()];
+                table.names = names;
             }
+            check(&form, table.names.iter().map(String::as_str))?;
             let wanted: Vec<Wanted> = table.names.iter().map(|name| Wanted::column(name, Needed::Yes)).collect();
             for_each_row(&form, &wanted, "columns", &mut |at, row| {
                 match row {
                     Ok(row) => {
-                        table.columns.iter_mut().zip(row.values).for_each(|(column, value)| column.push(*value));
+                        let columns = table.columns.iter_mut().zip(row.values);
+                        columns.for_each(|(column, value)| column.push(*value, &config.missing));
                         table.rows += 1;
                     }
                     Err(row) => {
-                        let first = || (0, format!("{}, row {}: {}", path.display(), at.number, row.reason));
+                        let first = || (0, format!("{}, row {}: {}", form.path.display(), at.number, row.reason));
                         table.unreadable.get_or_insert_with(first).0 += 1;
                     }
                 }
                 Ok(())
             })?;
+        }
+        if let Some((rows, first)) = &table.unreadable {
+            let (all, most) = (table.rows + rows, config.max_reject_share);
+            if *rows as f64 > most * all as f64 {
+                return Err(DataError::Unreadable { rows: *rows, all, most, first: first.clone() });
+            }
         }
         if table.rows == 0 { Err(DataError::Empty(paths.to_vec())) } else { Ok(table) }
     }
@@ -133,7 +153,7 @@ impl Table {
     pub fn of(names: &[&str], rows: &[Vec<&str>]) -> Self {
         let mut columns = vec![Texts::default(); names.len()];
         for row in rows {
-            columns.iter_mut().zip(row).for_each(|(column, text)| column.push(Some(text)));
+            columns.iter_mut().zip(row).for_each(|(column, text)| column.push(Some(text), &[]));
         }
         let names = names.iter().map(|&name| name.to_owned()).collect();
         Self { names, columns, rows: rows.len(), unreadable: None }

@@ -83,9 +83,13 @@ impl Bank {
         offline_fails(&self.arguments(&self.paths(), &[]))
     }
 
+    pub fn config(&self) -> ModelConfig {
+        ModelConfig::load(Some(&self.path("model.toml")), None).expect("a config")
+    }
+
     pub fn build(&self) -> Built {
-        let config = ModelConfig::load(Some(&self.path("model.toml")), None).expect("a config");
-        let table = Table::read(&[self.path("rows.csv")]).expect("rows");
+        let config = self.config();
+        let table = Table::read(&[self.path("rows.csv")], &config).expect("rows");
         build(&table, &config, &mut Progress::default()).expect("a model")
     }
 

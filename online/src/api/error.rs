@@ -24,10 +24,10 @@ pub enum ApiError {
         detail: String,
     },
     /// Fields of rows are refused.
-    #[error("{refusals} values are refused{}", if *.refusals > .errors.len() { ", the first of them are listed" } else { "" })]
+    #[error("{refusals} values are refused{}", if *.refusals > .errors.len() as u64 { ", the first of them are listed" } else { "" })]
     Rows {
         /// How many.
-        refusals: usize,
+        refusals: u64,
         /// The first of them.
         errors: Vec<FieldProblem>,
     },

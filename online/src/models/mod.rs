@@ -8,6 +8,7 @@ pub mod rows;
 mod served;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +145,20 @@ impl Models {
         }
         let changed = old.len() != new.len() || old.values().zip(new.values()).any(|(old, new)| !Arc::ptr_eq(old, new));
         if changed {
+            for name in old.keys().filter(|name| !new.contains_key(*name)) {
+                tracing::warn!(model = name, "its folder is gone: the model is no longer served");
+            }
+            let mut paths: BTreeMap<&str, &str> = BTreeMap::new();
+            for (name, served) in &new {
+                let Some(serve) = &served.manifest().serve else { continue };
+                match paths.entry(serve.path()) {
+                    Entry::Vacant(free) => drop(free.insert(name)),
+                    Entry::Occupied(taken) => {
+                        let (path, by) = (serve.path(), taken.get());
+                        tracing::warn!(model = name, path, by, "the path is answered by another model; see serve.path");
+                    }
+                }
+            }
             self.current.store(Arc::new(new));
         }
     }

@@ -1,6 +1,7 @@
 //! Reads rows of JSON into the columns of a model: one object, or a list of objects. Every value that is refused is told,
 //! not the first alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -23,14 +24,14 @@ pub struct Rows {
     pub listed: bool,
     /// What was refused, the first [`TOLD`] of it.
     pub refused: Vec<Refused>,
-    /// How many values were refused.
-    pub refusals: usize,
+    /// How many values were refused, by field.
+    pub refusals: BTreeMap<String, u64>,
 }
 
 impl Rows {
     /// Notes that a value of the row that is being read is refused.
     pub fn refuse(&mut self, field: &str, detail: String) {
-        self.refusals += 1;
+        *self.refusals.entry(field.to_owned()).or_default() += 1;
         if self.refused.len() < TOLD {
             let path = if self.listed { format!("[{}].{field}", self.rows) } else { field.to_owned() };
             self.refused.push(Refused { path, field: field.to_owned(), detail });

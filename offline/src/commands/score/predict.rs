@@ -31,9 +31,17 @@ pub struct PredictArgs {
 /// Scores and writes.
 pub fn predict(args: &PredictArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let model = load(&args.artifacts, &args.model, args.version.as_deref())?;
+    let same = |data: &PathBuf| data.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    anyhow::ensure!(!args.data.iter().any(same), "{}: is read; write to another file", args.out.display());
     let mut output = Output::create(&args.out, &model.manifest().ids)?;
     let counts = progress.counted("rows", 0, |done| score_rows(&model, &args.data, &mut output, done))?;
     output.finish()?;
+    anyhow::ensure!(
+        counts.scored > 0,
+        "{}: all {} rows were refused; `error` says why",
+        args.out.display(),
+        counts.refused
+    );
     if counts.refused > 0 {
         eprintln!("warning: {} rows were refused and have no probability; `error` says why", counts.refused);
     }

@@ -11,6 +11,7 @@ use shared::engine::tabular::schema::{Field, FieldKind};
 use crate::commands::options::ArtifactsOptions;
 use crate::progress::Progress;
 use crate::score::build::{Built, build};
+use crate::score::columns::Mixed;
 use crate::score::config::ModelConfig;
 use crate::score::contest::Outcome;
 use crate::score::registry::{Schema, Stored, store};
@@ -41,7 +42,7 @@ pub struct TrainArgs {
 /// Trains, measures and stores.
 pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = ModelConfig::load(args.config.as_deref(), args.preset.as_deref())?;
-    let table = progress.stage("read", || Table::read(&args.data))?;
+    let table = progress.stage("read", || Table::read(&args.data, &config))?;
     if let Some((rows, first)) = &table.unreadable {
         eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
     }
@@ -67,6 +68,14 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
 fn warnings(built: &Built) -> String {
     let manifest = built.model.manifest();
     let mut text = String::new();
+    for Mixed { column, rows, text: found } in &built.mixed {
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "warning: `{column}` is taken for a category: {rows} of its values are no numbers, such as {found:?}; if that \
+             stands for a missing value, add it to `missing`"
+        );
+    }
     for leak in &built.leaks {
         // Writing to a string can't fail.
         let _ = writeln!(

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::ArrowDataType;
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,8 @@ pub struct Output {
     /// Under which it is written.
     temporary: PathBuf,
     ids: Vec<String>,
-    writer: By,
+    /// None when it has ended.
+    writer: Option<By>,
 }
 
 enum By {
@@ -62,6 +63,12 @@ impl Output {
             path.file_name().unwrap_or_default().to_string_lossy(),
             std::process::id()
         ));
+        // A folder can't be replaced, and would be noticed at the end only.
+        if path.is_dir() {
+            let source = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(OutputError::Io { path: path.to_owned(), source });
+        }
+        let ids: Vec<String> = ids.iter().map(|id| own_name(id)).collect();
         let create = || File::create(&temporary).map_err(|source| OutputError::Io { path: path.to_owned(), source });
         let writer = match ending.as_str() {
             "csv" => {
@@ -80,7 +87,7 @@ impl Output {
                     .chain(ids)
                     .chain([
                         ("probability", ArrowDataType::Float64),
-                        ("prediction", ArrowDataType::Boolean),
+                        ("prediction", ArrowDataType::UInt8),
                         text("error"),
                     ])
                     .collect();
@@ -89,15 +96,18 @@ impl Output {
             }
             _ => return Err(OutputError::Ending(path.to_owned())),
         };
-        Ok(Self { path: path.to_owned(), temporary, ids: ids.to_vec(), writer })
+        Ok(Self { path: path.to_owned(), temporary, ids, writer: Some(writer) })
     }
 
     /// Writes rows.
     pub(super) fn write(&mut self, lines: &[Line]) -> Result<(), OutputError> {
         let written = match &mut self.writer {
-            By::Csv(writer) => lines.iter().try_for_each(|line| writer.write_record(fields(line))).map_err(Into::into),
-            By::Json(writer) => lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, &self.ids))),
-            By::Parquet(writer) => {
+            None => Ok(()),
+            Some(By::Csv(writer)) => {
+                lines.iter().try_for_each(|line| writer.write_record(fields(line))).map_err(Into::into)
+            }
+            Some(By::Json(writer)) => lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, &self.ids))),
+            Some(By::Parquet(writer)) => {
                 return writer
                     .write(arrays(lines, self.ids.len()))
                     .map_err(|source| OutputError::Parquet { path: self.path.clone(), source });
@@ -110,18 +120,30 @@ impl Output {
     ///
     /// # Errors
     /// [`OutputError`] when it can't be written to its end.
-    pub fn finish(self) -> Result<(), OutputError> {
-        let Self { path, temporary, writer, .. } = self;
-        let failed = |source| OutputError::Io { path: path.clone(), source };
-        match writer {
-            By::Csv(mut writer) => writer.flush().map_err(failed)?,
-            By::Json(mut writer) => writer.flush().map_err(failed)?,
-            By::Parquet(writer) => {
-                writer.end().map_err(|source| OutputError::Parquet { path: path.clone(), source })?;
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        let failed = |source| OutputError::Io { path: self.path.clone(), source };
+        match self.writer.take() {
+            None => {}
+            Some(By::Csv(mut writer)) => writer.flush().map_err(failed)?,
+            Some(By::Json(mut writer)) => writer.flush().map_err(failed)?,
+            Some(By::Parquet(writer)) => {
+                writer.end().map_err(|source| OutputError::Parquet { path: self.path.clone(), source })?;
             }
         }
-        fs::rename(&temporary, &path).map_err(failed)
+        fs::rename(&self.temporary, &self.path).map_err(failed)
     }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // After an error; when it has its name it is not there any more.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// The name of a column of ids beside those that are written.
+fn own_name(id: &str) -> String {
+    if ["row", "probability", "prediction", "error"].contains(&id) { format!("{id}_") } else { id.to_owned() }
 }
 
 /// The fields of a line of CSV.
@@ -155,8 +177,8 @@ fn arrays(lines: &[Line], ids: usize) -> Vec<Box<dyn Array>> {
     let rows: Vec<u64> = lines.iter().map(|line| line.row).collect();
     let probabilities: PrimitiveArray<f64> =
         lines.iter().map(|line| line.scored.as_ref().ok().map(|(probability, _)| *probability)).collect();
-    let predictions: BooleanArray =
-        lines.iter().map(|line| line.scored.as_ref().ok().map(|(_, positive)| *positive)).collect();
+    let predictions: PrimitiveArray<u8> =
+        lines.iter().map(|line| line.scored.as_ref().ok().map(|(_, positive)| u8::from(*positive))).collect();
     let mut arrays: Vec<Box<dyn Array>> = vec![PrimitiveArray::from_vec(rows).boxed()];
     arrays.extend((0..ids).map(|id| text(&|line| line.ids[id].clone())));
     arrays.extend([probabilities.boxed(), predictions.boxed(), text(&|line| line.scored.clone().err())]);

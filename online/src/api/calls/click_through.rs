@@ -35,6 +35,13 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
     if asked.data.len() > app.settings.max_rows {
         return Err(unprocessable("data", format!("more than {} rows", app.settings.max_rows)));
     }
+    if asked.data.is_empty() {
+        return Err(unprocessable("data", "no rows".to_owned()));
+    }
+    let twice = |(at, name): (usize, &String)| asked.features[..at].contains(name).then(|| name.clone());
+    if let Some(name) = asked.features.iter().enumerate().find_map(twice) {
+        return Err(unprocessable("features", format!("{name} is given twice")));
+    }
     let rows = rows_of(served, &asked)?;
     let served_too = served.clone();
     let (answers, app_too) = (rows, app.clone());

@@ -164,17 +164,18 @@ pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Resul
         let detail = format!("at most {MAX_EXPLAINED} rows are explained in one request, not {}", rows.rows);
         return Err(ApiError::invalid("explain", detail));
     }
-    if rows.refusals == 0 {
+    if rows.refusals.is_empty() {
         return Ok(());
     }
-    for refused in &rows.refused {
+    for (field, count) in &rows.refusals {
         // Names that nobody declared would be labels without end.
-        let known = served.place(&refused.field).is_some();
-        app.metrics.count_refused(&served.manifest().name, if known { &refused.field } else { "unknown" });
+        let known = served.place(field).is_some();
+        app.metrics.count_refused(&served.manifest().name, if known { field } else { "unknown" }, *count);
     }
+    let refusals = rows.refusals.values().sum();
     let problem =
         |refused: &rows::Refused| FieldProblem { field: refused.path.clone(), detail: refused.detail.clone() };
-    Err(ApiError::Rows { refusals: rows.refusals, errors: rows.refused.iter().map(problem).collect() })
+    Err(ApiError::Rows { refusals, errors: rows.refused.iter().map(problem).collect() })
 }
 
 fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {

@@ -38,12 +38,40 @@ impl Trees<'_> {
     /// Adds up each row's leaves into `scores`.
     pub fn score(&self, matrix: &Matrix, scores: &mut Vec<f32>) {
         scores.clear();
+        if matrix.rows() < FEW && matrix.columns() <= WIDE {
+            scores.extend((0..matrix.rows()).map(|row| self.score_row(matrix, row)));
+            return;
+        }
         scores.resize(matrix.rows().next_multiple_of(LANES), 0.0);
         let questions = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
         for ((features, borders), leaves) in questions.zip(self.leaves.chunks_exact(1 << self.depth)) {
             add_tree(matrix, features, borders, leaves, scores.as_chunks_mut().0);
         }
         scores.truncate(matrix.rows());
+    }
+}
+
+/// Below so many rows each is scored by itself: a vector of rows would be mostly empty.
+const FEW: usize = 4;
+/// The most features of a row that is scored by itself; a power of 2.
+const WIDE: usize = 1024;
+
+impl Trees<'_> {
+    /// The score of one row: its leaves, added in the order of the trees, as for many rows.
+    fn score_row(&self, matrix: &Matrix, row: usize) -> f32 {
+        let mut values = [f32::NAN; WIDE];
+        for (column, value) in values.iter_mut().enumerate().take(matrix.columns()) {
+            *value = matrix.column(column)[row];
+        }
+        let questions = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
+        questions.zip(self.leaves.chunks_exact(1 << self.depth)).fold(0.0, |score, ((features, borders), leaves)| {
+            let mut leaf = 0usize;
+            for (level, (&feature, &border)) in features.iter().zip(borders).enumerate() {
+                // Features were checked when the trees were loaded; the mask spares another check.
+                leaf |= usize::from(values[feature as usize % WIDE] > border) << level;
+            }
+            score + leaves[leaf]
+        })
     }
 }
 
@@ -73,6 +101,30 @@ pub fn probability(log_odds: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_alone_has_the_bits_of_the_row_among_others() {
+        let number = |at: usize| (at as u32).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32;
+        let (depth, count, columns) = (5, 300, 7);
+        let features: Vec<u32> = (0..depth * count).map(|at| (number(at) * 6.99) as u32).collect();
+        let borders: Vec<f32> = (0..depth * count).map(|at| number(at + 9999)).collect();
+        let leaves: Vec<f32> = (0..count << depth).map(|at| number(at + 77) - 0.5).collect();
+        let trees = Trees { depth, features: &features, borders: &borders, leaves: &leaves };
+        let fill = |rows: std::ops::Range<usize>| {
+            let mut matrix = Matrix::default();
+            matrix.reset(rows.len(), columns);
+            for column in 0..columns {
+                let values = rows.clone().map(|row| number(row * columns + column));
+                matrix.column_mut(column).iter_mut().zip(values).for_each(|(to, value)| *to = value);
+            }
+            let mut scores = Vec::new();
+            trees.score(&matrix, &mut scores);
+            scores
+        };
+        let together: Vec<f32> = fill(0..20);
+        let alone: Vec<f32> = (0..20).flat_map(|row| fill(row..row + 1)).collect();
+        assert_eq!(together, alone);
+    }
 
     #[test]
     fn the_answers_are_the_bits_of_the_leaf_and_missing_is_no() {

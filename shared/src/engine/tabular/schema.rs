@@ -17,6 +17,9 @@ pub struct Field {
     pub nullable: bool,
     /// How many of the training rows miss it.
     pub nulls: u64,
+    /// Texts that stand for a missing value, beside the usual ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The value of a request that does not name the field; absent: each must name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
@@ -54,8 +57,10 @@ pub enum FieldKind {
         /// Whether only the listed ones are accepted.
         only: bool,
     },
-    /// Times: ISO 8601, without a zone of UTC, or a number of seconds or milliseconds since the epoch.
+    /// Times: ISO 8601, a date of eight digits, or a number of seconds or milliseconds since the epoch.
     Time {
+        /// The time zone of times that name none.
+        zone: String,
         /// How texts and numbers are written instead, as `strptime` has it: `%y%m%d%H`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         format: Option<String>,
@@ -84,8 +89,10 @@ impl Field {
             FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. } => one_of(levels),
             FieldKind::Category { whole: true, .. } => "a whole number".to_owned(),
             FieldKind::Category { .. } => "a text".to_owned(),
-            FieldKind::Time { format: Some(format) } => format!("a time as {format}, or such as 2026-06-30T12:00:00Z"),
-            FieldKind::Time { format: None } => "a time, such as 2026-06-30T12:00:00Z".to_owned(),
+            FieldKind::Time { format: Some(format), .. } => {
+                format!("a time as {format}, or such as 2026-06-30T12:00:00Z")
+            }
+            FieldKind::Time { format: None, .. } => "a time, such as 2026-06-30T12:00:00Z".to_owned(),
         };
         if self.nullable { format!("{what}, or null") } else { what }
     }

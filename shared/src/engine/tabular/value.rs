@@ -32,8 +32,7 @@ impl Field {
     /// # Errors
     /// [`BadValue`] when the field can't have this value.
     pub fn read(&self, text: Option<&str>, column: &mut Column) -> Result<(), BadValue> {
-        let text = text.and_then(present);
-        let read = text.map_or_else(|| self.missing(), |text| self.of_text(text));
+        let read = self.present(text.unwrap_or_default()).map_or_else(|| self.missing(), |text| self.of_text(text));
         self.push(read, column)
     }
 
@@ -56,10 +55,15 @@ impl Field {
                     Value::String(text) => Cow::Borrowed(text.as_str()),
                     other => Cow::Owned(other.to_string()),
                 };
-                present(&text).map_or_else(|| self.missing(), |text| self.of_text(text))
+                self.present(&text).map_or_else(|| self.missing(), |text| self.of_text(text))
             }
         };
         self.push(read, column)
+    }
+
+    /// The text of a value, unless it stands for a missing one.
+    fn present<'a>(&self, text: &'a str) -> Option<&'a str> {
+        present(text).filter(|text| !self.missing.iter().any(|missing| missing == text))
     }
 
     fn push(&self, read: Result<Cell, BadValue>, column: &mut Column) -> Result<(), BadValue> {
@@ -87,13 +91,16 @@ impl Field {
                 let within = |number: &f64| range.is_none_or(|[low, high]| (low..=high).contains(number));
                 number(text).filter(within).map(Cell::Number)
             }
-            FieldKind::Time { format } => time(text, format.as_deref()).map(Cell::Number),
+            FieldKind::Time { zone, format } => {
+                let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+                time(text, format.as_deref(), &zone).map(Cell::Number)
+            }
             FieldKind::Ordinal { levels } => {
-                let text = canonical(text).unwrap_or_default();
+                let text = level(text).unwrap_or_default();
                 levels.iter().position(|level| *level == text).map(|place| Cell::Number(place as f64))
             }
             FieldKind::Category { levels, whole, only, .. } => {
-                let text = canonical(text).unwrap_or_default();
+                let text = level(text).unwrap_or_default();
                 let fits = (!whole || is_whole(&text)) && (!only || levels.iter().any(|level| *level == text));
                 fits.then(|| Cell::Level(Level::of(&text)))
             }
@@ -118,6 +125,14 @@ enum Cell {
     Missing,
 }
 
+/// The one form of a level: as an id ([`canonical`]), and `true` and `false` in lower case.
+#[must_use]
+pub fn level(text: &str) -> Option<Cow<'_, str>> {
+    let text = canonical(text)?;
+    let truth = ["true", "false"].into_iter().find(|truth| text.eq_ignore_ascii_case(truth));
+    Some(truth.map_or(text, Cow::Borrowed))
+}
+
 /// A number; NaN and infinity are none.
 #[must_use]
 pub fn number(text: &str) -> Option<f64> {
@@ -136,16 +151,18 @@ const MILLISECONDS: f64 = 1e11;
 /// A time in seconds since the epoch.
 ///
 /// * `format`: how it may be written instead of ISO 8601; numbers are not counted since the epoch then.
+/// * `zone`: that of a time that names none.
 #[must_use]
-pub fn time(text: &str, format: Option<&str>) -> Option<f64> {
+pub fn time(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<f64> {
     let seconds =
-        |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp().as_millisecond() as f64 / 1000.0);
+        |at: DateTime| at.to_zoned(zone.clone()).ok().map(|at| at.timestamp().as_millisecond() as f64 / 1000.0);
     match (format, number(text)) {
         (Some(format), _) => {
             if let Ok(at) = DateTime::strptime(format, text).or_else(|_| hour_of(format, text)) {
                 return seconds(at);
             }
         }
+        (None, Some(_)) if let Some(day) = day_of(text) => return seconds(day),
         (None, Some(count)) => return Some(if count.abs() < MILLISECONDS { count } else { count / 1000.0 }),
         (None, None) => {}
     }
@@ -154,6 +171,13 @@ pub fn time(text: &str, format: Option<&str>) -> Option<f64> {
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
     seconds(civil.ok()?)
+}
+
+/// A date of eight digits, such as 20260630.
+fn day_of(text: &str) -> Option<DateTime> {
+    let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let date = digits.then(|| Date::strptime("%Y%m%d", text).ok()).flatten()?;
+    (1900..2100).contains(&date.year()).then(|| date.at(0, 0, 0, 0))
 }
 
 /// A time of which the format has no minutes.
@@ -168,7 +192,15 @@ mod tests {
     use super::*;
 
     fn field(kind: FieldKind, nullable: bool) -> Field {
-        Field { name: "f".to_owned(), kind, nullable, nulls: 0, default: None, example: Value::Null }
+        Field {
+            name: "f".to_owned(),
+            kind,
+            nullable,
+            nulls: 0,
+            missing: vec!["?".to_owned()],
+            default: None,
+            example: Value::Null,
+        }
     }
 
     fn amount() -> Field {
@@ -198,7 +230,7 @@ mod tests {
         assert_eq!(said(&code(false), Some(&json!(3.5))), "\"3.5\"; expected a whole number, or null");
         assert_eq!(said(&code(true), Some(&json!(3))), "\"3\"; expected one of 1, 2, or null");
         assert_eq!(
-            said(&field(FieldKind::Time { format: None }, false), Some(&json!("soon"))),
+            said(&field(FieldKind::Time { zone: "UTC".to_owned(), format: None }, false), Some(&json!("soon"))),
             format!("\"soon\"; expected {}", "a time, such as 2026-06-30T12:00:00Z")
         );
     }
@@ -209,7 +241,12 @@ mod tests {
             (amount(), "12.50", json!(12.5)),
             (code(false), " 7.0", json!(7)),
             (code(false), "", json!(null)),
-            (field(FieldKind::Time { format: None }, false), "2014-10-21 05:00:00", json!(1_413_867_600)),
+            (code(false), "?", json!("?")),
+            (
+                field(FieldKind::Time { zone: "UTC".to_owned(), format: None }, false),
+                "2014-10-21 05:00:00",
+                json!(1_413_867_600),
+            ),
             (
                 field(FieldKind::Ordinal { levels: vec!["low".to_owned(), "high".to_owned()] }, false),
                 "high",
@@ -240,11 +277,17 @@ mod tests {
         for text in
             ["2014-10-21T12:00:00Z", "2014-10-21 12:00", "2014-10-21T14:00:00+02:00", "1413892800", "1413892800000"]
         {
-            assert_eq!(time(text, None), noon, "{text}");
+            assert_eq!(time(text, None, &TimeZone::UTC), noon, "{text}");
         }
-        assert_eq!(time("2014-10-21", None), Some(1_413_849_600.0));
-        assert_eq!((time("14102112", Some("%y%m%d%H")), time("2014-10-21T12:00:00", Some("%y%m%d%H"))), (noon, noon));
-        assert_eq!((time("14102199", Some("%y%m%d%H")), time("noon", None)), (None, None));
+        let utc = |text, format| time(text, format, &TimeZone::UTC);
+        let day = Some(1_413_849_600.0);
+        assert_eq!((utc("2014-10-21", None), utc("20141021", None), utc("1413849600", None)), (day, day, day));
+        assert_eq!((utc("14102112", Some("%y%m%d%H")), utc("2014-10-21T12:00:00", Some("%y%m%d%H"))), (noon, noon));
+        assert_eq!((utc("14102199", Some("%y%m%d%H")), utc("noon", None)), (None, None));
+        // A time that names no zone is of the model's; one that does is not.
+        let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
+        assert_eq!(time("2014-10-21 14:00", None, &berlin), noon);
+        assert_eq!(time("2014-10-21T12:00:00Z", None, &berlin), noon);
     }
 
     #[test]
