@@ -63,16 +63,37 @@ impl Trees<'_> {
         for (column, value) in values.iter_mut().enumerate().take(matrix.columns()) {
             *value = matrix.column(column)[row];
         }
-        let questions = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
-        questions.zip(self.leaves.chunks_exact(1 << self.depth)).fold(0.0, |score, ((features, borders), leaves)| {
-            let mut leaf = 0usize;
-            for (level, (&feature, &border)) in features.iter().zip(borders).enumerate() {
-                // Features were checked when the trees were loaded; the mask spares another check.
-                leaf |= usize::from(values[feature as usize % WIDE] > border) << level;
+        // Depths that are common are compiled by themselves, without inner loops.
+        match self.depth {
+            4 => self.add_row::<4>(&values),
+            5 => self.add_row::<5>(&values),
+            6 => self.add_row::<6>(&values),
+            8 => self.add_row::<8>(&values),
+            _ => {
+                let splits = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
+                let leaf = |(features, borders): (&[u32], &[f32])| leaf_of(&values, features, borders);
+                let trees = splits.map(leaf).zip(self.leaves.chunks_exact(1 << self.depth));
+                trees.fold(0.0, |score, (leaf, leaves)| score + leaves[leaf])
             }
-            score + leaves[leaf]
-        })
+        }
     }
+
+    fn add_row<const DEPTH: usize>(&self, values: &[f32; WIDE]) -> f32 {
+        let splits = self.features.as_chunks::<DEPTH>().0.iter().zip(self.borders.as_chunks::<DEPTH>().0);
+        let leaf = |(features, borders): (&[u32; DEPTH], &[f32; DEPTH])| leaf_of(values, features, borders);
+        let trees = splits.map(leaf).zip(self.leaves.chunks_exact(1 << DEPTH));
+        trees.fold(0.0, |score, (leaf, leaves)| score + leaves[leaf])
+    }
+}
+
+/// The leaf of a row in a tree.
+#[inline(always)]
+fn leaf_of(values: &[f32; WIDE], features: &[u32], borders: &[f32]) -> usize {
+    let bits = features.iter().zip(borders).enumerate().map(|(level, (&feature, &border))| {
+        // Features are below the number of columns; the mask spares the check of every one.
+        usize::from(values[feature as usize % WIDE] > border) << level
+    });
+    bits.fold(0, |leaf, bit| leaf | bit)
 }
 
 /// Adds one tree's leaves.
