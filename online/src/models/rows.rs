@@ -10,7 +10,7 @@ use shared::engine::tabular::column::Column;
 
 use super::served::{Place, Served};
 
-/// The most refused values that are told.
+/// The most refused values that are told of.
 const TOLD: usize = 100;
 
 /// Rows that were read.
@@ -22,7 +22,7 @@ pub struct Rows {
     pub rows: usize,
     /// Whether they came as a list.
     pub listed: bool,
-    /// What was refused, the first [`TOLD`] of it.
+    /// What was refused, the first hundred of it.
     pub refused: Vec<Refused>,
     /// How many values were refused, by field.
     pub refusals: BTreeMap<String, u64>,
