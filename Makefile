@@ -3,10 +3,13 @@
 CARGO ?= cargo
 RELEASE = target/release
 
-.PHONY: demo serve test check bench build redis
+.PHONY: demo demo-score serve test check bench build redis
 
 demo:                  ## build, train on the sample, serve, show the loop closing; serves until Ctrl-C
 	@bash data/demo.sh
+
+demo-score:            ## a model of rows: train on a bank's calls, score a file, serve, explain; serves until Ctrl-C
+	@bash data/demo-score.sh
 
 serve: build           ## serve artifacts/ on 127.0.0.1:8080; trains on the sample first where nothing is published
 	@$(RELEASE)/offline run --unless-published --events data/sample/events.csv --items data/sample/items.csv

@@ -5,22 +5,7 @@ cd "$(dirname "$0")/.."
 bin=target/release work=target/demo port=${PORT:-8080} user=u000123
 rm -rf "$work" && mkdir -p "$work"
 
-SECONDS=0 began=0
-# say TEXT: a step begins.
-say() { began=$SECONDS; printf '\n\033[1m%s\033[0m\n' "$*"; }
-# took: how long the step has taken so far.
-took() { printf '  took %d s\n' "$((SECONDS - began))"; }
-
-# http METHOD PATH [BODY]: one request to the service, the answer's body on standard output.
-http() {
-    local body=${3:-} line
-    exec 9<>"/dev/tcp/127.0.0.1/$port" || return 1
-    printf '%s %s HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s' \
-        "$1" "$2" "${#body}" "$body" >&9
-    while IFS= read -r line <&9 && [ "$line" != $'\r' ]; do :; done
-    cat <&9
-    exec 9>&- 9<&-
-}
+. data/demo-steps.sh
 
 # Names, sources and reasons of a slate, a line an item.
 show() {
@@ -29,22 +14,7 @@ show() {
         tr -d '"' | awk -F'|' '{ printf "  %-22s %-34s %s\n", $1, $2, ($4 ? "because of " $4 : $3) }'
 }
 
-ready() {
-    local left=300
-    until http GET /ready 2>/dev/null | grep -q . ; do
-        kill -0 "$service" 2>/dev/null || { echo "the service ended; is port $port taken? PORT=8090 make demo" >&2; exit 1; }
-        left=$((left - 1)); [ "$left" -gt 0 ] || { echo "the service does not become ready" >&2; exit 1; }
-        sleep 0.1
-    done
-}
-
-if [ -x "$bin/offline" ] && [ -x "$bin/online" ]; then
-    say "1. Build what has changed"
-else
-    say "1. Build: the first time takes about 10 minutes on 2 cores"
-fi
-make --no-print-directory build
-took
+build
 
 say "2. Train on data/sample: 20,000 events of a shop with 300 items"
 "$bin/offline" run --events data/sample/events.csv --items data/sample/items.csv --artifacts "$work/artifacts" 2>"$work/offline.log" \

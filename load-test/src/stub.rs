@@ -118,7 +118,14 @@ pub fn closing(body: impl Into<Bytes>) -> Answer {
 /// A problem document.
 pub fn refuse(status: u16, detail: &str, field: &str) -> Answer {
     let (kind, title) = ("about:blank".to_owned(), String::new());
-    let mut answer = json(&Problem { kind, title, status, detail: detail.to_owned(), field: Some(field.to_owned()) });
+    let mut answer = json(&Problem {
+        kind,
+        title,
+        status,
+        detail: detail.to_owned(),
+        field: Some(field.to_owned()),
+        errors: Vec::new(),
+    });
     *answer.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
     answer
 }

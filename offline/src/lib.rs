@@ -17,6 +17,8 @@ pub mod measure;
 pub mod progress;
 pub mod publish;
 pub mod rank;
+pub mod score;
 pub mod sources;
 pub mod train;
+pub mod trees;
 pub mod user_tables;

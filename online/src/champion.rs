@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use shared::contract::artifact::manifest::{may_be_served, read_champion};
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
@@ -24,7 +24,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The served snapshot.
 pub struct Champion {
     folder: PathBuf,
-    current: ArcSwap<Snapshot>,
+    /// Empty until a recommender is published, for a service that began with models of rows alone.
+    current: ArcSwapOption<Snapshot>,
     covered: watch::Sender<Arc<Coverage>>,
     metrics: Arc<Metrics>,
 }
@@ -63,17 +64,22 @@ impl Champion {
         let manifest = snapshot.manifest();
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
-        Ok(Self {
-            folder: folder.to_owned(),
-            current: ArcSwap::from_pointee(snapshot),
-            covered: watch::Sender::new(Arc::new(covered)),
-            metrics,
-        })
+        let champion = Self::awaited(folder, metrics);
+        champion.current.store(Some(Arc::new(snapshot)));
+        champion.covered.send_replace(Arc::new(covered));
+        Ok(champion)
     }
 
-    /// The snapshot to answer with.
+    /// Nothing yet: [`Self::watch`] loads what is published.
     #[must_use]
-    pub fn current(&self) -> Arc<Snapshot> {
+    pub fn awaited(folder: &Path, metrics: Arc<Metrics>) -> Self {
+        let (current, covered) = (ArcSwapOption::empty(), watch::Sender::default());
+        Self { folder: folder.to_owned(), current, covered, metrics }
+    }
+
+    /// The snapshot to answer with, if one was published.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
     }
 
@@ -94,6 +100,7 @@ impl Champion {
             release(&mut retired).await;
             let version = match read_champion(&self.folder) {
                 Ok(version) => version,
+                Err(ArtifactError::NoChampion { .. }) if self.current.load().is_none() => continue,
                 Err(error) => {
                     // The pointer is replaced by a rename, so it is never half written: it has been removed.
                     if failed.as_ref().is_none_or(|(version, _)| !version.is_empty()) {
@@ -104,12 +111,13 @@ impl Champion {
                 }
             };
             let waits = |(other, since): &(String, Instant)| *other == version && since.elapsed() < RETRY_AFTER;
-            if version == self.current.load().manifest().version || failed.as_ref().is_some_and(waits) {
+            let served = self.current.load().as_ref().is_some_and(|current| current.manifest().version == version);
+            if served || failed.as_ref().is_some_and(waits) {
                 continue;
             }
             match self.swap(&version).await {
                 Ok(old) => {
-                    retired.push(old);
+                    retired.extend(old);
                     failed = None;
                 }
                 Err(error) => {
@@ -122,7 +130,7 @@ impl Champion {
     }
 
     /// Loads a version and serves it from now on; returns the previous snapshot.
-    async fn swap(&self, version: &str) -> Result<Arc<Snapshot>, String> {
+    async fn swap(&self, version: &str) -> Result<Option<Arc<Snapshot>>, String> {
         let (folder, name) = (self.folder.clone(), version.to_owned());
         let Loaded { snapshot, covered } = tokio::task::spawn_blocking(move || load(&folder, &name))
             .await
@@ -131,8 +139,9 @@ impl Champion {
         self.metrics.serve(version, snapshot.manifest().built_ms);
         self.metrics.swaps.inc();
         self.covered.send_replace(Arc::new(covered));
-        let old = self.current.swap(Arc::new(snapshot));
-        tracing::info!(version, before = old.manifest().version, "snapshot swapped");
+        let old = self.current.swap(Some(Arc::new(snapshot)));
+        let before = old.as_ref().map_or("none", |old| &old.manifest().version);
+        tracing::info!(version, before, "snapshot swapped");
         Ok(old)
     }
 }

@@ -53,6 +53,8 @@ pub struct Config {
     pub history: History,
     /// The event log.
     pub events: Events,
+    /// Models of rows.
+    pub models: Models,
     /// The log output.
     pub log: Log,
 }
@@ -117,6 +119,15 @@ pub struct Events {
     pub queue: usize,
 }
 
+/// `[models]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Models {
+    pub max_body_bytes: usize,
+    pub max_rows: usize,
+}
+
 /// `[log]`; the keys are documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +176,8 @@ impl Config {
         within("history.ttl_days", self.history.ttl_days, 1..=3650)?;
         within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
         within("events.queue", self.events.queue, 1..=100_000)?;
+        within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
+        within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
         // A word that is no level would be taken for a target, and switch all others off.

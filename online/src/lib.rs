@@ -14,6 +14,7 @@ pub mod config;
 pub mod connections;
 pub mod events;
 pub mod metrics;
+pub mod models;
 pub mod recommender;
 pub mod service;
 pub mod store;

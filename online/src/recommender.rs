@@ -84,6 +84,28 @@ pub struct Listed {
     pub picks: Vec<Pick>,
 }
 
+/// Why nothing can be recommended at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no recommender is published; `offline run` publishes one")]
+pub struct NoRecommender;
+
+/// Why there is no slate or list.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// See [`NoRecommender`].
+    #[error(transparent)]
+    NoRecommender(#[from] NoRecommender),
+    /// See [`UnknownItem`].
+    #[error(transparent)]
+    UnknownItem(#[from] UnknownItem),
+    /// See [`UnknownCategory`].
+    #[error(transparent)]
+    UnknownCategory(#[from] UnknownCategory),
+    /// The store does not answer, or the history can't be read and is being rebuilt.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why there is no list of similar items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the served model does not know the item {:?}", .0.as_str())]
@@ -132,17 +154,19 @@ impl Recommender {
     }
 
     /// The snapshot to answer with.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.champion.current()
+    ///
+    /// # Errors
+    /// [`NoRecommender`].
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, NoRecommender> {
+        self.champion.current().ok_or(NoRecommender)
     }
 
     /// Answers a query; `clock_ms` is the time.
     ///
     /// # Errors
-    /// [`UnknownCategory`].
-    pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, UnknownCategory> {
-        let snapshot = self.champion.current();
+    /// [`NoAnswer`] without a recommender, or for an unknown category.
+    pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, NoAnswer> {
+        let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
         let (state, fallback) = match stored {
@@ -197,9 +221,9 @@ impl Recommender {
     /// The items most similar to an item, of those that are available at a time; best first.
     ///
     /// # Errors
-    /// [`UnknownItem`].
-    pub fn similar(&self, item: &ItemId, k: usize, clock_ms: i64) -> Result<Listed, UnknownItem> {
-        let snapshot = self.champion.current();
+    /// [`NoAnswer`] without a recommender, or for an unknown item.
+    pub fn similar(&self, item: &ItemId, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
+        let snapshot = self.snapshot()?;
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
         let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
@@ -208,9 +232,9 @@ impl Recommender {
     /// The most popular of the items that are available at a time, overall or of a category.
     ///
     /// # Errors
-    /// [`UnknownCategory`].
-    pub fn popular(&self, of: Option<&str>, k: usize, clock_ms: i64) -> Result<Listed, UnknownCategory> {
-        let snapshot = self.champion.current();
+    /// [`NoAnswer`] without a recommender, or for an unknown category.
+    pub fn popular(&self, of: Option<&str>, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
+        let snapshot = self.snapshot()?;
         let category = of.map(|name| category(&snapshot, name)).transpose()?;
         let picks = recommend::popular(&snapshot, category, k, clock_ms);
         Ok(Listed { snapshot, picks })
@@ -219,13 +243,13 @@ impl Recommender {
     /// A user's real-time history.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer, or the history can't be read and is being rebuilt.
-    pub async fn history(&self, user: &UserId, clock_ms: i64) -> Result<Arc<LiveHistory>, StoreError> {
-        let snapshot = self.champion.current();
+    /// [`NoAnswer`] without a recommender, when the store does not answer, or the history can't be read.
+    pub async fn history(&self, user: &UserId, clock_ms: i64) -> Result<Arc<LiveHistory>, NoAnswer> {
+        let snapshot = self.snapshot()?;
         let stored = self.store.read(user, &snapshot.manifest().version, clock_ms).await?;
         match stored.state {
             State::Whole => Ok(stored.history),
-            State::Unreadable => Err(StoreError::Unreadable),
+            State::Unreadable => Err(StoreError::Unreadable.into()),
         }
     }
 }

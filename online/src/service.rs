@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::config::{self, Config};
 use crate::connections::Connections;
 use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::recommender::Recommender;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, Redis, Retention, UserStore};
@@ -119,9 +121,9 @@ async fn start_with(
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
-    let champion = {
+    let (champion, models) = {
         let (folder, metrics) = (config.artifacts.path.clone(), metrics.clone());
-        Arc::new(tokio::task::spawn_blocking(move || Champion::open(&folder, metrics)).await??)
+        tokio::task::spawn_blocking(move || open_artifacts(&folder, &metrics)).await??
     };
     let mut parts = JoinSet::new();
     let store = match store {
@@ -142,14 +144,21 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over the champion pointer"
     });
+    let watched = models.clone();
+    parts.spawn(async move {
+        watched.watch(poll).await;
+        "the watch over the models"
+    });
     let recommender = Recommender::new(champion, store, metrics.clone(), config.server.seen);
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,
+        max_rows_bytes: config.models.max_body_bytes,
+        max_rows: config.models.max_rows,
         max_in_flight: config.server.max_in_flight,
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
-    let app = Arc::new(App::new(recommender, events.clone(), metrics, settings));
+    let app = Arc::new(App::new(recommender, models, events.clone(), metrics, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let listen_error = |source| StartError::Listen { address: config.server.listen.clone(), source };
     let listener = listener.await.map_err(listen_error)?;
@@ -163,6 +172,16 @@ async fn start_with(
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
     Ok(Service { address, app, events, running, connections, parts, drain, shutdown_timeout })
+}
+
+/// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
+fn open_artifacts(folder: &Path, metrics: &Arc<Metrics>) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
+    let models = Arc::new(Models::open(folder, metrics.clone()));
+    let champion = match Champion::open(folder, metrics.clone()) {
+        Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => Champion::awaited(folder, metrics.clone()),
+        opened => opened?,
+    };
+    Ok((Arc::new(champion), models))
 }
 
 fn retention(config: &Config) -> Retention {

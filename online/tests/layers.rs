@@ -3,18 +3,19 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 9] = [
+const TABLE: [(&str, &[&str]); 10] = [
     ("config", &[]),
     ("metrics", &[]),
     ("champion", &["metrics"]),
+    ("models", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["store", "metrics"]),
     ("recommender", &["store", "champion", "metrics"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["recommender", "events", "metrics", "store"]),
+    ("api", &["recommender", "models", "events", "metrics", "store"]),
     ("connections", &["api"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
-    ("service", &["config", "api", "champion", "connections", "store", "events", "recommender", "metrics"]),
+    ("service", &["config", "api", "champion", "connections", "store", "events", "models", "recommender", "metrics"]),
 ];
 
 #[test]

@@ -21,6 +21,8 @@ const TABLE: &layers::Table<'_> = &[
     ("engine::rank::linear", &["engine::rank::matrix"]),
     ("engine::rank::trees", &["engine::rank::matrix"]),
     ("contract::artifact", &["contract::id", "contract::event_log", "contract::params"]),
+    ("engine::tabular::column", &["contract::artifact"]),
+    ("engine::tabular::encoding", &["engine::tabular::column"]),
     ("engine::ann", &["contract::id", "engine::topk", "engine::factors", "contract::artifact"]),
     (
         "tables",
@@ -35,7 +37,13 @@ const TABLE: &layers::Table<'_> = &[
             "engine::rank::linear",
             "engine::rank::matrix",
             "engine::rank::trees",
+            "engine::tabular::column",
+            "engine::tabular::encoding",
         ],
+    ),
+    (
+        "engine::tabular",
+        &["contract::artifact", "contract::id", "engine::rank::matrix", "engine::rank::trees", "tables"],
     ),
     (
         "engine::snapshot",

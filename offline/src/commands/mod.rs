@@ -15,6 +15,7 @@ mod read;
 mod rollback;
 mod rows;
 mod run;
+mod score;
 mod train;
 mod trees;
 mod tune;
@@ -48,6 +49,7 @@ enum Command {
     Export(export::ExportArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
+    Score(score::ScoreArgs),
     Fit(fit::FitArgs),
     Tune(tune::TuneArgs),
     Generate(generate::GenerateArgs),
@@ -69,6 +71,7 @@ impl Arguments {
             Command::Export(args) => export::export(args),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
+            Command::Score(args) => score::score(args, progress),
             Command::Fit(args) => fit::fit(args, progress),
             Command::Tune(args) => tune::tune(args, progress),
             Command::Generate(args) => generate::generate(args, progress),

@@ -79,7 +79,13 @@ impl ArtifactsOptions {
     /// # Errors
     /// [`PublishError::Held`] where another batch has it.
     pub fn hold(&self, command: &str) -> Result<Artifacts, PublishError> {
-        Artifacts::hold(&self.artifacts, command, self.wait.unwrap_or(Duration::ZERO))
+        Artifacts::hold(&self.artifacts, command, self.patience())
+    }
+
+    /// How long to wait for another batch.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.wait.unwrap_or(Duration::ZERO)
     }
 }
 

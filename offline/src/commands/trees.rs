@@ -11,8 +11,8 @@ use serde_json::json;
 use super::options::SettingsOptions;
 use crate::progress::Progress;
 use crate::rank::rows::{self, Table};
-use crate::rank::trees::encode::{self, Category};
-use crate::rank::trees::{self, Ensemble, Objective, Rows, metrics};
+use crate::trees::encode::{self, Category};
+use crate::trees::{self, Ensemble, Objective, Rows, metrics};
 
 /// The number of rows that are scored to time scoring: as many as the candidates of a question.
 const SCORED: usize = 100;

@@ -33,9 +33,9 @@ use crate::log::ingest::settings::Role;
 use crate::log::ingest::{IngestConfig, ItemsConfig, SessionsFrom};
 use crate::measure::evaluate::Task;
 use crate::rank::linear::LinearConfig;
-use crate::rank::trees::TreesConfig;
-use crate::rank::trees::encode::EncodeConfig;
 use crate::sources::SourcesConfig;
+use crate::trees::TreesConfig;
+use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
 pub use run::{GateConfig, PublishConfig, RunConfig};
 

@@ -24,7 +24,7 @@ use shared::engine::snapshot::Snapshot;
 
 pub use lock::Artifacts;
 use loss::Loss;
-pub use promote::{Complete, Move, before, place_evaluated, promote};
+pub use promote::{Complete, Move, before, place_evaluated, point, promote};
 pub use prune::{EVALUATING, in_use, prune};
 use store::StoreError;
 

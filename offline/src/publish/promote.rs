@@ -120,10 +120,19 @@ pub fn promote(
         let users = Users::open(&artifacts.version(name))?;
         progress.counted("redis", users.len() as u64, |done| store::write_users(&users, name, config, done))?;
     }
-    let champions = moved(versions::champions(artifacts.path())?, name, by);
-    versions::write_champions(artifacts, &champions)?;
-    write_champion(artifacts.path(), name)?;
+    point(artifacts, name, by)?;
     Ok(comparison)
+}
+
+/// Moves the champion pointer of a folder of versions to one that is complete; the champions before it are kept for
+/// rollback.
+///
+/// # Errors
+/// [`ArtifactError::Io`]; the champion is then what it was before.
+pub fn point(artifacts: &Artifacts, version: &str, by: Move) -> Result<(), ArtifactError> {
+    let champions = moved(versions::champions(artifacts.path())?, version, by);
+    versions::write_champions(artifacts, &champions)?;
+    write_champion(artifacts.path(), version)
 }
 
 /// The champions that rollback can go back to, after a promotion.

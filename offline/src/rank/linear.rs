@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::engine::rank::linear::Linear;
 
-use crate::rank::trees::{Objective, Rows};
+use crate::trees::{Objective, Rows};
 
 /// How a linear ranker is fitted. See `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

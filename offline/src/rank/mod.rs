@@ -19,7 +19,6 @@ mod report;
 pub mod rows;
 mod scored;
 mod slates;
-pub mod trees;
 mod window;
 
 use shared::contract::params::{RankerParams, Weights};
@@ -32,13 +31,13 @@ use crate::log::split::Cut;
 use crate::measure::evaluate::Task;
 use crate::progress::Progress;
 use crate::sources::FitError;
+use crate::trees::{self, Ensemble, Rows};
 use blend::{Blend, Start, Useless};
 use linear::LinearModel;
 pub use paired::PairedTest;
 pub use report::Report;
 use scored::Goal;
 pub use slates::Slates;
-use trees::{Ensemble, Rows};
 pub use window::Window;
 
 /// The number of features that the log message on a ranker's importances names.

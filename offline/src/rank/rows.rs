@@ -14,8 +14,8 @@ use polars_arrow::types::NativeType;
 use polars_compute::cast::cast_default;
 
 use crate::log::parquet::{self, Parquet};
-use crate::rank::trees::Rows;
-use crate::rank::trees::encode::Category;
+use crate::trees::Rows;
+use crate::trees::encode::Category;
 
 /// The name of the column with the labels.
 const LABEL: &str = "label";

@@ -23,7 +23,7 @@ use crate::config::{Config, WindowsOf};
 use crate::measure::evaluate::cases::Case;
 use crate::measure::metrics::{discounted_gain, ndcg_at};
 use crate::progress::Progress;
-use crate::rank::trees::Rows;
+use crate::trees::Rows;
 
 /// The number of users whose rows are made at a time, before they are appended to the columns.
 const BLOCK: usize = 2048;

@@ -1,6 +1,9 @@
 //! What the tests of the batch share: the binary, small logs, and folders compared byte by byte.
 #![allow(dead_code)]
 
+pub mod loans;
+pub mod service;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;

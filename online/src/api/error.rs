@@ -5,10 +5,11 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::contract::api::Problem;
+use shared::contract::api::{FieldProblem, Problem};
 
 use crate::events::AcceptError;
-use crate::recommender::{UnknownCategory, UnknownItem};
+use crate::models::UnknownModel;
+use crate::recommender::{NoAnswer, NoRecommender};
 use crate::store::StoreError;
 
 /// Why a request fails.
@@ -22,8 +23,16 @@ pub enum ApiError {
         /// What is wrong, and what would be right.
         detail: String,
     },
+    /// Fields of rows are refused.
+    #[error("{refusals} values are refused{}", if *.refusals > .errors.len() as u64 { ", the first of them are listed" } else { "" })]
+    Rows {
+        /// How many.
+        refusals: u64,
+        /// The first of them.
+        errors: Vec<FieldProblem>,
+    },
     /// The body is too large.
-    #[error("the body has more than {0} bytes; send fewer events per request")]
+    #[error("the body has more than {0} bytes; send fewer events or rows per request")]
     TooLarge(usize),
     /// The content type of the body is not JSON.
     #[error("the content type must be application/json, not {0:?}")]
@@ -42,6 +51,9 @@ pub enum ApiError {
     /// Too many requests are being answered, or the service is too slow.
     #[error("{0}; try again in a second")]
     Busy(&'static str),
+    /// Nothing can be recommended.
+    #[error(transparent)]
+    NoRecommender(#[from] NoRecommender),
     /// The store does not answer, or can't read the user's history.
     #[error("{}; try again in a second", trouble(.0))]
     Store(#[from] StoreError),
@@ -87,11 +99,14 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
+            Self::Rows { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Busy(_) | Self::Store(_) | Self::Events(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -122,15 +137,21 @@ fn nearest_of_unknown(detail: &str) -> Option<&str> {
     names.filter_map(|name| Some((distance(name)?, name))).min().map(|(_, name)| name)
 }
 
-impl From<UnknownItem> for ApiError {
-    fn from(unknown: UnknownItem) -> Self {
-        Self::NotFound { field: None, detail: unknown.to_string() }
+impl From<NoAnswer> for ApiError {
+    fn from(reason: NoAnswer) -> Self {
+        let field = match reason {
+            NoAnswer::NoRecommender(reason) => return reason.into(),
+            NoAnswer::Store(reason) => return reason.into(),
+            NoAnswer::UnknownItem(_) => None,
+            NoAnswer::UnknownCategory(_) => Some("category".to_owned()),
+        };
+        Self::NotFound { field, detail: reason.to_string() }
     }
 }
 
-impl From<UnknownCategory> for ApiError {
-    fn from(unknown: UnknownCategory) -> Self {
-        Self::NotFound { field: Some("category".to_owned()), detail: unknown.to_string() }
+impl From<UnknownModel> for ApiError {
+    fn from(unknown: UnknownModel) -> Self {
+        Self::NotFound { field: Some("name".to_owned()), detail: unknown.to_string() }
     }
 }
 
@@ -139,9 +160,10 @@ impl IntoResponse for ApiError {
         self.log();
         let status = self.status();
         let detail = self.to_string();
-        let field = match self {
-            Self::Invalid { field, .. } | Self::NotFound { field, .. } => field,
-            _ => None,
+        let (field, errors) = match self {
+            Self::Invalid { field, .. } | Self::NotFound { field, .. } => (field, Vec::new()),
+            Self::Rows { errors, .. } => (None, errors),
+            _ => (None, Vec::new()),
         };
         let problem = Problem {
             kind: "about:blank".to_owned(),
@@ -149,6 +171,7 @@ impl IntoResponse for ApiError {
             status: status.as_u16(),
             detail,
             field,
+            errors,
         };
         let body = serde_json::to_vec(&problem).expect("texts and a number serialise into memory");
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

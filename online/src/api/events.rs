@@ -37,7 +37,7 @@ use crate::events::{Visible, now_ms};
 pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
-    let snapshot = app.recommender.snapshot();
+    let snapshot = app.recommender.snapshot()?;
     let events = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
     let accepted = events.len();

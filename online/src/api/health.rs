@@ -25,7 +25,7 @@ pub struct Health {
 pub struct Ready {
     /// Whether requests should be sent here.
     ready: bool,
-    /// The served version.
+    /// The served version of the recommender; empty if none is published.
     model_version: String,
     /// Whether the store answers; without it slates are non-personal, and events are applied later.
     store_up: bool,
@@ -48,7 +48,8 @@ pub async fn get_health() -> Response {
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     let ready = !app.is_stopping();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let model_version = app.recommender.snapshot().manifest().version.clone();
+    let model_version =
+        app.recommender.snapshot().map_or(String::new(), |snapshot| snapshot.manifest().version.clone());
     json(status, &Ready { ready, model_version, store_up: app.metrics.store_up.get() == 1 })
 }
 

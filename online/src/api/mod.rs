@@ -9,12 +9,14 @@
 //! `campaignArn`.
 
 pub mod body;
+pub mod calls;
 pub mod description;
 pub mod error;
 pub mod events;
 pub mod health;
 pub mod items;
 pub mod model;
+pub mod models;
 pub mod observe;
 pub mod query;
 pub mod recommendations;
@@ -29,12 +31,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde::Serialize;
+use serde_json::Value;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -47,6 +51,7 @@ use self::error::ApiError;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::recommender::Recommender;
 
 /// The settings of the API.
@@ -56,6 +61,10 @@ pub struct Settings {
     pub clock: Clock,
     /// The maximum size of a body, in bytes.
     pub max_body_bytes: usize,
+    /// The maximum size of a body of rows to score, in bytes.
+    pub max_rows_bytes: usize,
+    /// The maximum number of rows to score in one request.
+    pub max_rows: usize,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
     /// The deadline of a request.
@@ -66,6 +75,8 @@ pub struct Settings {
 pub struct App {
     /// Makes slates.
     pub recommender: Recommender,
+    /// Scores rows.
+    pub models: Arc<Models>,
     /// Accepts events.
     pub events: Arc<Events>,
     /// The metrics.
@@ -80,9 +91,15 @@ pub struct App {
 impl App {
     /// Makes the state that all handlers share.
     #[must_use]
-    pub fn new(recommender: Recommender, events: Arc<Events>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+    pub fn new(
+        recommender: Recommender,
+        models: Arc<Models>,
+        events: Arc<Events>,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { recommender, events, metrics, settings, in_flight, stopping }
+        Self { recommender, models, events, metrics, settings, in_flight, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.
@@ -116,18 +133,33 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(model::get_metadata))
         .routes(routes!(model::get_params))
         .routes(routes!(model::get_metrics))
+        .routes(routes!(models::describe::get_models))
+        .routes(routes!(models::describe::get_model))
+        .routes(routes!(models::describe::get_model_metadata))
+        .routes(routes!(models::describe::get_model_params))
+        .routes(routes!(models::describe::get_model_metrics))
+        .routes(routes!(models::describe::get_model_schema))
+        .routes(routes!(models::predict::post_predict))
         .split_for_parts();
+    let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::finish(description)))
-        .fallback(|uri: Uri| async move {
-            let detail = format!("there is nothing at {}; /docs lists what there is", uri.path());
-            ApiError::NotFound { field: None, detail }
-        })
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
+        .fallback(
+            |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
+        )
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
         .with_state(app)
+}
+
+/// The OpenAPI description, with the models that are served now.
+fn describe(app: &App, description: &Value) -> Response {
+    let mut description = description.clone();
+    models::openapi::add(&mut description, &app.models);
+    json(StatusCode::OK, &description)
 }
 
 /// The answer to a request whose handler panicked.

@@ -12,6 +12,7 @@ use shared::contract::event_log::CoveredFile;
 use shared::contract::params::EngineParams;
 use utoipa::ToSchema;
 
+use super::error::ApiError;
 use super::{App, json};
 
 /// The answer of `/model/metadata`: the served version and its data.
@@ -53,8 +54,8 @@ pub struct Params<'a> {
 
 /// Describes the served version and its data.
 #[utoipa::path(get, path = "/model/metadata", tag = "model", responses((status = OK, body = Metadata)))]
-pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
-    let snapshot = app.recommender.snapshot();
+pub async fn get_metadata(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let snapshot = app.recommender.snapshot()?;
     let manifest = snapshot.manifest();
     let metadata = Metadata {
         version: &manifest.version,
@@ -68,19 +69,19 @@ pub async fn get_metadata(State(app): State<Arc<App>>) -> Response {
         items: snapshot.items().len(),
         users: snapshot.users().len(),
     };
-    json(StatusCode::OK, &metadata)
+    Ok(json(StatusCode::OK, &metadata))
 }
 
 /// Shows the parameters of the served version.
 #[utoipa::path(get, path = "/model/params", tag = "model", responses((status = OK, body = Params)))]
-pub async fn get_params(State(app): State<Arc<App>>) -> Response {
-    let snapshot = app.recommender.snapshot();
+pub async fn get_params(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let snapshot = app.recommender.snapshot()?;
     let manifest = snapshot.manifest();
-    json(StatusCode::OK, &Params { engine: &manifest.engine, config: &manifest.config })
+    Ok(json(StatusCode::OK, &Params { engine: &manifest.engine, config: &manifest.config }))
 }
 
 /// Shows the offline metrics of the served version; null if it was not measured.
 #[utoipa::path(get, path = "/model/metrics", tag = "model", responses((status = OK, body = Object)))]
-pub async fn get_metrics(State(app): State<Arc<App>>) -> Response {
-    json(StatusCode::OK, &app.recommender.snapshot().manifest().metrics)
+pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    Ok(json(StatusCode::OK, &app.recommender.snapshot()?.manifest().metrics))
 }

@@ -15,8 +15,8 @@ use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::App;
 use super::error::ApiError;
+use super::{App, calls};
 
 /// The header with a request's id, of requests and of answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +45,9 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: 
     let method = method_label(request.method());
     // Cheap: the path is behind an `Arc`.
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or(OTHER, |path| label(path.as_str()));
+    let path = request.uri().path();
+    let declared = matched.is_none().then(|| calls::find(&app.models, path).map(|_| path.to_owned())).flatten();
+    let route = matched.as_ref().map(MatchedPath::as_str).or(declared.as_deref()).map_or(OTHER, label);
     let in_flight = InFlight(&app.in_flight);
     let others = app.in_flight.fetch_add(1, Ordering::Relaxed);
     let mut response = if others >= app.settings.max_in_flight && !is_probe(route) {

@@ -365,4 +365,17 @@ pub struct Problem {
     /// The field that is wrong, if a single one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Every field of rows that is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+}
+
+/// A field that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldProblem {
+    /// Its name; in a list of rows with its row, counted from 0: `[3].age`.
+    pub field: String,
+    /// What is wrong, and what it may be.
+    pub detail: String,
 }

@@ -20,4 +20,5 @@ pub mod retrieve;
 pub mod slate;
 pub mod snapshot;
 pub mod state;
+pub mod tabular;
 pub mod topk;

@@ -8,6 +8,7 @@
 
 mod als;
 mod availability;
+mod encodings;
 mod items;
 mod neighbours;
 mod popularity;
@@ -27,6 +28,7 @@ use crate::contract::id::ItemIdx;
 use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
 pub use availability::Availability;
+pub use encodings::EncodingTable;
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;
@@ -38,7 +40,7 @@ pub use trees::TreeTable;
 pub use users::Users;
 
 /// Why a table is inconsistent, or does not fit the others.
-type Misfit = String;
+pub type Misfit = String;
 
 /// Columns under their names in one file.
 pub trait Table: Sized {

@@ -27,7 +27,7 @@ mod plan;
 mod plans;
 mod quantity;
 mod raw;
-mod read;
+pub mod read;
 mod rejects;
 mod report;
 mod resolved;

@@ -169,27 +169,63 @@ fn joined(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>, PolarsError> {
 /// # Errors
 /// [`ParquetError`] when the file can't be written.
 pub fn write(path: &Path, columns: Vec<(&str, Box<dyn Array>)>) -> Result<(), ParquetError> {
-    let options = WriteOptions {
+    let rows = columns.first().map_or(0, |(_, array)| array.len());
+    let kinds: Vec<(&str, ArrowDataType)> =
+        columns.iter().map(|(name, array)| (*name, array.dtype().clone())).collect();
+    let mut writer = Writer::create(path, &kinds)?;
+    for first in (0..rows).step_by(GROUP_ROWS) {
+        let length = GROUP_ROWS.min(rows - first);
+        writer.write(columns.iter().map(|(_, array)| array.sliced(first, length)).collect())?;
+    }
+    writer.end()
+}
+
+fn options() -> WriteOptions {
+    WriteOptions {
         statistics: StatisticsOptions::default(),
         version: Version::V1,
         compression: CompressionOptions::Zstd(None),
         data_page_size: None,
-    };
-    let rows = columns.first().map_or(0, |(_, array)| array.len());
-    let schema: ArrowSchema = (columns.iter())
-        .map(|(name, array)| Field::new((*name).into(), array.dtype().clone(), true))
-        .map(|field| (field.name.clone(), field))
-        .collect();
-    let plain = |array: &dyn Array| vec![Encoding::Plain; n_columns(array.dtype())];
-    let encodings: Buffer<_> = columns.iter().map(|(_, array)| plain(&**array)).collect();
-    let mut file = FileWriter::try_new(File::create(path)?, schema.clone(), options)?;
-    let kinds = file.parquet_schema().fields().to_vec();
-    for first in (0..rows).step_by(GROUP_ROWS) {
-        let length = GROUP_ROWS.min(rows - first);
-        let arrays = columns.iter().map(|(_, array)| array.sliced(first, length)).collect();
-        let group = RecordBatchT::try_new(length, schema.clone().into(), arrays)?;
-        file.write(length as u64, row_group_iter(group, encodings.clone(), kinds.clone(), options))?;
     }
-    file.end(None)?;
-    Ok(())
+}
+
+/// A file that is written row group by row group.
+pub struct Writer {
+    file: FileWriter<File>,
+    schema: ArrowSchema,
+    encodings: Buffer<Vec<Encoding>>,
+}
+
+impl Writer {
+    /// Makes a file with columns of these names and kinds.
+    ///
+    /// # Errors
+    /// [`ParquetError`] when it can't be made.
+    pub fn create(path: &Path, columns: &[(&str, ArrowDataType)]) -> Result<Self, ParquetError> {
+        let field = |(name, kind): &(&str, ArrowDataType)| Field::new((*name).into(), kind.clone(), true);
+        let schema: ArrowSchema = columns.iter().map(field).map(|field| (field.name.clone(), field)).collect();
+        let encodings = columns.iter().map(|(_, kind)| vec![Encoding::Plain; n_columns(kind)]).collect();
+        Ok(Self { file: FileWriter::try_new(File::create(path)?, schema.clone(), options())?, schema, encodings })
+    }
+
+    /// Writes a row group.
+    ///
+    /// # Errors
+    /// [`ParquetError`] when it can't be written.
+    pub fn write(&mut self, columns: Vec<Box<dyn Array>>) -> Result<(), ParquetError> {
+        let rows = columns.first().map_or(0, |array| array.len());
+        let kinds = self.file.parquet_schema().fields().to_vec();
+        let group = RecordBatchT::try_new(rows, self.schema.clone().into(), columns)?;
+        self.file.write(rows as u64, row_group_iter(group, self.encodings.clone(), kinds, options()))?;
+        Ok(())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// [`ParquetError`] when it can't be written.
+    pub fn end(mut self) -> Result<(), ParquetError> {
+        self.file.end(None)?;
+        Ok(())
+    }
 }

@@ -90,16 +90,26 @@ impl Replicates {
     pub fn difference(&self, other: &Self, figure: usize, means: [f64; 2]) -> Difference {
         let differences: Vec<f64> =
             self.means(figure).zip(other.means(figure)).map(|(first, second)| second - first).collect();
+        Difference::of(means[1] - means[0], differences)
+    }
+}
+
+impl Difference {
+    /// A difference, and what it is in each replicate.
+    #[must_use]
+    pub fn of(mean: f64, differences: Vec<f64>) -> Self {
         let share = |on_side: fn(&f64) -> bool| {
             let count = differences.iter().filter(|difference| on_side(difference)).count();
             count as f64 / differences.len() as f64
         };
         let p = 2.0 * share(|difference| *difference <= 0.0).min(share(|difference| *difference >= 0.0));
-        Difference { mean: means[1] - means[0], interval: interval(differences), p: p.min(1.0) }
+        Self { mean, interval: interval(differences), p: p.min(1.0) }
     }
 }
 
-fn interval(mut values: Vec<f64>) -> Interval {
+/// The middle 95% of some values.
+#[must_use]
+pub fn interval(mut values: Vec<f64>) -> Interval {
     values.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
     Interval { low: at(0.025), high: at(0.975) }

@@ -33,8 +33,8 @@ use crate::config::{Config, RankerKind};
 use crate::log::ingest::Log;
 use crate::progress::Progress;
 use crate::rank::linear;
-use crate::rank::trees;
 use crate::rank::{Slates, Window, slates, windows};
+use crate::trees;
 use space::{Study, Subject, studies};
 pub use trials::{Trial, Trials};
 

@@ -36,7 +36,7 @@ use crate::config::knobs::{Range, knob};
 use crate::config::ranges::{OutOfRange, range};
 use crate::log::ingest::Log;
 use crate::log::split::Cut;
-use crate::rank::trees::{self, Ensemble, Objective, Rows, TreesConfig};
+use crate::trees::{self, Ensemble, Objective, Rows, TreesConfig};
 
 /// The minimum number of positive labels to fit a model.
 const LEAST_RETURNS: usize = 200;

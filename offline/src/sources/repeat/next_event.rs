@@ -10,8 +10,8 @@ use super::{RepeatConfig, RowContext, Scratch, append};
 use crate::log::ingest::Log;
 use crate::log::interactions::{Pasts, sessions, spread};
 use crate::log::with_events::WithEvents;
-use crate::rank::trees::Rows;
 use crate::sources::statistics;
+use crate::trees::Rows;
 
 /// The number of folds of users; how often users come back to an item is counted in the folds other than the user's
 /// own.

@@ -13,8 +13,8 @@ use crate::log::ingest::Log;
 use crate::log::interactions::{Pasts, sessions, spread};
 use crate::log::split::Cut;
 use crate::log::with_events::WithEvents;
-use crate::rank::trees::Rows;
 use crate::sources::statistics;
+use crate::trees::Rows;
 
 /// The rows of the questions of users who have a past and events in a window, one group per question; how often users
 /// come back to an item is counted before the window. At most about `max_cases * places` rows.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -61,19 +62,7 @@ impl Manifest {
     /// # Errors
     /// [`ArtifactError`] when it is absent, unreadable or of another format.
     pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
-        /// Read first: the other fields may differ between formats.
-        #[derive(Deserialize)]
-        struct Format {
-            format_version: u32,
-        }
-        let path = folder.join(MANIFEST);
-        let text = fs::read(&path).map_err(ArtifactError::io(&path))?;
-        let parse_error = |source| ArtifactError::Manifest { path: path.clone(), source };
-        let Format { format_version: found } = serde_json::from_slice(&text).map_err(parse_error)?;
-        if found != FORMAT_VERSION {
-            return Err(ArtifactError::Version { path, found, expected: FORMAT_VERSION });
-        }
-        let mut manifest: Self = serde_json::from_slice(&text).map_err(parse_error)?;
+        let mut manifest: Self = read_json(folder, FORMAT_VERSION)?;
         if let Some(sections) = manifest.config.as_object_mut() {
             sections.remove(PLACES);
         }
@@ -85,15 +74,7 @@ impl Manifest {
     /// # Errors
     /// [`ArtifactError::Io`].
     pub fn seal(mut self, folder: &Path) -> Result<Self, ArtifactError> {
-        let entries = fs::read_dir(folder).map_err(ArtifactError::io(folder))?;
-        for entry in entries {
-            let path = entry.map_err(ArtifactError::io(folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name != MANIFEST {
-                self.files.insert(name, sha256(&path)?);
-                File::open(&path).and_then(|file| file.sync_all()).map_err(ArtifactError::io(&path))?;
-            }
-        }
+        self.files.extend(checksums(folder)?);
         self.write(folder)?;
         Ok(self)
     }
@@ -103,11 +84,7 @@ impl Manifest {
     /// # Errors
     /// [`ArtifactError::Io`].
     pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
-        let path = folder.join(MANIFEST);
-        let text =
-            serde_json::to_vec_pretty(self).map_err(|source| ArtifactError::Manifest { path: path.clone(), source })?;
-        write_synced(&path, &text).map_err(ArtifactError::io(&path))?;
-        sync_folder(folder)
+        write_json(self, folder)
     }
 
     /// Compares every file of `folder` with its checksum.
@@ -115,14 +92,71 @@ impl Manifest {
     /// # Errors
     /// [`ArtifactError::Checksum`] names the first file that differs, [`ArtifactError::Io`] one that is missing.
     pub fn verify(&self, folder: &Path) -> Result<(), ArtifactError> {
-        for (name, expected) in &self.files {
-            let path = folder.join(name);
-            if sha256(&path)? != *expected {
-                return Err(ArtifactError::Checksum { path });
-            }
-        }
-        Ok(())
+        verify(&self.files, folder)
     }
+}
+
+/// Reads the manifest of a folder, of one format.
+///
+/// # Errors
+/// [`ArtifactError`] when it is absent, unreadable or of another format.
+pub fn read_json<T: DeserializeOwned>(folder: &Path, format: u32) -> Result<T, ArtifactError> {
+    /// Read first: the other fields may differ between formats.
+    #[derive(Deserialize)]
+    struct Format {
+        format_version: u32,
+    }
+    let path = folder.join(MANIFEST);
+    let text = fs::read(&path).map_err(ArtifactError::io(&path))?;
+    let parse_error = |source| ArtifactError::Manifest { path: path.clone(), source };
+    let Format { format_version: found } = serde_json::from_slice(&text).map_err(parse_error)?;
+    if found != format {
+        return Err(ArtifactError::Version { path, found, expected: format });
+    }
+    serde_json::from_slice(&text).map_err(parse_error)
+}
+
+/// Writes a manifest beside files that match its checksums, and syncs it to disk.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn write_json(manifest: &impl Serialize, folder: &Path) -> Result<(), ArtifactError> {
+    let path = folder.join(MANIFEST);
+    let text =
+        serde_json::to_vec_pretty(manifest).map_err(|source| ArtifactError::Manifest { path: path.clone(), source })?;
+    write_synced(&path, &text).map_err(ArtifactError::io(&path))?;
+    sync_folder(folder)
+}
+
+/// The checksums of all files of a folder but its manifest, which are synced to disk.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn checksums(folder: &Path) -> Result<BTreeMap<String, String>, ArtifactError> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(ArtifactError::io(folder))? {
+        let path = entry.map_err(ArtifactError::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name != MANIFEST {
+            files.insert(name, sha256(&path)?);
+            File::open(&path).and_then(|file| file.sync_all()).map_err(ArtifactError::io(&path))?;
+        }
+    }
+    Ok(files)
+}
+
+/// Compares the files of a folder with their checksums.
+///
+/// # Errors
+/// [`ArtifactError::Checksum`] names the first file that differs, [`ArtifactError::Io`] one that is missing.
+pub fn verify(files: &BTreeMap<String, String>, folder: &Path) -> Result<(), ArtifactError> {
+    for (name, expected) in files {
+        let path = folder.join(name);
+        if sha256(&path)? != *expected {
+            return Err(ArtifactError::Checksum { path });
+        }
+    }
+    Ok(())
 }
 
 /// The prefix of the name of a version that was built to be measured, on a part of the log.

@@ -31,7 +31,7 @@ pub enum ArtifactError {
     },
     /// The manifest is not what this build writes.
     #[error(
-        "{path}: not a manifest of this release: {source}; run the release that wrote it, or publish again with `offline run` of this one"
+        "{path}: not a manifest of this release: {source}; run the release that wrote it, or publish again with this one (`offline run`; a model of rows: `offline score train`)"
     )]
     Manifest {
         /// The manifest.
@@ -40,7 +40,9 @@ pub enum ArtifactError {
         source: serde_json::Error,
     },
     /// Written by another release.
-    #[error("{path}: format {found}, this build reads {expected}; publish again with `offline run` of this release")]
+    #[error(
+        "{path}: format {found}, this build reads {expected}; publish again with this release (`offline run`; a model of rows: `offline score train`)"
+    )]
     Version {
         /// The manifest.
         path: PathBuf,
@@ -52,14 +54,14 @@ pub enum ArtifactError {
     /// A file is not the one the manifest was written with.
     #[error(
         "{path}: torn or foreign: its SHA-256 is not the manifest's; `offline rollback` serves an earlier version, \
-         `offline run` publishes anew"
+         `offline run` publishes anew; of a model of rows `offline score rollback` and `offline score train`"
     )]
     Checksum {
         /// The file.
         path: PathBuf,
     },
     /// A table is missing from its file, or its shape does not fit the other tables.
-    #[error("{path}: {reason}; publish again with `offline run`")]
+    #[error("{path}: {reason}; publish again with `offline run`, a model of rows with `offline score train`")]
     Shape {
         /// The file.
         path: PathBuf,
@@ -67,7 +69,9 @@ pub enum ArtifactError {
         reason: String,
     },
     /// No version has been published.
-    #[error("{path}: no champion; publish one with `offline run --events ... --artifacts ...`")]
+    #[error(
+        "{path}: no champion; publish one with `offline run --events ... --artifacts ...`, or a model of rows with `offline score train`"
+    )]
     NoChampion {
         /// The champion pointer.
         path: PathBuf,

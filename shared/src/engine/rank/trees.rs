@@ -38,6 +38,10 @@ impl Trees<'_> {
     /// Adds up each row's leaves into `scores`.
     pub fn score(&self, matrix: &Matrix, scores: &mut Vec<f32>) {
         scores.clear();
+        if matrix.rows() < FEW && matrix.columns() <= WIDE {
+            scores.extend((0..matrix.rows()).map(|row| self.score_row(matrix, row)));
+            return;
+        }
         scores.resize(matrix.rows().next_multiple_of(LANES), 0.0);
         let questions = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
         for ((features, borders), leaves) in questions.zip(self.leaves.chunks_exact(1 << self.depth)) {
@@ -45,6 +49,51 @@ impl Trees<'_> {
         }
         scores.truncate(matrix.rows());
     }
+}
+
+/// Below so many rows each is scored by itself: a vector of rows would be mostly empty.
+const FEW: usize = 4;
+/// The most features of a row that is scored by itself; a power of 2.
+const WIDE: usize = 1024;
+
+impl Trees<'_> {
+    /// The score of one row: its leaves, added in the order of the trees, as for many rows.
+    fn score_row(&self, matrix: &Matrix, row: usize) -> f32 {
+        let mut values = [f32::NAN; WIDE];
+        for (column, value) in values.iter_mut().enumerate().take(matrix.columns()) {
+            *value = matrix.column(column)[row];
+        }
+        // Depths that are common are compiled by themselves, without inner loops.
+        match self.depth {
+            4 => self.add_row::<4>(&values),
+            5 => self.add_row::<5>(&values),
+            6 => self.add_row::<6>(&values),
+            8 => self.add_row::<8>(&values),
+            _ => {
+                let splits = self.features.chunks_exact(self.depth).zip(self.borders.chunks_exact(self.depth));
+                let leaf = |(features, borders): (&[u32], &[f32])| leaf_of(&values, features, borders);
+                let trees = splits.map(leaf).zip(self.leaves.chunks_exact(1 << self.depth));
+                trees.fold(0.0, |score, (leaf, leaves)| score + leaves[leaf])
+            }
+        }
+    }
+
+    fn add_row<const DEPTH: usize>(&self, values: &[f32; WIDE]) -> f32 {
+        let splits = self.features.as_chunks::<DEPTH>().0.iter().zip(self.borders.as_chunks::<DEPTH>().0);
+        let leaf = |(features, borders): (&[u32; DEPTH], &[f32; DEPTH])| leaf_of(values, features, borders);
+        let trees = splits.map(leaf).zip(self.leaves.chunks_exact(1 << DEPTH));
+        trees.fold(0.0, |score, (leaf, leaves)| score + leaves[leaf])
+    }
+}
+
+/// The leaf of a row in a tree.
+#[inline(always)]
+fn leaf_of(values: &[f32; WIDE], features: &[u32], borders: &[f32]) -> usize {
+    let bits = features.iter().zip(borders).enumerate().map(|(level, (&feature, &border))| {
+        // Features are below the number of columns; the mask spares the check of every one.
+        usize::from(values[feature as usize % WIDE] > border) << level
+    });
+    bits.fold(0, |leaf, bit| leaf | bit)
 }
 
 /// Adds one tree's leaves.
@@ -73,6 +122,30 @@ pub fn probability(log_odds: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_alone_has_the_bits_of_the_row_among_others() {
+        let number = |at: usize| (at as u32).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32;
+        let (depth, count, columns) = (5, 300, 7);
+        let features: Vec<u32> = (0..depth * count).map(|at| (number(at) * 6.99) as u32).collect();
+        let borders: Vec<f32> = (0..depth * count).map(|at| number(at + 9999)).collect();
+        let leaves: Vec<f32> = (0..count << depth).map(|at| number(at + 77) - 0.5).collect();
+        let trees = Trees { depth, features: &features, borders: &borders, leaves: &leaves };
+        let fill = |rows: std::ops::Range<usize>| {
+            let mut matrix = Matrix::default();
+            matrix.reset(rows.len(), columns);
+            for column in 0..columns {
+                let values = rows.clone().map(|row| number(row * columns + column));
+                matrix.column_mut(column).iter_mut().zip(values).for_each(|(to, value)| *to = value);
+            }
+            let mut scores = Vec::new();
+            trees.score(&matrix, &mut scores);
+            scores
+        };
+        let together: Vec<f32> = fill(0..20);
+        let alone: Vec<f32> = (0..20).flat_map(|row| fill(row..row + 1)).collect();
+        assert_eq!(together, alone);
+    }
 
     #[test]
     fn the_answers_are_the_bits_of_the_leaf_and_missing_is_no() {

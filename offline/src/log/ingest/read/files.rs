@@ -44,6 +44,14 @@ impl Found {
 /// # Errors
 /// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern.
 pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
+    once(every(paths)?)
+}
+
+/// The same, with copies: equal rows of a table are rows all the same.
+///
+/// # Errors
+/// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern.
+pub fn every(paths: &[PathBuf]) -> Result<Found, IngestError> {
     let (mut found, mut named) = (Found::default(), BTreeSet::new());
     for path in paths {
         if path.is_file() {
@@ -56,7 +64,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
         }
     }
     found.folder_of.retain(|path, _| !named.contains(path));
-    once(found)
+    Ok(found)
 }
 
 fn of_folder(folder: &Path, found: &mut Found) -> io::Result<()> {

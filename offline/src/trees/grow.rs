@@ -37,8 +37,11 @@ struct Partition {
     spare: (Vec<u32>, Vec<[f32; 2]>),
 }
 
-/// The histograms of a leaf for the features of a block, one after the other.
+/// The histograms of a leaf for the features of a block, one after the other, each as long as its feature has bins.
 type Histograms = Vec<Sums>;
+
+/// How many bins each feature of a block has; 1 for a place without a feature.
+type Counts = [usize; BLOCK];
 
 /// Grows a tree on some rows, with their gradients, and some blocks of features; returns its splits and the values of
 /// its leaves.
@@ -59,11 +62,17 @@ pub fn grow(
             .par_iter_mut()
             .zip(blocks)
             .map(|(leaves, &block)| {
-                sum(leaves, &binned.blocks[block], bins.most(), &partition);
-                let features = binned.order.iter().enumerate().skip(block * BLOCK).take(BLOCK);
-                let best = features.map(|(place, &feature)| {
-                    best_split(feature, place % BLOCK * bins.most(), leaves, bins.count(feature), config.l2)
+                let features = binned.order.iter().skip(block * BLOCK).take(BLOCK);
+                let mut counts: Counts = [1; BLOCK];
+                counts.iter_mut().zip(features.clone()).for_each(|(count, &feature)| *count = bins.count(feature));
+                sum(leaves, &binned.blocks[block], counts, &partition);
+                let firsts = counts.iter().scan(0, |end, count| {
+                    *end += count;
+                    Some(*end - count)
                 });
+                let best = features
+                    .zip(firsts)
+                    .map(|(&feature, first)| best_split(feature, first, leaves, bins.count(feature), config.l2));
                 best.reduce(better).unwrap_or(NO_SPLIT)
             })
             .reduce(|| NO_SPLIT, better);
@@ -84,11 +93,11 @@ fn better(a: Split, b: Split) -> Split {
 }
 
 /// Updates a block's histograms from the leaves of the previous level to those of this one.
-fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], bins: usize, partition: &Partition) {
+fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], counts: Counts, partition: &Partition) {
     let of_leaf = |leaf: usize| {
-        let mut histograms = vec![[0.0; 2]; BLOCK * bins];
+        let mut histograms = vec![[0.0; 2]; counts.iter().sum()];
         let range = partition.leaves[leaf].clone();
-        add_rows(rows, &partition.rows[range.clone()], &partition.gradients[range], bins, &mut histograms);
+        add_rows(rows, &partition.rows[range.clone()], &partition.gradients[range], counts, &mut histograms);
         histograms
     };
     if leaves.is_empty() {
@@ -110,8 +119,13 @@ fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], bins: usize, partitio
 }
 
 /// Adds rows to the histograms of a block, feature by feature, so that consecutive additions are independent.
-fn add_rows(block: &[[u8; BLOCK]], rows: &[u32], gradients: &[[f32; 2]], bins: usize, histograms: &mut [Sums]) {
-    let mut histograms: Vec<&mut [Sums]> = histograms.chunks_exact_mut(bins).collect();
+fn add_rows(block: &[[u8; BLOCK]], rows: &[u32], gradients: &[[f32; 2]], counts: Counts, histograms: &mut [Sums]) {
+    let mut rest = histograms;
+    let mut histograms = counts.map(|count| {
+        let (own, after) = std::mem::take(&mut rest).split_at_mut(count);
+        rest = after;
+        own
+    });
     for (&row, &[gradient, curvature]) in rows.iter().zip(gradients) {
         let (gradient, curvature) = (f64::from(gradient), f64::from(curvature));
         for (histogram, &bin) in histograms.iter_mut().zip(&block[row as usize]) {

@@ -85,11 +85,6 @@ impl Bins {
         Binned { blocks, order, places }
     }
 
-    /// The largest number of bins of any feature.
-    pub fn most(&self) -> usize {
-        self.0.iter().map(|borders| borders.len() + 1).max().unwrap_or(1)
-    }
-
     /// How many bins a feature has.
     pub fn count(&self, feature: usize) -> usize {
         self.0[feature].len() + 1

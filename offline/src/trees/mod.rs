@@ -12,6 +12,7 @@
 mod bins;
 pub mod encode;
 mod grow;
+mod members;
 pub mod metrics;
 mod objective;
 
@@ -23,6 +24,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::contract::artifact::columns::Column;
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::rank::trees::Trees;
 use shared::tables::TreeTable;
@@ -32,7 +34,7 @@ use grow::{Split, grow};
 pub use objective::Objective;
 
 /// How trees are grown. See `config.default.toml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TreesConfig {
@@ -112,6 +114,7 @@ impl Ensemble {
             features: self.features.clone().into(),
             borders: self.borders.clone().into(),
             leaves: self.leaves.clone().into(),
+            covers: Column::default(),
         }
     }
 }
@@ -186,8 +189,14 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
 /// The scores of rows.
 #[must_use]
 pub fn scores(ensemble: &Ensemble, rows: &Rows) -> Vec<f32> {
+    scores_of(ensemble, &matrix(rows))
+}
+
+/// The scores of the rows of a matrix.
+#[must_use]
+pub fn scores_of(ensemble: &Ensemble, matrix: &Matrix) -> Vec<f32> {
     let mut scores = Vec::new();
-    ensemble.trees().score(&matrix(rows), &mut scores);
+    ensemble.trees().score(matrix, &mut scores);
     scores
 }
 

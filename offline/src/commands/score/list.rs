@@ -1,0 +1,54 @@
+//! `offline score list`: the models and their versions.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use shared::contract::artifact::manifest::read_champion;
+use shared::engine::tabular::manifest::ModelManifest;
+
+use crate::publish::versions;
+use crate::score::registry::{CHALLENGER, folder, models};
+
+/// Lists the models and their versions, with their metrics on the rows that each was tested on.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only this model.
+    #[arg(long)]
+    model: Option<String>,
+    /// The artifacts folder, which holds the models.
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    artifacts: PathBuf,
+}
+
+/// Lists.
+pub fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let names = models(&args.artifacts)?;
+    anyhow::ensure!(!names.is_empty(), "{}: no models; `offline score train` makes one", args.artifacts.display());
+    if let Some(name) = &args.model {
+        anyhow::ensure!(names.contains(name), "no model {name}; there are: {}", names.join(", "));
+    }
+    for name in names.iter().filter(|name| args.model.as_ref().is_none_or(|wanted| wanted == *name)) {
+        let folder = folder(&args.artifacts, name);
+        let champion = read_champion(&folder).unwrap_or_default();
+        let challenger = std::fs::read_to_string(folder.join(CHALLENGER)).unwrap_or_default();
+        for version in versions::list(&folder)? {
+            let alias = match &version {
+                version if *version == champion => "champion",
+                version if *version == challenger.trim() => "challenger",
+                _ => "",
+            };
+            match ModelManifest::read(&folder.join(&version)) {
+                Ok(manifest) => {
+                    let built = Timestamp::from_millisecond(manifest.built_ms).unwrap_or_default().strftime("%FT%TZ");
+                    let value = |metric: &str| manifest.metrics["test"][metric]["value"].as_f64().unwrap_or(f64::NAN);
+                    let (auc, loss, f1) = (value("roc_auc"), value("log_loss"), value("f1"));
+                    let figures = format!("roc_auc {auc:.4}  log_loss {loss:.4}  f1 {f1:.4}");
+                    println!("{name}  {version}  {built}  {figures}  {alias}");
+                }
+                Err(error) => println!("{name}  {version}  {error}  {alias}"),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! `offline score`: trains tabular models, scores rows by them, and keeps their versions.
+
+mod list;
+mod predict;
+mod promote;
+mod rollback;
+mod train;
+
+use clap::{Args, Subcommand};
+
+use crate::progress::Progress;
+use crate::score::config::DEFAULTS;
+
+/// Trains models of rows with a label, and scores rows by them.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    #[command(subcommand)]
+    command: ScoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ScoreCommand {
+    Train(train::TrainArgs),
+    Predict(predict::PredictArgs),
+    List(list::ListArgs),
+    Promote(promote::PromoteArgs),
+    Rollback(rollback::RollbackArgs),
+    /// Prints every setting of a model with its default.
+    Defaults,
+}
+
+/// Runs a subcommand.
+pub fn score(args: &ScoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    match &args.command {
+        ScoreCommand::Train(args) => train::train(args, progress),
+        ScoreCommand::Predict(args) => predict::predict(args, progress),
+        ScoreCommand::List(args) => list::list(args),
+        ScoreCommand::Promote(args) => promote::promote(args),
+        ScoreCommand::Rollback(args) => rollback::rollback(args),
+        ScoreCommand::Defaults => {
+            print!("{DEFAULTS}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `offline score predict`: scores the rows of files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::progress::Progress;
+use crate::score::predict::{Output, predict as score_rows};
+use crate::score::registry::load;
+
+/// Scores the rows of files by a model.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The model's name.
+    #[arg(long)]
+    model: String,
+    /// The version; the champion if absent.
+    #[arg(long)]
+    version: Option<String>,
+    /// The rows: files, folders or patterns; CSV, Parquet or JSON.
+    #[arg(long, num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+    /// The file that is written: .csv, .jsonl or .parquet.
+    #[arg(long)]
+    out: PathBuf,
+    /// The artifacts folder, which holds the models.
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    artifacts: PathBuf,
+}
+
+/// Scores and writes.
+pub fn predict(args: &PredictArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let model = load(&args.artifacts, &args.model, args.version.as_deref())?;
+    let same = |data: &PathBuf| data.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    anyhow::ensure!(!args.data.iter().any(same), "{}: is read; write to another file", args.out.display());
+    let mut output = Output::create(&args.out, &model.manifest().ids)?;
+    let counts = progress.counted("rows", 0, |done| score_rows(&model, &args.data, &mut output, done))?;
+    output.finish()?;
+    anyhow::ensure!(
+        counts.scored > 0,
+        "{}: all {} rows were refused; `error` says why",
+        args.out.display(),
+        counts.refused
+    );
+    if counts.refused > 0 {
+        eprintln!("warning: {} rows were refused and have no probability; `error` says why", counts.refused);
+    }
+    println!("{}: {} rows scored by {} {}", args.out.display(), counts.scored, args.model, model.manifest().version);
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! `offline score promote`: makes a version of a model the champion.
+
+use clap::Args;
+
+use crate::commands::options::ArtifactsOptions;
+use crate::score::registry::{self, Schema};
+
+/// Makes a version of a model the champion.
+#[derive(Debug, Args)]
+pub struct PromoteArgs {
+    /// The model's name.
+    #[arg(long)]
+    model: String,
+    /// The version; the newest if absent.
+    #[arg(long)]
+    version: Option<String>,
+    #[command(flatten)]
+    artifacts: ArtifactsOptions,
+    /// Promotes the version even if it expects other fields than the champion.
+    #[arg(long)]
+    allow_schema_change: bool,
+}
+
+/// Promotes.
+pub fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
+    let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
+    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
+    let version = registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?;
+    println!("champion: {} {version}", args.model);
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `offline score rollback`: puts the version back that was the champion before.
+
+use clap::Args;
+
+use crate::commands::options::ArtifactsOptions;
+use crate::score::registry;
+
+/// Makes the version that was the champion before the champion again.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The model's name.
+    #[arg(long)]
+    model: String,
+    #[command(flatten)]
+    artifacts: ArtifactsOptions,
+}
+
+/// Goes back.
+pub fn rollback(args: &RollbackArgs) -> anyhow::Result<()> {
+    let version = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.patience())?;
+    println!("champion: {} {version}", args.model);
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `offline score train`: trains a model, measures it on held-out rows, and stores it as a version.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+use shared::engine::tabular::schema::{Field, FieldKind};
+
+use crate::commands::options::ArtifactsOptions;
+use crate::progress::Progress;
+use crate::score::build::{Built, build};
+use crate::score::columns::Mixed;
+use crate::score::config::ModelConfig;
+use crate::score::contest::Outcome;
+use crate::score::registry::{Schema, Stored, store};
+use crate::score::table::Table;
+
+/// Trains a model, measures it on rows that are held out, and makes it the champion unless it is worse.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The model's config; `offline score defaults` prints every setting.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The preset of a known system: loan-default, credit-score, click-through; the config lies over it.
+    #[arg(long)]
+    preset: Option<String>,
+    /// The rows: files, folders or patterns; CSV, Parquet or JSON.
+    #[arg(long, num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+    #[command(flatten)]
+    artifacts: ArtifactsOptions,
+    /// Promotes the version even if it expects other fields than the champion.
+    #[arg(long)]
+    allow_schema_change: bool,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Trains, measures and stores.
+pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let config = ModelConfig::load(args.config.as_deref(), args.preset.as_deref())?;
+    let table = progress.stage("read", || Table::read(&args.data, &config))?;
+    if let Some((rows, first)) = &table.unreadable {
+        eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
+    }
+    let mut built = build(&table, &config, progress)?;
+    eprint!("{}", warnings(&built));
+    let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
+    let now = Timestamp::now().as_millisecond();
+    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
+    let stored = progress.stage("store", || store(folder, &mut built, &table, schema, now, patience))?;
+    if args.json {
+        let manifest = built.model.manifest();
+        let result = json!({
+            "model": manifest.name, "version": stored.version, "champion": stored.promoted, "rows": manifest.rows,
+            "metrics": built.metrics, "threshold": manifest.outputs[0].threshold, "contest": stored.outcome,
+        });
+        println!("{result:#}");
+    } else {
+        print!("{}", report(&built, &stored));
+    }
+    Ok(())
+}
+
+fn warnings(built: &Built) -> String {
+    let manifest = built.model.manifest();
+    let mut text = String::new();
+    for Mixed { column, rows, text: found } in &built.mixed {
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "warning: `{column}` is taken for a category: {rows} of its values are no numbers, such as {found:?}; if that \
+             stands for a missing value, add it to `missing`"
+        );
+    }
+    for leak in &built.leaks {
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "warning: `{}` alone tells the label (ROC AUC {:.4}): is it known when a row is scored? If not, set it to \
+             \"ignored\" in [columns]",
+            manifest.name_of(&leak.columns),
+            leak.roc_auc
+        );
+    }
+    text
+}
+
+/// The schema, the metrics and the outcome, for people.
+fn report(built: &Built, stored: &Stored) -> String {
+    let manifest = built.model.manifest();
+    let mut text = String::new();
+    let width = manifest.schema.iter().map(|field| field.name.len()).max().unwrap_or(0).max(5);
+    let _ = writeln!(text, "{:width$}  type      nulls  values", "field");
+    for field in &manifest.schema {
+        let (kind, values) = described(field);
+        let _ = writeln!(text, "{:width$}  {kind:8}  {:>5}  {values}", field.name, field.nulls);
+    }
+    for derived in &manifest.parameters.derived {
+        let _ = writeln!(text, "{:width$}  derived", derived.name);
+    }
+    for (name, reason) in &built.ignored {
+        let _ = writeln!(text, "{name:width$}  ignored          {reason}");
+    }
+    for name in &built.ids {
+        let _ = writeln!(text, "{name:width$}  id");
+    }
+    let output = &manifest.outputs[0];
+    let part = |name: &str| {
+        let [rows, positives] = [&manifest.rows, &output.positives].map(|of| of.get(name).copied().unwrap_or_default());
+        format!("{rows} {name} ({positives} positive)")
+    };
+    let _ = writeln!(text, "\nrows: {}, {}, {}", part("train"), part("valid"), part("test"));
+    let _ = writeln!(text, "on the test rows, with 95% intervals:");
+    for (name, figure) in &built.metrics {
+        let digits = if figure.value.abs() >= 100.0 { 0 } else { 4 };
+        let (value, low, high) = (figure.value, figure.interval.low, figure.interval.high);
+        let _ = writeln!(text, "  {name:18} {value:.digits$}  [{low:.digits$}, {high:.digits$}]");
+    }
+    let _ = writeln!(text, "  threshold          {:.4}", output.threshold);
+    let top: Vec<String> =
+        output.importance.iter().take(8).map(|own| format!("{} {:.0}%", own.field, 100.0 * own.share)).collect();
+    let _ = writeln!(text, "looked at most: {}", top.join(", "));
+    text.push_str(&told(&stored.outcome));
+    let place = if stored.promoted { "champion" } else { "challenger" };
+    let _ = writeln!(text, "{place}: {} {}", manifest.name, stored.version);
+    text
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::First => String::new(),
+        Outcome::Unreadable { against, reason } => format!("the champion {against} could not be compared: {reason}\n"),
+        Outcome::OtherSchema { against, difference } => format!(
+            "it expects other rows than the champion {against}: {difference}; if its clients know, \
+             --allow-schema-change promotes it\n"
+        ),
+        Outcome::Contested { against, cases, champion, new, difference, .. } => format!(
+            "log-loss on {cases} test rows: {new:.4}, the champion {against} {champion:.4}, difference {:+.4} [{:+.4}, {:+.4}]\n",
+            difference.mean, difference.interval.low, difference.interval.high
+        ),
+    }
+}
+
+/// The type of a field, and its values.
+fn described(field: &Field) -> (&'static str, String) {
+    const SHOWN: usize = 6;
+    let few = |levels: &[String], count: usize| {
+        let shown: Vec<&str> = levels.iter().take(SHOWN).map(String::as_str).collect();
+        let more = if count > SHOWN { ", ..." } else { "" };
+        format!("{count} levels: {}{more}", shown.join(", "))
+    };
+    match &field.kind {
+        FieldKind::Number { min, max, .. } => ("number", format!("{min} to {max}")),
+        FieldKind::Ordinal { levels } => ("ordinal", few(levels, levels.len())),
+        FieldKind::Category { count, levels, .. } => ("category", few(levels, *count)),
+        FieldKind::Time { .. } => ("time", field.example.to_string()),
+    }
+}

@@ -1,0 +1,303 @@
+//! Decides what each column of a table is, and reads its values.
+//!
+//! A column is what the config says, or what all its values are: numbers, times or levels. Columns that can't teach
+//! anything are ignored, with a reason: those that are empty, that have one value, or another one in every row.
+
+use hashbrown::HashSet;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use shared::engine::tabular::column::Column;
+use shared::engine::tabular::derive::{Derivation, Derived, Part};
+use shared::engine::tabular::schema::{Field, FieldKind, LISTED};
+use shared::engine::tabular::value::{is_whole, level, number, time};
+
+use super::DataError;
+use super::config::{Declared, DerivedConfig, ModelConfig, Role, SplitBy};
+use super::table::{Table, Texts};
+
+/// Fewer rows than these do not tell that a column has another value in every row.
+const ROWS_OF_IDS: usize = 100;
+
+/// The fields of a model with their values.
+#[derive(Debug, Default)]
+pub struct Columns {
+    /// The fields of a row.
+    pub fields: Vec<Field>,
+    /// The columns that are computed from them.
+    pub derived: Vec<Derived>,
+    /// The values of the fields, and of the derived columns behind them.
+    pub values: Vec<Column>,
+    /// The levels of each column, the most frequent first; none of numbers.
+    pub levels: Vec<Vec<String>>,
+    /// The columns that name a row.
+    pub ids: Vec<String>,
+    /// The columns that are not looked at, and why.
+    pub ignored: Vec<(String, &'static str)>,
+    /// The columns of numbers with a few other texts, which makes them categories.
+    pub mixed: Vec<Mixed>,
+}
+
+/// A column of numbers with a few other texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mixed {
+    /// The column.
+    pub column: String,
+    /// How many rows have another text.
+    pub rows: usize,
+    /// The first of these texts.
+    pub text: String,
+}
+
+/// What a column turned out to be.
+enum Told {
+    Field(Declared),
+    Id,
+    Ignored(&'static str),
+}
+
+/// Reads all columns but the label.
+///
+/// # Errors
+/// [`DataError`] when the config names a column that is not there, or declares one that has other values.
+pub fn columns(table: &Table, config: &ModelConfig) -> Result<Columns, DataError> {
+    for name in config.columns.keys() {
+        if table.column(name).is_none() && !config.ignores(name) {
+            return Err(DataError::no_column("columns", name, table));
+        }
+    }
+    let needed = times_needed(config);
+    let unread = config.columns.keys().filter(|name| config.ignores(name));
+    let mut columns = Columns::default();
+    columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
+    for (name, texts) in table.names.iter().zip(&table.columns) {
+        if *name == config.label {
+            continue;
+        }
+        if !config.columns.contains_key(name) {
+            columns.mixed.extend(mixed(name, texts));
+        }
+        match tell(name, texts, config, needed.contains(name.as_str())) {
+            Told::Id => columns.ids.push(name.clone()),
+            Told::Ignored(reason) => columns.ignored.push((name.clone(), reason)),
+            Told::Field(declared) => {
+                let (field, levels) = field(name, texts, &declared, config)?;
+                columns.values.push(values(&field, texts)?);
+                columns.fields.push(field);
+                columns.levels.push(levels);
+            }
+        }
+    }
+    if columns.fields.is_empty() {
+        return Err(DataError::NothingToLearnFrom(columns.ignored));
+    }
+    for (name, by) in &config.derived {
+        let by = derivation(name, by, &columns, &config.time_zone)?;
+        columns.values.push(by.column(&columns.values));
+        columns.levels.push(Vec::new());
+        columns.derived.push(Derived { name: name.clone(), by });
+    }
+    Ok(columns)
+}
+
+/// The columns of times that derived columns are computed from.
+fn times_needed(config: &ModelConfig) -> HashSet<&str> {
+    fn time(by: &DerivedConfig) -> Option<&str> {
+        match by {
+            DerivedConfig::Hour(of)
+            | DerivedConfig::Weekday(of)
+            | DerivedConfig::Day(of)
+            | DerivedConfig::Month(of) => Some(of),
+            DerivedConfig::Difference(_) | DerivedConfig::Ratio(_) => None,
+        }
+    }
+    config.derived.values().filter_map(time).collect()
+}
+
+fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> Told {
+    if let Some(declared) = config.columns.get(name) {
+        let declared = declared.declared();
+        return match declared.role {
+            Role::Id => Told::Id,
+            Role::Ignored => Told::Ignored("the config says so"),
+            Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
+            _ => Told::Field(declared),
+        };
+    }
+    if config.split.by == SplitBy::Column && *name == config.split.column {
+        return Told::Ignored("it says how rows are split");
+    }
+    if texts.values.is_empty() {
+        return Told::Ignored("every row misses it");
+    }
+    if texts.values.len() == 1 && texts.missing() == 0 {
+        return Told::Ignored("every row has the same");
+    }
+    let all = |is: fn(&str) -> bool| texts.values.iter().all(|text| is(text));
+    let numbers = all(|text| number(text).is_some());
+    let role = if !numbers && all(|text| time(text, None, &TimeZone::UTC).is_some()) || *name == config.time {
+        Role::Time
+    } else if numbers {
+        Role::Number
+    } else {
+        Role::Category
+    };
+    let distinct = texts.values.len() == texts.rows.len() && texts.rows.len() >= ROWS_OF_IDS;
+    match role {
+        Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
+        Role::Category if distinct => Told::Id,
+        Role::Number if distinct && is_counter(texts) => Told::Id,
+        role => Told::Field(Declared::of(role)),
+    }
+}
+
+/// Whether most values of a column are numbers, and some are not.
+fn mixed(name: &str, texts: &Texts) -> Option<Mixed> {
+    let others = || texts.values.iter().zip(texts.counts()).filter(|(text, _)| number(text).is_none());
+    let (rows, present) = (others().map(|(_, count)| count).sum::<usize>(), texts.rows.len() - texts.missing());
+    let (text, _) = others().next()?;
+    (2 * rows < present).then(|| Mixed { column: name.to_owned(), rows, text: text.clone() })
+}
+
+/// Whether numbers rise by whole steps from row to row, as those that count rows do.
+fn is_counter(texts: &Texts) -> bool {
+    let whole: Option<Vec<i64>> = texts.values.iter().map(|text| text.parse().ok()).collect();
+    whole.is_some_and(|numbers| numbers.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
+/// The field of a column, and the levels of a category, the most frequent first.
+fn field(
+    name: &str,
+    texts: &Texts,
+    declared: &Declared,
+    config: &ModelConfig,
+) -> Result<(Field, Vec<String>), DataError> {
+    let nulls = texts.missing() as u64;
+    let (kind, example, levels) = match declared.role {
+        Role::Number => {
+            let (min, max, median) = range_of(texts);
+            (FieldKind::Number { min, max, range: declared.range }, plain(median), Vec::new())
+        }
+        Role::Time => (
+            FieldKind::Time { zone: config.time_zone.clone(), format: declared.format.clone() },
+            texts.values.first().map_or(Value::Null, |text| json!(text)),
+            Vec::new(),
+        ),
+        Role::Ordinal => {
+            let levels = declared.levels.clone();
+            let example = levels.get(levels.len() / 2).map_or(Value::Null, |level| json!(level));
+            (FieldKind::Ordinal { levels }, example, Vec::new())
+        }
+        Role::Category | Role::Id | Role::Ignored => {
+            let mut levels = by_count(texts);
+            let whole = !levels.is_empty() && levels.iter().all(|level| is_whole(level));
+            let missing = declared.levels.iter().filter(|level| !levels.contains(level)).cloned().collect::<Vec<_>>();
+            levels.extend(missing);
+            let example = levels.first().map_or(Value::Null, |level| example_of(level, whole));
+            let (count, only) = (levels.len(), declared.only);
+            let listed = if only { declared.levels.clone() } else { levels.iter().take(LISTED).cloned().collect() };
+            (FieldKind::Category { count, levels: listed, whole, only }, example, levels)
+        }
+    };
+    let nullable = declared.nullable.unwrap_or(nulls > 0);
+    let field = Field {
+        name: name.to_owned(),
+        kind,
+        nullable,
+        nulls,
+        missing: config.missing.clone(),
+        default: declared.default.clone(),
+        example,
+    };
+    if let Err(bad) =
+        field.default.as_ref().map_or(Ok(()), |default| field.read_json(Some(default), &mut field.column(1)))
+    {
+        return Err(DataError::Declared { column: name.to_owned(), what: format!("default: {bad}") });
+    }
+    Ok((field, levels))
+}
+
+/// A number without a fraction of nothing.
+fn plain(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e15 { json!(number as i64) } else { json!(number) }
+}
+
+fn example_of(level: &str, whole: bool) -> Value {
+    match level.parse::<i64>() {
+        Ok(number) if whole => json!(number),
+        _ => json!(level),
+    }
+}
+
+/// The levels of a column, the most frequent first, those of one text apart from white space and `.0` as one.
+fn by_count(texts: &Texts) -> Vec<String> {
+    let mut counts: hashbrown::HashMap<String, usize> = hashbrown::HashMap::new();
+    for (text, count) in texts.values.iter().zip(texts.counts()) {
+        if let Some(level) = level(text) {
+            *counts.entry(level.into_owned()).or_default() += count;
+        }
+    }
+    let mut levels: Vec<(String, usize)> = counts.into_iter().collect();
+    levels.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    levels.into_iter().map(|(level, _)| level).collect()
+}
+
+/// The smallest and the largest number, and the median.
+fn range_of(texts: &Texts) -> (f64, f64, f64) {
+    let mut numbers: Vec<(f64, usize)> =
+        texts.values.iter().zip(texts.counts()).filter_map(|(text, count)| Some((number(text)?, count))).collect();
+    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = numbers.iter().map(|(_, count)| count).sum::<usize>() / 2;
+    let mut below = 0;
+    let median = numbers.iter().find(|(_, count)| {
+        below += count;
+        below > half
+    });
+    let at = |end: Option<&(f64, usize)>| end.map_or(0.0, |(number, _)| *number);
+    (at(numbers.first()), at(numbers.last()), at(median))
+}
+
+/// The values of a field.
+fn values(field: &Field, texts: &Texts) -> Result<Column, DataError> {
+    let mut distinct = field.column(texts.values.len());
+    for text in &texts.values {
+        field.read(Some(text), &mut distinct).map_err(|bad| DataError::Value { column: field.name.clone(), bad })?;
+    }
+    let mut missing = field.column(1);
+    // Whether values may be missing is asked of requests; training rows have what they have.
+    let _ = field.read(None, &mut missing);
+    if texts.missing() > 0 && !field.nullable {
+        return Err(DataError::Missing { column: field.name.clone(), rows: texts.missing() });
+    }
+    Ok(texts.spread(&distinct, &missing))
+}
+
+fn derivation(name: &str, by: &DerivedConfig, columns: &Columns, zone: &str) -> Result<Derivation, DataError> {
+    if columns.fields.iter().any(|field| field.name == *name) {
+        return Err(DataError::Derived {
+            name: name.to_owned(),
+            what: "a column of the rows has this name".to_owned(),
+        });
+    }
+    let place = |of: &String, wanted: &'static str| {
+        let found = columns.fields.iter().position(|field| field.name == *of);
+        let at = found.ok_or_else(|| format!("there is no column `{of}` that is looked at"))?;
+        let fits = match columns.fields[at].kind {
+            FieldKind::Time { .. } => wanted == "time",
+            FieldKind::Number { .. } | FieldKind::Ordinal { .. } => wanted == "number",
+            FieldKind::Category { .. } => false,
+        };
+        if fits { Ok(at) } else { Err(format!("`{of}` is no {wanted}; if it is, say so in [columns]")) }
+    };
+    let part =
+        |part: Part, of: &String| Ok(Derivation::Part { part, column: place(of, "time")?, zone: zone.to_owned() });
+    let both = |[one, other]: &[String; 2]| Ok::<_, String>([place(one, "number")?, place(other, "number")?]);
+    let by = match by {
+        DerivedConfig::Hour(of) => part(Part::Hour, of),
+        DerivedConfig::Weekday(of) => part(Part::Weekday, of),
+        DerivedConfig::Day(of) => part(Part::Day, of),
+        DerivedConfig::Month(of) => part(Part::Month, of),
+        DerivedConfig::Difference(of) => both(of).map(|columns| Derivation::Difference { columns }),
+        DerivedConfig::Ratio(of) => both(of).map(|columns| Derivation::Ratio { columns }),
+    };
+    by.map_err(|what| DataError::Derived { name: name.to_owned(), what })
+}

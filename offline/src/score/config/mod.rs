@@ -1,0 +1,290 @@
+//! The config of a model: one TOML file, over the defaults of `score.default.toml`.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::engine::tabular::manifest::Serve;
+
+use crate::score::threshold::Goal;
+use crate::trees::TreesConfig;
+
+/// The defaults, with every key.
+pub const DEFAULTS: &str = include_str!("../../../score.default.toml");
+
+/// The presets by name: the models of systems that people know, with the calls of their clients.
+const PRESETS: [(&str, &str); 3] = [
+    ("loan-default", include_str!("../../../presets/score-loan-default.toml")),
+    ("credit-score", include_str!("../../../presets/score-credit-score.toml")),
+    ("click-through", include_str!("../../../presets/score-click-through.toml")),
+];
+
+/// Why a config can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelConfigError {
+    /// The file is not there.
+    #[error("{0}: no such config file")]
+    Absent(PathBuf),
+    /// There is no such preset.
+    #[error("no preset {0}; there are: {known}", known = PRESETS.map(|(name, _)| name).join(", "))]
+    NoPreset(String),
+    /// Neither a file nor a preset is given.
+    #[error("a config is needed: --config FILE, --preset NAME, or both")]
+    Nothing,
+    /// A key is unknown or a value of the wrong type.
+    #[error("{path}: {source}; `offline score defaults` prints every key with its default")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<figment::Error>,
+    },
+    /// A value is out of its range.
+    #[error("{path}: {key} = {value}: {must}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// `section.key`.
+        key: &'static str,
+        /// The value that was given.
+        value: String,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+/// How a model is made. See `score.default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ModelConfig {
+    pub name: String,
+    pub label: String,
+    pub positive: String,
+    pub time: String,
+    pub time_zone: String,
+    pub missing: Vec<String>,
+    pub max_reject_share: f64,
+    pub members: usize,
+    pub columns: BTreeMap<String, ColumnConfig>,
+    pub derived: BTreeMap<String, DerivedConfig>,
+    pub split: SplitConfig,
+    pub features: FeaturesConfig,
+    pub trees: TreesConfig,
+    pub threshold: Goal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<Serve>,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Numbers.
+    Number,
+    /// Levels without an order.
+    Category,
+    /// Levels with an order.
+    Ordinal,
+    /// Times.
+    Time,
+    /// Names a row: written beside its probability, never looked at.
+    Id,
+    /// Not looked at.
+    Ignored,
+}
+
+/// What is declared of a column: its role, or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a role (number, category, ordinal, time, id, ignored) or a table with `role`")]
+pub enum ColumnConfig {
+    /// Its role alone.
+    Role(Role),
+    /// Its role, and which values it may have.
+    Declared(Declared),
+}
+
+/// A column's role, and which values it may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// What it is.
+    pub role: Role,
+    /// The bounds of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// The levels of a category, or those of an ordinal, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// Whether other levels are refused.
+    #[serde(default)]
+    pub only: bool,
+    /// How times are written, as `strptime` has it; absent: ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Whether a value may be missing; absent: as in the training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nullable: Option<bool>,
+    /// The value of a request that does not name the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+}
+
+impl ColumnConfig {
+    /// What is declared, in full.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        match self {
+            Self::Declared(declared) => declared.clone(),
+            Self::Role(role) => Declared::of(*role),
+        }
+    }
+}
+
+impl Declared {
+    /// A role alone.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        Self { role, range: None, levels: Vec::new(), only: false, format: None, nullable: None, default: None }
+    }
+}
+
+/// How a column is computed from others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivedConfig {
+    /// The hour of a time, 0 to 23.
+    Hour(String),
+    /// The weekday of a time, 0 (Monday) to 6.
+    Weekday(String),
+    /// The day of the month of a time.
+    Day(String),
+    /// The month of a time, 1 to 12.
+    Month(String),
+    /// The first less the second.
+    Difference([String; 2]),
+    /// The first over the second; missing where that is 0.
+    Ratio([String; 2]),
+}
+
+/// How rows are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// At random, the same share of each label in every part.
+    Random,
+    /// By time: the latest rows are measured.
+    Time,
+    /// By a column that says train, valid or test.
+    Column,
+}
+
+/// Which rows are trained on, which say when to stop, and which are measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SplitConfig {
+    pub by: SplitBy,
+    pub column: String,
+    pub valid: f64,
+    pub test: f64,
+    pub seed: u64,
+}
+
+/// How categories become features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FeaturesConfig {
+    pub one_hot: usize,
+    pub number_levels: usize,
+    pub pairs: usize,
+    pub smoothing: f64,
+}
+
+impl ModelConfig {
+    /// Reads a file over a preset and the defaults, and checks the result.
+    ///
+    /// # Errors
+    /// [`ModelConfigError`] names the key.
+    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ModelConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(name) = preset {
+            let found = PRESETS.iter().find(|(known, _)| *known == name);
+            let (_, text) = found.ok_or_else(|| ModelConfigError::NoPreset(name.to_owned()))?;
+            figment = figment.merge(Toml::string(text));
+        }
+        match file {
+            Some(path) if !path.is_file() => return Err(ModelConfigError::Absent(path.to_owned())),
+            Some(path) => figment = figment.merge(Toml::file_exact(path)),
+            None if preset.is_none() => return Err(ModelConfigError::Nothing),
+            None => {}
+        }
+        let path = file.map_or_else(|| PathBuf::from(preset.unwrap_or_default()), Path::to_path_buf);
+        let parse_error = |source| ModelConfigError::Parse { path: path.clone(), source: Box::new(source) };
+        let config: Self = figment.extract().map_err(parse_error)?;
+        config.check(&path)?;
+        Ok(config)
+    }
+
+    /// Whether a column is not to be read at all.
+    #[must_use]
+    pub fn ignores(&self, column: &str) -> bool {
+        let role = self.columns.get(column).map(|column| column.declared().role);
+        role == Some(Role::Ignored) && column != self.time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<ModelConfig, String> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("m.toml");
+        std::fs::write(&path, text).expect("writes");
+        ModelConfig::load(Some(&path), None)
+            .map_err(|error| error.to_string().replace(&path.display().to_string(), "m.toml"))
+    }
+
+    #[test]
+    fn a_name_and_a_label_are_enough() {
+        let config = load("name = \"loan\"\nlabel = \"y\"").expect("reads");
+        assert_eq!((config.members, config.threshold), (8, Goal::F1));
+    }
+
+    #[test]
+    fn presets_are_valid_and_a_file_lies_over_them() {
+        for (name, _) in PRESETS {
+            let config = ModelConfig::load(None, Some(name)).expect(name);
+            assert!(config.serve.is_some(), "{name}");
+        }
+        assert!(ModelConfig::load(None, Some("x")).expect_err("none").to_string().contains("there are: loan-default"));
+        assert!(ModelConfig::load(None, None).expect_err("nothing").to_string().contains("--preset"));
+    }
+
+    #[test]
+    fn columns_are_roles_or_tables() {
+        let text = "name = \"m\"\nlabel = \"y\"\n[columns]\na = \"id\"\nb = { role = \"number\", range = [0, 9] }";
+        let config = load(text).expect("reads");
+        assert_eq!(config.columns["a"], ColumnConfig::Role(Role::Id));
+        assert_eq!(config.columns["b"].declared().range, Some([0.0, 9.0]));
+    }
+
+    #[test]
+    fn a_refusal_names_the_key() {
+        let refused = |text: &str| load(text).expect_err("refused");
+        assert_eq!(refused("label = \"y\""), "m.toml: name = \"\": must be 1 to 64 letters, digits, - and _");
+        assert!(
+            refused("name = \"m\"\nlabel = \"y\"\n[trees]\ndepth = 11").contains("trees.depth = 11: must be 1 to 10")
+        );
+        assert!(refused("name = \"m\"\nlabel = \"y\"\n[columns]\na = \"colour\"").contains("a role (number, category"));
+        assert!(refused("name = \"m\"\nlabel = \"y\"\nlabels = 1").contains("labels"));
+        assert!(load("name = \"../m\"\nlabel = \"y\"").is_err());
+    }
+}

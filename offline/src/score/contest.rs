@@ -1,0 +1,199 @@
+//! The contest of a new version with the champion: the log-loss of both on the same held-out rows, in pairs.
+//!
+//! The rows are those that the new version was not trained on; a champion that was trained on some of them is favoured.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::manifest::read_champion;
+use shared::engine::tabular::manifest::ModelManifest;
+use shared::engine::tabular::model::Model;
+use shared::engine::tabular::schema::Field;
+
+use super::measure::{drawn, loss_of};
+use super::table::Table;
+use super::train::rows_of;
+use crate::measure::evaluate::bootstrap::Difference;
+use crate::measure::gate::Verdict;
+
+/// How a new version compares with the champion.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// There is no champion yet.
+    First,
+    /// The champion can't score these rows; the new version is promoted.
+    Unreadable {
+        /// The champion.
+        against: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The new version expects other fields than the champion, so that its clients would be refused.
+    OtherSchema {
+        /// The champion.
+        against: String,
+        /// Where they differ.
+        difference: String,
+    },
+    /// Both were measured.
+    Contested {
+        /// The champion.
+        against: String,
+        /// How the contest ended.
+        verdict: Verdict,
+        /// How many rows.
+        cases: usize,
+        /// The champion's log-loss.
+        champion: f64,
+        /// That of the new version.
+        new: f64,
+        /// The new one's log-loss minus the champion's, with its interval.
+        difference: Difference,
+    },
+}
+
+impl Outcome {
+    /// Whether the new version becomes the champion.
+    #[must_use]
+    pub fn promotes(&self) -> bool {
+        match self {
+            Self::First | Self::Unreadable { .. } => true,
+            Self::OtherSchema { .. } => false,
+            Self::Contested { verdict, .. } => *verdict == Verdict::Promoted,
+        }
+    }
+}
+
+/// Held-out rows with what the new version says of them.
+pub struct HeldOut<'a> {
+    /// All rows.
+    pub table: &'a Table,
+    /// Which of them are held out.
+    pub rows: &'a [usize],
+    /// Their labels.
+    pub labels: &'a [f32],
+    /// The new version's probabilities.
+    pub probabilities: &'a [f64],
+}
+
+/// Holds the contest. The new version stays a challenger if it is significantly worse: if the whole 95% interval of the
+/// difference lies above 0.
+///
+/// * `folder`: that of the model's versions.
+///
+/// # Errors
+/// [`ArtifactError`] when the champion pointer can't be read.
+pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Result<Outcome, ArtifactError> {
+    let against = match read_champion(folder) {
+        Ok(version) => version,
+        Err(ArtifactError::NoChampion { .. }) => return Ok(Outcome::First),
+        Err(error) => return Err(error),
+    };
+    let champion = match Model::load(&folder.join(&against)) {
+        Ok(champion) => champion,
+        Err(error) => return Ok(Outcome::Unreadable { against, reason: error.to_string() }),
+    };
+    if let Some(difference) = other_rows(champion.manifest(), new) {
+        return Ok(Outcome::OtherSchema { against, difference });
+    }
+    let theirs = match probabilities(&champion, held_out) {
+        Ok(probabilities) => probabilities,
+        Err(reason) => return Ok(Outcome::Unreadable { against, reason }),
+    };
+    let losses = |probabilities: &[f64]| -> Vec<f64> {
+        held_out.labels.iter().zip(probabilities).map(|(&label, &probability)| loss_of(label, probability)).collect()
+    };
+    let (old, new) = (losses(&theirs), losses(held_out.probabilities));
+    let (cases, mean) = (old.len(), |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64);
+    let replicate = |weights: Vec<f32>| {
+        let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let rows = weights.iter().zip(old.iter().zip(&new));
+        rows.map(|(weight, (old, new))| f64::from(*weight) * (new - old)).sum::<f64>() / all.max(1.0)
+    };
+    let difference = Difference::of(mean(&new) - mean(&old), drawn(cases).map(replicate).collect());
+    let verdict = if difference.interval.low > 0.0 { Verdict::Challenger } else { Verdict::Promoted };
+    Ok(Outcome::Contested { against, verdict, cases, champion: mean(&old), new: mean(&new), difference })
+}
+
+/// What another version says of held-out rows, read by its own schema.
+fn probabilities(model: &Model, held_out: &HeldOut<'_>) -> Result<Vec<f64>, String> {
+    let mut columns = Vec::new();
+    for field in &model.manifest().schema {
+        let texts = held_out.table.column(&field.name).ok_or_else(|| format!("no column `{}`", field.name))?;
+        let mut distinct = field.column(texts.values.len());
+        // Values that the champion would refuse are missing ones to it.
+        texts.values.iter().for_each(|text| drop(field.read(Some(text), &mut distinct)));
+        let mut missing = field.column(1);
+        let _ = field.read(None, &mut missing);
+        columns.push(texts.spread(&distinct, &missing));
+    }
+    Ok(model.score(&rows_of(&columns, held_out.rows)).into_iter().map(|scored| scored.probability).collect())
+}
+
+/// Where two versions differ for a client, in words: in what they predict, or in the rows that they take.
+#[must_use]
+pub fn other_rows(old: &ModelManifest, new: &ModelManifest) -> Option<String> {
+    let labels = |manifest: &ModelManifest| {
+        let labels: Vec<&str> = manifest.outputs.iter().map(|output| output.label.as_str()).collect();
+        labels.join(", ")
+    };
+    let (before, after) = (labels(old), labels(new));
+    if before == after {
+        other_schema(&old.schema, &new.schema)
+    } else {
+        Some(format!("it predicts `{after}`, not `{before}`"))
+    }
+}
+
+/// Where two schemas differ for a client, in words: a field that is not there, or is something else.
+fn other_schema(old: &[Field], new: &[Field]) -> Option<String> {
+    let find = |fields: &[Field], name: &str| fields.iter().find(|field| field.name == name).cloned();
+    for field in old {
+        match find(new, &field.name) {
+            None => return Some(format!("`{}` is no longer a field", field.name)),
+            Some(other) if std::mem::discriminant(&other.kind) != std::mem::discriminant(&field.kind) => {
+                return Some(format!("`{}` was {}, and is {}", field.name, field.expected(), other.expected()));
+            }
+            Some(other) if field.nullable && !other.nullable => {
+                return Some(format!("`{}` may no longer be null", field.name));
+            }
+            Some(_) => {}
+        }
+    }
+    let added = new.iter().find(|field| field.default.is_none() && find(old, &field.name).is_none())?;
+    Some(format!("`{}` is a new field", added.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use shared::engine::tabular::schema::FieldKind;
+
+    use super::*;
+
+    fn field(name: &str, kind: FieldKind) -> Field {
+        Field {
+            name: name.to_owned(),
+            kind,
+            nullable: false,
+            nulls: 0,
+            missing: Vec::new(),
+            default: None,
+            example: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_schema_is_another_one_if_a_client_would_be_refused() {
+        let number = |name: &str, max: f64| field(name, FieldKind::Number { min: 0.0, max, range: None });
+        let old = [number("a", 1.0), number("b", 1.0)];
+        assert_eq!(other_schema(&old, &[number("b", 2.0), number("a", 9.0)]), None, "ranges that were seen may change");
+        assert_eq!(other_schema(&old, &old[..1]).as_deref(), Some("`b` is no longer a field"));
+        assert_eq!(other_schema(&old[..1], &old).as_deref(), Some("`b` is a new field"));
+        let time = [field("a", FieldKind::Time { zone: String::new(), format: None })];
+        assert!(other_schema(&old[..1], &time).is_some_and(|said| said.starts_with("`a` was a number, and is a time")));
+    }
+}

@@ -1,0 +1,80 @@
+//! Reads the column that is learnt.
+
+use super::DataError;
+use super::table::Table;
+
+/// What stands for 1 and for 0, in lower case.
+const POSITIVE: [&str; 6] = ["1", "1.0", "yes", "true", "y", "t"];
+const NEGATIVE: [&str; 6] = ["0", "0.0", "no", "false", "n", "f"];
+
+/// The labels of all rows: 1 for a positive, 0 for a negative.
+///
+/// * `positive`: the value that is one; empty: what usually says yes.
+///
+/// # Errors
+/// [`DataError`] when the column is not there, misses a value, has others than two, or only one of them.
+pub fn labels(table: &Table, name: &str, positive: &str) -> Result<Vec<f32>, DataError> {
+    let texts = table.column(name).ok_or_else(|| DataError::no_column("label", name, table))?;
+    let refuse = |what: String| DataError::Label { column: name.to_owned(), what };
+    let value = |text: &String| {
+        if !positive.is_empty() {
+            return Some(f32::from(u8::from(text == positive)));
+        }
+        let text = text.to_lowercase();
+        let is_one_of = |texts: [&str; 6]| texts.contains(&text.as_str());
+        if is_one_of(POSITIVE) { Some(1.0) } else { is_one_of(NEGATIVE).then_some(0.0) }
+    };
+    let values: Vec<Option<f32>> = texts.values.iter().map(value).collect();
+    if let Some(other) = values.iter().position(Option::is_none) {
+        let found = &texts.values[other];
+        return Err(refuse(format!(
+            "{found:?} is neither 0 nor 1, yes nor no; `positive` in the config names the value that is predicted"
+        )));
+    }
+    let missing = texts.missing();
+    if missing > 0 {
+        let first = (0..table.rows).find(|&row| texts.get(row).is_none()).unwrap_or_default();
+        let what = format!("{missing} of {} rows have none, row {} first; leave them out", table.rows, first + 1);
+        return Err(refuse(what));
+    }
+    let labels: Vec<f32> = texts.rows.iter().filter_map(|&place| values[place as usize]).collect();
+    match (labels.contains(&1.0), labels.contains(&0.0)) {
+        (true, true) => Ok(labels),
+        (positive, _) => {
+            let same = if positive { "a positive" } else { "a negative" };
+            Err(refuse(format!("every row is {same}; a model needs both")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&str]) -> Result<Vec<f32>, String> {
+        let rows: Vec<Vec<&str>> = values.iter().map(|value| vec![*value]).collect();
+        labels(&Table::of(&["y"], &rows), "y", "").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_classes_have_several_names() {
+        assert_eq!(read(&["yes", "no", "Yes", "1", "0.0"]).expect("reads"), [1.0, 0.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_positive_value_may_be_named() {
+        let table = Table::of(&["y"], &[vec!["good"], vec!["bad"], vec!["good"]]);
+        assert_eq!(labels(&table, "y", "bad").expect("reads"), [0.0, 1.0, 0.0]);
+        assert!(labels(&table, "y", "worse").expect_err("none").to_string().contains("every row is a negative"));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        let refused = |values: &[&str]| read(values).expect_err("refused");
+        assert!(refused(&["1", "2"]).contains("\"2\" is neither 0 nor 1"));
+        assert!(refused(&["1", "", "0", ""]).contains("2 of 4 rows have none, row 2 first"));
+        assert!(refused(&["0", "0"]).contains("every row is a negative"));
+        let table = Table::of(&["a", "b"], &[]);
+        assert_eq!(labels(&table, "y", "").expect_err("refused").to_string(), "label: no column `y`; there are: a, b");
+    }
+}

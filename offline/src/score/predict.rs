@@ -1,0 +1,160 @@
+//! Scores the rows of files: streaming, a batch of rows at a time, in the order of the files.
+//!
+//! Every row of the files is a row of the output. One with a value that the schema refuses has no probability, and says
+//! why. Formats by the ending of the name: `.csv`, `.jsonl` or `.parquet`.
+
+mod output;
+
+use std::path::PathBuf;
+
+use shared::engine::tabular::column::Column;
+use shared::engine::tabular::model::Model;
+
+use super::DataError;
+use super::input::{check, inputs};
+use crate::log::ingest::IngestError;
+use crate::log::ingest::read::{Needed, Wanted, for_each_row};
+pub use output::{Output, OutputError};
+
+/// How many rows are scored at once.
+const ROWS: usize = 1 << 13;
+
+/// What becomes of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Its number in its file, from 1.
+    pub row: u64,
+    /// The values of the columns that name it.
+    pub ids: Vec<Option<String>>,
+    /// The probability, and whether it counts as a positive; or why it has none.
+    pub scored: Result<(f64, bool), String>,
+}
+
+/// How many rows were scored, and how many could not be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows with a probability.
+    pub scored: u64,
+    /// Rows without.
+    pub refused: u64,
+}
+
+/// Why files can't be scored.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The files can't be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The output can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl From<IngestError> for PredictError {
+    fn from(error: IngestError) -> Self {
+        Self::Data(error.into())
+    }
+}
+
+/// Scores the rows of files.
+///
+/// # Errors
+/// [`PredictError`] when a file can't be read or lacks a column, or the output can't be written.
+pub fn predict(
+    model: &Model,
+    paths: &[PathBuf],
+    output: &mut Output,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Counts, PredictError> {
+    let manifest = model.manifest();
+    let mut counts = Counts::default();
+    for form in inputs(paths)? {
+        // A default is for a field that is not there; a cell that is empty is a missing value.
+        let there: Vec<bool> = manifest.schema.iter().map(|field| form.has(&field.name)).collect();
+        let needed = manifest.schema.iter().filter(|field| field.default.is_none());
+        check(&form, needed.map(|field| field.name.as_str()))?;
+        for (field, _) in manifest.schema.iter().zip(&there).filter(|(_, there)| !**there) {
+            eprintln!("{} has no column `{}`: its default is taken", form.path.display(), field.name);
+        }
+        let fields = manifest.schema.iter().map(|field| Wanted::column(&field.name, Needed::No));
+        let wanted: Vec<Wanted> = fields.chain(manifest.ids.iter().map(|id| Wanted::column(id, Needed::No))).collect();
+        let mut batch = Batch::new(model, there);
+        let mut failed = None;
+        for_each_row(&form, &wanted, "columns", &mut |at, row| {
+            match row {
+                Ok(row) => batch.push(at.number, row.values),
+                Err(row) => batch.refuse(at.number, format!("unreadable: {}", row.reason)),
+            }
+            if batch.lines.len() == ROWS && failed.is_none() {
+                failed = batch.flush(output, &mut counts).err();
+                progress(counts.scored + counts.refused);
+            }
+            Ok(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        batch.flush(output, &mut counts)?;
+    }
+    if counts == Counts::default() {
+        return Err(DataError::Empty(paths.to_vec()).into());
+    }
+    Ok(counts)
+}
+
+/// Rows that wait to be scored.
+struct Batch<'a> {
+    model: &'a Model,
+    /// Whether the file has the column of each field.
+    there: Vec<bool>,
+    columns: Vec<Column>,
+    lines: Vec<Line>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(model: &'a Model, there: Vec<bool>) -> Self {
+        Self { model, there, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
+    }
+
+    /// Adds a row: the values of the fields, and behind them those that name it.
+    fn push(&mut self, row: u64, values: &[Option<&str>]) {
+        let schema = &self.model.manifest().schema;
+        let (fields, ids) = values.split_at(schema.len());
+        let mut bad = Vec::new();
+        for (((field, column), text), there) in schema.iter().zip(&mut self.columns).zip(fields).zip(&self.there) {
+            let read = if *there { field.read(*text, column) } else { field.read_json(None, column) };
+            if let Err(refused) = read {
+                bad.push(format!("{}: {refused}", field.name));
+            }
+        }
+        let scored = if bad.is_empty() { Ok((0.0, false)) } else { Err(bad.join("; ")) };
+        self.lines.push(Line { row, ids: ids.iter().map(|id| id.map(str::to_owned)).collect(), scored });
+    }
+
+    /// Adds a row that can't be read.
+    fn refuse(&mut self, row: u64, reason: String) {
+        let manifest = self.model.manifest();
+        for (field, column) in manifest.schema.iter().zip(&mut self.columns) {
+            // Missing values keep the columns as long as the lines.
+            let _ = field.read(None, column);
+        }
+        self.lines.push(Line { row, ids: vec![None; manifest.ids.len()], scored: Err(reason) });
+    }
+
+    /// Scores the rows, and writes them.
+    fn flush(&mut self, output: &mut Output, counts: &mut Counts) -> Result<(), OutputError> {
+        for (line, scored) in self.lines.iter_mut().zip(self.model.score(&self.columns)) {
+            match &mut line.scored {
+                Ok(own) => {
+                    *own = (scored.probability, scored.positive);
+                    counts.scored += 1;
+                }
+                Err(_) => counts.refused += 1,
+            }
+        }
+        output.write(&self.lines)?;
+        self.lines.clear();
+        self.columns = self.model.columns(ROWS);
+        Ok(())
+    }
+}

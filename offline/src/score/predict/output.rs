@@ -1,0 +1,186 @@
+//! Writes scored rows: as CSV, JSON lines or Parquet, into a file that has its name only when it is complete.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::ArrowDataType;
+use serde_json::{Map, Value, json};
+
+use super::Line;
+use crate::log::parquet::{ParquetError, Writer};
+
+/// Why scored rows can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The name does not say which format.
+    #[error("{0}: the name must end in .csv, .jsonl or .parquet")]
+    Ending(PathBuf),
+    /// The file can't be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The Parquet file can't be written.
+    #[error("{path}: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ParquetError,
+    },
+}
+
+/// A file of scored rows: `row`, the ids, `probability`, `prediction` and `error`.
+pub struct Output {
+    path: PathBuf,
+    /// Under which it is written.
+    temporary: PathBuf,
+    ids: Vec<String>,
+    /// None when it has ended.
+    writer: Option<By>,
+}
+
+enum By {
+    Csv(Box<csv::Writer<File>>),
+    Json(BufWriter<File>),
+    Parquet(Box<Writer>),
+}
+
+impl Output {
+    /// Makes the file; what has its name is replaced when all rows are written.
+    ///
+    /// # Errors
+    /// [`OutputError`] for a name of another ending, and when it can't be made.
+    pub fn create(path: &Path, ids: &[String]) -> Result<Self, OutputError> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let temporary = path.with_file_name(format!(
+            ".{}.{}.new",
+            path.file_name().unwrap_or_default().to_string_lossy(),
+            std::process::id()
+        ));
+        // A folder can't be replaced, and would be noticed at the end only.
+        if path.is_dir() {
+            let source = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(OutputError::Io { path: path.to_owned(), source });
+        }
+        let ids: Vec<String> = ids.iter().map(|id| own_name(id)).collect();
+        let create = || File::create(&temporary).map_err(|source| OutputError::Io { path: path.to_owned(), source });
+        let writer = match ending.as_str() {
+            "csv" => {
+                let mut writer = csv::Writer::from_writer(create()?);
+                let names = ["row"].into_iter().chain(ids.iter().map(String::as_str));
+                let header = writer.write_record(names.chain(["probability", "prediction", "error"]));
+                header.map_err(|error| OutputError::Io { path: path.to_owned(), source: error.into() })?;
+                By::Csv(Box::new(writer))
+            }
+            "jsonl" => By::Json(BufWriter::new(create()?)),
+            "parquet" => {
+                let text = |name| (name, ArrowDataType::Utf8View);
+                let ids = ids.iter().map(|id| text(id.as_str()));
+                let columns: Vec<(&str, ArrowDataType)> = [("row", ArrowDataType::UInt64)]
+                    .into_iter()
+                    .chain(ids)
+                    .chain([
+                        ("probability", ArrowDataType::Float64),
+                        ("prediction", ArrowDataType::UInt8),
+                        text("error"),
+                    ])
+                    .collect();
+                let writer = Writer::create(&temporary, &columns);
+                By::Parquet(Box::new(writer.map_err(|source| OutputError::Parquet { path: path.to_owned(), source })?))
+            }
+            _ => return Err(OutputError::Ending(path.to_owned())),
+        };
+        Ok(Self { path: path.to_owned(), temporary, ids, writer: Some(writer) })
+    }
+
+    /// Writes rows.
+    pub(super) fn write(&mut self, lines: &[Line]) -> Result<(), OutputError> {
+        let written = match &mut self.writer {
+            None => Ok(()),
+            Some(By::Csv(writer)) => {
+                lines.iter().try_for_each(|line| writer.write_record(fields(line))).map_err(Into::into)
+            }
+            Some(By::Json(writer)) => lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, &self.ids))),
+            Some(By::Parquet(writer)) => {
+                return writer
+                    .write(arrays(lines, self.ids.len()))
+                    .map_err(|source| OutputError::Parquet { path: self.path.clone(), source });
+            }
+        };
+        written.map_err(|source| OutputError::Io { path: self.path.clone(), source })
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// [`OutputError`] when it can't be written to its end.
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        let failed = |source| OutputError::Io { path: self.path.clone(), source };
+        match self.writer.take() {
+            None => {}
+            Some(By::Csv(mut writer)) => writer.flush().map_err(failed)?,
+            Some(By::Json(mut writer)) => writer.flush().map_err(failed)?,
+            Some(By::Parquet(writer)) => {
+                writer.end().map_err(|source| OutputError::Parquet { path: self.path.clone(), source })?;
+            }
+        }
+        fs::rename(&self.temporary, &self.path).map_err(failed)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // After an error; when it has its name it is not there any more.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// The name of a column of ids beside those that are written.
+fn own_name(id: &str) -> String {
+    if ["row", "probability", "prediction", "error"].contains(&id) { format!("{id}_") } else { id.to_owned() }
+}
+
+/// The fields of a line of CSV.
+fn fields(line: &Line) -> Vec<String> {
+    let ids = line.ids.iter().map(|id| id.clone().unwrap_or_default());
+    let (probability, prediction, error) = match &line.scored {
+        Ok((probability, positive)) => (probability.to_string(), u8::from(*positive).to_string(), String::new()),
+        Err(error) => (String::new(), String::new(), error.clone()),
+    };
+    [line.row.to_string()].into_iter().chain(ids).chain([probability, prediction, error]).collect()
+}
+
+fn object(line: &Line, ids: &[String]) -> Value {
+    let mut object = Map::new();
+    object.insert("row".to_owned(), json!(line.row));
+    object.extend(ids.iter().zip(&line.ids).map(|(name, id)| (name.clone(), json!(id))));
+    match &line.scored {
+        Ok((probability, positive)) => {
+            object.insert("probability".to_owned(), json!(probability));
+            object.insert("prediction".to_owned(), json!(u8::from(*positive)));
+        }
+        Err(error) => drop(object.insert("error".to_owned(), json!(error))),
+    }
+    Value::Object(object)
+}
+
+fn arrays(lines: &[Line], ids: usize) -> Vec<Box<dyn Array>> {
+    let text = |of: &dyn Fn(&Line) -> Option<String>| {
+        Utf8ViewArray::from_slice(lines.iter().map(of).collect::<Vec<_>>()).boxed()
+    };
+    let rows: Vec<u64> = lines.iter().map(|line| line.row).collect();
+    let probabilities: PrimitiveArray<f64> =
+        lines.iter().map(|line| line.scored.as_ref().ok().map(|(probability, _)| *probability)).collect();
+    let predictions: PrimitiveArray<u8> =
+        lines.iter().map(|line| line.scored.as_ref().ok().map(|(_, positive)| u8::from(*positive))).collect();
+    let mut arrays: Vec<Box<dyn Array>> = vec![PrimitiveArray::from_vec(rows).boxed()];
+    arrays.extend((0..ids).map(|id| text(&|line| line.ids[id].clone())));
+    arrays.extend([probabilities.boxed(), predictions.boxed(), text(&|line| line.scored.clone().err())]);
+    arrays
+}

@@ -1,0 +1,132 @@
+//! Chooses the probability from which a row counts as a positive, on validation rows.
+//!
+//! Cost: one sort of the rows.
+
+use serde::{Deserialize, Serialize};
+
+/// By what a threshold is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Goal {
+    /// The largest F1.
+    F1,
+    /// The largest recall of those with at least this precision.
+    Precision {
+        /// At least this.
+        at_least: f64,
+    },
+    /// The largest precision of those with at least this recall.
+    Recall {
+        /// At least this.
+        at_least: f64,
+    },
+    /// The smallest cost.
+    Costs {
+        /// Of a positive that is taken for a negative.
+        false_negative: f64,
+        /// Of a negative that is taken for a positive.
+        false_positive: f64,
+    },
+}
+
+/// The counts of a threshold.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Confusion {
+    /// Positives at or above it.
+    pub true_positives: f64,
+    /// Negatives at or above it.
+    pub false_positives: f64,
+    /// Positives below it.
+    pub false_negatives: f64,
+}
+
+impl Confusion {
+    /// Adds positives and negatives that are above the threshold, or not.
+    pub(super) fn add(&mut self, yes: f64, no: f64, above: bool) {
+        if above {
+            (self.true_positives, self.false_positives) = (self.true_positives + yes, self.false_positives + no);
+        } else {
+            self.false_negatives += yes;
+        }
+    }
+
+    /// The share of positives among those at or above; 0 where there are none.
+    #[must_use]
+    pub fn precision(self) -> f64 {
+        self.true_positives / (self.true_positives + self.false_positives).max(1.0)
+    }
+
+    /// The share of the positives at or above.
+    #[must_use]
+    pub fn recall(self) -> f64 {
+        self.true_positives / (self.true_positives + self.false_negatives).max(1.0)
+    }
+
+    /// The harmonic mean of both.
+    #[must_use]
+    pub fn f1(self) -> f64 {
+        2.0 * self.true_positives / (2.0 * self.true_positives + self.false_positives + self.false_negatives).max(1.0)
+    }
+
+    /// How good it is by a goal, higher is better; what misses a bound is below all that meet it.
+    fn worth(self, goal: Goal) -> f64 {
+        let bounded =
+            |bound: f64, at_least: f64, other: f64| if bound >= at_least { 1.0 + other } else { bound - at_least };
+        match goal {
+            Goal::F1 => self.f1(),
+            Goal::Precision { at_least } => bounded(self.precision(), at_least, self.recall()),
+            Goal::Recall { at_least } => bounded(self.recall(), at_least, self.precision()),
+            Goal::Costs { false_negative, false_positive } => {
+                -(false_negative * self.false_negatives + false_positive * self.false_positives)
+            }
+        }
+    }
+}
+
+/// The threshold that is best by a goal: halfway between two probabilities of rows, or above all.
+#[must_use]
+pub fn choose(labels: &[f32], probabilities: &[f64], goal: Goal) -> f64 {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    let positives = labels.iter().filter(|label| **label > 0.0).count() as f64;
+    let mut counts = Confusion { false_negatives: positives, ..Confusion::default() };
+    let (mut best, mut threshold) = (counts.worth(goal), 1.0);
+    for (place, &row) in order.iter().enumerate() {
+        if labels[row] > 0.0 {
+            (counts.true_positives, counts.false_negatives) =
+                (counts.true_positives + 1.0, counts.false_negatives - 1.0);
+        } else {
+            counts.false_positives += 1.0;
+        }
+        let own = probabilities[row];
+        let next = order.get(place + 1).map_or(0.0, |&next| probabilities[next]);
+        if next < own && counts.worth(goal) > best {
+            (best, threshold) = (counts.worth(goal), f64::midpoint(own, next));
+        }
+    }
+    threshold
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABELS: [f32; 5] = [1.0, 0.0, 1.0, 0.0, 0.0];
+    const PROBABILITIES: [f64; 5] = [0.9, 0.8, 0.6, 0.4, 0.2];
+
+    #[test]
+    fn a_threshold_lies_halfway_between_two_rows() {
+        // Three at or above, two of them positive: F1 is 2·2 / (2·2 + 1 + 0).
+        assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::F1), 0.5);
+        assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Precision { at_least: 0.9 }), f64::midpoint(0.9, 0.8));
+        assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Recall { at_least: 1.0 }), 0.5);
+    }
+
+    #[test]
+    fn dear_misses_lower_it_and_dear_alarms_raise_it() {
+        let costs = |false_negative, false_positive| Goal::Costs { false_negative, false_positive };
+        assert_eq!(choose(&LABELS, &PROBABILITIES, costs(10.0, 1.0)), 0.5);
+        assert_eq!(choose(&LABELS, &PROBABILITIES, costs(1.0, 10.0)), f64::midpoint(0.9, 0.8));
+        assert_eq!(choose(&[0.0, 0.0], &[0.9, 0.1], costs(1.0, 1.0)), 1.0);
+    }
+}

@@ -1,0 +1,172 @@
+//! `GET /models`, `/models/{name}` and what is below: which models are served, and what each is like.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value, json as value};
+use shared::contract::api::Problem;
+use shared::engine::tabular::manifest::ModelManifest;
+use utoipa::ToSchema;
+
+use super::model_of;
+use crate::api::error::ApiError;
+use crate::api::{App, json};
+
+/// A served model, in short.
+#[derive(Serialize, ToSchema)]
+pub struct Overview<'a> {
+    /// Its name.
+    name: &'a str,
+    /// The version that answers.
+    model_version: &'a str,
+    /// The column that it was taught.
+    label: &'a str,
+    /// When it was built, milliseconds since the epoch.
+    built_ms: i64,
+    /// The probability from which a row counts as a positive.
+    threshold: f64,
+    /// Its metrics on the test rows, without intervals.
+    #[schema(value_type = Object)]
+    metrics: Map<String, Value>,
+}
+
+impl<'a> Overview<'a> {
+    fn of(manifest: &'a ModelManifest) -> Self {
+        let figures = manifest.metrics["test"].as_object().into_iter().flatten();
+        Self {
+            name: &manifest.name,
+            model_version: &manifest.version,
+            label: &manifest.outputs[0].label,
+            built_ms: manifest.built_ms,
+            threshold: manifest.outputs[0].threshold,
+            metrics: figures.map(|(name, figure)| (name.clone(), figure["value"].clone())).collect(),
+        }
+    }
+}
+
+/// An example of a row, field by field.
+pub fn example(manifest: &ModelManifest) -> Value {
+    Value::Object(manifest.schema.iter().map(|field| (field.name.clone(), field.example.clone())).collect())
+}
+
+/// Lists the served models.
+#[utoipa::path(get, path = "/models", tag = "models", responses((status = OK, body = Vec<Overview>)))]
+pub async fn get_models(State(app): State<Arc<App>>) -> Response {
+    let models = app.models.all();
+    json(StatusCode::OK, &models.values().map(|served| Overview::of(served.manifest())).collect::<Vec<_>>())
+}
+
+/// Shows a served model in short.
+#[utoipa::path(
+    get,
+    path = "/models/{name}",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    responses(
+        (status = OK, body = Overview),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_model(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    Ok(json(StatusCode::OK, &Overview::of(model_of(&app, path)?.manifest())))
+}
+
+/// Shows what the served version was learnt from: rows, checksums, the share of each field in what it looks at.
+#[utoipa::path(
+    get,
+    path = "/models/{name}/metadata",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    responses(
+        (status = OK, body = Object),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_model_metadata(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let served = model_of(&app, path)?;
+    let manifest = served.manifest();
+    let output = &manifest.outputs[0];
+    let metadata = value!({
+        "name": manifest.name, "model_version": manifest.version, "format_version": manifest.format_version,
+        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows, "label": output.label,
+        "positives": output.positives, "importance": output.importance, "files": manifest.files,
+    });
+    Ok(json(StatusCode::OK, &metadata))
+}
+
+/// Shows the settings that the served version was made with, and what was chosen on validation rows.
+#[utoipa::path(
+    get,
+    path = "/models/{name}/params",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    responses(
+        (status = OK, body = Object),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_model_params(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let served = model_of(&app, path)?;
+    let (parameters, config) = (&served.manifest().parameters, &served.manifest().config);
+    let output = &served.manifest().outputs[0];
+    let combined = parameters.encoded.iter().filter(|columns| columns.len() > 1);
+    let chosen = value!({
+        "threshold": output.threshold, "calibration": output.calibration,
+        "features": parameters.features.len(),
+        "combinations": combined.map(|columns| served.manifest().name_of(columns)).collect::<Vec<_>>(),
+    });
+    Ok(json(StatusCode::OK, &value!({ "chosen": chosen, "config": config })))
+}
+
+/// Shows the metrics of the served version on the test rows, with 95% intervals, and its contest with the champion before
+/// it.
+#[utoipa::path(
+    get,
+    path = "/models/{name}/metrics",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    responses(
+        (status = OK, body = Object),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_model_metrics(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    Ok(json(StatusCode::OK, &model_of(&app, path)?.manifest().metrics))
+}
+
+/// Shows the fields of a row: their types, what they may be, and an example of a row.
+#[utoipa::path(
+    get,
+    path = "/models/{name}/schema",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    responses(
+        (status = OK, body = Object),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_model_schema(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let served = model_of(&app, path)?;
+    let manifest = served.manifest();
+    let schema = value!({ "fields": manifest.schema, "ids": manifest.ids, "example": example(manifest) });
+    Ok(json(StatusCode::OK, &schema))
+}

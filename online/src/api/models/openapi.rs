@@ -1,0 +1,113 @@
+//! The part of the OpenAPI description that depends on the served models: for each its own schema, with an example row.
+
+use serde_json::{Map, Value, json};
+use shared::engine::tabular::manifest::{Call, ModelManifest};
+use shared::engine::tabular::schema::{Field, FieldKind};
+
+use super::describe::example;
+use crate::models::Models;
+
+/// Adds the paths of the served models to a description.
+pub fn add(description: &mut Value, models: &Models) {
+    let Some(paths) = description["paths"].as_object_mut() else { return };
+    for served in models.all().values() {
+        let manifest = served.manifest();
+        let row = row(manifest);
+        let many = json!({ "oneOf": [row, { "type": "array", "items": row }] });
+        let title =
+            format!("Scores rows by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
+        let path = format!("/models/{}/predict", manifest.name);
+        paths.insert(path, post(&title, &many, &example(manifest), &[]));
+        if let Some(serve) = &manifest.serve {
+            paths.insert(serve.path().to_owned(), call(serve.call, manifest, &row));
+        }
+    }
+}
+
+/// The call of a known system.
+fn call(call: Call, manifest: &ModelManifest, row: &Value) -> Value {
+    let title =
+        format!("Scores a row by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
+    match call {
+        Call::LoanDefault => post(&title, row, &example(manifest), &[]),
+        Call::CreditScore => {
+            let id = json!({ "name": "cus_id", "in": "query", "required": true, "schema": { "type": "integer" } });
+            let title = format!("{title}, as `PD`");
+            post(&title, row, &example(manifest), &[id])
+        }
+        Call::ClickThrough => {
+            let schema = json!({
+                "type": "object",
+                "required": ["data", "features"],
+                "properties": {
+                    "data": { "type": "array", "items": { "type": "array", "items": {} } },
+                    "features": { "type": "array", "items": { "type": "string" } },
+                },
+            });
+            let row = example(manifest);
+            let fields: Vec<(&String, &Value)> = row.as_object().into_iter().flatten().collect();
+            let (features, data): (Vec<&String>, Vec<&Value>) = fields.into_iter().unzip();
+            post(&title, &schema, &json!({ "data": [data], "features": features }), &[])
+        }
+    }
+}
+
+fn post(title: &str, schema: &Value, example: &Value, parameters: &[Value]) -> Value {
+    let problem = |what: &str| {
+        let schema = json!({ "$ref": "#/components/schemas/Problem" });
+        json!({ "description": what, "content": { "application/problem+json": { "schema": schema } } })
+    };
+    json!({ "post": {
+        "tags": ["models"],
+        "summary": title,
+        "parameters": parameters,
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": { "schema": schema, "example": example } },
+        },
+        "responses": {
+            "200": { "description": "", "content": { "application/json": {} } },
+            "422": problem("Lists every field that is refused, and what it may be"),
+        },
+    } })
+}
+
+/// The JSON schema of a row.
+fn row(manifest: &ModelManifest) -> Value {
+    let properties: Map<String, Value> =
+        manifest.schema.iter().map(|field| (field.name.clone(), property(field))).collect();
+    let needed = manifest.schema.iter().filter(|field| field.default.is_none());
+    let required: Vec<&str> = needed.map(|field| field.name.as_str()).collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn property(field: &Field) -> Value {
+    let mut property = match &field.kind {
+        FieldKind::Number { range, .. } => {
+            let mut number = json!({ "type": ["number"] });
+            if let Some([low, high]) = range {
+                (number["minimum"], number["maximum"]) = (json!(low), json!(high));
+            }
+            number
+        }
+        FieldKind::Category { whole: true, .. } => json!({ "type": ["integer", "string"] }),
+        FieldKind::Category { .. } => json!({ "type": ["string", "number", "boolean"] }),
+        FieldKind::Ordinal { .. } => json!({ "type": ["string", "number"] }),
+        FieldKind::Time { .. } => json!({ "type": ["string", "number"] }),
+    };
+    if let (FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. }, false) =
+        (&field.kind, field.nullable)
+    {
+        property["description"] = json!(format!("one of {}", levels.join(", ")));
+    }
+    if field.nullable
+        && let Some(types) = property["type"].as_array_mut()
+    {
+        types.push(json!("null"));
+    }
+    if let Some(default) = &field.default {
+        property["default"] = default.clone();
+    }
+    property["example"] = field.example.clone();
+    property
+}

@@ -1,0 +1,194 @@
+//! `POST /models/{name}/predict`: the probability of a row, or of each row of a list.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use shared::contract::api::{FieldProblem, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use super::model_of;
+use crate::api::error::ApiError;
+use crate::api::{App, body, json, query};
+use crate::models::rows::{self, Rows};
+use crate::models::{Answer, Explain, Served};
+
+/// The most rows of a request that are explained.
+const MAX_EXPLAINED: usize = 1000;
+/// From so many rows on the work is done on a thread of its own, so that short requests don't wait for it.
+const LONG: usize = 64;
+
+/// The parameters of a prediction.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct PredictQuery {
+    /// Whether the answer says what each field adds to the log-odds of the probability.
+    explain: bool,
+}
+
+/// The answer for a row.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Prediction<'a> {
+    /// The probability that the row is a positive.
+    probability: f64,
+    /// 1 if the probability is at or above the model's threshold, else 0.
+    prediction: u8,
+    /// The categories of the row with a value that no training row had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<&'a str>,
+    /// What each field adds to the log-odds, if asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contributions: Option<Contributions<'a>>,
+}
+
+/// What each field adds to the log-odds of a row: base and fields add up to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Contributions<'a> {
+    /// The mean over the training rows.
+    base: f64,
+    /// The sum, before calibration.
+    log_odds: f64,
+    /// The fields, or two together, the largest first.
+    fields: Vec<Contribution<'a>>,
+}
+
+/// What a field adds to the log-odds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Contribution<'a> {
+    /// The field, or two of them: `day and month`.
+    field: &'a str,
+    /// What it adds.
+    log_odds: f64,
+}
+
+/// The answer for one row.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct One<'a> {
+    /// The model.
+    model: &'a str,
+    /// The version that answered.
+    model_version: &'a str,
+    #[serde(flatten)]
+    row: Prediction<'a>,
+}
+
+/// The answer for a list of rows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Many<'a> {
+    /// The model.
+    model: &'a str,
+    /// The version that answered.
+    model_version: &'a str,
+    /// For each row, in their order.
+    predictions: Vec<Prediction<'a>>,
+}
+
+/// Scores a row, as an object with a value for each field, or a list of rows. `GET /models/{name}/schema` shows the fields
+/// and an example.
+#[utoipa::path(
+    post,
+    path = "/models/{name}/predict",
+    tag = "models",
+    params(("name" = String, Path, description = "The model"), PredictQuery),
+    request_body = Object,
+    responses(
+        (status = OK, description = "For one row; for a list `predictions` has one for each", body = One),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, description = "Lists every field that is refused, and what it may be",
+            body = Problem, content_type = "application/problem+json"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn post_predict(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(text): RawQuery,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let served = model_of(&app, path)?;
+    let begin = Instant::now();
+    let answered = answer(&app, &served, text.as_deref(), request).await;
+    app.metrics.count_prediction(&served.manifest().name, served.version(), answered.is_ok(), begin.elapsed());
+    answered
+}
+
+async fn answer(
+    app: &Arc<App>,
+    served: &Arc<Served>,
+    text: Option<&str>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let PredictQuery { explain } = query::read(text)?;
+    let explain = if explain { Explain::Yes } else { Explain::No };
+    let bytes = body::read(request, app.settings.max_rows_bytes).await?;
+    let rows = rows::read(served, &bytes, app.settings.max_rows)
+        .map_err(|error| ApiError::Invalid { field: None, detail: error.to_string() })?;
+    check(app, served, &rows, explain)?;
+    let listed = rows.listed;
+    let answers = if rows.rows < LONG && explain == Explain::No {
+        served.answer(&rows.columns, explain)
+    } else {
+        let served = served.clone();
+        let work = tokio::task::spawn_blocking(move || served.answer(&rows.columns, explain));
+        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))?
+    };
+    let manifest = served.manifest();
+    app.metrics.observe_probabilities(&manifest.name, answers.iter().map(|answer| answer.scored.probability));
+    let (model, model_version) = (manifest.name.as_str(), manifest.version.as_str());
+    let mut predictions: Vec<Prediction<'_>> = answers.iter().map(|answer| prediction(served, answer)).collect();
+    Ok(match (listed, predictions.pop()) {
+        (false, Some(row)) => json(StatusCode::OK, &One { model, model_version, row }),
+        (_, last) => {
+            predictions.extend(last);
+            json(StatusCode::OK, &Many { model, model_version, predictions })
+        }
+    })
+}
+
+/// Refuses rows with values that the schema refuses, all of which are told; no rows, and too many to explain.
+///
+/// # Errors
+/// [`ApiError`] for any of these.
+pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
+    if rows.rows == 0 {
+        return Err(ApiError::Invalid { field: None, detail: "the list has no rows".to_owned() });
+    }
+    if explain == Explain::Yes && rows.rows > MAX_EXPLAINED {
+        let detail = format!("at most {MAX_EXPLAINED} rows are explained in one request, not {}", rows.rows);
+        return Err(ApiError::invalid("explain", detail));
+    }
+    if rows.refusals.is_empty() {
+        return Ok(());
+    }
+    for (field, count) in &rows.refusals {
+        // Names that nobody declared would be labels without end.
+        let known = served.place(field).is_some();
+        app.metrics.count_refused(&served.manifest().name, if known { field } else { "unknown" }, *count);
+    }
+    let refusals = rows.refusals.values().sum();
+    let problem =
+        |refused: &rows::Refused| FieldProblem { field: refused.path.clone(), detail: refused.detail.clone() };
+    Err(ApiError::Rows { refusals, errors: rows.refused.iter().map(problem).collect() })
+}
+
+fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
+    let schema = &served.manifest().schema;
+    let contributions = answer.explained.as_ref().map(|explained| Contributions {
+        base: explained.base,
+        log_odds: f64::from(answer.scored.log_odds),
+        fields: explained.fields.iter().map(|(field, log_odds)| Contribution { field, log_odds: *log_odds }).collect(),
+    });
+    Prediction {
+        probability: answer.scored.probability,
+        prediction: u8::from(answer.scored.positive),
+        unseen: answer.unseen.iter().map(|&field| schema[field].name.as_str()).collect(),
+        contributions,
+    }
+}

@@ -1,0 +1,180 @@
+//! Reads rows of JSON into the columns of a model: one object, or a list of objects. Every value that is refused is told,
+//! not the first alone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use shared::engine::tabular::column::Column;
+
+use super::served::{Place, Served};
+
+/// The most refused values that are told of.
+const TOLD: usize = 100;
+
+/// Rows that were read.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The values of each field of the schema.
+    pub columns: Vec<Column>,
+    /// How many rows.
+    pub rows: usize,
+    /// Whether they came as a list.
+    pub listed: bool,
+    /// What was refused, the first hundred of it.
+    pub refused: Vec<Refused>,
+    /// How many values were refused, by field.
+    pub refusals: BTreeMap<String, u64>,
+}
+
+impl Rows {
+    /// Notes that a value of the row that is being read is refused.
+    pub fn refuse(&mut self, field: &str, detail: String) {
+        *self.refusals.entry(field.to_owned()).or_default() += 1;
+        if self.refused.len() < TOLD {
+            let path = if self.listed { format!("[{}].{field}", self.rows) } else { field.to_owned() };
+            self.refused.push(Refused { path, field: field.to_owned(), detail });
+        }
+    }
+}
+
+/// A value that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Where it stands: `age`, or `[3].age` in a list.
+    pub path: String,
+    /// The field's name.
+    pub field: String,
+    /// What is wrong, and what it may be.
+    pub detail: String,
+}
+
+/// Why a body is no rows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; a body is a row, as an object with a value for each field, or a list of rows")]
+pub struct NoRows(String);
+
+/// Reads a body.
+///
+/// * `most`: the most rows of a list.
+///
+/// # Errors
+/// [`NoRows`] when it is no JSON, or something else than rows.
+pub fn read(served: &Served, body: &[u8], most: usize) -> Result<Rows, NoRows> {
+    let mut reader =
+        Reader { served, most, rows: Rows { columns: served.columns(1), ..Rows::default() }, row: Vec::new() };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = reader.rows(&mut json).and_then(|()| json.end());
+    read.map_err(|error| NoRows(error.to_string()))?;
+    Ok(reader.rows)
+}
+
+struct Reader<'a> {
+    served: &'a Served,
+    most: usize,
+    rows: Rows,
+    /// The values of the row that is being read, by field.
+    row: Vec<Option<Value>>,
+}
+
+impl Reader<'_> {
+    fn rows<'de, D: Deserializer<'de>>(&mut self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(Body(self))
+    }
+
+    fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
+        let schema = &self.served.manifest().schema;
+        self.row.clear();
+        self.row.resize(schema.len(), None);
+        while let Some(name) = map.next_key::<Name>()? {
+            let value: Value = map.next_value()?;
+            match self.served.place(&name.0) {
+                Some(Place::Field(at)) if self.row[at].is_some() => {
+                    self.rows.refuse(&name.0, "it is given twice".to_owned())
+                }
+                Some(Place::Field(at)) => self.row[at] = Some(value),
+                Some(Place::Id) => {}
+                None => {
+                    let names = schema.iter().map(|field| field.name.as_str());
+                    let detail = format!("unknown field{}", nearest(&name.0, names));
+                    self.rows.refuse(&name.0, detail);
+                }
+            }
+        }
+        for (at, field) in schema.iter().enumerate() {
+            if let Err(bad) = field.read_json(self.row[at].as_ref(), &mut self.rows.columns[at]) {
+                self.rows.refuse(&field.name, bad.to_string());
+            }
+        }
+        self.rows.rows += 1;
+        Ok(())
+    }
+}
+
+/// The nearest of some names, in words; nothing if none is near.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let lower = name.to_lowercase();
+    let distance = |other: &str| strsim::osa_distance(&lower, &other.to_lowercase());
+    let nearest = names.map(|other| (distance(other), other)).min();
+    nearest
+        .filter(|(distance, _)| 2 * distance <= name.len())
+        .map_or_else(String::new, |(_, name)| format!("; the nearest is `{name}`"))
+}
+
+/// The name of a field.
+struct Name(String);
+
+impl<'de> serde::Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// A row, or a list of rows.
+struct Body<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.object(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.rows.listed = true;
+        while list.next_element_seed(Row(self.0))?.is_some() {
+            if self.0.rows.rows > self.0.most {
+                return Err(A::Error::custom(format!("more than {} rows", self.0.most)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row of a list.
+struct Row<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an object as row {}", self.0.rows.rows)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.object(map)
+    }
+}

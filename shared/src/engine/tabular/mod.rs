@@ -1,0 +1,15 @@
+//! Scores rows of a table: fields ▶ columns ▶ features ▶ trees ▶ probability.
+//!
+//! What is measured is what is served: training, `score predict` and the service compute columns, features and scores
+//! by the same functions.
+
+pub mod calibration;
+pub mod column;
+pub mod contributions;
+pub mod derive;
+pub mod encoding;
+pub mod feature;
+pub mod manifest;
+pub mod model;
+pub mod schema;
+pub mod value;

@@ -1,0 +1,217 @@
+//! A trained model: scores rows, and says what their fields contribute.
+//!
+//! ```text
+//! artifacts/models/<name>/champion                      the version that answers
+//! artifacts/models/<name>/<version>/manifest.json       schema, parameters, metrics, SHA-256 of every file
+//! artifacts/models/<name>/<version>/trees.safetensors, encodings.safetensors
+//! ```
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use super::column::Column;
+use super::contributions::contributions;
+use super::encoding::Sums;
+use super::feature::{Feature, Features};
+use super::manifest::ModelManifest;
+use crate::contract::artifact::ArtifactError;
+use crate::contract::artifact::columns::{TableFile, TableWriter};
+use crate::contract::artifact::manifest::verify;
+use crate::engine::rank::matrix::Matrix;
+use crate::engine::rank::trees::Trees;
+use crate::tables::{EncodingTable, Table, TreeTable};
+
+/// The folder of all models in an artifacts folder.
+pub const MODELS: &str = "models";
+const TREES: &str = "trees.safetensors";
+const ENCODINGS: &str = "encodings.safetensors";
+
+/// A version of a model, ready to score.
+#[derive(Debug, Clone)]
+pub struct Model {
+    manifest: ModelManifest,
+    totals: Vec<Sums>,
+    trees: TreeTable,
+    encodings: EncodingTable,
+}
+
+/// What an output says of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// The sum of the trees.
+    pub log_odds: f32,
+    /// The probability that the row is a positive.
+    pub probability: f64,
+    /// Whether it counts as one: the probability is at or above the threshold.
+    pub positive: bool,
+}
+
+/// What the fields of a row add to its log-odds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contributions {
+    /// The mean over the training rows.
+    pub base: f64,
+    /// What each field, or two together, add to it: the columns and the log-odds.
+    pub fields: Vec<(Vec<usize>, f64)>,
+}
+
+impl Model {
+    /// Makes a model of tables that were built together.
+    ///
+    /// # Errors
+    /// The reason when they don't fit each other.
+    pub fn new(manifest: ModelManifest, trees: TreeTable, encodings: EncodingTable) -> Result<Self, String> {
+        let parameters = &manifest.parameters;
+        trees.check(parameters.depth, parameters.features.len())?;
+        let outputs = manifest.outputs.len();
+        encodings.check(parameters.encoded.len(), outputs)?;
+        let own: usize = manifest.outputs.iter().map(|output| output.trees).sum();
+        if outputs == 0 || own * parameters.depth != trees.features.len() {
+            return Err(format!("the {outputs} outputs have {own} trees, which are not those that there are"));
+        }
+        let fits = |feature: &Feature| match feature {
+            Feature::Number { column } | Feature::Is { column, .. } => *column < manifest.columns(),
+            Feature::Mean { encoding, output } => *encoding < parameters.encoded.len() && *output < outputs,
+            Feature::Count { encoding } => *encoding < parameters.encoded.len(),
+        };
+        let derived = parameters.derived.iter().enumerate();
+        let mut derived =
+            derived.flat_map(|(at, derived)| derived.by.columns().iter().map(move |column| (at, *column)));
+        let columns_fit = parameters.encoded.iter().flatten().all(|column| *column < manifest.columns())
+            && derived.all(|(at, column)| column < manifest.schema.len() + at);
+        match columns_fit && parameters.features.iter().all(fits) {
+            true => Ok(Self { totals: manifest.totals(), manifest, trees, encodings }),
+            false => Err("the features look at fields that the schema does not have".to_owned()),
+        }
+    }
+
+    /// Loads and verifies the version in `folder`.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when a file is missing, torn, foreign or does not fit the others.
+    pub fn load(folder: &Path) -> Result<Self, ArtifactError> {
+        let manifest = ModelManifest::read(folder)?;
+        verify(&manifest.files, folder)?;
+        let trees = TreeTable::read(&TableFile::open(folder, TREES)?)?;
+        let encodings = EncodingTable::read(&TableFile::open(folder, ENCODINGS)?)?;
+        Self::new(manifest, trees, encodings).map_err(|reason| ArtifactError::shape(folder, reason))
+    }
+
+    /// Writes the tables into a folder.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when one can't be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
+        let mut writer = TableWriter::default();
+        self.trees.add_to(&mut writer);
+        writer.write(folder, TREES)?;
+        let mut writer = TableWriter::default();
+        self.encodings.add_to(&mut writer);
+        writer.write(folder, ENCODINGS)
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &ModelManifest {
+        &self.manifest
+    }
+
+    /// Mutable access to its manifest, until it is written.
+    pub fn manifest_mut(&mut self) -> &mut ModelManifest {
+        &mut self.manifest
+    }
+
+    /// Empty columns for the fields of the schema.
+    #[must_use]
+    pub fn columns(&self, rows: usize) -> Vec<Column> {
+        self.manifest.schema.iter().map(|field| field.column(rows)).collect()
+    }
+
+    /// The features of rows.
+    ///
+    /// * `columns`: the values of each field of the schema.
+    #[must_use]
+    pub fn matrix(&self, columns: &[Column]) -> Matrix {
+        let parameters = &self.manifest.parameters;
+        let mut all: Cow<'_, [Column]> = Cow::Borrowed(columns);
+        for derived in &parameters.derived {
+            let column = derived.by.column(&all);
+            all.to_mut().push(column);
+        }
+        let mut matrix = Matrix::default();
+        let features = Features {
+            features: &parameters.features,
+            encoded: &parameters.encoded,
+            encodings: &self.encodings,
+            totals: &self.totals,
+            smoothing: parameters.smoothing,
+        };
+        features.fill(&all, &mut matrix);
+        matrix
+    }
+
+    /// Scores rows: what each output says of the first row, then of the second, and so on.
+    ///
+    /// * `columns`: the values of each field of the schema.
+    #[must_use]
+    pub fn score(&self, columns: &[Column]) -> Vec<Scored> {
+        self.score_matrix(&self.matrix(columns))
+    }
+
+    /// The same for features.
+    #[must_use]
+    pub fn score_matrix(&self, matrix: &Matrix) -> Vec<Scored> {
+        let outputs = &self.manifest.outputs;
+        let nothing = Scored { log_odds: 0.0, probability: 0.0, positive: false };
+        let mut scored = vec![nothing; matrix.rows() * outputs.len()];
+        let (mut scores, mut first) = (Vec::new(), 0);
+        for (place, output) in outputs.iter().enumerate() {
+            self.trees_of(first..first + output.trees).score(matrix, &mut scores);
+            first += output.trees;
+            for (row, &log_odds) in scores.iter().enumerate() {
+                let probability = output.calibration.probability(log_odds);
+                scored[row * outputs.len() + place] =
+                    Scored { log_odds, probability, positive: probability >= output.threshold };
+            }
+        }
+        scored
+    }
+
+    fn trees_of(&self, trees: Range<usize>) -> Trees<'_> {
+        self.trees.trees(self.manifest.parameters.depth, trees)
+    }
+
+    /// The categories of a row whose level no training row had, as positions in the schema.
+    pub fn unseen(&self, columns: &[Column], row: usize) -> impl Iterator<Item = usize> {
+        let encoded = self.manifest.parameters.encoded.iter().enumerate();
+        encoded.filter_map(move |(place, encoded)| match (&encoded[..], columns) {
+            // Derived columns, which stand behind those of the schema, are numbers.
+            ([column], columns) => match columns.get(*column) {
+                Some(Column::Levels(levels)) => (!self.encodings.get(place, 0).knows(levels[row])).then_some(*column),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// What each field adds to the log-odds of an output for a row: exact Shapley values of the trees, see
+    /// [`super::contributions`].
+    #[must_use]
+    pub fn contributions(&self, matrix: &Matrix, row: usize, output: usize) -> Contributions {
+        let (parameters, outputs) = (&self.manifest.parameters, &self.manifest.outputs);
+        let first = outputs[..output].iter().map(|output| output.trees).sum();
+        let trees = first..first + outputs[output].trees;
+        let covers = self.trees.covers.get(trees.start << parameters.depth..trees.end << parameters.depth);
+        let values = contributions(self.trees_of(trees), covers.unwrap_or_default(), matrix, row);
+        let mut fields: Vec<(Vec<usize>, f64)> = Vec::new();
+        for (feature, value) in parameters.features.iter().zip(values.features) {
+            let columns = feature.columns(&parameters.encoded);
+            match fields.iter_mut().find(|(known, _)| known == columns) {
+                Some((_, sum)) => *sum += value,
+                None => fields.push((columns.to_vec(), value)),
+            }
+        }
+        Contributions { base: values.base, fields }
+    }
+}
