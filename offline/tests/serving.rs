@@ -80,7 +80,7 @@ fn every_field_that_is_refused_is_told_at_once() {
         errors,
         [
             "dya: unknown field; the nearest is `day`",
-            "income: \"101\"; expected a number from 0 to 100",
+            "income: 101; expected a number from 0 to 100",
             "colour: a list; expected a text",
             "month: null; expected a text",
             "day: missing; expected a number",

@@ -94,7 +94,7 @@ pub fn fit(
         let training = training(&plan, rows, &encodings, parts.by_time, smoothing, own.seed);
         let fitted = trees::fit(&training, Some(&stop), &own, &|_| progress(grown.fetch_add(1, Ordering::Relaxed) + 1));
         let trees = fitted.leaves.len() >> fitted.depth;
-        tracing::info!(member, trees, log_loss = -fitted.metric, "member fitted");
+        tracing::debug!(member, trees, log_loss = -fitted.metric, "member fitted");
         fitted
     };
     let members: Vec<Ensemble> = (0..config.members).into_par_iter().map(member).collect();
