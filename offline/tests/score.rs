@@ -52,6 +52,7 @@ fn files_of_every_format_say_the_same_for_every_row() {
     let ids: Vec<&str> = lines.iter().map(|line| line["id"].as_str().expect("an id")).collect();
     assert_eq!(ids, ["a", "b", "c", "d"]);
     assert!(lines[0]["probability"].is_f64() && lines[2]["probability"].is_f64(), "unseen levels are scored");
+    assert_eq!((&lines[0]["unseen"], &lines[2]["unseen"]), (&Value::Null, &serde_json::json!(["colour", "month"])));
     assert_eq!(lines[1]["error"], "income: \"much\"; expected a number");
     assert_eq!(lines[3]["error"], "income: null; expected a number");
     let csv = fs::read_to_string(bank.predict(&rows, "out.csv")).expect("reads");
@@ -61,7 +62,7 @@ fn files_of_every_format_say_the_same_for_every_row() {
     }
     // A Parquet file of probabilities is read back as rows.
     let parquet = Table::read(&[bank.predict(&rows, "out.parquet")], &bank.config()).expect("reads");
-    assert_eq!(parquet.names, ["row", "id", "probability", "prediction", "error"]);
+    assert_eq!(parquet.names, ["row", "id", "probability", "prediction", "unseen", "error"]);
     for (row, expected) in lines.iter().enumerate() {
         let probability = parquet.column("probability").expect("is there").get(row);
         assert_eq!(probability.map(|text| text.parse::<f64>().expect("a number")), expected["probability"].as_f64());

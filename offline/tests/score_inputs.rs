@@ -95,7 +95,11 @@ fn every_file_is_scored_and_none_is_written_over() {
     fs::copy(&one, &copy).expect("copies");
     let out = bank.path("out.csv");
     bank.score("predict", &["--data", text(&one), text(&copy), "--out", text(&out)]);
-    assert_eq!(fs::read_to_string(&out).expect("reads").lines().count(), 101);
+    let scored = fs::read_to_string(&out).expect("reads");
+    assert_eq!(scored.lines().count(), 101);
+    assert!(scored.starts_with("file,row,id,probability,prediction,unseen,error\n"), "{}", &scored[..80]);
+    let of = |file: &Path| scored.lines().filter(|line| line.starts_with(text(file))).count();
+    assert_eq!((of(&one), of(&copy)), (50, 50));
     let artifacts = bank.path("artifacts");
     let refused = |data: &Path, out: &Path| {
         offline_fails(&[
@@ -169,5 +173,5 @@ fn an_index_without_a_name_is_passed_over_and_ids_keep_out_of_the_way() {
     let bank = Bank::new(&rows, "");
     bank.train(&[]);
     let scored = fs::read_to_string(bank.predict(&bank.path("rows.csv"), "out.csv")).expect("reads");
-    assert!(scored.starts_with("row,row_,probability,prediction,error\n1,c0,0."), "{}", &scored[..80]);
+    assert!(scored.starts_with("row,row_,probability,prediction,unseen,error\n1,c0,0."), "{}", &scored[..80]);
 }

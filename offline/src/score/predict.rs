@@ -5,16 +5,16 @@
 
 mod output;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::model::Model;
 
 use super::DataError;
-use super::input::{check, inputs};
+use super::input::check;
 use crate::log::ingest::IngestError;
-use crate::log::ingest::read::{Needed, Wanted, for_each_row};
-pub use output::{Output, OutputError};
+use crate::log::ingest::read::{Form, Needed, Wanted, for_each_row};
+pub use output::{Named, Output, OutputError};
 
 /// How many rows are scored at once.
 const ROWS: usize = 1 << 13;
@@ -22,12 +22,25 @@ const ROWS: usize = 1 << 13;
 /// What becomes of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
+    /// Its file.
+    pub file: Arc<str>,
     /// Its number in its file, from 1.
     pub row: u64,
     /// The values of the columns that name it.
     pub ids: Vec<Option<String>>,
-    /// The probability, and whether it counts as a positive; or why it has none.
-    pub scored: Result<(f64, bool), String>,
+    /// What the model says of it, or why that is nothing.
+    pub scored: Result<Said, String>,
+}
+
+/// What a model says of a row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Said {
+    /// The probability that it is a positive.
+    pub probability: f64,
+    /// Whether it counts as one.
+    pub positive: bool,
+    /// The categories with a value that no training row had.
+    pub unseen: Vec<String>,
 }
 
 /// How many rows were scored, and how many could not be.
@@ -62,25 +75,25 @@ impl From<IngestError> for PredictError {
 /// [`PredictError`] when a file can't be read or lacks a column, or the output can't be written.
 pub fn predict(
     model: &Model,
-    paths: &[PathBuf],
+    forms: &[Form],
     output: &mut Output,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Counts, PredictError> {
     let manifest = model.manifest();
     let mut counts = Counts::default();
-    for form in inputs(paths)? {
+    for form in forms {
         // A default is for a field that is not there; a cell that is empty is a missing value.
         let there: Vec<bool> = manifest.schema.iter().map(|field| form.has(&field.name)).collect();
         let needed = manifest.schema.iter().filter(|field| field.default.is_none());
-        check(&form, needed.map(|field| field.name.as_str()))?;
+        check(form, needed.map(|field| field.name.as_str()))?;
         for (field, _) in manifest.schema.iter().zip(&there).filter(|(_, there)| !**there) {
             eprintln!("{} has no column `{}`: its default is taken", form.path.display(), field.name);
         }
         let fields = manifest.schema.iter().map(|field| Wanted::column(&field.name, Needed::No));
         let wanted: Vec<Wanted> = fields.chain(manifest.ids.iter().map(|id| Wanted::column(id, Needed::No))).collect();
-        let mut batch = Batch::new(model, there);
+        let mut batch = Batch::new(model, form.path.to_string_lossy().into(), there);
         let mut failed = None;
-        for_each_row(&form, &wanted, "columns", &mut |at, row| {
+        for_each_row(form, &wanted, "columns", &mut |at, row| {
             match row {
                 Ok(row) => batch.push(at.number, row.values),
                 Err(row) => batch.refuse(at.number, format!("unreadable: {}", row.reason)),
@@ -97,7 +110,8 @@ pub fn predict(
         batch.flush(output, &mut counts)?;
     }
     if counts == Counts::default() {
-        return Err(DataError::Empty(paths.to_vec()).into());
+        let paths = forms.iter().map(|form| form.path.clone()).collect();
+        return Err(DataError::Empty(paths).into());
     }
     Ok(counts)
 }
@@ -105,6 +119,7 @@ pub fn predict(
 /// Rows that wait to be scored.
 struct Batch<'a> {
     model: &'a Model,
+    file: Arc<str>,
     /// Whether the file has the column of each field.
     there: Vec<bool>,
     columns: Vec<Column>,
@@ -112,8 +127,8 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(model: &'a Model, there: Vec<bool>) -> Self {
-        Self { model, there, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
+    fn new(model: &'a Model, file: Arc<str>, there: Vec<bool>) -> Self {
+        Self { model, file, there, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
     }
 
     /// Adds a row: the values of the fields, and behind them those that name it.
@@ -127,8 +142,13 @@ impl<'a> Batch<'a> {
                 bad.push(format!("{}: {refused}", field.name));
             }
         }
-        let scored = if bad.is_empty() { Ok((0.0, false)) } else { Err(bad.join("; ")) };
-        self.lines.push(Line { row, ids: ids.iter().map(|id| id.map(str::to_owned)).collect(), scored });
+        let scored = if bad.is_empty() { Ok(Said::default()) } else { Err(bad.join("; ")) };
+        self.lines.push(Line {
+            file: self.file.clone(),
+            row,
+            ids: ids.iter().map(|id| id.map(str::to_owned)).collect(),
+            scored,
+        });
     }
 
     /// Adds a row that can't be read.
@@ -138,15 +158,22 @@ impl<'a> Batch<'a> {
             // Missing values keep the columns as long as the lines.
             let _ = field.read(None, column);
         }
-        self.lines.push(Line { row, ids: vec![None; manifest.ids.len()], scored: Err(reason) });
+        self.lines.push(Line {
+            file: self.file.clone(),
+            row,
+            ids: vec![None; manifest.ids.len()],
+            scored: Err(reason),
+        });
     }
 
     /// Scores the rows, and writes them.
     fn flush(&mut self, output: &mut Output, counts: &mut Counts) -> Result<(), OutputError> {
-        for (line, scored) in self.lines.iter_mut().zip(self.model.score(&self.columns)) {
+        let (model, schema) = (self.model, &self.model.manifest().schema);
+        for (row, (line, scored)) in self.lines.iter_mut().zip(model.score(&self.columns)).enumerate() {
             match &mut line.scored {
                 Ok(own) => {
-                    *own = (scored.probability, scored.positive);
+                    let unseen = model.unseen(&self.columns, row).map(|field| schema[field].name.clone()).collect();
+                    *own = Said { probability: scored.probability, positive: scored.positive, unseen };
                     counts.scored += 1;
                 }
                 Err(_) => counts.refused += 1,

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::log::ingest::read::Form;
 use crate::progress::Progress;
-use crate::score::predict::{Output, predict as score_rows};
+use crate::score::input::inputs;
+use crate::score::predict::{Named, Output, predict as score_rows};
 use crate::score::registry::load;
 
 /// Scores the rows of files by a model.
@@ -31,10 +33,13 @@ pub struct PredictArgs {
 /// Scores and writes.
 pub fn predict(args: &PredictArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let model = load(&args.artifacts, &args.model, args.version.as_deref())?;
-    let same = |data: &PathBuf| data.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
-    anyhow::ensure!(!args.data.iter().any(same), "{}: is read; write to another file", args.out.display());
-    let mut output = Output::create(&args.out, &model.manifest().ids)?;
-    let counts = progress.counted("rows", 0, |done| score_rows(&model, &args.data, &mut output, done))?;
+    let forms = inputs(&args.data)?;
+    let same =
+        |form: &Form| form.path.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    anyhow::ensure!(!forms.iter().any(same), "{}: is read; write to another file", args.out.display());
+    let named = if forms.len() > 1 { Named::File } else { Named::No };
+    let mut output = Output::create(&args.out, &model.manifest().ids, named)?;
+    let counts = progress.counted("rows", 0, |done| score_rows(&model, &forms, &mut output, done))?;
     output.finish()?;
     anyhow::ensure!(
         counts.scored > 0,

@@ -35,15 +35,28 @@ pub enum OutputError {
     },
 }
 
-/// A file of scored rows: `row`, the ids, `probability`, `prediction` and `error`.
+/// Whether each row names its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// It does: the rows are of several files.
+    File,
+    /// There is one file.
+    No,
+}
+
+/// A file of scored rows: `file` of several, `row`, the ids, `probability`, `prediction`, `unseen` and `error`.
 pub struct Output {
     path: PathBuf,
     /// Under which it is written.
     temporary: PathBuf,
+    named: Named,
     ids: Vec<String>,
     /// None when it has ended.
     writer: Option<By>,
 }
+
+/// The columns beside the ids.
+const OWN: [&str; 6] = ["file", "row", "probability", "prediction", "unseen", "error"];
 
 enum By {
     Csv(Box<csv::Writer<File>>),
@@ -56,7 +69,7 @@ impl Output {
     ///
     /// # Errors
     /// [`OutputError`] for a name of another ending, and when it can't be made.
-    pub fn create(path: &Path, ids: &[String]) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, ids: &[String], named: Named) -> Result<Self, OutputError> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let temporary = path.with_file_name(format!(
             ".{}.{}.new",
@@ -73,8 +86,9 @@ impl Output {
         let writer = match ending.as_str() {
             "csv" => {
                 let mut writer = csv::Writer::from_writer(create()?);
-                let names = ["row"].into_iter().chain(ids.iter().map(String::as_str));
-                let header = writer.write_record(names.chain(["probability", "prediction", "error"]));
+                let before = OWN[usize::from(named == Named::No)..2].iter().copied();
+                let names = before.chain(ids.iter().map(String::as_str)).chain(OWN[2..].iter().copied());
+                let header = writer.write_record(names);
                 header.map_err(|error| OutputError::Io { path: path.to_owned(), source: error.into() })?;
                 By::Csv(Box::new(writer))
             }
@@ -82,12 +96,15 @@ impl Output {
             "parquet" => {
                 let text = |name| (name, ArrowDataType::Utf8View);
                 let ids = ids.iter().map(|id| text(id.as_str()));
-                let columns: Vec<(&str, ArrowDataType)> = [("row", ArrowDataType::UInt64)]
+                let file = (named == Named::File).then(|| text("file"));
+                let columns: Vec<(&str, ArrowDataType)> = file
                     .into_iter()
+                    .chain([("row", ArrowDataType::UInt64)])
                     .chain(ids)
                     .chain([
                         ("probability", ArrowDataType::Float64),
                         ("prediction", ArrowDataType::UInt8),
+                        text("unseen"),
                         text("error"),
                     ])
                     .collect();
@@ -96,7 +113,7 @@ impl Output {
             }
             _ => return Err(OutputError::Ending(path.to_owned())),
         };
-        Ok(Self { path: path.to_owned(), temporary, ids, writer: Some(writer) })
+        Ok(Self { path: path.to_owned(), temporary, named, ids, writer: Some(writer) })
     }
 
     /// Writes rows.
@@ -104,12 +121,14 @@ impl Output {
         let written = match &mut self.writer {
             None => Ok(()),
             Some(By::Csv(writer)) => {
-                lines.iter().try_for_each(|line| writer.write_record(fields(line))).map_err(Into::into)
+                lines.iter().try_for_each(|line| writer.write_record(fields(line, self.named))).map_err(Into::into)
             }
-            Some(By::Json(writer)) => lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, &self.ids))),
+            Some(By::Json(writer)) => {
+                lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, self.named, &self.ids)))
+            }
             Some(By::Parquet(writer)) => {
                 return writer
-                    .write(arrays(lines, self.ids.len()))
+                    .write(arrays(lines, self.named, self.ids.len()))
                     .map_err(|source| OutputError::Parquet { path: self.path.clone(), source });
             }
         };
@@ -143,44 +162,60 @@ impl Drop for Output {
 
 /// The name of a column of ids beside those that are written.
 fn own_name(id: &str) -> String {
-    if ["row", "probability", "prediction", "error"].contains(&id) { format!("{id}_") } else { id.to_owned() }
+    if OWN.contains(&id) { format!("{id}_") } else { id.to_owned() }
 }
 
 /// The fields of a line of CSV.
-fn fields(line: &Line) -> Vec<String> {
+fn fields(line: &Line, named: Named) -> Vec<String> {
     let ids = line.ids.iter().map(|id| id.clone().unwrap_or_default());
-    let (probability, prediction, error) = match &line.scored {
-        Ok((probability, positive)) => (probability.to_string(), u8::from(*positive).to_string(), String::new()),
-        Err(error) => (String::new(), String::new(), error.clone()),
+    let said = match &line.scored {
+        Ok(said) => {
+            let (probability, prediction) = (said.probability.to_string(), u8::from(said.positive).to_string());
+            [probability, prediction, said.unseen.join(", "), String::new()]
+        }
+        Err(error) => [String::new(), String::new(), String::new(), error.clone()],
     };
-    [line.row.to_string()].into_iter().chain(ids).chain([probability, prediction, error]).collect()
+    let file = (named == Named::File).then(|| line.file.to_string());
+    file.into_iter().chain([line.row.to_string()]).chain(ids).chain(said).collect()
 }
 
-fn object(line: &Line, ids: &[String]) -> Value {
+fn object(line: &Line, named: Named, ids: &[String]) -> Value {
     let mut object = Map::new();
+    if named == Named::File {
+        object.insert("file".to_owned(), json!(line.file));
+    }
     object.insert("row".to_owned(), json!(line.row));
     object.extend(ids.iter().zip(&line.ids).map(|(name, id)| (name.clone(), json!(id))));
     match &line.scored {
-        Ok((probability, positive)) => {
-            object.insert("probability".to_owned(), json!(probability));
-            object.insert("prediction".to_owned(), json!(u8::from(*positive)));
+        Ok(said) => {
+            object.insert("probability".to_owned(), json!(said.probability));
+            object.insert("prediction".to_owned(), json!(u8::from(said.positive)));
+            if !said.unseen.is_empty() {
+                object.insert("unseen".to_owned(), json!(said.unseen));
+            }
         }
         Err(error) => drop(object.insert("error".to_owned(), json!(error))),
     }
     Value::Object(object)
 }
 
-fn arrays(lines: &[Line], ids: usize) -> Vec<Box<dyn Array>> {
+fn arrays(lines: &[Line], named: Named, ids: usize) -> Vec<Box<dyn Array>> {
     let text = |of: &dyn Fn(&Line) -> Option<String>| {
         Utf8ViewArray::from_slice(lines.iter().map(of).collect::<Vec<_>>()).boxed()
     };
+    let said = || lines.iter().map(|line| line.scored.as_ref().ok());
     let rows: Vec<u64> = lines.iter().map(|line| line.row).collect();
-    let probabilities: PrimitiveArray<f64> =
-        lines.iter().map(|line| line.scored.as_ref().ok().map(|(probability, _)| *probability)).collect();
-    let predictions: PrimitiveArray<u8> =
-        lines.iter().map(|line| line.scored.as_ref().ok().map(|(_, positive)| u8::from(*positive))).collect();
-    let mut arrays: Vec<Box<dyn Array>> = vec![PrimitiveArray::from_vec(rows).boxed()];
+    let probabilities: PrimitiveArray<f64> = said().map(|said| said.map(|said| said.probability)).collect();
+    let predictions: PrimitiveArray<u8> = said().map(|said| said.map(|said| u8::from(said.positive))).collect();
+    let unseen = |line: &Line| {
+        line.scored.as_ref().ok().filter(|said| !said.unseen.is_empty()).map(|said| said.unseen.join(", "))
+    };
+    let mut arrays: Vec<Box<dyn Array>> = Vec::new();
+    if named == Named::File {
+        arrays.push(text(&|line| Some(line.file.to_string())));
+    }
+    arrays.push(PrimitiveArray::from_vec(rows).boxed());
     arrays.extend((0..ids).map(|id| text(&|line| line.ids[id].clone())));
-    arrays.extend([probabilities.boxed(), predictions.boxed(), text(&|line| line.scored.clone().err())]);
+    arrays.extend([probabilities.boxed(), predictions.boxed(), text(&unseen), text(&|line| line.scored.clone().err())]);
     arrays
 }
