@@ -160,7 +160,7 @@ pub fn time(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<f64> {
         |at: DateTime| at.to_zoned(zone.clone()).ok().map(|at| at.timestamp().as_millisecond() as f64 / 1000.0);
     match (format, number(text)) {
         (Some(format), _) => {
-            if let Ok(at) = DateTime::strptime(format, text).or_else(|_| hour_of(format, text)) {
+            if let Ok(at) = DateTime::strptime(format, text) {
                 return seconds(at);
             }
         }
@@ -180,11 +180,6 @@ fn day_of(text: &str) -> Option<DateTime> {
     let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
     let date = digits.then(|| Date::strptime("%Y%m%d", text).ok()).flatten()?;
     (1900..2100).contains(&date.year()).then(|| date.at(0, 0, 0, 0))
-}
-
-/// A time of which the format has no minutes.
-fn hour_of(format: &str, text: &str) -> Result<DateTime, jiff::Error> {
-    DateTime::strptime(format!("{format}:%M"), format!("{text}:00"))
 }
 
 #[cfg(test)]
@@ -285,6 +280,7 @@ mod tests {
         let day = Some(1_413_849_600.0);
         assert_eq!((utc("2014-10-21", None), utc("20141021", None), utc("1413849600", None)), (day, day, day));
         assert_eq!((utc("14102112", Some("%y%m%d%H")), utc("2014-10-21T12:00:00", Some("%y%m%d%H"))), (noon, noon));
+        assert_eq!(utc("21.10.2014", Some("%d.%m.%Y")), day);
         assert_eq!((utc("14102199", Some("%y%m%d%H")), utc("noon", None)), (None, None));
         // A time that names no zone is of the model's; one that does is not.
         let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
