@@ -19,11 +19,7 @@ say "3. Score a file: every row is a row of the answer"
 head -n 4 "$work/scored.csv" | sed 's/^/  /'
 
 say "4. Serve it on http://127.0.0.1:$port"
-TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
-    TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
-service=$!
-trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
-ready
+serve
 row='{"age":35,"job":"management","marital":"single","education":"tertiary","default":"no","balance":2100,"housing":"no","loan":"no","contact":"cellular","day":12,"month":"oct","duration":420,"campaign":1}'
 echo "  a row: POST /models/credit-score/predict"
 http POST /models/credit-score/predict "$row" | tee "$work/good.json" | sed 's/^/  /'; echo

@@ -1,4 +1,4 @@
-# What the demos share: steps with their time, requests without a client of HTTP. To be sourced; needs $bin and $port.
+# What the demos share: steps with their time, requests without a client of HTTP. To be sourced; needs $bin, $work and $port.
 
 SECONDS=0 began=0
 # say TEXT: a step begins.
@@ -35,4 +35,13 @@ build() {
     fi
     make --no-print-directory build
     took
+}
+
+# serve: starts the service over "$work/artifacts" until the script ends, and waits until it answers.
+serve() {
+    TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
+        TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
+    service=$!
+    trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
+    ready
 }

@@ -22,11 +22,7 @@ say "2. Train on data/sample: 20,000 events of a shop with 300 items"
 tail -n 1 "$work/offline.log" | awk '{ printf "  %s s, %s MiB\n", $2, $3 }'
 
 say "3. Serve it on http://127.0.0.1:$port"
-TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
-    TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
-service=$!
-trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
-ready
+serve
 echo "  GET /recommendations?user_id=$user&k=5"
 http GET "/recommendations?user_id=$user&k=5" | tee "$work/before.json" | show
 echo "  the first answer, $SECONDS s after the start"

@@ -68,19 +68,7 @@ fn files_of_every_format_say_the_same_for_every_row() {
         assert_eq!(probability.map(|text| text.parse::<f64>().expect("a number")), expected["probability"].as_f64());
     }
     let refused = bank.path("other.txt");
-    let artifacts = bank.path("artifacts");
-    let told = offline_fails(&[
-        "score",
-        "predict",
-        "--artifacts",
-        text(&artifacts),
-        "--model",
-        "loans",
-        "--data",
-        text(&rows),
-        "--out",
-        text(&refused),
-    ]);
+    let told = bank.predict_fails(&rows, &refused);
     assert!(told.contains("must end in .csv, .jsonl or .parquet") && !refused.exists(), "{told}");
 }
 

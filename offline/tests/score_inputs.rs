@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::loans::{Bank, drawn, loans, write_config};
-use support::{offline_fails, text};
+use support::text;
 
 /// Trains on rows; returns what was said on standard error.
 fn said(bank: &Bank) -> String {
@@ -100,21 +100,7 @@ fn every_file_is_scored_and_none_is_written_over() {
     assert!(scored.starts_with("file,row,id,probability,prediction,unseen,error\n"), "{}", &scored[..80]);
     let of = |file: &Path| scored.lines().filter(|line| line.starts_with(text(file))).count();
     assert_eq!((of(&one), of(&copy)), (50, 50));
-    let artifacts = bank.path("artifacts");
-    let refused = |data: &Path, out: &Path| {
-        offline_fails(&[
-            "score",
-            "predict",
-            "--artifacts",
-            text(&artifacts),
-            "--model",
-            "loans",
-            "--data",
-            text(data),
-            "--out",
-            text(out),
-        ])
-    };
+    let refused = |data: &Path, out: &Path| bank.predict_fails(data, out);
     assert!(refused(&one, &one).contains("is read; write to another file"));
     fs::write(&copy, "a,b\n1,2\n").expect("writes");
     assert!(refused(&copy, &out).contains("no column `income`; there are: a, b"));

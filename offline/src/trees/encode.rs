@@ -21,6 +21,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use shared::engine::tabular::encoding::Sums;
 
 use super::Rows;
 
@@ -68,25 +69,9 @@ pub struct Encoding {
     smoothing: f64,
 }
 
-/// The number of rows and the sum of their labels.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    rows: f64,
-    labels: f64,
-}
-
-impl Sums {
-    fn add(&mut self, label: f32) {
-        self.rows += 1.0;
-        self.labels += f64::from(label);
-    }
-
-    /// Count and mean of a value with these sums.
-    fn encoded(self, total: Sums, smoothing: f64) -> [f32; 2] {
-        let prior = total.labels / total.rows;
-        let mean = (self.labels + smoothing * prior) / (self.rows + smoothing);
-        [(self.rows / total.rows) as f32, mean as f32]
-    }
+/// Count and mean of a value with these sums.
+fn encoded(own: Sums, total: Sums, smoothing: f64) -> [f32; 2] {
+    [own.count(total), own.mean(total, smoothing)]
 }
 
 /// Appends two columns for each category to training rows, and returns the encoding for later rows.
@@ -110,7 +95,7 @@ fn in_order(rows: &Rows, category: &Category, smoothing: f64) -> (Vec<Sums>, [Ve
     let mut columns = [Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len())];
     for group in rows.groups.windows(2).map(|bounds| bounds[0]..bounds[1]) {
         for &value in &category.rows[group.clone()] {
-            push(&mut columns, sums[value as usize].encoded(total, smoothing));
+            push(&mut columns, encoded(sums[value as usize], total, smoothing));
         }
         for (&value, &label) in category.rows[group.clone()].iter().zip(&rows.labels[group]) {
             sums[value as usize].add(label);
@@ -124,7 +109,7 @@ impl Encoding {
     /// Appends two columns for each category to rows of later times.
     pub fn append(&self, rows: &mut Rows, categories: &[Category]) {
         for (known, category) in self.columns.iter().zip(categories) {
-            let of_value = |value| known.get(value).copied().unwrap_or_default().encoded(self.total, self.smoothing);
+            let of_value = |value| encoded(known.get(value).copied().unwrap_or_default(), self.total, self.smoothing);
             let encoded: Vec<[f32; 2]> = category.values.iter().map(of_value).collect();
             let mut columns = [Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len())];
             category.rows.iter().for_each(|&value| push(&mut columns, encoded[value as usize]));

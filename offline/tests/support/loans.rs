@@ -104,6 +104,12 @@ impl Bank {
         out
     }
 
+    pub fn predict_fails(&self, rows: &Path, out: &Path) -> String {
+        let artifacts = self.path("artifacts");
+        let given = ["score", "predict", "--model", "loans", "--artifacts", text(&artifacts)];
+        offline_fails(&[&given[..], &["--data", text(rows), "--out", text(out)]].concat())
+    }
+
     pub fn champion(&self) -> String {
         fs::read_to_string(self.path("artifacts/models/loans/champion")).expect("a champion").trim().to_owned()
     }
