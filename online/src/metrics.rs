@@ -253,8 +253,8 @@ impl Metrics {
     }
 
     /// Counts the probabilities of a request.
-    pub fn observe_probabilities(&self, model: &str, probabilities: impl ExactSizeIterator<Item = f64>) {
-        self.prediction_rows.with_label_values(&[model]).observe(probabilities.len() as f64);
+    pub fn observe_probabilities(&self, model: &str, rows: usize, probabilities: impl Iterator<Item = f64>) {
+        self.prediction_rows.with_label_values(&[model]).observe(rows as f64);
         let histogram = self.probabilities.with_label_values(&[model]).local();
         probabilities.for_each(|probability| histogram.observe(probability));
         histogram.flush();

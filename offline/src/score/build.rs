@@ -4,23 +4,27 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use shared::contract::artifact::columns::Column as Stored;
+use shared::engine::tabular::column::Column;
 use shared::engine::tabular::feature::Encoded;
 use shared::engine::tabular::manifest::{Importance, MODEL_FORMAT, ModelManifest, Output, Parameters};
-use shared::engine::tabular::model::{Model, Scored};
+use shared::engine::tabular::model::{Model, ModelTables};
 use shared::tables::TreeTable;
 
 use super::DataError;
 use super::calibrate::calibrate;
 use super::columns::{Columns, Mixed, columns};
 use super::config::ModelConfig;
-use super::labels::labels;
+use super::labels::check_both;
 use super::leaks::{Leak, leaks};
 use super::measure::{Figure, metrics};
+use super::several;
 use super::split::{Parts, split};
 use super::table::Table;
-use super::threshold::choose;
+use super::targets::{Targets, names};
+use super::threshold::{Goal, choose};
 use super::train::{Fitted, fit, labels_of, rows_of};
 use crate::progress::Progress;
+use crate::trees::{Ensemble, table_of};
 
 /// A model, and what it is measured on.
 pub struct Built {
@@ -34,14 +38,16 @@ pub struct Built {
     pub ignored: Vec<(String, &'static str)>,
     /// The columns of numbers with a few other texts.
     pub mixed: Vec<Mixed>,
-    /// The columns that say the label by themselves.
+    /// The columns that say a label by themselves.
     pub leaks: Vec<Leak>,
-    /// The labels of the test rows.
-    pub labels: Vec<f32>,
-    /// Their probabilities.
+    /// The labels of the test rows, label by label.
+    pub labels: Vec<Vec<f32>>,
+    /// Their probabilities, row by row.
     pub probabilities: Vec<f64>,
-    /// The metrics on the test rows.
+    /// The metrics on the test rows: of the label, or of several together.
     pub metrics: BTreeMap<&'static str, Figure>,
+    /// Where there are several, those of each by itself.
+    pub of_labels: BTreeMap<String, BTreeMap<&'static str, Figure>>,
 }
 
 /// Makes a model of a table.
@@ -49,29 +55,37 @@ pub struct Built {
 /// # Errors
 /// [`DataError`] when the rows can't be learnt from.
 pub fn build(table: &Table, config: &ModelConfig, progress: &mut Progress) -> Result<Built, DataError> {
-    let labels = labels(table, &config.label, &config.positive)?;
-    let parts = split(table, &labels, config)?;
-    let columns = progress.stage("columns", || columns(table, config))?;
-    let total = (config.members * config.trees.trees) as u64;
-    let fitted = progress.counted("trees", total, |done| fit(&columns, &labels, &parts, config, done));
-    progress.stage("measure", || Ok(measured(table, config, &labels, parts, columns, fitted)))
+    let names = names(table, config)?;
+    let targets = Targets::read(table, &names, config)?;
+    if let ([name], [labels]) = (&names[..], &targets.labels[..]) {
+        check_both(name, labels)?;
+    }
+    let columns = progress.stage("columns", || columns(table, &names, config))?;
+    let targets = targets.learnt(&columns, config.panel.learn);
+    let parts = split(table, &targets, config)?;
+    let total = (targets.names.len() * config.members * config.trees.trees) as u64;
+    let fitted = progress.counted("trees", total, |done| fit(&columns, &targets.labels, &parts, config, done));
+    progress.stage("measure", || Ok(measured(table, config, targets, parts, columns, fitted)))
 }
 
 fn measured(
     table: &Table,
     config: &ModelConfig,
-    labels: &[f32],
+    targets: Targets,
     parts: Parts,
     columns: Columns,
     fitted: Fitted,
 ) -> Built {
-    let schema = columns.fields.len();
-    let positives = |rows: &[usize]| rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64;
-    let output = Output {
-        label: config.label.clone(),
-        positives: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), positives(rows))).collect(),
-        trees: fitted.ensemble.trees().len(),
-        ..Output::default()
+    let fields = columns.fields.len();
+    let values = &columns.values[..fields];
+    let output = |((label, labels), ensemble): ((&String, &Vec<f32>), &Ensemble)| {
+        let positives = |rows: &[usize]| rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64;
+        Output {
+            label: label.clone(),
+            positives: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), positives(rows))).collect(),
+            trees: ensemble.trees().len(),
+            ..Output::default()
+        }
     };
     let manifest = ModelManifest {
         format_version: MODEL_FORMAT,
@@ -81,39 +95,44 @@ fn measured(
         data_fingerprint: table.fingerprint(),
         rows: parts.named().into_iter().map(|(name, rows)| (name.to_owned(), rows.len() as u64)).collect(),
         ids: columns.ids.clone(),
+        ignored: columns.ignored.iter().map(|(name, _)| name.clone()).collect(),
         schema: columns.fields,
         serve: config.serve.clone(),
         parameters: Parameters {
             derived: columns.derived,
+            histories: columns.remembered,
             features: fitted.plan.features,
             encoded: fitted.plan.encoded,
             rows: parts.train.len() as f64,
             smoothing: config.features.smoothing,
-            depth: fitted.ensemble.depth,
+            depth: config.trees.depth,
         },
-        outputs: vec![output],
+        outputs: targets.names.iter().zip(&targets.labels).zip(&fitted.ensembles).map(output).collect(),
         metrics: Value::Null,
         config: json!(config),
         files: BTreeMap::new(),
     };
-    let trees = TreeTable { covers: Stored::from(fitted.covers), ..fitted.ensemble.table() };
-    let mut model = Model::new(manifest, trees, fitted.encodings).expect("features look at the columns that there are");
-    let values = &columns.values[..schema];
-    let (valid, valid_labels) = (rows_of(values, &parts.valid), labels_of(labels, &parts.valid));
-    let leaks = {
-        let parameters = &model.manifest().parameters;
-        leaks(&parameters.features, &parameters.encoded, &model.matrix(&valid), &valid_labels)
+    let trees = TreeTable { covers: Stored::from(fitted.covers), ..table_of(&fitted.ensembles) };
+    let tables = ModelTables { trees, encodings: fitted.encodings, histories: columns.histories };
+    let mut model = Model::new(manifest, tables).expect("features look at the columns that there are");
+    let leaks = decide(&mut model, &rows_of(values, &parts.valid), &of_part(&targets, &parts.valid), config);
+    for (at, ensemble) in fitted.ensembles.iter().enumerate() {
+        let importance = importance(model.manifest(), &ensemble.importance);
+        model.manifest_mut().outputs[at].importance = importance;
+    }
+    let labels = of_part(&targets, &parts.test);
+    let probabilities: Vec<f64> =
+        model.score(&rows_of(values, &parts.test)).into_iter().map(|scored| scored.probability).collect();
+    let thresholds: Vec<f64> = model.manifest().outputs.iter().map(|output| output.threshold).collect();
+    let of_label = |at: usize| {
+        metrics(&labels[at], &of_output(&probabilities, at, labels.len()), thresholds[at], config.threshold)
     };
-    let log_odds: Vec<f32> = model.score(&valid).iter().map(|scored| scored.log_odds).collect();
-    let importance = importance(model.manifest(), &fitted.ensemble.importance);
-    let output = &mut model.manifest_mut().outputs[0];
-    (output.calibration, output.importance) = (calibrate(&valid_labels, &log_odds), importance);
-    let probabilities = |scored: Vec<Scored>| scored.iter().map(|scored| scored.probability).collect::<Vec<f64>>();
-    let threshold = choose(&valid_labels, &probabilities(model.score(&valid)), config.threshold);
-    model.manifest_mut().outputs[0].threshold = threshold;
-    let (test, test_labels) = (rows_of(values, &parts.test), labels_of(labels, &parts.test));
-    let probabilities = probabilities(model.score(&test));
-    let metrics = metrics(&test_labels, &probabilities, threshold, config.threshold);
+    let (metrics, of_labels) = if labels.len() == 1 {
+        (of_label(0), BTreeMap::new())
+    } else {
+        let each = targets.names.iter().enumerate().map(|(at, name)| (name.clone(), of_label(at))).collect();
+        (several::metrics(&labels, &probabilities, &thresholds), each)
+    };
     Built {
         model,
         parts,
@@ -121,10 +140,57 @@ fn measured(
         ignored: columns.ignored,
         mixed: columns.mixed,
         leaks,
-        labels: test_labels,
+        labels,
         probabilities,
         metrics,
+        of_labels,
     }
+}
+
+/// Decides by the validation rows how log-odds become probabilities, and from which of them a row counts as a positive;
+/// returns the columns that say a label by themselves.
+fn decide(model: &mut Model, valid: &[Column], labels: &[Vec<f32>], config: &ModelConfig) -> Vec<Leak> {
+    let matrix = model.matrix(valid);
+    let scored = model.score_matrix(&matrix);
+    for (at, labels) in labels.iter().enumerate() {
+        let log_odds: Vec<f32> =
+            scored.iter().skip(at).step_by(model.manifest().outputs.len()).map(|own| own.log_odds).collect();
+        model.manifest_mut().outputs[at].calibration = calibrate(labels, &log_odds);
+    }
+    let scored = model.score_matrix(&matrix);
+    let probabilities: Vec<f64> = scored.into_iter().map(|scored| scored.probability).collect();
+    let thresholds: Vec<f64> = match config.threshold {
+        Goal::MicroF1 => {
+            let all: Vec<f32> =
+                (0..matrix.rows()).flat_map(|row| labels.iter().map(move |labels| labels[row])).collect();
+            vec![choose(&all, &probabilities, Goal::F1); labels.len()]
+        }
+        goal => {
+            let own = |(at, own): (usize, &Vec<f32>)| choose(own, &of_output(&probabilities, at, labels.len()), goal);
+            labels.iter().enumerate().map(own).collect()
+        }
+    };
+    let outputs = model.manifest_mut().outputs.iter_mut();
+    outputs.zip(thresholds).for_each(|(output, threshold)| output.threshold = threshold);
+    let parameters = &model.manifest().parameters;
+    let mut found: Vec<Leak> = Vec::new();
+    for labels in labels {
+        let new = leaks(parameters, model.manifest().schema.len(), &matrix, labels);
+        found.extend(
+            new.into_iter().filter(|leak| !found.iter().any(|known| known.columns == leak.columns)).collect::<Vec<_>>(),
+        );
+    }
+    found
+}
+
+/// The labels of some rows.
+fn of_part(targets: &Targets, rows: &[usize]) -> Vec<Vec<f32>> {
+    targets.labels.iter().map(|labels| labels_of(labels, rows)).collect()
+}
+
+/// The values of one of several outputs.
+fn of_output(values: &[f64], output: usize, outputs: usize) -> Vec<f64> {
+    values.iter().skip(output).step_by(outputs).copied().collect()
 }
 
 /// The shares of fields, and of combinations, in all gains; the largest first.

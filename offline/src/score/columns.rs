@@ -3,16 +3,18 @@
 //! A column is what the config says, or what all its values are: numbers, times or levels. Columns that can't teach
 //! anything are ignored, with a reason: those that are empty, that have one value, or another one in every row.
 
-use hashbrown::HashSet;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use shared::engine::tabular::column::Column;
-use shared::engine::tabular::derive::{Derivation, Derived, Part};
+use shared::engine::tabular::derive::Derived;
+use shared::engine::tabular::manifest::Remembered;
 use shared::engine::tabular::schema::{Field, FieldKind, LISTED};
 use shared::engine::tabular::value::{is_whole, level, number, time};
+use shared::tables::HistoryTable;
 
 use super::DataError;
-use super::config::{Declared, DerivedConfig, ModelConfig, Role, SplitBy};
+use super::config::{ColumnConfig, Declared, ModelConfig, Role, SplitBy};
+use super::derived::{derive, previous_name, times_needed};
 use super::table::{Table, Texts};
 
 /// Fewer rows than these do not tell that a column has another value in every row.
@@ -27,6 +29,10 @@ pub struct Columns {
     pub derived: Vec<Derived>,
     /// The values of the fields, and of the derived columns behind them.
     pub values: Vec<Column>,
+    /// What is remembered of the rows of keys.
+    pub remembered: Vec<Remembered>,
+    /// The tables of it.
+    pub histories: Vec<HistoryTable>,
     /// The levels of each column, the most frequent first; none of numbers.
     pub levels: Vec<Vec<String>>,
     /// The columns that name a row.
@@ -35,6 +41,16 @@ pub struct Columns {
     pub ignored: Vec<(String, &'static str)>,
     /// The columns of numbers with a few other texts, which makes them categories.
     pub mixed: Vec<Mixed>,
+}
+
+impl Columns {
+    /// What the row before had in a column, if that is remembered.
+    #[must_use]
+    pub fn previous(&self, column: &str) -> Option<&Column> {
+        let name = previous_name(column);
+        let at = self.derived.iter().position(|derived| derived.name == name)?;
+        self.values.get(self.fields.len() + at)
+    }
 }
 
 /// A column of numbers with a few other texts.
@@ -59,7 +75,7 @@ enum Told {
 ///
 /// # Errors
 /// [`DataError`] when the config names a column that is not there, or declares one that has other values.
-pub fn columns(table: &Table, config: &ModelConfig) -> Result<Columns, DataError> {
+pub fn columns(table: &Table, labels: &[String], config: &ModelConfig) -> Result<Columns, DataError> {
     for name in config.columns.keys() {
         if table.column(name).is_none() && !config.ignores(name) {
             return Err(DataError::no_column("columns", name, table));
@@ -70,7 +86,7 @@ pub fn columns(table: &Table, config: &ModelConfig) -> Result<Columns, DataError
     let mut columns = Columns::default();
     columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
     for (name, texts) in table.names.iter().zip(&table.columns) {
-        if *name == config.label {
+        if labels.contains(name) {
             continue;
         }
         if !config.columns.contains_key(name) {
@@ -90,30 +106,14 @@ pub fn columns(table: &Table, config: &ModelConfig) -> Result<Columns, DataError
     if columns.fields.is_empty() {
         return Err(DataError::NothingToLearnFrom(columns.ignored));
     }
-    for (name, by) in &config.derived {
-        let by = derivation(name, by, &columns, &config.time_zone)?;
-        columns.values.push(by.column(&columns.values));
-        columns.levels.push(Vec::new());
-        columns.derived.push(Derived { name: name.clone(), by });
-    }
+    derive(&mut columns, table, config)?;
     Ok(columns)
 }
 
-/// The columns of times that derived columns are computed from.
-fn times_needed(config: &ModelConfig) -> HashSet<&str> {
-    fn time(by: &DerivedConfig) -> Option<&str> {
-        match by {
-            DerivedConfig::Hour(of)
-            | DerivedConfig::Weekday(of)
-            | DerivedConfig::Day(of)
-            | DerivedConfig::Month(of) => Some(of),
-            DerivedConfig::Difference(_) | DerivedConfig::Ratio(_) => None,
-        }
-    }
-    config.derived.values().filter_map(time).collect()
-}
-
 fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> Told {
+    if *name == config.panel.key {
+        return Told::Field(config.columns.get(name).map_or(Declared::of(Role::Key), ColumnConfig::declared));
+    }
     if let Some(declared) = config.columns.get(name) {
         let declared = declared.declared();
         return match declared.role {
@@ -186,6 +186,11 @@ fn field(
             let levels = declared.levels.clone();
             let example = levels.get(levels.len() / 2).map_or(Value::Null, |level| json!(level));
             (FieldKind::Ordinal { levels }, example, Vec::new())
+        }
+        Role::Key => {
+            let whole = texts.values.iter().all(|text| level(text).is_some_and(|level| is_whole(&level)));
+            let example = texts.values.first().map_or(Value::Null, |text| example_of(text, whole));
+            (FieldKind::Key { whole }, example, Vec::new())
         }
         Role::Category | Role::Id | Role::Ignored => {
             let mut levels = by_count(texts);
@@ -269,35 +274,4 @@ fn values(field: &Field, texts: &Texts) -> Result<Column, DataError> {
         return Err(DataError::Missing { column: field.name.clone(), rows: texts.missing() });
     }
     Ok(texts.spread(&distinct, &missing))
-}
-
-fn derivation(name: &str, by: &DerivedConfig, columns: &Columns, zone: &str) -> Result<Derivation, DataError> {
-    if columns.fields.iter().any(|field| field.name == *name) {
-        return Err(DataError::Derived {
-            name: name.to_owned(),
-            what: "a column of the rows has this name".to_owned(),
-        });
-    }
-    let place = |of: &String, wanted: &'static str| {
-        let found = columns.fields.iter().position(|field| field.name == *of);
-        let at = found.ok_or_else(|| format!("there is no column `{of}` that is looked at"))?;
-        let fits = match columns.fields[at].kind {
-            FieldKind::Time { .. } => wanted == "time",
-            FieldKind::Number { .. } | FieldKind::Ordinal { .. } => wanted == "number",
-            FieldKind::Category { .. } => false,
-        };
-        if fits { Ok(at) } else { Err(format!("`{of}` is no {wanted}; if it is, say so in [columns]")) }
-    };
-    let part =
-        |part: Part, of: &String| Ok(Derivation::Part { part, column: place(of, "time")?, zone: zone.to_owned() });
-    let both = |[one, other]: &[String; 2]| Ok::<_, String>([place(one, "number")?, place(other, "number")?]);
-    let by = match by {
-        DerivedConfig::Hour(of) => part(Part::Hour, of),
-        DerivedConfig::Weekday(of) => part(Part::Weekday, of),
-        DerivedConfig::Day(of) => part(Part::Day, of),
-        DerivedConfig::Month(of) => part(Part::Month, of),
-        DerivedConfig::Difference(of) => both(of).map(|columns| Derivation::Difference { columns }),
-        DerivedConfig::Ratio(of) => both(of).map(|columns| Derivation::Ratio { columns }),
-    };
-    by.map_err(|what| DataError::Derived { name: name.to_owned(), what })
 }

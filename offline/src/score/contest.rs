@@ -73,9 +73,9 @@ pub struct HeldOut<'a> {
     pub table: &'a Table,
     /// Which of them are held out.
     pub rows: &'a [usize],
-    /// Their labels.
-    pub labels: &'a [f32],
-    /// The new version's probabilities.
+    /// Their labels, label by label.
+    pub labels: &'a [Vec<f32>],
+    /// The new version's probabilities, row by row.
     pub probabilities: &'a [f64],
 }
 
@@ -104,7 +104,12 @@ pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Re
         Err(reason) => return Ok(Outcome::Unreadable { against, reason }),
     };
     let losses = |probabilities: &[f64]| -> Vec<f64> {
-        held_out.labels.iter().zip(probabilities).map(|(&label, &probability)| loss_of(label, probability)).collect()
+        let outputs = held_out.labels.len();
+        let of_row = |(row, probabilities): (usize, &[f64])| {
+            let labels = held_out.labels.iter().map(|labels| labels[row]);
+            labels.zip(probabilities).map(|(label, &own)| loss_of(label, own)).sum::<f64>() / outputs as f64
+        };
+        probabilities.chunks_exact(outputs).enumerate().map(of_row).collect()
     };
     let (old, new) = (losses(&theirs), losses(held_out.probabilities));
     let (cases, mean) = (old.len(), |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64);
@@ -113,7 +118,7 @@ pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Re
         let rows = weights.iter().zip(old.iter().zip(&new));
         rows.map(|(weight, (old, new))| f64::from(*weight) * (new - old)).sum::<f64>() / all.max(1.0)
     };
-    let difference = Difference::of(mean(&new) - mean(&old), drawn(cases).map(replicate).collect());
+    let difference = Difference::of(mean(&new) - mean(&old), drawn(cases, 1).map(replicate).collect());
     let verdict = if difference.interval.low > 0.0 { Verdict::Challenger } else { Verdict::Promoted };
     Ok(Outcome::Contested { against, verdict, cases, champion: mean(&old), new: mean(&new), difference })
 }

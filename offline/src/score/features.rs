@@ -8,6 +8,7 @@
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
+use shared::contract::artifact::columns::Column as Stored;
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::tabular::column::{Column, Level};
 use shared::engine::tabular::encoding::Sums;
@@ -84,9 +85,35 @@ impl Plan {
         self.features.extend([Feature::Mean { encoding, output: 0 }, Feature::Count { encoding }]);
     }
 
+    /// Adds the features of a plan that are not there yet, with its means as those of an output; returns the place of each.
+    pub fn join(&mut self, plan: &Self, output: usize) -> Vec<usize> {
+        let encodings: Vec<usize> =
+            plan.encoded.iter().map(|encoded| place(&mut self.encoded, encoded.clone())).collect();
+        let joint = |feature: &Feature| match feature {
+            Feature::Mean { encoding, .. } => Feature::Mean { encoding: encodings[*encoding], output },
+            Feature::Count { encoding } => Feature::Count { encoding: encodings[*encoding] },
+            own => own.clone(),
+        };
+        plan.features.iter().map(|feature| place(&mut self.features, joint(feature))).collect()
+    }
+
     /// Learns all encodings from training rows.
+    ///
+    /// * `rows`: the same rows with the labels of each output.
     #[must_use]
-    pub fn learn(&self, rows: Labelled<'_>) -> EncodingTable {
+    pub fn learn(&self, rows: &[Labelled<'_>]) -> EncodingTable {
+        let mut outputs = rows.iter().map(|rows| self.learn_one(*rows));
+        let Some(mut table) = outputs.next() else { return EncodingTable::default() };
+        let labels: Vec<Stored<f32>> = outputs.map(|table| table.labels).collect();
+        if !labels.is_empty() {
+            let of_level = |at: usize| std::iter::once(&table.labels).chain(&labels).map(move |labels| labels[at]);
+            let all = (0..table.levels.len()).flat_map(of_level).collect();
+            table.labels = Stored::matrix(all, rows.len());
+        }
+        table
+    }
+
+    fn learn_one(&self, rows: Labelled<'_>) -> EncodingTable {
         let learnt: Vec<Vec<(Level, Sums)>> = self.encoded.par_iter().map(|encoded| sums(rows, encoded)).collect();
         let mut starts = vec![0u64];
         starts.extend(learnt.iter().scan(0, |end, levels| {
@@ -104,10 +131,10 @@ impl Plan {
 
     /// The features of rows to be scored.
     #[must_use]
-    pub fn matrix(&self, columns: &[Column], encodings: &EncodingTable, total: Sums, smoothing: f64) -> Matrix {
+    pub fn matrix(&self, columns: &[Column], encodings: &EncodingTable, totals: &[Sums], smoothing: f64) -> Matrix {
         let Self { features, encoded, .. } = self;
         let mut matrix = Matrix::default();
-        Features { features, encoded, encodings, totals: &[total], smoothing }.fill(columns, &mut matrix);
+        Features { features, encoded, encodings, totals, smoothing }.fill(columns, &mut matrix);
         matrix
     }
 
@@ -121,7 +148,7 @@ impl Plan {
         encodings: &EncodingTable,
         smoothing: f64,
     ) -> Matrix {
-        let mut matrix = self.matrix(rows.columns, encodings, total(rows.labels), smoothing);
+        let mut matrix = self.matrix(rows.columns, encodings, &[total(rows.labels)], smoothing);
         let mean = |(at, feature): (usize, &Feature)| match feature {
             Feature::Mean { encoding, .. } => Some((at, before(rows, &self.encoded[*encoding], order, smoothing))),
             _ => None,
@@ -130,6 +157,14 @@ impl Plan {
         means.into_iter().for_each(|(at, means)| matrix.column_mut(at).copy_from_slice(&means));
         matrix
     }
+}
+
+/// The place of a value, behind all others if it is new.
+fn place<T: PartialEq>(all: &mut Vec<T>, value: T) -> usize {
+    all.iter().position(|other| *other == value).unwrap_or_else(|| {
+        all.push(value);
+        all.len() - 1
+    })
 }
 
 /// The sums of each level, by level.

@@ -12,7 +12,7 @@ const NEGATIVE: [&str; 6] = ["0", "0.0", "no", "false", "n", "f"];
 /// * `positive`: the value that is one; empty: what usually says yes.
 ///
 /// # Errors
-/// [`DataError`] when the column is not there, misses a value, has others than two, or only one of them.
+/// [`DataError`] when the column is not there, misses a value, has others than yes and no.
 pub fn labels(table: &Table, name: &str, positive: &str) -> Result<Vec<f32>, DataError> {
     let texts = table.column(name).ok_or_else(|| DataError::no_column("label", name, table))?;
     let refuse = |what: String| DataError::Label { column: name.to_owned(), what };
@@ -20,9 +20,7 @@ pub fn labels(table: &Table, name: &str, positive: &str) -> Result<Vec<f32>, Dat
         if !positive.is_empty() {
             return Some(f32::from(u8::from(text == positive)));
         }
-        let text = text.to_lowercase();
-        let is_one_of = |texts: [&str; 6]| texts.contains(&text.as_str());
-        if is_one_of(POSITIVE) { Some(1.0) } else { is_one_of(NEGATIVE).then_some(0.0) }
+        truth(text)
     };
     let values: Vec<Option<f32>> = texts.values.iter().map(value).collect();
     if let Some(other) = values.iter().position(Option::is_none) {
@@ -37,14 +35,29 @@ pub fn labels(table: &Table, name: &str, positive: &str) -> Result<Vec<f32>, Dat
         let what = format!("{missing} of {} rows have none, row {} first; leave them out", table.rows, first + 1);
         return Err(refuse(what));
     }
-    let labels: Vec<f32> = texts.rows.iter().filter_map(|&place| values[place as usize]).collect();
-    match (labels.contains(&1.0), labels.contains(&0.0)) {
-        (true, true) => Ok(labels),
-        (positive, _) => {
-            let same = if positive { "a positive" } else { "a negative" };
-            Err(refuse(format!("every row is {same}; a model needs both")))
-        }
-    }
+    Ok(texts.rows.iter().filter_map(|&place| values[place as usize]).collect())
+}
+
+/// 1 for what usually says yes, 0 for no.
+#[must_use]
+pub fn truth(text: &str) -> Option<f32> {
+    let text = text.to_lowercase();
+    let is_one_of = |texts: [&str; 6]| texts.contains(&text.as_str());
+    if is_one_of(POSITIVE) { Some(1.0) } else { is_one_of(NEGATIVE).then_some(0.0) }
+}
+
+/// Checks that there are positives and negatives.
+///
+/// # Errors
+/// [`DataError::Label`] when there are not.
+pub fn check_both(name: &str, labels: &[f32]) -> Result<(), DataError> {
+    let same = match (labels.contains(&1.0), labels.contains(&0.0)) {
+        (true, true) => return Ok(()),
+        (true, false) => "a positive",
+        (false, _) => "a negative",
+    };
+    let what = format!("every row is {same}; a model needs both");
+    Err(DataError::Label { column: name.to_owned(), what })
 }
 
 #[cfg(test)]
@@ -65,7 +78,7 @@ mod tests {
     fn the_positive_value_may_be_named() {
         let table = Table::of(&["y"], &[vec!["good"], vec!["bad"], vec!["good"]]);
         assert_eq!(labels(&table, "y", "bad").expect("reads"), [0.0, 1.0, 0.0]);
-        assert!(labels(&table, "y", "worse").expect_err("none").to_string().contains("every row is a negative"));
+        assert_eq!(labels(&table, "y", "worse").expect("reads"), [0.0; 3]);
     }
 
     #[test]
@@ -73,7 +86,8 @@ mod tests {
         let refused = |values: &[&str]| read(values).expect_err("refused");
         assert!(refused(&["1", "2"]).contains("\"2\" is neither 0 nor 1"));
         assert!(refused(&["1", "", "0", ""]).contains("2 of 4 rows have none, row 2 first"));
-        assert!(refused(&["0", "0"]).contains("every row is a negative"));
+        let one_class = check_both("y", &[0.0, 0.0]).expect_err("refused").to_string();
+        assert!(one_class.contains("every row is a negative"), "{one_class}");
         let table = Table::of(&["a", "b"], &[]);
         assert_eq!(labels(&table, "y", "").expect_err("refused").to_string(), "label: no column `y`; there are: a, b");
     }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use shared::engine::rank::matrix::Matrix;
-use shared::engine::tabular::feature::{Encoded, Feature};
+use shared::engine::tabular::derive::Derivation;
+use shared::engine::tabular::manifest::Parameters;
 
 use crate::trees::metrics::auc;
 
@@ -21,17 +22,27 @@ pub struct Leak {
 
 /// The columns that say the label by themselves.
 ///
+/// * `fields`: how many fields there are; derived columns stand behind them.
 /// * `matrix`: the features of validation rows.
 #[must_use]
-pub fn leaks(features: &[Feature], encoded: &[Encoded], matrix: &Matrix, labels: &[f32]) -> Vec<Leak> {
+pub fn leaks(parameters: &Parameters, fields: usize, matrix: &Matrix, labels: &[f32]) -> Vec<Leak> {
     let mut leaks: Vec<Leak> = Vec::new();
-    for (at, feature) in features.iter().enumerate() {
+    for (at, feature) in parameters.features.iter().enumerate() {
+        let columns = feature.columns(&parameters.encoded);
+        // What was before is known before.
+        let before = |column: &usize| {
+            let derived = column.checked_sub(fields).and_then(|at| parameters.derived.get(at));
+            derived.is_some_and(|derived| matches!(derived.by, Derivation::Previous { .. } | Derivation::Count { .. }))
+        };
+        if columns.len() > 1 || columns.iter().any(before) {
+            continue;
+        }
         // A missing value stands below all others, as in the trees.
         let values: Vec<f32> =
             matrix.column(at).iter().map(|value| if value.is_nan() { f32::NEG_INFINITY } else { *value }).collect();
         let area = auc(labels, &values);
-        let (roc_auc, columns) = (area.max(1.0 - area), feature.columns(encoded));
-        if roc_auc < SUSPICIOUS || columns.len() > 1 {
+        let roc_auc = area.max(1.0 - area);
+        if roc_auc < SUSPICIOUS {
             continue;
         }
         match leaks.iter_mut().find(|leak| leak.columns == columns) {

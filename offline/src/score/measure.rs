@@ -42,8 +42,10 @@ fn replicates(rows: usize) -> usize {
 }
 
 /// How often each row is drawn in each replicate.
-pub fn drawn(rows: usize) -> impl IndexedParallelIterator<Item = Vec<f32>> {
-    (0..replicates(rows)).into_par_iter().map(move |replicate| {
+///
+/// * `labels`: how many are measured of each row.
+pub fn drawn(rows: usize, labels: usize) -> impl IndexedParallelIterator<Item = Vec<f32>> {
+    (0..replicates(rows * labels)).into_par_iter().map(move |replicate| {
         let poisson = Poisson::new(1.0f32).expect("a mean greater than 0");
         let mut random = ChaCha8Rng::seed_from_u64(replicate as u64);
         (0..rows).map(|_| poisson.sample(&mut random)).collect()
@@ -58,7 +60,7 @@ pub fn metrics(labels: &[f32], probabilities: &[f64], threshold: f64, goal: Goal
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     let rows = Sorted { labels, probabilities, order: &order, threshold, goal };
     let values = rows.metrics(&vec![1.0; labels.len()]);
-    let replicates: Vec<Vec<(&str, f64)>> = drawn(labels.len()).map(|weights| rows.metrics(&weights)).collect();
+    let replicates: Vec<Vec<(&str, f64)>> = drawn(labels.len(), 1).map(|weights| rows.metrics(&weights)).collect();
     let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
         let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
         (name, Figure { value, interval })

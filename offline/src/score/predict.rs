@@ -35,10 +35,8 @@ pub struct Line {
 /// What a model says of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Said {
-    /// The probability that it is a positive.
-    pub probability: f64,
-    /// Whether it counts as one.
-    pub positive: bool,
+    /// Of each label, the probability that it is a positive, and whether it counts as one.
+    pub labels: Vec<(f64, bool)>,
     /// The categories with a value that no training row had.
     pub unseen: Vec<String>,
 }
@@ -169,11 +167,14 @@ impl<'a> Batch<'a> {
     /// Scores the rows, and writes them.
     fn flush(&mut self, output: &mut Output, counts: &mut Counts) -> Result<(), OutputError> {
         let (model, schema) = (self.model, &self.model.manifest().schema);
-        for (row, (line, scored)) in self.lines.iter_mut().zip(model.score(&self.columns)).enumerate() {
+        let scored = model.score(&self.columns);
+        let rows = self.lines.iter_mut().zip(scored.chunks_exact(model.manifest().outputs.len()));
+        for (row, (line, scored)) in rows.enumerate() {
             match &mut line.scored {
                 Ok(own) => {
                     let unseen = model.unseen(&self.columns, row).map(|field| schema[field].name.clone()).collect();
-                    *own = Said { probability: scored.probability, positive: scored.positive, unseen };
+                    let labels = scored.iter().map(|scored| (scored.probability, scored.positive)).collect();
+                    *own = Said { labels, unseen };
                     counts.scored += 1;
                 }
                 Err(_) => counts.refused += 1,

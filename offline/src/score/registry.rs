@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{checksums, read_champion, replace, sync_folder, write_json};
 use shared::engine::tabular::model::{MODELS, Model};
@@ -152,10 +152,11 @@ pub fn store(
     let version = versions::next(held.path(), &built.model.manifest().data_fingerprint)?;
     let working = versions::working_folder(&held)?;
     built.model.write(&working)?;
+    let metrics = metrics(built, &outcome);
     let manifest = built.model.manifest_mut();
     manifest.version.clone_from(&version);
     manifest.built_ms = built_ms;
-    manifest.metrics = json!({ "test": built.metrics, "contest": outcome, "leaks": built.leaks });
+    manifest.metrics = metrics;
     manifest.files = checksums(&working)?;
     write_json(manifest, &working)?;
     let target = held.version(&version);
@@ -167,6 +168,15 @@ pub fn store(
         replace(held.path(), CHALLENGER, &format!("{version}\n"))?;
     }
     Ok(Stored { version, outcome, promoted })
+}
+
+/// What a manifest says of how good a version is.
+fn metrics(built: &Built, outcome: &Outcome) -> Value {
+    let mut metrics = json!({ "test": built.metrics, "contest": outcome, "leaks": built.leaks });
+    if !built.of_labels.is_empty() {
+        metrics["labels"] = json!(built.of_labels);
+    }
+    metrics
 }
 
 /// Makes a version the champion; the newest if none is named.

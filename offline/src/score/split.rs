@@ -9,6 +9,7 @@ use shared::engine::tabular::value::time;
 use super::DataError;
 use super::config::{ModelConfig, SplitBy, SplitConfig};
 use super::table::Table;
+use super::targets::Targets;
 
 /// The rows of each part.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,7 +36,8 @@ impl Parts {
 ///
 /// # Errors
 /// [`DataError`] when a column that is needed is not there or has other values, and when a part lacks one of the labels.
-pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Parts, DataError> {
+pub fn split(table: &Table, targets: &Targets, config: &ModelConfig) -> Result<Parts, DataError> {
+    let labels = &targets.any();
     let format = config.columns.get(&config.time).and_then(|column| column.declared().format);
     let times = (!config.time.is_empty()).then(|| times(table, config, format.as_deref())).transpose()?;
     let mut parts = match (config.split.by, &times) {
@@ -43,6 +45,9 @@ pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Part
         (SplitBy::Time, Some(times)) => by_time(times, &config.split),
         _ => at_random(labels, &config.split),
     };
+    for part in [&mut parts.train, &mut parts.valid, &mut parts.test] {
+        part.retain(|&row| targets.known[row]);
+    }
     if let Some(times) = &times {
         parts.by_time = true;
         for part in [&mut parts.train, &mut parts.valid, &mut parts.test] {
@@ -51,7 +56,8 @@ pub fn split(table: &Table, labels: &[f32], config: &ModelConfig) -> Result<Part
     }
     for (name, rows) in parts.named() {
         let positives = rows.iter().filter(|&&row| labels[row] > 0.0).count();
-        if positives == 0 || positives == rows.len() {
+        // Of several labels each row may have one.
+        if positives == 0 || positives == rows.len() && targets.names.len() == 1 {
             let (all, what) = (rows.len(), if positives == 0 { "positive" } else { "negative" });
             return Err(DataError::Split(format!(
                 "none of the {all} rows of `{name}` is a {what}; more rows are needed, or another split"

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Goal {
     /// The largest F1.
     F1,
+    /// The largest F1 over all labels, with one threshold for all.
+    MicroF1,
     /// The largest recall of those with at least this precision.
     Precision {
         /// At least this.
@@ -50,6 +52,15 @@ impl Confusion {
         }
     }
 
+    /// The counts of both.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            true_positives: self.true_positives + other.true_positives,
+            false_positives: self.false_positives + other.false_positives,
+            false_negatives: self.false_negatives + other.false_negatives,
+        }
+    }
+
     /// The share of positives among those at or above; 0 where there are none.
     #[must_use]
     pub fn precision(self) -> f64 {
@@ -73,7 +84,7 @@ impl Confusion {
         let bounded =
             |bound: f64, at_least: f64, other: f64| if bound >= at_least { 1.0 + other } else { bound - at_least };
         match goal {
-            Goal::F1 => self.f1(),
+            Goal::F1 | Goal::MicroF1 => self.f1(),
             Goal::Precision { at_least } => bounded(self.precision(), at_least, self.recall()),
             Goal::Recall { at_least } => bounded(self.recall(), at_least, self.precision()),
             Goal::Costs { false_negative, false_positive } => {

@@ -2,10 +2,10 @@
 //! not the first alone.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, mem};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::engine::tabular::column::Column;
 
 use super::served::{Place, Served};
@@ -62,12 +62,21 @@ pub struct NoRows(String);
 /// # Errors
 /// [`NoRows`] when it is no JSON, or something else than rows.
 pub fn read(served: &Served, body: &[u8], most: usize) -> Result<Rows, NoRows> {
-    let mut reader =
-        Reader { served, most, rows: Rows { columns: served.columns(1), ..Rows::default() }, row: Vec::new() };
+    let mut reader = Reader::new(served, most);
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = reader.rows(&mut json).and_then(|()| json.end());
     read.map_err(|error| NoRows(error.to_string()))?;
     Ok(reader.rows)
+}
+
+/// The row of an object.
+#[must_use]
+pub fn of_row(served: &Served, object: Map<String, Value>) -> Rows {
+    let mut reader = Reader::new(served, 1);
+    let mut row = vec![None; served.manifest().schema.len()];
+    object.into_iter().for_each(|(name, value)| reader.take(&mut row, &name, value));
+    reader.end(&row);
+    reader.rows
 }
 
 struct Reader<'a> {
@@ -78,37 +87,48 @@ struct Reader<'a> {
     row: Vec<Option<Value>>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(served: &'a Served, most: usize) -> Self {
+        Self { served, most, rows: Rows { columns: served.columns(1), ..Rows::default() }, row: Vec::new() }
+    }
     fn rows<'de, D: Deserializer<'de>>(&mut self, json: D) -> Result<(), D::Error> {
         json.deserialize_any(Body(self))
     }
 
     fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
-        let schema = &self.served.manifest().schema;
-        self.row.clear();
-        self.row.resize(schema.len(), None);
+        let mut row = mem::take(&mut self.row);
+        row.clear();
+        row.resize(self.served.manifest().schema.len(), None);
         while let Some(name) = map.next_key::<Name>()? {
-            let value: Value = map.next_value()?;
-            match self.served.place(&name.0) {
-                Some(Place::Field(at)) if self.row[at].is_some() => {
-                    self.rows.refuse(&name.0, "it is given twice".to_owned())
-                }
-                Some(Place::Field(at)) => self.row[at] = Some(value),
-                Some(Place::Id) => {}
-                None => {
-                    let names = schema.iter().map(|field| field.name.as_str());
-                    let detail = format!("unknown field{}", nearest(&name.0, names));
-                    self.rows.refuse(&name.0, detail);
-                }
+            self.take(&mut row, &name.0, map.next_value()?);
+        }
+        self.end(&row);
+        self.row = row;
+        Ok(())
+    }
+
+    /// Takes a value of the row that is being read.
+    fn take(&mut self, row: &mut [Option<Value>], name: &str, value: Value) {
+        match self.served.place(name) {
+            Some(Place::Field(at)) if row[at].is_some() => self.rows.refuse(name, "it is given twice".to_owned()),
+            Some(Place::Field(at)) => row[at] = Some(value),
+            Some(Place::Nowhere) => {}
+            None => {
+                let names = self.served.manifest().schema.iter().map(|field| field.name.as_str());
+                let detail = format!("unknown field{}", nearest(name, names));
+                self.rows.refuse(name, detail);
             }
         }
-        for (at, field) in schema.iter().enumerate() {
-            if let Err(bad) = field.read_json(self.row[at].as_ref(), &mut self.rows.columns[at]) {
+    }
+
+    /// Reads the values of a row.
+    fn end(&mut self, row: &[Option<Value>]) {
+        for (at, field) in self.served.manifest().schema.iter().enumerate() {
+            if let Err(bad) = field.read_json(row[at].as_ref(), &mut self.rows.columns[at]) {
                 self.rows.refuse(&field.name, bad.to_string());
             }
         }
         self.rows.rows += 1;
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use shared::engine::rank::matrix::Matrix;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::{Model, Scored};
@@ -17,24 +18,27 @@ pub struct Served {
 pub enum Place {
     /// To a field of the schema.
     Field(usize),
-    /// Nowhere: it names the row.
-    Id,
+    /// Nowhere: it names the row, or is not looked at.
+    Nowhere,
 }
 
 /// What is answered of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// Its scores.
-    pub scored: Scored,
+    /// What each output says.
+    pub scored: Vec<Scored>,
     /// The categories whose level no training row had, as positions in the schema.
     pub unseen: Vec<usize>,
-    /// What each field adds to its log-odds, if that was asked.
-    pub explained: Option<Explained>,
+    /// What each field adds to the log-odds, if that was asked: of the one output; of several, of those that are
+    /// predicted, or of the most probable one.
+    pub explained: Vec<Explained>,
 }
 
 /// What each field adds to the log-odds of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
+    /// The output.
+    pub output: usize,
     /// The mean over the training rows.
     pub base: f64,
     /// The fields, or two of them together, with what they add; the largest first.
@@ -56,7 +60,8 @@ impl Served {
     pub fn new(model: Model) -> Self {
         let manifest = model.manifest();
         let fields = manifest.schema.iter().enumerate().map(|(at, field)| (field.name.clone(), Place::Field(at)));
-        let places = manifest.ids.iter().map(|id| (id.clone(), Place::Id)).chain(fields).collect();
+        let others = manifest.ids.iter().chain(&manifest.ignored).map(|name| (name.clone(), Place::Nowhere));
+        let places = others.chain(fields).collect();
         Self { model, places }
     }
 
@@ -87,18 +92,31 @@ impl Served {
     /// Answers for rows.
     #[must_use]
     pub fn answer(&self, columns: &[Column], explain: Explain) -> Vec<Answer> {
-        let matrix = (explain == Explain::Yes).then(|| self.model.matrix(columns));
-        let answer = |(row, scored): (usize, Scored)| {
-            let explained = matrix.as_ref().map(|matrix| {
-                let contributions = self.model.contributions(matrix, row, 0);
-                let named =
-                    contributions.fields.iter().map(|(columns, value)| (self.manifest().name_of(columns), *value));
-                let mut fields: Vec<(String, f64)> = named.collect();
-                fields.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-                Explained { base: contributions.base, fields }
-            });
-            Answer { scored, unseen: self.model.unseen(columns, row).collect(), explained }
+        let matrix = self.model.matrix(columns);
+        let scored = self.model.score_matrix(&matrix);
+        let answer = |(row, scored): (usize, &[Scored])| {
+            let explained = match explain {
+                Explain::Yes => explained(scored).map(|output| self.explain(&matrix, row, output)).collect(),
+                Explain::No => Vec::new(),
+            };
+            Answer { scored: scored.to_vec(), unseen: self.model.unseen(columns, row).collect(), explained }
         };
-        self.model.score(columns).into_iter().enumerate().map(answer).collect()
+        scored.chunks_exact(self.manifest().outputs.len()).enumerate().map(answer).collect()
     }
+
+    fn explain(&self, matrix: &Matrix, row: usize, output: usize) -> Explained {
+        let contributions = self.model.contributions(matrix, row, output);
+        let named = contributions.fields.iter().map(|(columns, value)| (self.manifest().name_of(columns), *value));
+        let mut fields: Vec<(String, f64)> = named.collect();
+        fields.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+        Explained { output, base: contributions.base, fields }
+    }
+}
+
+/// The outputs that are positive, or the most probable one.
+fn explained(scored: &[Scored]) -> impl Iterator<Item = usize> {
+    let best = (0..scored.len()).max_by(|&a, &b| scored[a].probability.total_cmp(&scored[b].probability));
+    let none = !scored.iter().any(|own| own.positive);
+    let positive = scored.iter().enumerate().filter_map(|(output, own)| own.positive.then_some(output));
+    positive.chain(best.filter(|_| none))
 }

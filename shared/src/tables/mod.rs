@@ -9,6 +9,7 @@
 mod als;
 mod availability;
 mod encodings;
+mod history;
 mod items;
 mod neighbours;
 mod popularity;
@@ -29,6 +30,7 @@ use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
 pub use availability::Availability;
 pub use encodings::EncodingTable;
+pub use history::HistoryTable;
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;

@@ -21,6 +21,9 @@ pub struct ListArgs {
     artifacts: PathBuf,
 }
 
+/// The metrics that are shown: of one label, or of several.
+const SHOWN: [&str; 5] = ["roc_auc", "map@7", "log_loss", "f1", "micro_f1"];
+
 /// Lists.
 pub fn list(args: &ListArgs) -> anyhow::Result<()> {
     let names = models(&args.artifacts)?;
@@ -41,10 +44,12 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
             match ModelManifest::read(&folder.join(&version)) {
                 Ok(manifest) => {
                     let built = Timestamp::from_millisecond(manifest.built_ms).unwrap_or_default().strftime("%FT%TZ");
-                    let value = |metric: &str| manifest.metrics["test"][metric]["value"].as_f64().unwrap_or(f64::NAN);
-                    let (auc, loss, f1) = (value("roc_auc"), value("log_loss"), value("f1"));
-                    let figures = format!("roc_auc {auc:.4}  log_loss {loss:.4}  f1 {f1:.4}");
-                    println!("{name}  {version}  {built}  {figures}  {alias}");
+                    let figure = |metric: &&str| {
+                        let value = manifest.metrics["test"][metric]["value"].as_f64();
+                        value.map(|value| format!("{metric} {value:.4}"))
+                    };
+                    let figures: Vec<String> = SHOWN.iter().filter_map(figure).collect();
+                    println!("{name}  {version}  {built}  {}  {alias}", figures.join("  "));
                 }
                 Err(error) => println!("{name}  {version}  {error}  {alias}"),
             }

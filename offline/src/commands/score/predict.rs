@@ -38,7 +38,7 @@ pub fn predict(args: &PredictArgs, progress: &mut Progress) -> anyhow::Result<()
         |form: &Form| form.path.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
     anyhow::ensure!(!forms.iter().any(same), "{}: is read; write to another file", args.out.display());
     let named = if forms.len() > 1 { Named::File } else { Named::No };
-    let mut output = Output::create(&args.out, &model.manifest().ids, named)?;
+    let mut output = Output::create(&args.out, model.manifest(), named)?;
     let counts = progress.counted("rows", 0, |done| score_rows(&model, &forms, &mut output, done))?;
     output.finish()?;
     anyhow::ensure!(

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use shared::engine::tabular::manifest::{Importance, ModelManifest, Output};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
 use crate::commands::options::ArtifactsOptions;
@@ -23,7 +24,7 @@ pub struct TrainArgs {
     /// The model's config; `offline score defaults` prints every setting.
     #[arg(long)]
     config: Option<PathBuf>,
-    /// The preset of a known system: loan-default, credit-score, click-through; the config lies over it.
+    /// The preset of a known system: loan-default, credit-score, bank-products, click-through; the config lies over it.
     #[arg(long)]
     preset: Option<String>,
     /// The rows: files, folders or patterns; CSV, Parquet or JSON.
@@ -56,7 +57,7 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
         let manifest = built.model.manifest();
         let result = json!({
             "model": manifest.name, "version": stored.version, "champion": stored.promoted, "rows": manifest.rows,
-            "metrics": built.metrics, "threshold": manifest.outputs[0].threshold, "contest": stored.outcome,
+            "metrics": built.metrics, "labels": labels(built.model.manifest(), &built), "contest": stored.outcome,
         });
         println!("{result:#}");
     } else {
@@ -108,10 +109,13 @@ fn report(built: &Built, stored: &Stored) -> String {
     for name in &built.ids {
         let _ = writeln!(text, "{name:width$}  id");
     }
-    let output = &manifest.outputs[0];
     let part = |name: &str| {
-        let [rows, positives] = [&manifest.rows, &output.positives].map(|of| of.get(name).copied().unwrap_or_default());
-        format!("{rows} {name} ({positives} positive)")
+        let rows = manifest.rows.get(name).copied().unwrap_or_default();
+        let positives = match &manifest.outputs[..] {
+            [output] => format!(" ({} positive)", positives(output, name)),
+            _ => String::new(),
+        };
+        format!("{rows} {name}{positives}")
     };
     let _ = writeln!(text, "\nrows: {}, {}, {}", part("train"), part("valid"), part("test"));
     let _ = writeln!(text, "on the test rows, with 95% intervals:");
@@ -120,14 +124,53 @@ fn report(built: &Built, stored: &Stored) -> String {
         let (value, low, high) = (figure.value, figure.interval.low, figure.interval.high);
         let _ = writeln!(text, "  {name:18} {value:.digits$}  [{low:.digits$}, {high:.digits$}]");
     }
-    let _ = writeln!(text, "  threshold          {:.4}", output.threshold);
-    let top: Vec<String> =
-        output.importance.iter().take(8).map(|own| format!("{} {:.0}%", own.field, 100.0 * own.share)).collect();
-    let _ = writeln!(text, "looked at most: {}", top.join(", "));
+    match &manifest.outputs[..] {
+        [output] => {
+            let _ = writeln!(text, "  threshold          {:.4}", output.threshold);
+            let _ = writeln!(text, "looked at most: {}", looked_at(output, 8));
+        }
+        outputs => text.push_str(&of_labels(outputs, built)),
+    }
     text.push_str(&told(&stored.outcome));
     let place = if stored.promoted { "champion" } else { "challenger" };
     let _ = writeln!(text, "{place}: {} {}", manifest.name, stored.version);
     text
+}
+
+/// A line for each of several labels.
+fn of_labels(outputs: &[Output], built: &Built) -> String {
+    let width = outputs.iter().map(|output| output.label.len()).max().unwrap_or(0);
+    let mut text = format!("\n{:width$}    train     test  ROC AUC  threshold  looked at most\n", "label");
+    for output in outputs {
+        let area = built.of_labels.get(&output.label).map_or(0.0, |figures| figures["roc_auc"].value);
+        let [train, test] = ["train", "test"].map(|part| positives(output, part));
+        let (label, threshold, most) = (&output.label, output.threshold, looked_at(output, 3));
+        let _ = writeln!(text, "{label:width$} {train:>8} {test:>8}   {area:.4}     {threshold:.4}  {most}");
+    }
+    text
+}
+
+/// How many rows of a part are positives.
+fn positives(output: &Output, part: &str) -> u64 {
+    output.positives.get(part).copied().unwrap_or_default()
+}
+
+/// The fields with the largest gains.
+fn looked_at(output: &Output, most: usize) -> String {
+    let named = |own: &Importance| format!("{} {:.0}%", own.field, 100.0 * own.share);
+    output.importance.iter().take(most).map(named).collect::<Vec<_>>().join(", ")
+}
+
+/// Label by label what was decided, and of several how good each is.
+fn labels(manifest: &ModelManifest, built: &Built) -> Value {
+    let of = |output: &Output| {
+        let mut own = json!({ "threshold": output.threshold, "positives": output.positives });
+        if let Some(metrics) = built.of_labels.get(&output.label) {
+            own["metrics"] = json!(metrics);
+        }
+        (output.label.clone(), own)
+    };
+    Value::Object(manifest.outputs.iter().map(of).collect())
 }
 
 fn told(outcome: &Outcome) -> String {
@@ -157,6 +200,7 @@ fn described(field: &Field) -> (&'static str, String) {
         FieldKind::Number { min, max, .. } => ("number", format!("{min} to {max}")),
         FieldKind::Ordinal { levels } => ("ordinal", few(levels, levels.len())),
         FieldKind::Category { count, levels, .. } => ("category", few(levels, *count)),
+        FieldKind::Key { .. } => ("key", String::new()),
         FieldKind::Time { .. } => ("time", field.example.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shared::engine::tabular::manifest::Serve;
 
-use super::{ColumnConfig, ModelConfig, ModelConfigError, Role, SplitBy};
+use super::{ColumnConfig, DerivedConfig, Learn, ModelConfig, ModelConfigError, Role, SplitBy};
 use crate::score::threshold::Goal;
 use crate::trees::Objective;
 
@@ -40,8 +40,28 @@ impl ModelConfig {
         if !is_name(&self.name) {
             return refuse("name", format!("{:?}", self.name), "must be 1 to 64 letters, digits, - and _");
         }
-        if self.label.is_empty() {
-            return refuse("label", "\"\"".to_owned(), "must name the column that is learnt");
+        match (self.label.is_empty(), self.labels.is_empty()) {
+            (true, true) => return refuse("label", "\"\"".to_owned(), "must name the column that is learnt"),
+            (false, false) => return refuse("labels", format!("{:?}", self.labels), "must be empty beside `label`"),
+            _ => {}
+        }
+        if self.label.is_empty() && !self.positive.is_empty() {
+            return refuse(
+                "positive",
+                format!("{:?}", self.positive),
+                "must be empty for several labels of yes and no",
+            );
+        }
+        let panel = &self.panel;
+        let counts = self.derived.values().any(|by| matches!(by, DerivedConfig::Count(_)));
+        if panel.key.is_empty() && (!panel.previous.is_empty() || panel.learn != Learn::Values) {
+            return refuse("panel.key", "\"\"".to_owned(), "must name the column whose rows follow each other");
+        }
+        if (!panel.key.is_empty() || counts) && self.time.is_empty() {
+            return refuse("time", "\"\"".to_owned(), "must name the column of times, to tell what was before");
+        }
+        if !panel.key.is_empty() && panel.previous.is_empty() && panel.learn == Learn::Values {
+            return refuse("panel.previous", "[]".to_owned(), "must name the columns that are remembered");
         }
         if let Some((column, what)) = self.wrong_column() {
             return refuse("columns", column, what);

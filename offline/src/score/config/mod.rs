@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
+use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::engine::tabular::manifest::Serve;
 
+use crate::score::DataError;
+use crate::score::table::Table;
 use crate::score::threshold::Goal;
 use crate::trees::TreesConfig;
 
@@ -18,9 +21,10 @@ use crate::trees::TreesConfig;
 pub const DEFAULTS: &str = include_str!("../../../score.default.toml");
 
 /// The presets by name: the models of systems that people know, with the calls of their clients.
-const PRESETS: [(&str, &str); 3] = [
+const PRESETS: [(&str, &str); 4] = [
     ("loan-default", include_str!("../../../presets/score-loan-default.toml")),
     ("credit-score", include_str!("../../../presets/score-credit-score.toml")),
+    ("bank-products", include_str!("../../../presets/score-bank-products.toml")),
     ("click-through", include_str!("../../../presets/score-click-through.toml")),
 ];
 
@@ -65,6 +69,7 @@ pub enum ModelConfigError {
 pub struct ModelConfig {
     pub name: String,
     pub label: String,
+    pub labels: Vec<String>,
     pub positive: String,
     pub time: String,
     pub time_zone: String,
@@ -72,6 +77,7 @@ pub struct ModelConfig {
     pub max_reject_share: f64,
     pub members: usize,
     pub columns: BTreeMap<String, ColumnConfig>,
+    pub panel: PanelConfig,
     pub derived: BTreeMap<String, DerivedConfig>,
     pub split: SplitConfig,
     pub features: FeaturesConfig,
@@ -93,6 +99,8 @@ pub enum Role {
     Ordinal,
     /// Times.
     Time,
+    /// Names whose row it is: nothing is learnt of it, but what was before.
+    Key,
     /// Names a row: written beside its probability, never looked at.
     Id,
     /// Not looked at.
@@ -101,7 +109,7 @@ pub enum Role {
 
 /// What is declared of a column: its role, or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a role (number, category, ordinal, time, id, ignored) or a table with `role`")]
+#[serde(untagged, expecting = "a role (number, category, ordinal, time, key, id, ignored) or a table with `role`")]
 pub enum ColumnConfig {
     /// Its role alone.
     Role(Role),
@@ -170,6 +178,28 @@ pub enum DerivedConfig {
     Difference([String; 2]),
     /// The first over the second; missing where that is 0.
     Ratio([String; 2]),
+    /// How many rows with the same value of a column there were before.
+    Count(String),
+}
+
+/// Rows of the same keys at several times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PanelConfig {
+    pub key: String,
+    pub previous: Vec<String>,
+    pub learn: Learn,
+}
+
+/// What of the labels is learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learn {
+    /// The labels as they are.
+    Values,
+    /// Which of them are positive and were not in the row before.
+    Additions,
 }
 
 /// How rows are split.
@@ -238,6 +268,21 @@ impl ModelConfig {
         let role = self.columns.get(column).map(|column| column.declared().role);
         role == Some(Role::Ignored) && column != self.time
     }
+}
+
+/// The columns that names and patterns stand for, in the order of the table.
+///
+/// # Errors
+/// [`DataError::NoColumn`] when one stands for none.
+pub fn matching(setting: &'static str, patterns: &[String], table: &Table) -> Result<Vec<String>, DataError> {
+    let fits = |name: &str, pattern: &String| {
+        name == pattern || Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
+    };
+    if let Some(none) = patterns.iter().find(|pattern| !table.names.iter().any(|name| fits(name, pattern))) {
+        return Err(DataError::no_column(setting, none, table));
+    }
+    let any = |name: &&String| patterns.iter().any(|pattern| fits(name, pattern));
+    Ok(table.names.iter().filter(any).cloned().collect())
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! Writes scored rows: as CSV, JSON lines or Parquet, into a file that has its name only when it is complete.
+//!
+//! Of one label a row has its `probability` and its `prediction`; of several `probability_<label>` of each, and
+//! `predicted`, the labels that count as positives, the most probable first.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -8,7 +11,9 @@ use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::ArrowDataType;
 use serde_json::{Map, Value, json};
 
-use super::Line;
+use shared::engine::tabular::manifest::ModelManifest;
+
+use super::{Line, Said};
 use crate::log::parquet::{ParquetError, Writer};
 
 /// Why scored rows can't be written.
@@ -44,19 +49,20 @@ pub enum Named {
     No,
 }
 
-/// A file of scored rows: `file` of several, `row`, the ids, `probability`, `prediction`, `unseen` and `error`.
+/// A file of scored rows: `file` of several, `row`, the ids, what the model says, `unseen` and `error`.
 pub struct Output {
     path: PathBuf,
     /// Under which it is written.
     temporary: PathBuf,
     named: Named,
     ids: Vec<String>,
+    labels: Vec<String>,
     /// None when it has ended.
     writer: Option<By>,
 }
 
-/// The columns beside the ids.
-const OWN: [&str; 6] = ["file", "row", "probability", "prediction", "unseen", "error"];
+/// The columns beside the ids and what is said of several labels.
+const OWN: [&str; 7] = ["file", "row", "probability", "prediction", "predicted", "unseen", "error"];
 
 enum By {
     Csv(Box<csv::Writer<File>>),
@@ -69,7 +75,7 @@ impl Output {
     ///
     /// # Errors
     /// [`OutputError`] for a name of another ending, and when it can't be made.
-    pub fn create(path: &Path, ids: &[String], named: Named) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, manifest: &ModelManifest, named: Named) -> Result<Self, OutputError> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let temporary = path.with_file_name(format!(
             ".{}.{}.new",
@@ -81,54 +87,44 @@ impl Output {
             let source = io::Error::from(io::ErrorKind::IsADirectory);
             return Err(OutputError::Io { path: path.to_owned(), source });
         }
-        let ids: Vec<String> = ids.iter().map(|id| own_name(id)).collect();
+        let labels: Vec<String> = manifest.outputs.iter().map(|output| output.label.clone()).collect();
+        let said = said_columns(&labels);
+        let ids: Vec<String> = manifest.ids.iter().map(|id| own_name(id, &said)).collect();
+        let columns = columns(&ids, &said, named);
         let create = || File::create(&temporary).map_err(|source| OutputError::Io { path: path.to_owned(), source });
         let writer = match ending.as_str() {
             "csv" => {
                 let mut writer = csv::Writer::from_writer(create()?);
-                let before = OWN[usize::from(named == Named::No)..2].iter().copied();
-                let names = before.chain(ids.iter().map(String::as_str)).chain(OWN[2..].iter().copied());
-                let header = writer.write_record(names);
+                let header = writer.write_record(columns.iter().map(|(name, _)| name));
                 header.map_err(|error| OutputError::Io { path: path.to_owned(), source: error.into() })?;
                 By::Csv(Box::new(writer))
             }
             "jsonl" => By::Json(BufWriter::new(create()?)),
             "parquet" => {
-                let text = |name| (name, ArrowDataType::Utf8View);
-                let ids = ids.iter().map(|id| text(id.as_str()));
-                let file = (named == Named::File).then(|| text("file"));
-                let columns: Vec<(&str, ArrowDataType)> = file
-                    .into_iter()
-                    .chain([("row", ArrowDataType::UInt64)])
-                    .chain(ids)
-                    .chain([
-                        ("probability", ArrowDataType::Float64),
-                        ("prediction", ArrowDataType::UInt8),
-                        text("unseen"),
-                        text("error"),
-                    ])
-                    .collect();
+                let columns: Vec<(&str, ArrowDataType)> =
+                    columns.iter().map(|(name, kind)| (name.as_str(), kind.clone())).collect();
                 let writer = Writer::create(&temporary, &columns);
                 By::Parquet(Box::new(writer.map_err(|source| OutputError::Parquet { path: path.to_owned(), source })?))
             }
             _ => return Err(OutputError::Ending(path.to_owned())),
         };
-        Ok(Self { path: path.to_owned(), temporary, named, ids, writer: Some(writer) })
+        Ok(Self { path: path.to_owned(), temporary, named, ids, labels, writer: Some(writer) })
     }
 
     /// Writes rows.
     pub(super) fn write(&mut self, lines: &[Line]) -> Result<(), OutputError> {
         let written = match &mut self.writer {
             None => Ok(()),
-            Some(By::Csv(writer)) => {
-                lines.iter().try_for_each(|line| writer.write_record(fields(line, self.named))).map_err(Into::into)
-            }
-            Some(By::Json(writer)) => {
-                lines.iter().try_for_each(|line| writeln!(writer, "{}", object(line, self.named, &self.ids)))
-            }
+            Some(By::Csv(writer)) => lines
+                .iter()
+                .try_for_each(|line| writer.write_record(fields(line, self.named, &self.labels)))
+                .map_err(Into::into),
+            Some(By::Json(writer)) => lines
+                .iter()
+                .try_for_each(|line| writeln!(writer, "{}", object(line, self.named, &self.ids, &self.labels))),
             Some(By::Parquet(writer)) => {
                 return writer
-                    .write(arrays(lines, self.named, self.ids.len()))
+                    .write(arrays(lines, self.named, self.ids.len(), &self.labels))
                     .map_err(|source| OutputError::Parquet { path: self.path.clone(), source });
             }
         };
@@ -160,36 +156,79 @@ impl Drop for Output {
     }
 }
 
+/// The columns of what is said of some labels.
+fn said_columns(labels: &[String]) -> Vec<(String, ArrowDataType)> {
+    if labels.len() == 1 {
+        return vec![
+            ("probability".to_owned(), ArrowDataType::Float64),
+            ("prediction".to_owned(), ArrowDataType::UInt8),
+        ];
+    }
+    let each = labels.iter().map(|label| (format!("probability_{label}"), ArrowDataType::Float64));
+    each.chain([("predicted".to_owned(), ArrowDataType::Utf8View)]).collect()
+}
+
+/// All columns.
+fn columns(ids: &[String], said: &[(String, ArrowDataType)], named: Named) -> Vec<(String, ArrowDataType)> {
+    let text = |name: &str| (name.to_owned(), ArrowDataType::Utf8View);
+    let file = (named == Named::File).then(|| text("file"));
+    let row = ("row".to_owned(), ArrowDataType::UInt64);
+    let ids = ids.iter().map(|id| text(id));
+    file.into_iter().chain([row]).chain(ids).chain(said.to_vec()).chain([text("unseen"), text("error")]).collect()
+}
+
 /// The name of a column of ids beside those that are written.
-fn own_name(id: &str) -> String {
-    if OWN.contains(&id) { format!("{id}_") } else { id.to_owned() }
+fn own_name(id: &str, said: &[(String, ArrowDataType)]) -> String {
+    let taken = OWN.contains(&id) || said.iter().any(|(name, _)| name == id);
+    if taken { format!("{id}_") } else { id.to_owned() }
+}
+
+/// The labels of a row that count as positives, the most probable first.
+fn predicted<'a>(said: &Said, labels: &'a [String]) -> Vec<&'a str> {
+    let mut positives: Vec<(f64, &str)> = said
+        .labels
+        .iter()
+        .zip(labels)
+        .filter_map(|(&(probability, positive), label)| positive.then_some((probability, label.as_str())))
+        .collect();
+    positives.sort_by(|a, b| b.0.total_cmp(&a.0));
+    positives.into_iter().map(|(_, label)| label).collect()
 }
 
 /// The fields of a line of CSV.
-fn fields(line: &Line, named: Named) -> Vec<String> {
+fn fields(line: &Line, named: Named, labels: &[String]) -> Vec<String> {
     let ids = line.ids.iter().map(|id| id.clone().unwrap_or_default());
-    let said = match &line.scored {
-        Ok(said) => {
-            let (probability, prediction) = (said.probability.to_string(), u8::from(said.positive).to_string());
-            [probability, prediction, said.unseen.join(", "), String::new()]
-        }
-        Err(error) => [String::new(), String::new(), String::new(), error.clone()],
+    let mut said = match &line.scored {
+        Ok(said) => said.labels.iter().map(|(probability, _)| probability.to_string()).collect(),
+        Err(_) => vec![String::new(); labels.len()],
     };
+    said.extend(match (&line.scored, labels) {
+        (Ok(said), [_]) => [u8::from(said.labels[0].1).to_string(), said.unseen.join(", "), String::new()],
+        (Ok(said), labels) => [predicted(said, labels).join(", "), said.unseen.join(", "), String::new()],
+        (Err(error), _) => [String::new(), String::new(), error.clone()],
+    });
     let file = (named == Named::File).then(|| line.file.to_string());
     file.into_iter().chain([line.row.to_string()]).chain(ids).chain(said).collect()
 }
 
-fn object(line: &Line, named: Named, ids: &[String]) -> Value {
+fn object(line: &Line, named: Named, ids: &[String], labels: &[String]) -> Value {
     let mut object = Map::new();
     if named == Named::File {
-        object.insert("file".to_owned(), json!(line.file));
+        object.insert("file".to_owned(), json!(&*line.file));
     }
     object.insert("row".to_owned(), json!(line.row));
     object.extend(ids.iter().zip(&line.ids).map(|(name, id)| (name.clone(), json!(id))));
     match &line.scored {
         Ok(said) => {
-            object.insert("probability".to_owned(), json!(said.probability));
-            object.insert("prediction".to_owned(), json!(u8::from(said.positive)));
+            if let [(probability, positive)] = said.labels[..] {
+                object.insert("probability".to_owned(), json!(probability));
+                object.insert("prediction".to_owned(), json!(u8::from(positive)));
+            } else {
+                let each = labels.iter().zip(&said.labels);
+                let each: Map<String, Value> = each.map(|(label, own)| (label.clone(), json!(own.0))).collect();
+                object.insert("probabilities".to_owned(), Value::Object(each));
+                object.insert("predicted".to_owned(), json!(predicted(said, labels)));
+            }
             if !said.unseen.is_empty() {
                 object.insert("unseen".to_owned(), json!(said.unseen));
             }
@@ -199,14 +238,16 @@ fn object(line: &Line, named: Named, ids: &[String]) -> Value {
     Value::Object(object)
 }
 
-fn arrays(lines: &[Line], named: Named, ids: usize) -> Vec<Box<dyn Array>> {
+fn arrays(lines: &[Line], named: Named, ids: usize, labels: &[String]) -> Vec<Box<dyn Array>> {
     let text = |of: &dyn Fn(&Line) -> Option<String>| {
         Utf8ViewArray::from_slice(lines.iter().map(of).collect::<Vec<_>>()).boxed()
     };
     let said = || lines.iter().map(|line| line.scored.as_ref().ok());
     let rows: Vec<u64> = lines.iter().map(|line| line.row).collect();
-    let probabilities: PrimitiveArray<f64> = said().map(|said| said.map(|said| said.probability)).collect();
-    let predictions: PrimitiveArray<u8> = said().map(|said| said.map(|said| u8::from(said.positive))).collect();
+    let probability = |label: usize| -> Box<dyn Array> {
+        let all: PrimitiveArray<f64> = said().map(|said| said.map(|said| said.labels[label].0)).collect();
+        all.boxed()
+    };
     let unseen = |line: &Line| {
         line.scored.as_ref().ok().filter(|said| !said.unseen.is_empty()).map(|said| said.unseen.join(", "))
     };
@@ -216,6 +257,13 @@ fn arrays(lines: &[Line], named: Named, ids: usize) -> Vec<Box<dyn Array>> {
     }
     arrays.push(PrimitiveArray::from_vec(rows).boxed());
     arrays.extend((0..ids).map(|id| text(&|line| line.ids[id].clone())));
-    arrays.extend([probabilities.boxed(), predictions.boxed(), text(&unseen), text(&|line| line.scored.clone().err())]);
+    arrays.extend((0..labels.len()).map(probability));
+    arrays.push(if labels.len() == 1 {
+        let all: PrimitiveArray<u8> = said().map(|said| said.map(|said| u8::from(said.labels[0].1))).collect();
+        all.boxed()
+    } else {
+        text(&|line| line.scored.as_ref().ok().map(|said| predicted(said, labels).join(", ")))
+    });
+    arrays.extend([text(&unseen), text(&|line| line.scored.clone().err())]);
     arrays
 }

@@ -49,7 +49,7 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
     let answers = work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??;
     let device = asked.features.iter().position(|feature| feature == DEVICE);
     let rows = asked.data.iter().zip(answers).map(|(row, answer)| {
-        let rounded = (answer.scored.probability * 1e4).round() / 1e4;
+        let rounded = (answer.scored[0].probability * 1e4).round() / 1e4;
         value!({ DEVICE: device.map_or(Value::Null, |at| row[at].clone()), "click_proba": rounded })
     });
     Ok(json(StatusCode::OK, &rows.collect::<Vec<_>>()))

@@ -33,6 +33,6 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
         other => other,
     })?;
     let rows = one_row(app, served, request).await?;
-    let probability = score(app, served, &rows)?[0].scored.probability;
+    let probability = score(app, served, &rows)?[0].scored[0].probability;
     Ok(json(StatusCode::OK, &Answered { probability, cus_id }))
 }

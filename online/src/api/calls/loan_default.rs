@@ -29,7 +29,7 @@ struct Answered {
 /// Answers a call.
 pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>) -> Result<Response, ApiError> {
     let rows = one_row(app, served, request).await?;
-    let scored = score(app, served, &rows)?[0].scored;
+    let scored = score(app, served, &rows)?[0].scored[0];
     Ok(json(StatusCode::OK, &Answered { prediction: u8::from(scored.positive), probability: scored.probability }))
 }
 
@@ -63,8 +63,8 @@ pub fn about(served: &Served, path: &str) -> Response {
 fn input(field: &Field) -> Value {
     let kind = match field.kind {
         FieldKind::Number { .. } => "double",
-        FieldKind::Category { whole: true, .. } => "long",
-        FieldKind::Category { .. } | FieldKind::Ordinal { .. } => "string",
+        FieldKind::Category { whole: true, .. } | FieldKind::Key { whole: true } => "long",
+        FieldKind::Category { .. } | FieldKind::Ordinal { .. } | FieldKind::Key { .. } => "string",
         FieldKind::Time { .. } => "datetime",
     };
     value!({ "name": field.name, "type": kind, "required": field.default.is_none() })

@@ -2,6 +2,7 @@
 //!
 //! A path of the service itself comes first. If two models declare one path, the first by name answers.
 
+mod bank_products;
 mod click_through;
 mod credit_score;
 mod loan_default;
@@ -17,7 +18,7 @@ use shared::engine::tabular::manifest::{Call, Serve};
 
 use super::App;
 use super::error::ApiError;
-use super::models::predict::check;
+use super::models::predict::{check, probabilities_of};
 use crate::models::rows::{self, Rows};
 use crate::models::{Answer, Explain, Models, Served};
 
@@ -57,6 +58,7 @@ pub async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, 
             let answered = match call {
                 Call::CreditScore => credit_score::answer(app, &served, request).await,
                 Call::LoanDefault => loan_default::answer(app, &served, request).await,
+                Call::BankProducts => bank_products::answer(app, &served, request).await,
                 Call::ClickThrough => click_through::answer(app, &served, request).await,
             };
             let manifest = served.manifest();
@@ -71,7 +73,7 @@ pub async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, 
 fn score(app: &App, served: &Served, rows: &Rows) -> Result<Vec<Answer>, ApiError> {
     check(app, served, rows, Explain::No)?;
     let answers = served.answer(&rows.columns, Explain::No);
-    app.metrics.observe_probabilities(&served.manifest().name, answers.iter().map(|answer| answer.scored.probability));
+    app.metrics.observe_probabilities(&served.manifest().name, answers.len(), probabilities_of(&answers));
     Ok(answers)
 }
 

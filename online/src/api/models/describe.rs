@@ -23,12 +23,12 @@ pub struct Overview<'a> {
     name: &'a str,
     /// The version that answers.
     model_version: &'a str,
-    /// The column that it was taught.
-    label: &'a str,
+    /// The columns that it was taught: one, or several.
+    labels: Vec<&'a str>,
     /// When it was built, milliseconds since the epoch.
     built_ms: i64,
-    /// The probability from which a row counts as a positive.
-    threshold: f64,
+    /// Of each, the probability from which a row counts as a positive.
+    thresholds: Vec<f64>,
     /// Its metrics on the test rows, without intervals.
     #[schema(value_type = Object)]
     metrics: Map<String, Value>,
@@ -40,9 +40,9 @@ impl<'a> Overview<'a> {
         Self {
             name: &manifest.name,
             model_version: &manifest.version,
-            label: &manifest.outputs[0].label,
+            labels: manifest.outputs.iter().map(|output| output.label.as_str()).collect(),
             built_ms: manifest.built_ms,
-            threshold: manifest.outputs[0].threshold,
+            thresholds: manifest.outputs.iter().map(|output| output.threshold).collect(),
             metrics: figures.map(|(name, figure)| (name.clone(), figure["value"].clone())).collect(),
         }
     }
@@ -95,11 +95,13 @@ pub async fn get_model_metadata(
 ) -> Result<Response, ApiError> {
     let served = model_of(&app, path)?;
     let manifest = served.manifest();
-    let output = &manifest.outputs[0];
+    let outputs = manifest.outputs.iter().map(
+        |output| value!({ "label": output.label, "positives": output.positives, "importance": output.importance }),
+    );
     let metadata = value!({
         "name": manifest.name, "model_version": manifest.version, "format_version": manifest.format_version,
-        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows, "label": output.label,
-        "positives": output.positives, "importance": output.importance, "files": manifest.files,
+        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows,
+        "outputs": outputs.collect::<Vec<_>>(), "files": manifest.files,
     });
     Ok(json(StatusCode::OK, &metadata))
 }
@@ -121,10 +123,12 @@ pub async fn get_model_params(
 ) -> Result<Response, ApiError> {
     let served = model_of(&app, path)?;
     let (parameters, config) = (&served.manifest().parameters, &served.manifest().config);
-    let output = &served.manifest().outputs[0];
+    let outputs = served.manifest().outputs.iter().map(
+        |output| value!({ "label": output.label, "threshold": output.threshold, "calibration": output.calibration }),
+    );
     let combined = parameters.encoded.iter().filter(|columns| columns.len() > 1);
     let chosen = value!({
-        "threshold": output.threshold, "calibration": output.calibration,
+        "outputs": outputs.collect::<Vec<_>>(),
         "features": parameters.features.len(),
         "combinations": combined.map(|columns| served.manifest().name_of(columns)).collect::<Vec<_>>(),
     });

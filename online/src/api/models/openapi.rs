@@ -14,8 +14,7 @@ pub fn add(description: &mut Value, models: &Models) {
         let manifest = served.manifest();
         let row = row(manifest);
         let many = json!({ "oneOf": [row, { "type": "array", "items": row }] });
-        let title =
-            format!("Scores rows by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
+        let title = title("rows", manifest);
         let path = format!("/models/{}/predict", manifest.name);
         paths.insert(path, post(&title, &many, &example(manifest), &[]));
         if let Some(serve) = &manifest.serve {
@@ -24,12 +23,17 @@ pub fn add(description: &mut Value, models: &Models) {
     }
 }
 
+/// What a call does.
+fn title(rows: &str, manifest: &ModelManifest) -> String {
+    let labels: Vec<String> = manifest.outputs.iter().map(|output| format!("`{}`", output.label)).collect();
+    format!("Scores {rows} by the model {}: the probability of {}", manifest.name, labels.join(", "))
+}
+
 /// The call of a known system.
 fn call(call: Call, manifest: &ModelManifest, row: &Value) -> Value {
-    let title =
-        format!("Scores a row by the model {}: the probability of `{}`", manifest.name, manifest.outputs[0].label);
+    let title = title("a row", manifest);
     match call {
-        Call::LoanDefault => post(&title, row, &example(manifest), &[]),
+        Call::LoanDefault | Call::BankProducts => post(&title, row, &example(manifest), &[]),
         Call::CreditScore => {
             let id = json!({ "name": "cus_id", "in": "query", "required": true, "schema": { "type": "integer" } });
             let title = format!("{title}, as `PD`");
@@ -90,8 +94,10 @@ fn property(field: &Field) -> Value {
             }
             number
         }
-        FieldKind::Category { whole: true, .. } => json!({ "type": ["integer", "string"] }),
-        FieldKind::Category { .. } => json!({ "type": ["string", "number", "boolean"] }),
+        FieldKind::Category { whole: true, .. } | FieldKind::Key { whole: true } => {
+            json!({ "type": ["integer", "string"] })
+        }
+        FieldKind::Category { .. } | FieldKind::Key { .. } => json!({ "type": ["string", "number", "boolean"] }),
         FieldKind::Ordinal { .. } => json!({ "type": ["string", "number"] }),
         FieldKind::Time { .. } => json!({ "type": ["string", "number"] }),
     };

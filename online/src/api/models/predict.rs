@@ -1,5 +1,6 @@
 //! `POST /models/{name}/predict`: the probability of a row, or of each row of a list.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use super::model_of;
 use crate::api::error::ApiError;
 use crate::api::{App, body, json, query};
 use crate::models::rows::{self, Rows};
-use crate::models::{Answer, Explain, Served};
+use crate::models::{Answer, Explain, Explained, Served};
 
 /// The most rows of a request that are explained.
 const MAX_EXPLAINED: usize = 1000;
@@ -35,16 +36,44 @@ pub struct PredictQuery {
 /// The answer for a row.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Prediction<'a> {
-    /// The probability that the row is a positive.
-    probability: f64,
-    /// 1 if the probability is at or above the model's threshold, else 0.
-    prediction: u8,
+    #[serde(flatten)]
+    said: Said<'a>,
     /// The categories of the row with a value that no training row had.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<&'a str>,
     /// What each field adds to the log-odds, if asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    contributions: Option<Contributions<'a>>,
+    contributions: Option<Explanation<'a>>,
+}
+
+/// What a model says of a row.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Said<'a> {
+    /// Of its one label.
+    One {
+        /// The probability that the row is a positive.
+        probability: f64,
+        /// 1 if the probability is at or above the model's threshold, else 0.
+        prediction: u8,
+    },
+    /// Of several labels.
+    Several {
+        /// The probability of each that the row is a positive.
+        probabilities: BTreeMap<&'a str, f64>,
+        /// Those at or above their thresholds, the most probable first.
+        predicted: Vec<&'a str>,
+    },
+}
+
+/// What each field adds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Explanation<'a> {
+    /// To the one label.
+    One(Contributions<'a>),
+    /// To each label that is predicted, or to the most probable one.
+    Several(BTreeMap<&'a str, Contributions<'a>>),
 }
 
 /// What each field adds to the log-odds of a row: base and fields add up to it.
@@ -140,7 +169,7 @@ async fn answer(
         work.await.map_err(|panic| ApiError::Internal(panic.to_string()))?
     };
     let manifest = served.manifest();
-    app.metrics.observe_probabilities(&manifest.name, answers.iter().map(|answer| answer.scored.probability));
+    app.metrics.observe_probabilities(&manifest.name, answers.len(), probabilities_of(&answers));
     let (model, model_version) = (manifest.name.as_str(), manifest.version.as_str());
     let mut predictions: Vec<Prediction<'_>> = answers.iter().map(|answer| prediction(served, answer)).collect();
     Ok(match (listed, predictions.pop()) {
@@ -178,17 +207,49 @@ pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Resul
     Err(ApiError::Rows { refusals, errors: rows.refused.iter().map(problem).collect() })
 }
 
+/// The probabilities of all outputs of all rows.
+pub fn probabilities_of(answers: &[Answer]) -> impl Iterator<Item = f64> {
+    answers.iter().flat_map(|answer| answer.scored.iter().map(|scored| scored.probability))
+}
+
+/// The positives among the outputs of a row, the most probable first.
+pub fn predicted<'a>(served: &'a Served, answer: &Answer) -> Vec<&'a str> {
+    let mut positives: Vec<(&str, f64)> = (served.manifest().outputs.iter().zip(&answer.scored))
+        .filter_map(|(output, scored)| scored.positive.then_some((output.label.as_str(), scored.probability)))
+        .collect();
+    positives.sort_by(|a, b| b.1.total_cmp(&a.1));
+    positives.into_iter().map(|(label, _)| label).collect()
+}
+
 fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
-    let schema = &served.manifest().schema;
-    let contributions = answer.explained.as_ref().map(|explained| Contributions {
-        base: explained.base,
-        log_odds: f64::from(answer.scored.log_odds),
-        fields: explained.fields.iter().map(|(field, log_odds)| Contribution { field, log_odds: *log_odds }).collect(),
-    });
+    let manifest = served.manifest();
+    let label = |output: usize| manifest.outputs[output].label.as_str();
+    let mut contributions =
+        answer.explained.iter().map(|explained| (label(explained.output), contributions(answer, explained)));
+    let (said, contributions) = match &answer.scored[..] {
+        [scored] => {
+            let said = Said::One { probability: scored.probability, prediction: u8::from(scored.positive) };
+            (said, contributions.next().map(|(_, own)| Explanation::One(own)))
+        }
+        scored => {
+            let probabilities =
+                scored.iter().enumerate().map(|(output, own)| (label(output), own.probability)).collect();
+            let said = Said::Several { probabilities, predicted: predicted(served, answer) };
+            let explained = (!answer.explained.is_empty()).then(|| Explanation::Several(contributions.collect()));
+            (said, explained)
+        }
+    };
     Prediction {
-        probability: answer.scored.probability,
-        prediction: u8::from(answer.scored.positive),
-        unseen: answer.unseen.iter().map(|&field| schema[field].name.as_str()).collect(),
+        said,
+        unseen: answer.unseen.iter().map(|&field| manifest.schema[field].name.as_str()).collect(),
         contributions,
+    }
+}
+
+fn contributions<'a>(answer: &Answer, explained: &'a Explained) -> Contributions<'a> {
+    Contributions {
+        base: explained.base,
+        log_odds: f64::from(answer.scored[explained.output].log_odds),
+        fields: explained.fields.iter().map(|(field, log_odds)| Contribution { field, log_odds: *log_odds }).collect(),
     }
 }

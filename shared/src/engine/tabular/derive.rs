@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::column::Column;
+use super::column::{Column, Level};
+use crate::tables::HistoryTable;
 
 /// A column that is computed from others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,24 @@ pub enum Derivation {
         /// The columns.
         columns: [usize; 2],
     },
+    /// What the row of the same key had that was the last before, see [`super::history`]; missing where there was none.
+    Previous {
+        /// The columns of keys and of times.
+        columns: [usize; 2],
+        /// Which of the histories.
+        history: usize,
+        /// Which of the values that it remembers.
+        value: usize,
+    },
+    /// How many rows of the same key there were before.
+    Count {
+        /// The columns of keys and of times.
+        columns: [usize; 2],
+        /// Which of the histories.
+        history: usize,
+        /// Which of the values that it remembers.
+        value: usize,
+    },
 }
 
 /// A part of a time.
@@ -61,13 +80,16 @@ impl Derivation {
     pub fn columns(&self) -> &[usize] {
         match self {
             Self::Part { column, .. } => std::slice::from_ref(column),
-            Self::Difference { columns } | Self::Ratio { columns } => columns,
+            Self::Difference { columns }
+            | Self::Ratio { columns }
+            | Self::Previous { columns, .. }
+            | Self::Count { columns, .. } => columns,
         }
     }
 
     /// Computes the column of all rows; a value is missing where one that it needs is.
     #[must_use]
-    pub fn column(&self, columns: &[Column]) -> Column {
+    pub fn column(&self, columns: &[Column], histories: &[HistoryTable]) -> Column {
         let of_both = |[one, other]: [usize; 2], of: fn(f64, f64) -> f64| {
             let (one, other) = (numbers(&columns[one]), numbers(&columns[other]));
             one.iter().zip(other).map(|(one, other)| of(*one, *other)).collect()
@@ -81,6 +103,10 @@ impl Derivation {
             Self::Ratio { columns } => {
                 of_both(*columns, |one, other| if other == 0.0 { f64::NAN } else { one / other })
             }
+            Self::Previous { columns: of, history, value } => {
+                before(columns, *of, &histories[*history], *value, f64::NAN)
+            }
+            Self::Count { columns: of, history, value } => before(columns, *of, &histories[*history], *value, 0.0),
         })
     }
 }
@@ -89,6 +115,22 @@ fn numbers(column: &Column) -> &[f64] {
     match column {
         Column::Numbers(numbers) => numbers,
         Column::Levels(_) => &[],
+    }
+}
+
+/// A remembered value of the last row of each row's key before it.
+///
+/// * `none`: where there was no such row.
+fn before(columns: &[Column], [key, time]: [usize; 2], history: &HistoryTable, value: usize, none: f64) -> Vec<f64> {
+    let history = history.get();
+    let rows = levels(&columns[key]).iter().zip(numbers(&columns[time]));
+    rows.map(|(key, time)| history.before(*key, *time).map_or(none, |row| f64::from(row[value]))).collect()
+}
+
+fn levels(column: &Column) -> &[Level] {
+    match column {
+        Column::Levels(levels) => levels,
+        Column::Numbers(_) => &[],
     }
 }
 
@@ -113,7 +155,7 @@ mod tests {
     use super::*;
 
     fn values(by: &Derivation, columns: &[Column]) -> Vec<f64> {
-        numbers(&by.column(columns)).to_vec()
+        numbers(&by.column(columns, &[])).to_vec()
     }
 
     #[test]

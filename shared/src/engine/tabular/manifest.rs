@@ -37,6 +37,9 @@ pub struct ModelManifest {
     pub rows: BTreeMap<String, u64>,
     /// The columns that name a row of a file; they are written beside its probability.
     pub ids: Vec<String>,
+    /// The columns that are not looked at; a request may name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
     /// The fields of a row.
     pub schema: Vec<Field>,
     /// The call of a known system that it also answers.
@@ -63,6 +66,9 @@ pub struct Serve {
     /// The path; absent: that of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What labels are called in the answers; one that is not here has its own name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 impl Serve {
@@ -83,6 +89,8 @@ pub enum Call {
     LoanDefault,
     /// `{"data", "features"}` in, `[{"device_ip", "click_proba"}]` out.
     ClickThrough,
+    /// A row in, `{"predicted_products": [names]}` out.
+    BankProducts,
 }
 
 impl Call {
@@ -92,7 +100,7 @@ impl Call {
         match self {
             Self::CreditScore => "/api/prediction",
             Self::LoanDefault => "/default_payment_prediction",
-            Self::ClickThrough => "/predict",
+            Self::ClickThrough | Self::BankProducts => "/predict",
         }
     }
 }
@@ -102,6 +110,9 @@ impl Call {
 pub struct Parameters {
     /// The columns that are computed from those of the schema; they stand behind them.
     pub derived: Vec<Derived>,
+    /// What is remembered of the rows of keys, a table each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub histories: Vec<Remembered>,
     /// The features, in the order of the matrix.
     pub features: Vec<Feature>,
     /// The columns of each encoding.
@@ -112,6 +123,15 @@ pub struct Parameters {
     pub smoothing: f64,
     /// The number of splits of each tree.
     pub depth: usize,
+}
+
+/// What is remembered of the rows of a key, see [`super::history`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The field of the key.
+    pub key: String,
+    /// The columns, in the order of the values.
+    pub values: Vec<String>,
 }
 
 /// A label that is predicted.

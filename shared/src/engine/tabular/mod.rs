@@ -9,6 +9,7 @@ pub mod contributions;
 pub mod derive;
 pub mod encoding;
 pub mod feature;
+pub mod history;
 pub mod manifest;
 pub mod model;
 pub mod schema;

@@ -3,7 +3,7 @@
 //! ```text
 //! artifacts/models/<name>/champion                      the version that answers
 //! artifacts/models/<name>/<version>/manifest.json       schema, parameters, metrics, SHA-256 of every file
-//! artifacts/models/<name>/<version>/trees.safetensors, encodings.safetensors
+//! artifacts/models/<name>/<version>/trees.safetensors, encodings.safetensors, history_0.safetensors ...
 //! ```
 
 use std::borrow::Cow;
@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::column::Column;
 use super::contributions::contributions;
+use super::derive::Derivation;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
 use super::manifest::ModelManifest;
@@ -20,20 +21,35 @@ use crate::contract::artifact::columns::{TableFile, TableWriter};
 use crate::contract::artifact::manifest::verify;
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::rank::trees::Trees;
-use crate::tables::{EncodingTable, Table, TreeTable};
+use crate::tables::{EncodingTable, HistoryTable, Table, TreeTable};
 
 /// The folder of all models in an artifacts folder.
 pub const MODELS: &str = "models";
 const TREES: &str = "trees.safetensors";
 const ENCODINGS: &str = "encodings.safetensors";
 
+/// The file of a history.
+fn history_file(at: usize) -> String {
+    format!("history_{at}.safetensors")
+}
+
 /// A version of a model, ready to score.
 #[derive(Debug, Clone)]
 pub struct Model {
     manifest: ModelManifest,
     totals: Vec<Sums>,
-    trees: TreeTable,
-    encodings: EncodingTable,
+    tables: ModelTables,
+}
+
+/// The tables of a version.
+#[derive(Debug, Clone, Default)]
+pub struct ModelTables {
+    /// The trees of all outputs.
+    pub trees: TreeTable,
+    /// What was learnt of the levels of categories.
+    pub encodings: EncodingTable,
+    /// What is remembered of the rows of keys.
+    pub histories: Vec<HistoryTable>,
 }
 
 /// What an output says of a row.
@@ -61,11 +77,17 @@ impl Model {
     ///
     /// # Errors
     /// The reason when they don't fit each other.
-    pub fn new(manifest: ModelManifest, trees: TreeTable, encodings: EncodingTable) -> Result<Self, String> {
+    pub fn new(manifest: ModelManifest, tables: ModelTables) -> Result<Self, String> {
         let parameters = &manifest.parameters;
+        let ModelTables { trees, encodings, histories } = &tables;
         trees.check(parameters.depth, parameters.features.len())?;
         let outputs = manifest.outputs.len();
         encodings.check(parameters.encoded.len(), outputs)?;
+        let widths: Vec<usize> = parameters.histories.iter().map(|own| own.values.len()).collect();
+        if histories.len() != widths.len() {
+            return Err(format!("{} histories, not {}", histories.len(), widths.len()));
+        }
+        histories.iter().zip(&widths).try_for_each(|(history, width)| history.check(*width))?;
         let own: usize = manifest.outputs.iter().map(|output| output.trees).sum();
         if outputs == 0 || own * parameters.depth != trees.features.len() {
             return Err(format!("the {outputs} outputs have {own} trees, which are not those that there are"));
@@ -76,12 +98,18 @@ impl Model {
             Feature::Count { encoding } => *encoding < parameters.encoded.len(),
         };
         let derived = parameters.derived.iter().enumerate();
+        let remembered = parameters.derived.iter().all(|derived| match &derived.by {
+            Derivation::Previous { history, value, .. } | Derivation::Count { history, value, .. } => {
+                widths.get(*history).is_some_and(|width| value < width)
+            }
+            _ => true,
+        });
         let mut derived =
             derived.flat_map(|(at, derived)| derived.by.columns().iter().map(move |column| (at, *column)));
         let columns_fit = parameters.encoded.iter().flatten().all(|column| *column < manifest.columns())
             && derived.all(|(at, column)| column < manifest.schema.len() + at);
-        match columns_fit && parameters.features.iter().all(fits) {
-            true => Ok(Self { totals: manifest.totals(), manifest, trees, encodings }),
+        match columns_fit && remembered && parameters.features.iter().all(fits) {
+            true => Ok(Self { totals: manifest.totals(), manifest, tables }),
             false => Err("the features look at fields that the schema does not have".to_owned()),
         }
     }
@@ -95,7 +123,10 @@ impl Model {
         verify(&manifest.files, folder)?;
         let trees = TreeTable::read(&TableFile::open(folder, TREES)?)?;
         let encodings = EncodingTable::read(&TableFile::open(folder, ENCODINGS)?)?;
-        Self::new(manifest, trees, encodings).map_err(|reason| ArtifactError::shape(folder, reason))
+        let history = |at| HistoryTable::read(&TableFile::open(folder, &history_file(at))?);
+        let histories = (0..manifest.parameters.histories.len()).map(history).collect::<Result<_, _>>()?;
+        Self::new(manifest, ModelTables { trees, encodings, histories })
+            .map_err(|reason| ArtifactError::shape(folder, reason))
     }
 
     /// Writes the tables into a folder.
@@ -104,11 +135,17 @@ impl Model {
     /// [`ArtifactError`] when one can't be written.
     pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
         let mut writer = TableWriter::default();
-        self.trees.add_to(&mut writer);
+        self.tables.trees.add_to(&mut writer);
         writer.write(folder, TREES)?;
         let mut writer = TableWriter::default();
-        self.encodings.add_to(&mut writer);
-        writer.write(folder, ENCODINGS)
+        self.tables.encodings.add_to(&mut writer);
+        writer.write(folder, ENCODINGS)?;
+        for (at, history) in self.tables.histories.iter().enumerate() {
+            let mut writer = TableWriter::default();
+            history.add_to(&mut writer);
+            writer.write(folder, &history_file(at))?;
+        }
+        Ok(())
     }
 
     /// Its manifest.
@@ -136,14 +173,14 @@ impl Model {
         let parameters = &self.manifest.parameters;
         let mut all: Cow<'_, [Column]> = Cow::Borrowed(columns);
         for derived in &parameters.derived {
-            let column = derived.by.column(&all);
+            let column = derived.by.column(&all, &self.tables.histories);
             all.to_mut().push(column);
         }
         let mut matrix = Matrix::default();
         let features = Features {
             features: &parameters.features,
             encoded: &parameters.encoded,
-            encodings: &self.encodings,
+            encodings: &self.tables.encodings,
             totals: &self.totals,
             smoothing: parameters.smoothing,
         };
@@ -179,7 +216,7 @@ impl Model {
     }
 
     fn trees_of(&self, trees: Range<usize>) -> Trees<'_> {
-        self.trees.trees(self.manifest.parameters.depth, trees)
+        self.tables.trees.trees(self.manifest.parameters.depth, trees)
     }
 
     /// The categories of a row whose level no training row had, as positions in the schema.
@@ -188,7 +225,9 @@ impl Model {
         encoded.filter_map(move |(place, encoded)| match (&encoded[..], columns) {
             // Derived columns, which stand behind those of the schema, are numbers.
             ([column], columns) => match columns.get(*column) {
-                Some(Column::Levels(levels)) => (!self.encodings.get(place, 0).knows(levels[row])).then_some(*column),
+                Some(Column::Levels(levels)) => {
+                    (!self.tables.encodings.get(place, 0).knows(levels[row])).then_some(*column)
+                }
                 _ => None,
             },
             _ => None,
@@ -202,7 +241,7 @@ impl Model {
         let (parameters, outputs) = (&self.manifest.parameters, &self.manifest.outputs);
         let first = outputs[..output].iter().map(|output| output.trees).sum();
         let trees = first..first + outputs[output].trees;
-        let covers = self.trees.covers.get(trees.start << parameters.depth..trees.end << parameters.depth);
+        let covers = self.tables.trees.covers.get(trees.start << parameters.depth..trees.end << parameters.depth);
         let values = contributions(self.trees_of(trees), covers.unwrap_or_default(), matrix, row);
         let mut fields: Vec<(Vec<usize>, f64)> = Vec::new();
         for (feature, value) in parameters.features.iter().zip(values.features) {

@@ -57,6 +57,11 @@ pub enum FieldKind {
         /// Whether only the listed ones are accepted.
         only: bool,
     },
+    /// Names whose row it is: a customer's, a device's. Nothing is learnt of it by itself.
+    Key {
+        /// Whether all were whole numbers, so that others are refused.
+        whole: bool,
+    },
     /// Times: ISO 8601, a date of eight digits, or a number of seconds or milliseconds since the epoch.
     Time {
         /// The time zone of times that name none.
@@ -75,7 +80,7 @@ impl Field {
     #[must_use]
     pub fn column(&self, rows: usize) -> Column {
         match self.kind {
-            FieldKind::Category { .. } => Column::Levels(Vec::with_capacity(rows)),
+            FieldKind::Category { .. } | FieldKind::Key { .. } => Column::Levels(Vec::with_capacity(rows)),
             _ => Column::Numbers(Vec::with_capacity(rows)),
         }
     }
@@ -87,8 +92,8 @@ impl Field {
             FieldKind::Number { range: Some([low, high]), .. } => format!("a number from {low} to {high}"),
             FieldKind::Number { .. } => "a number".to_owned(),
             FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. } => one_of(levels),
-            FieldKind::Category { whole: true, .. } => "a whole number".to_owned(),
-            FieldKind::Category { .. } => "a text".to_owned(),
+            FieldKind::Category { whole: true, .. } | FieldKind::Key { whole: true } => "a whole number".to_owned(),
+            FieldKind::Category { .. } | FieldKind::Key { .. } => "a text".to_owned(),
             FieldKind::Time { format: Some(format), .. } => {
                 format!("a time as {format}, or such as 2026-06-30T12:00:00Z")
             }

@@ -106,6 +106,10 @@ impl Field {
                 let fits = (!whole || is_whole(&text)) && (!only || levels.iter().any(|level| *level == text));
                 fits.then(|| Cell::Level(Level::of(&text)))
             }
+            FieldKind::Key { whole } => {
+                let text = level(text).unwrap_or_default();
+                (!whole || is_whole(&text)).then(|| Cell::Level(Level::of(&text)))
+            }
         };
         cell.ok_or_else(|| self.refuse_text(text))
     }

@@ -1,0 +1,172 @@
+//! Several labels at once, and rows that are told what was before them: the customers of a bank, month by month.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::{Value, json};
+use support::loans::{Bank, drawn};
+use support::service::Running;
+
+const MONTHS: [&str; 6] = ["2015-01-28", "2015-02-28", "2015-03-28", "2015-04-28", "2015-05-28", "2015-06-28"];
+const CUSTOMERS: u64 = 600;
+
+/// Customers each month. The young take a card, the old a deposit; who has a card takes a loan. Nothing is given back.
+fn panel() -> String {
+    let mut text = "month,customer,age,card,deposit,loan,never\n".to_owned();
+    for customer in 0..CUSTOMERS {
+        let age = 20.0 + (drawn(customer) * 50.0).round();
+        let mut has = [false; 3];
+        for (at, month) in MONTHS.iter().enumerate() {
+            let takes = |product: u64, rate: f64| drawn(customer * 97 + at as u64 * 7 + product + 10_000) < rate;
+            let rates = [
+                if age < 40.0 { 0.4 } else { 0.01 },
+                if age < 40.0 { 0.01 } else { 0.3 },
+                if has[0] { 0.5 } else { 0.005 },
+            ];
+            for (product, rate) in rates.into_iter().enumerate() {
+                has[product] |= takes(product as u64, rate);
+            }
+            let [card, deposit, loan] = has.map(u8::from);
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{month},c{customer},{age},{card},{deposit},{loan},0");
+        }
+    }
+    text
+}
+
+const CONFIG: &str = r#"
+time = "month"
+[columns]
+month = "time"
+age = { role = "number", nullable = true }
+[panel]
+key = "customer"
+learn = "additions"
+[split]
+by = "time"
+[threshold]
+by = "micro_f1"
+[serve]
+call = "bank_products"
+path = "/next"
+[serve.names]
+card = "Карта"
+[trees]
+trees = 80
+patience = 20
+"#;
+
+fn bank() -> Bank {
+    let bank = Bank::new(&panel(), CONFIG);
+    let config = fs::read_to_string(bank.path("model.toml")).expect("reads");
+    let several = config.replace("label = \"default\"", "labels = [\"card\", \"deposit\", \"loan\", \"n*r\"]");
+    fs::write(bank.path("model.toml"), several).expect("writes");
+    bank
+}
+
+#[test]
+fn additions_are_learnt_from_what_was_before() {
+    let built = bank().build();
+    let outputs: Vec<&str> = built.model.manifest().outputs.iter().map(|output| output.label.as_str()).collect();
+    assert_eq!(outputs, ["card", "deposit", "loan", "never"]);
+    // The first month has no month before it.
+    let rows: u64 = built.model.manifest().rows.values().sum();
+    assert_eq!(rows, CUSTOMERS * 5);
+    assert!(built.metrics["map@7"].value > 0.9, "{:?}", built.metrics);
+    assert!(built.of_labels["loan"]["roc_auc"].value > 0.85, "{:?}", built.of_labels["loan"]);
+    let loan = &built.model.manifest().outputs[2];
+    assert_eq!(loan.importance[0].field, "previous_card");
+    assert_eq!(built.model.manifest().outputs[3].positives.values().sum::<u64>(), 0);
+    assert!(built.leaks.is_empty(), "{:?}", built.leaks);
+    assert!(built.model.manifest().schema.iter().all(|field| field.name != "card"), "a label is no field");
+}
+
+#[test]
+fn what_a_customer_had_is_remembered_and_said_the_same_in_files_and_by_the_service() {
+    let bank = bank();
+    let told = bank.train(&[]);
+    assert!(told.contains("map@7") && told.contains("previous_card"), "{told}");
+    // Nobody says what the customers have: it is remembered. One is not known, and one has a text for an age.
+    let rows = bank.path("july.csv");
+    let mut text = "month,customer,age\n".to_owned();
+    (0..300).for_each(|customer| text += &format!("2015-07-28,c{customer},30\n"));
+    text += "2015-07-28,nobody,30\n";
+    fs::write(&rows, &text).expect("writes");
+    let file = fs::read_to_string(bank.predict(&rows, "out.jsonl")).expect("reads");
+    let file: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let csv = fs::read_to_string(bank.predict(&rows, "out.csv")).expect("reads");
+    let header = csv.lines().next().expect("a header");
+    assert_eq!(
+        header,
+        "row,probability_card,probability_deposit,probability_loan,probability_never,predicted,unseen,error"
+    );
+    let cards: Vec<bool> = panel()
+        .lines()
+        .filter(|line| line.starts_with("2015-06"))
+        .map(|line| line.split(',').nth(3) == Some("1"))
+        .collect();
+    let probability = |row: &Value, label: &str| row["probabilities"][label].as_f64().expect("a probability");
+    for (row, had) in file.iter().zip(&cards) {
+        assert_eq!(probability(row, "card") < 0.05, *had, "{row}");
+        assert!(probability(row, "never") < 0.01, "{row}");
+    }
+    let service = Running::start(bank.folder.path());
+    let asked = |customer: &str, age: Value| json!({ "month": "2015-07-28", "customer": customer, "age": age });
+    let list: Vec<Value> = (0..300).map(|customer| asked(&format!("c{customer}"), json!(30))).collect();
+    let answer = service.client.post("/models/loans/predict", &json!(list).to_string()).json();
+    for (file, online) in file.iter().zip(answer["predictions"].as_array().expect("a list")) {
+        assert_eq!(file["probabilities"], online["probabilities"]);
+        assert_eq!(file["predicted"], online["predicted"]);
+    }
+    let without = (0..300).position(|at| !cards[at]).expect("somebody without a card");
+    let one = asked(&format!("c{without}"), json!(" 30"));
+    assert_eq!(service.client.post("/next", &one.to_string()).json(), json!({ "predicted_products": ["Карта"] }));
+    let bad = service.client.post("/next", &asked("c1", json!("old")).to_string());
+    bad.assert_problem(422, None);
+    let explained =
+        service.client.post("/models/loans/predict?explain=true", &asked("c1", json!(null)).to_string()).json();
+    let labels = explained["contributions"].as_object().expect("by label");
+    assert!(!labels.is_empty() && labels.values().all(|own| own["fields"].is_array()), "{explained}");
+    let models = service.client.get("/models").json();
+    assert_eq!(models[0]["labels"], json!(["card", "deposit", "loan", "never"]));
+}
+
+#[test]
+fn rows_of_a_device_are_counted_up_to_each_row() {
+    let mut rows = "at,device,click\n".to_owned();
+    for row in 0..3000u64 {
+        let device = if drawn(row) < 0.5 { format!("d{}", row % 50) } else { format!("new{row}") };
+        let click = u8::from(drawn(row + 5000) < if device.starts_with('d') && row > 1000 { 0.8 } else { 0.1 });
+        rows += &format!("2026-01-01T{:02}:{:02}:00Z,{device},{click}\n", row / 60 % 24, row % 60);
+    }
+    let config = "time = \"at\"\n[columns]\ndevice = \"key\"\n[derived]\nseen = { count = \"device\" }\n";
+    let bank = Bank::new(&rows, config);
+    let text = fs::read_to_string(bank.path("model.toml")).expect("reads").replace("\"default\"", "\"click\"");
+    fs::write(bank.path("model.toml"), text).expect("writes");
+    let built = bank.build();
+    assert!(built.metrics["roc_auc"].value > 0.75, "{:?}", built.metrics);
+    assert_eq!(built.model.manifest().outputs[0].importance[0].field, "seen");
+}
+
+#[test]
+fn what_can_not_be_told_is_refused_with_a_reason() {
+    let bank = bank();
+    let config = fs::read_to_string(bank.path("model.toml")).expect("reads");
+    let refused = |from: &str, to: &str| {
+        assert!(config.contains(from), "{from}");
+        fs::write(bank.path("model.toml"), config.replace(from, to)).expect("writes");
+        bank.train_fails()
+    };
+    let said = refused("\"n*r\"", "\"x*\"");
+    assert!(said.contains("labels: no column `x*`"), "{said}");
+    let said = refused("key = \"customer\"", "key = \"\"");
+    assert!(said.contains("panel.key"), "{said}");
+    let said = refused("key = \"customer\"", "key = \"client\"");
+    assert!(said.contains("`client`"), "{said}");
+    let said = refused("time = \"month\"\n", "");
+    assert!(said.contains("must name the column of times"), "{said}");
+    let said = refused("labels = [", "label = \"card\"\nlabels = [");
+    assert!(said.contains("labels"), "{said}");
+}
