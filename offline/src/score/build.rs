@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use shared::contract::artifact::columns::Column as Stored;
+use shared::engine::tabular::column::Column as Values;
+use shared::engine::tabular::drift::{Bins, Reference};
 use shared::engine::tabular::feature::Encoded;
 use shared::engine::tabular::manifest::{Importance, MODEL_FORMAT, ModelManifest, Output, Parameters};
 use shared::engine::tabular::model::{Model, Scored};
+use shared::engine::tabular::schema::{Field, FieldKind};
 use shared::tables::TreeTable;
 
 use super::DataError;
@@ -66,6 +69,7 @@ fn measured(
     fitted: Fitted,
 ) -> Built {
     let schema = columns.fields.len();
+    let inputs = inputs(&columns, &parts.train);
     let positives = |rows: &[usize]| rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64;
     let output = Output {
         label: config.label.clone(),
@@ -83,6 +87,8 @@ fn measured(
         ids: columns.ids.clone(),
         schema: columns.fields,
         serve: config.serve.clone(),
+        buckets: config.buckets.clone(),
+        drift: None,
         parameters: Parameters {
             derived: columns.derived,
             features: fitted.plan.features,
@@ -114,6 +120,7 @@ fn measured(
     let (test, test_labels) = (rows_of(values, &parts.test), labels_of(labels, &parts.test));
     let probabilities = probabilities(model.score(&test));
     let metrics = metrics(&test_labels, &probabilities, threshold, config.threshold);
+    model.manifest_mut().drift = Some(Reference { inputs, scores: vec![Bins::of_numbers(&probabilities)] });
     Built {
         model,
         parts,
@@ -125,6 +132,17 @@ fn measured(
         probabilities,
         metrics,
     }
+}
+
+/// The training rows by the bins of each field, with which scored rows are compared.
+fn inputs(columns: &Columns, train: &[usize]) -> Vec<Option<Bins>> {
+    let fields = columns.fields.iter().zip(&columns.values).zip(&columns.levels);
+    let bins = |((field, values), names): ((&Field, &Values), &Vec<String>)| match (&field.kind, values.rows(train)) {
+        (FieldKind::Time { .. }, _) => None,
+        (_, Values::Numbers(numbers)) => Some(Bins::of_numbers(&numbers)),
+        (_, Values::Levels(levels)) => Some(Bins::of_levels(&levels, names)),
+    };
+    fields.map(bins).collect()
 }
 
 /// The shares of fields, and of combinations, in all gains; the largest first.

@@ -71,6 +71,7 @@ pub struct ModelConfig {
     pub missing: Vec<String>,
     pub max_reject_share: f64,
     pub members: usize,
+    pub buckets: Vec<f64>,
     pub columns: BTreeMap<String, ColumnConfig>,
     pub derived: BTreeMap<String, DerivedConfig>,
     pub split: SplitConfig,

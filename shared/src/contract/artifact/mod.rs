@@ -68,6 +68,14 @@ pub enum ArtifactError {
         /// What does not fit.
         reason: String,
     },
+    /// The challenge of a model can't be read.
+    #[error("{path}: no challenge: {reason}; `offline score challenge` writes it anew, and ends it with --share 0")]
+    Challenge {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// No version has been published.
     #[error(
         "{path}: no champion; publish one with `offline run --events ... --artifacts ...`, or a model of rows with `offline score train`"
