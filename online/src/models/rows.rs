@@ -1,12 +1,16 @@
 //! Reads rows of JSON into the columns of a model: one object, or a list of objects. Every value that is refused is told,
 //! not the first alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use shared::engine::tabular::column::Column;
+use shared::contract::id::canonical;
+use shared::engine::tabular::column::{Column, Level};
+use shared::engine::tabular::feature::level_of;
+use shared::engine::tabular::manifest::ModelManifest;
 
 use super::served::{Place, Served};
 
@@ -18,6 +22,8 @@ const TOLD: usize = 100;
 pub struct Rows {
     /// The values of each field of the schema.
     pub columns: Vec<Column>,
+    /// What names each row: its ids; `None` where it has none.
+    pub names: Vec<Option<Level>>,
     /// How many rows.
     pub rows: usize,
     /// Whether they came as a list.
@@ -29,6 +35,22 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Names the rows that have no id.
+    pub fn name(&mut self, id: &str) {
+        let name = canonical(id).map(|id| Level::of(&id));
+        self.names.iter_mut().filter(|name| name.is_none()).for_each(|own| *own = name);
+    }
+
+    /// What names a row: its ids, or else its values.
+    #[must_use]
+    pub fn named(&self, row: usize) -> Level {
+        let of_values = || {
+            let values = (0..self.columns.len()).map(|column| level_of(&self.columns, &[column], row));
+            values.reduce(Level::and).unwrap_or(Level::MISSING)
+        };
+        self.names.get(row).copied().flatten().unwrap_or_else(of_values)
+    }
+
     /// Notes that a value of the row that is being read is refused.
     pub fn refuse(&mut self, field: &str, detail: String) {
         *self.refusals.entry(field.to_owned()).or_default() += 1;
@@ -55,6 +77,20 @@ pub struct Refused {
 #[error("{0}; a body is a row, as an object with a value for each field, or a list of rows")]
 pub struct NoRows(String);
 
+/// What names a row, of the values of its ids; `None` where all are missing. `7`, `7.0` and `"7"` are one id.
+pub fn name_of<'a>(ids: impl Iterator<Item = Option<&'a Value>>) -> Option<Level> {
+    let level = |id: Option<&Value>| {
+        let text = match id? {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            other => Cow::Owned(other.to_string()),
+        };
+        canonical(&text).map(|id| Level::of(&id))
+    };
+    let levels: Vec<Level> = ids.map(|id| level(id).unwrap_or(Level::MISSING)).collect();
+    let all = levels.iter().copied().reduce(Level::and);
+    all.filter(|_| levels.iter().any(|level| *level != Level::MISSING))
+}
+
 /// Reads a body.
 ///
 /// * `most`: the most rows of a list.
@@ -62,8 +98,8 @@ pub struct NoRows(String);
 /// # Errors
 /// [`NoRows`] when it is no JSON, or something else than rows.
 pub fn read(served: &Served, body: &[u8], most: usize) -> Result<Rows, NoRows> {
-    let mut reader =
-        Reader { served, most, rows: Rows { columns: served.columns(1), ..Rows::default() }, row: Vec::new() };
+    let rows = Rows { columns: served.columns(1), ..Rows::default() };
+    let mut reader = Reader { served, most, rows, row: Vec::new(), ids: Vec::new() };
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = reader.rows(&mut json).and_then(|()| json.end());
     read.map_err(|error| NoRows(error.to_string()))?;
@@ -76,6 +112,8 @@ struct Reader<'a> {
     rows: Rows,
     /// The values of the row that is being read, by field.
     row: Vec<Option<Value>>,
+    /// Its ids.
+    ids: Vec<Option<Value>>,
 }
 
 impl Reader<'_> {
@@ -84,9 +122,11 @@ impl Reader<'_> {
     }
 
     fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
-        let schema = &self.served.manifest().schema;
+        let ModelManifest { schema, ids, .. } = self.served.manifest();
         self.row.clear();
         self.row.resize(schema.len(), None);
+        self.ids.clear();
+        self.ids.resize(ids.len(), None);
         while let Some(name) = map.next_key::<Name>()? {
             let value: Value = map.next_value()?;
             match self.served.place(&name.0) {
@@ -94,7 +134,7 @@ impl Reader<'_> {
                     self.rows.refuse(&name.0, "it is given twice".to_owned())
                 }
                 Some(Place::Field(at)) => self.row[at] = Some(value),
-                Some(Place::Id) => {}
+                Some(Place::Id(at)) => self.ids[at] = Some(value),
                 None => {
                     let names = schema.iter().map(|field| field.name.as_str());
                     let detail = format!("unknown field{}", nearest(&name.0, names));
@@ -107,6 +147,7 @@ impl Reader<'_> {
                 self.rows.refuse(&field.name, bad.to_string());
             }
         }
+        self.rows.names.push(name_of(self.ids.iter().map(Option::as_ref)));
         self.rows.rows += 1;
         Ok(())
     }

@@ -1,14 +1,25 @@
-//! A loaded model: answers for rows.
+//! A served model: the version that is its champion, and where each field of a row goes; perhaps a challenger beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::manifest::ModelManifest;
-use shared::engine::tabular::model::{Model, Scored};
+use shared::engine::tabular::model::Scored;
 
-/// A loaded model, and where each field of a row goes.
+use super::challenger::Challenger;
+use super::rows::Rows;
+use super::version::Version;
+
+/// A served model.
 pub struct Served {
-    model: Model,
+    /// The champion, which reads the rows.
+    pub champion: Arc<Version>,
+    /// What the folder says of a challenger.
+    pub challenge: Option<Challenge>,
+    /// The challenger, if there is one that can score the champion's rows.
+    pub challenger: Option<Challenger>,
     places: HashMap<String, Place>,
 }
 
@@ -17,8 +28,8 @@ pub struct Served {
 pub enum Place {
     /// To a field of the schema.
     Field(usize),
-    /// Nowhere: it names the row.
-    Id,
+    /// To what names the row: one of the manifest's ids.
+    Id(usize),
 }
 
 /// What is answered of a row.
@@ -30,6 +41,17 @@ pub struct Answer {
     pub unseen: Vec<usize>,
     /// What each field adds to its log-odds, if that was asked.
     pub explained: Option<Explained>,
+    /// Who answers.
+    pub by: By,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The champion.
+    Champion,
+    /// The challenger.
+    Challenger,
 }
 
 /// What each field adds to the log-odds of a row.
@@ -51,25 +73,27 @@ pub enum Explain {
 }
 
 impl Served {
-    /// Prepares a model.
-    #[must_use]
-    pub fn new(model: Model) -> Self {
-        let manifest = model.manifest();
+    /// Puts a champion and a challenger together.
+    ///
+    /// * `challenge`: what the folder says of a challenger.
+    pub fn new(champion: Arc<Version>, challenge: Option<Challenge>, challenger: Option<Challenger>) -> Self {
+        let manifest = champion.manifest();
         let fields = manifest.schema.iter().enumerate().map(|(at, field)| (field.name.clone(), Place::Field(at)));
-        let places = manifest.ids.iter().map(|id| (id.clone(), Place::Id)).chain(fields).collect();
-        Self { model, places }
+        let ids = manifest.ids.iter().enumerate().map(|(at, id)| (id.clone(), Place::Id(at)));
+        let places = ids.chain(fields).collect();
+        Self { champion, challenge, challenger, places }
     }
 
-    /// Its version.
+    /// The champion's name.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.model.manifest().version
+        self.champion.name()
     }
 
-    /// Its manifest.
+    /// The champion's manifest.
     #[must_use]
     pub fn manifest(&self) -> &ModelManifest {
-        self.model.manifest()
+        self.champion.manifest()
     }
 
     /// Where a name of a row leads; `None` for an unknown one.
@@ -81,24 +105,30 @@ impl Served {
     /// Empty columns for the fields of the schema.
     #[must_use]
     pub fn columns(&self, rows: usize) -> Vec<Column> {
-        self.model.columns(rows)
+        self.champion.columns(rows)
     }
 
     /// Answers for rows.
     #[must_use]
-    pub fn answer(&self, columns: &[Column], explain: Explain) -> Vec<Answer> {
-        let matrix = (explain == Explain::Yes).then(|| self.model.matrix(columns));
-        let answer = |(row, scored): (usize, Scored)| {
-            let explained = matrix.as_ref().map(|matrix| {
-                let contributions = self.model.contributions(matrix, row, 0);
-                let named =
-                    contributions.fields.iter().map(|(columns, value)| (self.manifest().name_of(columns), *value));
-                let mut fields: Vec<(String, f64)> = named.collect();
-                fields.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-                Explained { base: contributions.base, fields }
-            });
-            Answer { scored, unseen: self.model.unseen(columns, row).collect(), explained }
-        };
-        self.model.score(columns).into_iter().enumerate().map(answer).collect()
+    pub fn answer(&self, rows: &Rows, explain: Explain) -> Vec<Answer> {
+        self.champion.count_inputs(&rows.columns);
+        match &self.challenger {
+            Some(challenger) => challenger.answer(&self.champion, rows, explain),
+            None => self.champion.answer(&rows.columns, explain, By::Champion),
+        }
+    }
+
+    /// The manifest of who answered.
+    #[must_use]
+    pub fn answered(&self, by: By) -> &ModelManifest {
+        match (by, &self.challenger) {
+            (By::Challenger, Some(challenger)) => challenger.version.manifest(),
+            _ => self.manifest(),
+        }
+    }
+
+    /// The versions that are in use.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+        std::iter::once(&self.champion).chain(self.challenger.as_ref().map(|challenger| &challenger.version))
     }
 }

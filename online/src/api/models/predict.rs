@@ -10,16 +10,15 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::contract::api::{FieldProblem, Problem};
+use shared::engine::tabular::manifest::ModelManifest;
 use utoipa::{IntoParams, ToSchema};
 
 use super::model_of;
 use crate::api::error::ApiError;
 use crate::api::{App, body, json, query};
 use crate::models::rows::{self, Rows};
-use crate::models::{Answer, Explain, Served};
+use crate::models::{Answer, By, Explain, Served};
 
-/// The most rows of a request that are explained.
-const MAX_EXPLAINED: usize = 1000;
 /// From so many rows on the work is done on a thread of its own, so that short requests don't wait for it.
 const LONG: usize = 64;
 
@@ -30,6 +29,9 @@ const LONG: usize = 64;
 pub struct PredictQuery {
     /// Whether the answer says what each field adds to the log-odds of the probability.
     explain: bool,
+    /// What names the rows that have no id among their values: where a challenger answers a share of the rows, the same id
+    /// always has the same version.
+    id: Option<String>,
 }
 
 /// The answer for a row.
@@ -45,6 +47,9 @@ pub struct Prediction<'a> {
     /// What each field adds to the log-odds, if asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     contributions: Option<Contributions<'a>>,
+    /// In a list, the version that answered, if it is a challenger.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "model_version")]
+    by: Option<&'a str>,
 }
 
 /// What each field adds to the log-odds of a row: base and fields add up to it.
@@ -83,7 +88,7 @@ pub struct One<'a> {
 pub struct Many<'a> {
     /// The model.
     model: &'a str,
-    /// The version that answered.
+    /// The version that answered, but for rows that name another.
     model_version: &'a str,
     /// For each row, in their order.
     predictions: Vec<Prediction<'a>>,
@@ -115,8 +120,31 @@ pub async fn post_predict(
     let served = model_of(&app, path)?;
     let begin = Instant::now();
     let answered = answer(&app, &served, text.as_deref(), request).await;
-    app.metrics.count_prediction(&served.manifest().name, served.version(), answered.is_ok(), begin.elapsed());
+    count(&app, &served, answered.is_ok(), begin);
     answered
+}
+
+/// Measures a request, and counts it if it was refused; one that is answered is counted by the version that does.
+pub fn count(app: &App, served: &Served, answered: bool, begin: Instant) {
+    let (metrics, manifest) = (&app.metrics.models, served.manifest());
+    metrics.time(&manifest.name, begin.elapsed());
+    if !answered {
+        metrics.count_refused(&manifest.name, &manifest.version);
+    }
+}
+
+/// Answers for rows that were read, all of which must be accepted.
+///
+/// # Errors
+/// [`ApiError`] as [`check`].
+pub fn score(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<Vec<Answer>, ApiError> {
+    check(app, served, rows, explain)?;
+    let answers = served.answer(rows, explain);
+    // A list that both answered counts for the champion.
+    let by = if answers.iter().all(|answer| answer.by == By::Challenger) { By::Challenger } else { By::Champion };
+    let manifest = served.answered(by);
+    app.metrics.models.count_answered(&manifest.name, &manifest.version, answers.len());
+    Ok(answers)
 }
 
 async fn answer(
@@ -125,29 +153,32 @@ async fn answer(
     text: Option<&str>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let PredictQuery { explain } = query::read(text)?;
+    let PredictQuery { explain, id } = query::read(text)?;
     let explain = if explain { Explain::Yes } else { Explain::No };
     let bytes = body::read(request, app.settings.max_rows_bytes).await?;
-    let rows = rows::read(served, &bytes, app.settings.max_rows)
+    let mut rows = rows::read(served, &bytes, app.settings.max_rows)
         .map_err(|error| ApiError::Invalid { field: None, detail: error.to_string() })?;
-    check(app, served, &rows, explain)?;
+    if let Some(id) = id {
+        rows.name(&id);
+    }
     let listed = rows.listed;
     let answers = if rows.rows < LONG && explain == Explain::No {
-        served.answer(&rows.columns, explain)
+        score(app, served, &rows, explain)?
     } else {
-        let served = served.clone();
-        let work = tokio::task::spawn_blocking(move || served.answer(&rows.columns, explain));
-        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))?
+        let (app, served) = (app.clone(), served.clone());
+        let work = tokio::task::spawn_blocking(move || score(&app, &served, &rows, explain));
+        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
     };
-    let manifest = served.manifest();
-    app.metrics.observe_probabilities(&manifest.name, answers.iter().map(|answer| answer.scored.probability));
-    let (model, model_version) = (manifest.name.as_str(), manifest.version.as_str());
+    let model = served.manifest().name.as_str();
     let mut predictions: Vec<Prediction<'_>> = answers.iter().map(|answer| prediction(served, answer)).collect();
     Ok(match (listed, predictions.pop()) {
-        (false, Some(row)) => json(StatusCode::OK, &One { model, model_version, row }),
+        (false, Some(row)) => {
+            let model_version = row.by.unwrap_or(served.version());
+            json(StatusCode::OK, &One { model, model_version, row: Prediction { by: None, ..row } })
+        }
         (_, last) => {
             predictions.extend(last);
-            json(StatusCode::OK, &Many { model, model_version, predictions })
+            json(StatusCode::OK, &Many { model, model_version: served.version(), predictions })
         }
     })
 }
@@ -156,12 +187,16 @@ async fn answer(
 ///
 /// # Errors
 /// [`ApiError`] for any of these.
-pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
+fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
     if rows.rows == 0 {
         return Err(ApiError::Invalid { field: None, detail: "the list has no rows".to_owned() });
     }
-    if explain == Explain::Yes && rows.rows > MAX_EXPLAINED {
-        let detail = format!("at most {MAX_EXPLAINED} rows are explained in one request, not {}", rows.rows);
+    let most = app.settings.max_explained_rows;
+    if explain == Explain::Yes && rows.rows > most {
+        let detail = format!(
+            "at most {most} rows are explained in one request, not {}; ask in parts, or raise models.max_explained_rows",
+            rows.rows
+        );
         return Err(ApiError::invalid("explain", detail));
     }
     if rows.refusals.is_empty() {
@@ -170,7 +205,7 @@ pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Resul
     for (field, count) in &rows.refusals {
         // Names that nobody declared would be labels without end.
         let known = served.place(field).is_some();
-        app.metrics.count_refused(&served.manifest().name, if known { field } else { "unknown" }, *count);
+        app.metrics.models.count_refused_field(&served.manifest().name, if known { field } else { "unknown" }, *count);
     }
     let refusals = rows.refusals.values().sum();
     let problem =
@@ -179,7 +214,7 @@ pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Resul
 }
 
 fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
-    let schema = &served.manifest().schema;
+    let ModelManifest { schema, version, .. } = served.answered(answer.by);
     let contributions = answer.explained.as_ref().map(|explained| Contributions {
         base: explained.base,
         log_odds: f64::from(answer.scored.log_odds),
@@ -190,5 +225,6 @@ fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
         prediction: u8::from(answer.scored.positive),
         unseen: answer.unseen.iter().map(|&field| schema[field].name.as_str()).collect(),
         contributions,
+        by: (answer.by == By::Challenger).then_some(version),
     }
 }
