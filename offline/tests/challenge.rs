@@ -47,8 +47,8 @@ fn a_split_share_of_the_ids_is_answered_by_the_challenger_always_the_same() {
     let (bank, second) = with_challenger();
     let first = bank.champion();
     let told = bank.score("challenge", &["--share", "0.3", "--mode", "split"]);
-    assert!(told.contains(&second) && told.contains("30%"), "{told}");
-    assert!(bank.score("list", &[]).contains("challenger, split of 30% of the rows"));
+    assert!(told.contains(&second) && told.contains("answers a share of 0.3 of the rows"), "{told}");
+    assert!(bank.score("list", &[]).contains("challenger, split, share 0.3"));
     let service = Running::start(bank.folder.path());
     let rows = rows_as_json(&loans(2000));
     let list = || service.client.post(PREDICT, &json!(rows).to_string()).json();

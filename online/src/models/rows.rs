@@ -219,3 +219,34 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
         self.0.object(map)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(ids: &[Value]) -> Option<Level> {
+        name_of(ids.iter().map(Some))
+    }
+
+    #[test]
+    fn one_id_has_one_name_however_it_is_written() {
+        assert_eq!(name(&[json!(7)]), name(&[json!("7.0")]));
+        assert_ne!(name(&[json!(7)]), name(&[json!(8)]));
+        assert_eq!((name(&[json!(null)]), name(&[json!("")]), name_of([None].into_iter())), (None, None, None));
+        assert_ne!(name(&[json!(7), json!(8)]), name(&[json!(8), json!(7)]));
+        assert!(name(&[json!(7), json!(null)]).is_some(), "one of two is enough");
+    }
+
+    #[test]
+    fn a_row_without_an_id_is_named_by_the_request_or_by_its_values() {
+        let columns = vec![Column::Numbers(vec![1.0, 1.0, 2.0, 1.0]), Column::Levels(vec![Level::of("a"); 4])];
+        let names = vec![None, None, None, Some(Level::of("c1"))];
+        let mut rows = Rows { columns, names, rows: 4, ..Rows::default() };
+        assert_eq!(rows.named(0), rows.named(1));
+        assert_ne!(rows.named(0), rows.named(2));
+        rows.name("7.0");
+        assert_eq!([0, 2, 3].map(|row| rows.named(row)), ["7", "7", "c1"].map(Level::of));
+    }
+}

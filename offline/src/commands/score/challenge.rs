@@ -47,6 +47,6 @@ pub fn challenge(args: &ChallengeArgs) -> anyhow::Result<()> {
         ModeOption::Split => (Mode::Split, "answers"),
     };
     let begun = challenge::begin(folder, &args.model, args.version.as_deref(), mode, args.share, patience)?;
-    println!("challenger: {} {} {what} {}% of the rows", args.model, begun.version, 100.0 * begun.share);
+    println!("challenger: {} {} {what} a share of {} of the rows", args.model, begun.version, begun.share);
     Ok(())
 }

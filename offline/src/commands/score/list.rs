@@ -38,7 +38,7 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
             let alias = match &challenge {
                 _ if version == champion => "champion".to_owned(),
                 Some(challenge) if version == challenge.version => {
-                    format!("challenger, {} of {}% of the rows", challenge.mode.as_str(), 100.0 * challenge.share)
+                    format!("challenger, {}, share {}", challenge.mode.as_str(), challenge.share)
                 }
                 _ if version == challenger.trim() => "challenger".to_owned(),
                 _ => String::new(),

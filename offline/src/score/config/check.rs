@@ -79,7 +79,7 @@ impl ModelConfig {
             _ => {}
         }
         if self.trees.objective != Objective::Binary {
-            return refuse("trees.objective", format!("{:?}", self.trees.objective), "must be \"binary\"");
+            return refuse("trees.objective", format!("{:?}", self.trees.objective), "is of rankers; leave it out");
         }
         let (split, features, trees) = (&self.split, &self.features, &self.trees);
         let counts: [(&str, usize, RangeInclusive<usize>, &str); 7] = [

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Format, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::engine::tabular::manifest::Serve;
 
 use crate::score::threshold::Goal;
-use crate::trees::TreesConfig;
+use crate::trees::{Objective, TreesConfig};
 
 /// The defaults, with every key.
 pub const DEFAULTS: &str = include_str!("../../../score.default.toml");
@@ -214,7 +214,9 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelConfigError`] names the key.
     pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ModelConfigError> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        // The trees of rankers have others to choose from.
+        let objective = Serialized::default("trees.objective", Objective::Binary);
+        let mut figment = Figment::from(Toml::string(DEFAULTS)).merge(objective);
         if let Some(name) = preset {
             let found = PRESETS.iter().find(|(known, _)| *known == name);
             let (_, text) = found.ok_or_else(|| ModelConfigError::NoPreset(name.to_owned()))?;

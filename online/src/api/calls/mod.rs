@@ -59,7 +59,7 @@ pub async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, 
                 Call::LoanDefault => loan_default::answer(app, &served, request).await,
                 Call::ClickThrough => click_through::answer(app, &served, request).await,
             };
-            count(app, &served, answered.is_ok(), begin);
+            count(app, &served, &answered, begin);
             answered
         }
         _ => Err(ApiError::Method),

@@ -120,15 +120,15 @@ pub async fn post_predict(
     let served = model_of(&app, path)?;
     let begin = Instant::now();
     let answered = answer(&app, &served, text.as_deref(), request).await;
-    count(&app, &served, answered.is_ok(), begin);
+    count(&app, &served, &answered, begin);
     answered
 }
 
 /// Measures a request, and counts it if it was refused; one that is answered is counted by the version that does.
-pub fn count(app: &App, served: &Served, answered: bool, begin: Instant) {
+pub fn count(app: &App, served: &Served, answered: &Result<Response, ApiError>, begin: Instant) {
     let (metrics, manifest) = (&app.metrics.models, served.manifest());
     metrics.time(&manifest.name, begin.elapsed());
-    if !answered {
+    if answered.is_err() {
         metrics.count_refused(&manifest.name, &manifest.version);
     }
 }
