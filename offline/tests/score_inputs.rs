@@ -5,9 +5,37 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-use support::loans::{Bank, drawn, loans, write_config};
+use offline::log::parquet::write;
+use polars_arrow::array::{ListArray, PrimitiveArray};
+use polars_arrow::datatypes::ArrowDataType;
+use polars_arrow::offset::OffsetsBuffer;
+use serde_json::{Value, json};
+use support::loans::{Bank, drawn, loans, rows_as_json, write_config};
 use support::text;
+
+/// Rows as JSON, with their labels.
+fn rows_with_labels(csv: &str) -> Vec<Value> {
+    let labels = csv.lines().skip(1).map(|line| line.rsplit(',').next().expect("a label") == "1");
+    let mut rows = rows_as_json(csv);
+    rows.iter_mut().zip(labels).for_each(|(row, label)| row["default"] = json!(label));
+    rows
+}
+
+/// Writes a Parquet file with a column of lists.
+fn write_lists(path: &Path) {
+    let rows = 600;
+    let income: Vec<f64> = (0..rows as u64).map(drawn).collect();
+    let label: Vec<i64> = income.iter().map(|income| i64::from(*income > 0.5)).collect();
+    let offsets = OffsetsBuffer::try_from((0..=rows).collect::<Vec<i64>>()).expect("offsets in order");
+    let tags = PrimitiveArray::from_vec((0..rows).collect::<Vec<i64>>()).boxed();
+    let tags = ListArray::<i64>::new(ListArray::<i64>::default_datatype(ArrowDataType::Int64), offsets, tags, None);
+    let columns = vec![
+        ("income", PrimitiveArray::from_vec(income).boxed()),
+        ("tags", tags.boxed()),
+        ("default", PrimitiveArray::from_vec(label).boxed()),
+    ];
+    write(path, columns).expect("writes");
+}
 
 /// Trains on rows; returns what was said on standard error.
 fn said(bank: &Bank) -> String {
@@ -147,6 +175,65 @@ fn settings_that_can_not_be_are_refused_before_the_training() {
     assert!(
         Bank::new(&torn, "").train_fails().contains("4 of 44 rows can't be read, more than max_reject_share = 0.01")
     );
+}
+
+#[test]
+fn lists_are_ignored_by_themselves_and_objects_are_the_columns_within() {
+    let bank = Bank::new(&loans(600), "");
+    let rows = rows_with_labels(&loans(600)).into_iter().enumerate().map(|(at, mut row)| {
+        let city = ["x", "y"][at % 2];
+        (row["tags"], row["place"]) = (json!(vec!["a"; at % 3]), json!({ "city": city, "no": at % 7 }));
+        row.to_string() + "\n"
+    });
+    let path = bank.path("rows.jsonl");
+    fs::write(&path, rows.collect::<String>()).expect("writes");
+    fs::remove_file(bank.path("rows.csv")).expect("removes");
+    let [config, _, artifacts] = bank.paths();
+    let told = support::offline(&bank.arguments(&[config, path, artifacts], &[]));
+    assert!(told.contains("rows: 384 train"), "each row is one: {told}");
+    assert!(told.contains("tags        ignored          its values are lists"), "{told}");
+    assert!(told.contains("place.city  category") && told.contains("place.no    number"), "{told}");
+}
+
+#[test]
+fn a_list_in_parquet_is_ignored_too_and_is_no_category() {
+    let bank = Bank::new("", "");
+    let path = bank.path("rows.parquet");
+    write_lists(&path);
+    let [config, _, artifacts] = bank.paths();
+    let told = support::offline(&bank.arguments(&[config.clone(), path.clone(), artifacts.clone()], &[]));
+    assert!(told.contains("tags    ignored          its values are lists"), "{told}");
+    write_config(&config, "[columns]\ntags = \"category\"\n");
+    let told = support::offline_fails(&bank.arguments(&[config, path, artifacts], &[]));
+    assert!(told.contains("[columns] tags: its values are lists; write what counts"), "{told}");
+}
+
+#[test]
+fn advice_is_of_settings_that_there_are_and_says_what_to_do_about_a_path() {
+    let bank = Bank::new(&loans(400), "[columns]\ncolor = \"ignored\"\n");
+    let told = said(&bank);
+    assert!(
+        told.contains("warning: [columns] ignores `color`, which the rows don't have; they have: id, income, colour")
+    );
+    write_config(&bank.path("model.toml"), "[trees]\nobjective = \"softmax\"\n");
+    assert!(bank.train_fails().contains("trees.objective = Softmax: is of rankers; leave it out"));
+    assert!(!support::offline(&["score", "defaults"]).contains("objective"));
+    write_config(&bank.path("model.toml"), "");
+    bank.train(&[]);
+    let rows = bank.path("rows.csv");
+    let told = bank.predict_fails(&rows, &bank.path("no/out.csv"));
+    assert!(told.contains("no/out.csv: there is no such file or folder; make it, or name another"), "{told}");
+    let told = bank.predict_fails(&rows, &bank.path("model.toml/out.csv"));
+    assert!(told.contains("a part of the path is a file and no folder; name another path"), "{told}");
+    let [config, rows, _] = bank.paths();
+    let told = support::offline_fails(&bank.arguments(&[config.clone(), rows.clone(), rows.clone()], &[]));
+    assert!(told.contains("a part of the path is a file and no folder"), "{told}");
+    // Text of windows-1252, which no setting of a model names.
+    let mut latin = loans(400).replace("green", "gr#n").into_bytes();
+    latin.iter_mut().filter(|byte| **byte == b'#').for_each(|byte| *byte = 0xfc);
+    fs::write(&rows, latin).expect("writes");
+    let told = bank.train_fails();
+    assert!(told.contains("not UTF-8; write the file anew, as by `iconv") && !told.contains("ingest."), "{told}");
 }
 
 #[test]

@@ -8,23 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::loans::{Bank, HEADER, loans, write_config};
+use support::loans::{Bank, loans, rows_as_json, write_config};
 use support::service::Running;
 use support::{offline, text};
-
-/// Rows as JSON, as the service is given them.
-fn rows_as_json(csv: &str) -> Vec<Value> {
-    let names: Vec<&str> = HEADER.split(',').collect();
-    let row = |line: &str| {
-        let value = |(name, text): (&&str, &str)| match text.parse::<f64>() {
-            _ if text.is_empty() => ((*name).to_owned(), Value::Null),
-            Ok(number) => ((*name).to_owned(), json!(number)),
-            Err(_) => ((*name).to_owned(), json!(text)),
-        };
-        Value::Object(names.iter().zip(line.split(',')).map(value).collect())
-    };
-    csv.lines().skip(1).map(row).collect()
-}
 
 fn served(bank: &Bank) -> Running {
     Running::start(bank.folder.path())
@@ -128,7 +114,8 @@ fn a_service_without_a_recommender_says_so_and_its_models_are_described() {
     let described = client.get("/openapi.json").json();
     let body = &described["paths"]["/models/loans/predict"]["post"]["requestBody"]["content"]["application/json"];
     assert_eq!(body["example"], example);
-    assert!(client.metric("predicted_proba_hist_count{model=\"loans\"}") >= 1.0);
+    let labels = format!("{{label=\"default\",model=\"loans\",version=\"{}\"}}", bank.champion());
+    assert!(client.metric(&format!("predicted_proba_hist_count{labels}")) >= 1.0);
 }
 
 #[test]

@@ -126,6 +126,8 @@ pub struct Events {
 pub struct Models {
     pub max_body_bytes: usize,
     pub max_rows: usize,
+    pub max_explained_rows: usize,
+    pub drift_rows: u64,
 }
 
 /// `[log]`; the keys are documented in `config.default.toml`.
@@ -178,6 +180,8 @@ impl Config {
         within("events.queue", self.events.queue, 1..=100_000)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
+        within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;
+        within("models.drift_rows", self.models.drift_rows, 500..=1_000_000_000)?;
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
         // A word that is no level would be taken for a target, and switch all others off.

@@ -3,7 +3,7 @@
 //! Recording costs some tens of nanoseconds. A label has few values: never a user or an item. If a request counts
 //! something for each value of a label, the counters are looked up once, when the registry is made.
 
-use std::time::Duration;
+mod models;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -13,16 +13,13 @@ use prometheus::{
 };
 use shared::contract::source::Source;
 
+pub use models::ModelMetrics;
+
 /// Bucket bounds of durations, in seconds.
 const SECONDS: [f64; 15] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Bucket bounds of scores: a blend is a weighted sum of shares from 0 to 1.
 const SCORES: [f64; 12] = [0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0];
-
-/// Bucket bounds of probabilities.
-const PROBABILITIES: [f64; 12] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-/// Bucket bounds of numbers of rows.
-const ROWS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 100.0, 1000.0, 10_000.0, 50_000.0, 100_000.0];
 
 /// The outcome of a recommendation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,12 +92,8 @@ pub struct Metrics {
     pub log_bad_lines: IntCounter,
     /// Duration of one append with its sync.
     pub log_append_seconds: Histogram,
-    model_info: IntGaugeVec,
-    predictions: IntCounterVec,
-    prediction_seconds: HistogramVec,
-    prediction_rows: HistogramVec,
-    probabilities: HistogramVec,
-    refused_fields: IntCounterVec,
+    /// Those of models of rows.
+    pub models: ModelMetrics,
 }
 
 /// Registers a metric; names are distinct constants of this file.
@@ -127,10 +120,6 @@ impl Default for Metrics {
         let candidates = counters("tandem_candidates_total", "Candidates proposed by source", &["source"]);
         let store_seconds =
             seconds_by("tandem_store_duration_seconds", "Duration of store calls by operation", &["operation"]);
-        let histograms = |name, help, buckets: &[f64]| {
-            let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-            register(r, HistogramVec::new(options, &["model"]))
-        };
         let scores = HistogramOpts::new("tandem_slate_score", "Scores of recommended items").buckets(SCORES.to_vec());
         let metrics = Self {
             http_requests: counters("http_requests_total", "Requests by route, method and status", &http),
@@ -185,27 +174,7 @@ impl Default for Metrics {
                 "tandem_event_log_append_duration_seconds",
                 "Duration of one append to the event log, sync included",
             ),
-            model_info: register(
-                r,
-                IntGaugeVec::new(Opts::new("tandem_model_info", "1 for the served version"), &["model", "version"]),
-            ),
-            predictions: counters(
-                "prediction_requests_total",
-                "Requests to score rows by outcome: success or refused",
-                &["model", "version", "outcome"],
-            ),
-            prediction_seconds: seconds_by(
-                "prediction_duration_seconds",
-                "Duration of requests to score rows",
-                &["model"],
-            ),
-            prediction_rows: histograms("prediction_rows", "Rows of a request", &ROWS),
-            probabilities: histograms("predicted_proba_hist", "Probabilities that were answered", &PROBABILITIES),
-            refused_fields: counters(
-                "prediction_refused_fields_total",
-                "Values that were refused by field",
-                &["model", "field"],
-            ),
+            models: ModelMetrics::new(r),
             registry,
         };
         metrics
@@ -234,35 +203,6 @@ impl Metrics {
         self.snapshot_info.reset();
         self.snapshot_info.with_label_values(&[version]).set(1);
         self.snapshot_built.set(built_ms / 1000);
-    }
-
-    /// Sets the served version of a model, in place of another.
-    pub fn serve_model(&self, model: &str, before: Option<&str>, version: &str) {
-        if let Some(before) = before {
-            // It is there, unless two names of a model were swapped by hand.
-            let _ = self.model_info.remove_label_values(&[model, before]);
-        }
-        self.model_info.with_label_values(&[model, version]).set(1);
-    }
-
-    /// Counts a request to score rows.
-    pub fn count_prediction(&self, model: &str, version: &str, answered: bool, elapsed: Duration) {
-        let outcome = if answered { "success" } else { "refused" };
-        self.predictions.with_label_values(&[model, version, outcome]).inc();
-        self.prediction_seconds.with_label_values(&[model]).observe(elapsed.as_secs_f64());
-    }
-
-    /// Counts the probabilities of a request.
-    pub fn observe_probabilities(&self, model: &str, rows: usize, probabilities: impl Iterator<Item = f64>) {
-        self.prediction_rows.with_label_values(&[model]).observe(rows as f64);
-        let histogram = self.probabilities.with_label_values(&[model]).local();
-        probabilities.for_each(|probability| histogram.observe(probability));
-        histogram.flush();
-    }
-
-    /// Counts refused values of a field.
-    pub fn count_refused(&self, model: &str, field: &str, count: u64) {
-        self.refused_fields.with_label_values(&[model, field]).inc_by(count);
     }
 
     /// All metrics in the text format, at the time `now_ms`.

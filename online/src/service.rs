@@ -9,7 +9,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,8 +121,8 @@ async fn start_with(
 ) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let (champion, models) = {
-        let (folder, metrics) = (config.artifacts.path.clone(), metrics.clone());
-        tokio::task::spawn_blocking(move || open_artifacts(&folder, &metrics)).await??
+        let (config, metrics) = (config.clone(), metrics.clone());
+        tokio::task::spawn_blocking(move || open_artifacts(&config, &metrics)).await??
     };
     let mut parts = JoinSet::new();
     let store = match store {
@@ -155,6 +154,7 @@ async fn start_with(
         max_body_bytes: config.server.max_body_bytes,
         max_rows_bytes: config.models.max_body_bytes,
         max_rows: config.models.max_rows,
+        max_explained_rows: config.models.max_explained_rows,
         max_in_flight: config.server.max_in_flight,
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
@@ -175,8 +175,9 @@ async fn start_with(
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
-fn open_artifacts(folder: &Path, metrics: &Arc<Metrics>) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
-    let models = Arc::new(Models::open(folder, metrics.clone()));
+fn open_artifacts(config: &Config, metrics: &Arc<Metrics>) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
+    let folder = &config.artifacts.path;
+    let models = Arc::new(Models::open(folder, metrics.clone(), config.models.drift_rows));
     let champion = match Champion::open(folder, metrics.clone()) {
         Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => Champion::awaited(folder, metrics.clone()),
         opened => opened?,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::artifact::manifest::write_champion;
+use shared::engine::tabular::manifest::ModelManifest;
 
 use common::http::Answer;
 use common::{Running, config};
@@ -39,6 +40,10 @@ fn cases() -> Vec<Case> {
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
     let look = r#"{"visitorid":"shopper","itemid":"rope","event":"look"}"#;
+    let row = r#"{"id":"c1","income":20.5,"colour":"red","grade":"low","at":"2026-03-01T03:00:00","note":null}"#;
+    let rows = format!(r#"[{row},{{"income":90,"colour":"mauve","at":"2026-03-01T12:00:00","note":"long"}}]"#);
+    let bad = r#"[{"income":1001,"colour":["red"],"grade":"none","at":"soon","not":"long"},{}]"#;
+    let many = format!("[{}]", vec![row; 1001].join(","));
     let incomplete = r#"[{"visitorid":"shopper","itemid":"rope","event":"view"},{"event":"view"}]"#;
     vec![
         get("recommendations", "/recommendations?user_id=u0"),
@@ -59,6 +64,21 @@ fn cases() -> Vec<Case> {
         get("model_metadata", "/model/metadata"),
         get("model_params", "/model/params"),
         get("model_metrics", "/model/metrics"),
+        get("models", "/models"),
+        get("models_one", "/models/loans"),
+        get("models_metadata", "/models/loans/metadata"),
+        get("models_params", "/models/loans/params"),
+        get("models_metrics", "/models/loans/metrics"),
+        get("models_schema", "/models/loans/schema"),
+        post("models_predict", "/models/loans/predict", row),
+        post("models_predict", "/models/loans/predict?id=7", row),
+        post("models_predict_list", "/models/loans/predict", rows),
+        post("models_predict_explained", "/models/loans/predict?explain=true", row),
+        get("models_drift", "/models/loans/drift"),
+        post("problem_rows", "/models/loans/predict", bad),
+        post("problem_rows_none", "/models/loans/predict", "[]"),
+        post("problem_rows_explained", "/models/loans/predict?explain=true", many),
+        get("problem_unknown_model", "/models/other/drift"),
         get("problem_k_too_small", "/recommendations?user_id=u0&k=0"),
         get("problem_k_too_large", "/recommendations?user_id=u0&k=501"),
         get("problem_k_no_number", "/recommendations?user_id=u0&k=abc"),
@@ -80,18 +100,28 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The golden artifact, published in a folder.
+/// The golden artifact and the golden model, published in a folder.
 fn publish(folder: &Path) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2");
-    let version = Manifest::read(&golden).expect("the golden manifest").version;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
+    let (artifact, model) = (golden.join("format_2"), golden.join("model_1"));
     let artifacts = folder.join("artifacts");
-    fs::create_dir_all(artifacts.join(&version)).expect("a folder");
-    for file in fs::read_dir(&golden).expect("the golden artifact") {
-        let file = file.expect("an entry");
-        fs::copy(file.path(), artifacts.join(&version).join(file.file_name())).expect("copies");
-    }
-    write_champion(&artifacts, &version).expect("pointer");
+    place(&artifact, &artifacts, &Manifest::read(&artifact).expect("the golden manifest").version);
+    let manifest = ModelManifest::read(&model).expect("the golden model's manifest");
+    place(&model, &artifacts.join("models").join(&manifest.name), &manifest.version);
 }
+
+/// Makes a copy of a version the champion of a folder.
+fn place(golden: &Path, folder: &Path, version: &str) {
+    fs::create_dir_all(folder.join(version)).expect("a folder");
+    for file in fs::read_dir(golden).expect("the golden version") {
+        let file = file.expect("an entry");
+        fs::copy(file.path(), folder.join(version).join(file.file_name())).expect("copies");
+    }
+    write_champion(folder, version).expect("pointer");
+}
+
+/// What depends on the processor in its last digits.
+const SCORES: [&str; 4] = ["score", "probability", "log_odds", "base"];
 
 /// Replaces what differs from run to run.
 fn normalise(value: &mut Value) {
@@ -99,7 +129,7 @@ fn normalise(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value.as_f64() {
-                    Some(score) if name == "score" => *value = json!((score * 1e4).round() / 1e4),
+                    Some(score) if SCORES.contains(&name.as_str()) => *value = json!((score * 1e4).round() / 1e4),
                     _ => normalise(value),
                 }
             }

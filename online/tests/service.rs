@@ -252,6 +252,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/model/params",
         "/models",
         "/models/{name}",
+        "/models/{name}/drift",
         "/models/{name}/metadata",
         "/models/{name}/metrics",
         "/models/{name}/params",

@@ -1,12 +1,20 @@
 //! A row and a thousand rows through a model: `TANDEM_MODEL=artifacts/models/<name>/<version> cargo bench -p shared --bench
-//! tabular`. The row is the example of its schema.
+//! tabular`. The row is the example of its schema. Contributions need no model: they are of made-up trees.
 
 use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use shared::engine::rank::matrix::Matrix;
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::contributions::contributions;
 use shared::engine::tabular::model::Model;
+use shared::tables::TreeTable;
+
+/// The trees whose contributions are timed: as many as a model of eight members has on a table of clicks.
+const TREES: usize = 4400;
+const DEPTH: usize = 6;
+const FEATURES: usize = 40;
 
 fn columns(model: &Model, rows: usize) -> Vec<Column> {
     let mut columns = model.columns(rows);
@@ -36,5 +44,21 @@ fn score(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, score);
+fn explain(criterion: &mut Criterion) {
+    let random = |at: usize| (at as u32).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32;
+    let trees = TreeTable {
+        features: (0..TREES * DEPTH).map(|at| (random(at) * FEATURES as f32) as u32 % FEATURES as u32).collect(),
+        borders: (0..TREES * DEPTH).map(|at| random(at + 7777)).collect(),
+        leaves: (0..TREES << DEPTH).map(|at| random(at + 99) - 0.5).collect(),
+        covers: (0..TREES << DEPTH).map(|at| (random(at + 5) * 99.0).ceil()).collect(),
+    };
+    let mut matrix = Matrix::default();
+    matrix.reset(1, FEATURES);
+    (0..FEATURES).for_each(|at| matrix.column_mut(at)[0] = random(at + 300));
+    criterion.bench_function(&format!("tabular/contributions_{TREES}_trees"), |bench| {
+        bench.iter(|| contributions(trees.trees(DEPTH, 0..TREES), &trees.covers, black_box(&matrix), 0));
+    });
+}
+
+criterion_group!(benches, score, explain);
 criterion_main!(benches);

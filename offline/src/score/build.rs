@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use shared::contract::artifact::columns::Column as Stored;
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::drift::{Bins, Reference};
 use shared::engine::tabular::feature::Encoded;
 use shared::engine::tabular::manifest::{Importance, MODEL_FORMAT, ModelManifest, Output, Parameters};
 use shared::engine::tabular::model::{Model, ModelTables};
+use shared::engine::tabular::schema::{Field, FieldKind};
 use shared::tables::TreeTable;
 
 use super::DataError;
@@ -77,6 +79,7 @@ fn measured(
     fitted: Fitted,
 ) -> Built {
     let fields = columns.fields.len();
+    let inputs = inputs(&columns, &parts.train);
     let values = &columns.values[..fields];
     let output = |((label, labels), ensemble): ((&String, &Vec<f32>), &Ensemble)| {
         let positives = |rows: &[usize]| rows.iter().filter(|&&row| labels[row] > 0.0).count() as u64;
@@ -98,6 +101,8 @@ fn measured(
         ignored: columns.ignored.iter().map(|(name, _)| name.clone()).collect(),
         schema: columns.fields,
         serve: config.serve.clone(),
+        buckets: config.buckets.clone(),
+        drift: None,
         parameters: Parameters {
             derived: columns.derived,
             histories: columns.remembered,
@@ -133,6 +138,8 @@ fn measured(
         let each = targets.names.iter().enumerate().map(|(at, name)| (name.clone(), of_label(at))).collect();
         (several::metrics(&labels, &probabilities, &thresholds), each)
     };
+    let scores = (0..labels.len()).map(|at| Bins::of_numbers(&of_output(&probabilities, at, labels.len()))).collect();
+    model.manifest_mut().drift = Some(Reference { inputs, scores });
     Built {
         model,
         parts,
@@ -191,6 +198,17 @@ fn of_part(targets: &Targets, rows: &[usize]) -> Vec<Vec<f32>> {
 /// The values of one of several outputs.
 fn of_output(values: &[f64], output: usize, outputs: usize) -> Vec<f64> {
     values.iter().skip(output).step_by(outputs).copied().collect()
+}
+
+/// The training rows by the bins of each field, with which scored rows are compared.
+fn inputs(columns: &Columns, train: &[usize]) -> Vec<Option<Bins>> {
+    let fields = columns.fields.iter().zip(&columns.values).zip(&columns.levels);
+    let bins = |((field, values), names): ((&Field, &Column), &Vec<String>)| match (&field.kind, values.rows(train)) {
+        (FieldKind::Time { .. } | FieldKind::Key { .. }, _) => None,
+        (_, Column::Numbers(numbers)) => Some(Bins::of_numbers(&numbers)),
+        (_, Column::Levels(levels)) => Some(Bins::of_levels(&levels, names)),
+    };
+    fields.map(bins).collect()
 }
 
 /// The shares of fields, and of combinations, in all gains; the largest first.

@@ -77,13 +77,18 @@ enum Told {
 /// [`DataError`] when the config names a column that is not there, or declares one that has other values.
 pub fn columns(table: &Table, labels: &[String], config: &ModelConfig) -> Result<Columns, DataError> {
     for name in config.columns.keys() {
+        if table.lists.contains(name) {
+            let what = "its values are lists; write what counts in them into a column of its own".to_owned();
+            return Err(DataError::Declared { column: name.clone(), what });
+        }
         if table.column(name).is_none() && !config.ignores(name) {
             return Err(DataError::no_column("columns", name, table));
         }
     }
     let needed = times_needed(config);
-    let unread = config.columns.keys().filter(|name| config.ignores(name));
+    let unread = config.columns.keys().filter(|name| config.ignores(name) && !table.absent.contains(name));
     let mut columns = Columns::default();
+    columns.ignored.extend(table.lists.iter().map(|name| (name.clone(), "its values are lists")));
     columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
     for (name, texts) in table.names.iter().zip(&table.columns) {
         if labels.contains(name) {

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
+use shared::engine::tabular::clients::other_rows;
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
-use shared::engine::tabular::schema::Field;
 
 use super::measure::{drawn, loss_of};
 use super::table::Table;
@@ -136,69 +136,4 @@ fn probabilities(model: &Model, held_out: &HeldOut<'_>) -> Result<Vec<f64>, Stri
         columns.push(texts.spread(&distinct, &missing));
     }
     Ok(model.score(&rows_of(&columns, held_out.rows)).into_iter().map(|scored| scored.probability).collect())
-}
-
-/// Where two versions differ for a client, in words: in what they predict, or in the rows that they take.
-#[must_use]
-pub fn other_rows(old: &ModelManifest, new: &ModelManifest) -> Option<String> {
-    let labels = |manifest: &ModelManifest| {
-        let labels: Vec<&str> = manifest.outputs.iter().map(|output| output.label.as_str()).collect();
-        labels.join(", ")
-    };
-    let (before, after) = (labels(old), labels(new));
-    if before == after {
-        other_schema(&old.schema, &new.schema)
-    } else {
-        Some(format!("it predicts `{after}`, not `{before}`"))
-    }
-}
-
-/// Where two schemas differ for a client, in words: a field that is not there, or is something else.
-fn other_schema(old: &[Field], new: &[Field]) -> Option<String> {
-    let find = |fields: &[Field], name: &str| fields.iter().find(|field| field.name == name).cloned();
-    for field in old {
-        match find(new, &field.name) {
-            None => return Some(format!("`{}` is no longer a field", field.name)),
-            Some(other) if std::mem::discriminant(&other.kind) != std::mem::discriminant(&field.kind) => {
-                return Some(format!("`{}` was {}, and is {}", field.name, field.expected(), other.expected()));
-            }
-            Some(other) if field.nullable && !other.nullable => {
-                return Some(format!("`{}` may no longer be null", field.name));
-            }
-            Some(_) => {}
-        }
-    }
-    let added = new.iter().find(|field| field.default.is_none() && find(old, &field.name).is_none())?;
-    Some(format!("`{}` is a new field", added.name))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-    use shared::engine::tabular::schema::FieldKind;
-
-    use super::*;
-
-    fn field(name: &str, kind: FieldKind) -> Field {
-        Field {
-            name: name.to_owned(),
-            kind,
-            nullable: false,
-            nulls: 0,
-            missing: Vec::new(),
-            default: None,
-            example: Value::Null,
-        }
-    }
-
-    #[test]
-    fn a_schema_is_another_one_if_a_client_would_be_refused() {
-        let number = |name: &str, max: f64| field(name, FieldKind::Number { min: 0.0, max, range: None });
-        let old = [number("a", 1.0), number("b", 1.0)];
-        assert_eq!(other_schema(&old, &[number("b", 2.0), number("a", 9.0)]), None, "ranges that were seen may change");
-        assert_eq!(other_schema(&old, &old[..1]).as_deref(), Some("`b` is no longer a field"));
-        assert_eq!(other_schema(&old[..1], &old).as_deref(), Some("`b` is a new field"));
-        let time = [field("a", FieldKind::Time { zone: String::new(), format: None })];
-        assert!(other_schema(&old[..1], &time).is_some_and(|said| said.starts_with("`a` was a number, and is a time")));
-    }
 }

@@ -8,6 +8,7 @@
 
 pub mod build;
 pub mod calibrate;
+pub mod challenge;
 pub mod columns;
 pub mod config;
 pub mod contest;

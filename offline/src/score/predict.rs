@@ -11,7 +11,7 @@ use shared::engine::tabular::column::Column;
 use shared::engine::tabular::model::Model;
 
 use super::DataError;
-use super::input::check;
+use super::input::{check, reason};
 use crate::log::ingest::IngestError;
 use crate::log::ingest::read::{Form, Needed, Wanted, for_each_row};
 pub use output::{Named, Output, OutputError};
@@ -94,7 +94,7 @@ pub fn predict(
         for_each_row(form, &wanted, "columns", &mut |at, row| {
             match row {
                 Ok(row) => batch.push(at.number, row.values),
-                Err(row) => batch.refuse(at.number, format!("unreadable: {}", row.reason)),
+                Err(row) => batch.refuse(at.number, format!("unreadable: {}", reason(&row.reason))),
             }
             if batch.lines.len() == ROWS && failed.is_none() {
                 failed = batch.flush(output, &mut counts).err();

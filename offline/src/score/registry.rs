@@ -5,6 +5,7 @@
 //! artifacts/models/<name>/champion                 the version that answers
 //! artifacts/models/<name>/champions                the versions that rollback can go back to
 //! artifacts/models/<name>/challenger               the last version that lost against the champion
+//! artifacts/models/<name>/challenge                which version scores beside the champion, see `challenge`
 //! ```
 //!
 //! A crash at any point leaves the old champion; a version is complete before it has its name.
@@ -16,10 +17,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{checksums, read_champion, replace, sync_folder, write_json};
+use shared::engine::tabular::challenge::Challenge;
+use shared::engine::tabular::clients::other_rows;
 use shared::engine::tabular::model::{MODELS, Model};
 
 use super::build::Built;
-use super::contest::{HeldOut, Outcome, contest, other_rows};
+use super::contest::{HeldOut, Outcome, contest};
 use super::table::Table;
 use crate::publish::{Artifacts, Move, PublishError, point, versions};
 
@@ -58,6 +61,34 @@ pub enum RegistryError {
          --allow-schema-change promotes it"
     )]
     OtherSchema {
+        /// The model.
+        name: String,
+        /// The version.
+        version: String,
+        /// The champion.
+        champion: String,
+        /// Where they differ.
+        difference: String,
+    },
+    /// No challenger is kept, and none is named.
+    #[error("model {name}: no version has lost against the champion; name one with --version; there are: {}", known.join(", "))]
+    NoChallenger {
+        /// The model.
+        name: String,
+        /// The versions that there are.
+        known: Vec<String>,
+    },
+    /// The version is the champion.
+    #[error("model {name}: {version} is the champion; name another with --version, `offline score list` shows them")]
+    IsChampion {
+        /// The model.
+        name: String,
+        /// The version.
+        version: String,
+    },
+    /// The version can't score the champion's rows.
+    #[error("model {name}: {version} can't be measured beside the champion {champion}: {difference}")]
+    OtherRows {
         /// The model.
         name: String,
         /// The version.
@@ -163,7 +194,7 @@ pub fn store(
     fs::rename(&working, &target).map_err(ArtifactError::io(&target))?;
     sync_folder(held.path())?;
     if promoted {
-        point(&held, &version, Move::Forward)?;
+        move_pointer(&held, &version, Move::Forward)?;
     } else {
         replace(held.path(), CHALLENGER, &format!("{version}\n"))?;
     }
@@ -204,7 +235,7 @@ pub fn promote(
     {
         return Err(RegistryError::OtherSchema { name: name.to_owned(), version: wanted, champion, difference });
     }
-    point(&held, &wanted, Move::Forward)?;
+    move_pointer(&held, &wanted, Move::Forward)?;
     Ok(wanted)
 }
 
@@ -220,7 +251,7 @@ pub fn rollback(artifacts: &Path, name: &str, patience: Duration) -> Result<Stri
     for version in champions[..at].iter().rev() {
         match Model::load(&held.version(version)) {
             Ok(_) => {
-                point(&held, version, Move::Back)?;
+                move_pointer(&held, version, Move::Back)?;
                 return Ok(version.clone());
             }
             Err(error) => eprintln!("{version} is passed over: {error}"),
@@ -243,7 +274,21 @@ pub fn load(artifacts: &Path, name: &str, version: Option<&str>) -> Result<Model
     Ok(Model::load(&folder.join(version))?)
 }
 
-fn hold(artifacts: &Path, name: &str, command: &str, patience: Duration) -> Result<Artifacts, RegistryError> {
+/// Makes a complete version the champion; if it was scoring beside the champion, that has ended.
+fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<(), ArtifactError> {
+    point(held, version, by)?;
+    match Challenge::read(held.path()) {
+        Ok(Some(challenge)) if challenge.version == version => Challenge::end(held.path()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn hold(
+    artifacts: &Path,
+    name: &str,
+    command: &str,
+    patience: Duration,
+) -> Result<Artifacts, RegistryError> {
     Ok(Artifacts::hold(&existing(artifacts, name)?, command, patience)?)
 }
 

@@ -12,7 +12,7 @@ use shared::engine::tabular::column::Column;
 
 use super::DataError;
 use super::config::ModelConfig;
-use super::input::{check, inputs};
+use super::input::{self, check, inputs, reason};
 use crate::log::ingest::read::{Needed, Wanted, for_each_row};
 
 /// Stands for a missing value in [`Texts::rows`].
@@ -95,6 +95,10 @@ pub struct Table {
     pub names: Vec<String>,
     /// Their values.
     pub columns: Vec<Texts>,
+    /// The columns of lists, which are not read.
+    pub lists: Vec<String>,
+    /// The columns that the config ignores, and no row has.
+    pub absent: Vec<String>,
     /// How many rows there are.
     pub rows: usize,
     /// The rows that could not be read: how many, and why the first could not.
@@ -102,7 +106,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads the rows of files; the columns are those of the first, but for those without a name and those that the
+    /// Reads the rows of files; the columns are those of the first, but for lists, those without a name, and those that the
     /// config ignores.
     ///
     /// # Errors
@@ -112,7 +116,11 @@ impl Table {
         let mut table = Self::default();
         for form in inputs(paths)? {
             if table.names.is_empty() {
-                let mut names = form.all_columns();
+                let (mut names, lists) = input::columns(&form);
+                let is_there = |column: &String| names.contains(column) || lists.contains(column);
+                let ignored = config.columns.keys().filter(|column| config.ignores(column));
+                table.absent = ignored.filter(|column| !is_there(column)).cloned().collect();
+                table.lists = lists.into_iter().filter(|column| !config.ignores(column)).collect();
                 names.retain(|name| !name.is_empty() && !config.ignores(name));
                 if let Some(name) =
                     names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
@@ -132,7 +140,8 @@ impl Table {
                         table.rows += 1;
                     }
                     Err(row) => {
-                        let first = || (0, format!("{}, row {}: {}", form.path.display(), at.number, row.reason));
+                        let first =
+                            || (0, format!("{}, row {}: {}", form.path.display(), at.number, reason(&row.reason)));
                         table.unreadable.get_or_insert_with(first).0 += 1;
                     }
                 }
@@ -156,7 +165,7 @@ impl Table {
             columns.iter_mut().zip(row).for_each(|(column, text)| column.push(Some(text), &[]));
         }
         let names = names.iter().map(|&name| name.to_owned()).collect();
-        Self { names, columns, rows: rows.len(), unreadable: None }
+        Self { names, columns, rows: rows.len(), ..Self::default() }
     }
 
     /// The column of a name.

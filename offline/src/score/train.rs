@@ -38,11 +38,7 @@ pub struct Fitted {
 /// Some rows of columns.
 #[must_use]
 pub fn rows_of(columns: &[Column], rows: &[usize]) -> Vec<Column> {
-    let of = |column: &Column| match column {
-        Column::Numbers(values) => Column::Numbers(rows.iter().map(|&row| values[row]).collect()),
-        Column::Levels(values) => Column::Levels(rows.iter().map(|&row| values[row]).collect()),
-    };
-    columns.iter().map(of).collect()
+    columns.iter().map(|column| column.rows(rows)).collect()
 }
 
 /// The labels of some rows.

@@ -9,6 +9,7 @@ use offline::progress::Progress;
 use offline::score::build::{Built, build};
 use offline::score::config::ModelConfig;
 use offline::score::table::Table;
+use serde_json::{Value, json};
 
 use super::{offline, offline_fails, text};
 
@@ -38,6 +39,20 @@ pub fn loans(rows: u64) -> String {
         let _ = writeln!(text, "c{row},{income},{colour},m{month},{day},{note},{default}");
     }
     text
+}
+
+/// Rows as JSON, as the service is given them.
+pub fn rows_as_json(csv: &str) -> Vec<Value> {
+    let names: Vec<&str> = HEADER.split(',').collect();
+    let row = |line: &str| {
+        let value = |(name, text): (&&str, &str)| match text.parse::<f64>() {
+            _ if text.is_empty() => ((*name).to_owned(), Value::Null),
+            Ok(number) => ((*name).to_owned(), json!(number)),
+            Err(_) => ((*name).to_owned(), json!(text)),
+        };
+        Value::Object(names.iter().zip(line.split(',')).map(value).collect())
+    };
+    csv.lines().skip(1).map(row).collect()
 }
 
 /// A config under which a model is learnt in a moment; `more` is added to it.

@@ -65,6 +65,8 @@ pub struct Settings {
     pub max_rows_bytes: usize,
     /// The maximum number of rows to score in one request.
     pub max_rows: usize,
+    /// The maximum number of rows to explain in one request.
+    pub max_explained_rows: usize,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
     /// The deadline of a request.
@@ -139,6 +141,7 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(models::describe::get_model_params))
         .routes(routes!(models::describe::get_model_metrics))
         .routes(routes!(models::describe::get_model_schema))
+        .routes(routes!(models::drift::get_model_drift))
         .routes(routes!(models::predict::post_predict))
         .split_for_parts();
     let description = serde_json::to_value(description::finish(description)).unwrap_or_default();

@@ -1,11 +1,16 @@
-//! The served models of rows: watches the champion pointer of each, loads the version that it names, and swaps it in.
+//! The served models of rows: watches the champion pointer of each, loads the version that it names, and swaps it in;
+//! likewise a challenger beside it.
 //!
 //! In: `models/` of the artifacts folder. Out: an `Arc<Served>` that a request takes once and uses throughout; a swap
 //! never fails a request. A version that can't be loaded leaves the old one serving, or the model away; the others go
 //! on. A model whose folder is removed is no longer served.
 
+mod challenger;
+mod look;
 pub mod rows;
 mod served;
+mod version;
+mod window;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,15 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use shared::contract::artifact::manifest::read_champion;
-use shared::engine::tabular::model::{MODELS, Model};
-use tokio::time::Instant;
+use shared::engine::tabular::model::MODELS;
 
 use crate::metrics::Metrics;
-pub use served::{Answer, Explain, Explained, Served};
-
-/// The time after which a version that could not be loaded is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+pub use challenger::Challenger;
+use look::Look;
+pub use served::{Answer, By, Explain, Explained, Served};
+pub use version::{Compared, Drifted, Version};
 
 /// The served models by name.
 type ByName = BTreeMap<String, Arc<Served>>;
@@ -49,18 +52,23 @@ pub struct Models {
     folder: PathBuf,
     current: ArcSwap<ByName>,
     metrics: Arc<Metrics>,
+    /// How many rows half of the window has that is compared with the training rows.
+    half: u64,
 }
-
-/// What could not be loaded, and when.
-type Failed = BTreeMap<String, (String, Instant)>;
 
 impl Models {
     /// Loads the champion of each model of an artifacts folder. Blocks while checksums are verified.
+    ///
+    /// * `drift_rows`: drift is that of the latest `drift_rows` to twice as many rows.
     #[must_use]
-    pub fn open(artifacts: &Path, metrics: Arc<Metrics>) -> Self {
-        let models = Self { folder: artifacts.join(MODELS), current: ArcSwap::default(), metrics };
-        models.look(&mut Failed::new());
+    pub fn open(artifacts: &Path, metrics: Arc<Metrics>, drift_rows: u64) -> Self {
+        let models = Self { folder: artifacts.join(MODELS), current: ArcSwap::default(), metrics, half: drift_rows };
+        models.look(&mut models.first_look());
         models
+    }
+
+    fn first_look(&self) -> Look {
+        Look::new(self.metrics.clone(), self.half)
     }
 
     /// Whether none is served.
@@ -87,79 +95,98 @@ impl Models {
             .ok_or_else(|| UnknownModel { name: name.to_owned(), known: current.keys().cloned().collect() })
     }
 
-    /// Looks for other champions every `poll`, for ever.
+    /// Looks for other champions and challengers every `poll`, for ever.
     pub async fn watch(self: Arc<Self>, poll: Duration) {
         let mut ticks = tokio::time::interval(poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failed = Failed::new();
+        let mut look = self.first_look();
         loop {
             ticks.tick().await;
-            let (models, mut known) = (self.clone(), std::mem::take(&mut failed));
+            let (models, mut known) = (self.clone(), look);
             let looked = tokio::task::spawn_blocking(move || {
                 models.look(&mut known);
                 known
             });
-            match looked.await {
-                Ok(known) => failed = known,
-                Err(panic) => tracing::error!(%panic, "the look for models failed"),
+            look = looked.await.unwrap_or_else(|panic| {
+                tracing::error!(%panic, "the look for models failed");
+                self.first_look()
+            });
+        }
+    }
+
+    /// Sets the metrics of drift to what they are now.
+    pub fn observe_drift(&self) {
+        let metrics = &self.metrics.models;
+        for (name, served) in self.all().iter() {
+            metrics.set_input_drift(name, served.champion.drifted().and_then(|drifted| drifted.largest()));
+            for version in served.versions() {
+                let scores = version.drifted().into_iter().flat_map(|drifted| drifted.scores);
+                for (output, compared) in version.manifest().outputs.iter().zip(scores) {
+                    metrics.set_score_drift(name, version.name(), &output.label, compared.psi());
+                }
             }
         }
     }
 
-    /// Loads champions that are not served yet, and drops models that are gone.
-    fn look(&self, failed: &mut Failed) {
+    /// Loads what is not served yet, and drops models that are gone.
+    fn look(&self, look: &mut Look) {
         let old = self.current.load_full();
-        let mut new: ByName = BTreeMap::new();
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
-            let folder = self.folder.join(&name);
-            let served = old.get(&name);
-            let Ok(version) = read_champion(&folder) else {
-                // The pointer is replaced by a rename, so that it is never half written: nothing is promoted yet.
-                new.extend(served.map(|served| (name, served.clone())));
-                continue;
-            };
-            let waits = |(other, since): &(String, Instant)| *other == version && since.elapsed() < RETRY_AFTER;
-            if served.is_some_and(|served| served.version() == version) || failed.get(&name).is_some_and(waits) {
-                new.extend(served.map(|served| (name, served.clone())));
-                continue;
-            }
-            match Model::load(&folder.join(&version)) {
-                Ok(model) => {
-                    let before = served.map(|served| served.version());
-                    tracing::info!(model = name, version, before, "model loaded");
-                    self.metrics.serve_model(&name, before, &version);
-                    if served.is_some() {
-                        self.metrics.swaps.inc();
-                    }
-                    failed.remove(&name);
-                    new.insert(name, Arc::new(Served::new(model)));
-                }
-                Err(error) => {
-                    tracing::error!(model = name, version, %error, "model can't be loaded");
-                    self.metrics.swap_failures.inc();
-                    failed.insert(name.clone(), (version, Instant::now()));
-                    new.extend(served.map(|served| (name, served.clone())));
-                }
-            }
-        }
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let new: ByName = names
+            .filter_map(|name| {
+                let served = look.at(&name, &self.folder.join(&name), old.get(&name))?;
+                Some((name, served))
+            })
+            .collect();
         let changed = old.len() != new.len() || old.values().zip(new.values()).any(|(old, new)| !Arc::ptr_eq(old, new));
         if changed {
-            for name in old.keys().filter(|name| !new.contains_key(*name)) {
+            tell_of_shared_paths(&new);
+            self.current.store(Arc::new(new.clone()));
+            self.note(&old, &new);
+        }
+    }
+
+    /// Notes in the log and in the metrics what has changed.
+    fn note(&self, old: &ByName, new: &ByName) {
+        let metrics = &self.metrics.models;
+        for (name, served) in old {
+            if !new.contains_key(name) {
                 tracing::warn!(model = name, "its folder is gone: the model is no longer served");
             }
-            let mut paths: BTreeMap<&str, &str> = BTreeMap::new();
-            for (name, served) in &new {
-                let Some(serve) = &served.manifest().serve else { continue };
-                match paths.entry(serve.path()) {
-                    Entry::Vacant(free) => drop(free.insert(name)),
-                    Entry::Occupied(taken) => {
-                        let (path, by) = (serve.path(), taken.get());
-                        tracing::warn!(model = name, path, by, "the path is answered by another model; see serve.path");
-                    }
-                }
+            if let Some(challenger) = &served.challenger {
+                metrics.end_share(name, challenger.version.name(), challenger.mode());
             }
-            self.current.store(Arc::new(new));
+            let is_used = |version: &Arc<Version>| {
+                new.get(name).is_some_and(|served| served.versions().any(|used| Arc::ptr_eq(used, version)))
+            };
+            served.versions().filter(|version| !is_used(version)).for_each(|version| version.forget(&self.metrics));
+        }
+        for (name, served) in new {
+            let before = old.get(name).map(|served| served.version());
+            if before != Some(served.version()) {
+                tracing::info!(model = name, version = served.version(), before, "model swapped in");
+                metrics.serve(name, before, served.version());
+                self.metrics.swaps.inc_by(u64::from(before.is_some()));
+            }
+            if let Some(challenger) = &served.challenger {
+                metrics.set_share(name, challenger.version.name(), challenger.mode(), challenger.share());
+            }
+        }
+    }
+}
+
+/// Tells of models that declare the path of another.
+fn tell_of_shared_paths(models: &ByName) {
+    let mut paths: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, served) in models {
+        let Some(serve) = &served.manifest().serve else { continue };
+        match paths.entry(serve.path()) {
+            Entry::Vacant(free) => drop(free.insert(name)),
+            Entry::Occupied(taken) => {
+                let (path, by) = (serve.path(), taken.get());
+                tracing::warn!(model = name, path, by, "the path is answered by another model; see serve.path");
+            }
         }
     }
 }

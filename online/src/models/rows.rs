@@ -1,12 +1,15 @@
 //! Reads rows of JSON into the columns of a model: one object, or a list of objects. Every value that is refused is told,
 //! not the first alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::{fmt, mem};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use shared::engine::tabular::column::Column;
+use shared::contract::id::canonical;
+use shared::engine::tabular::column::{Column, Level};
+use shared::engine::tabular::feature::level_of;
 
 use super::served::{Place, Served};
 
@@ -18,6 +21,8 @@ const TOLD: usize = 100;
 pub struct Rows {
     /// The values of each field of the schema.
     pub columns: Vec<Column>,
+    /// What names each row: its ids; `None` where it has none.
+    pub names: Vec<Option<Level>>,
     /// How many rows.
     pub rows: usize,
     /// Whether they came as a list.
@@ -29,6 +34,22 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Names the rows that have no id.
+    pub fn name(&mut self, id: &str) {
+        let name = canonical(id).map(|id| Level::of(&id));
+        self.names.iter_mut().filter(|name| name.is_none()).for_each(|own| *own = name);
+    }
+
+    /// What names a row: its ids, or else its values.
+    #[must_use]
+    pub fn named(&self, row: usize) -> Level {
+        let of_values = || {
+            let values = (0..self.columns.len()).map(|column| level_of(&self.columns, &[column], row));
+            values.reduce(Level::and).unwrap_or(Level::MISSING)
+        };
+        self.names.get(row).copied().flatten().unwrap_or_else(of_values)
+    }
+
     /// Notes that a value of the row that is being read is refused.
     pub fn refuse(&mut self, field: &str, detail: String) {
         *self.refusals.entry(field.to_owned()).or_default() += 1;
@@ -55,6 +76,20 @@ pub struct Refused {
 #[error("{0}; a body is a row, as an object with a value for each field, or a list of rows")]
 pub struct NoRows(String);
 
+/// What names a row, of the values of its ids; `None` where all are missing. `7`, `7.0` and `"7"` are one id.
+pub fn name_of<'a>(ids: impl Iterator<Item = Option<&'a Value>>) -> Option<Level> {
+    let level = |id: Option<&Value>| {
+        let text = match id? {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            other => Cow::Owned(other.to_string()),
+        };
+        canonical(&text).map(|id| Level::of(&id))
+    };
+    let levels: Vec<Level> = ids.map(|id| level(id).unwrap_or(Level::MISSING)).collect();
+    let all = levels.iter().copied().reduce(Level::and);
+    all.filter(|_| levels.iter().any(|level| *level != Level::MISSING))
+}
+
 /// Reads a body.
 ///
 /// * `most`: the most rows of a list.
@@ -74,6 +109,7 @@ pub fn read(served: &Served, body: &[u8], most: usize) -> Result<Rows, NoRows> {
 pub fn of_row(served: &Served, object: Map<String, Value>) -> Rows {
     let mut reader = Reader::new(served, 1);
     let mut row = vec![None; served.manifest().schema.len()];
+    reader.begin();
     object.into_iter().for_each(|(name, value)| reader.take(&mut row, &name, value));
     reader.end(&row);
     reader.rows
@@ -85,12 +121,16 @@ struct Reader<'a> {
     rows: Rows,
     /// The values of the row that is being read, by field.
     row: Vec<Option<Value>>,
+    /// Its ids.
+    ids: Vec<Option<Value>>,
 }
 
 impl<'a> Reader<'a> {
     fn new(served: &'a Served, most: usize) -> Self {
-        Self { served, most, rows: Rows { columns: served.columns(1), ..Rows::default() }, row: Vec::new() }
+        let rows = Rows { columns: served.columns(1), ..Rows::default() };
+        Self { served, most, rows, row: Vec::new(), ids: Vec::new() }
     }
+
     fn rows<'de, D: Deserializer<'de>>(&mut self, json: D) -> Result<(), D::Error> {
         json.deserialize_any(Body(self))
     }
@@ -99,6 +139,7 @@ impl<'a> Reader<'a> {
         let mut row = mem::take(&mut self.row);
         row.clear();
         row.resize(self.served.manifest().schema.len(), None);
+        self.begin();
         while let Some(name) = map.next_key::<Name>()? {
             self.take(&mut row, &name.0, map.next_value()?);
         }
@@ -107,11 +148,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Begins a row.
+    fn begin(&mut self) {
+        self.ids.clear();
+        self.ids.resize(self.served.manifest().ids.len(), None);
+    }
+
     /// Takes a value of the row that is being read.
     fn take(&mut self, row: &mut [Option<Value>], name: &str, value: Value) {
         match self.served.place(name) {
             Some(Place::Field(at)) if row[at].is_some() => self.rows.refuse(name, "it is given twice".to_owned()),
             Some(Place::Field(at)) => row[at] = Some(value),
+            Some(Place::Id(at)) => self.ids[at] = Some(value),
             Some(Place::Nowhere) => {}
             None => {
                 let names = self.served.manifest().schema.iter().map(|field| field.name.as_str());
@@ -128,6 +176,7 @@ impl<'a> Reader<'a> {
                 self.rows.refuse(&field.name, bad.to_string());
             }
         }
+        self.rows.names.push(name_of(self.ids.iter().map(Option::as_ref)));
         self.rows.rows += 1;
     }
 }
@@ -196,5 +245,36 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         self.0.object(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(ids: &[Value]) -> Option<Level> {
+        name_of(ids.iter().map(Some))
+    }
+
+    #[test]
+    fn one_id_has_one_name_however_it_is_written() {
+        assert_eq!(name(&[json!(7)]), name(&[json!("7.0")]));
+        assert_ne!(name(&[json!(7)]), name(&[json!(8)]));
+        assert_eq!((name(&[json!(null)]), name(&[json!("")]), name_of([None].into_iter())), (None, None, None));
+        assert_ne!(name(&[json!(7), json!(8)]), name(&[json!(8), json!(7)]));
+        assert!(name(&[json!(7), json!(null)]).is_some(), "one of two is enough");
+    }
+
+    #[test]
+    fn a_row_without_an_id_is_named_by_the_request_or_by_its_values() {
+        let columns = vec![Column::Numbers(vec![1.0, 1.0, 2.0, 1.0]), Column::Levels(vec![Level::of("a"); 4])];
+        let names = vec![None, None, None, Some(Level::of("c1"))];
+        let mut rows = Rows { columns, names, rows: 4, ..Rows::default() };
+        assert_eq!(rows.named(0), rows.named(1));
+        assert_ne!(rows.named(0), rows.named(2));
+        rows.name("7.0");
+        assert_eq!([0, 2, 3].map(|row| rows.named(row)), ["7", "7", "c1"].map(Level::of));
     }
 }

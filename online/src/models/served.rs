@@ -1,15 +1,25 @@
-//! A loaded model: answers for rows.
+//! A served model: the version that is its champion, and where each field of a row goes; perhaps a challenger beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use shared::engine::rank::matrix::Matrix;
+use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::manifest::ModelManifest;
-use shared::engine::tabular::model::{Model, Scored};
+use shared::engine::tabular::model::Scored;
 
-/// A loaded model, and where each field of a row goes.
+use super::challenger::Challenger;
+use super::rows::Rows;
+use super::version::Version;
+
+/// A served model.
 pub struct Served {
-    model: Model,
+    /// The champion, which reads the rows.
+    pub champion: Arc<Version>,
+    /// What the folder says of a challenger.
+    pub challenge: Option<Challenge>,
+    /// The challenger, if there is one that can score the champion's rows.
+    pub challenger: Option<Challenger>,
     places: HashMap<String, Place>,
 }
 
@@ -18,7 +28,9 @@ pub struct Served {
 pub enum Place {
     /// To a field of the schema.
     Field(usize),
-    /// Nowhere: it names the row, or is not looked at.
+    /// To what names the row: one of the manifest's ids.
+    Id(usize),
+    /// Nowhere: it is not looked at.
     Nowhere,
 }
 
@@ -32,6 +44,17 @@ pub struct Answer {
     /// What each field adds to the log-odds, if that was asked: of the one output; of several, of those that are
     /// predicted, or of the most probable one.
     pub explained: Vec<Explained>,
+    /// Who answers.
+    pub by: By,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The champion.
+    Champion,
+    /// The challenger.
+    Challenger,
 }
 
 /// What each field adds to the log-odds of a row.
@@ -55,26 +78,28 @@ pub enum Explain {
 }
 
 impl Served {
-    /// Prepares a model.
-    #[must_use]
-    pub fn new(model: Model) -> Self {
-        let manifest = model.manifest();
+    /// Puts a champion and a challenger together.
+    ///
+    /// * `challenge`: what the folder says of a challenger.
+    pub fn new(champion: Arc<Version>, challenge: Option<Challenge>, challenger: Option<Challenger>) -> Self {
+        let manifest = champion.manifest();
         let fields = manifest.schema.iter().enumerate().map(|(at, field)| (field.name.clone(), Place::Field(at)));
-        let others = manifest.ids.iter().chain(&manifest.ignored).map(|name| (name.clone(), Place::Nowhere));
-        let places = others.chain(fields).collect();
-        Self { model, places }
+        let ids = manifest.ids.iter().enumerate().map(|(at, id)| (id.clone(), Place::Id(at)));
+        let ignored = manifest.ignored.iter().map(|name| (name.clone(), Place::Nowhere));
+        let places = ignored.chain(ids).chain(fields).collect();
+        Self { champion, challenge, challenger, places }
     }
 
-    /// Its version.
+    /// The champion's name.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.model.manifest().version
+        self.champion.name()
     }
 
-    /// Its manifest.
+    /// The champion's manifest.
     #[must_use]
     pub fn manifest(&self) -> &ModelManifest {
-        self.model.manifest()
+        self.champion.manifest()
     }
 
     /// Where a name of a row leads; `None` for an unknown one.
@@ -86,37 +111,30 @@ impl Served {
     /// Empty columns for the fields of the schema.
     #[must_use]
     pub fn columns(&self, rows: usize) -> Vec<Column> {
-        self.model.columns(rows)
+        self.champion.columns(rows)
     }
 
     /// Answers for rows.
     #[must_use]
-    pub fn answer(&self, columns: &[Column], explain: Explain) -> Vec<Answer> {
-        let matrix = self.model.matrix(columns);
-        let scored = self.model.score_matrix(&matrix);
-        let answer = |(row, scored): (usize, &[Scored])| {
-            let explained = match explain {
-                Explain::Yes => explained(scored).map(|output| self.explain(&matrix, row, output)).collect(),
-                Explain::No => Vec::new(),
-            };
-            Answer { scored: scored.to_vec(), unseen: self.model.unseen(columns, row).collect(), explained }
-        };
-        scored.chunks_exact(self.manifest().outputs.len()).enumerate().map(answer).collect()
+    pub fn answer(&self, rows: &Rows, explain: Explain) -> Vec<Answer> {
+        self.champion.count_inputs(&rows.columns);
+        match &self.challenger {
+            Some(challenger) => challenger.answer(&self.champion, rows, explain),
+            None => self.champion.answer(&rows.columns, explain, By::Champion),
+        }
     }
 
-    fn explain(&self, matrix: &Matrix, row: usize, output: usize) -> Explained {
-        let contributions = self.model.contributions(matrix, row, output);
-        let named = contributions.fields.iter().map(|(columns, value)| (self.manifest().name_of(columns), *value));
-        let mut fields: Vec<(String, f64)> = named.collect();
-        fields.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-        Explained { output, base: contributions.base, fields }
+    /// The manifest of who answered.
+    #[must_use]
+    pub fn answered(&self, by: By) -> &ModelManifest {
+        match (by, &self.challenger) {
+            (By::Challenger, Some(challenger)) => challenger.version.manifest(),
+            _ => self.manifest(),
+        }
     }
-}
 
-/// The outputs that are positive, or the most probable one.
-fn explained(scored: &[Scored]) -> impl Iterator<Item = usize> {
-    let best = (0..scored.len()).max_by(|&a, &b| scored[a].probability.total_cmp(&scored[b].probability));
-    let none = !scored.iter().any(|own| own.positive);
-    let positive = scored.iter().enumerate().filter_map(|(output, own)| own.positive.then_some(output));
-    positive.chain(best.filter(|_| none))
+    /// The versions that are in use.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+        std::iter::once(&self.champion).chain(self.challenger.as_ref().map(|challenger| &challenger.version))
+    }
 }

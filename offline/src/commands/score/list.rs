@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use shared::contract::artifact::manifest::read_champion;
+use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::manifest::ModelManifest;
 
 use crate::publish::versions;
@@ -35,11 +36,15 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
         let folder = folder(&args.artifacts, name);
         let champion = read_champion(&folder).unwrap_or_default();
         let challenger = std::fs::read_to_string(folder.join(CHALLENGER)).unwrap_or_default();
+        let challenge = Challenge::read(&folder)?;
         for version in versions::list(&folder)? {
-            let alias = match &version {
-                version if *version == champion => "champion",
-                version if *version == challenger.trim() => "challenger",
-                _ => "",
+            let alias = match &challenge {
+                _ if version == champion => "champion".to_owned(),
+                Some(challenge) if version == challenge.version => {
+                    format!("challenger, {}, share {}", challenge.mode.as_str(), challenge.share)
+                }
+                _ if version == challenger.trim() => "challenger".to_owned(),
+                _ => String::new(),
             };
             match ModelManifest::read(&folder.join(&version)) {
                 Ok(manifest) => {

@@ -1,5 +1,6 @@
 //! `offline score`: trains tabular models, scores rows by them, and keeps their versions.
 
+mod challenge;
 mod list;
 mod predict;
 mod promote;
@@ -25,6 +26,7 @@ enum ScoreCommand {
     List(list::ListArgs),
     Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
+    Challenge(challenge::ChallengeArgs),
     /// Prints every setting of a model with its default.
     Defaults,
 }
@@ -37,6 +39,7 @@ pub fn score(args: &ScoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
         ScoreCommand::List(args) => list::list(args),
         ScoreCommand::Promote(args) => promote::promote(args),
         ScoreCommand::Rollback(args) => rollback::rollback(args),
+        ScoreCommand::Challenge(args) => challenge::challenge(args),
         ScoreCommand::Defaults => {
             print!("{DEFAULTS}");
             Ok(())

@@ -47,6 +47,10 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     if let Some((rows, first)) = &table.unreadable {
         eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
     }
+    for name in &table.absent {
+        let there = table.names.join(", ");
+        eprintln!("warning: [columns] ignores `{name}`, which the rows don't have; they have: {there}");
+    }
     let mut built = build(&table, &config, progress)?;
     eprint!("{}", warnings(&built));
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };

@@ -81,6 +81,11 @@ impl ModelConfig {
         if let Some(path) = self.serve.as_ref().map(Serve::path).filter(|path| !is_free(path)) {
             return refuse("serve.path", format!("{path:?}"), "must begin with / and be no path of the service itself");
         }
+        let within = |bound: &f64| *bound > 0.0 && *bound <= 1.0;
+        if !self.buckets.iter().all(within) || !self.buckets.is_sorted_by(|a, b| a < b) || self.buckets.len() > 100 {
+            let must = "must be at most 100 bounds, ascending, above 0 and up to 1";
+            return refuse("buckets", format!("{:?}", self.buckets), must);
+        }
         if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
             return refuse("time_zone", format!("{:?}", self.time_zone), "must be a time zone, such as Europe/Berlin");
         }
@@ -94,7 +99,7 @@ impl ModelConfig {
             _ => {}
         }
         if self.trees.objective != Objective::Binary {
-            return refuse("trees.objective", format!("{:?}", self.trees.objective), "must be \"binary\"");
+            return refuse("trees.objective", format!("{:?}", self.trees.objective), "is of rankers; leave it out");
         }
         let (split, features, trees) = (&self.split, &self.features, &self.trees);
         let counts: [(&str, usize, RangeInclusive<usize>, &str); 7] = [

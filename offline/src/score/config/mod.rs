@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Format, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use shared::engine::tabular::manifest::Serve;
 use crate::score::DataError;
 use crate::score::table::Table;
 use crate::score::threshold::Goal;
-use crate::trees::TreesConfig;
+use crate::trees::{Objective, TreesConfig};
 
 /// The defaults, with every key.
 pub const DEFAULTS: &str = include_str!("../../../score.default.toml");
@@ -76,6 +76,7 @@ pub struct ModelConfig {
     pub missing: Vec<String>,
     pub max_reject_share: f64,
     pub members: usize,
+    pub buckets: Vec<f64>,
     pub columns: BTreeMap<String, ColumnConfig>,
     pub panel: PanelConfig,
     pub derived: BTreeMap<String, DerivedConfig>,
@@ -243,7 +244,9 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelConfigError`] names the key.
     pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ModelConfigError> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        // The trees of rankers have others to choose from.
+        let objective = Serialized::default("trees.objective", Objective::Binary);
+        let mut figment = Figment::from(Toml::string(DEFAULTS)).merge(objective);
         if let Some(name) = preset {
             let found = PRESETS.iter().find(|(known, _)| *known == name);
             let (_, text) = found.ok_or_else(|| ModelConfigError::NoPreset(name.to_owned()))?;

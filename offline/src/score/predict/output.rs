@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::ArrowDataType;
 use serde_json::{Map, Value, json};
+use shared::contract::artifact::advice;
 
 use shared::engine::tabular::manifest::ModelManifest;
 
@@ -23,7 +24,7 @@ pub enum OutputError {
     #[error("{0}: the name must end in .csv, .jsonl or .parquet")]
     Ending(PathBuf),
     /// The file can't be written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", advice(.source))]
     Io {
         /// The file.
         path: PathBuf,

@@ -10,11 +10,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json as value};
 
-use super::{score, unprocessable};
+use super::{Explain, score, unprocessable};
 use crate::api::error::ApiError;
 use crate::api::{App, body, json};
 use crate::models::Served;
-use crate::models::rows::Rows;
+use crate::models::rows::{Rows, name_of};
 
 /// Which column names an impression in the answers.
 const DEVICE: &str = "device_ip";
@@ -45,7 +45,7 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
     let rows = rows_of(served, &asked)?;
     let served_too = served.clone();
     let (answers, app_too) = (rows, app.clone());
-    let work = tokio::task::spawn_blocking(move || score(&app_too, &served_too, &answers));
+    let work = tokio::task::spawn_blocking(move || score(&app_too, &served_too, &answers, Explain::No));
     let answers = work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??;
     let device = asked.features.iter().position(|feature| feature == DEVICE);
     let rows = asked.data.iter().zip(answers).map(|(row, answer)| {
@@ -69,6 +69,7 @@ fn rows_of(served: &Served, asked: &Asked) -> Result<Rows, ApiError> {
         return Err(unprocessable(&format!("data[{row}]"), format!("{has} values; expected {needs}, one a feature")));
     }
     let places: Vec<Option<usize>> = schema.iter().map(|field| place(&field.name)).collect();
+    let ids: Vec<Option<usize>> = served.manifest().ids.iter().map(|id| place(id)).collect();
     let mut rows = Rows { columns: served.columns(asked.data.len()), listed: true, ..Rows::default() };
     for row in &asked.data {
         for (at, field) in schema.iter().enumerate() {
@@ -77,6 +78,7 @@ fn rows_of(served: &Served, asked: &Asked) -> Result<Rows, ApiError> {
                 rows.refuse(&field.name, bad.to_string());
             }
         }
+        rows.names.push(name_of(ids.iter().map(|id| id.map(|place| &row[place]))));
         rows.rows += 1;
     }
     Ok(rows)

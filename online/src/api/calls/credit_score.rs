@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{one_row, score, unprocessable};
+use super::{Explain, one_row, score, unprocessable};
 use crate::api::error::ApiError;
 use crate::api::{App, json, query};
 use crate::models::Served;
@@ -32,7 +32,8 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
         ApiError::Invalid { field, detail } => unprocessable(field.as_deref().unwrap_or("cus_id"), detail),
         other => other,
     })?;
-    let rows = one_row(app, served, request).await?;
-    let probability = score(app, served, &rows)?[0].scored[0].probability;
+    let mut rows = one_row(app, served, request).await?;
+    rows.name(&cus_id.to_string());
+    let probability = score(app, served, &rows, Explain::No)?[0].scored[0].probability;
     Ok(json(StatusCode::OK, &Answered { probability, cus_id }))
 }

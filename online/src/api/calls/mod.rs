@@ -18,9 +18,9 @@ use shared::engine::tabular::manifest::{Call, Serve};
 
 use super::App;
 use super::error::ApiError;
-use super::models::predict::{check, probabilities_of};
+use super::models::predict::{count, score};
 use crate::models::rows::{self, Rows};
-use crate::models::{Answer, Explain, Models, Served};
+use crate::models::{Explain, Models, Served};
 
 /// What a path of a known system asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,20 +61,11 @@ pub async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, 
                 Call::BankProducts => bank_products::answer(app, &served, request).await,
                 Call::ClickThrough => click_through::answer(app, &served, request).await,
             };
-            let manifest = served.manifest();
-            app.metrics.count_prediction(&manifest.name, &manifest.version, answered.is_ok(), begin.elapsed());
+            count(app, &served, &answered, begin);
             answered
         }
         _ => Err(ApiError::Method),
     }
-}
-
-/// Scores rows that were read, all of which must be accepted.
-fn score(app: &App, served: &Served, rows: &Rows) -> Result<Vec<Answer>, ApiError> {
-    check(app, served, rows, Explain::No)?;
-    let answers = served.answer(&rows.columns, Explain::No);
-    app.metrics.observe_probabilities(&served.manifest().name, answers.len(), probabilities_of(&answers));
-    Ok(answers)
 }
 
 /// Reads the one row of a body; what is wrong with it is a 422, as in the systems that these calls come from.

@@ -15,14 +15,18 @@ use utoipa::ToSchema;
 use super::model_of;
 use crate::api::error::ApiError;
 use crate::api::{App, json};
+use crate::models::{Challenger, Served};
 
 /// A served model, in short.
 #[derive(Serialize, ToSchema)]
 pub struct Overview<'a> {
     /// Its name.
     name: &'a str,
-    /// The version that answers.
+    /// The version that answers: the champion.
     model_version: &'a str,
+    /// The version that scores a share of the rows beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenger: Option<Beside<'a>>,
     /// The columns that it was taught: one, or several.
     labels: Vec<&'a str>,
     /// When it was built, milliseconds since the epoch.
@@ -34,12 +38,30 @@ pub struct Overview<'a> {
     metrics: Map<String, Value>,
 }
 
+/// A challenger.
+#[derive(Serialize, ToSchema)]
+pub struct Beside<'a> {
+    /// Its version.
+    model_version: &'a str,
+    /// `shadow`: its answers are measured alone; `split`: they are the answers of its rows.
+    mode: &'static str,
+    /// The share of the rows that it scores.
+    share: f64,
+}
+
 impl<'a> Overview<'a> {
-    fn of(manifest: &'a ModelManifest) -> Self {
+    fn of(served: &'a Served) -> Self {
+        let manifest = served.manifest();
+        let beside = |challenger: &'a Challenger| Beside {
+            model_version: challenger.version.name(),
+            mode: challenger.mode(),
+            share: challenger.share(),
+        };
         let figures = manifest.metrics["test"].as_object().into_iter().flatten();
         Self {
             name: &manifest.name,
             model_version: &manifest.version,
+            challenger: served.challenger.as_ref().map(beside),
             labels: manifest.outputs.iter().map(|output| output.label.as_str()).collect(),
             built_ms: manifest.built_ms,
             thresholds: manifest.outputs.iter().map(|output| output.threshold).collect(),
@@ -57,7 +79,7 @@ pub fn example(manifest: &ModelManifest) -> Value {
 #[utoipa::path(get, path = "/models", tag = "models", responses((status = OK, body = Vec<Overview>)))]
 pub async fn get_models(State(app): State<Arc<App>>) -> Response {
     let models = app.models.all();
-    json(StatusCode::OK, &models.values().map(|served| Overview::of(served.manifest())).collect::<Vec<_>>())
+    json(StatusCode::OK, &models.values().map(|served| Overview::of(served)).collect::<Vec<_>>())
 }
 
 /// Shows a served model in short.
@@ -75,7 +97,7 @@ pub async fn get_model(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    Ok(json(StatusCode::OK, &Overview::of(model_of(&app, path)?.manifest())))
+    Ok(json(StatusCode::OK, &Overview::of(&*model_of(&app, path)?)))
 }
 
 /// Shows what the served version was learnt from: rows, checksums, the share of each field in what it looks at.

@@ -1,6 +1,7 @@
 //! `/models`: the served models of rows.
 
 pub mod describe;
+pub mod drift;
 pub mod openapi;
 pub mod predict;
 

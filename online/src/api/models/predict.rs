@@ -17,10 +17,8 @@ use super::model_of;
 use crate::api::error::ApiError;
 use crate::api::{App, body, json, query};
 use crate::models::rows::{self, Rows};
-use crate::models::{Answer, Explain, Explained, Served};
+use crate::models::{Answer, By, Explain, Explained, Served};
 
-/// The most rows of a request that are explained.
-const MAX_EXPLAINED: usize = 1000;
 /// From so many rows on the work is done on a thread of its own, so that short requests don't wait for it.
 const LONG: usize = 64;
 
@@ -31,6 +29,9 @@ const LONG: usize = 64;
 pub struct PredictQuery {
     /// Whether the answer says what each field adds to the log-odds of the probability.
     explain: bool,
+    /// What names the rows that have no id among their values: where a challenger answers a share of the rows, the same id
+    /// always has the same version.
+    id: Option<String>,
 }
 
 /// The answer for a row.
@@ -44,6 +45,9 @@ pub struct Prediction<'a> {
     /// What each field adds to the log-odds, if asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     contributions: Option<Explanation<'a>>,
+    /// In a list, the version that answered, if it is a challenger.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "model_version")]
+    by: Option<&'a str>,
 }
 
 /// What a model says of a row.
@@ -112,7 +116,7 @@ pub struct One<'a> {
 pub struct Many<'a> {
     /// The model.
     model: &'a str,
-    /// The version that answered.
+    /// The version that answered, but for rows that name another.
     model_version: &'a str,
     /// For each row, in their order.
     predictions: Vec<Prediction<'a>>,
@@ -144,8 +148,31 @@ pub async fn post_predict(
     let served = model_of(&app, path)?;
     let begin = Instant::now();
     let answered = answer(&app, &served, text.as_deref(), request).await;
-    app.metrics.count_prediction(&served.manifest().name, served.version(), answered.is_ok(), begin.elapsed());
+    count(&app, &served, &answered, begin);
     answered
+}
+
+/// Measures a request, and counts it if it was refused; one that is answered is counted by the version that does.
+pub fn count(app: &App, served: &Served, answered: &Result<Response, ApiError>, begin: Instant) {
+    let (metrics, manifest) = (&app.metrics.models, served.manifest());
+    metrics.time(&manifest.name, begin.elapsed());
+    if answered.is_err() {
+        metrics.count_refused(&manifest.name, &manifest.version);
+    }
+}
+
+/// Answers for rows that were read, all of which must be accepted.
+///
+/// # Errors
+/// [`ApiError`] as [`check`].
+pub fn score(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<Vec<Answer>, ApiError> {
+    check(app, served, rows, explain)?;
+    let answers = served.answer(rows, explain);
+    // A list that both answered counts for the champion.
+    let by = if answers.iter().all(|answer| answer.by == By::Challenger) { By::Challenger } else { By::Champion };
+    let manifest = served.answered(by);
+    app.metrics.models.count_answered(&manifest.name, &manifest.version, answers.len());
+    Ok(answers)
 }
 
 async fn answer(
@@ -154,29 +181,32 @@ async fn answer(
     text: Option<&str>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let PredictQuery { explain } = query::read(text)?;
+    let PredictQuery { explain, id } = query::read(text)?;
     let explain = if explain { Explain::Yes } else { Explain::No };
     let bytes = body::read(request, app.settings.max_rows_bytes).await?;
-    let rows = rows::read(served, &bytes, app.settings.max_rows)
+    let mut rows = rows::read(served, &bytes, app.settings.max_rows)
         .map_err(|error| ApiError::Invalid { field: None, detail: error.to_string() })?;
-    check(app, served, &rows, explain)?;
+    if let Some(id) = id {
+        rows.name(&id);
+    }
     let listed = rows.listed;
     let answers = if rows.rows < LONG && explain == Explain::No {
-        served.answer(&rows.columns, explain)
+        score(app, served, &rows, explain)?
     } else {
-        let served = served.clone();
-        let work = tokio::task::spawn_blocking(move || served.answer(&rows.columns, explain));
-        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))?
+        let (app, served) = (app.clone(), served.clone());
+        let work = tokio::task::spawn_blocking(move || score(&app, &served, &rows, explain));
+        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
     };
-    let manifest = served.manifest();
-    app.metrics.observe_probabilities(&manifest.name, answers.len(), probabilities_of(&answers));
-    let (model, model_version) = (manifest.name.as_str(), manifest.version.as_str());
+    let model = served.manifest().name.as_str();
     let mut predictions: Vec<Prediction<'_>> = answers.iter().map(|answer| prediction(served, answer)).collect();
     Ok(match (listed, predictions.pop()) {
-        (false, Some(row)) => json(StatusCode::OK, &One { model, model_version, row }),
+        (false, Some(row)) => {
+            let model_version = row.by.unwrap_or(served.version());
+            json(StatusCode::OK, &One { model, model_version, row: Prediction { by: None, ..row } })
+        }
         (_, last) => {
             predictions.extend(last);
-            json(StatusCode::OK, &Many { model, model_version, predictions })
+            json(StatusCode::OK, &Many { model, model_version: served.version(), predictions })
         }
     })
 }
@@ -185,12 +215,16 @@ async fn answer(
 ///
 /// # Errors
 /// [`ApiError`] for any of these.
-pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
+fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<(), ApiError> {
     if rows.rows == 0 {
         return Err(ApiError::Invalid { field: None, detail: "the list has no rows".to_owned() });
     }
-    if explain == Explain::Yes && rows.rows > MAX_EXPLAINED {
-        let detail = format!("at most {MAX_EXPLAINED} rows are explained in one request, not {}", rows.rows);
+    let most = app.settings.max_explained_rows;
+    if explain == Explain::Yes && rows.rows > most {
+        let detail = format!(
+            "at most {most} rows are explained in one request, not {}; ask in parts, or raise models.max_explained_rows",
+            rows.rows
+        );
         return Err(ApiError::invalid("explain", detail));
     }
     if rows.refusals.is_empty() {
@@ -199,17 +233,12 @@ pub fn check(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Resul
     for (field, count) in &rows.refusals {
         // Names that nobody declared would be labels without end.
         let known = served.place(field).is_some();
-        app.metrics.count_refused(&served.manifest().name, if known { field } else { "unknown" }, *count);
+        app.metrics.models.count_refused_field(&served.manifest().name, if known { field } else { "unknown" }, *count);
     }
     let refusals = rows.refusals.values().sum();
     let problem =
         |refused: &rows::Refused| FieldProblem { field: refused.path.clone(), detail: refused.detail.clone() };
     Err(ApiError::Rows { refusals, errors: rows.refused.iter().map(problem).collect() })
-}
-
-/// The probabilities of all outputs of all rows.
-pub fn probabilities_of(answers: &[Answer]) -> impl Iterator<Item = f64> {
-    answers.iter().flat_map(|answer| answer.scored.iter().map(|scored| scored.probability))
 }
 
 /// The positives among the outputs of a row, the most probable first.
@@ -222,7 +251,7 @@ pub fn predicted<'a>(served: &'a Served, answer: &Answer) -> Vec<&'a str> {
 }
 
 fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
-    let manifest = served.manifest();
+    let manifest = served.answered(answer.by);
     let label = |output: usize| manifest.outputs[output].label.as_str();
     let mut contributions =
         answer.explained.iter().map(|explained| (label(explained.output), contributions(answer, explained)));
@@ -243,6 +272,7 @@ fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
         said,
         unseen: answer.unseen.iter().map(|&field| manifest.schema[field].name.as_str()).collect(),
         contributions,
+        by: (answer.by == By::Challenger).then_some(&manifest.version),
     }
 }
 

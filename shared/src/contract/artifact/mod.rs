@@ -14,6 +14,7 @@ pub mod columns;
 pub mod manifest;
 pub mod strings;
 
+use std::io;
 use std::path::PathBuf;
 
 pub use manifest::Manifest;
@@ -22,7 +23,7 @@ pub use manifest::Manifest;
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file can't be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", advice(.source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -68,6 +69,14 @@ pub enum ArtifactError {
         /// What does not fit.
         reason: String,
     },
+    /// The challenge of a model can't be read.
+    #[error("{path}: no challenge: {reason}; `offline score challenge` writes it anew, and ends it with --share 0")]
+    Challenge {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// No version has been published.
     #[error(
         "{path}: no champion; publish one with `offline run --events ... --artifacts ...`, or a model of rows with `offline score train`"
@@ -76,6 +85,23 @@ pub enum ArtifactError {
         /// The champion pointer.
         path: PathBuf,
     },
+}
+
+/// What an error of the system means for who chose a path, and what to do; its own text where nothing better is known.
+#[must_use]
+pub fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder; make it, or name another",
+        io::ErrorKind::PermissionDenied => "it may not be read or written; change its owner or its mode",
+        io::ErrorKind::NotADirectory => "a part of the path is a file and no folder; name another path",
+        io::ErrorKind::IsADirectory => "it is a folder and no file; name another path",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full; make room, or name another path"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "nothing can be written there; name another path",
+        _ => return error.to_string(),
+    }
+    .to_owned()
 }
 
 impl ArtifactError {

@@ -86,6 +86,15 @@ impl Column {
         }
     }
 
+    /// Some of its rows, in the order that is given.
+    #[must_use]
+    pub fn rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Numbers(values) => Self::Numbers(rows.iter().map(|&row| values[row]).collect()),
+            Self::Levels(values) => Self::Levels(rows.iter().map(|&row| values[row]).collect()),
+        }
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -3,7 +3,8 @@
 //! The value of a set S of features is the mean leaf, where a split on a feature of S goes as the row does and any other
 //! goes both ways, by the shares of the training rows (the path-dependent expectation). A tree of depth d splits on at
 //! most d features, so that its 2^d sets are computed one by one: from the leaves to the root, the row's way and the
-//! mean of both ways are kept side by side. Cost: about (d + 1) · 2^d steps a tree.
+//! mean of both ways are kept side by side. The values of the features are then a product with weights that are the same for
+//! every tree. Cost: about (d + 16) · 2^d multiplications a tree, in vectors.
 //!
 //! Sources: Lundberg et al., "From local explanations to global understanding with explainable AI for trees", Nature
 //! Machine Intelligence 2020; Shapley, "A value for n-person games", 1953.
@@ -27,55 +28,74 @@ pub struct Values {
 pub fn contributions(trees: Trees<'_>, covers: &[f32], matrix: &Matrix, row: usize) -> Values {
     let depth = trees.depth;
     let mut values = Values { base: 0.0, features: vec![0.0; matrix.columns()] };
-    let mut tree = Tree { sets: vec![0.0; 1 << depth], covers: vec![1.0; 2 << depth] };
+    let mut tree = Tree::new(depth);
     let splits = trees.features.chunks_exact(depth).zip(trees.borders.chunks_exact(depth));
     let mut covers = covers.chunks_exact(1 << depth);
+    let mut goes = vec![false; depth];
     for ((features, borders), leaves) in splits.zip(trees.leaves.chunks_exact(1 << depth)) {
-        let goes =
-            features.iter().zip(borders).map(|(&feature, &border)| matrix.column(feature as usize)[row] > border);
-        tree.fill(leaves, covers.next(), &goes.collect::<Vec<bool>>());
+        for ((above, &feature), border) in goes.iter_mut().zip(features).zip(borders) {
+            *above = matrix.column(feature as usize)[row] > *border;
+        }
+        tree.fill(leaves, covers.next(), &goes);
         tree.share(features, &mut values);
     }
     values
 }
 
-/// The values of all sets of splits of a tree.
+/// The most splits of a tree, and so the most features of one.
+const LANES: usize = 16;
+
+/// The values of all sets of splits of a tree, and room for what they are computed from; reused for each tree.
 struct Tree {
     /// By the bits of the splits that are in the set.
     sets: Vec<f64>,
     /// The training rows of each node; those of a level begin at 2^level.
     covers: Vec<f64>,
+    /// The share of a node's rows that are above its border, for the nodes of a level.
+    shares: Vec<f64>,
+    /// For each number of features, and each set of them, what its value counts for in that of each feature.
+    weights: Vec<Vec<[f64; LANES]>>,
 }
 
 impl Tree {
+    fn new(depth: usize) -> Self {
+        assert!(depth <= LANES, "a tree has at most {LANES} splits");
+        Self {
+            sets: vec![0.0; 1 << depth],
+            covers: vec![1.0; 2 << depth],
+            shares: vec![0.0; 1 << depth],
+            weights: (0..=depth).map(weights).collect(),
+        }
+    }
+
     /// Computes the values of all sets.
     ///
     /// * `goes`: whether the row is above the border of each split.
     fn fill(&mut self, leaves: &[f32], covers: Option<&[f32]>, goes: &[bool]) {
         let depth = goes.len();
-        // A node of level l is named by the answers to the first l splits, from the lowest bit.
+        // A node of level l is named by the answers to the first l splits, from the lowest bit, so that its children,
+        // and what belongs to the nodes of a level, stand side by side.
         for (leaf, cover) in self.covers[1 << depth..].iter_mut().enumerate() {
             *cover = covers.map_or(1.0, |covers| f64::from(covers[leaf]));
         }
-        for level in (0..depth).rev() {
-            for node in 0..1usize << level {
-                let children = [node, node | 1 << level].map(|child| self.covers[(1 << (level + 1)) + child]);
-                self.covers[(1 << level) + node] = children[0] + children[1];
-            }
-        }
+        self.sets.iter_mut().zip(leaves).for_each(|(value, leaf)| *value = f64::from(*leaf));
         // Values by node and, in the bits from the level on, by the set of the deeper splits. At the leaves there are
         // none; at the root there is one node, and the set is all.
-        self.sets.iter_mut().zip(leaves).for_each(|(value, leaf)| *value = f64::from(*leaf));
         for (level, &above) in goes.iter().enumerate().rev() {
-            let deeper = 1usize << (depth - level - 1);
-            for node in 0..1usize << level {
-                let [no, yes] = [node, node | 1 << level].map(|child| self.covers[(1 << (level + 1)) + child]);
-                let share = if no + yes > 0.0 { yes / (no + yes) } else { 0.5 };
-                for set in 0..deeper {
-                    let high = set << (level + 1);
-                    let [no, yes] = [self.sets[high | node], self.sets[high | 1 << level | node]];
-                    self.sets[high | node] = no + share * (yes - no);
-                    self.sets[high | 1 << level | node] = if above { yes } else { no };
+            let nodes = 1usize << level;
+            let (own, children) = self.covers.split_at_mut(nodes << 1);
+            let (no, yes) = children[..nodes << 1].split_at(nodes);
+            let shares = &mut self.shares[..nodes];
+            for (((cover, share), no), yes) in own[nodes..].iter_mut().zip(shares.iter_mut()).zip(no).zip(yes) {
+                *cover = no + yes;
+                *share = if *cover > 0.0 { yes / *cover } else { 0.5 };
+            }
+            for of_set in self.sets.chunks_exact_mut(nodes << 1) {
+                let (without, with) = of_set.split_at_mut(nodes);
+                for ((without, with), share) in without.iter_mut().zip(with).zip(&*shares) {
+                    let (no, yes) = (*without, *with);
+                    *without = no + share * (yes - no);
+                    *with = if above { yes } else { no };
                 }
             }
         }
@@ -83,28 +103,41 @@ impl Tree {
 
     /// Adds the Shapley values of the features of the splits; splits on one feature are in a set together.
     fn share(&self, features: &[u32], values: &mut Values) {
-        let mut players: Vec<(u32, usize)> = Vec::with_capacity(features.len());
+        let (mut players, mut masks, mut count) = ([0u32; LANES], [0usize; LANES], 0);
         for (split, &feature) in features.iter().enumerate() {
-            match players.iter_mut().find(|(player, _)| *player == feature) {
-                Some((_, mask)) => *mask |= 1 << split,
-                None => players.push((feature, 1 << split)),
+            let player = players[..count].iter().position(|player| *player == feature).unwrap_or(count);
+            (players[player], masks[player]) = (feature, masks[player] | 1 << split);
+            count = count.max(player + 1);
+        }
+        let mut gains = [0.0; LANES];
+        let mut add = |worth: f64, weights: &[f64; LANES]| {
+            gains.iter_mut().zip(weights).for_each(|(gain, weight)| *gain += worth * weight);
+        };
+        let weights = &self.weights[count];
+        if count == features.len() {
+            self.sets.iter().zip(weights).for_each(|(worth, weights)| add(*worth, weights));
+        } else {
+            for (set, weights) in weights.iter().enumerate() {
+                let splits = masks[..count].iter().enumerate().filter(|(player, _)| set >> player & 1 == 1);
+                add(self.sets[splits.map(|(_, mask)| mask).sum::<usize>()], weights);
             }
         }
-        let count = players.len();
-        let mask = |set: usize| -> usize {
-            players.iter().enumerate().filter(|(player, _)| set >> player & 1 == 1).map(|(_, (_, mask))| mask).sum()
-        };
-        let worth: Vec<f64> = (0..1usize << count).map(|set| self.sets[mask(set)]).collect();
-        // |S|! (n - |S| - 1)! / n!, by |S|.
-        let mut weights = vec![1.0 / count as f64; count];
-        (1..count).for_each(|size| weights[size] = weights[size - 1] * size as f64 / (count - size) as f64);
-        values.base += worth[0];
-        for (player, (feature, _)) in players.iter().enumerate() {
-            let without = (0..worth.len()).filter(|set| set >> player & 1 == 0);
-            let added = without.map(|set| weights[set.count_ones() as usize] * (worth[set | 1 << player] - worth[set]));
-            values.features[*feature as usize] += added.sum::<f64>();
-        }
+        values.base += self.sets[0];
+        players[..count].iter().zip(gains).for_each(|(feature, gain)| values.features[*feature as usize] += gain);
     }
+}
+
+/// What the value of each set of `count` features counts for in that of each feature: the value of a feature is the sum
+/// of `|S|! (n - |S| - 1)! / n! · (v(S + feature) - v(S))` over the sets S without it.
+fn weights(count: usize) -> Vec<[f64; LANES]> {
+    let mut by_size = vec![1.0 / count as f64; count];
+    (1..count).for_each(|size| by_size[size] = by_size[size - 1] * size as f64 / (count - size) as f64);
+    let of = |set: usize, player: usize| match (player < count, set >> player & 1 == 1) {
+        (false, _) => 0.0,
+        (true, true) => by_size[set.count_ones() as usize - 1],
+        (true, false) => -by_size[set.count_ones() as usize],
+    };
+    (0..1usize << count).map(|set| std::array::from_fn(|player| of(set, player))).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
 use super::derive::Derived;
+use super::drift::Reference;
 use super::encoding::Sums;
 use super::feature::{Encoded, Feature};
 use super::schema::Field;
@@ -21,7 +22,7 @@ pub const MODEL_FORMAT: u32 = 1;
 pub const TRAIN: &str = "train";
 
 /// One version of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelManifest {
     /// See [`MODEL_FORMAT`].
     pub format_version: u32,
@@ -45,6 +46,12 @@ pub struct ModelManifest {
     /// The call of a known system that it also answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serve: Option<Serve>,
+    /// The bounds of the buckets in which the service counts probabilities; none: its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<f64>,
+    /// What scored rows are compared with; absent in versions of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Reference>,
     /// What the features of a row are computed by.
     pub parameters: Parameters,
     /// What is predicted, in the order of the answers.

@@ -4,9 +4,12 @@
 //! by the same functions.
 
 pub mod calibration;
+pub mod challenge;
+pub mod clients;
 pub mod column;
 pub mod contributions;
 pub mod derive;
+pub mod drift;
 pub mod encoding;
 pub mod feature;
 pub mod history;

@@ -13,6 +13,7 @@ use std::path::Path;
 use super::column::Column;
 use super::contributions::contributions;
 use super::derive::Derivation;
+use super::drift::Bins;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
 use super::manifest::ModelManifest;
@@ -91,6 +92,12 @@ impl Model {
         let own: usize = manifest.outputs.iter().map(|output| output.trees).sum();
         if outputs == 0 || own * parameters.depth != trees.features.len() {
             return Err(format!("the {outputs} outputs have {own} trees, which are not those that there are"));
+        }
+        if let Some(drift) = &manifest.drift {
+            let whole = drift.inputs.iter().flatten().chain(&drift.scores).all(Bins::is_whole);
+            if drift.inputs.len() != manifest.schema.len() || drift.scores.len() != outputs || !whole {
+                return Err("the rows that scored ones are compared with have other fields".to_owned());
+            }
         }
         let fits = |feature: &Feature| match feature {
             Feature::Number { column } | Feature::Is { column, .. } => *column < manifest.columns(),
