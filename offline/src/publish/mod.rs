@@ -71,7 +71,7 @@ pub enum PublishError {
         /// The other existing versions.
         kept: Vec<String>,
         /// What is wrong with it.
-        source: ArtifactError,
+        source: Box<ArtifactError>,
     },
     /// A version's folder has another name than the version.
     #[error("{artifacts}: the folder {version} holds the version {manifest}; give it back that name (`mv`)")]

@@ -47,7 +47,9 @@ impl Complete {
         let (folder, version) = (artifacts.path().to_owned(), version.to_owned());
         let manifest = match Snapshot::load(&artifacts.version(&version)) {
             Ok(snapshot) => snapshot.manifest().clone(),
-            Err(source) => return Err(PublishError::Incomplete { artifacts: folder, version, kept, source }),
+            Err(source) => {
+                return Err(PublishError::Incomplete { artifacts: folder, version, kept, source: Box::new(source) });
+            }
         };
         if manifest.version != version {
             return Err(PublishError::Renamed { artifacts: folder, version, manifest: manifest.version });

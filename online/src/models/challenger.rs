@@ -38,7 +38,7 @@ impl Challenger {
         metrics: &Metrics,
     ) -> Result<Self, String> {
         let places = places(champion.manifest(), version.manifest())?;
-        let agreed = metrics.models.shadow_rows(&version.manifest().name, version.name());
+        let agreed = metrics.models.shadow_rows(&version.manifest().name, version.version());
         Ok(Self { version, challenge, places, agreed })
     }
 

@@ -43,7 +43,7 @@ impl Look {
         let champion = self.version(name, folder, &version, served);
         let champion = champion.or_else(|| Some(served?.champion.clone()))?;
         let challenge = match Challenge::read(folder) {
-            Ok(challenge) => challenge.filter(|challenge| challenge.version != champion.name()),
+            Ok(challenge) => challenge.filter(|challenge| challenge.version != champion.version()),
             Err(error) => {
                 self.fail(name, "the challenge", &error);
                 None
@@ -90,7 +90,7 @@ impl Look {
                 Some(challenger)
             }
             Err(reason) => {
-                let champion = champion.name();
+                let champion = champion.version();
                 tracing::warn!(model = name, version = own, champion, reason, "the challenger can't score these rows");
                 None
             }
@@ -105,7 +105,7 @@ impl Look {
         version: &str,
         served: Option<&Arc<Served>>,
     ) -> Option<Arc<Version>> {
-        let known = served.and_then(|served| served.versions().find(|known| known.name() == version));
+        let known = served.and_then(|served| served.versions().find(|known| known.version() == version));
         if known.is_some() || self.failed.contains_key(&(name.to_owned(), version.to_owned())) {
             return known.cloned();
         }

@@ -122,7 +122,7 @@ impl Models {
             for version in served.versions() {
                 let scores = version.drifted().into_iter().flat_map(|drifted| drifted.scores);
                 for (output, compared) in version.manifest().outputs.iter().zip(scores) {
-                    metrics.set_score_drift(name, version.name(), &output.label, compared.psi());
+                    metrics.set_score_drift(name, version.version(), &output.label, compared.psi());
                 }
             }
         }
@@ -155,7 +155,7 @@ impl Models {
                 tracing::warn!(model = name, "its folder is gone: the model is no longer served");
             }
             if let Some(challenger) = &served.challenger {
-                metrics.end_share(name, challenger.version.name(), challenger.mode());
+                metrics.end_share(name, challenger.version.version(), challenger.mode());
             }
             let is_used = |version: &Arc<Version>| {
                 new.get(name).is_some_and(|served| served.versions().any(|used| Arc::ptr_eq(used, version)))
@@ -170,7 +170,7 @@ impl Models {
                 self.metrics.swaps.inc_by(u64::from(before.is_some()));
             }
             if let Some(challenger) = &served.challenger {
-                metrics.set_share(name, challenger.version.name(), challenger.mode(), challenger.share());
+                metrics.set_share(name, challenger.version.version(), challenger.mode(), challenger.share());
             }
         }
     }

@@ -93,7 +93,7 @@ impl Served {
     /// The champion's name.
     #[must_use]
     pub fn version(&self) -> &str {
-        self.champion.name()
+        self.champion.version()
     }
 
     /// The champion's manifest.

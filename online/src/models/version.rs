@@ -82,7 +82,7 @@ impl Version {
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub fn version(&self) -> &str {
         &self.model.manifest().version
     }
 

@@ -53,7 +53,7 @@ impl<'a> Overview<'a> {
     fn of(served: &'a Served) -> Self {
         let manifest = served.manifest();
         let beside = |challenger: &'a Challenger| Beside {
-            model_version: challenger.version.name(),
+            model_version: challenger.version.version(),
             mode: challenger.mode(),
             share: challenger.share(),
         };

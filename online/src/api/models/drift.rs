@@ -126,7 +126,7 @@ pub async fn get_model_drift(
     let served = model_of(&app, path)?;
     let champion = &*served.champion;
     let drift = Drift {
-        model_version: champion.name(),
+        model_version: champion.version(),
         min_rows: MIN_ROWS,
         inputs: champion.drifted().map(|drifted| inputs(champion, &drifted)).unwrap_or_default(),
         scores: served.versions().filter_map(|version| Some(scores(version, &version.drifted()?))).flatten().collect(),
