@@ -164,7 +164,7 @@ pub fn count(app: &App, served: &Served, answered: &Result<Response, ApiError>, 
 /// Answers for rows that were read, all of which must be accepted.
 ///
 /// # Errors
-/// [`ApiError`] as [`check`].
+/// [`ApiError`] when rows are refused.
 pub fn score(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<Vec<Answer>, ApiError> {
     check(app, served, rows, explain)?;
     let answers = served.answer(rows, explain);
