@@ -23,6 +23,7 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::artifact", &["contract::id", "contract::event_log", "contract::params"]),
     ("engine::tabular::column", &["contract::artifact"]),
     ("engine::tabular::encoding", &["engine::tabular::column"]),
+    ("engine::tabular::history", &["engine::tabular::column"]),
     ("engine::ann", &["contract::id", "engine::topk", "engine::factors", "contract::artifact"]),
     (
         "tables",
@@ -39,6 +40,7 @@ const TABLE: &layers::Table<'_> = &[
             "engine::rank::trees",
             "engine::tabular::column",
             "engine::tabular::encoding",
+            "engine::tabular::history",
         ],
     ),
     (
