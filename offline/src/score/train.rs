@@ -129,7 +129,7 @@ fn fit_label(mut plan: Plan, label: Label<'_>, config: &ModelConfig, progress: &
     let member = |member: usize| {
         let own = TreesConfig { seed: config.trees.seed + member as u64, ..config.trees.clone() };
         let training = training(&plan, label, &encodings, smoothing, own.seed);
-        let fitted = trees::fit_rows(&training, &stop, &own, &|_| progress());
+        let fitted = trees::fit(&training, Some(&stop), &own, &|_| progress());
         let trees = fitted.leaves.len() >> fitted.depth;
         tracing::debug!(member, trees, log_loss = -fitted.metric, "member fitted");
         fitted
@@ -175,7 +175,7 @@ fn combinations(
     let fast = TreesConfig { learning_rate: 0.2, patience: 10, ..config.trees.clone() };
     let smoothing = config.features.smoothing;
     let training = training(plan, label, encodings, smoothing, fast.seed);
-    let scores = trees::scores(&trees::fit_rows(&training, stop, &fast, &|_| ()), &training);
+    let scores = trees::scores(&trees::fit(&training, Some(stop), &fast, &|_| ()), &training);
     let rows = label.rows;
     let residuals: Vec<f32> = rows.labels.iter().zip(scores).map(|(label, score)| label - probability(score)).collect();
     pairs(rows.columns, &plan.combinable, &residuals, smoothing, config.features.pairs)

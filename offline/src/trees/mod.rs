@@ -132,32 +132,6 @@ pub fn table_of(ensembles: &[Ensemble]) -> TreeTable {
 /// * `progress`: called with the number of trees so far.
 #[must_use]
 pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
-    grown(Ensemble::default(), train, validation, config, progress)
-}
-
-/// Fits an ensemble on rows that are not ranked in groups. Its first tree has one leaf: the log-odds of a positive; so the
-/// others need not learn first how rare positives are.
-#[must_use]
-pub fn fit_rows(train: &Rows, validation: &Rows, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
-    let positives = train.labels.iter().filter(|label| **label > 0.0).count() as f64;
-    let log_odds = ((positives + 0.5) / (train.len() as f64 - positives + 0.5)).ln() as f32;
-    let first = Ensemble {
-        features: vec![0; config.depth],
-        borders: vec![f32::INFINITY; config.depth],
-        leaves: vec![log_odds; 1 << config.depth],
-        ..Ensemble::default()
-    };
-    grown(first, train, Some(validation), config, progress)
-}
-
-/// Grows trees behind those of an ensemble.
-fn grown(
-    first: Ensemble,
-    train: &Rows,
-    validation: Option<&Rows>,
-    config: &TreesConfig,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Ensemble {
     let patience = validation.map_or(usize::MAX, |_| config.patience);
     let bins = Bins::of(&train.columns, config.bins, config.seed);
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
@@ -169,13 +143,13 @@ fn grown(
         order.push(0);
     }
     order.shuffle(&mut random);
-    let begin = first.leaves.first().copied().unwrap_or_default();
     let (binned, mut stopping) = (
         bins.bin(&train.columns, order.clone()),
-        validation.map(|rows| (rows, bins.bin(&rows.columns, order), vec![begin; rows.len()])),
+        validation.map(|rows| (rows, bins.bin(&rows.columns, order), vec![0.0f32; rows.len()])),
     );
-    let mut ensemble = Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..first };
-    let (mut scores, firsts) = (vec![begin; train.len()], ensemble.leaves.len() >> config.depth);
+    let mut ensemble =
+        Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
+    let mut scores = vec![0.0f32; train.len()];
     let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
     for tree in 0..config.trees {
         let groups = sampled_groups(train, config, &mut random);
@@ -209,10 +183,9 @@ fn grown(
             break;
         }
     }
-    let kept = firsts + best_trees;
-    ensemble.features.truncate(kept * config.depth);
-    ensemble.borders.truncate(kept * config.depth);
-    ensemble.leaves.truncate(kept << config.depth);
+    ensemble.features.truncate(best_trees * config.depth);
+    ensemble.borders.truncate(best_trees * config.depth);
+    ensemble.leaves.truncate(best_trees << config.depth);
     let total: f64 = ensemble.importance.iter().sum();
     ensemble.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
     ensemble.metric = best;
