@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -12,8 +11,7 @@ use shared::contract::api::Problem;
 use shared::engine::tabular::manifest::ModelManifest;
 use utoipa::ToSchema;
 
-use super::model_of;
-use crate::api::error::ApiError;
+use super::ServedModel;
 use crate::api::{App, json};
 use crate::models::{Challenger, Served};
 
@@ -93,11 +91,8 @@ pub async fn get_models(State(app): State<Arc<App>>) -> Response {
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    Ok(json(StatusCode::OK, &Overview::of(&*model_of(&app, path)?)))
+pub async fn get_model(ServedModel(served): ServedModel) -> Response {
+    json(StatusCode::OK, &Overview::of(&served))
 }
 
 /// Shows what the served version was learnt from: rows, checksums, the share of each field in what it looks at.
@@ -111,11 +106,7 @@ pub async fn get_model(
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model_metadata(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    let served = model_of(&app, path)?;
+pub async fn get_model_metadata(ServedModel(served): ServedModel) -> Response {
     let manifest = served.manifest();
     let outputs = manifest.outputs.iter().map(
         |output| value!({ "label": output.label, "positives": output.positives, "importance": output.importance }),
@@ -125,7 +116,7 @@ pub async fn get_model_metadata(
         "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows,
         "outputs": outputs.collect::<Vec<_>>(), "files": manifest.files,
     });
-    Ok(json(StatusCode::OK, &metadata))
+    json(StatusCode::OK, &metadata)
 }
 
 /// Shows the settings that the served version was made with, and what was chosen on validation rows.
@@ -139,11 +130,7 @@ pub async fn get_model_metadata(
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model_params(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    let served = model_of(&app, path)?;
+pub async fn get_model_params(ServedModel(served): ServedModel) -> Response {
     let (parameters, config) = (&served.manifest().parameters, &served.manifest().config);
     let outputs = served.manifest().outputs.iter().map(
         |output| value!({ "label": output.label, "threshold": output.threshold, "calibration": output.calibration }),
@@ -154,7 +141,7 @@ pub async fn get_model_params(
         "features": parameters.features.len(),
         "combinations": combined.map(|columns| served.manifest().name_of(columns)).collect::<Vec<_>>(),
     });
-    Ok(json(StatusCode::OK, &value!({ "chosen": chosen, "config": config })))
+    json(StatusCode::OK, &value!({ "chosen": chosen, "config": config }))
 }
 
 /// Shows the metrics of the served version on the test rows, with 95% intervals, and its contest with the champion before
@@ -169,11 +156,8 @@ pub async fn get_model_params(
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model_metrics(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    Ok(json(StatusCode::OK, &model_of(&app, path)?.manifest().metrics))
+pub async fn get_model_metrics(ServedModel(served): ServedModel) -> Response {
+    json(StatusCode::OK, &served.manifest().metrics)
 }
 
 /// Shows the fields of a row: their types, what they may be, and an example of a row.
@@ -187,12 +171,8 @@ pub async fn get_model_metrics(
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model_schema(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    let served = model_of(&app, path)?;
+pub async fn get_model_schema(ServedModel(served): ServedModel) -> Response {
     let manifest = served.manifest();
     let schema = value!({ "fields": manifest.schema, "ids": manifest.ids, "example": example(manifest) });
-    Ok(json(StatusCode::OK, &schema))
+    json(StatusCode::OK, &schema)
 }

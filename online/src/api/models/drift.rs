@@ -1,9 +1,5 @@
 //! `GET /models/{name}/drift`: how far the latest rows are from the training rows, field by field.
 
-use std::sync::Arc;
-
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -12,9 +8,8 @@ use shared::engine::tabular::drift::MIN_ROWS;
 use shared::engine::tabular::manifest::Output;
 use utoipa::ToSchema;
 
-use super::model_of;
-use crate::api::error::ApiError;
-use crate::api::{App, json};
+use super::ServedModel;
+use crate::api::json;
 use crate::models::{Compared, Drifted, Version};
 
 /// How far the latest rows of a model are from its training rows.
@@ -119,11 +114,7 @@ fn scores<'a>(version: &'a Version, drifted: &Drifted<'_>) -> Vec<Scores<'a>> {
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get_model_drift(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError> {
-    let served = model_of(&app, path)?;
+pub async fn get_model_drift(ServedModel(served): ServedModel) -> Response {
     let champion = &*served.champion;
     let drift = Drift {
         model_version: champion.version(),
@@ -131,5 +122,5 @@ pub async fn get_model_drift(
         inputs: champion.drifted().map(|drifted| inputs(champion, &drifted)).unwrap_or_default(),
         scores: served.versions().filter_map(|version| Some(scores(version, &version.drifted()?))).flatten().collect(),
     };
-    Ok(json(StatusCode::OK, &drift))
+    json(StatusCode::OK, &drift)
 }

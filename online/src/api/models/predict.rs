@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::contract::api::{FieldProblem, Problem};
 use utoipa::{IntoParams, ToSchema};
 
-use super::model_of;
+use super::ServedModel;
 use crate::api::error::ApiError;
 use crate::api::{App, body, json, query};
 use crate::models::rows::{self, Rows};
@@ -141,11 +140,10 @@ pub struct Many<'a> {
 )]
 pub async fn post_predict(
     State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
+    ServedModel(served): ServedModel,
     RawQuery(text): RawQuery,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let served = model_of(&app, path)?;
     let begin = Instant::now();
     let answered = answer(&app, &served, text.as_deref(), request).await;
     count(&app, &served, &answered, begin);
