@@ -115,7 +115,7 @@ fn assert_tried(table: &str) {
         }
         for trial in trials {
             assert!(settings(trial).keys().eq(start.keys()), "{trial}");
-            assert!(trial["ndcg"].as_f64().is_some_and(|ndcg| ndcg > 0.0 && ndcg <= 1.0), "{trial}");
+            assert!(trial["figure"].as_f64().is_some_and(|figure| figure > 0.0 && figure <= 1.0), "{trial}");
             assert!(trial["seconds"].as_f64() > Some(0.0), "{trial}");
         }
     }
@@ -138,7 +138,7 @@ fn an_interrupted_search_goes_on_with_all_of_its_trials() {
         let (before, after) = (of(&before, study).len(), of(&after, study));
         assert!(after.len() > before, "{}: {before} trials before, {} after", study.as_str(), after.len());
         let row = told.lines().find(|line| line.starts_with(study.as_str())).expect("a row of the study");
-        let start = after[0]["ndcg"].as_f64().expect("a figure");
+        let start = after[0]["figure"].as_f64().expect("a figure");
         let row: Vec<&str> = row.split_whitespace().collect();
         assert_eq!(row[1..4], [after.len().to_string(), format!("{start:.4}"), "2.0000".to_owned()], "{told}");
     }

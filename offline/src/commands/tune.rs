@@ -42,7 +42,8 @@ pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn minutes(text: &str) -> Result<f64, String> {
+/// A number of minutes above 0.
+pub fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse::<f64>().ok().filter(|minutes| minutes.is_finite() && *minutes > 0.0);
     minutes.ok_or_else(|| "expected a number of minutes greater than 0, such as 30".to_owned())
 }

@@ -9,32 +9,27 @@
 //! A study searches the settings of one source, or of the ranker. Its first trial has the settings that it starts from,
 //! so that its best trial is never worse on the windows. Sources that are off, and rankers other than the configured
 //! one, have no study.
-//!
-//! Source: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011 (tree-structured Parzen
-//! estimator).
 
+pub mod draws;
+pub mod settings;
 mod space;
 mod trials;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 use shared::contract::source::Source;
-use tpe::{TpeOptimizer, parzen_estimator};
 
-use crate::config::knobs::Knob;
 use crate::config::{Config, RankerKind};
 use crate::log::ingest::Log;
 use crate::progress::Progress;
 use crate::rank::linear;
 use crate::rank::{Slates, Window, slates, windows};
 use crate::trees;
+use draws::Draws;
+use settings::{Settings, current, toml};
 use space::{Study, Subject, studies};
 pub use trials::{Trial, Trials};
 
@@ -116,23 +111,17 @@ fn search(
             tracing::warn!(study = study.name(), "no time was left for a trial; search on with a larger --budget");
         }
         progress.counted("trials", left.ceil() as u64, |done| {
-            let mut optimizers = optimizers(study, trials)?;
-            let mut random = ChaCha8Rng::seed_from_u64(trials.of(study.name()).count() as u64);
+            let mut draws = Draws::new(study.knobs, trials.of(study.name()))?;
             while begin.elapsed().as_secs_f64() < left {
                 let begun = Instant::now();
                 let settings = match trials.of(study.name()).next() {
-                    None => current(best, study)?,
-                    Some(_) => {
-                        let draw = |(knob, optimizer): (&Knob, &mut TpeOptimizer<_>)| {
-                            Ok((knob.path.to_owned(), knob.range.setting(optimizer.ask(&mut random)?)))
-                        };
-                        study.knobs.iter().zip(&mut optimizers).map(draw).collect::<anyhow::Result<_>>()?
-                    }
+                    None => current(best, study.knobs)?,
+                    Some(_) => draws.ask()?,
                 };
-                let ndcg = measure(&with(best, &settings)?)?;
+                let figure = measure(&with(best, &settings)?)?;
                 let seconds = begun.elapsed().as_secs_f64();
-                let trial = Trial { study: study.name().to_owned(), settings, ndcg, seconds };
-                tell(study, &mut optimizers, &trial)?;
+                let trial = Trial { study: study.name().to_owned(), settings, figure, seconds };
+                draws.tell(&trial)?;
                 trials.add(trial)?;
                 done(begin.elapsed().as_secs() + 1);
             }
@@ -171,74 +160,22 @@ fn measure<'a>(
     })
 }
 
-/// One optimiser per knob, which has been told all trials so far.
-fn optimizers(
-    study: &Study,
-    trials: &Trials,
-) -> anyhow::Result<Vec<TpeOptimizer<tpe::density_estimation::DefaultEstimatorBuilder>>> {
-    let mut optimizers = Vec::new();
-    for knob in study.knobs {
-        let (low, high) = knob.range.bounds();
-        optimizers.push(TpeOptimizer::new(parzen_estimator(), tpe::range(low, high)?));
-    }
-    for trial in trials.of(study.name()) {
-        tell(study, &mut optimizers, trial)?;
-    }
-    Ok(optimizers)
-}
-
-fn tell(
-    study: &Study,
-    optimizers: &mut [TpeOptimizer<tpe::density_estimation::DefaultEstimatorBuilder>],
-    trial: &Trial,
-) -> anyhow::Result<()> {
-    for (knob, optimizer) in study.knobs.iter().zip(optimizers) {
-        // A start outside the range can't be told to an optimiser.
-        if let Some(drawn) = trial.settings.get(knob.path).and_then(|setting| knob.range.drawn(setting)) {
-            optimizer.tell(drawn, -trial.ndcg)?;
-        }
-    }
-    Ok(())
-}
-
-/// The current values of a study's settings in a config.
-fn current(config: &Config, study: &Study) -> anyhow::Result<BTreeMap<String, Value>> {
-    let json = serde_json::to_value(config)?;
-    let of = |knob: &Knob| Some((knob.path.to_owned(), json.pointer(&pointer(knob.path))?.clone()));
-    Ok(study.knobs.iter().filter_map(of).collect())
-}
-
 /// The config with these settings replaced.
-fn with(config: &Config, settings: &BTreeMap<String, Value>) -> anyhow::Result<Config> {
-    let mut json = serde_json::to_value(config)?;
-    for (path, value) in settings {
-        *json.pointer_mut(&pointer(path)).with_context(|| format!("the config has no {path}"))? = value.clone();
-    }
-    let config: Config = serde_json::from_value(json)?;
+fn with(config: &Config, settings: &Settings) -> anyhow::Result<Config> {
+    let config: Config = settings::with(config, settings)?;
     config.validate()?;
     Ok(config)
 }
 
-fn pointer(path: &str) -> String {
-    format!("/{}", path.replace('.', "/"))
-}
-
 /// The settings of the best trials that differ from the start, as a file for `--config`.
 fn found(start: &Config, trials: &Trials) -> anyhow::Result<String> {
-    let mut lines = String::from("# Found by `offline tune`; give it to `offline run` with --config.\n");
-    let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut all: Vec<(Settings, Settings)> = Vec::new();
     for study in studies() {
         let Some(best) = trials.best(study.name()) else { continue };
-        let before = current(start, &study)?;
-        for (path, value) in best.settings.iter().filter(|(path, value)| before.get(*path) != Some(value)) {
-            let (section, key) = path.split_once('.').with_context(|| path.clone())?;
-            sections.entry(section).or_default().push(format!("{key} = {value}"));
-        }
+        all.push((current(start, study.knobs)?, best.settings.clone()));
     }
-    for (section, settings) in sections {
-        lines.push_str(&format!("\n[{section}]\n{}\n", settings.join("\n")));
-    }
-    Ok(lines)
+    let settings = toml(all.iter().map(|(before, best)| (before, best)))?;
+    Ok(format!("# Found by `offline tune`; give it to `offline run` with --config.\n{settings}"))
 }
 
 #[cfg(test)]
@@ -285,7 +222,7 @@ mod tests {
         for name in ["native", "retailrocket-sessions", "online-retail", "movielens", "movielens-next"] {
             let config = Config::load(None, Some(name)).expect(name);
             for study in studies().filter(|study| applies(study, &config)) {
-                let settings = current(&config, &study).expect("settings");
+                let settings = current(&config, study.knobs).expect("settings");
                 for knob in study.knobs {
                     let value = &settings[knob.path];
                     // 0 of a magnitude turns something off.

@@ -17,13 +17,14 @@ pub struct Trial {
     pub study: String,
     /// The settings by path.
     pub settings: BTreeMap<String, Value>,
-    /// NDCG@20 on the windows; higher is better.
-    pub ndcg: f64,
+    /// How good they are, higher is better: NDCG@20 on the windows, or the negative log-loss of rows.
+    #[serde(alias = "ndcg")]
+    pub figure: f64,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// The trials of one log.
+/// The trials on one log, or one table.
 #[derive(Debug)]
 pub struct Trials {
     /// All so far, in their order.
@@ -31,7 +32,7 @@ pub struct Trials {
     file: File,
 }
 
-/// The first line: the log and the settings that the trials were made with.
+/// The first line: the fingerprint of the log or table, and the settings that the trials were made with.
 #[derive(Debug, Serialize)]
 struct Head<'a> {
     fingerprint: &'a str,
@@ -39,7 +40,7 @@ struct Head<'a> {
 }
 
 impl Trials {
-    /// Opens the table at `path` for a log with this fingerprint and the settings that the search starts from; a last
+    /// Opens the table at `path` for a log or table with this fingerprint and the settings that the search starts from; a last
     /// line that was torn by an interruption is dropped.
     ///
     /// # Errors
@@ -56,7 +57,7 @@ impl Trials {
         } else {
             anyhow::ensure!(
                 before.lines().next() == Some(&head),
-                "{}: these trials were made on another log or from other settings; choose another --out",
+                "{}: these trials were made on other data or from other settings; choose another --out",
                 path.display()
             );
         }
@@ -97,7 +98,10 @@ impl Trials {
             let (Some(first), Some(best)) = (self.of(study).next(), self.best(study)) else { continue };
             let settings = best.settings.iter().map(|(path, value)| format!("{path}={value}"));
             let (count, settings) = (self.of(study).count(), settings.collect::<Vec<_>>().join(" "));
-            lines.push_str(&format!("{study:<18} {count:>7} {:>10.4} {:>10.4}  {settings}\n", first.ndcg, best.ndcg));
+            lines.push_str(&format!(
+                "{study:<18} {count:>7} {:>10.4} {:>10.4}  {settings}\n",
+                first.figure, best.figure
+            ));
         }
         lines
     }
@@ -105,7 +109,7 @@ impl Trials {
     /// The best trial of a study; of equal ones the first.
     #[must_use]
     pub fn best<'a>(&'a self, study: &'a str) -> Option<&'a Trial> {
-        self.of(study).reduce(|best, trial| if trial.ndcg > best.ndcg { trial } else { best })
+        self.of(study).reduce(|best, trial| if trial.figure > best.figure { trial } else { best })
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
     fn trials_are_found_again_without_a_torn_line_and_not_for_another_log() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("trials.jsonl");
-        let trial = |ndcg| Trial { study: "als".to_owned(), settings: BTreeMap::new(), ndcg, seconds: 1.0 };
+        let trial = |figure| Trial { study: "als".to_owned(), settings: BTreeMap::new(), figure, seconds: 1.0 };
         let open = |log: &str, setting: f32| Trials::open(&path, log, &Value::from(setting));
         std::fs::write(&path, "{\"fingerprint\":").expect("written");
         write!(open("a", 0.03).expect("a torn head").file, "{{\"study\": \"als\", \"nd").expect("written");
