@@ -4,8 +4,10 @@ test rows: ROC AUC, log-loss, the difference to ours with its 95% interval, seco
 
     pip install lightgbm catboost scikit-learn polars pandas pyarrow
     python3 offline/compare/score.py [--offline target/release/offline] TABLES [name ...]
+    python3 offline/compare/score.py generated
 
-TABLES is the folder of tables: bank_marketing/, loan_default/, avazu/. Ours runs with its defaults, LightGBM with 2,000 trees at
+TABLES is the folder of tables: bank_marketing/, loan_default/, avazu/. `generated` is tables of made-up rows, on which nothing was
+tuned, of several draws each (--draws). Ours runs with its defaults, LightGBM with 2,000 trees at
 most, a learning rate of 0.05 and early stopping after 50, CatBoost with its defaults and early stopping after 50.
 """
 
@@ -35,6 +37,48 @@ TABLES = {
     "avazu": ("avazu/impressions_10d.parquet", "click", ["row"], CODES),
 }
 AVAZU = 'hour = "time"\n[derived]\nhour_of_day = { hour = "hour" }\nweekday = { weekday = "hour" }\n'
+
+
+def made(kind, seed):
+    """Made-up rows of a kind. The label follows a sum of some effects and interactions; the true probabilities are known."""
+    random = numpy.random.default_rng(seed)
+    rows = {"300 rows": 300, "1:500": 60_000}.get(kind, 12_000)
+    columns, log_odds = {}, numpy.zeros(rows)
+    if kind in ("dense", "1:500", "300 rows"):
+        x = random.normal(size=(rows, 12))
+        log_odds += 1.2 * x[:, 0] + numpy.sin(2 * x[:, 1]) + 0.8 * x[:, 2] * x[:, 3] - (x[:, 4] > 0.5) + 0.5 * numpy.abs(x[:, 5])
+        columns.update({f"x{at}": x[:, at] for at in range(12)})
+    if kind == "sparse":
+        x = random.exponential(size=(rows, 60)) * (random.random((rows, 60)) < 0.05)
+        log_odds += x @ random.normal(size=60) + 1.5 * (x[:, 0] > 0) * (x[:, 1] > 0) - 0.3
+        x[random.random((rows, 60)) < 0.02] = numpy.nan
+        columns.update({f"x{at}": x[:, at] for at in range(60)})
+    if kind == "many levels":
+        effects = [random.normal(size=count) * 1.2 for count in (2000, 500, 50)]
+        levels = [numpy.minimum(random.zipf(1.3, rows) - 1, len(own) - 1) for own in effects]
+        log_odds += sum(own[level] for own, level in zip(effects, levels))
+        together = random.normal(size=(50, 10)) * 1.5
+        small = random.integers(0, 10, rows)
+        log_odds += together[levels[2], small] - 0.5
+        columns.update({f"c{at}": [f"l{level}" for level in own] for at, own in enumerate([*levels, small])})
+        columns["x"] = random.normal(size=rows)
+        log_odds += columns["x"]
+    if kind == "200 columns":
+        x = random.normal(size=(rows, 200))
+        x[:, 20:40] = x[:, :20] + 0.5 * random.normal(size=(rows, 20))
+        log_odds += x[:, :20] @ (random.normal(size=20) * 0.4) + x[:, 0] * x[:, 1]
+        columns.update({f"x{at}": x[:, at] for at in range(200)})
+    if kind == "1:500":
+        log_odds -= 9.2
+    columns["y"] = (random.random(rows) < 1 / (1 + numpy.exp(-log_odds))).astype(int)
+    part = numpy.array(["train"] * 6 + ["valid"] * 2 + ["test"] * 2)
+    order = numpy.argsort(columns["y"] + random.random(rows) / 2)  # The same share of positives in every part.
+    split = numpy.empty(rows, dtype=object)
+    split[order] = part[numpy.arange(rows) % 10]
+    return polars.DataFrame({**columns, "split": split.astype(str)})
+
+
+KINDS = ["dense", "sparse", "many levels", "1:500", "200 columns", "300 rows"]
 
 
 def ours(offline, table, label, ignored, categories, extra, folder):
@@ -93,13 +137,22 @@ def interval(labels, own, other, metric):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--offline", default="target/release/offline")
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("tables", type=pathlib.Path)
-    parser.add_argument("names", nargs="*", default=list(TABLES))
+    parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    generated = str(options.tables) == "generated"
+    names = options.names or (KINDS if generated else list(TABLES))
+    if generated:
+        names = [f"{kind}, draw {draw}" for kind in names for draw in range(1, options.draws + 1)]
     print(f"{'table':24} {'':10} {'rows':>6} {'ROC AUC':>8} {'log-loss':>9} {'seconds':>8}  difference to ours: AUC, log-loss")
-    for name in options.names:
-        path, label, ignored, categories = TABLES[name]
-        table = polars.read_parquet(options.tables / path)
+    for name in names:
+        if generated:
+            kind, draw = name.rsplit(", draw ", 1)
+            table, label, ignored, categories = made(kind, int(draw)), "y", [], []
+        else:
+            path, label, ignored, categories = TABLES[name]
+            table = polars.read_parquet(options.tables / path)
         labels = table.filter(polars.col("split") == "test")[label].to_numpy()
         with tempfile.TemporaryDirectory() as folder:
             extra = AVAZU if name == "avazu" else ""

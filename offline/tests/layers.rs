@@ -72,7 +72,20 @@ const TABLE: &layers::Table<'_> = &[
             "user_tables",
         ],
     ),
-    ("score", &["log::ingest", "log::parquet", "measure::evaluate", "measure::gate", "progress", "publish", "trees"]),
+    (
+        "score",
+        &[
+            "config::knobs",
+            "log::ingest",
+            "log::parquet",
+            "measure::evaluate",
+            "measure::gate",
+            "measure::tune",
+            "progress",
+            "publish",
+            "trees",
+        ],
+    ),
     ("train", &["config", "fit", "log::ingest", "progress", "rank", "sources", "user_tables"]),
     ("measure::gate", &["config", "log::cuts", "measure::evaluate", "log::ingest", "progress", "sources", "train"]),
     (

@@ -133,6 +133,51 @@ fn what_a_customer_had_is_remembered_and_said_the_same_in_files_and_by_the_servi
     assert_eq!(models[0]["labels"], json!(["card", "deposit", "loan", "never"]));
 }
 
+/// Customers who are without a product in one month take it again; nobody else takes it.
+fn comes_back() -> String {
+    let mut text = "month,customer,age,salary,other\n".to_owned();
+    for customer in 0..CUSTOMERS {
+        let (has, pauses) = (customer % 3 > 0, customer % 3 == 1);
+        for (at, month) in MONTHS.iter().enumerate() {
+            // One pauses in the second and in the fourth month, and at the end has it again.
+            let salary = has && !(pauses && (at == 1 || at == 3 || at == 4 && drawn(customer) < 0.5));
+            let other = drawn(customer * 31 + at as u64) < 0.1;
+            let _ = writeln!(text, "{month},c{customer},30,{},{}", u8::from(salary), u8::from(other));
+        }
+    }
+    text
+}
+
+#[test]
+fn what_was_given_back_is_known_to_come_back() {
+    let built = |past: &str| {
+        let bank = Bank::new(&comes_back(), &CONFIG.replace("learn =", &format!("past = {past}\nlearn =")));
+        let config = fs::read_to_string(bank.path("model.toml")).expect("reads");
+        let several = config.replace("label = \"default\"", "labels = [\"salary\", \"other\"]");
+        fs::write(bank.path("model.toml"), several).expect("writes");
+        bank.build()
+    };
+    let loss = |past: &str| built(past).of_labels["salary"]["log_loss"].value;
+    let (without, with) = (loss("[\"previous\"]"), loss("[\"previous\", \"since\", \"changes\"]"));
+    assert!(with < 0.8 * without, "{with} {without}");
+    let looked_at = built("[\"previous\", \"since\"]").model.manifest().outputs[0].importance[0].field.clone();
+    assert_eq!(looked_at, "since_salary");
+}
+
+#[test]
+fn of_choices_rows_without_an_addition_are_left_out() {
+    let bank = bank();
+    let config = fs::read_to_string(bank.path("model.toml")).expect("reads");
+    fs::write(bank.path("model.toml"), config.replace("additions", "choices")).expect("writes");
+    let built = bank.build();
+    for labels in (0..built.labels[0].len()).map(|row| built.labels.iter().map(|labels| labels[row]).sum::<f32>()) {
+        assert!(labels > 0.0);
+    }
+    // If anything is added, the probabilities of what it is are those of a choice.
+    let sum = built.probabilities.iter().sum::<f64>() / built.labels[0].len() as f64;
+    assert!((0.9..1.3).contains(&sum), "{sum}");
+}
+
 #[test]
 fn rows_of_a_device_are_counted_up_to_each_row() {
     let mut rows = "at,device,click\n".to_owned();
@@ -165,6 +210,8 @@ fn what_can_not_be_told_is_refused_with_a_reason() {
     assert!(said.contains("panel.key"), "{said}");
     let said = refused("key = \"customer\"", "key = \"client\"");
     assert!(said.contains("`client`"), "{said}");
+    let said = refused("learn = \"additions\"", "past = [\"since\"]\nlearn = \"additions\"");
+    assert!(said.contains("panel.past = [Since]: must have \"previous\""), "{said}");
     let said = refused("time = \"month\"\n", "");
     assert!(said.contains("must name the column of times"), "{said}");
     let said = refused("labels = [", "label = \"card\"\nlabels = [");

@@ -82,7 +82,7 @@ fn scoring_micros(ensemble: &Ensemble, rows: &Rows) -> f64 {
     let first = Rows {
         columns: rows.columns.iter().map(|column| column.iter().copied().take(SCORED).collect()).collect(),
         labels: rows.labels.iter().copied().take(SCORED).collect(),
-        groups: Vec::new(),
+        ..Rows::default()
     };
     let (matrix, trees) = (trees::matrix(&first), ensemble.trees());
     let mut scores = Vec::new();

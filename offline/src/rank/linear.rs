@@ -227,7 +227,12 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_slope_of_the_loss() {
-        let rows = Rows { columns: vec![vec![0.5, -1.0, f32::NAN]], labels: vec![0.0, 1.0, 0.0], groups: vec![0, 3] };
+        let rows = Rows {
+            columns: vec![vec![0.5, -1.0, f32::NAN]],
+            labels: vec![0.0, 1.0, 0.0],
+            groups: vec![0, 3],
+            ..Rows::default()
+        };
         let features = [Feature { column: 0, mean: 0.0, scale: 1.0 }];
         let loss = |parameters: [f64; 2]| {
             let scores = [0.5 * parameters[0], -parameters[0], parameters[1]];

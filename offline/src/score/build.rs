@@ -13,17 +13,17 @@ use shared::engine::tabular::schema::{Field, FieldKind};
 use shared::tables::TreeTable;
 
 use super::DataError;
-use super::calibrate::calibrate;
 use super::columns::{Columns, Mixed, columns};
-use super::config::ModelConfig;
+use super::config::{ModelConfig, Selection};
+use super::decide::{decide, of_output};
 use super::labels::check_both;
 use super::leaks::{Leak, leaks};
 use super::measure::{Figure, metrics};
+use super::select::select;
 use super::several;
 use super::split::{Parts, split};
 use super::table::Table;
 use super::targets::{Targets, names};
-use super::threshold::{Goal, choose};
 use super::train::{Fitted, fit, labels_of, rows_of};
 use crate::progress::Progress;
 use crate::trees::{Ensemble, table_of};
@@ -52,21 +52,36 @@ pub struct Built {
     pub of_labels: BTreeMap<String, BTreeMap<&'static str, Figure>>,
 }
 
-/// Makes a model of a table.
+/// The columns of a table, what is learnt of its rows, and how they are split.
 ///
 /// # Errors
 /// [`DataError`] when the rows can't be learnt from.
-pub fn build(table: &Table, config: &ModelConfig, progress: &mut Progress) -> Result<Built, DataError> {
+pub fn inputs_of(table: &Table, config: &ModelConfig) -> Result<(Columns, Targets, Parts), DataError> {
     let names = names(table, config)?;
     let targets = Targets::read(table, &names, config)?;
     if let ([name], [labels]) = (&names[..], &targets.labels[..]) {
         check_both(name, labels)?;
     }
-    let columns = progress.stage("columns", || columns(table, &names, config))?;
+    let columns = columns(table, &names, config)?;
     let targets = targets.learnt(&columns, config.panel.learn);
     let parts = split(table, &targets, config)?;
-    let total = (targets.names.len() * config.members * config.trees.trees) as u64;
-    let fitted = progress.counted("trees", total, |done| fit(&columns, &targets.labels, &parts, config, done));
+    Ok((columns, targets, parts))
+}
+
+/// Makes a model of a table.
+///
+/// # Errors
+/// [`DataError`] when the rows can't be learnt from.
+pub fn build(table: &Table, config: &ModelConfig, progress: &mut Progress) -> Result<Built, DataError> {
+    let (columns, targets, parts) = progress.stage("columns", || inputs_of(table, config))?;
+    let columns = match config.features.select {
+        Selection::None => columns,
+        Selection::Validation => {
+            progress.stage("select", || Ok::<_, DataError>(select(columns, &targets, &parts, config)))?
+        }
+    };
+    let total = (config.members * config.trees.trees) as u64;
+    let fitted = progress.counted("trees", total, |done| fit(&columns, &targets, &parts, config, done));
     progress.stage("measure", || Ok(measured(table, config, targets, parts, columns, fitted)))
 }
 
@@ -120,7 +135,9 @@ fn measured(
     let trees = TreeTable { covers: Stored::from(fitted.covers), ..table_of(&fitted.ensembles) };
     let tables = ModelTables { trees, encodings: fitted.encodings, histories: columns.histories };
     let mut model = Model::new(manifest, tables).expect("features look at the columns that there are");
-    let leaks = decide(&mut model, &rows_of(values, &parts.valid), &of_part(&targets, &parts.valid), config);
+    let (valid, stops) = (model.matrix(&rows_of(values, &parts.valid)), of_part(&targets, &parts.valid));
+    decide(&mut model, &valid, &stops, config);
+    let leaks = leaks(&model.manifest().parameters, fields, &valid, &stops);
     for (at, ensemble) in fitted.ensembles.iter().enumerate() {
         let importance = importance(model.manifest(), &ensemble.importance);
         model.manifest_mut().outputs[at].importance = importance;
@@ -154,50 +171,9 @@ fn measured(
     }
 }
 
-/// Decides by the validation rows how log-odds become probabilities, and from which of them a row counts as a positive;
-/// returns the columns that say a label by themselves.
-fn decide(model: &mut Model, valid: &[Column], labels: &[Vec<f32>], config: &ModelConfig) -> Vec<Leak> {
-    let matrix = model.matrix(valid);
-    let scored = model.score_matrix(&matrix);
-    for (at, labels) in labels.iter().enumerate() {
-        let log_odds: Vec<f32> =
-            scored.iter().skip(at).step_by(model.manifest().outputs.len()).map(|own| own.log_odds).collect();
-        model.manifest_mut().outputs[at].calibration = calibrate(labels, &log_odds);
-    }
-    let scored = model.score_matrix(&matrix);
-    let probabilities: Vec<f64> = scored.into_iter().map(|scored| scored.probability).collect();
-    let thresholds: Vec<f64> = match config.threshold {
-        Goal::MicroF1 => {
-            let all: Vec<f32> =
-                (0..matrix.rows()).flat_map(|row| labels.iter().map(move |labels| labels[row])).collect();
-            vec![choose(&all, &probabilities, Goal::F1); labels.len()]
-        }
-        goal => {
-            let own = |(at, own): (usize, &Vec<f32>)| choose(own, &of_output(&probabilities, at, labels.len()), goal);
-            labels.iter().enumerate().map(own).collect()
-        }
-    };
-    let outputs = model.manifest_mut().outputs.iter_mut();
-    outputs.zip(thresholds).for_each(|(output, threshold)| output.threshold = threshold);
-    let parameters = &model.manifest().parameters;
-    let mut found: Vec<Leak> = Vec::new();
-    for labels in labels {
-        let new = leaks(parameters, model.manifest().schema.len(), &matrix, labels);
-        found.extend(
-            new.into_iter().filter(|leak| !found.iter().any(|known| known.columns == leak.columns)).collect::<Vec<_>>(),
-        );
-    }
-    found
-}
-
 /// The labels of some rows.
 fn of_part(targets: &Targets, rows: &[usize]) -> Vec<Vec<f32>> {
     targets.labels.iter().map(|labels| labels_of(labels, rows)).collect()
-}
-
-/// The values of one of several outputs.
-fn of_output(values: &[f64], output: usize, outputs: usize) -> Vec<f64> {
-    values.iter().skip(output).step_by(outputs).copied().collect()
 }
 
 /// The training rows by the bins of each field, with which scored rows are compared.

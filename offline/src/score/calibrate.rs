@@ -5,23 +5,41 @@
 
 use shared::engine::tabular::calibration::Calibration;
 
+use super::config::CalibrateBy;
+
 /// How many parts the rows are cut into.
 const PARTS: usize = 10;
 /// Probabilities are at least this far from 0 and 1: a step without a positive is no certainty.
 const LEAST: f64 = 1e-4;
 
 /// Log-odds and labels.
-type Pairs = [(f64, f64)];
+pub type Pairs = [(f64, f64)];
+
+/// A way to calibrate, fitted on rows.
+pub type Way = fn(&Pairs) -> Calibration;
+
+/// The ways to choose from for so many outputs.
+#[must_use]
+pub fn ways(by: CalibrateBy, outputs: usize) -> &'static [Way] {
+    const ALL: &[Way] = &[none, platt, isotonic];
+    match by {
+        // Steps would make several labels of a row equal that are not.
+        CalibrateBy::Validation => &ALL[..if outputs == 1 { 3 } else { 2 }],
+        CalibrateBy::Platt => &ALL[1..2],
+        CalibrateBy::Isotonic => &ALL[2..],
+        CalibrateBy::None => &ALL[..1],
+    }
+}
 
 /// The calibration of validation rows.
 ///
 /// * `scores`: log-odds.
+/// * `ways`: those to choose from.
 #[must_use]
-pub fn calibrate(labels: &[f32], scores: &[f32]) -> Calibration {
-    let ways: [fn(&Pairs) -> Calibration; 3] = [|_| Calibration::None, platt, isotonic];
+pub fn calibrate(labels: &[f32], scores: &[f32], ways: &[Way]) -> Calibration {
     let rows: Vec<(f64, f64)> =
         scores.iter().zip(labels).map(|(&score, &label)| (score.into(), label.into())).collect();
-    let loss = |way: &fn(&Pairs) -> Calibration| -> f64 {
+    let loss = |way: &Way| -> f64 {
         let of_part = |part: usize| {
             let (own, others): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(row, _)| row % PARTS == part);
             let others: Vec<(f64, f64)> = others.into_iter().map(|(_, row)| *row).collect();
@@ -37,6 +55,10 @@ pub fn calibrate(labels: &[f32], scores: &[f32]) -> Calibration {
 fn loss_of(probability: f64, label: f64) -> f64 {
     let probability = probability.clamp(LEAST, 1.0 - LEAST);
     -if label > 0.0 { probability.ln() } else { (1.0 - probability).ln() }
+}
+
+fn none(_: &Pairs) -> Calibration {
+    Calibration::None
 }
 
 /// Logistic regression of the labels on the log-odds, by Newton steps.

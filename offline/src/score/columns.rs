@@ -16,12 +16,13 @@ use super::DataError;
 use super::config::{ColumnConfig, Declared, ModelConfig, Role, SplitBy};
 use super::derived::{derive, previous_name, times_needed};
 use super::table::{Table, Texts};
+use crate::trees::monotone::Direction;
 
 /// Fewer rows than these do not tell that a column has another value in every row.
 const ROWS_OF_IDS: usize = 100;
 
 /// The fields of a model with their values.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Columns {
     /// The fields of a row.
     pub fields: Vec<Field>,
@@ -41,6 +42,8 @@ pub struct Columns {
     pub ignored: Vec<(String, &'static str)>,
     /// The columns of numbers with a few other texts, which makes them categories.
     pub mixed: Vec<Mixed>,
+    /// The fields with which the prediction goes one way, by name.
+    pub monotone: Vec<(String, Direction)>,
 }
 
 impl Columns {
@@ -50,6 +53,55 @@ impl Columns {
         let name = previous_name(column);
         let at = self.derived.iter().position(|derived| derived.name == name)?;
         self.values.get(self.fields.len() + at)
+    }
+
+    /// How the prediction goes with a column, if it is bound.
+    #[must_use]
+    pub fn direction(&self, column: usize) -> Option<Direction> {
+        let name = &self.fields.get(column)?.name;
+        self.monotone.iter().find(|(own, _)| own == name).map(|(_, direction)| *direction)
+    }
+
+    /// The names of all columns, the derived ones behind the fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().map(|field| field.name.as_str());
+        fields.chain(self.derived.iter().map(|derived| derived.name.as_str()))
+    }
+
+    /// The same without some columns, but for those that others are derived from; the fields among them are ignored.
+    #[must_use]
+    pub fn without(self, dropped: &[usize], reason: &'static str) -> Self {
+        let first = self.fields.len();
+        // Times and keys are there for what is derived of them.
+        let by_itself = |at: usize| {
+            let kind = self.fields.get(at).map(|field| &field.kind);
+            !matches!(kind, Some(FieldKind::Time { .. } | FieldKind::Key { .. }))
+        };
+        let mut kept: Vec<bool> = (0..self.values.len()).map(|at| by_itself(at) && !dropped.contains(&at)).collect();
+        // What is derived stands behind what it is derived from.
+        for (at, derived) in self.derived.iter().enumerate().rev() {
+            if kept[first + at] {
+                derived.by.columns().iter().for_each(|&column| kept[column] = true);
+            }
+        }
+        let place = |column: usize| kept[..column].iter().filter(|kept| **kept).count();
+        let mut ignored = self.ignored;
+        ignored.extend(
+            self.fields.iter().zip(&kept).filter(|(_, kept)| !**kept).map(|(field, _)| (field.name.clone(), reason)),
+        );
+        fn those<T>(all: Vec<T>, kept: &[bool]) -> Vec<T> {
+            all.into_iter().zip(kept).filter_map(|(own, kept)| kept.then_some(own)).collect()
+        }
+        let derived =
+            those(self.derived, &kept[first..]).into_iter().map(|own| Derived { by: own.by.moved(place), ..own });
+        Self {
+            derived: derived.collect(),
+            fields: those(self.fields, &kept),
+            values: those(self.values, &kept),
+            levels: those(self.levels, &kept),
+            ignored,
+            ..self
+        }
     }
 }
 
@@ -103,6 +155,7 @@ pub fn columns(table: &Table, labels: &[String], config: &ModelConfig) -> Result
             Told::Field(declared) => {
                 let (field, levels) = field(name, texts, &declared, config)?;
                 columns.values.push(values(&field, texts)?);
+                columns.monotone.extend(declared.monotone.map(|direction| (name.clone(), direction)));
                 columns.fields.push(field);
                 columns.levels.push(levels);
             }
@@ -127,6 +180,9 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
             Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
             _ => Told::Field(declared),
         };
+    }
+    if *name == config.weights.column {
+        return Told::Ignored("it says how much rows count");
     }
     if config.split.by == SplitBy::Column && *name == config.split.column {
         return Told::Ignored("it says how rows are split");

@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
@@ -12,7 +11,7 @@ use shared::engine::tabular::clients::other_rows;
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
 
-use super::measure::{drawn, loss_of};
+use super::measure::{loss_of, paired};
 use super::table::Table;
 use super::train::rows_of;
 use crate::measure::evaluate::bootstrap::Difference;
@@ -113,12 +112,7 @@ pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Re
     };
     let (old, new) = (losses(&theirs), losses(held_out.probabilities));
     let (cases, mean) = (old.len(), |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64);
-    let replicate = |weights: Vec<f32>| {
-        let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-        let rows = weights.iter().zip(old.iter().zip(&new));
-        rows.map(|(weight, (old, new))| f64::from(*weight) * (new - old)).sum::<f64>() / all.max(1.0)
-    };
-    let difference = Difference::of(mean(&new) - mean(&old), drawn(cases, 1).map(replicate).collect());
+    let difference = paired(&old, &new);
     let verdict = if difference.interval.low > 0.0 { Verdict::Challenger } else { Verdict::Promoted };
     Ok(Outcome::Contested { against, verdict, cases, champion: mean(&old), new: mean(&new), difference })
 }

@@ -9,7 +9,7 @@ use shared::engine::tabular::value::number;
 use shared::tables::HistoryTable;
 
 use super::columns::Columns;
-use super::config::{DerivedConfig, Learn, ModelConfig, matching};
+use super::config::{DerivedConfig, Learn, ModelConfig, Past, matching};
 use super::labels::truth;
 use super::table::{Table, Texts};
 use super::{DataError, history, targets};
@@ -55,16 +55,20 @@ fn add(columns: &mut Columns, name: String, by: Derivation) -> Result<(), DataEr
     if columns.fields.iter().any(|field| field.name == name) {
         return Err(DataError::Derived { name, what: "a column of the rows has this name".to_owned() });
     }
+    if columns.derived.iter().any(|other| other.name == name) {
+        let what = "[panel] derives a column of this name; take another".to_owned();
+        return Err(DataError::Derived { name, what });
+    }
     columns.values.push(by.column(&columns.values, &columns.histories));
     columns.levels.push(Vec::new());
     columns.derived.push(Derived { name, by });
     Ok(())
 }
 
-/// Adds what the row before had, of each column that is to be remembered.
+/// Adds what a row is told of the past of each column that is to be remembered.
 fn panel(columns: &mut Columns, table: &Table, config: &ModelConfig) -> Result<(), DataError> {
     let mut names = matching("panel.previous", &config.panel.previous, table)?;
-    if config.panel.learn == Learn::Additions {
+    if config.panel.learn != Learn::Values {
         let labels = targets::names(table, config)?;
         names.extend(labels.into_iter().filter(|label| !names.contains(label)).collect::<Vec<_>>());
     }
@@ -74,8 +78,20 @@ fn panel(columns: &mut Columns, table: &Table, config: &ModelConfig) -> Result<(
     let remembered: Vec<Vec<f32>> = names.iter().filter_map(|name| table.column(name)).map(numbers).collect();
     let table = history::values(levels(columns, key), times(columns, time), &remembered);
     let history = remember(columns, &config.panel.key, names.clone(), table);
-    let previous = |value| Derivation::Previous { columns: [key, time], history, value };
-    names.iter().enumerate().try_for_each(|(value, name)| add(columns, previous_name(name), previous(value)))
+    for past in &config.panel.past {
+        for (value, name) in names.iter().enumerate() {
+            let columns_of = [key, time];
+            let (name, by) = match past {
+                Past::Previous => (previous_name(name), Derivation::Previous { columns: columns_of, history, value }),
+                Past::Since => (format!("since_{name}"), Derivation::Since { columns: columns_of, history, value }),
+                Past::Changes => {
+                    (format!("changes_{name}"), Derivation::Changes { columns: columns_of, history, value })
+                }
+            };
+            add(columns, name, by)?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds a history, and returns its place.

@@ -35,6 +35,8 @@ pub struct Special<'a> {
     pub skipped: &'a [usize],
     /// They are levels, too: parts of times, which begin again after their end.
     pub levels: &'a [usize],
+    /// They are combined with no other.
+    pub alone: &'a [usize],
 }
 
 /// Rows with their labels.
@@ -42,8 +44,31 @@ pub struct Special<'a> {
 pub struct Labelled<'a> {
     /// The values of the rows.
     pub columns: &'a [Column],
-    /// Their labels.
-    pub labels: &'a [f32],
+    /// Their labels, one vector for each output.
+    pub labels: &'a [Vec<f32>],
+    /// How much each row counts, one vector for each output; empty where all count alike. Means and counts are of rows as
+    /// they are.
+    pub weights: &'a [Vec<f32>],
+}
+
+impl Labelled<'_> {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.first().map_or(0, Vec::len)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows, with the labels of each output.
+    #[must_use]
+    pub fn totals(&self) -> Vec<Sums> {
+        self.labels.iter().map(|labels| labels.iter().fold(Sums::default(), |sum, &label| sum.with(label))).collect()
+    }
 }
 
 impl Plan {
@@ -59,14 +84,15 @@ impl Plan {
                 Column::Numbers(numbers) => {
                     plan.features.push(Feature::Number { column });
                     if special.levels.contains(&column) {
-                        plan.encode(vec![column]);
+                        plan.encode(vec![column], 1);
                     }
-                    if (3..=config.number_levels).contains(&distinct(numbers, config.number_levels)) {
+                    let alone = special.alone.contains(&column);
+                    if !alone && (3..=config.number_levels).contains(&distinct(numbers, config.number_levels)) {
                         plan.combinable.push(column);
                     }
                 }
                 Column::Levels(_) => {
-                    plan.encode(vec![column]);
+                    plan.encode(vec![column], 1);
                     plan.combinable.push(column);
                     if levels[column].len() <= config.one_hot {
                         let is = |level: &String| Feature::Is { column, level: level.clone().into() };
@@ -78,54 +104,56 @@ impl Plan {
         plan
     }
 
-    /// Adds mean and count of the levels of one column, or of two.
-    pub fn encode(&mut self, encoded: Encoded) {
+    /// Adds count and means of the levels of one column, or of two.
+    pub fn encode(&mut self, encoded: Encoded, outputs: usize) {
         let encoding = self.encoded.len();
         self.encoded.push(encoded);
-        self.features.extend([Feature::Mean { encoding, output: 0 }, Feature::Count { encoding }]);
+        self.features.extend((0..outputs).map(|output| Feature::Mean { encoding, output }));
+        self.features.push(Feature::Count { encoding });
     }
 
-    /// Adds the features of a plan that are not there yet, with its means as those of an output; returns the place of each.
-    pub fn join(&mut self, plan: &Self, output: usize) -> Vec<usize> {
-        let encodings: Vec<usize> =
-            plan.encoded.iter().map(|encoded| place(&mut self.encoded, encoded.clone())).collect();
-        let joint = |feature: &Feature| match feature {
-            Feature::Mean { encoding, .. } => Feature::Mean { encoding: encodings[*encoding], output },
-            Feature::Count { encoding } => Feature::Count { encoding: encodings[*encoding] },
-            own => own.clone(),
+    /// The same with the means of so many outputs. A category that has a feature for each level needs no means of several.
+    #[must_use]
+    pub fn with_outputs(self, outputs: usize) -> Self {
+        if outputs == 1 {
+            return self;
+        }
+        let Self { features, encoded, combinable } = self;
+        let has_levels = |column: usize| {
+            features.iter().any(|feature| matches!(feature, Feature::Is { column: own, .. } if *own == column))
         };
-        plan.features.iter().map(|feature| place(&mut self.features, joint(feature))).collect()
+        let of = |feature: &Feature| match feature {
+            Feature::Mean { encoding, .. } | Feature::Count { encoding }
+                if encoded[*encoding].iter().any(|&column| has_levels(column)) =>
+            {
+                Vec::new()
+            }
+            Feature::Mean { encoding, .. } => {
+                (0..outputs).map(|output| Feature::Mean { encoding: *encoding, output }).collect()
+            }
+            own => vec![own.clone()],
+        };
+        let features = features.iter().flat_map(of).collect();
+        Self { features, encoded, combinable }
     }
 
     /// Learns all encodings from training rows.
-    ///
-    /// * `rows`: the same rows with the labels of each output.
     #[must_use]
-    pub fn learn(&self, rows: &[Labelled<'_>]) -> EncodingTable {
-        let mut outputs = rows.iter().map(|rows| self.learn_one(*rows));
-        let Some(mut table) = outputs.next() else { return EncodingTable::default() };
-        let labels: Vec<Stored<f32>> = outputs.map(|table| table.labels).collect();
-        if !labels.is_empty() {
-            let of_level = |at: usize| std::iter::once(&table.labels).chain(&labels).map(move |labels| labels[at]);
-            let all = (0..table.levels.len()).flat_map(of_level).collect();
-            table.labels = Stored::matrix(all, rows.len());
-        }
-        table
-    }
-
-    fn learn_one(&self, rows: Labelled<'_>) -> EncodingTable {
-        let learnt: Vec<Vec<(Level, Sums)>> = self.encoded.par_iter().map(|encoded| sums(rows, encoded)).collect();
+    pub fn learn(&self, rows: Labelled<'_>) -> EncodingTable {
+        let of = |encoded| sums(rows, encoded);
+        let learnt: Vec<Vec<(Level, Vec<Sums>)>> = self.encoded.par_iter().map(of).collect();
         let mut starts = vec![0u64];
         starts.extend(learnt.iter().scan(0, |end, levels| {
             *end += levels.len() as u64;
             Some(*end)
         }));
         let all = || learnt.iter().flatten();
+        let labels = all().flat_map(|(_, sums)| sums).map(|sums| sums.labels as f32).collect();
         EncodingTable {
             starts: starts.into(),
             levels: all().map(|(level, _)| *level).collect(),
-            rows: all().map(|(_, sums)| sums.rows as f32).collect(),
-            labels: all().map(|(_, sums)| sums.labels as f32).collect(),
+            rows: all().map(|(_, sums)| sums[0].rows as f32).collect(),
+            labels: Stored::matrix(labels, rows.labels.len()),
         }
     }
 
@@ -148,9 +176,11 @@ impl Plan {
         encodings: &EncodingTable,
         smoothing: f64,
     ) -> Matrix {
-        let mut matrix = self.matrix(rows.columns, encodings, &[total(rows.labels)], smoothing);
+        let mut matrix = self.matrix(rows.columns, encodings, &rows.totals(), smoothing);
         let mean = |(at, feature): (usize, &Feature)| match feature {
-            Feature::Mean { encoding, .. } => Some((at, before(rows, &self.encoded[*encoding], order, smoothing))),
+            Feature::Mean { encoding, output } => {
+                Some((at, before(rows, *output, &self.encoded[*encoding], order, smoothing)))
+            }
             _ => None,
         };
         let means: Vec<(usize, Vec<f32>)> = self.features.par_iter().enumerate().filter_map(mean).collect();
@@ -159,34 +189,29 @@ impl Plan {
     }
 }
 
-/// The place of a value, behind all others if it is new.
-fn place<T: PartialEq>(all: &mut Vec<T>, value: T) -> usize {
-    all.iter().position(|other| *other == value).unwrap_or_else(|| {
-        all.push(value);
-        all.len() - 1
-    })
-}
-
-/// The sums of each level, by level.
-fn sums(rows: Labelled<'_>, encoded: &Encoded) -> Vec<(Level, Sums)> {
-    let mut sums: HashMap<Level, Sums> = HashMap::new();
-    for (row, &label) in rows.labels.iter().enumerate() {
-        sums.entry(level_of(rows.columns, encoded, row)).or_default().add(label);
+/// The sums of each level for each output, by level.
+fn sums(rows: Labelled<'_>, encoded: &Encoded) -> Vec<(Level, Vec<Sums>)> {
+    let mut sums: HashMap<Level, Vec<Sums>> = HashMap::new();
+    for row in 0..rows.len() {
+        let of_level = sums.entry(level_of(rows.columns, encoded, row));
+        let of_level = of_level.or_insert_with(|| vec![Sums::default(); rows.labels.len()]);
+        of_level.iter_mut().zip(rows.labels).for_each(|(sums, labels)| sums.add(labels[row]));
     }
-    let mut sums: Vec<(Level, Sums)> = sums.into_iter().collect();
+    let mut sums: Vec<(Level, Vec<Sums>)> = sums.into_iter().collect();
     sums.sort_unstable_by_key(|(level, _)| *level);
     sums
 }
 
 /// The mean of each row's level in the rows before it in an order.
-fn before(rows: Labelled<'_>, encoded: &Encoded, order: &[usize], smoothing: f64) -> Vec<f32> {
+fn before(rows: Labelled<'_>, output: usize, encoded: &Encoded, order: &[usize], smoothing: f64) -> Vec<f32> {
     let (mut all, mut sums) = (Sums::default(), HashMap::<Level, Sums>::new());
-    let mut means = vec![f32::NAN; rows.labels.len()];
+    let labels = &rows.labels[output];
+    let mut means = vec![f32::NAN; labels.len()];
     for &row in order {
         let own = sums.entry(level_of(rows.columns, encoded, row)).or_default();
         means[row] = own.mean(all, smoothing);
-        own.add(rows.labels[row]);
-        all.add(rows.labels[row]);
+        own.add(labels[row]);
+        all.add(labels[row]);
     }
     means
 }
@@ -203,23 +228,18 @@ fn distinct(numbers: &[f64], most: usize) -> usize {
     seen.len()
 }
 
-/// All rows and their labels.
-#[must_use]
-pub fn total(labels: &[f32]) -> Sums {
-    let mut total = Sums::default();
-    labels.iter().for_each(|&label| total.add(label));
-    total
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::config::Selection;
 
     #[test]
     fn no_row_sees_its_own_label_or_that_of_a_row_behind_it() {
         let columns = [Column::Levels(["a", "a", "b", "a"].map(Level::of).to_vec())];
         let order = [2, 0, 3, 1];
-        let means = |labels: &[f32]| before(Labelled { columns: &columns, labels }, &vec![0], &order, 1.0);
+        let means = |labels: &[f32]| {
+            before(Labelled { columns: &columns, labels: &[labels.to_vec()], weights: &[] }, 0, &vec![0], &order, 1.0)
+        };
         let labels = [1.0, 0.0, 1.0, 1.0];
         // Row 2 has nothing before it; row 0 has row 2 of another level; then (1 + 1) / (1 + 1), (2 + 1) / (2 + 1).
         let found = means(&labels);
@@ -236,11 +256,11 @@ mod tests {
 
     #[test]
     fn numbers_of_few_values_may_be_combined() {
-        let config = FeaturesConfig { one_hot: 2, number_levels: 4, pairs: 0, smoothing: 1.0 };
+        let config = FeaturesConfig { one_hot: 2, number_levels: 4, pairs: 0, smoothing: 1.0, select: Selection::None };
         let few = Column::Numbers((0..9).map(|row| f64::from(row % 3)).collect());
         let many = Column::Numbers((0..9).map(f64::from).collect());
         let columns = [few.clone(), many, few];
-        let special = Special { skipped: &[], levels: &[2] };
+        let special = Special { levels: &[2], ..Special::default() };
         let plan = Plan::of(&columns, &[vec![], vec![], vec![]], special, &config);
         assert_eq!((plan.combinable, plan.encoded), (vec![0, 2], vec![vec![2]]));
         assert_eq!(plan.features.len(), 5);

@@ -95,13 +95,13 @@ mod tests {
             (&*table.keys, &*table.times, &*table.values),
             (&[A, A, B][..], &[1000, 3000, 5000][..], &[8.0, 9.0, 7.0][..])
         );
-        assert_eq!(table.get().before(A, 2.5), Some(&[8.0][..]));
+        assert_eq!(table.get().before(A, 2.5).last(0), Some(8.0));
     }
 
     #[test]
     fn counts_are_of_the_rows_before() {
         let table = counts(&[A, A, B, A], &[1.0, 1.0, 1.0, 4.0]);
-        let before = |key, time| table.get().before(key, time).map(|count| count[0]);
+        let before = |key, time| table.get().before(key, time).last(0);
         assert_eq!(
             (before(A, 1.0), before(A, 2.0), before(A, 9.0), before(B, 2.0)),
             (None, Some(2.0), Some(3.0), Some(1.0))

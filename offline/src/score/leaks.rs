@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use shared::engine::rank::matrix::Matrix;
-use shared::engine::tabular::derive::Derivation;
 use shared::engine::tabular::manifest::Parameters;
 
 use crate::trees::metrics::auc;
@@ -20,19 +19,33 @@ pub struct Leak {
     pub roc_auc: f64,
 }
 
-/// The columns that say the label by themselves.
+/// The columns that say one of some labels by themselves.
 ///
 /// * `fields`: how many fields there are; derived columns stand behind them.
 /// * `matrix`: the features of validation rows.
 #[must_use]
-pub fn leaks(parameters: &Parameters, fields: usize, matrix: &Matrix, labels: &[f32]) -> Vec<Leak> {
+pub fn leaks(parameters: &Parameters, fields: usize, matrix: &Matrix, labels: &[Vec<f32>]) -> Vec<Leak> {
+    let mut found: Vec<Leak> = Vec::new();
+    for leak in labels.iter().flat_map(|labels| leaks_of(parameters, fields, matrix, labels)) {
+        if !found.iter().any(|known| known.columns == leak.columns) {
+            found.push(leak);
+        }
+    }
+    found
+}
+
+/// The columns that say a label by themselves.
+///
+/// * `fields`: how many fields there are; derived columns stand behind them.
+/// * `matrix`: the features of validation rows.
+fn leaks_of(parameters: &Parameters, fields: usize, matrix: &Matrix, labels: &[f32]) -> Vec<Leak> {
     let mut leaks: Vec<Leak> = Vec::new();
     for (at, feature) in parameters.features.iter().enumerate() {
         let columns = feature.columns(&parameters.encoded);
         // What was before is known before.
         let before = |column: &usize| {
             let derived = column.checked_sub(fields).and_then(|at| parameters.derived.get(at));
-            derived.is_some_and(|derived| matches!(derived.by, Derivation::Previous { .. } | Derivation::Count { .. }))
+            derived.is_some_and(|derived| derived.by.remembered().is_some())
         };
         if columns.len() > 1 || columns.iter().any(before) {
             continue;

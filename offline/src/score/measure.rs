@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::threshold::{Confusion, Goal};
-use crate::measure::evaluate::bootstrap::{Interval, interval};
+use crate::measure::evaluate::bootstrap::{Difference, Interval, interval};
 
 /// A metric with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -50,6 +50,19 @@ pub fn drawn(rows: usize, labels: usize) -> impl IndexedParallelIterator<Item = 
         let mut random = ChaCha8Rng::seed_from_u64(replicate as u64);
         (0..rows).map(|_| poisson.sample(&mut random)).collect()
     })
+}
+
+/// The mean of the second values less that of the first, over the same rows.
+#[must_use]
+pub fn paired(first: &[f64], second: &[f64]) -> Difference {
+    let differences: Vec<f64> = first.iter().zip(second).map(|(first, second)| second - first).collect();
+    let replicate = |weights: Vec<f32>| {
+        let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let rows = weights.iter().zip(&differences);
+        rows.map(|(weight, own)| f64::from(*weight) * own).sum::<f64>() / all.max(1.0)
+    };
+    let mean = differences.iter().sum::<f64>() / differences.len().max(1) as f64;
+    Difference::of(mean, drawn(differences.len(), 1).map(replicate).collect())
 }
 
 /// All metrics by name: `roc_auc`, `average_precision`, `log_loss`, `brier`, `accuracy`, `precision`, `recall`, `f1`,

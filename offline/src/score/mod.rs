@@ -12,6 +12,7 @@ pub mod challenge;
 pub mod columns;
 pub mod config;
 pub mod contest;
+pub mod decide;
 pub mod derived;
 pub mod features;
 pub mod history;
@@ -22,12 +23,15 @@ pub mod measure;
 pub mod pairs;
 pub mod predict;
 pub mod registry;
+pub mod select;
 pub mod several;
 pub mod split;
 pub mod table;
 pub mod targets;
 pub mod threshold;
 pub mod train;
+pub mod tune;
+pub mod weights;
 
 use std::path::PathBuf;
 

@@ -25,15 +25,23 @@ const ROWS: usize = 200_000;
 /// The combinations that are worth most, at most `most` of them, the best first.
 ///
 /// * `encoded`: the columns that may be combined.
-/// * `residuals`: labels less probabilities, row by row.
+/// * `residuals`: labels less probabilities, row by row, for each output; what a combination is worth is added up.
 #[must_use]
-pub fn pairs(columns: &[Column], encoded: &[usize], residuals: &[f32], smoothing: f64, most: usize) -> Vec<Encoded> {
-    let residuals = &residuals[..residuals.len().min(ROWS)];
+pub fn pairs(
+    columns: &[Column],
+    encoded: &[usize],
+    residuals: &[Vec<f32>],
+    smoothing: f64,
+    most: usize,
+) -> Vec<Encoded> {
     let all =
         encoded.iter().enumerate().flat_map(|(at, &one)| encoded[at + 1..].iter().map(move |&other| vec![one, other]));
     let all: Vec<Encoded> = all.collect();
-    let mut worth: Vec<(f64, Encoded)> =
-        all.into_par_iter().map(|pair| (worth(columns, &pair, residuals, smoothing), pair)).collect();
+    let of_outputs = |pair: &Encoded| {
+        let of_one = |own: &Vec<f32>| worth(columns, pair, &own[..own.len().min(ROWS)], smoothing);
+        residuals.iter().map(of_one).sum::<f64>()
+    };
+    let mut worth: Vec<(f64, Encoded)> = all.into_par_iter().map(|pair| (of_outputs(&pair), pair)).collect();
     worth.retain(|(worth, _)| *worth > 0.0);
     worth.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     worth.truncate(most);
@@ -75,6 +83,7 @@ mod tests {
             |bit: fn(usize) -> usize| Column::Levels((0..400).map(|row| Level::of(&bit(row).to_string())).collect());
         let columns = [levels(|row| row % 2), levels(|row| row / 2 % 2), levels(|row| row / 4 % 3)];
         let residuals: Vec<f32> = (0..400).map(|row| if row % 2 == row / 2 % 2 { 0.5 } else { -0.5 }).collect();
+        let residuals = [residuals];
         assert_eq!(pairs(&columns, &[0, 1, 2], &residuals, 1.0, 1), [vec![0, 1]]);
         assert_eq!(pairs(&columns, &[0, 2], &residuals, 1.0, 9), Vec::<Encoded>::new());
     }

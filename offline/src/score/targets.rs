@@ -7,6 +7,7 @@ use super::columns::Columns;
 use super::config::{Learn, ModelConfig, matching};
 use super::labels::labels;
 use super::table::Table;
+use super::weights;
 
 /// The labels of all rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Targets {
     pub labels: Vec<Vec<f32>>,
     /// Whether the labels of each row are known.
     pub known: Vec<bool>,
+    /// How much each row counts in what is learnt; empty: all alike.
+    pub weights: Vec<f32>,
 }
 
 /// The columns that are learnt.
@@ -38,11 +41,12 @@ impl Targets {
     pub fn read(table: &Table, names: &[String], config: &ModelConfig) -> Result<Self, DataError> {
         let read = |name: &String| labels(table, name, &config.positive);
         let labels = names.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { names: names.to_vec(), labels, known: vec![true; table.rows] })
+        let weights = weights::of_rows(table, config)?;
+        Ok(Self { names: names.to_vec(), labels, known: vec![true; table.rows], weights })
     }
 
     /// What is to be learnt of them: where that is additions, a positive is one that the row before was not, and the
-    /// labels of a row without one before it are not known.
+    /// labels of a row without one before it are not known; of choices nor are those of a row without an addition.
     #[must_use]
     pub fn learnt(mut self, columns: &Columns, learn: Learn) -> Self {
         if learn == Learn::Values {
@@ -54,6 +58,10 @@ impl Targets {
                 *known &= !before.is_nan();
                 *label = if *before == 0.0 { *label } else { 0.0 };
             }
+        }
+        if learn == Learn::Choices {
+            let any = self.any();
+            self.known.iter_mut().zip(any).for_each(|(known, any)| *known &= any > 0.0);
         }
         self
     }

@@ -11,7 +11,11 @@ pub enum Goal {
     /// The largest F1.
     F1,
     /// The largest F1 over all labels, with one threshold for all.
-    MicroF1,
+    MicroF1 {
+        /// The rows that are looked at.
+        #[serde(default)]
+        among: Among,
+    },
     /// The largest recall of those with at least this precision.
     Precision {
         /// At least this.
@@ -29,6 +33,17 @@ pub enum Goal {
         /// Of a negative that is taken for a positive.
         false_positive: f64,
     },
+}
+
+/// Which rows a threshold of several labels is chosen by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Among {
+    /// All.
+    #[default]
+    All,
+    /// Those that are a positive of any label: for those of whom it is known that they take something.
+    Positives,
 }
 
 /// The counts of a threshold.
@@ -84,7 +99,7 @@ impl Confusion {
         let bounded =
             |bound: f64, at_least: f64, other: f64| if bound >= at_least { 1.0 + other } else { bound - at_least };
         match goal {
-            Goal::F1 | Goal::MicroF1 => self.f1(),
+            Goal::F1 | Goal::MicroF1 { .. } => self.f1(),
             Goal::Precision { at_least } => bounded(self.precision(), at_least, self.recall()),
             Goal::Recall { at_least } => bounded(self.recall(), at_least, self.precision()),
             Goal::Costs { false_negative, false_positive } => {

@@ -1,4 +1,4 @@
-//! Fits the trees of a model: features ▶ pairs ▶ members, each of an order and a seed of its own ▶ one ensemble.
+//! Fits the trees of a model: features ▶ pairs ▶ members, each of an order and a seed of its own ▶ one ensemble a label.
 //!
 //! The members' log-odds are averaged: their trees stand one behind the other, with leaves divided by their number.
 
@@ -12,16 +12,21 @@ use shared::engine::rank::matrix::Matrix;
 use shared::engine::rank::trees::probability;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::derive::{Derivation, Derived};
-use shared::engine::tabular::feature::Encoded;
+use shared::engine::tabular::encoding::Sums;
+use shared::engine::tabular::feature::{Encoded, Feature};
 use shared::engine::tabular::schema::FieldKind;
 use shared::tables::EncodingTable;
 
 use super::columns::Columns;
-use super::config::ModelConfig;
-use super::features::{Labelled, Plan, Special, total};
+use super::config::{ModelConfig, PositiveWeight};
+use super::features::{Labelled, Plan, Special};
 use super::pairs::pairs;
 use super::split::Parts;
-use crate::trees::{self, Ensemble, Rows, TreesConfig};
+use super::targets::Targets;
+use super::weights;
+use crate::trees::metrics::log_loss_of;
+use crate::trees::monotone::Direction;
+use crate::trees::{self, Ensemble, Rows, SeveralRows, TreesConfig};
 
 /// What was learnt.
 pub struct Fitted {
@@ -33,6 +38,25 @@ pub struct Fitted {
     pub ensembles: Vec<Ensemble>,
     /// How many training rows are in each leaf of each.
     pub covers: Vec<f32>,
+    totals: Vec<Sums>,
+    smoothing: f64,
+}
+
+impl Fitted {
+    /// The log-loss of rows, that of several labels averaged; probabilities are not calibrated.
+    ///
+    /// * `labels`: those of the rows, label by label.
+    #[must_use]
+    pub fn losses(&self, columns: &[Column], labels: &[Vec<f32>]) -> Vec<f64> {
+        let matrix = self.plan.matrix(columns, &self.encodings, &self.totals, self.smoothing);
+        let (mut losses, outputs) = (vec![0.0; matrix.rows()], self.ensembles.len() as f64);
+        for (ensemble, labels) in self.ensembles.iter().zip(labels) {
+            let scores = trees::scores_of(ensemble, &matrix);
+            let of_rows = labels.iter().zip(scores).map(|(&label, score)| log_loss_of(label, score));
+            losses.iter_mut().zip(of_rows).for_each(|(sum, own)| *sum += own / outputs);
+        }
+        losses
+    }
 }
 
 /// Some rows of columns.
@@ -47,45 +71,60 @@ pub fn labels_of(labels: &[f32], rows: &[usize]) -> Vec<f32> {
     rows.iter().map(|&row| labels[row]).collect()
 }
 
-fn with_labels(matrix: &Matrix, labels: &[f32]) -> Rows {
-    let columns = (0..matrix.columns()).map(|at| matrix.column(at).to_vec()).collect();
-    Rows { columns, groups: (0..=labels.len()).collect(), labels: labels.to_vec() }
+fn columns_of(matrix: &Matrix) -> Vec<Vec<f32>> {
+    (0..matrix.columns()).map(|at| matrix.column(at).to_vec()).collect()
 }
 
-/// Fits a model: the trees of each label, which look at the features that any of them looks at.
+/// Fits a model.
 ///
-/// * `labels`: those of all rows, label by label.
-/// * `progress`: called with the number of trees so far, of `members` times `trees.trees` for each label.
+/// * `progress`: called with the number of trees so far, of `members` times `trees.trees`.
 pub fn fit(
     columns: &Columns,
-    labels: &[Vec<f32>],
+    targets: &Targets,
     parts: &Parts,
     config: &ModelConfig,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Fitted {
     let (own, valid) = (rows_of(&columns.values, &parts.train), rows_of(&columns.values, &parts.valid));
-    let plan = plan(columns, config);
+    let [(own_labels, own_weights), (stops, stop_weights)] =
+        [&parts.train, &parts.valid].map(|rows| of_part(targets, rows, config.weights.positive));
     let grown = AtomicU64::new(0);
     let progress = || progress(grown.fetch_add(1, Ordering::Relaxed) + 1);
-    let own_labels: Vec<Vec<f32>> = labels.iter().map(|labels| labels_of(labels, &parts.train)).collect();
-    let fit = |(labels, own_labels): (&Vec<f32>, &Vec<f32>)| {
-        let stops = labels_of(labels, &parts.valid);
-        let label = Label {
-            rows: Labelled { columns: &own, labels: own_labels },
-            valid: Labelled { columns: &valid, labels: &stops },
-            by_time: parts.by_time,
-        };
-        fit_label(plan.clone(), label, config, &progress)
+    let outputs = targets.labels.len();
+    let mut plan = plan(columns, config).with_outputs(outputs);
+    let sides = Sides {
+        rows: Labelled { columns: &own, labels: &own_labels, weights: &own_weights },
+        valid: Labelled { columns: &valid, labels: &stops, weights: &stop_weights },
+        by_time: parts.by_time,
+        monotone: &bound(&plan, columns),
     };
-    let fitted: Vec<(Plan, Ensemble)> = labels.par_iter().zip(&own_labels).map(fit).collect();
-    let (plan, ensembles) = join(fitted);
-    let (smoothing, totals) =
-        (config.features.smoothing, own_labels.iter().map(|labels| total(labels)).collect::<Vec<_>>());
-    let rows: Vec<Labelled<'_>> = own_labels.iter().map(|labels| Labelled { columns: &own, labels }).collect();
-    let encodings = plan.learn(&rows);
+    let mut encodings = plan.learn(sides.rows);
+    for pair in combinations(&plan, sides, &encodings, config) {
+        plan.encode(pair, outputs);
+    }
+    encodings = plan.learn(sides.rows);
+    let ensembles = members(&plan, sides, &encodings, config, &progress);
+    let (totals, smoothing) = (sides.rows.totals(), config.features.smoothing);
     let matrix = plan.matrix(&own, &encodings, &totals, smoothing);
     let covers = ensembles.iter().flat_map(|ensemble| ensemble.covers(&matrix)).collect();
-    Fitted { plan, encodings, ensembles, covers }
+    Fitted { plan, encodings, ensembles, covers, totals, smoothing }
+}
+
+/// The labels of some rows, and how much each counts for each label.
+fn of_part(targets: &Targets, rows: &[usize], positive: PositiveWeight) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let labels: Vec<Vec<f32>> = targets.labels.iter().map(|labels| labels_of(labels, rows)).collect();
+    let own: Vec<f32> = rows.iter().filter_map(|&row| targets.weights.get(row).copied()).collect();
+    let weights = labels.iter().map(|labels| weights::for_label(&own, labels, positive)).collect();
+    (labels, weights)
+}
+
+/// The features that are columns with which the prediction goes one way.
+fn bound(plan: &Plan, columns: &Columns) -> Vec<(usize, Direction)> {
+    let direction = |(at, feature): (usize, &Feature)| match feature {
+        Feature::Number { column } => Some((at, columns.direction(*column)?)),
+        _ => None,
+    };
+    plan.features.iter().enumerate().filter_map(direction).collect()
 }
 
 /// The features of a model without combinations.
@@ -97,86 +136,111 @@ fn plan(columns: &Columns, config: &ModelConfig) -> Plan {
         .zip(&columns.derived)
         .filter_map(|(at, derived)| is_part(derived).then_some(at))
         .collect();
-    let special = Special { skipped: &skipped, levels: &parts_of_times };
+    let bound: Vec<usize> = (0..columns.fields.len()).filter(|&at| columns.direction(at).is_some()).collect();
+    let special = Special { skipped: &skipped, levels: &parts_of_times, alone: &bound };
     Plan::of(&columns.values, &columns.levels, special, &config.features)
 }
 
-/// Rows with one of their labels.
+/// The rows that a model is fitted on.
 #[derive(Clone, Copy)]
-struct Label<'a> {
+struct Sides<'a> {
     /// Those that are trained on.
     rows: Labelled<'a>,
     /// Those that say when to stop.
     valid: Labelled<'a>,
     /// Whether the rows are in the order of time.
     by_time: bool,
+    /// How predictions go with features that are bound.
+    monotone: &'a [(usize, Direction)],
 }
 
-/// Fits the trees of a label.
-fn fit_label(mut plan: Plan, label: Label<'_>, config: &ModelConfig, progress: &(dyn Fn() + Sync)) -> (Plan, Ensemble) {
-    let (Label { rows, valid, .. }, smoothing) = (label, config.features.smoothing);
-    let total = [total(rows.labels)];
-    let stop = |plan: &Plan, encodings: &EncodingTable| {
-        with_labels(&plan.matrix(valid.columns, encodings, &total, smoothing), valid.labels)
-    };
-    let mut encodings = plan.learn(&[rows]);
-    for pair in combinations(&plan, label, &stop(&plan, &encodings), &encodings, config) {
-        plan.encode(pair);
-    }
-    encodings = plan.learn(&[rows]);
-    let stop = stop(&plan, &encodings);
+/// The trees of each label, averaged over the members.
+fn members(
+    plan: &Plan,
+    sides: Sides<'_>,
+    encodings: &EncodingTable,
+    config: &ModelConfig,
+    progress: &(dyn Fn() + Sync),
+) -> Vec<Ensemble> {
+    let stop = stopping(plan, sides, encodings, config.features.smoothing);
     // Side by side: members share no step, while those of one tree wait for each other.
     let member = |member: usize| {
         let own = TreesConfig { seed: config.trees.seed + member as u64, ..config.trees.clone() };
-        let training = training(&plan, label, &encodings, smoothing, own.seed);
-        let fitted = trees::fit(&training, Some(&stop), &own, &|_| progress());
-        let trees = fitted.leaves.len() >> fitted.depth;
-        tracing::debug!(member, trees, log_loss = -fitted.metric, "member fitted");
-        fitted
+        let training = training(plan, sides, encodings, config.features.smoothing, own.seed);
+        grown(training, &stop, sides, &own, &|_| progress())
     };
-    let members: Vec<Ensemble> = (0..config.members).into_par_iter().map(member).collect();
-    let mut ensemble = Ensemble::default();
-    members.into_iter().for_each(|member| ensemble.add(member, config.members));
-    (plan, ensemble)
+    let members: Vec<Vec<Ensemble>> = (0..config.members).into_par_iter().map(member).collect();
+    let mut ensembles = vec![Ensemble::default(); sides.rows.labels.len()];
+    for fitted in members {
+        ensembles.iter_mut().zip(fitted).for_each(|(all, own)| all.add(own, config.members));
+    }
+    ensembles
 }
 
-/// Joins the plans of labels, whose trees then look at the features of the joint one.
-fn join(fitted: Vec<(Plan, Ensemble)>) -> (Plan, Vec<Ensemble>) {
-    let mut joint = Plan::default();
-    let ensembles = fitted.into_iter().enumerate().map(|(output, (plan, ensemble))| {
-        let places = joint.join(&plan, output);
-        ensemble.moved(&places)
-    });
-    let ensembles = ensembles.collect();
-    (joint, ensembles)
+/// The trees of each label of one member.
+fn grown(
+    training: Matrix,
+    stop: &Matrix,
+    sides: Sides<'_>,
+    config: &TreesConfig,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<Ensemble> {
+    let fitted = if sides.rows.labels.len() == 1 {
+        let (rows, valid) = (one(&training, sides.rows, sides.monotone), one(stop, sides.valid, &[]));
+        vec![trees::fit(&rows, Some(&valid), config, progress)]
+    } else {
+        trees::fit_several(&several(&training, sides.rows), &several(stop, sides.valid), config, progress)
+    };
+    for own in &fitted {
+        tracing::debug!(seed = config.seed, trees = own.leaves.len() >> own.depth, log_loss = -own.metric, "fitted");
+    }
+    fitted
+}
+
+/// Features with a label.
+fn one(matrix: &Matrix, rows: Labelled<'_>, monotone: &[(usize, Direction)]) -> Rows {
+    Rows {
+        columns: columns_of(matrix),
+        groups: (0..=rows.len()).collect(),
+        labels: rows.labels[0].clone(),
+        weights: rows.weights[0].clone(),
+        monotone: monotone.to_vec(),
+    }
+}
+
+/// Features with several labels.
+fn several(matrix: &Matrix, rows: Labelled<'_>) -> SeveralRows {
+    SeveralRows { columns: columns_of(matrix), labels: rows.labels.to_vec(), weights: rows.weights.to_vec() }
+}
+
+/// The features of the rows that say when to stop.
+fn stopping(plan: &Plan, sides: Sides<'_>, encodings: &EncodingTable, smoothing: f64) -> Matrix {
+    plan.matrix(sides.valid.columns, encodings, &sides.rows.totals(), smoothing)
 }
 
 /// The features of training rows in an order of their own.
-fn training(plan: &Plan, label: Label<'_>, encodings: &EncodingTable, smoothing: f64, seed: u64) -> Rows {
-    let rows = label.rows;
-    let mut order: Vec<usize> = (0..rows.labels.len()).collect();
-    if !label.by_time {
+fn training(plan: &Plan, sides: Sides<'_>, encodings: &EncodingTable, smoothing: f64, seed: u64) -> Matrix {
+    let mut order: Vec<usize> = (0..sides.rows.len()).collect();
+    if !sides.by_time {
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     }
-    with_labels(&plan.of_training(rows, &order, encodings, smoothing), rows.labels)
+    plan.of_training(sides.rows, &order, encodings, smoothing)
 }
 
 /// The combinations of columns that a few fast trees leave something of.
-fn combinations(
-    plan: &Plan,
-    label: Label<'_>,
-    stop: &Rows,
-    encodings: &EncodingTable,
-    config: &ModelConfig,
-) -> Vec<Encoded> {
+fn combinations(plan: &Plan, sides: Sides<'_>, encodings: &EncodingTable, config: &ModelConfig) -> Vec<Encoded> {
     if config.features.pairs == 0 {
         return Vec::new();
     }
     let fast = TreesConfig { learning_rate: 0.2, patience: 10, ..config.trees.clone() };
     let smoothing = config.features.smoothing;
-    let training = training(plan, label, encodings, smoothing, fast.seed);
-    let scores = trees::scores(&trees::fit(&training, Some(stop), &fast, &|_| ()), &training);
-    let rows = label.rows;
-    let residuals: Vec<f32> = rows.labels.iter().zip(scores).map(|(label, score)| label - probability(score)).collect();
-    pairs(rows.columns, &plan.combinable, &residuals, smoothing, config.features.pairs)
+    let training = training(plan, sides, encodings, smoothing, fast.seed);
+    let stop = stopping(plan, sides, encodings, smoothing);
+    let fitted = grown(training.clone(), &stop, sides, &fast, &|_| ());
+    let of_label = |(ensemble, labels): (&Ensemble, &Vec<f32>)| -> Vec<f32> {
+        let scores = trees::scores_of(ensemble, &training);
+        labels.iter().zip(scores).map(|(label, score)| label - probability(score)).collect()
+    };
+    let residuals: Vec<Vec<f32>> = fitted.iter().zip(sides.rows.labels).map(of_label).collect();
+    pairs(sides.rows.columns, &plan.combinable, &residuals, smoothing, config.features.pairs)
 }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn rows(labels: &[f32], groups: &[usize]) -> Rows {
-        Rows { columns: Vec::new(), labels: labels.to_vec(), groups: groups.to_vec() }
+        Rows { labels: labels.to_vec(), groups: groups.to_vec(), ..Rows::default() }
     }
 
     #[test]

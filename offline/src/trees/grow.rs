@@ -1,7 +1,8 @@
 //! Grows one oblivious tree: level by level the split with the largest gain, summed over all leaves.
 //!
 //! The gain of a split is `Σ_leaf G_no² / (H_no + λ) + G_yes² / (H_yes + λ) - G² / (H + λ)`, where G and H are the sums
-//! of gradients and curvatures of the rows at or below the border (no), above it (yes), and of both. Only the
+//! of gradients and curvatures of the rows at or below the border (no), above it (yes), and of both; where a row has
+//! several gradients, the gains by each are added. Only the
 //! histograms of the smaller half of a leaf are summed; those of the larger half are the difference to the whole. Cost:
 //! at most rows / 2 · features per level.
 
@@ -24,38 +25,38 @@ pub struct Split {
     pub gain: f64,
 }
 
-/// Sums of gradients and curvatures.
-type Sums = [f64; 2];
-
-/// The rows of the leaves, with their gradients beside them.
-struct Partition {
+/// The rows of the leaves, with their gradients, and the curvature behind them, beside them.
+pub struct Partition<const N: usize> {
     rows: Vec<u32>,
-    gradients: Vec<[f32; 2]>,
+    gradients: Vec<[f32; N]>,
     /// The range of rows of each leaf.
     leaves: Vec<Range<usize>>,
     /// The buffers that the next level is written to.
-    spare: (Vec<u32>, Vec<[f32; 2]>),
+    spare: (Vec<u32>, Vec<[f32; N]>),
 }
 
-/// The histograms of a leaf for the features of a block, one after the other, each as long as its feature has bins.
-type Histograms = Vec<Sums>;
+/// The histograms of a leaf for the features of a block, one after the other, each as long as its feature has bins: sums
+/// of gradients, and of curvatures behind them.
+type Histograms<const N: usize> = Vec<[f64; N]>;
 
 /// How many bins each feature of a block has; 1 for a place without a feature.
 type Counts = [usize; BLOCK];
 
-/// Grows a tree on some rows, with their gradients, and some blocks of features; returns its splits and the values of
-/// its leaves.
-pub fn grow(
+/// Grows a tree on some rows, with their gradients, and some blocks of features; returns its splits and the rows of its
+/// leaves.
+///
+/// * `gradients`: of each row N - 1 gradients, and its curvature behind them.
+pub fn grow<const N: usize>(
     binned: &Binned,
     bins: &Bins,
     rows: Vec<u32>,
-    gradients: Vec<[f32; 2]>,
+    gradients: Vec<[f32; N]>,
     blocks: &[usize],
     config: &TreesConfig,
-) -> (Vec<Split>, Vec<f32>) {
+) -> (Vec<Split>, Partition<N>) {
     let mut partition = Partition::new(rows, gradients);
     // For each block, the histograms of every leaf.
-    let mut histograms: Vec<Vec<Histograms>> = vec![Vec::new(); blocks.len()];
+    let mut histograms: Vec<Vec<Histograms<N>>> = vec![Vec::new(); blocks.len()];
     let mut splits: Vec<Split> = Vec::new();
     for _ in 0..config.depth {
         let best = histograms
@@ -79,8 +80,7 @@ pub fn grow(
         partition.split(binned.column(best.feature), best.bin);
         splits.push(best);
     }
-    let leaves = partition.leaves(config);
-    (splits, leaves)
+    (splits, partition)
 }
 
 /// A split that divides no rows, so that the tree has full depth even if nothing can be gained.
@@ -93,9 +93,14 @@ fn better(a: Split, b: Split) -> Split {
 }
 
 /// Updates a block's histograms from the leaves of the previous level to those of this one.
-fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], counts: Counts, partition: &Partition) {
+fn sum<const N: usize>(
+    leaves: &mut Vec<Histograms<N>>,
+    rows: &[[u8; BLOCK]],
+    counts: Counts,
+    partition: &Partition<N>,
+) {
     let of_leaf = |leaf: usize| {
-        let mut histograms = vec![[0.0; 2]; counts.iter().sum()];
+        let mut histograms = vec![[0.0; N]; counts.iter().sum()];
         let range = partition.leaves[leaf].clone();
         add_rows(rows, &partition.rows[range.clone()], &partition.gradients[range], counts, &mut histograms);
         histograms
@@ -105,13 +110,13 @@ fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], counts: Counts, parti
         return;
     }
     let half = leaves.len();
-    let mut yes: Vec<Histograms> = Vec::with_capacity(half);
+    let mut yes: Vec<Histograms<N>> = Vec::with_capacity(half);
     let size = |leaf: usize| partition.leaves[leaf].len();
     for (leaf, of_parent) in leaves.iter_mut().enumerate() {
         let smaller = if size(leaf) <= size(leaf + half) { leaf } else { leaf + half };
         let summed = of_leaf(smaller);
         for (rest, summed) in of_parent.iter_mut().zip(&summed) {
-            *rest = [rest[0] - summed[0], rest[1] - summed[1]];
+            *rest = std::array::from_fn(|at| rest[at] - summed[at]);
         }
         yes.push(if smaller == leaf { std::mem::replace(of_parent, summed) } else { summed });
     }
@@ -119,34 +124,43 @@ fn sum(leaves: &mut Vec<Histograms>, rows: &[[u8; BLOCK]], counts: Counts, parti
 }
 
 /// Adds rows to the histograms of a block, feature by feature, so that consecutive additions are independent.
-fn add_rows(block: &[[u8; BLOCK]], rows: &[u32], gradients: &[[f32; 2]], counts: Counts, histograms: &mut [Sums]) {
+fn add_rows<const N: usize>(
+    block: &[[u8; BLOCK]],
+    rows: &[u32],
+    gradients: &[[f32; N]],
+    counts: Counts,
+    histograms: &mut [[f64; N]],
+) {
     let mut rest = histograms;
     let mut histograms = counts.map(|count| {
         let (own, after) = std::mem::take(&mut rest).split_at_mut(count);
         rest = after;
         own
     });
-    for (&row, &[gradient, curvature]) in rows.iter().zip(gradients) {
-        let (gradient, curvature) = (f64::from(gradient), f64::from(curvature));
+    for (&row, gradients) in rows.iter().zip(gradients) {
+        let gradients = gradients.map(f64::from);
         for (histogram, &bin) in histograms.iter_mut().zip(&block[row as usize]) {
             let sums = &mut histogram[usize::from(bin)];
-            *sums = [sums[0] + gradient, sums[1] + curvature];
+            *sums = std::array::from_fn(|at| sums[at] + gradients[at]);
         }
     }
 }
 
 /// The best split on a feature, whose sums begin at `first` in the histograms.
-fn best_split(feature: usize, first: usize, leaves: &[Histograms], count: usize, l2: f64) -> Split {
-    let value = |[gradient, curvature]: Sums| gradient * gradient / (curvature.max(0.0) + l2);
+fn best_split<const N: usize>(feature: usize, first: usize, leaves: &[Histograms<N>], count: usize, l2: f64) -> Split {
+    let value = |sums: [f64; N]| {
+        let squares = sums[..N - 1].iter().map(|gradient| gradient * gradient);
+        squares.fold(0.0, |sum, square| sum + square) / (sums[N - 1].max(0.0) + l2)
+    };
     let mut gains = vec![0.0; count.saturating_sub(1)];
     for histograms in leaves {
         let histogram = &histograms[first..first + count];
-        let total = histogram.iter().fold([0.0; 2], |sum, bin| [sum[0] + bin[0], sum[1] + bin[1]]);
+        let total: [f64; N] = histogram.iter().fold([0.0; N], |sum, bin| std::array::from_fn(|at| sum[at] + bin[at]));
         let whole = value(total);
-        let mut no = [0.0; 2];
+        let mut no = [0.0; N];
         for (gain, bin) in gains.iter_mut().zip(histogram) {
-            no = [no[0] + bin[0], no[1] + bin[1]];
-            *gain += value(no) + value([total[0] - no[0], total[1] - no[1]]) - whole;
+            no = std::array::from_fn(|at| no[at] + bin[at]);
+            *gain += value(no) + value(std::array::from_fn(|at| total[at] - no[at])) - whole;
         }
     }
     let best =
@@ -154,10 +168,10 @@ fn best_split(feature: usize, first: usize, leaves: &[Histograms], count: usize,
     Split { feature, bin: best.0 as u8, gain: best.1 }
 }
 
-impl Partition {
+impl<const N: usize> Partition<N> {
     /// All rows in one leaf.
-    fn new(rows: Vec<u32>, gradients: Vec<[f32; 2]>) -> Self {
-        let spare = (vec![0; rows.len()], vec![[0.0; 2]; rows.len()]);
+    fn new(rows: Vec<u32>, gradients: Vec<[f32; N]>) -> Self {
+        let spare = (vec![0; rows.len()], vec![[0.0; N]; rows.len()]);
         let all = 0..rows.len();
         Self { leaves: vec![all], rows, gradients, spare }
     }
@@ -176,7 +190,7 @@ impl Partition {
             parts.push((leaf, to_rows, to_gradients));
             (rest_rows, rest_gradients) = (after_rows, after_gradients);
         }
-        let halve = |(leaf, to_rows, to_gradients): (usize, &mut [u32], &mut [[f32; 2]])| {
+        let halve = |(leaf, to_rows, to_gradients): (usize, &mut [u32], &mut [[f32; N]])| {
             let (mut no, mut yes) = (0, to_rows.len());
             for at in leaves[leaf].clone() {
                 // Rows above the border are written from the end, and reversed below.
@@ -201,16 +215,24 @@ impl Partition {
         mem::swap(gradients, &mut spare.1);
     }
 
-    /// A Newton step for each leaf, limited to `largest_step`: where curvatures are small, far from the optimum of a
-    /// softmax over many rows, a whole step would overshoot.
-    fn leaves(&self, config: &TreesConfig) -> Vec<f32> {
-        let of_leaf = |leaf: &Range<usize>| {
-            let sums = self.gradients[leaf.clone()].iter().fold([0.0f64; 2], |sum, &[gradient, curvature]| {
-                [sum[0] + f64::from(gradient), sum[1] + f64::from(curvature)]
-            });
-            let step = -sums[0] / (sums[1] + config.l2);
-            (config.learning_rate * step.clamp(-config.largest_step, config.largest_step)) as f32
-        };
-        self.leaves.iter().map(of_leaf).collect()
+    /// The rows of each leaf.
+    pub fn leaves(&self) -> impl Iterator<Item = &[u32]> {
+        self.leaves.iter().map(|leaf| &self.rows[leaf.clone()])
     }
+}
+
+impl Partition<2> {
+    /// A step for each leaf.
+    pub fn steps(&self, config: &TreesConfig) -> Vec<f32> {
+        self.leaves.iter().map(|leaf| step(self.gradients[leaf.clone()].iter().copied(), config)).collect()
+    }
+}
+
+/// The Newton step of rows with these gradients and curvatures, limited to `largest_step`: where curvatures are small, far
+/// from the optimum of a softmax over many rows, a whole step would overshoot.
+pub fn step(rows: impl Iterator<Item = [f32; 2]>, config: &TreesConfig) -> f32 {
+    let sums = rows
+        .fold([0.0f64; 2], |sum, [gradient, curvature]| [sum[0] + f64::from(gradient), sum[1] + f64::from(curvature)]);
+    let step = -sums[0] / (sums[1] + config.l2);
+    (config.learning_rate * step.clamp(-config.largest_step, config.largest_step)) as f32
 }

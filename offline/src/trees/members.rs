@@ -17,17 +17,6 @@ impl Ensemble {
         self.metric += member.metric / members as f64;
     }
 
-    /// The same trees where features are in other places.
-    ///
-    /// * `places`: the new place of each feature.
-    #[must_use]
-    pub fn moved(mut self, places: &[usize]) -> Self {
-        self.features.iter_mut().for_each(|feature| *feature = places[*feature as usize] as u32);
-        let mut importance = vec![0.0; places.iter().max().map_or(0, |last| last + 1)];
-        self.importance.iter().zip(places).for_each(|(own, &place)| importance[place] = *own);
-        Self { importance, ..self }
-    }
-
     /// How many rows are in each leaf.
     #[must_use]
     pub fn covers(&self, matrix: &Matrix) -> Vec<f32> {

@@ -9,6 +9,19 @@ pub fn log_loss(labels: &[f32], scores: &[f32]) -> f64 {
     losses.iter().sum::<f64>() / losses.len().max(1) as f64
 }
 
+/// The same of rows that count so much each; empty: all alike.
+#[must_use]
+pub fn weighted_log_loss(labels: &[f32], scores: &[f32], weights: &[f32]) -> f64 {
+    if weights.is_empty() {
+        return log_loss(labels, scores);
+    }
+    let rows = labels.par_iter().zip(scores).zip(weights);
+    let losses: Vec<f64> =
+        rows.map(|((&label, &score), &weight)| f64::from(weight) * log_loss_of(label, score)).collect();
+    let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    losses.iter().sum::<f64>() / all.max(f64::MIN_POSITIVE)
+}
+
 /// The log-loss of one row.
 pub fn log_loss_of(label: f32, score: f32) -> f64 {
     let margin = if label > 0.0 { -score } else { score };
@@ -47,5 +60,6 @@ mod tests {
     fn even_odds_cost_ln_2_and_the_far_wrong_side_its_distance() {
         assert!((log_loss(&[0.0, 1.0], &[0.0, 0.0]) - 2f64.ln()).abs() < 1e-9);
         assert!((log_loss(&[1.0], &[-50.0]) - 50.0).abs() < 1e-6);
+        assert!((weighted_log_loss(&[1.0, 0.0], &[-50.0, -50.0], &[1.0, 3.0]) - 12.5).abs() < 1e-6);
     }
 }

@@ -14,7 +14,9 @@ pub mod encode;
 mod grow;
 mod members;
 pub mod metrics;
+pub mod monotone;
 mod objective;
+mod several;
 
 use std::ops::Range;
 
@@ -30,8 +32,10 @@ use shared::engine::rank::trees::Trees;
 use shared::tables::TreeTable;
 
 use bins::{Binned, Bins};
-use grow::{Split, grow};
+use grow::{Partition, Split, grow};
+use monotone::{Bound, Direction};
 pub use objective::Objective;
+pub use several::{SeveralRows, fit_several};
 
 /// How trees are grown. See `config.default.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,13 +64,17 @@ pub struct Rows {
     pub labels: Vec<f32>,
     /// Where each group begins, and the end of the last.
     pub groups: Vec<usize>,
+    /// How much each row counts; empty: all alike.
+    pub weights: Vec<f32>,
+    /// How predictions go with features that are bound.
+    pub monotone: Vec<(usize, Direction)>,
 }
 
 impl Rows {
     /// No rows yet, with this many features.
     #[must_use]
     pub fn new(features: usize) -> Self {
-        Self { columns: vec![Vec::new(); features], labels: Vec::new(), groups: vec![0] }
+        Self { columns: vec![Vec::new(); features], groups: vec![0], ..Self::default() }
     }
 
     /// How many rows there are.
@@ -133,20 +141,10 @@ pub fn table_of(ensembles: &[Ensemble]) -> TreeTable {
 #[must_use]
 pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progress: &(dyn Fn(u64) + Sync)) -> Ensemble {
     let patience = validation.map_or(usize::MAX, |_| config.patience);
-    let bins = Bins::of(&train.columns, config.bins, config.seed);
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
-    // Blocks are drawn as a whole, so neighbouring features, which are alike, are put into different blocks. A feature
-    // with one bin can't be split.
-    let mut order: Vec<usize> = (0..train.columns.len()).filter(|&feature| bins.count(feature) > 1).collect();
-    if order.is_empty() {
-        // All rows are equal: trees without a split.
-        order.push(0);
-    }
-    order.shuffle(&mut random);
-    let (binned, mut stopping) = (
-        bins.bin(&train.columns, order.clone()),
-        validation.map(|rows| (rows, bins.bin(&rows.columns, order), vec![0.0f32; rows.len()])),
-    );
+    let columns = validation.map(|rows| &rows.columns[..]);
+    let Prepared { bins, binned, stopping } = Prepared::new(&train.columns, columns, config, &mut random);
+    let mut stopping = validation.zip(stopping).map(|(rows, binned)| (rows, binned, vec![0.0f32; rows.len()]));
     let mut ensemble =
         Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
     let mut scores = vec![0.0f32; train.len()];
@@ -156,13 +154,10 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
         let blocks = sampled_blocks(binned.blocks.len(), config, &mut random);
         let gradients = config.objective.gradients(train, &scores, &groups);
         let rows = groups.into_iter().flatten().map(|row| row as u32).collect();
-        let (splits, leaves) = grow(&binned, &bins, rows, gradients, &blocks, config);
-        for split in &splits {
-            ensemble.features.push(split.feature as u32);
-            ensemble.borders.push(bins.border(split));
-            ensemble.importance[split.feature] += split.gain;
-        }
-        ensemble.leaves.extend_from_slice(&leaves);
+        let (splits, partition) = grow(&binned, &bins, rows, gradients, &blocks, config);
+        let mut leaves = partition.steps(config);
+        in_order(&mut leaves, &splits, &partition, &train.monotone, &bins);
+        ensemble.push(&splits, &leaves, &bins);
         add(&binned, &splits, &leaves, &mut scores);
         let metric = match &mut stopping {
             Some((rows, binned, scores)) => {
@@ -183,13 +178,78 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
             break;
         }
     }
-    ensemble.features.truncate(best_trees * config.depth);
-    ensemble.borders.truncate(best_trees * config.depth);
-    ensemble.leaves.truncate(best_trees << config.depth);
-    let total: f64 = ensemble.importance.iter().sum();
-    ensemble.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
-    ensemble.metric = best;
+    ensemble.end(best_trees, best);
     ensemble
+}
+
+/// Puts the leaves of a tree in the order that bound features ask for. What separates missing values from present ones
+/// binds none.
+fn in_order<const N: usize>(
+    leaves: &mut [f32],
+    splits: &[Split],
+    partition: &Partition<N>,
+    monotone: &[(usize, Direction)],
+    bins: &Bins,
+) {
+    let bound = |&(feature, direction): &(usize, Direction)| {
+        let of_feature = |at: &usize| splits[*at].feature == feature && bins.border(&splits[*at]) != f32::MIN;
+        let mut own: Vec<usize> = (0..splits.len()).filter(of_feature).collect();
+        own.sort_by_key(|&at| (splits[at].bin, at));
+        (!own.is_empty()).then_some(Bound { splits: own, direction })
+    };
+    let bounds: Vec<Bound> = monotone.iter().filter_map(bound).collect();
+    if !bounds.is_empty() {
+        let rows: Vec<usize> = partition.leaves().map(<[u32]>::len).collect();
+        monotone::order(leaves, &rows, &bounds);
+    }
+}
+
+/// The bins of rows.
+struct Prepared {
+    bins: Bins,
+    /// The rows that are grown on.
+    binned: Binned,
+    /// Those that say when to stop.
+    stopping: Option<Binned>,
+}
+
+impl Prepared {
+    /// Blocks are drawn as a whole, so neighbouring features, which are alike, are put into different blocks. A feature
+    /// with one bin can't be split.
+    fn new(train: &[Vec<f32>], validation: Option<&[Vec<f32>]>, config: &TreesConfig, random: &mut ChaCha8Rng) -> Self {
+        let bins = Bins::of(train, config.bins, config.seed);
+        let mut order: Vec<usize> = (0..train.len()).filter(|&feature| bins.count(feature) > 1).collect();
+        if order.is_empty() {
+            // All rows are equal: trees without a split.
+            order.push(0);
+        }
+        order.shuffle(random);
+        let binned = bins.bin(train, order.clone());
+        let stopping = validation.map(|columns| bins.bin(columns, order));
+        Self { bins, binned, stopping }
+    }
+}
+
+impl Ensemble {
+    /// Adds a tree.
+    fn push(&mut self, splits: &[Split], leaves: &[f32], bins: &Bins) {
+        for split in splits {
+            self.features.push(split.feature as u32);
+            self.borders.push(bins.border(split));
+            self.importance[split.feature] += split.gain;
+        }
+        self.leaves.extend_from_slice(leaves);
+    }
+
+    /// Keeps the first trees, after which the metric was best.
+    fn end(&mut self, trees: usize, metric: f64) {
+        self.features.truncate(trees * self.depth);
+        self.borders.truncate(trees * self.depth);
+        self.leaves.truncate(trees << self.depth);
+        let total: f64 = self.importance.iter().sum();
+        self.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
+        self.metric = metric;
+    }
 }
 
 /// The scores of rows.

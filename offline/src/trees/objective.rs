@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::engine::rank::trees::probability;
 
 use super::Rows;
-use super::metrics::log_loss;
+use super::metrics::weighted_log_loss;
 use crate::measure::metrics::discounted_gain;
 
 /// The cut-off of the ranking metric.
@@ -43,11 +43,15 @@ impl Objective {
             rest = after;
         }
         parts.into_par_iter().for_each(|(range, gradients)| {
-            let (labels, scores) = (&rows.labels[range.clone()], &scores[range]);
+            let (labels, scores) = (&rows.labels[range.clone()], &scores[range.clone()]);
             match self {
                 Self::Binary => binary(labels, scores, gradients),
                 Self::Lambdarank => lambdarank(labels, scores, gradients),
                 Self::Softmax => softmax(labels, scores, gradients),
+            }
+            if let Some(weights) = rows.weights.get(range) {
+                let weighted = gradients.iter_mut().zip(weights);
+                weighted.for_each(|(own, weight)| *own = own.map(|value| weight * value));
             }
         });
         gradients
@@ -59,7 +63,7 @@ impl Objective {
     pub fn metric(self, rows: &Rows, scores: &[f32]) -> f64 {
         let groups = rows.groups.len().saturating_sub(1).max(1) as f64;
         if self == Self::Binary && rows.groups.len() == rows.len() + 1 {
-            return -log_loss(&rows.labels, scores);
+            return -weighted_log_loss(&rows.labels, scores, &rows.weights);
         }
         let of_group = |bounds: &[usize]| ndcg(&rows.labels[bounds[0]..bounds[1]], &scores[bounds[0]..bounds[1]]);
         let each: Vec<f64> = rows.groups.par_windows(2).map(of_group).collect();

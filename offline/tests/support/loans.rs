@@ -99,7 +99,7 @@ impl Bank {
     }
 
     pub fn config(&self) -> ModelConfig {
-        ModelConfig::load(Some(&self.path("model.toml")), None).expect("a config")
+        ModelConfig::load(&[self.path("model.toml")], None).expect("a config")
     }
 
     pub fn build(&self) -> Built {

@@ -6,6 +6,7 @@ mod predict;
 mod promote;
 mod rollback;
 mod train;
+mod tune;
 
 use clap::{Args, Subcommand};
 
@@ -22,6 +23,7 @@ pub struct ScoreArgs {
 #[derive(Debug, Subcommand)]
 enum ScoreCommand {
     Train(train::TrainArgs),
+    Tune(tune::TuneArgs),
     Predict(predict::PredictArgs),
     List(list::ListArgs),
     Promote(promote::PromoteArgs),
@@ -35,6 +37,7 @@ enum ScoreCommand {
 pub fn score(args: &ScoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
     match &args.command {
         ScoreCommand::Train(args) => train::train(args, progress),
+        ScoreCommand::Tune(args) => tune::tune(args, progress),
         ScoreCommand::Predict(args) => predict::predict(args, progress),
         ScoreCommand::List(args) => list::list(args),
         ScoreCommand::Promote(args) => promote::promote(args),

@@ -21,15 +21,8 @@ use crate::score::table::Table;
 /// Trains a model, measures it on rows that are held out, and makes it the champion unless it is worse.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// The model's config; `offline score defaults` prints every setting.
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// The preset of a known system: loan-default, credit-score, bank-products, click-through; the config lies over it.
-    #[arg(long)]
-    preset: Option<String>,
-    /// The rows: files, folders or patterns; CSV, Parquet or JSON.
-    #[arg(long, num_args = 1.., required = true)]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelOptions,
     #[command(flatten)]
     artifacts: ArtifactsOptions,
     /// Promotes the version even if it expects other fields than the champion.
@@ -40,17 +33,44 @@ pub struct TrainArgs {
     json: bool,
 }
 
+/// What a model is made of.
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// The model's config; `offline score defaults` prints every setting. Of several files each lies over those before it.
+    #[arg(long)]
+    config: Vec<PathBuf>,
+    /// The preset of a known system: loan-default, credit-score, bank-products, click-through; the config lies over it.
+    #[arg(long)]
+    preset: Option<String>,
+    /// The rows: files, folders or patterns; CSV, Parquet or JSON.
+    #[arg(long, num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+}
+
+impl ModelOptions {
+    /// Reads the config.
+    pub fn config(&self) -> anyhow::Result<ModelConfig> {
+        Ok(ModelConfig::load(&self.config, self.preset.as_deref())?)
+    }
+
+    /// Reads the rows, and warns of what can't be read.
+    pub fn read(&self, config: &ModelConfig, progress: &mut Progress) -> anyhow::Result<Table> {
+        let table = progress.stage("read", || Table::read(&self.data, config))?;
+        if let Some((rows, first)) = &table.unreadable {
+            eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
+        }
+        for name in &table.absent {
+            let there = table.names.join(", ");
+            eprintln!("warning: [columns] ignores `{name}`, which the rows don't have; they have: {there}");
+        }
+        Ok(table)
+    }
+}
+
 /// Trains, measures and stores.
 pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    let config = ModelConfig::load(args.config.as_deref(), args.preset.as_deref())?;
-    let table = progress.stage("read", || Table::read(&args.data, &config))?;
-    if let Some((rows, first)) = &table.unreadable {
-        eprintln!("warning: {rows} rows can't be read and are left out; the first: {first}");
-    }
-    for name in &table.absent {
-        let there = table.names.join(", ");
-        eprintln!("warning: [columns] ignores `{name}`, which the rows don't have; they have: {there}");
-    }
+    let config = args.model.config()?;
+    let table = args.model.read(&config, progress)?;
     let mut built = build(&table, &config, progress)?;
     eprint!("{}", warnings(&built));
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };

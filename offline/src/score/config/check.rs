@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shared::engine::tabular::manifest::Serve;
 
-use super::{ColumnConfig, DerivedConfig, Learn, ModelConfig, ModelConfigError, Role, SplitBy};
+use super::{ColumnConfig, DerivedConfig, Learn, ModelConfig, ModelConfigError, Past, PositiveWeight, Role, SplitBy};
 use crate::score::threshold::Goal;
 use crate::trees::Objective;
 
@@ -22,6 +22,10 @@ impl ModelConfig {
                 "needs its levels, for only = true"
             } else if declared.range.is_some_and(|[low, high]| low.is_nan() || high.is_nan() || low > high) {
                 "needs a range of the smallest and the largest number"
+            } else if declared.monotone.is_some() && !matches!(declared.role, Role::Number | Role::Ordinal) {
+                "is neither number nor ordinal, which alone may be monotone"
+            } else if declared.monotone.is_some() && self.label.is_empty() {
+                "can't be monotone where several labels are learnt"
             } else {
                 return None;
             };
@@ -63,8 +67,17 @@ impl ModelConfig {
         if !panel.key.is_empty() && panel.previous.is_empty() && panel.learn == Learn::Values {
             return refuse("panel.previous", "[]".to_owned(), "must name the columns that are remembered");
         }
+        if panel.learn != Learn::Values && !panel.past.contains(&Past::Previous) {
+            let must = "must have \"previous\", which says what is an addition";
+            return refuse("panel.past", format!("{:?}", panel.past), must);
+        }
         if let Some((column, what)) = self.wrong_column() {
             return refuse("columns", column, what);
+        }
+        if let PositiveWeight::Times(times) = self.weights.positive
+            && !(times > 0.0 && times.is_finite())
+        {
+            return refuse("weights.positive", times.to_string(), "must be above 0, or \"balanced\"");
         }
         match self.threshold {
             Goal::Precision { at_least } | Goal::Recall { at_least } if !(0.0..=1.0).contains(&at_least) => {

@@ -3,7 +3,7 @@
 mod check;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -15,6 +15,7 @@ use shared::engine::tabular::manifest::Serve;
 use crate::score::DataError;
 use crate::score::table::Table;
 use crate::score::threshold::Goal;
+use crate::trees::monotone::Direction;
 use crate::trees::{Objective, TreesConfig};
 
 /// The defaults, with every key.
@@ -81,8 +82,10 @@ pub struct ModelConfig {
     pub panel: PanelConfig,
     pub derived: BTreeMap<String, DerivedConfig>,
     pub split: SplitConfig,
+    pub weights: WeightsConfig,
     pub features: FeaturesConfig,
     pub trees: TreesConfig,
+    pub calibration: CalibrateBy,
     pub threshold: Goal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serve: Option<Serve>,
@@ -136,6 +139,9 @@ pub struct Declared {
     /// How times are written, as `strptime` has it; absent: ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// How the prediction goes with a number, all other columns being equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monotone: Option<Direction>,
     /// Whether a value may be missing; absent: as in the training rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nullable: Option<bool>,
@@ -159,7 +165,16 @@ impl Declared {
     /// A role alone.
     #[must_use]
     pub fn of(role: Role) -> Self {
-        Self { role, range: None, levels: Vec::new(), only: false, format: None, nullable: None, default: None }
+        Self {
+            role,
+            range: None,
+            levels: Vec::new(),
+            only: false,
+            format: None,
+            monotone: None,
+            nullable: None,
+            default: None,
+        }
     }
 }
 
@@ -190,7 +205,20 @@ pub enum DerivedConfig {
 pub struct PanelConfig {
     pub key: String,
     pub previous: Vec<String>,
+    pub past: Vec<Past>,
     pub learn: Learn,
+}
+
+/// What a row is told of the past of a column, of the rows of its key before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Past {
+    /// What the last one had.
+    Previous,
+    /// The days since that changed.
+    Since,
+    /// How often it changed.
+    Changes,
 }
 
 /// What of the labels is learnt.
@@ -201,6 +229,8 @@ pub enum Learn {
     Values,
     /// Which of them are positive and were not in the row before.
     Additions,
+    /// The same of rows that have any: which it is, not whether.
+    Choices,
 }
 
 /// How rows are split.
@@ -227,6 +257,57 @@ pub struct SplitConfig {
     pub seed: u64,
 }
 
+/// How much rows count in what is learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct WeightsConfig {
+    pub column: String,
+    pub positive: PositiveWeight,
+}
+
+/// How much a positive counts beside a negative.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a number above 0, or \"balanced\"")]
+pub enum PositiveWeight {
+    /// So many times as much.
+    Times(f64),
+    /// By their numbers.
+    By(Numbers),
+}
+
+/// By the numbers of positives and negatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Numbers {
+    /// All positives together as much as all negatives.
+    Balanced,
+}
+
+/// Which columns are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// All.
+    None,
+    /// Those without which the log-loss of the validation rows is larger.
+    Validation,
+}
+
+/// How log-odds become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibrateBy {
+    /// As the validation rows say: by Platt, isotonic or not; of several labels not isotonic.
+    Validation,
+    /// By a slope and an intercept.
+    Platt,
+    /// By rising steps.
+    Isotonic,
+    /// As they are.
+    None,
+}
+
 /// How categories become features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,14 +317,15 @@ pub struct FeaturesConfig {
     pub number_levels: usize,
     pub pairs: usize,
     pub smoothing: f64,
+    pub select: Selection,
 }
 
 impl ModelConfig {
-    /// Reads a file over a preset and the defaults, and checks the result.
+    /// Reads files, each over those before it, over a preset and the defaults, and checks the result.
     ///
     /// # Errors
     /// [`ModelConfigError`] names the key.
-    pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ModelConfigError> {
+    pub fn load(files: &[PathBuf], preset: Option<&str>) -> Result<Self, ModelConfigError> {
         // The trees of rankers have others to choose from.
         let objective = Serialized::default("trees.objective", Objective::Binary);
         let mut figment = Figment::from(Toml::string(DEFAULTS)).merge(objective);
@@ -252,13 +334,16 @@ impl ModelConfig {
             let (_, text) = found.ok_or_else(|| ModelConfigError::NoPreset(name.to_owned()))?;
             figment = figment.merge(Toml::string(text));
         }
-        match file {
-            Some(path) if !path.is_file() => return Err(ModelConfigError::Absent(path.to_owned())),
-            Some(path) => figment = figment.merge(Toml::file_exact(path)),
-            None if preset.is_none() => return Err(ModelConfigError::Nothing),
-            None => {}
+        if files.is_empty() && preset.is_none() {
+            return Err(ModelConfigError::Nothing);
         }
-        let path = file.map_or_else(|| PathBuf::from(preset.unwrap_or_default()), Path::to_path_buf);
+        for path in files {
+            if !path.is_file() {
+                return Err(ModelConfigError::Absent(path.clone()));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let path = files.last().cloned().unwrap_or_else(|| PathBuf::from(preset.unwrap_or_default()));
         let parse_error = |source| ModelConfigError::Parse { path: path.clone(), source: Box::new(source) };
         let config: Self = figment.extract().map_err(parse_error)?;
         config.check(&path)?;
@@ -296,7 +381,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("m.toml");
         std::fs::write(&path, text).expect("writes");
-        ModelConfig::load(Some(&path), None)
+        ModelConfig::load(std::slice::from_ref(&path), None)
             .map_err(|error| error.to_string().replace(&path.display().to_string(), "m.toml"))
     }
 
@@ -309,11 +394,11 @@ mod tests {
     #[test]
     fn presets_are_valid_and_a_file_lies_over_them() {
         for (name, _) in PRESETS {
-            let config = ModelConfig::load(None, Some(name)).expect(name);
+            let config = ModelConfig::load(&[], Some(name)).expect(name);
             assert!(config.serve.is_some(), "{name}");
         }
-        assert!(ModelConfig::load(None, Some("x")).expect_err("none").to_string().contains("there are: loan-default"));
-        assert!(ModelConfig::load(None, None).expect_err("nothing").to_string().contains("--preset"));
+        assert!(ModelConfig::load(&[], Some("x")).expect_err("none").to_string().contains("there are: loan-default"));
+        assert!(ModelConfig::load(&[], None).expect_err("nothing").to_string().contains("--preset"));
     }
 
     #[test]

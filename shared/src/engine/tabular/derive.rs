@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Level};
+use super::history::Past;
 use crate::tables::HistoryTable;
 
 /// A column that is computed from others.
@@ -49,6 +50,24 @@ pub enum Derivation {
         /// Which of the values that it remembers.
         value: usize,
     },
+    /// The days since that changed; missing where it has not.
+    Since {
+        /// The columns of keys and of times.
+        columns: [usize; 2],
+        /// Which of the histories.
+        history: usize,
+        /// Which of the values that it remembers.
+        value: usize,
+    },
+    /// How often it changed before; missing where there was no row.
+    Changes {
+        /// The columns of keys and of times.
+        columns: [usize; 2],
+        /// Which of the histories.
+        history: usize,
+        /// Which of the values that it remembers.
+        value: usize,
+    },
     /// How many rows of the same key there were before.
     Count {
         /// The columns of keys and of times.
@@ -83,8 +102,25 @@ impl Derivation {
             Self::Difference { columns }
             | Self::Ratio { columns }
             | Self::Previous { columns, .. }
+            | Self::Since { columns, .. }
+            | Self::Changes { columns, .. }
             | Self::Count { columns, .. } => columns,
         }
+    }
+
+    /// The same of columns in other places.
+    #[must_use]
+    pub fn moved(mut self, place: impl Fn(usize) -> usize) -> Self {
+        match &mut self {
+            Self::Part { column, .. } => *column = place(*column),
+            Self::Difference { columns }
+            | Self::Ratio { columns }
+            | Self::Previous { columns, .. }
+            | Self::Since { columns, .. }
+            | Self::Changes { columns, .. }
+            | Self::Count { columns, .. } => *columns = columns.map(place),
+        }
+        self
     }
 
     /// Computes the column of all rows; a value is missing where one that it needs is.
@@ -104,10 +140,30 @@ impl Derivation {
                 of_both(*columns, |one, other| if other == 0.0 { f64::NAN } else { one / other })
             }
             Self::Previous { columns: of, history, value } => {
-                before(columns, *of, &histories[*history], *value, f64::NAN)
+                before(columns, *of, &histories[*history], |past, _| past.last(*value).map_or(f64::NAN, f64::from))
             }
-            Self::Count { columns: of, history, value } => before(columns, *of, &histories[*history], *value, 0.0),
+            Self::Since { columns: of, history, value } => before(columns, *of, &histories[*history], |past, time| {
+                past.days_since_change(*value, time).unwrap_or(f64::NAN)
+            }),
+            Self::Changes { columns: of, history, value } => before(columns, *of, &histories[*history], |past, _| {
+                past.changes(*value).map_or(f64::NAN, |count| count as f64)
+            }),
+            Self::Count { columns: of, history, value } => {
+                before(columns, *of, &histories[*history], |past, _| past.last(*value).map_or(0.0, f64::from))
+            }
         })
+    }
+
+    /// Which history it is told by, and which of its values.
+    #[must_use]
+    pub fn remembered(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Previous { history, value, .. }
+            | Self::Since { history, value, .. }
+            | Self::Changes { history, value, .. }
+            | Self::Count { history, value, .. } => Some((*history, *value)),
+            Self::Part { .. } | Self::Difference { .. } | Self::Ratio { .. } => None,
+        }
     }
 }
 
@@ -118,13 +174,16 @@ fn numbers(column: &Column) -> &[f64] {
     }
 }
 
-/// A remembered value of the last row of each row's key before it.
-///
-/// * `none`: where there was no such row.
-fn before(columns: &[Column], [key, time]: [usize; 2], history: &HistoryTable, value: usize, none: f64) -> Vec<f64> {
+/// What each row is told of the rows of its key before it, and of its time.
+fn before(
+    columns: &[Column],
+    [key, time]: [usize; 2],
+    history: &HistoryTable,
+    told: impl Fn(Past<'_>, f64) -> f64,
+) -> Vec<f64> {
     let history = history.get();
     let rows = levels(&columns[key]).iter().zip(numbers(&columns[time]));
-    rows.map(|(key, time)| history.before(*key, *time).map_or(none, |row| f64::from(row[value]))).collect()
+    rows.map(|(key, time)| told(history.before(*key, *time), *time)).collect()
 }
 
 fn levels(column: &Column) -> &[Level] {

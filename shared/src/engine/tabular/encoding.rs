@@ -29,6 +29,13 @@ impl Sums {
         self.labels += f64::from(label);
     }
 
+    /// The same and a row.
+    #[must_use]
+    pub fn with(mut self, label: f32) -> Self {
+        self.add(label);
+        self
+    }
+
     /// The share of the rows.
     #[must_use]
     pub fn count(self, total: Self) -> f32 {

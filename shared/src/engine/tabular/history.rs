@@ -18,19 +18,64 @@ pub struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The values of the last row of a key before a time; nothing where there is none.
+    /// The rows of a key before a time.
     ///
     /// * `time`: seconds since the epoch; NaN is before no row.
     #[must_use]
-    pub fn before(&self, key: Level, time: f64) -> Option<&'a [f32]> {
-        if time.is_nan() || key == Level::MISSING {
-            return None;
-        }
-        let first = self.keys.partition_point(|own| *own < key);
-        let own = self.keys[first..].partition_point(|own| *own == key);
-        let before = self.times[first..first + own].partition_point(|own| *own < milliseconds(time));
-        let row = (first + before).checked_sub(1).filter(|row| *row >= first)?;
-        Some(&self.values[row * self.width..(row + 1) * self.width])
+    pub fn before(&self, key: Level, time: f64) -> Past<'a> {
+        let rows = if time.is_nan() || key == Level::MISSING {
+            0..0
+        } else {
+            let first = self.keys.partition_point(|own| *own < key);
+            let own = self.keys[first..].partition_point(|own| *own == key);
+            first..first + self.times[first..first + own].partition_point(|own| *own < milliseconds(time))
+        };
+        let values = &self.values[rows.start * self.width..rows.end * self.width];
+        Past { times: &self.times[rows], values, width: self.width }
+    }
+}
+
+/// The rows of one key before a time, the last of them last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Past<'a> {
+    times: &'a [i64],
+    values: &'a [f32],
+    width: usize,
+}
+
+impl Past<'_> {
+    /// What the last row had in a column; nothing where there was no row.
+    #[must_use]
+    pub fn last(&self, column: usize) -> Option<f32> {
+        self.of(column).next_back()
+    }
+
+    /// The days from the last row with another value in a column than the one before it to a time; nothing where all rows
+    /// had the same.
+    ///
+    /// * `time`: seconds since the epoch.
+    #[must_use]
+    pub fn days_since_change(&self, column: usize, time: f64) -> Option<f64> {
+        const DAY_MS: f64 = 86_400_000.0;
+        let row = self.changed(column).next_back()?;
+        Some((milliseconds(time) - self.times[row]) as f64 / DAY_MS)
+    }
+
+    /// How often a column changed from a row to the next; nothing where there was no row.
+    #[must_use]
+    pub fn changes(&self, column: usize) -> Option<usize> {
+        (!self.times.is_empty()).then(|| self.changed(column).count())
+    }
+
+    fn of(&self, column: usize) -> impl DoubleEndedIterator<Item = f32> + ExactSizeIterator {
+        self.values.chunks_exact(self.width.max(1)).map(move |row| row[column])
+    }
+
+    /// The rows that have another value than the one before them.
+    fn changed(&self, column: usize) -> impl DoubleEndedIterator<Item = usize> {
+        let differ = |(before, own): (f32, f32)| before.to_bits() != own.to_bits();
+        let pairs = self.of(column).zip(self.of(column).skip(1)).map(differ);
+        pairs.enumerate().filter_map(|(before, differ)| differ.then_some(before + 1))
     }
 }
 
@@ -52,12 +97,26 @@ mod tests {
             values: &[1.0, 10.0, 2.0, 20.0, 3.0, 30.0],
             width: 2,
         };
-        let found = |key: u64, time: f64| history.before(Level(key), time);
-        assert_eq!(
-            (found(3, 1.0), found(3, 1.5), found(3, 2.0)),
-            (None, Some(&[1.0, 10.0][..]), Some(&[1.0, 10.0][..]))
-        );
-        assert_eq!((found(3, 99.0), found(8, 99.0)), (Some(&[2.0, 20.0][..]), Some(&[3.0, 30.0][..])));
+        let found = |key: u64, time: f64| history.before(Level(key), time).last(1);
+        assert_eq!((found(3, 1.0), found(3, 1.5), found(3, 2.0)), (None, Some(10.0), Some(10.0)));
+        assert_eq!((found(3, 99.0), found(8, 99.0)), (Some(20.0), Some(30.0)));
         assert_eq!((found(8, 1.5), found(5, 99.0), found(9, 99.0), found(3, f64::NAN)), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_row_is_told_when_its_key_last_changed_and_how_often() {
+        let day = 86_400_000;
+        let history = History {
+            keys: &[Level(3); 4],
+            times: &[0, day, 2 * day, 3 * day],
+            values: &[0.0, 5.0, 1.0, 5.0, 0.0, 5.0, 0.0, 6.0],
+            width: 2,
+        };
+        let past = |days: f64| history.before(Level(3), days * 86_400.0);
+        let told = |days: f64| (past(days).days_since_change(0, days * 86_400.0), past(days).changes(0));
+        assert_eq!(told(0.0), (None, None));
+        assert_eq!(told(1.0), (None, Some(0)), "one row has not changed");
+        assert_eq!((told(1.5), told(4.0)), ((Some(0.5), Some(1)), (Some(2.0), Some(2))));
+        assert_eq!((past(3.0).changes(1), past(4.0).days_since_change(1, 4.0 * 86_400.0)), (Some(0), Some(1.0)));
     }
 }

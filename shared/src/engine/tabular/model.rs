@@ -12,7 +12,6 @@ use std::path::Path;
 
 use super::column::Column;
 use super::contributions::contributions;
-use super::derive::Derivation;
 use super::drift::Bins;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
@@ -105,12 +104,11 @@ impl Model {
             Feature::Count { encoding } => *encoding < parameters.encoded.len(),
         };
         let derived = parameters.derived.iter().enumerate();
-        let remembered = parameters.derived.iter().all(|derived| match &derived.by {
-            Derivation::Previous { history, value, .. } | Derivation::Count { history, value, .. } => {
-                widths.get(*history).is_some_and(|width| value < width)
-            }
-            _ => true,
-        });
+        let remembered = parameters
+            .derived
+            .iter()
+            .filter_map(|derived| derived.by.remembered())
+            .all(|(history, value)| widths.get(history).is_some_and(|width| value < *width));
         let mut derived =
             derived.flat_map(|(at, derived)| derived.by.columns().iter().map(move |column| (at, *column)));
         let columns_fit = parameters.encoded.iter().flatten().all(|column| *column < manifest.columns())
