@@ -10,6 +10,7 @@ use std::path::Path;
 
 use shared::contract::artifact::Manifest;
 use shared::contract::params::EngineParams;
+use shared::contract::source::Source;
 use shared::engine::ann::graph::build_graph;
 use shared::engine::snapshot::Snapshot;
 
@@ -41,7 +42,9 @@ pub fn train(log: &Log, config: &Config, progress: &mut Progress) -> Result<Snap
     if let Some(report) = &fitted.report {
         manifest.metrics = serde_json::json!({ "fit": report });
     }
-    manifest.engine = EngineParams { weights: fitted.served, ranker: params, ..config.engine_params() };
+    let has_profiles = !tables.profiles.is_empty();
+    let served = if has_profiles { fitted.served } else { fitted.served.with(Source::Profile, 0.0) };
+    manifest.engine = EngineParams { weights: served, ranker: params, ..config.engine_params() };
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
 

@@ -59,7 +59,8 @@ fn write_events(path: &Path, days: std::ops::Range<usize>, items: impl Fn(usize)
 /// Recall@6 of every source alone.
 fn recall(which: Held) -> BTreeMap<String, f64> {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let [train, test, items] = ["train.csv", "test.csv", "items.csv"].map(|name| folder.path().join(name));
+    let [train, test, items, users] =
+        ["train.csv", "test.csv", "items.csv", "users.csv"].map(|name| folder.path().join(name));
     write_events(&train, 20_000..20_030, past);
     write_events(&test, 20_031..20_032, |user| held(user, which));
     let mut csv = "itemid,name,category,picture\n".to_owned();
@@ -68,6 +69,8 @@ fn recall(which: Held) -> BTreeMap<String, f64> {
         (0..KNOWN + NEW).for_each(|item| csv.push_str(&row(item)));
     }
     fs::write(&items, csv).expect("writes");
+    let rows = (0..USERS).map(|user| format!("u{user},{}\n", COLOURS[user % 2]));
+    fs::write(&users, format!("user_id,colour\n{}", rows.collect::<String>())).expect("writes");
     let seen = if which == Held::Own { "allow" } else { "exclude_all" };
     let environment = [
         ("TANDEM_BLEND__FIT", "false"),
@@ -76,7 +79,7 @@ fn recall(which: Held) -> BTreeMap<String, f64> {
         ("TANDEM_EMBEDDING__FACTORS", "4"),
         ("TANDEM_ITEMS__EMBEDDING", "picture"),
     ];
-    let files = ["--train", text(&train), "--test", text(&test), "--items", text(&items)];
+    let files = ["--train", text(&train), "--test", text(&test), "--items", text(&items), "--users", text(&users)];
     let arguments = ["evaluate", "--task", "top-k", "--k", "6", "--seen", seen, "--format", "json"];
     let output = offline_with(&[&arguments[..], &files].concat(), &environment);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -103,7 +106,8 @@ fn every_source_alone_keeps_to_the_colour_it_is_asked_in() {
             | Source::Embedding
             | Source::Slim
             | Source::SessionKnn
-            | Source::Als => assert!(others > 0.999 && new < 0.001, "{told}"),
+            | Source::Als
+            | Source::Profile => assert!(others > 0.999 && new < 0.001, "{told}"),
             Source::CategoryPopularity => assert!(others > 0.999, "{told}"),
             Source::Content | Source::LooksLike => assert!(others < 0.001 && new > 0.999, "{told}"),
             Source::Repeat => assert!(others < 0.001 && new < 0.001 && own > 0.999, "{told}"),

@@ -83,7 +83,7 @@ fn by_group(path: &Path, name: &str) -> Vec<Vec<f32>> {
 
 /// Checks the rows of a file; returns the label of each question's target.
 fn targets(path: &Path) -> Vec<f32> {
-    let (file, features) = (read(path), features::names(&Statistics::default()));
+    let (file, features) = (read(path), features::names(&Statistics::default(), None));
     let names: Vec<&str> = file.columns().collect();
     let (fixed, others) = names.split_at(features.len());
     assert_eq!(fixed, features);
@@ -126,7 +126,10 @@ fn every_question_is_a_group_of_rows_and_trees_learn_from_them_what_comes_next()
     // In the order of the blend it would be 0.43.
     assert!(figures["metric"].as_f64().is_some_and(|ndcg| (0.8..=1.0).contains(&ndcg)), "{figures}");
     let importance = figures["importance"].as_object().expect("importances");
-    assert!(features::names(&Statistics::default()).iter().all(|name| importance.contains_key(name)), "{figures}");
+    assert!(
+        features::names(&Statistics::default(), None).iter().all(|name| importance.contains_key(name)),
+        "{figures}"
+    );
     let sum: f64 = importance.values().map(|share| share.as_f64().expect("a share")).sum();
     assert!((sum - 1.0).abs() < 1e-6, "{figures}");
     assert!(figures.get("auc").is_none(), "{figures}");

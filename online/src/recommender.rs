@@ -2,18 +2,20 @@
 //!
 //! In: a [`CheckedQuery`], the champion's snapshot, the store. Out: a slate. Costs one store round trip with a
 //! deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not answer in time, the
-//! slate is made without the user's state: it depends only on the item of the page, if there is one.
+//! slate is made without the user's state: it depends only on the item of the page and the profile, which is in the artifact.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use shared::contract::api::Seen;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::profile::GivenProfile;
 use shared::engine::packed::{PackedError, unpack_user};
+use shared::engine::profiles::RefusedValue;
 use shared::engine::recommend::{self, Personal, Pick, Query, Scratch, Slate};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, LiveHistory, UserState};
-use shared::tables::CategoryIdx;
+use shared::tables::{CategoryIdx, Profile};
 
 use crate::champion::Champion;
 use crate::metrics::{Metrics, Outcome};
@@ -58,6 +60,8 @@ pub struct CheckedQuery {
     pub explain: bool,
     /// The time of the query, if not the service's clock, milliseconds since the epoch.
     pub now: Option<i64>,
+    /// What the client knows of the user; the stored profile if absent.
+    pub profile: Option<GivenProfile>,
 }
 
 /// Makes slates and lists of items.
@@ -101,10 +105,18 @@ pub enum NoAnswer {
     /// See [`UnknownCategory`].
     #[error(transparent)]
     UnknownCategory(#[from] UnknownCategory),
+    /// See [`BadProfile`].
+    #[error(transparent)]
+    Profile(#[from] BadProfile),
     /// The store does not answer, or the history can't be read and is being rebuilt.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// The values of a profile that are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} values of the profile are refused", .0.len())]
+pub struct BadProfile(pub Vec<RefusedValue>);
 
 /// Why there is no list of similar items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,6 +149,23 @@ fn category(snapshot: &Snapshot, name: &str) -> Result<CategoryIdx, UnknownCateg
         .ok_or_else(|| UnknownCategory { name: name.to_owned(), nearest: nearest(name, items.categories()) })
 }
 
+/// The profile that a query gives, else the stored one of its user.
+fn profile(snapshot: &Snapshot, query: &CheckedQuery) -> Result<Option<Profile>, BadProfile> {
+    match (&query.profile, snapshot.profiles()) {
+        (None, _) => Ok(snapshot.profile_of(query.user_id.as_str())),
+        (Some(GivenProfile(values)), Some(profiles)) => profiles.read(values).map(Some).map_err(BadProfile),
+        (Some(GivenProfile(values)), None) => {
+            let unknown = |(field, _): &(String, _)| RefusedValue {
+                field: field.clone(),
+                detail: "unknown field; the served version has no profiles, `offline run --users` gives it some"
+                    .to_owned(),
+            };
+            let refused: Vec<RefusedValue> = values.iter().map(unknown).collect();
+            if refused.is_empty() { Ok(None) } else { Err(BadProfile(refused)) }
+        }
+    }
+}
+
 /// The names most similar to `name`, ignoring case; equally similar ones in their order.
 fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
@@ -164,10 +193,11 @@ impl Recommender {
     /// Answers a query; `clock_ms` is the time.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, or for an unknown category.
+    /// [`NoAnswer`] without a recommender, for an unknown category, or a profile with values that are refused.
     pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
+        let profile = profile(&snapshot, query)?;
         let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
         let (state, fallback) = match stored {
             Ok(stored) => (self.state(&snapshot, &query.user_id, stored), None),
@@ -177,6 +207,7 @@ impl Recommender {
                 (UserState::default(), Some(Outcome::Fallback))
             }
         };
+        let state = state.with_profile(profile);
         let items = snapshot.items();
         let asked = Query {
             k: query.k,

@@ -100,10 +100,21 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The golden artifact and the golden model, published in a folder.
-fn publish(folder: &Path) {
+/// Requests to a version with profiles of users.
+fn cases_of_profiles() -> Vec<Case> {
+    let given = r#"{"user_id":"nobody","k":2,"profile":{"age":31,"segment":"sailor"}}"#;
+    let bad = r#"{"user_id":"nobody","k":2,"profile":{"age":"old","segment":["sailor"],"shoe":44}}"#;
+    vec![
+        get("recommendations_profile", "/recommendations?user_id=newcomer&k=2"),
+        post("recommendations_profile_given", "/recommendations", given),
+        post("problem_profile", "/recommendations", bad),
+    ]
+}
+
+/// A golden artifact and the golden model, published in a folder.
+fn publish(folder: &Path, artifact: &str) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
-    let (artifact, model) = (golden.join("format_2"), golden.join("model_1"));
+    let (artifact, model) = (golden.join(artifact), golden.join("model_1"));
     let artifacts = folder.join("artifacts");
     place(&artifact, &artifacts, &Manifest::read(&artifact).expect("the golden manifest").version);
     let manifest = ModelManifest::read(&model).expect("the golden model's manifest");
@@ -150,20 +161,20 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"))
 }
 
-#[test]
-fn every_kind_of_answer_is_as_it_was() {
+/// Asks a service over a golden artifact; returns where its answers differ from the snapshots.
+fn differences(artifact: &str, cases: &[Case]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("temporary folder");
-    publish(folder.path());
+    publish(folder.path(), artifact);
     let service = Running::start(&config(folder.path()));
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut written = BTreeSet::new();
     let mut differences = Vec::new();
-    for Case { name, method, target, headers, body } in cases() {
+    for Case { name, method, target, headers, body } in cases {
         let answer =
-            service.client.send(method, target, headers, &body).unwrap_or_else(|error| panic!("{name}: {error}"));
+            service.client.send(method, target, headers, body).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found = snapshot(&answer);
         let text = serde_json::to_string_pretty(&found).expect("JSON") + "\n";
-        if update && written.insert(name) {
+        if update && written.insert(*name) {
             fs::write(file(name), &text).expect("writes");
         }
         let golden = fs::read(file(name)).unwrap_or_else(|error| panic!("{name}: {error}; run with UPDATE_GOLDEN=1"));
@@ -174,11 +185,19 @@ fn every_kind_of_answer_is_as_it_was() {
         }
     }
     service.stop();
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    differences
+}
+
+#[test]
+fn every_kind_of_answer_is_as_it_was() {
+    let mut differing = differences("format_2", &cases());
+    differing.extend(differences("format_2_profiles", &cases_of_profiles()));
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     let folder = file("any").with_file_name("");
     let files: BTreeSet<PathBuf> =
         fs::read_dir(folder).expect("snapshots").map(|file| file.expect("an entry").path()).collect();
-    assert_eq!(files, cases().iter().map(|case| file(case.name)).collect(), "snapshots and cases differ");
+    let named = cases().into_iter().chain(cases_of_profiles()).map(|case| file(case.name));
+    assert_eq!(files, named.collect(), "snapshots and cases differ");
 }
 
 #[test]

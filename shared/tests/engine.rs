@@ -31,6 +31,7 @@ fn state(history: &[(u32, KindIdx)], seen: &[(u32, KindIdx)]) -> UserState {
         cached: Vec::new(),
         history: history.iter().enumerate().map(interaction).collect(),
         seen: seen.iter().map(|&(item, kind)| SeenItem { item: ItemIdx(item), kind }).collect(),
+        ..UserState::default()
     }
 }
 
@@ -243,7 +244,7 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
     let (question, found) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
     let ranked = by_blend(&found, &weights, 9);
     let matrix = describe(&Shortlist { question: &question, candidates: &found, ranked: &ranked }, &mut scratch);
-    let names = features::names(snapshot.statistics());
+    let names = features::names(snapshot.statistics(), snapshot.profiles());
     let prices = |id| {
         let row = ranked.iter().position(|ranked| found.rows[ranked.row as usize].item == item(id)).expect("a row");
         ["price", "price_of_last", "price_of_history"].map(|name| {
@@ -271,7 +272,7 @@ fn a_source_without_a_weight_says_nothing_in_the_rows_of_the_ranker() {
         let (question, found) = candidates(&snapshot, &weights, &state, &query, 100, &mut scratch);
         let ranked = by_blend(&found, &weights, 9);
         let matrix = describe(&Shortlist { question: &question, candidates: &found, ranked: &ranked }, &mut scratch);
-        let names = features::names(snapshot.statistics());
+        let names = features::names(snapshot.statistics(), snapshot.profiles());
         for name in pairs {
             let column = names.iter().position(|known| known == name).expect("a feature");
             let speaks = matrix.column(column).iter().any(|value| !value.is_nan());

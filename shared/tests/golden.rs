@@ -20,7 +20,8 @@ fn slates(snapshot: &Snapshot) -> String {
     let mut scratch = Scratch::default();
     for (user, record) in snapshot.users().iter() {
         for seen in [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll] {
-            let state = UserState::join(snapshot, unpack_user(record).expect("a record"), &LiveHistory::default());
+            let state = UserState::join(snapshot, unpack_user(record).expect("a record"), &LiveHistory::default())
+                .with_profile(snapshot.profile_of(user));
             let query = Query::of(4, seen);
             let now_ms = snapshot.manifest().last_event_ms;
             let slate = recommend(snapshot, &state, &query, now_ms, &mut scratch);
@@ -46,6 +47,15 @@ fn format_2_is_read_and_answers_as_it_did() {
 fn format_2_with_the_names_of_what_repeat_looks_at_is_read_and_answers_as_it_did() {
     let snapshot = answers_as_it_did("format_2_named");
     assert!(!snapshot.manifest().metrics["fit"].is_null());
+}
+
+#[test]
+fn format_2_with_profiles_is_read_and_answers_as_it_did() {
+    let snapshot = answers_as_it_did("format_2_profiles");
+    let names: Vec<&str> =
+        snapshot.profiles().expect("profiles").fields().iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["age", "segment"]);
+    assert!(snapshot.users().record("newcomer").is_none() && snapshot.profile_of("newcomer").is_some());
 }
 
 /// Loads a golden artifact, whose answers must be those of the build that wrote it.

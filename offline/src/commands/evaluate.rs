@@ -79,7 +79,10 @@ pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<
     slates.as_mut().map_or(Ok(()), Write::flush)?;
     let mut comparisons = Vec::new();
     let left_out = if args.leave_one_out { &Source::ALL[..] } else { &[] };
-    for &source in left_out.iter().filter(|source| !config.blend.off.contains(source)) {
+    let is_on = |source: &&Source| {
+        !config.blend.off.contains(source) && (!source.is_profile() || snapshot.profiles().is_some())
+    };
+    for &source in left_out.iter().filter(is_on) {
         let mut without = config.clone();
         without.blend.off.push(source);
         let name = format!("without {}", source.as_str());

@@ -32,7 +32,7 @@ pub fn fit(args: &FitArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let rejects = args.out.join("rejects.jsonl");
-    let log = read(&args.input.events, args.input.items.as_deref(), &config, &rejects, progress)?;
+    let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
     Ok(progress.stage(args.source.as_str(), || fit_alone(args.source, &log, &config, &args.out))?)
 }
 

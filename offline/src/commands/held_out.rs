@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::options::time_ms;
+use super::options::{Beside, time_ms};
 use super::read::read;
 use crate::config::Config;
 use crate::log::cuts::{Parts, last_part};
+use crate::log::ingest::Log;
 use crate::log::split::{self, Cut};
 use crate::progress::Progress;
 
@@ -24,6 +25,9 @@ pub struct HeldOutInput {
     /// The item table.
     #[arg(long)]
     items: Option<PathBuf>,
+    /// Tables of users: files, folders or patterns; a row a user, or a row a user and time.
+    #[arg(long, num_args = 1..)]
+    users: Vec<PathBuf>,
     /// The time at which the held-out part begins: milliseconds since the epoch, or a date; if absent, the last tenth
     /// of the events is held out.
     #[arg(long, value_parser = time_ms, conflicts_with = "train")]
@@ -48,13 +52,15 @@ pub fn read_parts(
     rejects: impl Fn(&str) -> PathBuf,
     progress: &mut Progress,
 ) -> anyhow::Result<Parts> {
-    let items = input.items.as_deref();
+    let beside = Beside { items: input.items.as_deref(), users: &input.users };
     if !input.train.is_empty() {
-        let train = read(&input.train, items, config, &rejects("rejects"), progress)?;
-        let test = read(&input.test, None, config, &rejects("rejects_test"), progress)?;
+        let train = read(&input.train, beside, config, &rejects("rejects"), progress)?;
+        // What became known later is not known at the questions.
+        let train = Log { profiles: train.profiles.until(train.last_ms()), ..train };
+        let test = read(&input.test, Beside::default(), config, &rejects("rejects_test"), progress)?;
         return Ok(Parts::in_time(train, test));
     }
-    let log = read(&input.events, items, config, &rejects("rejects"), progress)?;
+    let log = read(&input.events, beside, config, &rejects("rejects"), progress)?;
     let cut = match input.split {
         _ if input.leave_last_out => {
             anyhow::ensure!(

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::options::{Input, SettingsOptions};
-use super::read::{describe, gather, summarize};
+use super::read::{describe, gather, profiles, summarize};
 use crate::config::Config;
 use crate::log::export;
 use crate::log::ingest::explain::explain;
@@ -44,14 +44,14 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
     }
     let input = args.input.as_ref().context("give logs by --events, or a file by --explain")?;
     let keep = if args.out.is_some() { Keep::All } else { Keep::Learnt };
-    let read = gather(&input.events, input.items.as_deref(), &config, keep, &args.rejects, progress)?;
+    let read = gather(&input.events, input.beside(), &config, keep, &args.rejects, progress)?;
     if let Some(path) = &args.out {
         let is_out = |file: &PathBuf| same_file(file, path);
         let files = read.report.files.iter().map(|file| &file.path);
         ensure!(!files.clone().any(is_out), "--out {} is a file of --events, which would be lost", path.display());
         write(path, |out| export::as_read(&read.raw, &config.kinds, out).map(|_| ()))?;
     }
-    let log = Log::build(read, &config.kinds, &config.ingest);
+    let log = Log { profiles: profiles(&input.users, &config)?, ..Log::build(read, &config.kinds, &config.ingest) };
     log.items.check()?;
     let summary = summarize(&log, &config);
     describe(&summary, &args.rejects);

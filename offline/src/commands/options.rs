@@ -1,6 +1,6 @@
 //! Options that several commands share, and how their values are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -47,6 +47,26 @@ pub struct Input {
     /// The item table.
     #[arg(long)]
     pub items: Option<PathBuf>,
+    /// Tables of users: files, folders or patterns; a row a user, or a row a user and time.
+    #[arg(long, num_args = 1..)]
+    pub users: Vec<PathBuf>,
+}
+
+impl Input {
+    /// The tables beside the logs.
+    #[must_use]
+    pub fn beside(&self) -> Beside<'_> {
+        Beside { items: self.items.as_deref(), users: &self.users }
+    }
+}
+
+/// The tables beside a log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The item table.
+    pub items: Option<&'a Path>,
+    /// The user tables; empty for none.
+    pub users: &'a [PathBuf],
 }
 
 /// The artifacts folder, and whether to wait for it.

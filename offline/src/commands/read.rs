@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::options::Beside;
 use crate::config::Config;
 use crate::log::ingest::items::report::ItemsReport;
-use crate::log::ingest::{self, Catalogue, IngestReport, Keep, Log, Read, Reasons, read_catalogue, unknown_words};
+use crate::log::ingest::users::UsersReport;
+use crate::log::ingest::{
+    self, Catalogue, IngestReport, Keep, Log, Profiles, Read, Reasons, read_catalogue, read_users, unknown_words,
+};
+use crate::log::profiles::{Taken, in_words, taken};
 use crate::progress::Progress;
 
 /// What a log holds.
@@ -18,6 +23,11 @@ pub struct Summary {
     report: IngestReport,
     /// The item table.
     item_table: ItemsReport,
+    /// The user table.
+    user_table: UsersReport,
+    /// How many of its users have events.
+    #[serde(skip)]
+    with_events: usize,
     vectors: VectorsReport,
     users: usize,
     items: usize,
@@ -45,13 +55,13 @@ struct VectorsReport {
 /// * `rejects`: the file that bad rows are written to.
 pub fn read(
     events: &[PathBuf],
-    items: Option<&Path>,
+    beside: Beside<'_>,
     config: &Config,
     rejects: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<Log> {
-    let read = gather(events, items, config, Keep::Learnt, rejects, progress)?;
-    let log = Log::build(read, &config.kinds, &config.ingest);
+    let read = gather(events, beside, config, Keep::Learnt, rejects, progress)?;
+    let log = Log { profiles: profiles(beside.users, config)?, ..Log::build(read, &config.kinds, &config.ingest) };
     log.items.check()?;
     describe(&summarize(&log, config), rejects);
     Ok(log)
@@ -62,14 +72,14 @@ pub fn read(
 /// * `rejects`: the file that bad rows are written to.
 pub fn gather(
     events: &[PathBuf],
-    items: Option<&Path>,
+    beside: Beside<'_>,
     config: &Config,
     keep: Keep,
     rejects: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<Read> {
     progress.counted("ingest", 0, |done| {
-        let catalogue = match items {
+        let catalogue = match beside.items {
             Some(path) => read_catalogue(path, &config.items, &config.ingest, rejects)?,
             None => Catalogue::new(&config.items),
         };
@@ -77,6 +87,25 @@ pub fn gather(
         let (raw, report) = ingest::gather(events, reader, &catalogue)?;
         Ok(Read { raw, report, catalogue })
     })
+}
+
+/// Reads user tables, and says what each column is taken for.
+pub fn profiles(users: &[PathBuf], config: &Config) -> anyhow::Result<Profiles> {
+    if users.is_empty() {
+        return Ok(Profiles::default());
+    }
+    let mut table = read_users(users, &config.ingest)?;
+    let all: Vec<usize> = (0..table.columns.first().map_or(0, |column| column.rows.len())).collect();
+    let Taken { fields, ignored, .. } = taken(&table, &all);
+    table.report.columns = fields.iter().map(|field| (field.name.clone(), in_words(field))).collect();
+    table.report.ignored.extend(ignored);
+    anyhow::ensure!(
+        !fields.is_empty(),
+        "{}: no column of the user table tells users apart: {}",
+        users[0].display(),
+        table.report.ignored.iter().map(|(name, why)| format!("`{name}` ({why})")).collect::<Vec<_>>().join(", ")
+    );
+    Ok(table.into())
 }
 
 /// Counts what a log holds.
@@ -87,6 +116,11 @@ pub fn summarize(log: &Log, config: &Config) -> Summary {
             ..log.report.clone()
         },
         item_table: log.items.report.clone(),
+        user_table: log.profiles.table().map(|table| table.report.clone()).unwrap_or_default(),
+        with_events: log
+            .profiles
+            .table()
+            .map_or(0, |table| log.users.iter().filter(|id| table.ids.binary_search(id).is_ok()).count()),
         vectors: VectorsReport {
             items: log.items.vectors.len(),
             width: log.items.vectors.width(),
@@ -107,6 +141,8 @@ pub fn describe(summary: &Summary, rejects: &Path) {
     let Summary {
         report,
         item_table: items_report,
+        user_table,
+        with_events,
         vectors,
         users,
         items,
@@ -152,6 +188,7 @@ pub fn describe(summary: &Summary, rejects: &Path) {
         }
     }
     items_report.lines().iter().for_each(|line| eprintln!("{line}"));
+    user_table.lines(*with_events).iter().for_each(|line| eprintln!("{line}"));
     if vectors.items > 0 || !vectors.rejected.is_empty() {
         eprintln!("vectors: {} items have one, of {} numbers", vectors.items, vectors.width);
         for (reason, count) in &vectors.rejected {

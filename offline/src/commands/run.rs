@@ -57,7 +57,7 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
         publish::store::check(&publish_config).map_err(PublishError::from)?;
     }
     let rejects = artifacts.path().join("rejects.jsonl");
-    let log = read(&args.input.events, args.input.items.as_deref(), config, &rejects, progress)?;
+    let log = read(&args.input.events, args.input.beside(), config, &rejects, progress)?;
     let log = until(log, args.until)?;
 
     let champion = Champion::read(artifacts.path())?;

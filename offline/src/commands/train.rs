@@ -27,7 +27,7 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     let artifacts = args.output.hold("offline train")?;
     let rejects = artifacts.path().join("rejects.jsonl");
-    let log = read(&args.input.events, args.input.items.as_deref(), &config, &rejects, progress)?;
+    let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
     let log = until(log, args.until)?;
     let version = build(&artifacts, &log, &config, Value::Null, progress)?;
     let version = version.version();

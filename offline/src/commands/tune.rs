@@ -34,7 +34,7 @@ pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let rejects = args.out.join("rejects.jsonl");
-    let log = read(&args.input.events, args.input.items.as_deref(), &config, &rejects, progress)?;
+    let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
     let log = until(log, args.until)?;
     let trials = tune::tune(&log, &config, args.budget, &args.out, progress)?;
     print!("{}", trials.table());

@@ -2,9 +2,11 @@
 
 pub mod cuts;
 pub mod export;
+pub mod fields;
 pub mod generate;
 pub mod ingest;
 pub mod interactions;
 pub mod parquet;
+pub mod profiles;
 pub mod split;
 pub mod with_events;

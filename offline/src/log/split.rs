@@ -124,7 +124,9 @@ fn parts_of_users(log: &Log, number: usize, share: f64) -> (Log, Log) {
             _ => Side::Later,
         },
     };
-    (log.only(|told| side_of(told) == Side::Past), log.only(|told| side_of(told) == Side::Window))
+    let mut past = log.only(|told| side_of(told) == Side::Past);
+    past.profiles = past.profiles.until_own_events();
+    (past, log.only(|told| side_of(told) == Side::Window))
 }
 
 #[cfg(test)]

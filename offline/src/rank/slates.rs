@@ -84,7 +84,7 @@ impl<'a> Slates<'a> {
         let mut snapshot = progress.stage("cached", || window.snapshot(&users, &blends.long_term.weights));
         snapshot.params_mut().weights = blends.ranked.weights;
         if self.names.is_empty() {
-            self.names = features::names(snapshot.statistics());
+            self.names = features::names(snapshot.statistics(), snapshot.profiles());
             (self.early, self.late) = (Rows::new(self.names.len()), Rows::new(self.names.len()));
         }
         let without_ranker = &blends.served_alone.weights;

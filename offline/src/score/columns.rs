@@ -16,6 +16,7 @@ use super::DataError;
 use super::config::{ColumnConfig, Declared, ModelConfig, Role, SplitBy};
 use super::derived::{derive, previous_name, times_needed};
 use super::table::{Table, Texts};
+use crate::log::fields::{self, by_count, example_of, plain, range_of};
 use crate::trees::monotone::Direction;
 
 /// Fewer rows than these do not tell that a column has another value in every row.
@@ -282,57 +283,11 @@ fn field(
     Ok((field, levels))
 }
 
-/// A number without a fraction of nothing.
-fn plain(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < 1e15 { json!(number as i64) } else { json!(number) }
-}
-
-fn example_of(level: &str, whole: bool) -> Value {
-    match level.parse::<i64>() {
-        Ok(number) if whole => json!(number),
-        _ => json!(level),
-    }
-}
-
-/// The levels of a column, the most frequent first, those of one text apart from white space and `.0` as one.
-fn by_count(texts: &Texts) -> Vec<String> {
-    let mut counts: hashbrown::HashMap<String, usize> = hashbrown::HashMap::new();
-    for (text, count) in texts.values.iter().zip(texts.counts()) {
-        if let Some(level) = level(text) {
-            *counts.entry(level.into_owned()).or_default() += count;
-        }
-    }
-    let mut levels: Vec<(String, usize)> = counts.into_iter().collect();
-    levels.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    levels.into_iter().map(|(level, _)| level).collect()
-}
-
-/// The smallest and the largest number, and the median.
-fn range_of(texts: &Texts) -> (f64, f64, f64) {
-    let mut numbers: Vec<(f64, usize)> =
-        texts.values.iter().zip(texts.counts()).filter_map(|(text, count)| Some((number(text)?, count))).collect();
-    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = numbers.iter().map(|(_, count)| count).sum::<usize>() / 2;
-    let mut below = 0;
-    let median = numbers.iter().find(|(_, count)| {
-        below += count;
-        below > half
-    });
-    let at = |end: Option<&(f64, usize)>| end.map_or(0.0, |(number, _)| *number);
-    (at(numbers.first()), at(numbers.last()), at(median))
-}
-
 /// The values of a field.
 fn values(field: &Field, texts: &Texts) -> Result<Column, DataError> {
-    let mut distinct = field.column(texts.values.len());
-    for text in &texts.values {
-        field.read(Some(text), &mut distinct).map_err(|bad| DataError::Value { column: field.name.clone(), bad })?;
-    }
-    let mut missing = field.column(1);
-    // Whether values may be missing is asked of requests; training rows have what they have.
-    let _ = field.read(None, &mut missing);
+    let values = fields::values(field, texts).map_err(|bad| DataError::Value { column: field.name.clone(), bad })?;
     if texts.missing() > 0 && !field.nullable {
         return Err(DataError::Missing { column: field.name.clone(), rows: texts.missing() });
     }
-    Ok(texts.spread(&distinct, &missing))
+    Ok(values)
 }

@@ -4,89 +4,14 @@
 
 use std::path::PathBuf;
 
-use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 use shared::contract::artifact::manifest::hex;
-use shared::contract::id::present;
-use shared::engine::tabular::column::Column;
 
 use super::DataError;
 use super::config::ModelConfig;
 use super::input::{self, check, inputs, reason};
 use crate::log::ingest::read::{Needed, Wanted, for_each_row};
-
-/// Stands for a missing value in [`Texts::rows`].
-const MISSING: u32 = u32::MAX;
-
-/// A column of texts.
-#[derive(Debug, Clone, Default)]
-pub struct Texts {
-    /// The distinct values, in the order in which they appear.
-    pub values: Vec<String>,
-    /// The value of each row, as a position in `values`; the largest number where it is missing.
-    pub rows: Vec<u32>,
-    places: HashMap<String, u32>,
-}
-
-impl Texts {
-    /// * `missing`: texts that stand for a missing value, beside the usual ones.
-    fn push(&mut self, text: Option<&str>, missing: &[String]) {
-        let text = text.and_then(present).filter(|text| !missing.iter().any(|missing| missing == text));
-        let place = match text {
-            None => MISSING,
-            Some(text) => match self.places.get(text) {
-                Some(place) => *place,
-                None => {
-                    let place = self.values.len() as u32;
-                    self.values.push(text.to_owned());
-                    self.places.insert(text.to_owned(), place);
-                    place
-                }
-            },
-        };
-        self.rows.push(place);
-    }
-
-    /// The text of a row; `None` where it is missing.
-    #[must_use]
-    pub fn get(&self, row: usize) -> Option<&str> {
-        self.values.get(self.rows[row] as usize).map(String::as_str)
-    }
-
-    /// How many rows miss a value.
-    #[must_use]
-    pub fn missing(&self) -> usize {
-        self.rows.iter().filter(|row| **row == MISSING).count()
-    }
-
-    /// How many rows have each value.
-    #[must_use]
-    pub fn counts(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.values.len()];
-        self.rows.iter().filter(|row| **row != MISSING).for_each(|row| counts[*row as usize] += 1);
-        counts
-    }
-
-    /// The column of all rows.
-    ///
-    /// * `distinct`: what was read of each distinct value.
-    /// * `missing`: what a missing value is read as, alone.
-    #[must_use]
-    pub fn spread(&self, distinct: &Column, missing: &Column) -> Column {
-        fn spread<T: Copy>(rows: &[u32], distinct: &[T], missing: &[T]) -> Vec<T> {
-            rows.iter().map(|&row| distinct.get(row as usize).copied().unwrap_or(missing[0])).collect()
-        }
-        match (distinct, missing) {
-            (Column::Numbers(distinct), Column::Numbers(missing)) => {
-                Column::Numbers(spread(&self.rows, distinct, missing))
-            }
-            (Column::Levels(distinct), Column::Levels(missing)) => {
-                Column::Levels(spread(&self.rows, distinct, missing))
-            }
-            _ => distinct.clone(),
-        }
-    }
-}
+pub use crate::log::ingest::texts::Texts;
 
 /// The rows of some files, in order.
 #[derive(Debug, Default)]

@@ -18,6 +18,7 @@ pub mod item_knn_walk;
 pub mod looks_like;
 pub mod neighbours;
 pub mod popularity;
+pub mod profile;
 pub mod repeat;
 pub mod session_knn;
 pub mod slim;
@@ -58,6 +59,7 @@ pub struct SourcesConfig {
     pub session_knn: session_knn::SessionKnnConfig,
     pub als: als::AlsConfig,
     pub repeat: repeat::RepeatConfig,
+    pub profile: profile::ProfileConfig,
 }
 
 /// A trainer: how the table of one or several sources is fitted.
@@ -86,7 +88,7 @@ pub struct SourceStudy {
 }
 
 /// All trainers. `tune` searches in this order, each study with the best settings of the earlier ones.
-pub const TRAINERS: [Trainer; 11] = [
+pub const TRAINERS: [Trainer; 12] = [
     session_knn::TRAINER,
     item_knn_session::TRAINER,
     item_knn_walk::TRAINER,
@@ -98,6 +100,7 @@ pub const TRAINERS: [Trainer; 11] = [
     als::TRAINER,
     popularity::TRAINER,
     repeat::TRAINER,
+    profile::TRAINER,
 ];
 
 /// The input of the trainers.
@@ -140,7 +143,10 @@ pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Prog
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
     }
     tables.statistics = progress.stage("statistics", || statistics::fit(log, &items, &sessions));
-    let manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());
+    let mut manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());
+    if !tables.profiles.is_empty() {
+        manifest.counts.insert("profiles".to_owned(), tables.profiles.users() as u64);
+    }
     Snapshot::new(manifest, tables).map_err(FitError::Misfit)
 }
 

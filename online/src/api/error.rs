@@ -6,11 +6,15 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::contract::api::{FieldProblem, Problem};
+use shared::engine::profiles::RefusedValue;
 
 use crate::events::AcceptError;
 use crate::models::UnknownModel;
-use crate::recommender::{NoAnswer, NoRecommender};
+use crate::recommender::{BadProfile, NoAnswer, NoRecommender};
 use crate::store::StoreError;
+
+/// The most values of a profile that are told of.
+const TOLD: usize = 100;
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +27,7 @@ pub enum ApiError {
         /// What is wrong, and what would be right.
         detail: String,
     },
-    /// Fields of rows are refused.
+    /// Fields of rows, or of a profile, are refused.
     #[error("{refusals} values are refused{}", if *.refusals > .errors.len() as u64 { ", the first of them are listed" } else { "" })]
     Rows {
         /// How many.
@@ -142,10 +146,20 @@ impl From<NoAnswer> for ApiError {
         let field = match reason {
             NoAnswer::NoRecommender(reason) => return reason.into(),
             NoAnswer::Store(reason) => return reason.into(),
+            NoAnswer::Profile(refused) => return refused.into(),
             NoAnswer::UnknownItem(_) => None,
             NoAnswer::UnknownCategory(_) => Some("category".to_owned()),
         };
         Self::NotFound { field, detail: reason.to_string() }
+    }
+}
+
+impl From<BadProfile> for ApiError {
+    fn from(BadProfile(refused): BadProfile) -> Self {
+        let problem =
+            |value: RefusedValue| FieldProblem { field: format!("profile.{}", value.field), detail: value.detail };
+        let refusals = refused.len() as u64;
+        Self::Rows { refusals, errors: refused.into_iter().take(TOLD).map(problem).collect() }
     }
 }
 

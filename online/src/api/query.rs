@@ -150,6 +150,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         seen: one("seen", url.seen, body.seen)?,
         explain: one("explain", url.explain, body.explain)?,
         now: one("now", url.now, body.now)?,
+        profile: one("profile", url.profile, body.profile)?,
     })
 }
 
@@ -161,7 +162,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
     if query.now.is_some() && clock == Clock::Service {
         return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
     }
-    let RecommendationQuery { user_id, k, item_id, category: name, exclude, seen, explain, now } = query;
+    let RecommendationQuery { user_id, k, item_id, category: name, exclude, seen, explain, now, profile } = query;
     Ok(CheckedQuery {
         user_id: user_id.ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?,
         k: k.unwrap_or_default().get(),
@@ -171,6 +172,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         seen,
         explain: explain.unwrap_or_default(),
         now,
+        profile,
     })
 }
 

@@ -35,7 +35,7 @@ pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): Ra
 }
 
 /// Recommends items to a user as the GET does. Each parameter is in the URL or in the body, which may be empty; one
-/// that is in both must have the same value.
+/// that is in both must have the same value. The body may also have a profile, for users that the service knows nothing of.
 #[utoipa::path(
     post,
     path = "/recommendations",
@@ -48,6 +48,8 @@ pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): Ra
         (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
             content_type = "application/problem+json"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, description = "Values of the profile are refused; all of them are listed",
+            body = Problem, content_type = "application/problem+json"),
         (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -50,6 +50,7 @@ fn tables() -> Tables {
         },
         ranker: None,
         users: [("known", pack_user(&known()))].into_iter().collect(),
+        ..Tables::default()
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::contract::id::{self, Given, ItemId, UserId};
 use crate::contract::kind::KindName;
+use crate::contract::profile::GivenProfile;
 use crate::contract::time::Number;
 
 /// The number of items of a slate when the query does not set `k`.
@@ -64,7 +65,7 @@ impl<'de> Deserialize<'de> for K {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendationQuery {
-    /// The user to recommend to. Required; an unknown user gets a non-personal slate.
+    /// The user to recommend to. Required; an unknown user without a profile gets a non-personal slate.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
     #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String, required = true))]
     pub user_id: Option<UserId>,
@@ -97,6 +98,15 @@ pub struct RecommendationQuery {
     /// The time of the query, milliseconds since the epoch. Only a service in replay mode accepts it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "milliseconds")]
     pub now: Option<i64>,
+    /// What is known of the user beside events, in the body of a POST: values by the names of the columns that the served
+    /// version was learnt with. It takes the place of the stored profile; a column that it does not name is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"})),
+        param(ignore)
+    )]
+    pub profile: Option<GivenProfile>,
 }
 
 /// Reads a value that is present as `Some`: without this an empty value in a URL would count as absent.

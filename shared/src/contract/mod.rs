@@ -11,6 +11,7 @@ pub mod id;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod params;
+pub mod profile;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "engine")]

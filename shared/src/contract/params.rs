@@ -63,7 +63,9 @@ impl Default for Weights {
 
 impl Serialize for Weights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Source::ALL.map(|source| (source, self.get(source))))
+        // Older releases can read a version without profiles: it does not name the source.
+        let named = |source: &Source| !source.is_profile() || self.get(*source) != 0.0;
+        serializer.collect_map(Source::ALL.into_iter().filter(named).map(|source| (source, self.get(source))))
     }
 }
 

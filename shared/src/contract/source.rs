@@ -23,6 +23,8 @@ pub enum Kind {
     Trending,
     /// The most popular items.
     Popularity,
+    /// The items that users with a like profile took.
+    Profile,
 }
 
 /// Whether a neighbour source weights the items of the history by their order.
@@ -88,6 +90,8 @@ sources! {
     Trending, "trending", 0.05, Kind::Trending;
     /// Popular items, by time-decayed counts of events.
     Popularity, "popularity", 0.05, Kind::Popularity;
+    /// Items that people with a profile like the user's took.
+    Profile, "profile", 0.3, Kind::Profile;
 }
 
 /// The sources of a kind, in the order of their columns.
@@ -148,6 +152,12 @@ impl Source {
             Kind::Neighbours(name, _) => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it goes by the user's profile, which versions without profiles don't have.
+    #[must_use]
+    pub const fn is_profile(self) -> bool {
+        matches!(self.kind(), Kind::Profile)
     }
 
     /// The source's column in a row of scores.

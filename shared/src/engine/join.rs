@@ -25,7 +25,7 @@ impl UserState {
     /// Joins the batch's record and the live history of a user.
     ///
     /// Events in both count once; the last `max_history` interactions by time become the history, and the items of the
-    /// others stay seen. Events with items or kinds that the snapshot does not have are left out.
+    /// others stay seen. The state has no profile yet. Events with items or kinds that the snapshot does not have are left out.
     #[must_use]
     pub fn join(snapshot: &Snapshot, batch: BatchUser, live: &LiveHistory) -> Self {
         let BatchUser { cached, history, mut seen } = batch;
@@ -62,7 +62,7 @@ impl UserState {
         }
         let surplus = history.len().saturating_sub(params.max_history);
         seen.extend(history.drain(..surplus).map(|event| SeenItem { item: event.item, kind: event.kind }));
-        Self { cached, history, seen }
+        Self { cached, history, seen, profile: None }
     }
 }
 

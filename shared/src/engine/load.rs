@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contract::artifact::{ArtifactError, Manifest};
+use crate::engine::profiles::Profiles;
 use crate::engine::rank::features;
 use crate::engine::retrieve::repeat;
 use crate::engine::snapshot::Snapshot;
@@ -35,9 +36,10 @@ impl Snapshot {
     }
 
     fn with_index(manifest: Manifest, tables: Tables, index: Option<Index>) -> Result<Self, String> {
+        let profiles = Profiles::new(tables.profiles.clone())?;
         let ranker = match (&manifest.engine.ranker, &tables.ranker) {
             (Some(params), Some(table)) => {
-                let names = features::names(&tables.statistics);
+                let names = features::names(&tables.statistics, profiles.as_ref());
                 let columns = columns(params.features.iter().map(String::as_str), &names)?;
                 Some(Ranker::new(table.clone(), &columns, names.len())?)
             }
@@ -46,7 +48,7 @@ impl Snapshot {
         let repeat = Repeat::new(&tables.repeat, &columns(tables.repeat.names(), &repeat::names())?);
         let (items, als) = (Arc::new(Items::new(tables.items.clone())), Arc::new(Als::new(tables.als.clone(), index)));
         let covered = manifest.covered.iter().collect();
-        Ok(Self { manifest, covered, tables, items, als, repeat, ranker })
+        Ok(Self { manifest, covered, tables, items, als, repeat, ranker, profiles: profiles.map(Arc::new) })
     }
 }
 

@@ -13,6 +13,7 @@ mod join;
 pub mod keys;
 mod load;
 pub mod packed;
+pub mod profiles;
 pub mod question;
 pub mod rank;
 pub mod recommend;

@@ -8,6 +8,7 @@ use crate::engine::slate::Query;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{Interaction, UserState};
 use crate::engine::topk::Scored;
+use crate::tables::Profile;
 
 /// The input of the candidate sources and of the ranker.
 pub struct Question<'a> {
@@ -21,6 +22,8 @@ pub struct Question<'a> {
     pub recent: Vec<Recent>,
     /// The features of the history.
     pub past: Past,
+    /// What is known of the user beside events.
+    pub profile: Option<&'a Profile>,
     /// The time of the question, milliseconds since the epoch.
     pub now_ms: i64,
 }
@@ -35,6 +38,6 @@ impl<'a> Question<'a> {
         own.reset(snapshot.items().len());
         let recent = recent::recent(&history, snapshot.params(), now_ms, own);
         let past = Past::of(&history, &recent, own, snapshot.params(), now_ms);
-        Self { snapshot, cached: &state.cached, history, recent, past, now_ms }
+        Self { snapshot, cached: &state.cached, history, recent, past, profile: state.profile.as_ref(), now_ms }
     }
 }

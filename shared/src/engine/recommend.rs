@@ -41,11 +41,13 @@ pub struct Scratch {
 }
 
 /// Answers a query as the service does: with the snapshot's blend, and its ranker if it has one. Without history,
-/// cached candidates and page the slate is plain popularity, since weights and ranker were fitted on questions with a
-/// history.
+/// cached candidates and page the slate is what people with the profile took, or plain popularity without a profile, since
+/// weights and ranker were fitted on questions with a history.
 pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
     if state.history.is_empty() && state.cached.is_empty() && query.context.is_none() {
-        return recommend_with(snapshot, &Weights::only(Source::Popularity), state, query, now_ms, scratch);
+        let by_profile = state.profile.is_some() && snapshot.params().weights.get(Source::Profile) > 0.0;
+        let only = Weights::only(if by_profile { Source::Profile } else { Source::Popularity });
+        return recommend_with(snapshot, &only, state, query, now_ms, scratch);
     }
     answer(snapshot, &snapshot.params().weights, snapshot.ranker(), state, query, now_ms, scratch)
 }
@@ -90,7 +92,9 @@ fn answer(
     picks.truncate(query.k);
     scratch.filter.fill(snapshot, query.k, &mut picks);
     descend(&mut picks);
-    let personal = if question.history.is_empty() && state.cached.is_empty() { Personal::No } else { Personal::Yes };
+    let by_profile = candidates.proposed[Source::Profile.column()] > 0;
+    let nothing_known = question.history.is_empty() && state.cached.is_empty() && !by_profile;
+    let personal = if nothing_known { Personal::No } else { Personal::Yes };
     Slate { picks, candidates: candidates.proposed, history: question.history, personal }
 }
 

@@ -54,7 +54,7 @@ impl Pick {
 /// Whether a slate is personal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Personal {
-    /// The user's past or page shaped it.
+    /// The user's past, page or profile shaped it.
     Yes,
     /// Any user would have got it.
     No,

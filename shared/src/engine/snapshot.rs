@@ -8,7 +8,8 @@ use crate::contract::artifact::Manifest;
 use crate::contract::event_log::Coverage;
 use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
-use crate::tables::{Als, Items, Neighbours, Popularity, Ranker, Repeat, Sessions, Statistics, Tables, Users};
+use crate::engine::profiles::Profiles;
+use crate::tables::{Als, Items, Neighbours, Popularity, Profile, Ranker, Repeat, Sessions, Statistics, Tables, Users};
 
 /// A verified version. Clones share its tables.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub struct Snapshot {
     pub(crate) als: Arc<Als>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) ranker: Option<Ranker>,
+    pub(crate) profiles: Option<Arc<Profiles>>,
 }
 
 impl Snapshot {
@@ -105,6 +107,18 @@ impl Snapshot {
     #[must_use]
     pub fn ranker(&self) -> Option<&Ranker> {
         self.ranker.as_ref()
+    }
+
+    /// Users' profiles, where the version has some.
+    #[must_use]
+    pub fn profiles(&self) -> Option<&Profiles> {
+        self.profiles.as_deref()
+    }
+
+    /// The stored profile of a user.
+    #[must_use]
+    pub fn profile_of(&self, user: &str) -> Option<Profile> {
+        self.profiles()?.table().of_user(user)
     }
 
     /// Records of users.

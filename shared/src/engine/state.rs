@@ -12,6 +12,7 @@ use crate::contract::event_log::{Coverage, FileId, Place};
 use crate::contract::id::{ItemId, ItemIdx};
 use crate::contract::kind::{KindIdx, KindName, Kinds};
 use crate::engine::topk::Scored;
+use crate::tables::Profile;
 
 /// An event of a user as the engine sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,6 +203,16 @@ pub struct UserState {
     pub history: Vec<Interaction>,
     /// Items of the past that are no longer in the history, in no order; an item may occur more than once.
     pub seen: Vec<SeenItem>,
+    /// What is known of the user beside events.
+    pub profile: Option<Profile>,
+}
+
+impl UserState {
+    /// The same with a profile.
+    #[must_use]
+    pub fn with_profile(self, profile: Option<Profile>) -> Self {
+        Self { profile, ..self }
+    }
 }
 
 #[cfg(test)]

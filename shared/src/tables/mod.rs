@@ -13,6 +13,7 @@ mod history;
 mod items;
 mod neighbours;
 mod popularity;
+mod profiles;
 mod ranker;
 mod repeat;
 mod sessions;
@@ -34,6 +35,7 @@ pub use history::HistoryTable;
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;
+pub use profiles::{Profile, ProfileTable, bounded_exp};
 pub use ranker::{LinearTable, Ranker, RankerTable};
 pub use repeat::{Repeat, RepeatTable};
 pub use sessions::{Posting, Sessions};
@@ -111,6 +113,7 @@ const POPULARITY: &str = "popularity.safetensors";
 const SESSION_KNN: &str = "session_knn.safetensors";
 const STATISTICS: &str = "statistics.safetensors";
 const REPEAT: &str = "repeat.safetensors";
+const PROFILES: &str = "profiles.safetensors";
 const ALS: &str = "als.safetensors";
 const RANKER: &str = "ranker.safetensors";
 const USERS: &str = "users.safetensors";
@@ -135,6 +138,8 @@ pub struct Tables {
     pub statistics: Statistics,
     /// The model of the source `repeat`.
     pub repeat: RepeatTable,
+    /// Users' profiles; empty without any.
+    pub profiles: ProfileTable,
     /// Item factors.
     pub als: AlsTable,
     /// The ranker, where one was fitted.
@@ -144,7 +149,8 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Maps the tables of a version. A neighbour table that the version's release did not have is empty.
+    /// Maps the tables of a version. A neighbour table that the version's release did not have is empty, and so are the
+    /// profiles of a version without any.
     ///
     /// # Errors
     /// [`ArtifactError`] when a file is missing, torn, or does not fit the others.
@@ -167,6 +173,10 @@ impl Tables {
             sessions: read(folder, SESSION_KNN)?,
             statistics: read(folder, STATISTICS)?,
             repeat: read(folder, REPEAT)?,
+            profiles: match manifest.files.contains_key(PROFILES) {
+                true => read(folder, PROFILES)?,
+                false => ProfileTable::default(),
+            },
             als: read(folder, ALS)?,
             ranker: ranker.transpose()?,
             users: read(folder, USERS)?,
@@ -188,6 +198,9 @@ impl Tables {
         write(&self.sessions, folder, SESSION_KNN)?;
         write(&self.statistics, folder, STATISTICS)?;
         write(&self.repeat, folder, REPEAT)?;
+        if !self.profiles.is_empty() {
+            write(&self.profiles, folder, PROFILES)?;
+        }
         write(&self.als, folder, ALS)?;
         if let Some(ranker) = &self.ranker {
             let mut writer = TableWriter::default();
@@ -211,6 +224,7 @@ impl Tables {
             Kind::Sessions => write(&self.sessions, folder, SESSION_KNN),
             Kind::Factors => write(&self.als, folder, ALS),
             Kind::History => write(&self.repeat, folder, REPEAT),
+            Kind::Profile => write(&self.profiles, folder, PROFILES),
             Kind::CategoryPopularity | Kind::Trending | Kind::Popularity => write(&self.popularity, folder, POPULARITY),
         }
     }
@@ -230,6 +244,7 @@ impl Tables {
         of(SESSION_KNN, self.sessions.check(items))?;
         of(STATISTICS, self.statistics.check(items))?;
         of(REPEAT, self.repeat.check())?;
+        of(PROFILES, self.profiles.check(items))?;
         of(ALS, self.als.check(items))?;
         of(USERS, self.users.check())
     }

@@ -13,7 +13,7 @@ use super::bots::Limit;
 use super::covered::{self, FileRead};
 use super::raw::{Interner, RawLog};
 use super::resolved::{BlockedItem, Reason, Resolution, TakenBack, resolved};
-use super::{Catalogue, IngestConfig, IngestReport, Read, SessionsFrom};
+use super::{Catalogue, IngestConfig, IngestReport, Profiles, Read, SessionsFrom};
 
 /// An event of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Log {
     pub taken_back: Vec<TakenBack>,
     /// The items that users have blocked.
     pub blocked: Vec<BlockedItem>,
+    /// What is known of users beside their events.
+    pub profiles: Profiles,
     /// The kinds of the events.
     pub kinds: Arc<Kinds>,
     /// Whether sessions end at a pause or are named by the log.
@@ -108,7 +110,8 @@ impl Log {
         warn_of_unmatched(resolution.unmatched, &mut report);
         let Resolution { events, taken_back, blocked, .. } = resolution;
         let (kinds, bots) = (Arc::new(kinds.clone()), config.bots());
-        Self { users, items, events, taken_back, blocked, kinds, sessions: config.sessions, bots, report }
+        let (sessions, profiles) = (config.sessions, Profiles::default());
+        Self { users, items, events, taken_back, blocked, profiles, kinds, sessions, bots, report }
     }
 
     /// How many sessions there are, where a pause of `gap_ms` ends one that has no name. O(events).
@@ -184,13 +187,15 @@ impl Log {
         let Resolution { events, taken_back, blocked, .. } = resolved(events, users.len(), &self.kinds, self.bots);
         let (items, report) = (self.items.part(&has_item, end_ms), self.report.of_part());
         let (kinds, sessions, bots) = (self.kinds.clone(), self.sessions, self.bots);
-        Self { users, items, events, taken_back, blocked, kinds, sessions, bots, report }
+        let profiles = self.profiles.until(end_ms);
+        Self { users, items, events, taken_back, blocked, profiles, kinds, sessions, bots, report }
     }
 
     /// The part of the log before a time. What was taken back or blocked later stands in it.
     #[must_use]
     pub fn before(&self, time_ms: i64) -> Self {
         let mut before = self.only(|told| told.event().timestamp_ms < time_ms);
+        before.profiles = self.profiles.until(time_ms.saturating_sub(1));
         before.report.service_files =
             self.report.service_files.iter().map(|file: &FileRead| file.before(time_ms)).collect();
         before
@@ -240,6 +245,7 @@ impl Log {
             digest.update(event.session.to_le_bytes());
             digest.update(event.timestamp_ms.to_le_bytes());
         }
+        self.profiles.digest(&mut digest);
         hex(&digest.finalize())
     }
 }
@@ -272,7 +278,8 @@ impl Log {
         let bots = Limit { setting: super::settings::Bots::Keep, max_share: 1.0 };
         let Resolution { events, taken_back, blocked, .. } = resolved(events, users.len(), &kinds, bots);
         let (kinds, report) = (Arc::new(kinds), IngestReport::default());
-        Self { users, items, events, taken_back, blocked, kinds, sessions: SessionsFrom::Gap, bots, report }
+        let (sessions, profiles) = (SessionsFrom::Gap, Profiles::default());
+        Self { users, items, events, taken_back, blocked, profiles, kinds, sessions, bots, report }
     }
 }
 

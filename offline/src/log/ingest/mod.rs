@@ -35,9 +35,11 @@ mod rows;
 pub mod schema;
 pub mod settings;
 mod skip;
+pub mod texts;
 mod times;
 mod unread;
 mod unused;
+pub mod users;
 mod vectors;
 mod words;
 
@@ -53,6 +55,7 @@ pub use raw::{Keep, RawLog};
 pub use report::{IngestReport, Reasons};
 pub use resolved::{BlockedItem, Reason, TakenBack};
 pub use settings::{IngestConfig, SessionsFrom};
+pub use users::{Profiles, read_users};
 pub use vectors::Vectors;
 
 /// A log as it was read, and its item table.

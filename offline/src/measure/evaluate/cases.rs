@@ -158,7 +158,7 @@ impl<'a> HeldOut<'a> {
     ) -> Vec<T> {
         let of_user = |scratch: &mut Scratch, row: usize| {
             let user = self.user(row);
-            let record = record(snapshot, user);
+            let (record, profile) = (record(snapshot, user), snapshot.profile_of(user));
             let mut live = LiveHistory::default();
             let covered = Coverage::default();
             let max_events = snapshot.params().max_history;
@@ -174,7 +174,7 @@ impl<'a> HeldOut<'a> {
                 }
                 let event = &self.test.events[at as usize];
                 if self.goes_on(previous, event) {
-                    let state = UserState::join(snapshot, record.clone(), &live);
+                    let state = UserState::join(snapshot, record.clone(), &live).with_profile(profile.clone());
                     let (targets, kinds, unknown) = match snapshot.items().index(self.item(event)) {
                         Some(target) => (vec![target], vec![event.kind], Vec::new()),
                         None => (Vec::new(), Vec::new(), vec![event.kind]),
@@ -194,7 +194,7 @@ impl<'a> HeldOut<'a> {
         answers.into_iter().flatten().collect()
     }
 
-    /// One question for each user of `rows` of whom the snapshot has a record; the targets are their held-out items,
+    /// One question for each user of `rows` of whom the snapshot has a record or a profile; the targets are their held-out items,
     /// without those that `seen` rules out.
     pub fn top_k<T: Send>(
         &self,
@@ -205,7 +205,10 @@ impl<'a> HeldOut<'a> {
     ) -> Vec<T> {
         let of_user = |scratch: &mut Scratch, row: usize| {
             let user = self.user(row);
-            snapshot.users().record(user)?;
+            let profile = snapshot.profile_of(user);
+            if profile.is_none() {
+                snapshot.users().record(user)?;
+            }
             let record = record(snapshot, user);
             let mut items: Vec<(&str, KindIdx)> =
                 self.events(row).map(|event| (self.item(event), event.kind)).collect();
@@ -237,7 +240,7 @@ impl<'a> HeldOut<'a> {
                 Asked::At(now_ms) => now_ms,
                 Asked::AfterPast => self.events(row).next().map_or(0, |event| event.timestamp_ms),
             };
-            let state = UserState::join(snapshot, record, &LiveHistory::default());
+            let state = UserState::join(snapshot, record, &LiveHistory::default()).with_profile(profile);
             Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown }, scratch))
         };
         let answers: Vec<Option<T>> =

@@ -30,7 +30,8 @@ pub fn models(snapshot: &Snapshot, train: &Log, setting: &Setting<'_>) -> Vec<Mo
     if setting.which == Which::Served {
         return vec![Model::Served];
     }
-    let alone = Source::ALL.into_iter().map(Model::Alone);
+    let has_table = |source: &Source| !source.is_profile() || snapshot.profiles().is_some();
+    let alone = Source::ALL.into_iter().filter(has_table).map(Model::Alone);
     let windowed = setting.windows_days.iter().map(|&days| Model::Windowed(days, popularity::windowed(train, days)));
     let blend = snapshot.ranker().map(|_| Model::Blend);
     [Model::Served].into_iter().chain(blend).chain(alone).chain(windowed).collect()

@@ -7,6 +7,7 @@
 //!                          ─▶ repeat, category_popularity                                    ├─▶ union: a row per
 //!          ─▶ folded-in factors (als)                                                        │   candidate
 //! record   ─▶ cached                                                                         │
+//! profile  ─▶ profile                                                                        │
 //! snapshot ─▶ popularity, trending                                                           ┘
 //! ```
 //!
@@ -16,6 +17,7 @@
 pub mod als;
 pub mod neighbours;
 pub mod popularity;
+pub mod profile;
 pub mod repeat;
 pub mod session_knn;
 
@@ -24,6 +26,7 @@ use crate::contract::params::{EngineParams, Weights};
 use crate::contract::source::{Kind, Source, SourceSet};
 use crate::engine::dense::{Accumulator, Marks};
 use crate::engine::filter::Filter;
+use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
 use crate::engine::topk::{Scored, top_k};
 use popularity::Categories;
@@ -58,6 +61,7 @@ pub struct Scratch {
     chosen: Marks,
     fold_in: als::FoldIn,
     repeat: repeat::Rows,
+    profile: profile::Sums,
 }
 
 /// How many candidates each source may propose.
@@ -135,8 +139,9 @@ pub fn retrieve(
     own: &Marks,
     scratch: &mut Scratch,
 ) -> Candidates {
-    let Scratch { sums, matches, chosen, fold_in, repeat } = scratch;
+    let Scratch { sums, matches, chosen, fold_in, repeat, profile: profile_sums } = scratch;
     let Question { snapshot, cached, ref history, ref recent, ref past, .. } = *question;
+    let by_profile = snapshot.profiles().map(Profiles::table).zip(question.profile);
     let (items, params, popularity) = (snapshot.items(), snapshot.params(), snapshot.popularity());
     let admit = |item: ItemIdx| filter.admits(snapshot, item);
     let category = filter.category();
@@ -186,6 +191,9 @@ pub fn retrieve(
             Kind::Popularity => {
                 popularity::first(popularity.order(category), popular, |item| popularity.score(item), admit)
             }
+            Kind::Profile => by_profile.map_or_else(Vec::new, |(table, profile)| {
+                profile::best(table, profile, items.len(), per_source, admit, profile_sums)
+            }),
         };
         candidates.add(source, &proposed, chosen);
     }
@@ -214,6 +222,9 @@ pub fn retrieve(
                 Kind::CategoryPopularity => *score = categories.score(items, popularity, item),
                 Kind::Trending => *score = popularity.trend(item),
                 Kind::Popularity => *score = popularity.score(item),
+                Kind::Profile => {
+                    *score = by_profile.map_or(0.0, |(table, profile)| table.score(profile, item));
+                }
             }
         }
         candidate.because = match because.1 {

@@ -145,6 +145,13 @@ pub fn event_columns(columns: &[String]) -> Vec<String> {
     names.flat_map(|name| columns.iter().filter(move |column| plain(column) == name)).cloned().collect()
 }
 
+/// The column with a usual name for the user, the surest.
+#[must_use]
+pub fn column_of_users(columns: &[String]) -> Option<String> {
+    let names = GENERIC.reading.columns.of(Role::User);
+    by_usual_names(columns, &mut vec![false; columns.len()], [((), names)]).pop().map(|(_, column)| column)
+}
+
 /// The roles for which a column with this name is usual.
 pub fn usual_roles(column: &str) -> impl Iterator<Item = Role> {
     let name = plain(column);

@@ -20,7 +20,7 @@ use super::IngestError;
 use super::read::Form;
 use super::settings::{Alternatives, Reading};
 pub use came_to_nothing::{CameToNothing, is_no_mark, is_nothing, looks_like_nothing, names_nothing, names_state};
-pub use generic::{by_usual_names, event_columns, generic, kind_by_column, usual_roles};
+pub use generic::{by_usual_names, column_of_users, event_columns, generic, kind_by_column, usual_roles};
 pub use names::plain;
 pub use signs::{Case, Signs, recognise};
 pub use without_header::Shape;

@@ -13,6 +13,7 @@ pub use reading::{OtherKinds, Reading, Unit, Words};
 
 use super::bots::Limit;
 use super::read::{Encoding, Header, Quoting};
+use super::users::UsersTableConfig;
 
 /// Where sessions come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +151,7 @@ pub struct IngestConfig {
     pub skip: Vec<SkipRule>,
     pub columns: Columns,
     pub kinds: Words,
+    pub users: UsersTableConfig,
     pub files: Vec<Reading>,
 }
 

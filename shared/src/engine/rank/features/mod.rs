@@ -11,12 +11,14 @@ mod context;
 mod item;
 mod own;
 mod pairs;
+mod profile;
 mod sources;
 
 use std::sync::LazyLock;
 
 use crate::contract::id::ItemIdx;
 use crate::engine::dense::Marks;
+use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::retrieve::{Candidate, Candidates};
@@ -123,11 +125,16 @@ static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The names of all features of a version with these statistics, in the order of their columns.
+/// The names of all features of a version with these statistics and profiles, in the order of their columns.
 #[must_use]
-pub fn names(statistics: &Statistics) -> Vec<String> {
+pub fn names(statistics: &Statistics, profiles: Option<&Profiles>) -> Vec<String> {
     let of_items = statistics.columns().iter().map(|(name, _)| format!("item_{name}"));
-    GROUPS.iter().flat_map(|group| group.names.iter().cloned()).chain(of_items).collect()
+    GROUPS
+        .iter()
+        .flat_map(|group| group.names.iter().cloned())
+        .chain(of_items)
+        .chain(profiles.into_iter().flat_map(profile::names))
+        .collect()
 }
 
 /// Buffers of one thread, to be reused between requests.
@@ -150,9 +157,11 @@ pub fn build(
     }
     let statistics = snapshot.statistics().columns();
     let fixed: usize = GROUPS.iter().map(|group| group.names.len()).sum();
-    let all = vec![true; if wanted.is_none() { fixed + statistics.len() } else { 0 }];
+    let of_profile = fixed + statistics.len();
+    let columns = of_profile + snapshot.profiles().map_or(0, profile::count);
+    let all = vec![true; if wanted.is_none() { columns } else { 0 }];
     let wanted = wanted.unwrap_or(&all);
-    matrix.reset(rows, fixed + statistics.len());
+    matrix.reset(rows, columns);
     let mut first = 0;
     for Group { names, fill } in &*GROUPS {
         if wanted[first..first + names.len()].contains(&true) {
@@ -165,6 +174,9 @@ pub fn build(
             fill_each(matrix.column_mut(fixed + at), |row| values[shortlist.item(row).at()]);
         }
     }
+    if let Some(profiles) = snapshot.profiles() {
+        profile::fill(shortlist, profiles, &wanted[of_profile..], of_profile, matrix);
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_name_stands_for_two_features() {
-        let mut names = names(&Statistics::default());
+        let mut names = names(&Statistics::default(), None);
         let count = names.len();
         names.sort();
         names.dedup();

@@ -4,7 +4,8 @@ use super::{Group, column, each, fill_each};
 use crate::contract::source::{Kind, Source};
 
 pub fn features() -> Vec<Group> {
-    let of_source = Source::ALL.into_iter().flat_map(of_source);
+    // What `profile` says is told with the rest of the profile, so that versions without have no column for it.
+    let of_source = Source::ALL.into_iter().filter(|source| !source.is_profile()).flat_map(of_source);
     let strongest = Source::SUMMED.iter().enumerate().map(|(at, &source)| strongest(at, source));
     let support = Source::SUMMED.iter().enumerate().map(|(at, source)| {
         each(format!("support_{}", source.as_str()), move |shortlist, row| shortlist.candidate(row).support[at] as f32)

@@ -1,0 +1,62 @@
+//! What was read of user tables, for people.
+
+use serde::Serialize;
+
+/// What was read of user tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UsersReport {
+    /// The files, and what each is.
+    pub files: Vec<String>,
+    /// The column of users.
+    pub user: String,
+    /// The column of times; empty if there is none.
+    pub time: String,
+    /// Rows, bad ones among them.
+    pub rows: u64,
+    /// Users with a row.
+    pub users: u64,
+    /// Distinct times.
+    pub times: u64,
+    /// Rows that were left out, by reason.
+    pub left_out: Vec<(String, u64)>,
+    /// What each column was taken for, in words.
+    pub columns: Vec<(String, String)>,
+    /// The columns that are not looked at, and why.
+    pub ignored: Vec<(String, String)>,
+}
+
+impl UsersReport {
+    /// Counts a row that is left out.
+    pub fn leave_out(&mut self, reason: String) {
+        match self.left_out.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.left_out.push((reason, 1)),
+        }
+    }
+
+    /// The report as lines of text; none if no table was read.
+    ///
+    /// * `with_events`: how many of the users have events.
+    #[must_use]
+    pub fn lines(&self, with_events: usize) -> Vec<String> {
+        if self.files.is_empty() {
+            return Vec::new();
+        }
+        let mut lines: Vec<String> = self.files.iter().map(|file| format!("users: {file}")).collect();
+        let times = match self.time.as_str() {
+            "" => String::new(),
+            time => format!(", {} times (column {time})", self.times),
+        };
+        lines.push(format!(
+            "{} rows of {} users (column {}){times}; {} of them without events",
+            self.rows,
+            self.users,
+            self.user,
+            self.users - with_events as u64
+        ));
+        lines.extend(self.left_out.iter().map(|(reason, count)| format!("  left out {count}: {reason}")));
+        lines.extend(self.columns.iter().map(|(name, what)| format!("  {name}: {what}")));
+        lines.extend(self.ignored.iter().map(|(name, why)| format!("  ignored {name}: {why}")));
+        lines
+    }
+}
