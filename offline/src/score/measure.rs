@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::threshold::{Confusion, Goal};
-use crate::measure::evaluate::bootstrap::{Interval, interval};
+use crate::measure::evaluate::bootstrap::{Difference, Interval, interval};
 
 /// A metric with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -56,9 +56,7 @@ pub fn drawn(rows: usize, labels: usize) -> impl IndexedParallelIterator<Item = 
 /// and `total_cost` if the threshold is chosen by costs.
 #[must_use]
 pub fn metrics(labels: &[f32], probabilities: &[f64], threshold: f64, goal: Goal) -> BTreeMap<&'static str, Figure> {
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    let rows = Sorted { labels, probabilities, order: &order, threshold, goal };
+    let rows = Sorted::new(labels, Rated { probabilities, threshold }, goal);
     let values = rows.metrics(&vec![1.0; labels.len()]);
     let replicates: Vec<Vec<(&str, f64)>> = drawn(labels.len(), 1).map(|weights| rows.metrics(&weights)).collect();
     let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
@@ -68,16 +66,57 @@ pub fn metrics(labels: &[f32], probabilities: &[f64], threshold: f64, goal: Goal
     values.into_iter().enumerate().map(figure).collect()
 }
 
+/// What a model says of rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rated<'a> {
+    /// The probability of each.
+    pub probabilities: &'a [f64],
+    /// From which of them a row counts as a positive.
+    pub threshold: f64,
+}
+
+/// How much higher each metric of the second model is than that of the first, on the same rows, in pairs.
+#[must_use]
+pub fn differences(labels: &[f32], models: [Rated<'_>; 2], goal: Goal) -> BTreeMap<&'static str, Difference> {
+    let both = models.map(|model| Sorted::new(labels, model, goal));
+    let measured = |weights: &[f32]| both.each_ref().map(|rows| rows.metrics(weights));
+    differences_of(
+        measured(&vec![1.0; labels.len()]),
+        drawn(labels.len(), 1).map(|weights| measured(&weights)).collect(),
+    )
+}
+
+/// Metrics of a model, by name.
+pub(super) type Measured = Vec<(&'static str, f64)>;
+
+/// The differences of metrics, from those of both models on all rows and in each replicate.
+pub(super) fn differences_of(
+    [first, second]: [Measured; 2],
+    replicates: Vec<[Measured; 2]>,
+) -> BTreeMap<&'static str, Difference> {
+    let difference = |(at, ((name, first), (_, second))): (usize, (&(&'static str, f64), &(&str, f64)))| {
+        let each = replicates.iter().map(|[first, second]| second[at].1 - first[at].1).collect();
+        (*name, Difference::of(second - first, each))
+    };
+    first.iter().zip(&second).enumerate().map(difference).collect()
+}
+
 /// Rows, the most probable first.
 struct Sorted<'a> {
     labels: &'a [f32],
     probabilities: &'a [f64],
-    order: &'a [usize],
+    order: Vec<usize>,
     threshold: f64,
     goal: Goal,
 }
 
-impl Sorted<'_> {
+impl<'a> Sorted<'a> {
+    fn new(labels: &'a [f32], Rated { probabilities, threshold }: Rated<'a>, goal: Goal) -> Self {
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        Self { labels, probabilities, order, threshold, goal }
+    }
+
     /// The metrics of rows that count so often.
     fn metrics(&self, weights: &[f32]) -> Vec<(&'static str, f64)> {
         let mut sums = Sums::default();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::measure::{Figure, drawn, loss_of};
+use super::measure::{Figure, differences_of, drawn, loss_of};
 use super::threshold::Confusion;
-use crate::measure::evaluate::bootstrap::interval;
+use crate::measure::evaluate::bootstrap::{Difference, interval};
 
 /// The cut-off of the mean average precision.
 const CUT_OFF: usize = 7;
@@ -32,6 +32,32 @@ struct Measured {
 #[must_use]
 pub fn metrics(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -> BTreeMap<&'static str, Figure> {
     let width = labels.len();
+    let rows = rows(labels, probabilities, thresholds);
+    let values = weighted(&rows, &vec![1.0; rows.len()], width);
+    let replicates: Vec<Vec<(&str, f64)>> =
+        drawn(rows.len(), width).map(|weights| weighted(&rows, &weights, width)).collect();
+    let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
+        let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
+        (name, Figure { value, interval })
+    };
+    values.into_iter().enumerate().map(figure).collect()
+}
+
+/// How much higher each metric of the second model is than that of the first, on the same rows, in pairs.
+///
+/// * `models`: the probabilities and the thresholds of each.
+#[must_use]
+pub fn differences(labels: &[Vec<f32>], models: [(&[f64], &[f64]); 2]) -> BTreeMap<&'static str, Difference> {
+    let (width, rows) =
+        (labels.len(), models.map(|(probabilities, thresholds)| rows(labels, probabilities, thresholds)));
+    let count = rows[0].len();
+    let measured = |weights: &[f32]| rows.each_ref().map(|rows| weighted(rows, weights, width));
+    differences_of(measured(&vec![1.0; count]), drawn(count, width).map(|weights| measured(&weights)).collect())
+}
+
+/// What is measured of each row.
+fn rows(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -> Vec<Measured> {
+    let width = labels.len();
     let measured = |(row, probabilities): (usize, &[f64])| {
         let own: Vec<f32> = labels.iter().map(|labels| labels[row]).collect();
         let losses = own.iter().zip(probabilities).map(|(&label, &probability)| loss_of(label, probability));
@@ -44,15 +70,7 @@ pub fn metrics(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -
             labels,
         }
     };
-    let rows: Vec<Measured> = probabilities.par_chunks_exact(width).enumerate().map(measured).collect();
-    let values = weighted(&rows, &vec![1.0; rows.len()], width);
-    let replicates: Vec<Vec<(&str, f64)>> =
-        drawn(rows.len(), width).map(|weights| weighted(&rows, &weights, width)).collect();
-    let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
-        let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
-        (name, Figure { value, interval })
-    };
-    values.into_iter().enumerate().map(figure).collect()
+    probabilities.par_chunks_exact(width).enumerate().map(measured).collect()
 }
 
 /// The mean, over the positives of a row, at most [`CUT_OFF`] of them, of the precision at each that is among the first

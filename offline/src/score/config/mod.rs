@@ -265,6 +265,16 @@ impl ModelConfig {
         Ok(config)
     }
 
+    /// The config that a version was trained by, over the defaults: one of an earlier release lacks later keys.
+    ///
+    /// # Errors
+    /// [`ModelConfigError::Parse`] when it has a key that this build does not know.
+    pub fn of_version(config: &Value, version: &str) -> Result<Self, ModelConfigError> {
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(config));
+        let path = PathBuf::from(format!("the config of {version}"));
+        figment.extract().map_err(|source| ModelConfigError::Parse { path, source: Box::new(source) })
+    }
+
     /// Whether a column is not to be read at all.
     #[must_use]
     pub fn ignores(&self, column: &str) -> bool {
