@@ -80,10 +80,8 @@ pub struct Rated<'a> {
 pub fn differences(labels: &[f32], models: [Rated<'_>; 2], goal: Goal) -> BTreeMap<&'static str, Difference> {
     let both = models.map(|model| Sorted::new(labels, model, goal));
     let measured = |weights: &[f32]| both.each_ref().map(|rows| rows.metrics(weights));
-    differences_of(
-        measured(&vec![1.0; labels.len()]),
-        drawn(labels.len(), 1).map(|weights| measured(&weights)).collect(),
-    )
+    let replicates: Vec<[Measured; 2]> = drawn(labels.len(), 1).map(|weights| measured(&weights)).collect();
+    differences_of(measured(&vec![1.0; labels.len()]), &replicates)
 }
 
 /// Metrics of a model, by name.
@@ -92,13 +90,14 @@ pub(super) type Measured = Vec<(&'static str, f64)>;
 /// The differences of metrics, from those of both models on all rows and in each replicate.
 pub(super) fn differences_of(
     [first, second]: [Measured; 2],
-    replicates: Vec<[Measured; 2]>,
+    replicates: &[[Measured; 2]],
 ) -> BTreeMap<&'static str, Difference> {
-    let difference = |(at, ((name, first), (_, second))): (usize, (&(&'static str, f64), &(&str, f64)))| {
+    let difference = |at: usize| {
+        let (name, whole) = (first[at].0, second[at].1 - first[at].1);
         let each = replicates.iter().map(|[first, second]| second[at].1 - first[at].1).collect();
-        (*name, Difference::of(second - first, each))
+        (name, Difference::of(whole, each))
     };
-    first.iter().zip(&second).enumerate().map(difference).collect()
+    (0..first.len()).map(difference).collect()
 }
 
 /// Rows, the most probable first.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::measure::{Figure, differences_of, drawn, loss_of};
+use super::measure::{Figure, Measured as Weighted, differences_of, drawn, loss_of};
 use super::threshold::Confusion;
 use crate::measure::evaluate::bootstrap::{Difference, interval};
 
@@ -52,7 +52,8 @@ pub fn differences(labels: &[Vec<f32>], models: [(&[f64], &[f64]); 2]) -> BTreeM
         (labels.len(), models.map(|(probabilities, thresholds)| rows(labels, probabilities, thresholds)));
     let count = rows[0].len();
     let measured = |weights: &[f32]| rows.each_ref().map(|rows| weighted(rows, weights, width));
-    differences_of(measured(&vec![1.0; count]), drawn(count, width).map(|weights| measured(&weights)).collect())
+    let replicates: Vec<[Weighted; 2]> = drawn(count, width).map(|weights| measured(&weights)).collect();
+    differences_of(measured(&vec![1.0; count]), &replicates)
 }
 
 /// What is measured of each row.

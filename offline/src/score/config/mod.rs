@@ -327,6 +327,18 @@ mod tests {
     }
 
     #[test]
+    fn the_config_of_a_version_of_an_earlier_release_has_the_defaults_of_later_keys() {
+        let text = "name = \"m\"\nlabel = \"y\"\n[columns]\na = { role = \"number\", range = [0, 9] }\n[threshold]\nby = \"costs\"\nfalse_negative = 2\nfalse_positive = 1";
+        let config = load(text).expect("reads");
+        let mut stored = serde_json::json!(config);
+        stored.as_object_mut().expect("an object").remove("buckets");
+        assert_eq!(ModelConfig::of_version(&stored, "v1").expect("reads"), config);
+        stored["colour"] = "red".into();
+        let refused = ModelConfig::of_version(&stored, "v1").expect_err("unknown").to_string();
+        assert!(refused.starts_with("the config of v1: ") && refused.contains("colour"), "{refused}");
+    }
+
+    #[test]
     fn columns_are_roles_or_tables() {
         let text = "name = \"m\"\nlabel = \"y\"\n[columns]\na = \"id\"\nb = { role = \"number\", range = [0, 9] }";
         let config = load(text).expect("reads");

@@ -53,6 +53,27 @@ pub struct ColumnFigures {
     pub bins: Vec<Bin>,
 }
 
+/// A column with what is known of it.
+struct Own<'a> {
+    name: &'a str,
+    role: &'static str,
+    /// The levels that its numbers are places among.
+    places: Option<&'a [String]>,
+    values: &'a Column,
+    /// The names of its levels, the most frequent first.
+    levels: &'a [String],
+}
+
+impl<'a> Own<'a> {
+    /// Its values, if they are numbers and no times.
+    fn numbers(&self) -> Option<&'a [f64]> {
+        match self.values {
+            Column::Numbers(numbers) if self.role != "time" => Some(numbers),
+            _ => None,
+        }
+    }
+}
+
 /// Looks at all columns.
 ///
 /// * `labels`: of all rows.
@@ -60,29 +81,27 @@ pub struct ColumnFigures {
 pub fn data(source: &Source, labels: &[f32]) -> Data {
     let rows: Vec<usize> = (0..source.table.rows).filter(|&row| source.targets.known[row]).collect();
     let columns = &source.columns;
-    let fields = columns.fields.iter().map(|field| (field.name.as_str(), role(field)));
-    let derived = columns.derived.iter().map(|derived| (derived.name.as_str(), "derived"));
-    let all: Vec<((&str, &'static str), (&Column, &Vec<String>))> =
-        fields.chain(derived).zip(columns.values.iter().zip(&columns.levels)).collect();
-    let figures = |&((name, role), (column, levels)): &((&str, &'static str), (&Column, &Vec<String>))| {
-        let missing = rows.iter().filter(|&&row| is_missing(column, row)).count() as u64;
-        let of = ordinal(columns.fields.iter().find(|field| field.name == name));
-        let shown = if matches!(role, "time" | "key") { Vec::new() } else { bins(column, levels, &rows, labels) };
+    let fields = columns.fields.iter().map(|field| (field.name.as_str(), role(field), ordinal(field)));
+    let derived = columns.derived.iter().map(|derived| (derived.name.as_str(), "derived", None));
+    let values = columns.values.iter().zip(&columns.levels);
+    let all: Vec<Own<'_>> = fields
+        .chain(derived)
+        .zip(values)
+        .map(|((name, role, places), (values, levels))| Own { name, role, places, values, levels })
+        .collect();
+    let figures = |own: &Own<'_>| {
+        let missing = rows.iter().filter(|&&row| is_missing(own.values, row)).count() as u64;
+        let is_shown = !matches!(own.role, "time" | "key");
+        let shown = if is_shown { bins(own.values, own.levels, &rows, labels) } else { Vec::new() };
         ColumnFigures {
-            name: name.to_owned(),
-            role,
+            name: own.name.to_owned(),
+            role: own.role,
             missing,
-            levels: (role == "category").then_some(levels.len()),
-            bins: shown.into_iter().map(|bin| named(bin, of)).collect(),
+            levels: (own.role == "category").then_some(own.levels.len()),
+            bins: shown.into_iter().map(|bin| named(bin, own.places)).collect(),
         }
     };
-    let numeric: Vec<(&str, &[f64])> = all
-        .iter()
-        .filter_map(|((name, role), (column, _))| match column {
-            Column::Numbers(numbers) if *role != "time" => Some((*name, numbers.as_slice())),
-            _ => None,
-        })
-        .collect();
+    let numeric: Vec<(&str, &[f64])> = all.iter().filter_map(|own| Some((own.name, own.numbers()?))).collect();
     Data {
         rows: rows.len(),
         positives: rows.iter().filter(|&&row| labels[row] > 0.0).count(),
@@ -102,9 +121,9 @@ fn is_missing(column: &Column, row: usize) -> bool {
 }
 
 /// The levels of a field whose numbers are places among them.
-fn ordinal(field: Option<&Field>) -> Option<&[String]> {
-    match field.map(|field| &field.kind) {
-        Some(FieldKind::Ordinal { levels }) => Some(levels),
+fn ordinal(field: &Field) -> Option<&[String]> {
+    match &field.kind {
+        FieldKind::Ordinal { levels } => Some(levels),
         _ => None,
     }
 }
