@@ -13,7 +13,7 @@ use shared::engine::tabular::model::Model;
 
 use super::config::{ModelConfig, SplitBy};
 use super::contest::read_rows;
-use super::measure::{Figure, Rated, differences, metrics};
+use super::measure::{Figure, Rated, Replicated};
 use super::registry::load;
 use super::report::ReportError;
 use super::report::beside::meaningful;
@@ -201,25 +201,19 @@ fn both(
     let of_label = |at: usize| {
         let own = said.each_ref().map(|said| said.iter().skip(at).step_by(labels.len()).copied().collect::<Vec<f64>>());
         let rated = [0, 1].map(|model| Rated { probabilities: &own[model], threshold: thresholds[model][at] });
-        let [first, second] =
-            rated.map(|rated| metrics(&labels[at], rated.probabilities, rated.threshold, config.threshold));
-        meaningful(joined(first, &second, &differences(&labels[at], rated, config.threshold)), &labels[at])
+        meaningful(joined(&Replicated::of(&labels[at], &rated, config.threshold)), &labels[at])
     };
     if labels.len() == 1 {
         return (of_label(0), BTreeMap::new());
     }
-    let [first, second] = [0, 1].map(|model| several::metrics(&labels, &said[model], &thresholds[model]));
-    let differences = several::differences(&labels, [0, 1].map(|model| (&said[model][..], &thresholds[model][..])));
+    let together = [0, 1].map(|model| (&said[model][..], &thresholds[model][..]));
     let each = targets.names.iter().enumerate().map(|(at, name)| (name.clone(), of_label(at)));
-    (joined(first, &second, &differences), each.collect())
+    (joined(&several::replicated(&labels, &together)), each.collect())
 }
 
-fn joined(
-    first: BTreeMap<&'static str, Figure>,
-    second: &BTreeMap<&'static str, Figure>,
-    differences: &BTreeMap<&'static str, Difference>,
-) -> Metrics {
+fn joined(measured: &Replicated) -> Metrics {
+    let (second, differences) = (measured.figures(1), measured.differences(0, 1));
     let of =
         |(name, first)| Some((name, Both { first, second: *second.get(name)?, difference: *differences.get(name)? }));
-    first.into_iter().filter_map(of).collect()
+    measured.figures(0).into_iter().filter_map(of).collect()
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::measure::{Figure, Measured as Weighted, differences_of, drawn, loss_of};
+use super::measure::{Figure, Replicated, loss_of};
 use super::threshold::Confusion;
-use crate::measure::evaluate::bootstrap::{Difference, interval};
 
 /// The cut-off of the mean average precision.
 const CUT_OFF: usize = 7;
@@ -31,29 +30,18 @@ struct Measured {
 /// * `thresholds`: from which probability each label counts as a positive.
 #[must_use]
 pub fn metrics(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -> BTreeMap<&'static str, Figure> {
-    let width = labels.len();
-    let rows = rows(labels, probabilities, thresholds);
-    let values = weighted(&rows, &vec![1.0; rows.len()], width);
-    let replicates: Vec<Vec<(&str, f64)>> =
-        drawn(rows.len(), width).map(|weights| weighted(&rows, &weights, width)).collect();
-    let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
-        let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
-        (name, Figure { value, interval })
-    };
-    values.into_iter().enumerate().map(figure).collect()
+    replicated(labels, &[(probabilities, thresholds)]).figures(0)
 }
 
-/// How much higher each metric of the second model is than that of the first, on the same rows, in pairs.
+/// The same of several models.
 ///
 /// * `models`: the probabilities and the thresholds of each.
 #[must_use]
-pub fn differences(labels: &[Vec<f32>], models: [(&[f64], &[f64]); 2]) -> BTreeMap<&'static str, Difference> {
-    let (width, rows) =
-        (labels.len(), models.map(|(probabilities, thresholds)| rows(labels, probabilities, thresholds)));
-    let count = rows[0].len();
-    let measured = |weights: &[f32]| rows.each_ref().map(|rows| weighted(rows, weights, width));
-    let replicates: Vec<[Weighted; 2]> = drawn(count, width).map(|weights| measured(&weights)).collect();
-    differences_of(measured(&vec![1.0; count]), &replicates)
+pub fn replicated(labels: &[Vec<f32>], models: &[(&[f64], &[f64])]) -> Replicated {
+    let of = |(probabilities, thresholds): &(&[f64], &[f64])| rows(labels, probabilities, thresholds);
+    let (width, models) = (labels.len(), models.iter().map(of).collect::<Vec<Vec<Measured>>>());
+    let measured = |weights: &[f32]| models.iter().map(|rows| weighted(rows, weights, width)).collect();
+    Replicated::new(models.first().map_or(0, Vec::len), width, measured)
 }
 
 /// What is measured of each row.

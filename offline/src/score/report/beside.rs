@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::curves::{Curves, curves};
 use crate::measure::evaluate::bootstrap::Difference;
-use crate::score::measure::{Figure, Rated, differences, metrics};
+use crate::score::measure::{Figure, Rated, Replicated};
 use crate::score::threshold::Goal;
 
 /// Which of the models it is.
@@ -54,20 +54,17 @@ pub struct Beside {
 /// Measures models; the first is the version.
 #[must_use]
 pub fn measured(labels: &[f32], said: &[Said], goal: Goal) -> Vec<Beside> {
-    let rated = |own: &'_ Said| (own.threshold, own.probabilities.clone());
-    let version = said.first().map(rated).unwrap_or_default();
-    let of = |(at, own): (usize, &Said)| {
-        let this = Rated { probabilities: &own.probabilities, threshold: own.threshold };
-        let first = Rated { probabilities: &version.1, threshold: version.0 };
-        let less = if at == 0 { BTreeMap::new() } else { differences(labels, [this, first], goal) };
-        Beside {
-            who: own.who,
-            name: own.name.clone(),
-            threshold: own.threshold,
-            metrics: meaningful(metrics(labels, &own.probabilities, own.threshold, goal), labels),
-            version_minus_this: meaningful(less, labels),
-            curves: curves(labels, &own.probabilities, own.threshold, goal),
-        }
+    fn rated(own: &Said) -> Rated<'_> {
+        Rated { probabilities: &own.probabilities, threshold: own.threshold }
+    }
+    let measured = Replicated::of(labels, &said.iter().map(rated).collect::<Vec<Rated<'_>>>(), goal);
+    let of = |(at, own): (usize, &Said)| Beside {
+        who: own.who,
+        name: own.name.clone(),
+        threshold: own.threshold,
+        metrics: meaningful(measured.figures(at), labels),
+        version_minus_this: if at == 0 { BTreeMap::new() } else { meaningful(measured.differences(at, 0), labels) },
+        curves: curves(labels, &own.probabilities, own.threshold, goal),
     };
     said.iter().enumerate().map(of).collect()
 }
