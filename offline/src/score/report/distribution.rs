@@ -89,7 +89,13 @@ fn of_numbers(numbers: &[f64], rows: &[usize], labels: &[f32], missing: &mut Bin
         let bound = |at: usize| low + width * at as f64;
         let named = |at: usize| {
             let [from, to] = [bound(at), bound(at + 1)];
-            Bin::named(format!("{} to {}", short(from), short(to)), Some([from, to]))
+            // The outer ones hold what is beyond them.
+            let name = match at {
+                0 => format!("below {}", short(to)),
+                at if at + 1 == count => format!("from {}", short(from)),
+                _ => format!("{} to {}", short(from), short(to)),
+            };
+            Bin::named(name, Some([from, to]))
         };
         (0..count).map(named).collect()
     };

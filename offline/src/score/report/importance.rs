@@ -129,7 +129,7 @@ pub fn contributed(model: &Model, columns: &[Column], output: usize) -> Vec<Shar
 /// A row, and what its fields add to its log-odds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explained {
-    /// Which row it is of those that are measured: the most probable, the least, the one in the middle.
+    /// Which row it is of those that are measured: the most probable, the middle or the least probable one.
     pub place: &'static str,
     /// Its place in the table, from 1.
     pub row: usize,

@@ -344,8 +344,7 @@ fn some_explained(
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     let last = order.len() - 1;
-    let rows =
-        [("the most probable", order[0]), ("in the middle", order[last / 2]), ("the least probable", order[last])];
+    let rows = [("most probable", order[0]), ("middle", order[last / 2]), ("least probable", order[last])];
     let mut found = explained(model, columns, &rows, output);
     for (own, (_, at)) in found.iter_mut().zip(rows) {
         let row = source.parts.test[at];

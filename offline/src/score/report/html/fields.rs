@@ -72,7 +72,7 @@ fn row(own: &Explained) -> Markup {
     let label = if own.label > 0.0 { "positive" } else { "negative" };
     html! {
         figure {
-            h3 { "The row " (own.place) ": " (digits(own.probability)) }
+            h3 { "The " (own.place) " row: " (digits(own.probability)) }
             (signed("Contributions of a row", &drawn))
             figcaption { "Row " (own.row) ", a " (label) ". The base " (digits(own.base)) " and all contributions are the log-odds "
                 (digits(own.log_odds)) ", before calibration." }

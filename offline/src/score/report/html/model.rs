@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::text::{called, class, digits, figure, interval, shown, verdict};
+use super::text::{called, class, digits, figure, shown, verdict};
 use crate::score::report::Report;
 use crate::score::report::beside::Beside;
 use crate::score::report::curves::{Confusion, Tenth, Threshold};
@@ -37,8 +37,8 @@ fn table(report: &Report) -> Markup {
                     @for other in others {
                         td { @if let Some(own) = other.metrics.get(name) { (figure(own)) } }
                         td { @if let Some(less) = other.version_minus_this.get(name) {
-                            span class=(verdict(better, less.interval)) { (format!("{:+.4}", less.mean)) }
-                            " " small { (interval(less.interval)) }
+                            span class=(verdict(better, less.interval)) { (difference(less.mean, name)) }
+                            " " small { "[" (difference(less.interval.low, name)) ", " (difference(less.interval.high, name)) "]" }
                         } }
                     }
                 }
@@ -50,6 +50,11 @@ fn table(report: &Report) -> Markup {
         } }
         @for other in others { p.faint { (called(other.who)) ": " (other.name) } }
     }
+}
+
+/// A difference with its sign; costs have no digits behind the point.
+fn difference(value: f64, metric: &str) -> String {
+    if metric == "total_cost" { format!("{value:+.0}") } else { format!("{value:+.4}") }
 }
 
 fn plot(title: &str, body: Markup, caption: &str) -> Markup {

@@ -63,7 +63,7 @@ pub fn histogram(title: &str, bins: &[Bin], Size { width, height }: Size) -> Mar
 
 /// What is written below a bin.
 fn begin(bin: &Bin) -> String {
-    let number = bin.name.contains(" to ").then_some(bin.bounds).flatten();
+    let number = bin.bounds.filter(|[from, to]| from < to);
     number.map_or_else(|| cut(&bin.name, 16), |[from, _]| short(from))
 }
 
@@ -119,7 +119,7 @@ pub struct Signed {
 pub fn signed(title: &str, bars: &[Signed]) -> Markup {
     const LINE: f64 = 20.0;
     const WIDTH: f64 = 360.0;
-    const ACROSS: [f64; 2] = [150.0, 304.0];
+    const ACROSS: [f64; 2] = [160.0, 306.0];
     let end = |sign: f64| bars.iter().map(|bar| sign * bar.value + bar.reach).fold(0.0, f64::max);
     let (low, high) = (-end(-1.0), end(1.0));
     let axis = Axis { low, high: if high > low { high } else { 1.0 }, unit: Unit::Number, name: "" };
@@ -150,5 +150,5 @@ pub fn signed(title: &str, bars: &[Signed]) -> Markup {
 /// How many rows, for people.
 #[must_use]
 pub fn count(rows: u64) -> String {
-    if rows < 10_000 { rows.to_string() } else { thousands(rows as f64) }
+    if rows < 1_000_000 { rows.to_string() } else { thousands(rows as f64) }
 }

@@ -7,7 +7,7 @@ use super::{Axis, at};
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 260.0;
 /// From the left to the right edge of the frame.
-const ACROSS: [f64; 2] = [50.0, 348.0];
+const ACROSS: [f64; 2] = [50.0, 340.0];
 /// From the bottom to the top.
 const UP: [f64; 2] = [218.0, 12.0];
 
