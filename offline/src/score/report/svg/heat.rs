@@ -9,14 +9,16 @@ use super::{at, cut};
 pub fn matrix(title: &str, names: &[String], values: &[Vec<Option<f64>>]) -> Markup {
     const CELL: f64 = 26.0;
     const LEFT: f64 = 118.0;
-    const BOTTOM: f64 = 92.0;
+    const LETTERS: usize = 18;
     let side = CELL * names.len() as f64;
-    let (width, height) = (LEFT + side + 2.0, side + BOTTOM);
+    // Names below stand slantwise.
+    let longest = names.iter().map(|name| name.chars().count().min(LETTERS)).max().unwrap_or(0);
+    let (width, height) = (LEFT + side + 2.0, side + 18.0 + 4.7 * longest as f64);
     html! {
         svg.plot viewBox={ "0 0 " (at(width)) " " (at(height)) } style={ "max-width:" (at(width * 1.2)) "px" } role="img" aria-label=(title) {
             @for (row, (name, values)) in names.iter().zip(values).enumerate() {
                 @let top = CELL * row as f64;
-                text.tick x=(LEFT - 5.0) y=(at(top + CELL / 2.0)) text-anchor="end" dominant-baseline="central" { title { (name) } (cut(name, 18)) }
+                text.tick x=(LEFT - 5.0) y=(at(top + CELL / 2.0)) text-anchor="end" dominant-baseline="central" { title { (name) } (cut(name, LETTERS)) }
                 @for (column, value) in values.iter().enumerate() {
                     @let left = LEFT + CELL * column as f64;
                     @if let Some(value) = value {
@@ -31,7 +33,7 @@ pub fn matrix(title: &str, names: &[String], values: &[Vec<Option<f64>>]) -> Mar
                 }
                 @let middle = LEFT + CELL * row as f64 + CELL / 2.0;
                 text.tick x=(at(middle)) y=(at(side + 8.0)) text-anchor="end" dominant-baseline="central"
-                    transform={ "rotate(-50 " (at(middle)) " " (at(side + 8.0)) ")" } { (cut(name, 18)) }
+                    transform={ "rotate(-50 " (at(middle)) " " (at(side + 8.0)) ")" } { (cut(name, LETTERS)) }
             }
         }
     }
