@@ -94,7 +94,7 @@ mod tests {
         let columns: [(&str, &[f64]); 3] = [("a", &a), ("b", &b), ("c", &c)];
         let found = correlations(&columns, &[0, 1, 2, 3], &[0.0, 0.0, 1.0, 1.0]).expect("columns");
         let at = |name: &str| found.names.iter().position(|other| other == name).expect("is there");
-        // Of ranks 0, 1, 2 and 0, 1, 3 (a fourth row misses a).
+        // Of ranks 0, 1, 2 and 0, 2, 3: a fourth row misses a, and has the rank 1 in b.
         let by_hand = 3.0 / (2.0f64 * 14.0 / 3.0).sqrt();
         assert!((found.values[at("a")][at("b")].expect("varies") - by_hand).abs() < 1e-12);
         assert_eq!(found.values[at("c")][0], None);

@@ -204,6 +204,6 @@ mod tests {
     fn the_interval_of_half_of_a_hundred_is_a_tenth_to_each_side() {
         let Interval { low, high } = wilson(50, 100);
         assert!((low - 0.404).abs() < 1e-3 && (high - 0.596).abs() < 1e-3, "{low} {high}");
-        assert_eq!(wilson(0, 10).low, 0.0);
+        assert!(wilson(0, 10).low < 1e-12);
     }
 }

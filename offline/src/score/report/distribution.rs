@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn numbers_are_told_shortly() {
-        let told = [0.0, 1234.567, 0.012_345, -2.5, 3e9, 1e6].map(short);
+        let told = [0.0, 1234.567, 0.012_345_6, -2.5, 3e9, 1e6].map(short);
         assert_eq!(told, ["0", "1235", "0.01235", "-2.5", "3.00e9", "1000000"]);
     }
 }

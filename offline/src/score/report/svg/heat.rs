@@ -15,7 +15,7 @@ pub fn matrix(title: &str, names: &[String], values: &[Vec<Option<f64>>]) -> Mar
     let longest = names.iter().map(|name| name.chars().count().min(LETTERS)).max().unwrap_or(0);
     let (width, height) = (LEFT + side + 2.0, side + 18.0 + 4.7 * longest as f64);
     html! {
-        svg.plot viewBox={ "0 0 " (at(width)) " " (at(height)) } style={ "max-width:" (at(width * 1.2)) "px" } role="img" aria-label=(title) {
+        svg.plot viewBox={ "0 0 " (at(width)) " " (at(height)) } style={ "max-width:" (at(width * 1.2)) "px;min-width:" (at(width.min(520.0))) "px" } role="img" aria-label=(title) {
             @for (row, (name, values)) in names.iter().zip(values).enumerate() {
                 @let top = CELL * row as f64;
                 text.tick x=(LEFT - 5.0) y=(at(top + CELL / 2.0)) text-anchor="end" dominant-baseline="central" { title { (name) } (cut(name, LETTERS)) }
