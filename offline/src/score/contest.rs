@@ -8,12 +8,13 @@ use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
 use shared::engine::tabular::clients::other_rows;
+use shared::engine::tabular::column::Column;
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
+use shared::engine::tabular::schema::Field;
 
 use super::measure::{loss_of, paired};
 use super::table::Table;
-use super::train::rows_of;
 use crate::measure::evaluate::bootstrap::Difference;
 use crate::measure::gate::Verdict;
 
@@ -119,15 +120,24 @@ pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Re
 
 /// What another version says of held-out rows, read by its own schema.
 fn probabilities(model: &Model, held_out: &HeldOut<'_>) -> Result<Vec<f64>, String> {
-    let mut columns = Vec::new();
-    for field in &model.manifest().schema {
-        let texts = held_out.table.column(&field.name).ok_or_else(|| format!("no column `{}`", field.name))?;
+    let columns = read_rows(model.manifest(), held_out.table, held_out.rows)?;
+    Ok(model.score(&columns).into_iter().map(|scored| scored.probability).collect())
+}
+
+/// The values of some rows of a table for each field of a version. Those that it would refuse are missing ones to it.
+///
+/// # Errors
+/// The field that the table does not have, in words.
+pub fn read_rows(manifest: &ModelManifest, table: &Table, rows: &[usize]) -> Result<Vec<Column>, String> {
+    let read = |field: &Field| {
+        let Some(texts) = table.column(&field.name) else {
+            return Err(format!("no column `{}`; there are: {}", field.name, table.names.join(", ")));
+        };
         let mut distinct = field.column(texts.values.len());
-        // Values that the champion would refuse are missing ones to it.
         texts.values.iter().for_each(|text| drop(field.read(Some(text), &mut distinct)));
         let mut missing = field.column(1);
         let _ = field.read(None, &mut missing);
-        columns.push(texts.spread(&distinct, &missing));
-    }
-    Ok(model.score(&rows_of(&columns, held_out.rows)).into_iter().map(|scored| scored.probability).collect())
+        Ok(texts.spread(&distinct, &missing).rows(rows))
+    };
+    manifest.schema.iter().map(read).collect()
 }

@@ -69,28 +69,84 @@ pub fn paired(first: &[f64], second: &[f64]) -> Difference {
 /// and `total_cost` if the threshold is chosen by costs.
 #[must_use]
 pub fn metrics(labels: &[f32], probabilities: &[f64], threshold: f64, goal: Goal) -> BTreeMap<&'static str, Figure> {
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    let rows = Sorted { labels, probabilities, order: &order, threshold, goal };
-    let values = rows.metrics(&vec![1.0; labels.len()]);
-    let replicates: Vec<Vec<(&str, f64)>> = drawn(labels.len(), 1).map(|weights| rows.metrics(&weights)).collect();
-    let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
-        let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
-        (name, Figure { value, interval })
-    };
-    values.into_iter().enumerate().map(figure).collect()
+    Replicated::of(labels, &[Rated { probabilities, threshold }], goal).figures(0)
+}
+
+/// What a model says of rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rated<'a> {
+    /// The probability of each.
+    pub probabilities: &'a [f64],
+    /// From which of them a row counts as a positive.
+    pub threshold: f64,
+}
+
+/// Metrics of a model, by name.
+pub type Metrics = Vec<(&'static str, f64)>;
+
+/// The metrics of models on the same rows, and on each replicate of them.
+#[derive(Debug, Clone)]
+pub struct Replicated {
+    /// Model by model.
+    whole: Vec<Metrics>,
+    /// Replicate by replicate, model by model.
+    replicates: Vec<Vec<Metrics>>,
+}
+
+impl Replicated {
+    /// Measures models on rows of one label.
+    #[must_use]
+    pub fn of(labels: &[f32], models: &[Rated<'_>], goal: Goal) -> Self {
+        let models: Vec<Sorted<'_>> = models.iter().map(|model| Sorted::new(labels, *model, goal)).collect();
+        Self::new(labels.len(), 1, |weights| models.iter().map(|rows| rows.metrics(weights)).collect())
+    }
+
+    /// Measures models on rows of some labels.
+    ///
+    /// * `measured`: the metrics of each, where rows count so often.
+    pub(super) fn new(rows: usize, labels: usize, measured: impl Fn(&[f32]) -> Vec<Metrics> + Sync) -> Self {
+        let replicates = drawn(rows, labels).map(|weights| measured(&weights)).collect();
+        Self { whole: measured(&vec![1.0; rows]), replicates }
+    }
+
+    /// The metrics of a model.
+    #[must_use]
+    pub fn figures(&self, model: usize) -> BTreeMap<&'static str, Figure> {
+        let figure = |(at, &(name, value)): (usize, &(&'static str, f64))| {
+            let interval = interval(self.replicates.iter().map(|replicate| replicate[model][at].1).collect());
+            (name, Figure { value, interval })
+        };
+        self.whole[model].iter().enumerate().map(figure).collect()
+    }
+
+    /// How much higher each metric of the second model is than that of the first, in pairs.
+    #[must_use]
+    pub fn differences(&self, first: usize, second: usize) -> BTreeMap<&'static str, Difference> {
+        let of = |models: &[Metrics], at: usize| models[second][at].1 - models[first][at].1;
+        let difference = |(at, (name, _)): (usize, &(&'static str, f64))| {
+            let each = self.replicates.iter().map(|replicate| of(replicate, at)).collect();
+            (*name, Difference::of(of(&self.whole, at), each))
+        };
+        self.whole[first].iter().enumerate().map(difference).collect()
+    }
 }
 
 /// Rows, the most probable first.
 struct Sorted<'a> {
     labels: &'a [f32],
     probabilities: &'a [f64],
-    order: &'a [usize],
+    order: Vec<usize>,
     threshold: f64,
     goal: Goal,
 }
 
-impl Sorted<'_> {
+impl<'a> Sorted<'a> {
+    fn new(labels: &'a [f32], Rated { probabilities, threshold }: Rated<'a>, goal: Goal) -> Self {
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        Self { labels, probabilities, order, threshold, goal }
+    }
+
     /// The metrics of rows that count so often.
     fn metrics(&self, weights: &[f32]) -> Vec<(&'static str, f64)> {
         let mut sums = Sums::default();

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::measure::{Figure, drawn, loss_of};
+use super::measure::{Figure, Replicated, loss_of};
 use super::threshold::Confusion;
-use crate::measure::evaluate::bootstrap::interval;
 
 /// The cut-off of the mean average precision.
 const CUT_OFF: usize = 7;
@@ -31,6 +30,22 @@ struct Measured {
 /// * `thresholds`: from which probability each label counts as a positive.
 #[must_use]
 pub fn metrics(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -> BTreeMap<&'static str, Figure> {
+    replicated(labels, &[(probabilities, thresholds)]).figures(0)
+}
+
+/// The same of several models.
+///
+/// * `models`: the probabilities and the thresholds of each.
+#[must_use]
+pub fn replicated(labels: &[Vec<f32>], models: &[(&[f64], &[f64])]) -> Replicated {
+    let of = |(probabilities, thresholds): &(&[f64], &[f64])| rows(labels, probabilities, thresholds);
+    let (width, models) = (labels.len(), models.iter().map(of).collect::<Vec<Vec<Measured>>>());
+    let measured = |weights: &[f32]| models.iter().map(|rows| weighted(rows, weights, width)).collect();
+    Replicated::new(models.first().map_or(0, Vec::len), width, measured)
+}
+
+/// What is measured of each row.
+fn rows(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -> Vec<Measured> {
     let width = labels.len();
     let measured = |(row, probabilities): (usize, &[f64])| {
         let own: Vec<f32> = labels.iter().map(|labels| labels[row]).collect();
@@ -44,15 +59,7 @@ pub fn metrics(labels: &[Vec<f32>], probabilities: &[f64], thresholds: &[f64]) -
             labels,
         }
     };
-    let rows: Vec<Measured> = probabilities.par_chunks_exact(width).enumerate().map(measured).collect();
-    let values = weighted(&rows, &vec![1.0; rows.len()], width);
-    let replicates: Vec<Vec<(&str, f64)>> =
-        drawn(rows.len(), width).map(|weights| weighted(&rows, &weights, width)).collect();
-    let figure = |(at, (name, value)): (usize, (&'static str, f64))| {
-        let interval = interval(replicates.iter().map(|replicate| replicate[at].1).collect());
-        (name, Figure { value, interval })
-    };
-    values.into_iter().enumerate().map(figure).collect()
+    probabilities.par_chunks_exact(width).enumerate().map(measured).collect()
 }
 
 /// The mean, over the positives of a row, at most [`CUT_OFF`] of them, of the precision at each that is among the first

@@ -1,9 +1,11 @@
 //! `offline score`: trains tabular models, scores rows by them, and keeps their versions.
 
 mod challenge;
+mod compare;
 mod list;
 mod predict;
 mod promote;
+mod report;
 mod rollback;
 mod train;
 mod tune;
@@ -29,6 +31,8 @@ enum ScoreCommand {
     Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
     Challenge(challenge::ChallengeArgs),
+    Report(report::ReportArgs),
+    Compare(compare::CompareArgs),
     /// Prints every setting of a model with its default.
     Defaults,
 }
@@ -43,6 +47,8 @@ pub fn score(args: &ScoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
         ScoreCommand::Promote(args) => promote::promote(args),
         ScoreCommand::Rollback(args) => rollback::rollback(args),
         ScoreCommand::Challenge(args) => challenge::challenge(args),
+        ScoreCommand::Report(args) => report::report(args, progress),
+        ScoreCommand::Compare(args) => compare::compare(args, progress),
         ScoreCommand::Defaults => {
             print!("{DEFAULTS}");
             Ok(())

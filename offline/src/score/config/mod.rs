@@ -350,6 +350,16 @@ impl ModelConfig {
         Ok(config)
     }
 
+    /// The config that a version was trained by, over the defaults: one of an earlier release lacks later keys.
+    ///
+    /// # Errors
+    /// [`ModelConfigError::Parse`] when it has a key that this build does not know.
+    pub fn of_version(config: &Value, version: &str) -> Result<Self, ModelConfigError> {
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(config));
+        let path = PathBuf::from(format!("the config of {version}"));
+        figment.extract().map_err(|source| ModelConfigError::Parse { path, source: Box::new(source) })
+    }
+
     /// Whether a column is not to be read at all.
     #[must_use]
     pub fn ignores(&self, column: &str) -> bool {
@@ -399,6 +409,18 @@ mod tests {
         }
         assert!(ModelConfig::load(&[], Some("x")).expect_err("none").to_string().contains("there are: loan-default"));
         assert!(ModelConfig::load(&[], None).expect_err("nothing").to_string().contains("--preset"));
+    }
+
+    #[test]
+    fn the_config_of_a_version_of_an_earlier_release_has_the_defaults_of_later_keys() {
+        let text = "name = \"m\"\nlabel = \"y\"\n[columns]\na = { role = \"number\", range = [0, 9] }\n[threshold]\nby = \"costs\"\nfalse_negative = 2\nfalse_positive = 1";
+        let config = load(text).expect("reads");
+        let mut stored = serde_json::json!(config);
+        stored.as_object_mut().expect("an object").remove("buckets");
+        assert_eq!(ModelConfig::of_version(&stored, "v1").expect("reads"), config);
+        stored["colour"] = "red".into();
+        let refused = ModelConfig::of_version(&stored, "v1").expect_err("unknown").to_string();
+        assert!(refused.starts_with("the config of v1: ") && refused.contains("colour"), "{refused}");
     }
 
     #[test]
