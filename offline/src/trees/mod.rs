@@ -11,8 +11,8 @@
 
 mod bins;
 pub mod encode;
+mod ensemble;
 mod grow;
-mod members;
 pub mod metrics;
 pub mod monotone;
 mod objective;
@@ -26,12 +26,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::contract::artifact::columns::Column;
 use shared::engine::rank::matrix::Matrix;
-use shared::engine::rank::trees::Trees;
-use shared::tables::TreeTable;
 
 use bins::{Binned, Bins};
+pub use ensemble::{Ensemble, table_of};
 use grow::{Partition, Split, grow};
 use monotone::{Bound, Direction};
 pub use objective::Objective;
@@ -87,49 +85,6 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
-    }
-}
-
-/// A fitted ensemble, see [`shared::engine::rank::trees::Trees`].
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Ensemble {
-    /// The number of splits of each tree.
-    pub depth: usize,
-    /// The column of each split.
-    pub features: Vec<u32>,
-    /// The border of each split.
-    pub borders: Vec<f32>,
-    /// The values of the leaves.
-    pub leaves: Vec<f32>,
-    /// The gain of each feature's splits, as a share of the total gain.
-    pub importance: Vec<f64>,
-    /// The validation metric after the last tree that was kept.
-    pub metric: f64,
-}
-
-impl Ensemble {
-    /// The trees, to score with.
-    #[must_use]
-    pub fn trees(&self) -> Trees<'_> {
-        let Self { depth, features, borders, leaves, .. } = self;
-        Trees { depth: *depth, features, borders, leaves }
-    }
-
-    /// The table that the trees are served from.
-    #[must_use]
-    pub fn table(&self) -> TreeTable {
-        table_of(std::slice::from_ref(self))
-    }
-}
-
-/// The table that ensembles of one depth are served from, one behind the other.
-#[must_use]
-pub fn table_of(ensembles: &[Ensemble]) -> TreeTable {
-    TreeTable {
-        features: ensembles.iter().flat_map(|own| &own.features).copied().collect(),
-        borders: ensembles.iter().flat_map(|own| &own.borders).copied().collect(),
-        leaves: ensembles.iter().flat_map(|own| &own.leaves).copied().collect(),
-        covers: Column::default(),
     }
 }
 
@@ -227,28 +182,6 @@ impl Prepared {
         let binned = bins.bin(train, order.clone());
         let stopping = validation.map(|columns| bins.bin(columns, order));
         Self { bins, binned, stopping }
-    }
-}
-
-impl Ensemble {
-    /// Adds a tree.
-    fn push(&mut self, splits: &[Split], leaves: &[f32], bins: &Bins) {
-        for split in splits {
-            self.features.push(split.feature as u32);
-            self.borders.push(bins.border(split));
-            self.importance[split.feature] += split.gain;
-        }
-        self.leaves.extend_from_slice(leaves);
-    }
-
-    /// Keeps the first trees, after which the metric was best.
-    fn end(&mut self, trees: usize, metric: f64) {
-        self.features.truncate(trees * self.depth);
-        self.borders.truncate(trees * self.depth);
-        self.leaves.truncate(trees << self.depth);
-        let total: f64 = self.importance.iter().sum();
-        self.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
-        self.metric = metric;
     }
 }
 
