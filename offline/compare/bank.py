@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A bank's next products: Tandem with the customers' profiles, without them, and the most frequent additions, by MAP@7.
+"""A bank's next products: Tandem with the customers' profiles, without them, its model of rows (the preset `bank-products`), and the
+most frequent additions, by MAP@7.
 
     pip install numpy polars
     python3 offline/compare/bank.py [--offline target/release/offline] panel.parquet
@@ -93,6 +94,27 @@ def tandem(offline, split, folder, users, config):
     return {slate["user"]: slate["items"] for slate in map(json.loads, slates.open())}
 
 
+def model_of_rows(offline, panel, folder):
+    """The slates by the probabilities of the preset, stopped on the month before the last one."""
+    months = sorted(panel["fecha_dato"].unique())
+    parts = {month: "train" for month in months} | {months[-2]: "valid", months[-1]: "test"}
+    rows = panel.with_columns(split=pl.col("fecha_dato").replace_strict(parts))
+    rows.write_parquet(folder / "rows.parquet")
+    rows.filter(pl.col("split") == "test").write_parquet(folder / "asked.parquet")
+    (folder / "split.toml").write_text('[split]\nby = "column"\ncolumn = "split"\n')
+    artifacts = ["--artifacts", folder / "artifacts"]
+    train = [offline, "score", "train", "--preset", "bank-products", "--config", folder / "split.toml"]
+    subprocess.run([*train, "--data", folder / "rows.parquet", *artifacts], check=True, capture_output=True)
+    predict = [offline, "score", "predict", "--model", "bank-products", "--data", folder / "asked.parquet"]
+    subprocess.run([*predict, "--out", folder / "scored.parquet", *artifacts], check=True, capture_output=True)
+    scored = pl.read_parquet(folder / "scored.parquet")
+    labels = [name for name in scored.columns if name.startswith("probability_")]
+    best = numpy.argsort(-scored.select(labels).to_numpy(), axis=1, kind="stable")[:, :K]
+    customers = rows.filter(pl.col("split") == "test")["ncodpers"]
+    names = [name.removeprefix("probability_") for name in labels]
+    return {str(user): [names[at] for at in own] for user, own in zip(customers, best)}
+
+
 def average_precision(items, targets):
     hits, total = 0, 0.0
     for rank, item in enumerate(items[:K], 1):
@@ -108,7 +130,7 @@ def main():
     arguments.add_argument("--offline", default="target/release/offline")
     arguments.add_argument("--month", default="2015-06", help="the month that is asked; settings are chosen on earlier ones")
     arguments.add_argument("--config", help="settings over those of this script, as TOML")
-    arguments.add_argument("--only", choices=["with", "without"])
+    arguments.add_argument("--only", choices=["with", "without", "rows"])
     given = arguments.parse_args()
     panel = pl.read_parquet(given.panel).with_columns(pl.col("fecha_dato").cast(pl.String))
     split, panel = f"{given.month}-01", panel.filter(pl.col("fecha_dato") < f"{given.month}-99")
@@ -120,9 +142,11 @@ def main():
         customers = sorted(additions)
         most_frequent = {user: [item for item in frequent if item not in holdings.get(user, ())] for user in customers}
         models = {"most frequent additions": most_frequent}
-        if given.only != "with":
+        if given.only in (None, "rows"):
+            models["tandem's model of rows"] = model_of_rows(given.offline, panel, folder)
+        if given.only in (None, "without"):
             models["tandem without profiles"] = tandem(given.offline, split, folder, [], config)
-        if given.only != "without":
+        if given.only in (None, "with"):
             models["tandem with profiles"] = tandem(given.offline, split, folder, ["--users", folder / "users.parquet"], config)
     samples = numpy.random.default_rng(42).integers(0, len(customers), (1000, len(customers)), dtype=numpy.int32)
     print(f"{len(customers)} customers with {sum(map(len, additions.values()))} additions in {given.month}")

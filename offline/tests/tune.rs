@@ -178,7 +178,7 @@ fn where_the_budget_is_used_up_the_best_settings_so_far_are_found_and_another_lo
     let config = run(&arguments, &[("TANDEM_POPULARITY__HALF_LIFE_DAYS", "8.0")]);
     let log = run(&[&arguments[..], &["--until", "2026-06-01"]].concat(), &[]);
     for told in [config, log].map(complaint) {
-        assert!(told.contains("another log or from other settings; choose another --out"), "{told}");
+        assert!(told.contains("other data or from other settings; choose another --out"), "{told}");
     }
     assert_eq!(table(&out), after);
 }

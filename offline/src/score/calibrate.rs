@@ -7,6 +7,8 @@ use shared::engine::tabular::calibration::Calibration;
 
 use super::config::CalibrateBy;
 
+/// With fewer positives, or negatives, rows say nothing of probabilities.
+const FEWEST: usize = 10;
 /// How many parts the rows are cut into.
 const PARTS: usize = 10;
 /// Probabilities are at least this far from 0 and 1: a step without a positive is no certainty.
@@ -37,6 +39,10 @@ pub fn ways(by: CalibrateBy, outputs: usize) -> &'static [Way] {
 /// * `ways`: those to choose from.
 #[must_use]
 pub fn calibrate(labels: &[f32], scores: &[f32], ways: &[Way]) -> Calibration {
+    let positives = labels.iter().filter(|label| **label > 0.0).count();
+    if positives.min(labels.len() - positives) < FEWEST {
+        return Calibration::None;
+    }
     let rows: Vec<(f64, f64)> =
         scores.iter().zip(labels).map(|(&score, &label)| (score.into(), label.into())).collect();
     let loss = |way: &Way| -> f64 {
@@ -123,6 +129,15 @@ mod tests {
         let rows = [(-2.0, 0.0), (-1.0, 1.0), (0.0, 0.0), (1.0, 1.0)];
         let Calibration::Isotonic { at, probability } = isotonic(&rows) else { panic!("steps") };
         assert_eq!((at, probability), (vec![-2.0, -0.5, 1.0], vec![LEAST, 0.5, 1.0 - LEAST]));
+    }
+
+    #[test]
+    fn rows_of_one_label_calibrate_nothing() {
+        let scores: Vec<f32> = (0..100).map(|row| row as f32 / 10.0 - 5.0).collect();
+        let few: Vec<f32> = (0..100).map(|row| f32::from(u8::from(row > 95))).collect();
+        for labels in [vec![0.0; 100], vec![1.0; 100], few] {
+            assert_eq!(calibrate(&labels, &scores, ways(CalibrateBy::Platt, 1)), Calibration::None);
+        }
     }
 
     #[test]

@@ -224,15 +224,18 @@ impl<const N: usize> Partition<N> {
 impl Partition<2> {
     /// A step for each leaf.
     pub fn steps(&self, config: &TreesConfig) -> Vec<f32> {
-        self.leaves.iter().map(|leaf| step(self.gradients[leaf.clone()].iter().copied(), config)).collect()
+        self.leaves.iter().map(|leaf| step(sum_of(self.gradients[leaf.clone()].iter().copied()), config)).collect()
     }
 }
 
-/// The Newton step of rows with these gradients and curvatures, limited to `largest_step`: where curvatures are small, far
-/// from the optimum of a softmax over many rows, a whole step would overshoot.
-pub fn step(rows: impl Iterator<Item = [f32; 2]>, config: &TreesConfig) -> f32 {
-    let sums = rows
-        .fold([0.0f64; 2], |sum, [gradient, curvature]| [sum[0] + f64::from(gradient), sum[1] + f64::from(curvature)]);
-    let step = -sums[0] / (sums[1] + config.l2);
+/// The sums of the gradients and of the curvatures of rows.
+pub fn sum_of(rows: impl Iterator<Item = [f32; 2]>) -> [f64; 2] {
+    rows.fold([0.0; 2], |sum, [gradient, curvature]| [sum[0] + f64::from(gradient), sum[1] + f64::from(curvature)])
+}
+
+/// The Newton step of rows with these sums, limited to `largest_step`: where curvatures are small, far from the optimum of
+/// a softmax over many rows, a whole step would overshoot.
+pub fn step([gradient, curvature]: [f64; 2], config: &TreesConfig) -> f32 {
+    let step = -gradient / (curvature + config.l2);
     (config.learning_rate * step.clamp(-config.largest_step, config.largest_step)) as f32
 }

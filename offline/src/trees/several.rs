@@ -14,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use shared::engine::rank::trees::probability;
 
-use super::grow::{grow, step};
+use super::grow::{Split, grow, step, sum_of};
 use super::metrics::weighted_log_loss;
 use super::{Ensemble, Prepared, TreesConfig, add, sampled_blocks};
 
@@ -60,10 +60,28 @@ impl Label<'_> {
         weighted_log_loss(self.labels, scores, self.weights)
     }
 
-    /// The values of leaves.
-    fn steps(self, leaves: &[&[u32]], scores: &[f32], config: &TreesConfig) -> Vec<f32> {
-        leaves.iter().map(|rows| step(rows.iter().map(|row| self.gradient(*row, scores)), config)).collect()
+    /// The sums of gradients and curvatures of leaves.
+    fn sums(self, leaves: &[&[u32]], scores: &[f32]) -> Vec<[f64; 2]> {
+        leaves.iter().map(|rows| sum_of(rows.iter().map(|row| self.gradient(*row, scores)))).collect()
     }
+}
+
+/// What each split of a tree gains for a label by itself.
+///
+/// * `leaves`: the sums of gradients and curvatures of each leaf; the lowest bit of a leaf is its side of the first split.
+fn gains(leaves: &[[f64; 2]], l2: f64) -> Vec<f64> {
+    let worth = |sums: &[[f64; 2]]| -> f64 {
+        sums.iter().map(|[gradient, curvature]| gradient * gradient / (curvature.max(0.0) + l2)).sum()
+    };
+    let (mut sums, mut gains) = (leaves.to_vec(), Vec::new());
+    while sums.len() > 1 {
+        let (no, yes) = sums.split_at(sums.len() / 2);
+        let both: Vec<[f64; 2]> = no.iter().zip(yes).map(|(no, yes)| [no[0] + yes[0], no[1] + yes[1]]).collect();
+        gains.push((worth(&sums) - worth(&both)).max(0.0));
+        sums = both;
+    }
+    gains.reverse();
+    gains
 }
 
 /// The scores of rows so far, label by label.
@@ -105,8 +123,11 @@ pub fn fit_several(
         let each = fitted.par_iter_mut().zip(&mut scores).zip(&mut stops).enumerate();
         let losses: Vec<f64> = each
             .map(|(at, ((own, scores), stops))| {
-                let values = train.label(at).steps(&leaves, scores, config);
-                own.push(&splits, &values, &bins);
+                let sums = train.label(at).sums(&leaves, scores);
+                let values: Vec<f32> = sums.iter().map(|sums| step(*sums, config)).collect();
+                let own_gains = splits.iter().zip(gains(&sums, config.l2));
+                let own_splits: Vec<Split> = own_gains.map(|(split, gain)| Split { gain, ..*split }).collect();
+                own.push(&own_splits, &values, &bins);
                 add(&binned, &splits, &values, scores);
                 add(&stopping, &splits, &values, stops);
                 validation.label(at).loss(stops)
@@ -167,4 +188,67 @@ fn mixed(rows: &[u32], train: &SeveralRows, scores: &Scores, random: &mut ChaCha
         mixed
     };
     rows.par_iter().map(of_row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees::{Objective, scores_of};
+
+    /// A number for each label that alone decides it, and one that decides nothing.
+    fn rows(count: usize, seed: u64) -> SeveralRows {
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u64 << 24) as f32
+        };
+        let columns: Vec<Vec<f32>> = (0..3).map(|_| (0..count).map(|_| next()).collect()).collect();
+        let label = |column: usize, border: f32| {
+            columns[column].iter().map(|value| f32::from(u8::from(*value > border))).collect::<Vec<f32>>()
+        };
+        SeveralRows { labels: vec![label(0, 0.5), label(1, 0.9), vec![0.0; count]], columns, weights: Vec::new() }
+    }
+
+    fn config() -> TreesConfig {
+        TreesConfig {
+            objective: Objective::Binary,
+            trees: 60,
+            depth: 3,
+            learning_rate: 0.2,
+            l2: 1.0,
+            largest_step: 2.0,
+            bins: 32,
+            row_share: 0.9,
+            feature_share: 1.0,
+            patience: 60,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn each_label_is_learnt_and_its_importance_is_its_own() {
+        let (train, valid) = (rows(3000, 1), rows(1000, 2));
+        let fitted = fit_several(&train, &valid, &config(), &|_| ());
+        for (at, own) in fitted.iter().take(2).enumerate() {
+            assert!(own.importance[at] > 0.8, "{at}: {:?}", own.importance);
+            assert!(own.metric > -0.1, "{at}: {}", own.metric);
+            let matrix = crate::trees::matrix(&crate::trees::Rows {
+                columns: valid.columns.clone(),
+                labels: valid.labels[at].clone(),
+                ..Default::default()
+            });
+            let loss = weighted_log_loss(&valid.labels[at], &scores_of(own, &matrix), &[]);
+            assert!((loss + own.metric).abs() < 1e-6, "{at}: scoring agrees with training");
+        }
+        // A label without a positive is far from one, whatever the row.
+        assert!(fitted[2].leaves[0] < -10.0, "{}", fitted[2].leaves[0]);
+    }
+
+    #[test]
+    fn the_first_split_of_a_tree_is_the_lowest_bit_of_its_leaves() {
+        // Gradients of 1 and -1 on the sides of the first split; the second tells nothing.
+        let leaves = [[1.0, 1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, 1.0]];
+        let gains = gains(&leaves, 0.0);
+        assert_eq!(gains, [4.0, 0.0]);
+    }
 }
