@@ -69,7 +69,8 @@ def made(kind, seed):
         log_odds += x[:, :20] @ (random.normal(size=20) * 0.4) + x[:, 0] * x[:, 1]
         columns.update({f"x{at}": x[:, at] for at in range(200)})
     if kind == "1:500":
-        log_odds -= 9.2
+        shifts = numpy.linspace(-15, 0, 1501)
+        log_odds += shifts[numpy.searchsorted([(1 / (1 + numpy.exp(-log_odds - shift))).mean() for shift in shifts], 1 / 501)]
     columns["y"] = (random.random(rows) < 1 / (1 + numpy.exp(-log_odds))).astype(int)
     part = numpy.array(["train"] * 6 + ["valid"] * 2 + ["test"] * 2)
     order = numpy.argsort(columns["y"] + random.random(rows) / 2)  # The same share of positives in every part.
@@ -116,11 +117,11 @@ def theirs(table, label, ignored, categories):
     for name in texts:
         levels = sorted(parts["train"][name].unique())
         for rows in parts.values():
-            rows[name] = pandas.Categorical(rows[name], categories=levels)
+            rows[name] = pandas.Categorical(rows[name].where(rows[name].isin(levels)), categories=levels)
     begin = time.time()
     model = lightgbm.LGBMClassifier(n_estimators=2000, learning_rate=0.05, n_jobs=2, verbose=-1)
     stop = lightgbm.early_stopping(50, verbose=False)
-    model.fit(parts["train"], labels["train"], eval_set=[(parts["valid"], labels["valid"])], callbacks=[stop])
+    model.fit(parts["train"], labels["train"], eval_X=parts["valid"], eval_y=labels["valid"], callbacks=[stop])
     yield "LightGBM", time.time() - begin, model.predict_proba(parts["test"])[:, 1]
 
 

@@ -143,6 +143,8 @@ pub fn columns(table: &Table, labels: &[String], config: &ModelConfig) -> Result
     let mut columns = Columns::default();
     columns.ignored.extend(table.lists.iter().map(|name| (name.clone(), "its values are lists")));
     columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
+    // Clients may send what these rows lack.
+    columns.ignored.extend(table.absent.iter().map(|name| (name.clone(), "the config says so; no row has it")));
     for (name, texts) in table.names.iter().zip(&table.columns) {
         if labels.contains(name) {
             continue;

@@ -16,6 +16,11 @@ pub enum Goal {
         #[serde(default)]
         among: Among,
     },
+    /// This one, whatever the rows say.
+    Fixed {
+        /// The probability.
+        at: f64,
+    },
     /// The largest recall of those with at least this precision.
     Precision {
         /// At least this.
@@ -99,7 +104,7 @@ impl Confusion {
         let bounded =
             |bound: f64, at_least: f64, other: f64| if bound >= at_least { 1.0 + other } else { bound - at_least };
         match goal {
-            Goal::F1 | Goal::MicroF1 { .. } => self.f1(),
+            Goal::F1 | Goal::MicroF1 { .. } | Goal::Fixed { .. } => self.f1(),
             Goal::Precision { at_least } => bounded(self.precision(), at_least, self.recall()),
             Goal::Recall { at_least } => bounded(self.recall(), at_least, self.precision()),
             Goal::Costs { false_negative, false_positive } => {
@@ -112,6 +117,9 @@ impl Confusion {
 /// The threshold that is best by a goal: halfway between two probabilities of rows, or above all.
 #[must_use]
 pub fn choose(labels: &[f32], probabilities: &[f64], goal: Goal) -> f64 {
+    if let Goal::Fixed { at } = goal {
+        return at;
+    }
     let mut order: Vec<usize> = (0..labels.len()).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     let positives = labels.iter().filter(|label| **label > 0.0).count() as f64;
@@ -146,6 +154,7 @@ mod tests {
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::F1), 0.5);
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Precision { at_least: 0.9 }), f64::midpoint(0.9, 0.8));
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Recall { at_least: 1.0 }), 0.5);
+        assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Fixed { at: 0.3 }), 0.3);
     }
 
     #[test]

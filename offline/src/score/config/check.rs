@@ -83,6 +83,9 @@ impl ModelConfig {
             Goal::Precision { at_least } | Goal::Recall { at_least } if !(0.0..=1.0).contains(&at_least) => {
                 return refuse("threshold.at_least", at_least.to_string(), "must be 0 to 1");
             }
+            Goal::Fixed { at } if !(0.0..=1.0).contains(&at) => {
+                return refuse("threshold.at", at.to_string(), "must be 0 to 1");
+            }
             Goal::Costs { false_negative, false_positive }
                 if !(false_negative > 0.0 && false_positive > 0.0 && (false_negative + false_positive).is_finite()) =>
             {
