@@ -7,7 +7,7 @@
 //! Rows with times are cut by time, and each fold is told by those before it; others are dealt out at random, each label
 //! evenly. The rows of the test part are never looked at. The first trial has the settings that the search starts from. A
 //! trial ends early whose first folds are worse than the median of the trials before it. Trials are fitted fast: one
-//! member, and a learning rate of at least [`FAST`], which is why it is not searched: smaller is better, and slower.
+//! member, and a learning rate of at least 0.1, which is why it is not searched: smaller is better, and slower.
 //!
 //! Source: Golovin et al., "Google Vizier", KDD 2017, section 3.2.2 (median stopping).
 
