@@ -40,6 +40,6 @@ pub fn rows(args: &RowsArgs, progress: &mut Progress) -> anyhow::Result<()> {
     write(&slates.early, &names, &out.join("learn.parquet"))?;
     write(&slates.late, &names, &out.join("stop.parquet"))?;
     drop(slates);
-    let test = rank::held_out(parts, &config, &blends, progress)?;
+    let test = rank::held_out(parts, &config, &blends, &names, progress)?;
     write(&test, &names, &out.join("test.parquet"))
 }

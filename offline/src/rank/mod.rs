@@ -30,7 +30,7 @@ use crate::log::ingest::Log;
 use crate::log::split::Cut;
 use crate::measure::evaluate::Task;
 use crate::progress::Progress;
-use crate::sources::FitError;
+use crate::sources::{FitError, profile};
 use crate::trees::{self, Ensemble, Rows};
 use blend::{Blend, Start, Useless};
 use linear::LinearModel;
@@ -144,7 +144,7 @@ pub fn slates<'a>(log: &Log, config: &'a Config, progress: &mut Progress) -> Res
     let with_ranker = config.ranker.kind != RankerKind::None;
     let windows = if with_ranker { config.ranker.windows } else { 1 };
     let cuts = validation_cuts(log, config, windows);
-    let mut slates = Slates::new(config, cuts.len());
+    let mut slates = Slates::new(config, cuts.len(), &profile::fields(log));
     for (at, cut) in cuts.into_iter().enumerate() {
         progress.group(&format!("window {}", at + 1), |progress| {
             let window = Window::fit(Parts::of(log, &cut), config, progress)?;
@@ -192,11 +192,19 @@ pub fn windows<'a>(
 
 /// Makes the feature rows of the blend's best candidates for held-out questions.
 ///
+/// * `names`: the features.
+///
 /// # Errors
 /// [`FitError`] for tables that don't fit each other.
-pub fn held_out(parts: Parts, config: &Config, blends: &Blends, progress: &mut Progress) -> Result<Rows, FitError> {
+pub fn held_out(
+    parts: Parts,
+    config: &Config,
+    blends: &Blends,
+    names: &[String],
+    progress: &mut Progress,
+) -> Result<Rows, FitError> {
     let window = Window::fit(parts, config, progress)?;
-    let mut slates = Slates::new(config, 1);
+    let mut slates = Slates::of(config, names.to_vec());
     slates.collect(&window, blends, 0.0, progress);
     Ok(slates.early)
 }

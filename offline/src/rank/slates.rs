@@ -9,10 +9,11 @@
 use rayon::prelude::*;
 use shared::contract::id::ItemIdx;
 use shared::contract::params::Weights;
-use shared::engine::rank::features;
+use shared::engine::rank::features::{self, profile};
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::recommend::{Query, Scratch, Shortlist, by_blend, candidates, describe};
 use shared::engine::snapshot::Snapshot;
+use shared::engine::tabular::schema::Field;
 
 use super::blend::FEWEST_CASES;
 use super::paired::{Pair, PairedTest};
@@ -58,13 +59,21 @@ pub struct Slates<'a> {
     pub late: Rows,
     /// The questions of `late`.
     late_questions: Vec<AskedOf>,
+    /// The features of profiles that the version will have.
+    of_profiles: Vec<String>,
     /// What the windows are cut from; none before the first window.
     pub windows: Option<WindowsOf>,
 }
 
+/// Where each feature is among those of a window, if it is there.
+type Places = Vec<Option<usize>>;
+
 impl<'a> Slates<'a> {
-    /// No rows yet; `windows` is the number of windows to come.
-    pub fn new(config: &'a Config, windows: usize) -> Self {
+    /// No rows yet.
+    ///
+    /// * `windows`: the number of windows to come.
+    /// * `fields`: what is known of users, in the version to come.
+    pub fn new(config: &'a Config, windows: usize, fields: &[Field]) -> Self {
         let max_cases = config.ranker.max_cases.div_ceil(windows.max(1));
         Self {
             config,
@@ -73,8 +82,15 @@ impl<'a> Slates<'a> {
             early: Rows::default(),
             late: Rows::default(),
             late_questions: Vec::new(),
+            of_profiles: profile::names(fields),
             windows: None,
         }
+    }
+
+    /// No rows yet, of these features, of one window to come.
+    pub fn of(config: &'a Config, names: Vec<String>) -> Self {
+        let (early, late) = (Rows::new(names.len()), Rows::new(names.len()));
+        Self { names, early, late, ..Self::new(config, 1, &[]) }
     }
 
     /// Makes the rows of the blend's best candidates for a window's questions. The last share of the questions (every
@@ -83,12 +99,17 @@ impl<'a> Slates<'a> {
         let users = window.rows(self.max_cases);
         let mut snapshot = progress.stage("cached", || window.snapshot(&users, &blends.long_term.weights));
         snapshot.params_mut().weights = blends.ranked.weights;
+        let names = features::names(snapshot.statistics(), snapshot.profiles());
         if self.names.is_empty() {
-            self.names = features::names(snapshot.statistics(), snapshot.profiles());
+            let own = snapshot.profiles().map_or(Vec::new(), |profiles| profile::names(profiles.fields()));
+            let served = |name: &&String| !own.contains(name) || self.of_profiles.contains(name);
+            self.names = names.iter().filter(served).cloned().collect();
             (self.early, self.late) = (Rows::new(self.names.len()), Rows::new(self.names.len()));
         }
+        // What is known of users may have other columns in each window.
+        let places: Places = self.names.iter().map(|name| names.iter().position(|own| own == name)).collect();
         let without_ranker = &blends.served_alone.weights;
-        progress.stage("slates", || self.ask(window, &users, &snapshot, without_ranker, stopping_share));
+        progress.stage("slates", || self.ask(window, &users, &snapshot, without_ranker, (stopping_share, &places)));
     }
 
     fn ask(
@@ -97,7 +118,7 @@ impl<'a> Slates<'a> {
         users: &[usize],
         snapshot: &Snapshot,
         without_ranker: &Weights,
-        stopping_share: f64,
+        (stopping_share, places): (f64, &Places),
     ) {
         let mut times = window.ask(users, snapshot, |case, _| case.now_ms);
         times.sort_unstable();
@@ -118,8 +139,8 @@ impl<'a> Slates<'a> {
                 if is_late { &mut late } else { &mut early }.push(slate);
                 questions += 1;
             }
-            append(&mut self.early, &early);
-            append(&mut self.late, &late);
+            append(&mut self.early, &early, places);
+            append(&mut self.late, &late, places);
             self.late_questions.extend(late.into_iter().map(|slate| slate.asked));
         }
     }
@@ -195,10 +216,13 @@ fn described(
     })
 }
 
-fn append(rows: &mut Rows, slates: &[SlateRows]) {
-    rows.columns.par_iter_mut().enumerate().for_each(|(column, values)| {
+fn append(rows: &mut Rows, slates: &[SlateRows], places: &Places) {
+    rows.columns.par_iter_mut().zip(places).for_each(|(values, place)| {
         for slate in slates {
-            values.extend_from_slice(slate.matrix.column(column));
+            match place {
+                Some(column) => values.extend_from_slice(slate.matrix.column(*column)),
+                None => values.extend(std::iter::repeat_n(f32::NAN, slate.labels.len())),
+            }
         }
     });
     for slate in slates {
@@ -215,7 +239,7 @@ mod tests {
     /// Sixty late questions of two candidates, the target in the first place of the blend or in the second; the first
     /// feature is 1 for the target.
     fn slates(config: &Config, target: usize) -> Slates<'_> {
-        let mut slates = Slates::new(config, 1);
+        let mut slates = Slates::new(config, 1, &[]);
         slates.late.columns = vec![Vec::new()];
         for user in 0..60 {
             for row in 0..2 {

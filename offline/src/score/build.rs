@@ -136,7 +136,7 @@ fn measured(
     let tables = ModelTables { trees, encodings: fitted.encodings, histories: columns.histories };
     let mut model = Model::new(manifest, tables).expect("features look at the columns that there are");
     let (valid, stops) = (model.matrix(&rows_of(values, &parts.valid)), of_part(&targets, &parts.valid));
-    decide(&mut model, &valid, &stops, config);
+    decide(&mut model, &valid, &stops, &fitted.times, config);
     let leaks = leaks(&model.manifest().parameters, fields, &valid, &stops);
     for (at, ensemble) in fitted.ensembles.iter().enumerate() {
         let importance = importance(model.manifest(), &ensemble.importance);

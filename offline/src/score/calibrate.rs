@@ -37,11 +37,14 @@ pub fn ways(by: CalibrateBy, outputs: usize) -> &'static [Way] {
 ///
 /// * `scores`: log-odds.
 /// * `ways`: those to choose from.
+/// * `times`: how many times as much as a negative a positive counted when the scores were learnt; where rows are too few to
+///   calibrate, their log-odds are too large by its logarithm.
 #[must_use]
-pub fn calibrate(labels: &[f32], scores: &[f32], ways: &[Way]) -> Calibration {
+pub fn calibrate(labels: &[f32], scores: &[f32], ways: &[Way], times: f32) -> Calibration {
     let positives = labels.iter().filter(|label| **label > 0.0).count();
     if positives.min(labels.len() - positives) < FEWEST {
-        return Calibration::None;
+        let intercept = -f64::from(times).ln();
+        return if times == 1.0 { Calibration::None } else { Calibration::Platt { slope: 1.0, intercept } };
     }
     let rows: Vec<(f64, f64)> =
         scores.iter().zip(labels).map(|(&score, &label)| (score.into(), label.into())).collect();
@@ -136,8 +139,15 @@ mod tests {
         let scores: Vec<f32> = (0..100).map(|row| row as f32 / 10.0 - 5.0).collect();
         let few: Vec<f32> = (0..100).map(|row| f32::from(u8::from(row > 95))).collect();
         for labels in [vec![0.0; 100], vec![1.0; 100], few] {
-            assert_eq!(calibrate(&labels, &scores, ways(CalibrateBy::Platt, 1)), Calibration::None);
+            assert_eq!(calibrate(&labels, &scores, ways(CalibrateBy::Platt, 1), 1.0), Calibration::None);
         }
+    }
+
+    #[test]
+    fn what_positives_counted_is_taken_back_without_rows_to_calibrate_on() {
+        let found = calibrate(&[0.0; 50], &[0.5; 50], ways(CalibrateBy::Validation, 1), 3.0);
+        // Odds of 3 to 1 are even odds.
+        assert!((found.probability(3f32.ln()) - 0.5).abs() < 1e-6);
     }
 
     #[test]

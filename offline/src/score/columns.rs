@@ -93,10 +93,16 @@ impl Columns {
         fn those<T>(all: Vec<T>, kept: &[bool]) -> Vec<T> {
             all.into_iter().zip(kept).filter_map(|(own, kept)| kept.then_some(own)).collect()
         }
-        let derived =
-            those(self.derived, &kept[first..]).into_iter().map(|own| Derived { by: own.by.moved(place), ..own });
+        let derived: Vec<Derived> = those(self.derived, &kept[first..]);
+        let remembers =
+            |at: usize| derived.iter().any(|own| own.by.remembered().is_some_and(|(history, _)| history == at));
+        let needed: Vec<bool> = (0..self.histories.len()).map(remembers).collect();
+        let history = |at: usize| needed[..at].iter().filter(|needed| **needed).count();
+        let moved = derived.into_iter().map(|own| Derived { by: own.by.moved(place, history), ..own });
         Self {
-            derived: derived.collect(),
+            derived: moved.collect(),
+            remembered: those(self.remembered, &needed),
+            histories: those(self.histories, &needed),
             fields: those(self.fields, &kept),
             values: those(self.values, &kept),
             levels: those(self.levels, &kept),

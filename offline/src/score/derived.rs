@@ -75,7 +75,8 @@ fn panel(columns: &mut Columns, table: &Table, config: &ModelConfig) -> Result<(
     let of = |what| DataError::Declared { column: config.panel.key.clone(), what };
     let key = key(columns, &config.panel.key).map_err(of)?;
     let time = place(columns, &config.time, "time").map_err(of)?;
-    let remembered: Vec<Vec<f32>> = names.iter().filter_map(|name| table.column(name)).map(numbers).collect();
+    let remembered = names.iter().filter_map(|name| Some((name, table.column(name)?)));
+    let remembered = remembered.map(|(name, texts)| numbers(name, texts)).collect::<Result<Vec<_>, _>>()?;
     let table = history::values(levels(columns, key), times(columns, time), &remembered);
     let history = remember(columns, &config.panel.key, names.clone(), table);
     for past in &config.panel.past {
@@ -102,13 +103,14 @@ fn remember(columns: &mut Columns, key: &str, values: Vec<String>, table: Histor
 }
 
 /// Numbers, and yes and no as 1 and 0.
-fn numbers(texts: &Texts) -> Vec<f32> {
-    let distinct: Vec<f32> = texts
-        .values
-        .iter()
-        .map(|text| number(text).map(|number| number as f32).or_else(|| truth(text)).unwrap_or(f32::NAN))
-        .collect();
-    texts.rows.iter().map(|&place| distinct.get(place as usize).copied().unwrap_or(f32::NAN)).collect()
+fn numbers(name: &str, texts: &Texts) -> Result<Vec<f32>, DataError> {
+    let value = |text: &String| {
+        let found = number(text).map(|number| number as f32).or_else(|| truth(text));
+        let what = || format!("{text:?} is neither a number nor yes or no; [panel] remembers nothing else");
+        found.ok_or_else(|| DataError::Declared { column: name.to_owned(), what: what() })
+    };
+    let distinct: Vec<f32> = texts.values.iter().map(value).collect::<Result<_, _>>()?;
+    Ok(texts.rows.iter().map(|&place| distinct.get(place as usize).copied().unwrap_or(f32::NAN)).collect())
 }
 
 fn derivation(by: &DerivedConfig, columns: &mut Columns, config: &ModelConfig) -> Result<Derivation, String> {

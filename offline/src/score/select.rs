@@ -17,14 +17,14 @@ use shared::engine::tabular::schema::FieldKind;
 
 use super::columns::Columns;
 use super::config::{FeaturesConfig, ModelConfig};
-use super::split::Parts;
+use super::split::{Parts, sample};
 use super::targets::Targets;
-use super::train::{Fitted, fit, labels_of, rows_of};
+use super::train::{Fitted, fit, rows_of};
 use crate::trees::TreesConfig;
 
 /// How often each column is shuffled.
 const SHUFFLES: usize = 3;
-/// At most this many validation rows are shuffled, the first.
+/// At most this many validation rows are shuffled.
 const ROWS: usize = 20_000;
 
 /// The columns that are needed.
@@ -69,10 +69,10 @@ const REASON: &str = "the validation rows don't need it";
 
 /// The columns that the model does as well without when they are shuffled, the least needed first.
 fn unneeded(columns: &Columns, model: &Fitted, targets: &Targets, parts: &Parts) -> Vec<usize> {
-    let rows = &parts.valid[..parts.valid.len().min(ROWS)];
-    let values = rows_of(&columns.values, rows);
-    let labels: Vec<Vec<f32>> = targets.labels.iter().map(|labels| labels_of(labels, rows)).collect();
-    let loss = |values: &[Column]| model.losses(values, &labels).iter().sum::<f64>();
+    let rows = sample(&parts.valid, ROWS);
+    let values = rows_of(&columns.values, &rows);
+    let answers = model.answers(targets, &rows);
+    let loss = |values: &[Column]| model.losses(values, &answers).iter().sum::<f64>();
     let whole = loss(&values);
     let needed = |column: usize| {
         let more = |seed: u64| {

@@ -20,8 +20,9 @@ pub struct Parts {
     pub valid: Vec<usize>,
     /// Measured.
     pub test: Vec<usize>,
-    /// Whether each part is in the order of time, and not as its rows stand in the files.
-    pub by_time: bool,
+    /// The time of every row of the table, if the config names a column of times: each part is in its order then, and not
+    /// as its rows stand in the files.
+    pub times: Vec<f64>,
 }
 
 impl Parts {
@@ -48,11 +49,11 @@ pub fn split(table: &Table, targets: &Targets, config: &ModelConfig) -> Result<P
     for part in [&mut parts.train, &mut parts.valid, &mut parts.test] {
         part.retain(|&row| targets.known[row]);
     }
-    if let Some(times) = &times {
-        parts.by_time = true;
+    if let Some(times) = times {
         for part in [&mut parts.train, &mut parts.valid, &mut parts.test] {
             part.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
         }
+        parts.times = times;
     }
     for (name, rows) in parts.named() {
         let positives = rows.iter().filter(|&&row| labels[row] > 0.0).count();
@@ -77,6 +78,15 @@ fn times(table: &Table, config: &ModelConfig, format: Option<&str>) -> Result<Ve
         found.ok_or_else(|| DataError::Split(format!("time: row {} has {shown:?} in `{name}`, no time; say how it is written: {name} = {{ role = \"time\", format = ... }} in [columns]", row + 1)))
     };
     (0..table.rows).map(of).collect()
+}
+
+/// At most so many rows, evenly spread over all of them.
+#[must_use]
+pub fn sample(rows: &[usize], most: usize) -> Vec<usize> {
+    if rows.len() <= most {
+        return rows.to_vec();
+    }
+    (0..most).map(|at| rows[at * rows.len() / most]).collect()
 }
 
 fn at_random(labels: &[f32], config: &SplitConfig) -> Parts {
@@ -108,7 +118,7 @@ fn by_time(times: &[f64], config: &SplitConfig) -> Parts {
     let (test, valid) = (cut(config.test), cut(config.test + config.valid));
     let (test, rest) = (rows.split_off(test), rows);
     let (train, valid) = rest.split_at(valid);
-    Parts { train: train.to_vec(), valid: valid.to_vec(), test, by_time: true }
+    Parts { train: train.to_vec(), valid: valid.to_vec(), test, times: Vec::new() }
 }
 
 fn by_column(table: &Table, name: &str) -> Result<Parts, DataError> {

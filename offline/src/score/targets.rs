@@ -66,6 +66,12 @@ impl Targets {
         self
     }
 
+    /// How much some rows count; empty: all alike.
+    #[must_use]
+    pub fn weights_of(&self, rows: &[usize]) -> Vec<f32> {
+        rows.iter().filter_map(|&row| self.weights.get(row).copied()).collect()
+    }
+
     /// Whether each row is a positive of any label.
     #[must_use]
     pub fn any(&self) -> Vec<f32> {

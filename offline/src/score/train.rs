@@ -18,7 +18,7 @@ use shared::engine::tabular::schema::FieldKind;
 use shared::tables::EncodingTable;
 
 use super::columns::Columns;
-use super::config::{ModelConfig, PositiveWeight};
+use super::config::ModelConfig;
 use super::features::{Labelled, Plan, Special};
 use super::pairs::pairs;
 use super::split::Parts;
@@ -38,24 +38,54 @@ pub struct Fitted {
     pub ensembles: Vec<Ensemble>,
     /// How many training rows are in each leaf of each.
     pub covers: Vec<f32>,
+    /// How many times as much as a negative a positive of each counts.
+    pub times: Vec<f32>,
     totals: Vec<Sums>,
     smoothing: f64,
 }
 
 impl Fitted {
-    /// The log-loss of rows, that of several labels averaged; probabilities are not calibrated.
-    ///
-    /// * `labels`: those of the rows, label by label.
+    /// The log-loss of rows, that of several labels averaged; each row counts as it does in what is learnt. Probabilities are
+    /// not calibrated.
     #[must_use]
-    pub fn losses(&self, columns: &[Column], labels: &[Vec<f32>]) -> Vec<f64> {
+    pub fn losses(&self, columns: &[Column], rows: &Answers) -> Vec<f64> {
         let matrix = self.plan.matrix(columns, &self.encodings, &self.totals, self.smoothing);
         let (mut losses, outputs) = (vec![0.0; matrix.rows()], self.ensembles.len() as f64);
-        for (ensemble, labels) in self.ensembles.iter().zip(labels) {
+        for ((ensemble, labels), weights) in self.ensembles.iter().zip(&rows.labels).zip(&rows.weights) {
+            let mean = weights.iter().map(|weight| f64::from(*weight)).sum::<f64>() / weights.len().max(1) as f64;
+            let weight = |row: usize| weights.get(row).map_or(1.0, |weight| f64::from(*weight) / mean);
             let scores = trees::scores_of(ensemble, &matrix);
-            let of_rows = labels.iter().zip(scores).map(|(&label, score)| log_loss_of(label, score));
-            losses.iter_mut().zip(of_rows).for_each(|(sum, own)| *sum += own / outputs);
+            for (row, (&label, score)) in labels.iter().zip(scores).enumerate() {
+                losses[row] += weight(row) * log_loss_of(label, score) / outputs;
+            }
         }
         losses
+    }
+
+    /// What is known of rows, as it counts for this model.
+    #[must_use]
+    pub fn answers(&self, targets: &Targets, rows: &[usize]) -> Answers {
+        Answers::of(targets, rows, &self.times)
+    }
+}
+
+/// The labels of some rows, and how much each row counts, label by label; no weights where all count alike.
+pub struct Answers {
+    labels: Vec<Vec<f32>>,
+    weights: Vec<Vec<f32>>,
+}
+
+impl Answers {
+    /// * `times`: how many times as much as a negative a positive of each label counts.
+    fn of(targets: &Targets, rows: &[usize], times: &[f32]) -> Self {
+        let labels: Vec<Vec<f32>> = targets.labels.iter().map(|labels| labels_of(labels, rows)).collect();
+        let own = targets.weights_of(rows);
+        let weights = labels.iter().zip(times).map(|(labels, times)| weights::for_label(&own, labels, *times));
+        Self { weights: weights.collect(), labels }
+    }
+
+    fn of_rows<'a>(&'a self, columns: &'a [Column]) -> Labelled<'a> {
+        Labelled { columns, labels: &self.labels, weights: &self.weights }
     }
 }
 
@@ -86,16 +116,20 @@ pub fn fit(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Fitted {
     let (own, valid) = (rows_of(&columns.values, &parts.train), rows_of(&columns.values, &parts.valid));
-    let [(own_labels, own_weights), (stops, stop_weights)] =
-        [&parts.train, &parts.valid].map(|rows| of_part(targets, rows, config.weights.positive));
+    let times = |labels: &Vec<f32>| {
+        let own = labels_of(labels, &parts.train);
+        weights::of_positives(config.weights.positive, &targets.weights_of(&parts.train), &own)
+    };
+    let times: Vec<f32> = targets.labels.iter().map(times).collect();
+    let (own_answers, stops) = (Answers::of(targets, &parts.train, &times), Answers::of(targets, &parts.valid, &times));
     let grown = AtomicU64::new(0);
     let progress = || progress(grown.fetch_add(1, Ordering::Relaxed) + 1);
     let outputs = targets.labels.len();
     let mut plan = plan(columns, config).with_outputs(outputs);
     let sides = Sides {
-        rows: Labelled { columns: &own, labels: &own_labels, weights: &own_weights },
-        valid: Labelled { columns: &valid, labels: &stops, weights: &stop_weights },
-        by_time: parts.by_time,
+        rows: own_answers.of_rows(&own),
+        valid: stops.of_rows(&valid),
+        by_time: !parts.times.is_empty(),
         monotone: &bound(&plan, columns),
     };
     let mut encodings = plan.learn(sides.rows);
@@ -107,15 +141,7 @@ pub fn fit(
     let (totals, smoothing) = (sides.rows.totals(), config.features.smoothing);
     let matrix = plan.matrix(&own, &encodings, &totals, smoothing);
     let covers = ensembles.iter().flat_map(|ensemble| ensemble.covers(&matrix)).collect();
-    Fitted { plan, encodings, ensembles, covers, totals, smoothing }
-}
-
-/// The labels of some rows, and how much each counts for each label.
-fn of_part(targets: &Targets, rows: &[usize], positive: PositiveWeight) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
-    let labels: Vec<Vec<f32>> = targets.labels.iter().map(|labels| labels_of(labels, rows)).collect();
-    let own: Vec<f32> = rows.iter().filter_map(|&row| targets.weights.get(row).copied()).collect();
-    let weights = labels.iter().map(|labels| weights::for_label(&own, labels, positive)).collect();
-    (labels, weights)
+    Fitted { plan, encodings, ensembles, covers, times, totals, smoothing }
 }
 
 /// The features that are columns with which the prediction goes one way.
@@ -237,10 +263,14 @@ fn combinations(plan: &Plan, sides: Sides<'_>, encodings: &EncodingTable, config
     let training = training(plan, sides, encodings, smoothing, fast.seed);
     let stop = stopping(plan, sides, encodings, smoothing);
     let fitted = grown(training.clone(), &stop, sides, &fast, &|_| ());
-    let of_label = |(ensemble, labels): (&Ensemble, &Vec<f32>)| -> Vec<f32> {
-        let scores = trees::scores_of(ensemble, &training);
-        labels.iter().zip(scores).map(|(label, score)| label - probability(score)).collect()
+    let of_label = |(at, ensemble): (usize, &Ensemble)| -> Vec<f32> {
+        let (labels, weights) = (&sides.rows.labels[at], &sides.rows.weights[at]);
+        let rows = labels.iter().zip(trees::scores_of(ensemble, &training)).enumerate();
+        let residual = |(row, (label, score)): (usize, (&f32, f32))| {
+            weights.get(row).copied().unwrap_or(1.0) * (label - probability(score))
+        };
+        rows.map(residual).collect()
     };
-    let residuals: Vec<Vec<f32>> = fitted.iter().zip(sides.rows.labels).map(of_label).collect();
+    let residuals: Vec<Vec<f32>> = fitted.iter().enumerate().map(of_label).collect();
     pairs(sides.rows.columns, &plan.combinable, &residuals, smoothing, config.features.pairs)
 }

@@ -28,7 +28,7 @@ use super::measure::paired;
 use super::split::Parts;
 use super::table::Table;
 use super::targets::Targets;
-use super::train::{fit, labels_of, rows_of};
+use super::train::{fit, rows_of};
 use crate::config::knobs::{Knob, Range, knob};
 use crate::measure::evaluate::bootstrap::Difference;
 use crate::measure::tune::draws::Draws;
@@ -60,7 +60,7 @@ const COMPARED: usize = 5;
 pub struct Tuned {
     /// All trials.
     pub trials: Trials,
-    /// The settings of the best that differ from the start, as TOML.
+    /// The settings of the best that differ from the start, as TOML; nothing where its difference may be chance.
     pub toml: String,
     /// The log-loss of the folds' rows by the settings that the search started from.
     pub start: f64,
@@ -85,7 +85,12 @@ pub fn tune(
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut trials = Trials::open(&folder.join("trials.jsonl"), &table.fingerprint(), &json!(config))?;
     let (columns, targets, parts) = progress.stage("columns", || inputs_of(table, config))?;
-    let rows = Asked { columns: &columns, targets: &targets, folds: folds(&targets, &parts, config.split.seed) };
+    let folds = folds(&targets, &parts, config.split.seed);
+    anyhow::ensure!(
+        !folds.is_empty(),
+        "the rows of train and valid have one time: there are no later rows to be told by earlier ones"
+    );
+    let rows = Asked { columns: &columns, targets: &targets, folds };
     let begin = Instant::now();
     let left = minutes * 60.0 - trials.of(STUDY).map(|trial| trial.seconds).sum::<f64>();
     progress.counted("trials", left.max(0.0).ceil() as u64, |done| -> anyhow::Result<()> {
@@ -119,9 +124,9 @@ pub fn tune(
         Ok((own, difference))
     })?;
     let start = own.iter().sum::<f64>() / own.len().max(1) as f64;
-    // A best trial that is no better than chance is none.
-    let difference = difference.filter(|difference| difference.mean < 0.0);
-    let changes = if difference.is_some() { changes } else { String::new() };
+    // What may be chance is not found.
+    let is_found = difference.is_some_and(|difference| difference.interval.high < 0.0);
+    let changes = if is_found { changes } else { String::new() };
     let text =
         format!("# Found by `offline score tune`; give it to `offline score train` with a second --config.\n{changes}");
     fs::write(folder.join("tuned.toml"), text).context("tuned.toml")?;
@@ -169,8 +174,7 @@ impl Asked<'_> {
         };
         let fast = ModelConfig { members: 1, trees, ..config.clone() };
         let fitted = fit(self.columns, self.targets, fold, &fast, &|_| ());
-        let labels: Vec<Vec<f32>> = self.targets.labels.iter().map(|labels| labels_of(labels, &fold.valid)).collect();
-        fitted.losses(&rows_of(&self.columns.values, &fold.valid), &labels)
+        fitted.losses(&rows_of(&self.columns.values, &fold.valid), &fitted.answers(self.targets, &fold.valid))
     }
 }
 
@@ -179,22 +183,33 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 /// The mean log-loss of all folds; of a trial that ended early what it would be if the others were as much worse than those
-/// of the first trial.
+/// of the first trial, but never less than that of a whole one.
 fn standing_for_all(folds: &[f64], before: &[Vec<f64>]) -> f64 {
     match before.first() {
-        Some(first) if folds.len() < first.len() => mean(folds) / mean(&first[..folds.len()]) * mean(first),
+        Some(first) if folds.len() < first.len() => {
+            let whole = before.iter().filter(|other| other.len() == first.len()).map(|other| mean(other));
+            let least = whole.fold(f64::INFINITY, f64::min);
+            (mean(folds) / mean(&first[..folds.len()]) * mean(first)).max(least)
+        }
         _ => mean(folds),
     }
 }
 
 /// The folds: each of them says when to stop, and is measured; the others, or those before it, are trained on.
 fn folds(targets: &Targets, parts: &Parts, seed: u64) -> Vec<Parts> {
-    let pool: Vec<usize> = parts.train.iter().chain(&parts.valid).copied().collect();
-    let of = |train: Vec<usize>, valid: Vec<usize>| Parts { train, valid, test: Vec::new(), by_time: parts.by_time };
-    if parts.by_time {
-        // The validation rows follow those of training.
-        let cut = |at: usize| pool.len() * at / (FOLDS + 1);
-        return (1..=FOLDS).map(|at| of(pool[..cut(at)].to_vec(), pool[cut(at)..cut(at + 1)].to_vec())).collect();
+    let mut pool: Vec<usize> = parts.train.iter().chain(&parts.valid).copied().collect();
+    let times = &parts.times;
+    let of = |train: Vec<usize>, valid: Vec<usize>| Parts { train, valid, test: Vec::new(), times: times.clone() };
+    if !times.is_empty() {
+        pool.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
+        // Rows of one time stay together.
+        let cut = |at: usize| {
+            let row = pool.len() * at / (FOLDS + 1);
+            pool.get(row).map_or(pool.len(), |&row| pool.partition_point(|&other| times[other] < times[row]))
+        };
+        let folds = (1..=FOLDS).map(|at| (pool[..cut(at)].to_vec(), pool[cut(at)..cut(at + 1)].to_vec()));
+        let whole = folds.filter(|(train, valid)| !train.is_empty() && !valid.is_empty());
+        return whole.map(|(train, valid)| of(train, valid)).collect();
     }
     let (any, mut random) = (targets.any(), ChaCha8Rng::seed_from_u64(seed));
     let mut dealt: Vec<Vec<usize>> = vec![Vec::new(); FOLDS];
@@ -225,7 +240,7 @@ mod tests {
     #[test]
     fn folds_share_out_the_rows_that_are_not_measured() {
         let parts =
-            Parts { train: (0..70).collect(), valid: (70..90).collect(), test: (90..100).collect(), by_time: false };
+            Parts { train: (0..70).collect(), valid: (70..90).collect(), test: (90..100).collect(), times: Vec::new() };
         let folds = folds(&targets(100), &parts, 1);
         let mut all: Vec<usize> = folds.iter().flat_map(|fold| fold.valid.clone()).collect();
         all.sort_unstable();
@@ -239,10 +254,14 @@ mod tests {
 
     #[test]
     fn folds_of_rows_with_times_are_told_by_those_before_them() {
-        let parts = Parts { train: (0..6).collect(), valid: vec![6, 7], test: vec![8], by_time: true };
+        // Rows 6 and 7 of the validation part are of the first time; rows of one time stay together.
+        let times = vec![2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 1.0, 1.0, 9.0];
+        let parts = Parts { train: (0..6).collect(), valid: vec![6, 7], test: vec![8], times };
         let cut: Vec<(Vec<usize>, Vec<usize>)> =
             folds(&targets(9), &parts, 1).into_iter().map(|fold| (fold.train, fold.valid)).collect();
-        assert_eq!(cut, [(vec![0, 1], vec![2, 3]), ((0..4).collect(), vec![4, 5]), ((0..6).collect(), vec![6, 7])]);
+        let in_order = vec![6, 7, 0, 1, 2, 3, 4, 5];
+        let expected = |at: usize| (in_order[..at].to_vec(), in_order[at..at + 2].to_vec());
+        assert_eq!(cut, [expected(2), expected(4), expected(6)]);
     }
 
     #[test]
@@ -250,5 +269,6 @@ mod tests {
         let before = [vec![1.0, 2.0, 3.0]];
         assert_eq!(standing_for_all(&[2.0], &before), 4.0);
         assert_eq!(standing_for_all(&[1.0, 1.0, 1.0], &before), 1.0);
+        assert_eq!(standing_for_all(&[0.5], &before), 2.0, "no better than a whole one");
     }
 }

@@ -16,33 +16,42 @@ pub fn of_rows(table: &Table, config: &ModelConfig) -> Result<Vec<f32>, DataErro
         return Ok(Vec::new());
     }
     let texts = table.column(name).ok_or_else(|| DataError::no_column("weights.column", name, table))?;
-    let weight = |text: &str| number(text).filter(|weight| weight.is_finite() && *weight >= 0.0);
-    let distinct: Vec<Option<f64>> = texts.values.iter().map(|text| weight(text)).collect();
+    let weight = |text: &str| {
+        let weight = number(text)? as f32;
+        (weight.is_finite() && weight >= 0.0).then_some(weight)
+    };
+    let distinct: Vec<Option<f32>> = texts.values.iter().map(|text| weight(text)).collect();
     let of = |row: usize| {
         let found = distinct.get(texts.rows[row] as usize).copied().flatten();
         let shown = texts.get(row).unwrap_or("nothing");
         let what = || format!("row {} has {shown:?}; a weight is a number of at least 0", row + 1);
-        found.map(|weight| weight as f32).ok_or_else(|| DataError::Declared { column: name.clone(), what: what() })
+        found.ok_or_else(|| DataError::Declared { column: name.clone(), what: what() })
     };
     (0..table.rows).map(of).collect()
+}
+
+/// How many times as much as a negative a positive counts.
+///
+/// * `rows`: the weight of each training row; empty: all alike.
+/// * `labels`: their labels.
+#[must_use]
+pub fn of_positives(positive: PositiveWeight, rows: &[f32], labels: &[f32]) -> f32 {
+    let PositiveWeight::Times(times) = positive else {
+        let mut sums = [0.0f64; 2];
+        for (row, &label) in labels.iter().enumerate() {
+            sums[usize::from(label > 0.0)] += f64::from(rows.get(row).copied().unwrap_or(1.0));
+        }
+        return if sums[1] > 0.0 { (sums[0] / sums[1]) as f32 } else { 1.0 };
+    };
+    times as f32
 }
 
 /// The weights of rows for a label; empty where all count alike.
 ///
 /// * `rows`: the weight of each row; empty: all alike.
+/// * `times`: how many times as much as a negative a positive counts.
 #[must_use]
-pub fn for_label(rows: &[f32], labels: &[f32], positive: PositiveWeight) -> Vec<f32> {
-    let times = match positive {
-        PositiveWeight::Times(times) => times as f32,
-        PositiveWeight::By(_) => {
-            let sum = |wanted: bool| -> f32 {
-                let own = |row: &usize| (labels[*row] > 0.0) == wanted;
-                (0..labels.len()).filter(own).map(|row| rows.get(row).copied().unwrap_or(1.0)).sum()
-            };
-            let (positives, negatives) = (sum(true), sum(false));
-            if positives > 0.0 { negatives / positives } else { 1.0 }
-        }
-    };
+pub fn for_label(rows: &[f32], labels: &[f32], times: f32) -> Vec<f32> {
     if rows.is_empty() && times == 1.0 {
         return Vec::new();
     }
@@ -61,9 +70,12 @@ mod tests {
     #[test]
     fn all_positives_may_count_as_much_as_all_negatives() {
         let balanced = PositiveWeight::By(Numbers::Balanced);
-        assert_eq!(for_label(&[], &[1.0, 0.0, 0.0, 0.0], balanced), [3.0, 1.0, 1.0, 1.0]);
-        assert_eq!(for_label(&[2.0, 1.0, 0.0, 3.0], &[1.0, 0.0, 0.0, 0.0], balanced), [4.0, 1.0, 0.0, 3.0]);
-        assert_eq!(for_label(&[], &[1.0, 0.0], PositiveWeight::Times(2.0)), [2.0, 1.0]);
-        assert!(for_label(&[], &[1.0, 0.0], PositiveWeight::Times(1.0)).is_empty());
+        let labels = [1.0, 0.0, 0.0, 0.0];
+        assert_eq!(of_positives(balanced, &[], &labels), 3.0);
+        let weights = [2.0, 1.0, 0.0, 3.0];
+        assert_eq!(of_positives(balanced, &weights, &labels), 2.0);
+        assert_eq!(for_label(&weights, &labels, 2.0), [4.0, 1.0, 0.0, 3.0]);
+        assert_eq!(for_label(&[], &[1.0, 0.0], of_positives(PositiveWeight::Times(2.0), &[], &[])), [2.0, 1.0]);
+        assert!(for_label(&[], &[1.0, 0.0], 1.0).is_empty());
     }
 }

@@ -19,6 +19,7 @@ use shared::contract::artifact::strings::Strings;
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
 use shared::engine::tabular::column::{self, Level};
+use shared::engine::tabular::schema::Field;
 use shared::tables::ProfileTable;
 
 use super::{SourcesConfig, Trainer};
@@ -107,6 +108,14 @@ struct Took {
     row: usize,
     item: ItemIdx,
     weight: f64,
+}
+
+/// The columns of the profiles of a log; none if it has none.
+#[must_use]
+pub fn fields(log: &Log) -> Vec<Field> {
+    let Some(table) = log.profiles.table() else { return Vec::new() };
+    let users: Vec<Option<usize>> = log.users.iter().map(|id| table.ids.binary_search(id).ok()).collect();
+    taken(table, &Known::of(log, table, &users).rows).fields
 }
 
 /// Learns from the profiles of a log; nothing if it has none.

@@ -20,6 +20,8 @@ pub struct Ensemble {
     pub borders: Vec<f32>,
     /// The values of the leaves.
     pub leaves: Vec<f32>,
+    /// The gain of each split.
+    gains: Vec<f64>,
     /// The gain of each feature's splits, as a share of the total gain.
     pub importance: Vec<f64>,
     /// The validation metric after the last tree that was kept.
@@ -45,9 +47,14 @@ impl Ensemble {
         for split in splits {
             self.features.push(split.feature as u32);
             self.borders.push(bins.border(split));
-            self.importance[split.feature] += split.gain;
+            self.gains.push(split.gain);
         }
         self.leaves.extend_from_slice(leaves);
+    }
+
+    /// No trees yet, over so many features.
+    pub(super) fn empty(depth: usize, features: usize) -> Self {
+        Self { depth, importance: vec![0.0; features], ..Self::default() }
     }
 
     /// Keeps the first trees, after which the metric was best.
@@ -55,6 +62,10 @@ impl Ensemble {
         self.features.truncate(trees * self.depth);
         self.borders.truncate(trees * self.depth);
         self.leaves.truncate(trees << self.depth);
+        self.gains.truncate(trees * self.depth);
+        for (feature, gain) in self.features.iter().zip(&self.gains) {
+            self.importance[*feature as usize] += gain;
+        }
         let total: f64 = self.importance.iter().sum();
         self.importance.iter_mut().for_each(|gain| *gain /= total.max(f64::MIN_POSITIVE));
         self.metric = metric;

@@ -83,6 +83,9 @@ pub fn grow<const N: usize>(
     (splits, partition)
 }
 
+/// The smallest penalty: a leaf without rows has a value, 0.
+pub const LEAST_L2: f64 = 1e-9;
+
 /// A split that divides no rows, so that the tree has full depth even if nothing can be gained.
 const NO_SPLIT: Split = Split { feature: 0, bin: u8::MAX, gain: 1e-9 };
 
@@ -150,7 +153,7 @@ fn add_rows<const N: usize>(
 fn best_split<const N: usize>(feature: usize, first: usize, leaves: &[Histograms<N>], count: usize, l2: f64) -> Split {
     let value = |sums: [f64; N]| {
         let squares = sums[..N - 1].iter().map(|gradient| gradient * gradient);
-        squares.fold(0.0, |sum, square| sum + square) / (sums[N - 1].max(0.0) + l2)
+        squares.fold(0.0, |sum, square| sum + square) / (sums[N - 1].max(0.0) + l2.max(LEAST_L2))
     };
     let mut gains = vec![0.0; count.saturating_sub(1)];
     for histograms in leaves {
@@ -236,6 +239,6 @@ pub fn sum_of(rows: impl Iterator<Item = [f32; 2]>) -> [f64; 2] {
 /// The Newton step of rows with these sums, limited to `largest_step`: where curvatures are small, far from the optimum of
 /// a softmax over many rows, a whole step would overshoot.
 pub fn step([gradient, curvature]: [f64; 2], config: &TreesConfig) -> f32 {
-    let step = -gradient / (curvature + config.l2);
+    let step = -gradient / (curvature + config.l2.max(LEAST_L2));
     (config.learning_rate * step.clamp(-config.largest_step, config.largest_step)) as f32
 }

@@ -100,8 +100,7 @@ pub fn fit(train: &Rows, validation: Option<&Rows>, config: &TreesConfig, progre
     let columns = validation.map(|rows| &rows.columns[..]);
     let Prepared { bins, binned, stopping } = Prepared::new(&train.columns, columns, config, &mut random);
     let mut stopping = validation.zip(stopping).map(|(rows, binned)| (rows, binned, vec![0.0f32; rows.len()]));
-    let mut ensemble =
-        Ensemble { depth: config.depth, importance: vec![0.0; train.columns.len()], ..Ensemble::default() };
+    let mut ensemble = Ensemble::empty(config.depth, train.columns.len());
     let mut scores = vec![0.0f32; train.len()];
     let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
     for tree in 0..config.trees {

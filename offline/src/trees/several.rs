@@ -14,7 +14,8 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use shared::engine::rank::trees::probability;
 
-use super::grow::{Split, grow, step, sum_of};
+use super::bins::Bins;
+use super::grow::{LEAST_L2, Split, grow, step, sum_of};
 use super::metrics::weighted_log_loss;
 use super::{Ensemble, Prepared, TreesConfig, add, sampled_blocks};
 
@@ -71,7 +72,7 @@ impl Label<'_> {
 /// * `leaves`: the sums of gradients and curvatures of each leaf; the lowest bit of a leaf is its side of the first split.
 fn gains(leaves: &[[f64; 2]], l2: f64) -> Vec<f64> {
     let worth = |sums: &[[f64; 2]]| -> f64 {
-        sums.iter().map(|[gradient, curvature]| gradient * gradient / (curvature.max(0.0) + l2)).sum()
+        sums.iter().map(|[gradient, curvature]| gradient * gradient / (curvature.max(0.0) + l2.max(LEAST_L2))).sum()
     };
     let (mut sums, mut gains) = (leaves.to_vec(), Vec::new());
     while sums.len() > 1 {
@@ -103,7 +104,7 @@ pub fn fit_several(
         Prepared::new(&train.columns, Some(&validation.columns), config, &mut random);
     let stopping = stopping.expect("the validation rows are binned");
     let mut fitted: Vec<Ensemble> =
-        train.labels.iter().map(|labels| begun(labels, train.columns.len(), config)).collect();
+        train.labels.iter().map(|labels| begun(labels, train.columns.len(), &bins, config)).collect();
     let begin = |rows: &SeveralRows| -> Scores {
         let of = |(labels, own): (&Vec<f32>, &Ensemble)| vec![own.leaves[0]; labels.len()];
         rows.labels.iter().zip(&fitted).map(of).collect()
@@ -159,17 +160,13 @@ impl Best {
 }
 
 /// An ensemble of one tree without a split, whose leaf is the log-odds of the mean label.
-fn begun(labels: &[f32], features: usize, config: &TreesConfig) -> Ensemble {
+fn begun(labels: &[f32], features: usize, bins: &Bins, config: &TreesConfig) -> Ensemble {
     let mean = labels.iter().filter(|label| **label > 0.0).count() as f32 / labels.len().max(1) as f32;
     let log_odds = (mean / (1.0 - mean)).ln().clamp(-FARTHEST, FARTHEST);
-    Ensemble {
-        depth: config.depth,
-        features: vec![0; config.depth],
-        borders: vec![f32::INFINITY; config.depth],
-        leaves: vec![log_odds; 1 << config.depth],
-        importance: vec![0.0; features],
-        metric: f64::NEG_INFINITY,
-    }
+    let mut own = Ensemble::empty(config.depth, features);
+    let nothing = Split { feature: 0, bin: u8::MAX, gain: 0.0 };
+    own.push(&vec![nothing; config.depth], &vec![log_odds; 1 << config.depth], bins);
+    own
 }
 
 /// The gradients of rows in mixtures of the labels, and behind them their mean curvature.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::train::ModelOptions;
 use crate::commands::tune::minutes;
+use crate::measure::evaluate::bootstrap::Difference;
 use crate::progress::Progress;
 use crate::score::tune::{Tuned, tune as search};
 
@@ -42,15 +43,15 @@ pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
         return Ok(());
     }
     print!("{}", trials.table());
-    match difference {
-        Some(difference) => println!(
-            "log-loss of the folds: {start:.4} at the start, {best:.4} with what was found, difference {:+.4} [{:+.4}, {:+.4}]\n{toml}\nsettings: {}",
-            difference.mean,
-            difference.interval.low,
-            difference.interval.high,
-            path.display()
-        ),
-        None => println!("log-loss of the folds: {start:.4}; nothing better was found, the settings may stay"),
+    println!("log-loss of the folds: {start:.4} at the start");
+    if let Some(Difference { mean, interval, .. }) = difference {
+        let (low, high) = (interval.low, interval.high);
+        println!("the best trial, of {}: {best:.4}, difference {mean:+.4} [{low:+.4}, {high:+.4}]", trials.made.len());
+    }
+    if toml.is_empty() {
+        println!("nothing was found that is better beyond chance; the settings may stay");
+    } else {
+        println!("{toml}\nsettings: {}", path.display());
     }
     Ok(())
 }

@@ -139,7 +139,8 @@ impl ModelConfig {
     #[must_use]
     pub fn ignores(&self, column: &str) -> bool {
         let role = self.columns.get(column).map(|column| column.declared().role);
-        role == Some(Role::Ignored) && column != self.time
+        let needed = [&self.time, &self.weights.column, &self.split.column];
+        role == Some(Role::Ignored) && !needed.iter().any(|needed| *needed == column)
     }
 }
 

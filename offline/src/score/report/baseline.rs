@@ -9,7 +9,8 @@ use shared::engine::tabular::column::{Column, Level};
 use shared::engine::tabular::schema::FieldKind;
 
 use super::logistic::{Design, fit, log_odds};
-use super::source::{Source, sample};
+use super::source::Source;
+use crate::score::split::sample;
 use crate::score::threshold::choose;
 use crate::score::train::labels_of;
 

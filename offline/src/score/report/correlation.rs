@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::source::sample;
+use crate::score::split::sample;
 
 /// At most so many columns beside the label.
 const COLUMNS: usize = 20;

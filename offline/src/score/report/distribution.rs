@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use shared::engine::tabular::column::{Column, Level};
 
-use super::source::sample;
+use crate::score::split::sample;
 
 /// Numbers of at most so many values have a bin each.
 const FEW: usize = 16;

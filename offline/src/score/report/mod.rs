@@ -41,6 +41,7 @@ use super::contest::read_rows;
 use super::measure::{Figure, metrics};
 use super::registry::{RegistryError, folder, load};
 use super::several;
+use super::split::sample;
 use super::threshold::Goal;
 use super::train::{labels_of, rows_of};
 use crate::progress::Progress;
@@ -50,7 +51,7 @@ use data::{Data, data};
 use drift::{Moved, moved};
 use importance::{Explained, Permuted, Share, contributed, explained, explained_rows, permuted, permuted_rows};
 use slices::{Measured, Slice, slices};
-use source::{Rows, Source, TrainedOn, read, sample};
+use source::{Rows, Source, TrainedOn, read};
 
 /// Why there can't be a report.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ use crate::score::columns::{Columns, columns};
 use crate::score::config::ModelConfig;
 use crate::score::split::{Parts, split};
 use crate::score::table::Table;
-use crate::score::targets::{Targets, names};
+use crate::score::targets::Targets;
 
 /// The rows of a table, as a version knows them.
 pub struct Source {
@@ -81,7 +81,8 @@ pub fn read(manifest: &ModelManifest, paths: &[PathBuf], progress: &mut Progress
 /// # Errors
 /// [`ReportError`] when they lack what the version needs.
 pub fn of_table(manifest: &ModelManifest, config: ModelConfig, table: Table) -> Result<Source, ReportError> {
-    let labels = names(&table, &config)?;
+    // In the order of the version's outputs, whatever that of the columns is.
+    let labels: Vec<String> = manifest.outputs.iter().map(|output| output.label.clone()).collect();
     let targets = Targets::read(&table, &labels, &config)?;
     let columns = columns(&table, &labels, &config)?;
     let targets = targets.learnt(&columns, config.panel.learn);
@@ -107,13 +108,4 @@ pub fn of_table(manifest: &ModelManifest, config: ModelConfig, table: Table) -> 
         unreadable: table.unreadable.as_ref().map_or(0, |(rows, _)| *rows),
     };
     Ok(Source { config, table, targets, columns, parts, told })
-}
-
-/// At most so many rows, evenly spread over all of them.
-#[must_use]
-pub fn sample(rows: &[usize], most: usize) -> Vec<usize> {
-    if rows.len() <= most {
-        return rows.to_vec();
-    }
-    (0..most).map(|at| rows[at * rows.len() / most]).collect()
 }

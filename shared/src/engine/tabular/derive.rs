@@ -108,17 +108,18 @@ impl Derivation {
         }
     }
 
-    /// The same of columns in other places.
+    /// The same of columns and histories in other places.
     #[must_use]
-    pub fn moved(mut self, place: impl Fn(usize) -> usize) -> Self {
+    pub fn moved(mut self, place: impl Fn(usize) -> usize, of_history: impl Fn(usize) -> usize) -> Self {
         match &mut self {
             Self::Part { column, .. } => *column = place(*column),
-            Self::Difference { columns }
-            | Self::Ratio { columns }
-            | Self::Previous { columns, .. }
-            | Self::Since { columns, .. }
-            | Self::Changes { columns, .. }
-            | Self::Count { columns, .. } => *columns = columns.map(place),
+            Self::Difference { columns } | Self::Ratio { columns } => *columns = columns.map(place),
+            Self::Previous { columns, history, .. }
+            | Self::Since { columns, history, .. }
+            | Self::Changes { columns, history, .. }
+            | Self::Count { columns, history, .. } => {
+                (*columns, *history) = (columns.map(place), of_history(*history));
+            }
         }
         self
     }

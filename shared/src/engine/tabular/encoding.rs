@@ -16,7 +16,7 @@ use super::column::Level;
 /// The number of rows and the sum of their labels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
-    /// How many rows, weighted.
+    /// How many rows.
     pub rows: f64,
     /// The sum of their labels.
     pub labels: f64,

@@ -1,6 +1,7 @@
 //! What rows of a key were before: the values that a customer had the month before, by the customer and the month.
 //!
-//! A row that says nothing new is not kept, so that memory grows with the changes. Cost: a binary search per row.
+//! A row that says nothing new is not kept, so that memory grows with the changes. Cost: a binary search per row; what
+//! changed is sought among the rows of the key.
 
 use super::column::Level;
 

@@ -11,7 +11,7 @@ mod context;
 mod item;
 mod own;
 mod pairs;
-mod profile;
+pub mod profile;
 mod sources;
 
 use std::sync::LazyLock;
@@ -133,7 +133,7 @@ pub fn names(statistics: &Statistics, profiles: Option<&Profiles>) -> Vec<String
         .iter()
         .flat_map(|group| group.names.iter().cloned())
         .chain(of_items)
-        .chain(profiles.into_iter().flat_map(profile::names))
+        .chain(profiles.into_iter().flat_map(|profiles| profile::names(profiles.fields())))
         .collect()
 }
 

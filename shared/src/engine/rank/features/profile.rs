@@ -7,21 +7,22 @@ use super::{Shortlist, fill_each};
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
 use crate::engine::rank::matrix::Matrix;
+use crate::engine::tabular::schema::{Field, FieldKind};
 
 /// The features that do not belong to one column.
 const OF_ALL: [&str; 4] = ["profile_sum", "profile_share", "profile_rank", "profile_ln_score"];
 
-/// The names of the features of a version with these profiles, in the order of their columns.
-pub fn names(profiles: &Profiles) -> Vec<String> {
-    let columns = || profiles.fields().iter().enumerate();
-    let lifts = columns().map(|(_, field)| format!("profile_lift_{}", field.name));
-    let bins =
-        columns().filter(|(at, _)| profiles.is_number(*at)).map(|(_, field)| format!("profile_bin_{}", field.name));
+/// The names of the features of a version whose profiles have these columns, in the order of theirs.
+#[must_use]
+pub fn names(fields: &[Field]) -> Vec<String> {
+    let lifts = fields.iter().map(|field| format!("profile_lift_{}", field.name));
+    let numbers = fields.iter().filter(|field| matches!(field.kind, FieldKind::Number { .. }));
+    let bins = numbers.map(|field| format!("profile_bin_{}", field.name));
     OF_ALL.into_iter().map(str::to_owned).chain(lifts).chain(bins).collect()
 }
 
 /// How many there are.
-pub fn count(profiles: &Profiles) -> usize {
+pub(super) fn count(profiles: &Profiles) -> usize {
     let columns = profiles.fields().len();
     OF_ALL.len() + columns + (0..columns).filter(|&at| profiles.is_number(at)).count()
 }
@@ -29,7 +30,7 @@ pub fn count(profiles: &Profiles) -> usize {
 /// Fills the wanted columns.
 ///
 /// * `first`: the place of the first of them in the matrix.
-pub fn fill(shortlist: &Shortlist<'_>, profiles: &Profiles, wanted: &[bool], first: usize, matrix: &mut Matrix) {
+pub(super) fn fill(shortlist: &Shortlist<'_>, profiles: &Profiles, wanted: &[bool], first: usize, matrix: &mut Matrix) {
     let Some(profile) = shortlist.question.profile else { return };
     let (table, columns) = (profiles.table(), profiles.fields().len());
     let source = Source::Profile.column();
