@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// By what a threshold is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case")]
+#[serde(tag = "by", rename_all = "snake_case", try_from = "Written")]
 pub enum Goal {
     /// The largest F1.
     F1,
     /// The largest F1 over all labels, with one threshold for all.
     MicroF1 {
         /// The rows that are looked at.
-        #[serde(default)]
         among: Among,
     },
     /// This one, whatever the rows say.
@@ -38,6 +37,51 @@ pub enum Goal {
         /// Of a negative that is taken for a positive.
         false_positive: f64,
     },
+}
+
+/// A goal as it is written: layers of configs leave keys of other goals behind, which are passed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    by: By,
+    #[serde(default)]
+    among: Among,
+    at: Option<f64>,
+    at_least: Option<f64>,
+    false_negative: Option<f64>,
+    false_positive: Option<f64>,
+}
+
+/// The names of goals.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum By {
+    F1,
+    MicroF1,
+    Fixed,
+    Precision,
+    Recall,
+    Costs,
+}
+
+impl TryFrom<Written> for Goal {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { by, among, at, at_least, false_negative, false_positive } = written;
+        let needed = |value: Option<f64>, key: &str| value.ok_or_else(|| format!("missing field `{key}`"));
+        Ok(match by {
+            By::F1 => Self::F1,
+            By::MicroF1 => Self::MicroF1 { among },
+            By::Fixed => Self::Fixed { at: needed(at, "at")? },
+            By::Precision => Self::Precision { at_least: needed(at_least, "at_least")? },
+            By::Recall => Self::Recall { at_least: needed(at_least, "at_least")? },
+            By::Costs => Self::Costs {
+                false_negative: needed(false_negative, "false_negative")?,
+                false_positive: needed(false_positive, "false_positive")?,
+            },
+        })
+    }
 }
 
 /// Which rows a threshold of several labels is chosen by.

@@ -217,5 +217,9 @@ mod tests {
         assert!(refused("name = \"m\"\nlabel = \"y\"\n[columns]\na = \"colour\"").contains("a role (number, category"));
         assert!(refused("name = \"m\"\nlabel = \"y\"\nlabels = 1").contains("labels"));
         assert!(load("name = \"../m\"\nlabel = \"y\"").is_err());
+        let threshold = |text: &str| load(&format!("name = \"m\"\nlabel = \"y\"\n[threshold]\n{text}"));
+        assert!(threshold("by = \"micro_f1\"\namongst = \"positives\"").expect_err("refused").contains("amongst"));
+        assert!(threshold("by = \"costs\"\nfalse_negative = 3").expect_err("refused").contains("`false_positive`"));
+        assert_eq!(threshold("by = \"f1\"\nat_least = 0.5").expect("left behind").threshold, Goal::F1);
     }
 }
