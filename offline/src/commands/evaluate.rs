@@ -17,6 +17,7 @@ use super::create;
 use super::held_out::{HeldOutInput, read_parts};
 use super::measure::{MeasureOptions, Questions};
 use super::options::{SettingsOptions, rejects_of};
+use super::outputs::apart;
 use crate::config::Config;
 use crate::log::export;
 use crate::log::ingest::Log;
@@ -58,6 +59,8 @@ pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<
     if !args.compare.is_empty() {
         return compare(args, progress);
     }
+    let outputs = [("--slates", args.slates.as_deref()), ("--test-events", args.test_events.as_deref())];
+    apart(args.held_out.paths(), &outputs)?;
     let config = args.settings.load_config()?;
     let parts = read_parts(&config, &args.held_out, rejects_of, progress)?;
     let questions = Questions::new(&args.measure, args.held_out.leave_last_out, &parts, &config)?;

@@ -43,6 +43,14 @@ pub struct HeldOutInput {
     test: Vec<PathBuf>,
 }
 
+impl HeldOutInput {
+    /// All files.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        let logs = self.events.iter().chain(&self.train).chain(&self.test);
+        logs.chain(&self.items).chain(&self.users).cloned()
+    }
+}
+
 /// Reads the training part and the held-out part: two logs, or one that is cut as the options say.
 ///
 /// * `rejects`: maps the stem of a file name to the file for the bad rows of a log.

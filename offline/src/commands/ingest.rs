@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::options::{Input, SettingsOptions};
+use super::outputs::apart;
 use super::read::{describe, gather, profiles, summarize};
 use crate::config::Config;
 use crate::log::export;
@@ -43,6 +44,8 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
         return explained(path, &config);
     }
     let input = args.input.as_ref().context("give logs by --events, or a file by --explain")?;
+    let outputs = [("--out", args.out.as_deref()), ("--report", args.report.as_deref())];
+    apart(input.events.iter().cloned().chain(input.beside().paths()), &outputs)?;
     let keep = if args.out.is_some() { Keep::All } else { Keep::Learnt };
     let read = gather(&input.events, input.beside(), &config, keep, &args.rejects, progress)?;
     if let Some(path) = &args.out {

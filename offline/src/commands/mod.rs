@@ -10,6 +10,7 @@ mod held_out;
 mod ingest;
 mod measure;
 mod options;
+pub mod outputs;
 mod publish;
 mod read;
 mod rollback;

@@ -69,6 +69,13 @@ pub struct Beside<'a> {
     pub users: &'a [PathBuf],
 }
 
+impl Beside<'_> {
+    /// All files.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.items.map(Path::to_path_buf).into_iter().chain(self.users.iter().cloned())
+    }
+}
+
 /// The artifacts folder, and whether to wait for it.
 #[derive(Debug, Args)]
 pub struct ArtifactsOptions {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::options::Beside;
+use super::outputs::apart;
 use crate::config::Config;
 use crate::log::ingest::items::report::ItemsReport;
 use crate::log::ingest::users::UsersReport;
@@ -78,6 +79,7 @@ pub fn gather(
     rejects: &Path,
     progress: &mut Progress,
 ) -> anyhow::Result<Read> {
+    apart(events.iter().cloned().chain(beside.paths()), &[("--rejects", Some(rejects))])?;
     progress.counted("ingest", 0, |done| {
         let catalogue = match beside.items {
             Some(path) => read_catalogue(path, &config.items, &config.ingest, rejects)?,

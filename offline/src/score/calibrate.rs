@@ -9,6 +9,8 @@ use super::config::CalibrateBy;
 
 /// With fewer positives, or negatives, rows say nothing of probabilities.
 const FEWEST: usize = 10;
+/// Of fewer rows the steps of an isotonic regression are mostly chance.
+const ISOTONIC: usize = 500;
 /// How many parts the rows are cut into.
 const PARTS: usize = 10;
 /// Probabilities are at least this far from 0 and 1: a step without a positive is no certainty.
@@ -20,13 +22,13 @@ pub type Pairs = [(f64, f64)];
 /// A way to calibrate, fitted on rows.
 pub type Way = fn(&Pairs) -> Calibration;
 
-/// The ways to choose from for so many outputs.
+/// The ways to choose from for so many outputs, by so many rows.
 #[must_use]
-pub fn ways(by: CalibrateBy, outputs: usize) -> &'static [Way] {
+pub fn ways(by: CalibrateBy, outputs: usize, rows: usize) -> &'static [Way] {
     const ALL: &[Way] = &[none, platt, isotonic];
     match by {
         // Steps would make several labels of a row equal that are not.
-        CalibrateBy::Validation => &ALL[..if outputs == 1 { 3 } else { 2 }],
+        CalibrateBy::Validation => &ALL[..if outputs == 1 && rows >= ISOTONIC { 3 } else { 2 }],
         CalibrateBy::Platt => &ALL[1..2],
         CalibrateBy::Isotonic => &ALL[2..],
         CalibrateBy::None => &ALL[..1],
@@ -139,13 +141,13 @@ mod tests {
         let scores: Vec<f32> = (0..100).map(|row| row as f32 / 10.0 - 5.0).collect();
         let few: Vec<f32> = (0..100).map(|row| f32::from(u8::from(row > 95))).collect();
         for labels in [vec![0.0; 100], vec![1.0; 100], few] {
-            assert_eq!(calibrate(&labels, &scores, ways(CalibrateBy::Platt, 1), 1.0), Calibration::None);
+            assert_eq!(calibrate(&labels, &scores, ways(CalibrateBy::Platt, 1, 100), 1.0), Calibration::None);
         }
     }
 
     #[test]
     fn what_positives_counted_is_taken_back_without_rows_to_calibrate_on() {
-        let found = calibrate(&[0.0; 50], &[0.5; 50], ways(CalibrateBy::Validation, 1), 3.0);
+        let found = calibrate(&[0.0; 50], &[0.5; 50], ways(CalibrateBy::Validation, 1, 50), 3.0);
         // Odds of 3 to 1 are even odds.
         assert!((found.probability(3f32.ln()) - 0.5).abs() < 1e-6);
     }

@@ -203,7 +203,7 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
         return Told::Ignored("every row has the same");
     }
     let all = |is: fn(&str) -> bool| texts.values.iter().all(|text| is(text));
-    let numbers = all(|text| number(text).is_some());
+    let numbers = all(|text| number(text).is_some()) && !texts.values.iter().any(|text| is_code(text));
     let role = if !numbers && all(|text| time(text, None, &TimeZone::UTC).is_some()) || *name == config.time {
         Role::Time
     } else if numbers {
@@ -218,6 +218,11 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
         Role::Number if distinct && is_counter(texts) => Told::Id,
         role => Told::Field(Declared::of(role)),
     }
+}
+
+/// Whether a text is digits with a zero before them, as codes have.
+pub fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether most values of a column are numbers, and some are not.

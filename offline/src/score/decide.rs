@@ -13,7 +13,7 @@ use super::threshold::{Among, Goal, choose};
 /// * `times`: how many times as much as a negative a positive of each label counted.
 pub fn decide(model: &mut Model, matrix: &Matrix, labels: &[Vec<f32>], times: &[f32], config: &ModelConfig) {
     let log_odds: Vec<f32> = model.score_matrix(matrix).into_iter().map(|own| own.log_odds).collect();
-    let ways = ways(config.calibration, labels.len());
+    let ways = ways(config.calibration, labels.len(), matrix.rows());
     for (at, own) in labels.iter().enumerate() {
         let calibration = calibrate(own, &of_output(&log_odds, at, labels.len()), ways, times[at]);
         model.manifest_mut().outputs[at].calibration = calibration;

@@ -23,11 +23,19 @@ pub fn of_rows(table: &Table, config: &ModelConfig) -> Result<Vec<f32>, DataErro
     let distinct: Vec<Option<f32>> = texts.values.iter().map(|text| weight(text)).collect();
     let of = |row: usize| {
         let found = distinct.get(texts.rows[row] as usize).copied().flatten();
-        let shown = texts.get(row).unwrap_or("nothing");
-        let what = || format!("row {} has {shown:?}; a weight is a number of at least 0", row + 1);
+        let shown = texts.get(row).map_or("none".to_owned(), |text| format!("{text:?}"));
+        let what = || format!("row {} has {shown}; a weight is a number of at least 0", row + 1);
         found.ok_or_else(|| DataError::Declared { column: name.clone(), what: what() })
     };
-    (0..table.rows).map(of).collect()
+    let mut weights: Vec<f32> = (0..table.rows).map(of).collect::<Result<_, _>>()?;
+    // Only how they compare counts.
+    let mean = weights.iter().map(|weight| f64::from(*weight)).sum::<f64>() / weights.len().max(1) as f64;
+    if mean == 0.0 {
+        let what = "every row has a weight of 0; nothing would be learnt".to_owned();
+        return Err(DataError::Declared { column: name.clone(), what });
+    }
+    weights.iter_mut().for_each(|weight| *weight = (f64::from(*weight) / mean) as f32);
+    Ok(weights)
 }
 
 /// How many times as much as a negative a positive counts.

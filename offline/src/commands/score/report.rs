@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shared::contract::artifact::advice;
 
+use crate::commands::outputs::apart;
 use crate::progress::Progress;
 use crate::score::report::html::page;
 use crate::score::report::{Report, Wanted, report as report_on};
@@ -53,6 +54,7 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
         // Noticed before the work, not at its end.
         anyhow::ensure!(!out.is_dir(), "{}: is a folder; --out is a file, such as report.html", out.display());
     }
+    apart(args.data.iter().cloned(), &[("--out", args.out.as_deref())])?;
     let wanted = Wanted {
         artifacts: &args.artifacts,
         model: &args.model,

@@ -90,6 +90,9 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From so many levels on a category that has another one in most rows is suspicious.
+const MANY_LEVELS: usize = 100;
+
 fn warnings(built: &Built) -> String {
     let manifest = built.model.manifest();
     let mut text = String::new();
@@ -100,6 +103,23 @@ fn warnings(built: &Built) -> String {
             "warning: `{column}` is taken for a category: {rows} of its values are no numbers, such as {found:?}; if that \
              stands for a missing value, add it to `missing`"
         );
+    }
+    for output in manifest.outputs.iter().filter(|output| positives(output, "train") == 0) {
+        let _ = writeln!(text, "warning: no training row is a positive of `{}`: it is never predicted", output.label);
+    }
+    let rows: u64 = manifest.rows.values().sum();
+    for field in &manifest.schema {
+        if let FieldKind::Category { count, .. } = &field.kind
+            && *count >= MANY_LEVELS
+            && 2 * *count as u64 > rows
+        {
+            let _ = writeln!(
+                text,
+                "warning: `{}` has {count} levels in {rows} rows: most are seen once. Prices and times are written as numbers \
+                 and in ISO 8601 (or with a format in [columns]); what names a row is an \"id\"",
+                field.name
+            );
+        }
     }
     for leak in &built.leaks {
         // Writing to a string can't fail.

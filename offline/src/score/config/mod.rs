@@ -118,7 +118,9 @@ impl ModelConfig {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        let path = files.last().cloned().unwrap_or_else(|| PathBuf::from(preset.unwrap_or_default()));
+        // Which of them is wrong only the parser knows.
+        let all: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        let path = PathBuf::from(if all.is_empty() { preset.unwrap_or_default().to_owned() } else { all.join(" + ") });
         let parse_error = |source| ModelConfigError::Parse { path: path.clone(), source: Box::new(source) };
         let config: Self = figment.extract().map_err(parse_error)?;
         config.check(&path)?;

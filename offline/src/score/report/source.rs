@@ -81,6 +81,11 @@ pub fn read(manifest: &ModelManifest, paths: &[PathBuf], progress: &mut Progress
 /// # Errors
 /// [`ReportError`] when they lack what the version needs.
 pub fn of_table(manifest: &ModelManifest, config: ModelConfig, table: Table) -> Result<Source, ReportError> {
+    let mut config = config;
+    if table.column(&config.weights.column).is_none() {
+        // Metrics are of the rows as they are.
+        config.weights.column.clear();
+    }
     // In the order of the version's outputs, whatever that of the columns is.
     let labels: Vec<String> = manifest.outputs.iter().map(|output| output.label.clone()).collect();
     let targets = Targets::read(&table, &labels, &config)?;

@@ -164,7 +164,8 @@ pub fn time(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<f64> {
         |at: DateTime| at.to_zoned(zone.clone()).ok().map(|at| at.timestamp().as_millisecond() as f64 / 1000.0);
     match (format, number(text)) {
         (Some(format), _) => {
-            if let Ok(at) = DateTime::strptime(format, text) {
+            let of_month = || DateTime::strptime(format!("{format} %d"), format!("{text} 1"));
+            if let Ok(at) = DateTime::strptime(format, text).or_else(|_| of_month()) {
                 return seconds(at);
             }
         }
@@ -176,14 +177,24 @@ pub fn time(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<f64> {
         return Some(instant.as_millisecond() as f64 / 1000.0);
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
-    seconds(civil.ok()?)
+    seconds(civil.ok().or_else(|| month_of(text))?)
 }
 
-/// A date of eight digits, such as 20260630.
+/// A date of eight digits, such as 20260630, or a month of six, such as 202606: its first day.
 fn day_of(text: &str) -> Option<DateTime> {
-    let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let date = digits.then(|| Date::strptime("%Y%m%d", text).ok()).flatten()?;
+    let digits = |count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let date = match () {
+        () if digits(8) => Date::strptime("%Y%m%d", text).ok()?,
+        () if digits(6) => Date::strptime("%Y%m%d", format!("{text}01")).ok()?,
+        () => return None,
+    };
     (1900..2100).contains(&date.year()).then(|| date.at(0, 0, 0, 0))
+}
+
+/// The first day of a month such as 2026-06.
+fn month_of(text: &str) -> Option<DateTime> {
+    let date = Date::strptime("%Y-%m-%d", format!("{text}-01")).ok()?;
+    Some(date.at(0, 0, 0, 0))
 }
 
 #[cfg(test)]
@@ -285,6 +296,10 @@ mod tests {
         assert_eq!((utc("2014-10-21", None), utc("20141021", None), utc("1413849600", None)), (day, day, day));
         assert_eq!((utc("14102112", Some("%y%m%d%H")), utc("2014-10-21T12:00:00", Some("%y%m%d%H"))), (noon, noon));
         assert_eq!(utc("21.10.2014", Some("%d.%m.%Y")), day);
+        // A month is its first day; seconds since the epoch of six digits are no months.
+        let month = Some(1_412_121_600.0);
+        assert_eq!((utc("201410", None), utc("2014-10", None), utc("10/2014", Some("%m/%Y"))), (month, month, month));
+        assert_eq!((utc("201413", None), utc("2014-13", None)), (Some(201_413.0), None));
         assert_eq!((utc("14102199", Some("%y%m%d%H")), utc("noon", None)), (None, None));
         // A time that names no zone is of the model's; one that does is not.
         let berlin = TimeZone::get("Europe/Berlin").expect("a zone");

@@ -54,6 +54,12 @@ impl UsersReport {
             self.user,
             self.users - with_events as u64
         ));
+        if self.users > 0 && (with_events as u64) * 10 < self.users {
+            lines.push(format!(
+                "warning: {with_events} of {} users of the table have events; are the ids the same as in the log?",
+                self.users
+            ));
+        }
         lines.extend(self.left_out.iter().map(|(reason, count)| format!("  left out {count}: {reason}")));
         lines.extend(self.columns.iter().map(|(name, what)| format!("  {name}: {what}")));
         lines.extend(self.ignored.iter().map(|(name, why)| format!("  ignored {name}: {why}")));
