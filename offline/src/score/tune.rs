@@ -259,7 +259,7 @@ mod tests {
         let parts = Parts { train: (0..6).collect(), valid: vec![6, 7], test: vec![8], times };
         let cut: Vec<(Vec<usize>, Vec<usize>)> =
             folds(&targets(9), &parts, 1).into_iter().map(|fold| (fold.train, fold.valid)).collect();
-        let in_order = vec![6, 7, 0, 1, 2, 3, 4, 5];
+        let in_order = [6, 7, 0, 1, 2, 3, 4, 5];
         let expected = |at: usize| (in_order[..at].to_vec(), in_order[at..at + 2].to_vec());
         assert_eq!(cut, [expected(2), expected(4), expected(6)]);
     }
