@@ -131,6 +131,7 @@ const TABLE: &layers::Table<'_> = &[
             "engine::history",
             "contract::params",
             "engine::profiles",
+            "engine::tabular",
             "engine::question",
             "engine::rank::matrix",
             "engine::retrieve",
