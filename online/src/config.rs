@@ -120,12 +120,13 @@ pub struct Events {
 }
 
 /// `[models]`; the keys are documented in `config.default.toml`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Models {
     pub max_body_bytes: usize,
     pub max_rows: usize,
+    pub rows: PathBuf,
     pub max_explained_rows: usize,
     pub drift_rows: u64,
 }

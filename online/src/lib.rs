@@ -16,5 +16,6 @@ pub mod events;
 pub mod metrics;
 pub mod models;
 pub mod recommender;
+pub mod remember;
 pub mod service;
 pub mod store;

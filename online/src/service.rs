@@ -26,8 +26,9 @@ use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::recommender::Recommender;
+use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
-use crate::store::{Embedded, Redis, Retention, UserStore};
+use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
 
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -125,8 +126,8 @@ async fn start_with(
         tokio::task::spawn_blocking(move || open_artifacts(&config, &metrics)).await??
     };
     let mut parts = JoinSet::new();
-    let store = match store {
-        Some(store) => store,
+    let (store, rows) = match store {
+        Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
         None => open_store(config, &metrics, &mut parts).await?,
     };
     let settings = events::Settings {
@@ -136,7 +137,7 @@ async fn start_with(
         queue: config.events.queue,
         retention: retention(config),
     };
-    let (events, running) = Events::open(settings, store.clone(), champion.covered(), metrics.clone()).await?;
+    let (events, running) = Events::open(settings.clone(), store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
     let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
     parts.spawn(async move {
@@ -148,6 +149,14 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over the models"
     });
+    let logs = events::Settings { folder: config.models.rows.clone(), ..settings };
+    let memory = Arc::new(Memory::new(logs, models.clone(), rows, metrics.clone()));
+    memory.open().await?;
+    let watched = memory.clone();
+    parts.spawn(async move {
+        watched.watch(poll).await;
+        "the watch over what models remember"
+    });
     let recommender = Recommender::new(champion, store, metrics.clone(), config.server.seen);
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
@@ -158,7 +167,7 @@ async fn start_with(
         max_in_flight: config.server.max_in_flight,
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
-    let app = Arc::new(App::new(recommender, models, events.clone(), metrics, settings));
+    let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let listen_error = |source| StartError::Listen { address: config.server.listen.clone(), source };
     let listener = listener.await.map_err(listen_error)?;
@@ -191,17 +200,17 @@ fn retention(config: &Config) -> Retention {
     Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
 }
 
-/// Opens the store that the config names.
+/// Opens the store that the config names, of users and of what models remember.
 async fn open_store(
     config: &Config,
     metrics: &Arc<Metrics>,
     parts: &mut JoinSet<&'static str>,
-) -> Result<Arc<dyn UserStore>, StartError> {
+) -> Result<(Arc<dyn UserStore>, Arc<dyn RowStore>), StartError> {
     let retention = retention(config);
     if config.store.redis_url.is_empty() {
-        let store = Arc::new(Embedded::new(retention));
-        parts.spawn(sweep(store.clone()));
-        return Ok(store);
+        let (store, rows) = (Arc::new(Embedded::new(retention)), Arc::new(EmbeddedRows::default()));
+        parts.spawn(sweep(store.clone(), rows.clone(), retention));
+        return Ok((store, rows));
     }
     let settings = redis::Settings {
         url: config.store.redis_url.clone(),
@@ -211,15 +220,17 @@ async fn open_store(
         write_timeout: Duration::from_millis(config.store.write_timeout_ms),
         retention,
     };
-    Ok(Arc::new(Redis::open(settings, metrics.clone()).await?))
+    let redis = Arc::new(Redis::open(settings, metrics.clone()).await?);
+    Ok((redis.clone(), redis))
 }
 
 /// Drops expired histories of the embedded store from time to time, for ever.
-async fn sweep(store: Arc<Embedded>) -> &'static str {
+async fn sweep(store: Arc<Embedded>, rows: Arc<EmbeddedRows>, retention: Retention) -> &'static str {
+    let kept = Duration::from_millis(retention.ttl_ms.unsigned_abs());
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        let users = store.sweep(now_ms());
-        tracing::debug!(users, "embedded store swept");
+        let (users, keys) = (store.sweep(now_ms()), rows.sweep(kept));
+        tracing::debug!(users, keys, "embedded store swept");
     }
 }
 
@@ -276,6 +287,7 @@ impl Service {
             tracing::warn!("requests were still in flight at the shutdown timeout");
         }
         self.parts.shutdown().await;
+        self.app.memory.close().await;
         self.events.close(self.running).await;
         tracing::info!("stopped");
     }

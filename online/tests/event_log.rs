@@ -53,7 +53,7 @@ fn open(folder: &Path) -> Writer {
     Writer::open(&settings(folder, "a"), Arc::default()).expect("opens")
 }
 
-fn read(folder: &Path, from: Position, max_bytes: u64) -> Chunk {
+fn read(folder: &Path, from: Position, max_bytes: u64) -> Chunk<Event> {
     reader::read(folder, "a", from, None, 0, max_bytes).expect("reads")
 }
 

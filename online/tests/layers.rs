@@ -3,19 +3,34 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 10] = [
+const TABLE: [(&str, &[&str]); 11] = [
     ("config", &[]),
     ("metrics", &[]),
     ("champion", &["metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["store", "metrics"]),
+    ("remember", &["events", "models", "store", "metrics"]),
     ("recommender", &["store", "champion", "metrics"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["recommender", "models", "events", "metrics", "store"]),
+    ("api", &["recommender", "models", "remember", "events", "metrics", "store"]),
     ("connections", &["api"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
-    ("service", &["config", "api", "champion", "connections", "store", "events", "models", "recommender", "metrics"]),
+    (
+        "service",
+        &[
+            "config",
+            "api",
+            "champion",
+            "connections",
+            "store",
+            "events",
+            "models",
+            "remember",
+            "recommender",
+            "metrics",
+        ],
+    ),
 ];
 
 #[test]

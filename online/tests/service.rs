@@ -257,6 +257,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/models/{name}/metrics",
         "/models/{name}/params",
         "/models/{name}/predict",
+        "/models/{name}/rows",
         "/models/{name}/schema",
         "/popular",
         "/ready",

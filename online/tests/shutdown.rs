@@ -28,7 +28,7 @@ fn start_with_drain(folder: &std::path::Path, address: std::net::SocketAddr, dra
 }
 
 fn logged(folder: &std::path::Path) -> usize {
-    reader::read(&folder.join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads").events.len()
+    reader::read::<Event>(&folder.join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads").events.len()
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn measured(
         parameters: Parameters {
             derived: columns.derived,
             histories: columns.remembered,
+            remember: config.remember,
             features: fitted.plan.features,
             encoded: fitted.plan.encoded,
             rows: parts.train.len() as f64,

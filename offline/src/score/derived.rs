@@ -3,14 +3,14 @@
 use hashbrown::HashSet;
 use shared::engine::tabular::column::{Column, Level};
 use shared::engine::tabular::derive::{Derivation, Derived, Part};
+use shared::engine::tabular::history::Known;
 use shared::engine::tabular::manifest::Remembered;
 use shared::engine::tabular::schema::FieldKind;
-use shared::engine::tabular::value::number;
+use shared::engine::tabular::value::{number, truth};
 use shared::tables::HistoryTable;
 
 use super::columns::Columns;
 use super::config::{DerivedConfig, Learn, ModelConfig, Past, matching};
-use super::labels::truth;
 use super::table::{Table, Texts};
 use super::{DataError, history, targets};
 
@@ -59,7 +59,8 @@ fn add(columns: &mut Columns, name: String, by: Derivation) -> Result<(), DataEr
         let what = "[panel] derives a column of this name; take another".to_owned();
         return Err(DataError::Derived { name, what });
     }
-    columns.values.push(by.column(&columns.values, &columns.histories));
+    let known: Vec<Known<'_>> = columns.histories.iter().map(|own| Known { version: own.get(), live: None }).collect();
+    columns.values.push(by.column(&columns.values, &known));
     columns.levels.push(Vec::new());
     columns.derived.push(Derived { name, by });
     Ok(())

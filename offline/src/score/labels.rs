@@ -1,11 +1,9 @@
 //! Reads the column that is learnt.
 
+use shared::engine::tabular::value::truth;
+
 use super::DataError;
 use super::table::Table;
-
-/// What stands for 1 and for 0, in lower case.
-const POSITIVE: [&str; 6] = ["1", "1.0", "yes", "true", "y", "t"];
-const NEGATIVE: [&str; 6] = ["0", "0.0", "no", "false", "n", "f"];
 
 /// The labels of all rows: 1 for a positive, 0 for a negative.
 ///
@@ -36,14 +34,6 @@ pub fn labels(table: &Table, name: &str, positive: &str) -> Result<Vec<f32>, Dat
         return Err(refuse(what));
     }
     Ok(texts.rows.iter().filter_map(|&place| values[place as usize]).collect())
-}
-
-/// 1 for what usually says yes, 0 for no.
-#[must_use]
-pub fn truth(text: &str) -> Option<f32> {
-    let text = text.to_lowercase();
-    let is_one_of = |texts: [&str; 6]| texts.contains(&text.as_str());
-    if is_one_of(POSITIVE) { Some(1.0) } else { is_one_of(NEGATIVE).then_some(0.0) }
 }
 
 /// Checks that there are positives and negatives.

@@ -20,12 +20,19 @@ pub struct Running {
 impl Running {
     /// Starts a service over `artifacts` of a folder.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |_| {})
+    }
+
+    /// Starts a service with other settings.
+    pub fn start_with(folder: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::load(None).expect("defaults are valid");
         "127.0.0.1:0".clone_into(&mut config.server.listen);
         config.server.drain_ms = 0;
         config.artifacts.path = folder.join("artifacts");
         config.artifacts.poll_ms = 10;
         config.events.path = folder.join("log");
+        config.models.rows = folder.join("rows");
+        change(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let service = runtime.block_on(service::start(&config)).unwrap_or_else(|error| panic!("{error}"));

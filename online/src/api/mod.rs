@@ -53,6 +53,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::recommender::Recommender;
+use crate::remember::Memory;
 
 /// The settings of the API.
 #[derive(Debug, Clone)]
@@ -79,6 +80,8 @@ pub struct App {
     pub recommender: Recommender,
     /// Scores rows.
     pub models: Arc<Models>,
+    /// Goes on with what models remember.
+    pub memory: Arc<Memory>,
     /// Accepts events.
     pub events: Arc<Events>,
     /// The metrics.
@@ -96,12 +99,13 @@ impl App {
     pub fn new(
         recommender: Recommender,
         models: Arc<Models>,
+        memory: Arc<Memory>,
         events: Arc<Events>,
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Self {
         let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { recommender, models, events, metrics, settings, in_flight, stopping }
+        Self { recommender, models, memory, events, metrics, settings, in_flight, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.
@@ -143,6 +147,7 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(models::describe::get_model_schema))
         .routes(routes!(models::drift::get_model_drift))
         .routes(routes!(models::predict::post_predict))
+        .routes(routes!(models::remember::post_rows))
         .split_for_parts();
     let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
     router

@@ -8,22 +8,23 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde::de::DeserializeOwned;
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, LogFile, Place};
 
 use crate::store::{Arrival, Position};
 
-/// An event as the log has it.
+/// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logged {
+pub struct Logged<T> {
     /// The event of the line.
-    pub event: Event,
+    pub event: T,
     /// The position of the line.
     pub place: Place,
 }
 
-impl From<Logged> for Arrival {
-    fn from(Logged { event, place }: Logged) -> Self {
+impl From<Logged<Event>> for Arrival {
+    fn from(Logged { event, place }: Logged<Event>) -> Self {
         let mut arrival = Self::from(event);
         arrival.event.place = Some(place);
         arrival
@@ -31,10 +32,10 @@ impl From<Logged> for Arrival {
 }
 
 /// A chunk of the log.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Chunk {
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chunk<T> {
     /// Its events.
-    pub events: Vec<Logged>,
+    pub events: Vec<Logged<T>>,
     /// Lines that are no events.
     pub bad_lines: u64,
     /// The position where the first of these begins.
@@ -53,16 +54,16 @@ pub struct Chunk {
 ///
 /// # Errors
 /// [`io::Error`] when a file can't be read.
-pub fn read(
+pub fn read<T: DeserializeOwned>(
     folder: &Path,
     replica: &str,
     from: Position,
     until: Option<Position>,
     oldest_ms: i64,
     max_bytes: u64,
-) -> io::Result<Chunk> {
+) -> io::Result<Chunk<T>> {
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
-    let mut chunk = Chunk { next: from, ..Chunk::default() };
+    let mut chunk = Chunk { events: Vec::new(), bad_lines: 0, first_bad: None, next: from };
     let mut bytes = 0;
     for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {

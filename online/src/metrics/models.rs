@@ -31,6 +31,9 @@ pub struct ModelMetrics {
     probabilities: Mutex<HashMap<[String; 3], Histogram>>,
     shadow_rows: IntCounterVec,
     refused_fields: IntCounterVec,
+    remembered: IntCounterVec,
+    forgotten: IntCounterVec,
+    fallbacks: IntCounterVec,
     input_drift: GaugeVec,
     score_drift: GaugeVec,
 }
@@ -70,6 +73,21 @@ impl ModelMetrics {
                 "prediction_refused_fields_total",
                 "Values that were refused by field",
                 &["model", "field"],
+            ),
+            remembered: counters(
+                "model_rows_remembered_total",
+                "Rows durable in the log of what a model remembers, by their origin: sent or scored",
+                &["model", "origin"],
+            ),
+            forgotten: counters(
+                "model_rows_forgotten_total",
+                "Rows that are not remembered: scored ones for which there was no room, and all that can't be written",
+                &["model"],
+            ),
+            fallbacks: counters(
+                "prediction_fallbacks_total",
+                "Requests answered without what the store knows of keys, by the reason",
+                &["model", "reason"],
             ),
             input_drift: gauges(
                 "model_input_drift_psi",
@@ -119,6 +137,21 @@ impl ModelMetrics {
     /// Counts refused values of a field.
     pub fn count_refused_field(&self, model: &str, field: &str, count: u64) {
         self.refused_fields.with_label_values(&[model, field]).inc_by(count);
+    }
+
+    /// Counts rows that are durable in the log of what a model remembers.
+    pub fn count_remembered(&self, model: &str, origin: &str, rows: usize) {
+        self.remembered.with_label_values(&[model, origin]).inc_by(rows as u64);
+    }
+
+    /// Counts rows that are not remembered.
+    pub fn count_forgotten(&self, model: &str, rows: usize) {
+        self.forgotten.with_label_values(&[model]).inc_by(rows as u64);
+    }
+
+    /// Counts a request that was answered without what the store knows.
+    pub fn count_fallback(&self, model: &str, reason: &str) {
+        self.fallbacks.with_label_values(&[model, reason]).inc();
     }
 
     /// Measures a request.

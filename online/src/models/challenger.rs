@@ -9,6 +9,7 @@ use prometheus::IntCounter;
 use shared::engine::tabular::challenge::{Challenge, Mode};
 use shared::engine::tabular::clients::places;
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::live::Live;
 
 use super::rows::Rows;
 use super::served::{Answer, By, Explain};
@@ -53,17 +54,19 @@ impl Challenger {
     }
 
     /// Answers for rows.
-    pub fn answer(&self, champion: &Version, rows: &Rows, explain: Explain) -> Vec<Answer> {
+    ///
+    /// * `live`: what is known of their keys.
+    pub fn answer(&self, champion: &Version, rows: &Rows, live: &Live, explain: Explain) -> Vec<Answer> {
         let (own, others): (Vec<usize>, Vec<usize>) =
             (0..rows.rows).partition(|&row| self.challenge.takes(rows.named(row)));
         if own.is_empty() {
-            return champion.answer(&rows.columns, explain, By::Champion);
+            return champion.answer(&rows.columns, live, explain, By::Champion);
         }
         let own_columns: Vec<Column> = self.places.iter().map(|&place| rows.columns[place].rows(&own)).collect();
         match self.challenge.mode {
             Mode::Shadow => {
-                let answers = champion.answer(&rows.columns, explain, By::Champion);
-                let shadows = self.version.answer(&own_columns, Explain::No, By::Challenger);
+                let answers = champion.answer(&rows.columns, live, explain, By::Champion);
+                let shadows = self.version.answer(&own_columns, live, Explain::No, By::Challenger);
                 for (row, shadow) in own.iter().zip(shadows) {
                     self.agreed[usize::from(!same(&answers[*row], &shadow))].inc();
                 }
@@ -73,8 +76,8 @@ impl Challenger {
                 let other_columns: Vec<Column> = rows.columns.iter().map(|column| column.rows(&others)).collect();
                 let mut answers: Vec<(usize, Answer)> = own
                     .into_iter()
-                    .zip(self.version.answer(&own_columns, explain, By::Challenger))
-                    .chain(others.into_iter().zip(champion.answer(&other_columns, explain, By::Champion)))
+                    .zip(self.version.answer(&own_columns, live, explain, By::Challenger))
+                    .chain(others.into_iter().zip(champion.answer(&other_columns, live, explain, By::Champion)))
                     .collect();
                 answers.sort_unstable_by_key(|(row, _)| *row);
                 answers.into_iter().map(|(_, answer)| answer).collect()

@@ -24,7 +24,7 @@ use shared::engine::tabular::model::MODELS;
 use crate::metrics::Metrics;
 pub use challenger::Challenger;
 use look::Look;
-pub use served::{Answer, By, Explain, Explained, Served};
+pub use served::{Answer, By, Explain, Explained, Place, Served};
 pub use version::{Compared, Drifted, Version};
 
 /// The served models by name.

@@ -25,6 +25,8 @@ pub struct Rows {
     pub names: Vec<Option<Level>>,
     /// How many rows.
     pub rows: usize,
+    /// The fields that are counted of scored rows, a line of JSON each; empty where none are.
+    pub counted: Vec<u8>,
     /// Whether they came as a list.
     pub listed: bool,
     /// What was refused, the first hundred of it.
@@ -48,6 +50,21 @@ impl Rows {
             values.reduce(Level::and).unwrap_or(Level::MISSING)
         };
         self.names.get(row).copied().flatten().unwrap_or_else(of_values)
+    }
+
+    /// Adds a row that was read: its name, and a line with what is counted of it.
+    ///
+    /// * `value`: that of a field of the schema.
+    pub fn end<'v>(&mut self, served: &Served, name: Option<Level>, value: impl Fn(usize) -> Option<&'v Value>) {
+        if !served.counted().is_empty() {
+            let name = |at: usize| &served.manifest().schema[at].name;
+            let fields = served.counted().iter().filter_map(|&at| Some((name(at), value(at)?)));
+            // Values that came as JSON are written as JSON.
+            let _ = serde_json::to_writer(&mut self.counted, &fields.collect::<BTreeMap<_, _>>());
+            self.counted.push(b'\n');
+        }
+        self.names.push(name);
+        self.rows += 1;
     }
 
     /// Notes that a value of the row that is being read is refused.
@@ -161,11 +178,17 @@ impl<'a> Reader<'a> {
             Some(Place::Field(at)) => row[at] = Some(value),
             Some(Place::Id(at)) => self.ids[at] = Some(value),
             Some(Place::Nowhere) => {}
-            None => {
-                let names = self.served.manifest().schema.iter().map(|field| field.name.as_str());
-                let detail = format!("unknown field{}", nearest(name, names));
-                self.rows.refuse(name, detail);
-            }
+            // As in files: what an object holds are fields of their own.
+            None => match value {
+                Value::Object(inner) if !inner.is_empty() => {
+                    inner.into_iter().for_each(|(own, value)| self.take(row, &format!("{name}.{own}"), value));
+                }
+                _ => {
+                    let names = self.served.manifest().schema.iter().map(|field| field.name.as_str());
+                    let detail = format!("unknown field{}", nearest(name, names));
+                    self.rows.refuse(name, detail);
+                }
+            },
         }
     }
 
@@ -176,8 +199,8 @@ impl<'a> Reader<'a> {
                 self.rows.refuse(&field.name, bad.to_string());
             }
         }
-        self.rows.names.push(name_of(self.ids.iter().map(Option::as_ref)));
-        self.rows.rows += 1;
+        let name = name_of(self.ids.iter().map(Option::as_ref));
+        self.rows.end(self.served, name, |at| row[at].as_ref());
     }
 }
 

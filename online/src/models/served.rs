@@ -1,10 +1,11 @@
 //! A served model: the version that is its champion, and where each field of a row goes; perhaps a challenger beside it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::live::{Live, Origin};
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Scored;
 
@@ -21,6 +22,8 @@ pub struct Served {
     /// The challenger, if there is one that can score the champion's rows.
     pub challenger: Option<Challenger>,
     places: HashMap<String, Place>,
+    /// The fields of scored rows that are counted.
+    counted: Vec<usize>,
 }
 
 /// Where a name of a row leads.
@@ -87,7 +90,27 @@ impl Served {
         let ids = manifest.ids.iter().enumerate().map(|(at, id)| (id.clone(), Place::Id(at)));
         let ignored = manifest.ignored.iter().map(|name| (name.clone(), Place::Nowhere));
         let places = ignored.chain(ids).chain(fields).collect();
-        Self { champion, challenge, challenger, places }
+        let mut served = Self { champion, challenge, challenger, places, counted: Vec::new() };
+        served.counted = served.fields_to_count();
+        served
+    }
+
+    fn fields_to_count(&self) -> Vec<usize> {
+        let names = self.versions().flat_map(|version| {
+            let counted = version.followed().iter().filter(|followed| followed.origin == Origin::Scored);
+            counted.flat_map(|followed| followed.columns).map(|column| &version.manifest().schema[column].name)
+        });
+        let places = names.filter_map(|name| match self.place(name) {
+            Some(Place::Field(at)) => Some(at),
+            _ => None,
+        });
+        places.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The fields of scored rows that are counted, as positions in the schema.
+    #[must_use]
+    pub fn counted(&self) -> &[usize] {
+        &self.counted
     }
 
     /// The champion's name.
@@ -115,12 +138,14 @@ impl Served {
     }
 
     /// Answers for rows.
+    ///
+    /// * `live`: what is known of their keys.
     #[must_use]
-    pub fn answer(&self, rows: &Rows, explain: Explain) -> Vec<Answer> {
+    pub fn answer(&self, rows: &Rows, live: &Live, explain: Explain) -> Vec<Answer> {
         self.champion.count_inputs(&rows.columns);
         match &self.challenger {
-            Some(challenger) => challenger.answer(&self.champion, rows, explain),
-            None => self.champion.answer(&rows.columns, explain, By::Champion),
+            Some(challenger) => challenger.answer(&self.champion, rows, live, explain),
+            None => self.champion.answer(&rows.columns, live, explain, By::Champion),
         }
     }
 

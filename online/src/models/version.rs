@@ -4,6 +4,7 @@ use prometheus::Histogram;
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::drift::{Bins, Reference};
+use shared::engine::tabular::live::{Followed, Live};
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::{Model, Scored};
 
@@ -96,6 +97,11 @@ impl Version {
         self.model.columns(rows)
     }
 
+    /// The histories that the service goes on with.
+    pub fn followed(&self) -> &[Followed] {
+        self.model.followed()
+    }
+
     /// Counts rows that were accepted, beside the training rows.
     pub fn count_inputs(&self, columns: &[Column]) {
         let (Some(drift), Some(reference)) = (&self.drift, &self.manifest().drift) else { return };
@@ -138,8 +144,10 @@ impl Version {
     }
 
     /// Answers for rows.
-    pub fn answer(&self, columns: &[Column], explain: Explain, by: By) -> Vec<Answer> {
-        let matrix = self.model.matrix(columns);
+    ///
+    /// * `live`: what is known of their keys.
+    pub fn answer(&self, columns: &[Column], live: &Live, explain: Explain, by: By) -> Vec<Answer> {
+        let matrix = self.model.matrix_beside(columns, live);
         let scores = self.model.score_matrix(&matrix);
         self.count_scores(&scores);
         let answer = |(row, scored): (usize, &[Scored])| {

@@ -1,5 +1,5 @@
 //! The user side: the trait of a store, with two implementations, [`embedded`] in memory and [`redis`] shared by
-//! replicas.
+//! replicas. [`rows`] is the same for the rows that models of rows remember.
 //!
 //! ```text
 //! read    (request)  user, version ─▶ live history, the batch's record            one round trip
@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod position;
 pub mod redis;
 pub mod retention;
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -30,6 +31,8 @@ pub use embedded::Embedded;
 pub use position::{Mark, Position};
 pub use redis::Redis;
 pub use retention::{Bounds, Retention};
+pub use rows::RowStore;
+pub use rows::embedded::EmbeddedRows;
 
 /// The future of a store call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

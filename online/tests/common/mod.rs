@@ -52,6 +52,7 @@ pub fn config(folder: &Path) -> Config {
     config.artifacts.path = folder.join("artifacts");
     config.artifacts.poll_ms = 10;
     config.events.path = folder.join("log");
+    config.models.rows = folder.join("rows");
     config
 }
 

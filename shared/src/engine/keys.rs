@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `{prefix}:{<user>}:history` | live history, see [`crate::engine::packed::pack_history`] |
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user, see [`crate::engine::packed::pack_user`] |
+//! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
+//! | `{prefix}:{rows:<history>}:applied:<replica>` | up to where a replica's log of rows is in that history |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
 //!
 //! The part in braces is the hash tag of Redis Cluster: all keys of a user lie in one slot, so that one `MGET` reads
-//! them.
+//! them, and all keys of a history, so that one script changes them.
 
 use crate::contract::id::UserId;
+use crate::engine::tabular::column::Level;
+use crate::engine::tabular::live::HistoryId;
 
 /// The user as a hash tag. Braces, which would end the tag, and percent signs are escaped.
 fn tag(user: &UserId) -> String {
@@ -49,6 +53,18 @@ pub fn user_keys_pattern(prefix: &str, version: &str) -> String {
 #[must_use]
 pub fn applied_key(prefix: &str, replica: &str) -> String {
     format!("{prefix}:applied:{replica}")
+}
+
+/// The key of what is remembered of the rows of a key.
+#[must_use]
+pub fn row_key(prefix: &str, history: HistoryId, key: Level) -> String {
+    format!("{prefix}:{{rows:{history}}}:{:016x}", key.0)
+}
+
+/// The key of the position up to which a replica's log of rows is in a history.
+#[must_use]
+pub fn rows_applied_key(prefix: &str, history: HistoryId, replica: &str) -> String {
+    format!("{prefix}:{{rows:{history}}}:applied:{replica}")
 }
 
 #[cfg(test)]

@@ -5,6 +5,39 @@ use crate::contract::artifact::columns::Column;
 use crate::engine::tabular::column::Level;
 use crate::engine::tabular::history::History;
 
+/// Collects the rows of keys, by key and time.
+#[derive(Debug, Default)]
+pub struct HistoryBuilder {
+    keys: Vec<Level>,
+    times: Vec<i64>,
+    values: Vec<f32>,
+}
+
+impl HistoryBuilder {
+    /// Adds a row behind all others, unless it says what the one of its key before it said.
+    pub fn push(&mut self, key: Level, time: i64, values: impl Iterator<Item = f32>) {
+        let begin = self.values.len();
+        self.values.extend(values);
+        let (before, own) = self.values.split_at(begin);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        if self.keys.last() == Some(&key) && bits(&before[begin - own.len()..]) == bits(own) {
+            self.values.truncate(begin);
+        } else {
+            self.keys.push(key);
+            self.times.push(time);
+        }
+    }
+
+    /// The rows that were added.
+    ///
+    /// * `width`: how many values a row has.
+    #[must_use]
+    pub fn table(self, width: usize) -> HistoryTable {
+        let Self { keys, times, values } = self;
+        HistoryTable { keys: keys.into(), times: times.into(), values: Column::matrix(values, width) }
+    }
+}
+
 table! {
     /// The rows of keys, see [`History`].
     pub struct HistoryTable {

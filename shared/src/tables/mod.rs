@@ -31,7 +31,7 @@ use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
 pub use availability::Availability;
 pub use encodings::EncodingTable;
-pub use history::HistoryTable;
+pub use history::{HistoryBuilder, HistoryTable};
 pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;

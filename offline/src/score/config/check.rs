@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use shared::engine::tabular::live::Remember;
 use shared::engine::tabular::manifest::Serve;
 
 use super::{ColumnConfig, DerivedConfig, Learn, ModelConfig, ModelConfigError, Past, PositiveWeight, Role, SplitBy};
@@ -66,6 +67,19 @@ impl ModelConfig {
         }
         if !panel.key.is_empty() && panel.previous.is_empty() && panel.learn == Learn::Values {
             return refuse("panel.previous", "[]".to_owned(), "must name the columns that are remembered");
+        }
+        let told = match self.remember {
+            Remember::Trained => None,
+            Remember::Sent if panel.key.is_empty() && !counts => {
+                Some(("\"sent\"", "needs [panel] or a count, to have something to remember"))
+            }
+            Remember::Scored if !counts => {
+                Some(("\"scored\"", "needs a count in [derived]: nothing else is of scored rows"))
+            }
+            Remember::Sent | Remember::Scored => None,
+        };
+        if let Some((value, must)) = told {
+            return refuse("remember", value.to_owned(), must);
         }
         if panel.learn != Learn::Values && !panel.past.contains(&Past::Previous) {
             let must = "must have \"previous\", which says what is an addition";

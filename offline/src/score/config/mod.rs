@@ -11,6 +11,7 @@ use figment::providers::{Format, Serialized, Toml};
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::engine::tabular::live::Remember;
 use shared::engine::tabular::manifest::Serve;
 
 use crate::score::DataError;
@@ -84,6 +85,7 @@ pub struct ModelConfig {
     pub buckets: Vec<f64>,
     pub columns: BTreeMap<String, ColumnConfig>,
     pub panel: PanelConfig,
+    pub remember: Remember,
     pub derived: BTreeMap<String, DerivedConfig>,
     pub split: SplitConfig,
     pub weights: WeightsConfig,
@@ -142,8 +144,14 @@ impl ModelConfig {
     pub fn ignores(&self, column: &str) -> bool {
         let role = self.columns.get(column).map(|column| column.declared().role);
         let needed = [&self.time, &self.weights.column, &self.split.column];
-        role == Some(Role::Ignored) && !needed.iter().any(|needed| *needed == column)
+        let remembered = self.panel.previous.iter().any(|pattern| stands_for(pattern, column));
+        role == Some(Role::Ignored) && !remembered && !needed.iter().any(|needed| *needed == column)
     }
+}
+
+/// Whether a name or a pattern stands for a column.
+fn stands_for(pattern: &str, column: &str) -> bool {
+    column == pattern || Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(column))
 }
 
 /// The columns that names and patterns stand for, in the order of the table.
@@ -151,13 +159,10 @@ impl ModelConfig {
 /// # Errors
 /// [`DataError::NoColumn`] when one stands for none.
 pub fn matching(setting: &'static str, patterns: &[String], table: &Table) -> Result<Vec<String>, DataError> {
-    let fits = |name: &str, pattern: &String| {
-        name == pattern || Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
-    };
-    if let Some(none) = patterns.iter().find(|pattern| !table.names.iter().any(|name| fits(name, pattern))) {
+    if let Some(none) = patterns.iter().find(|pattern| !table.names.iter().any(|name| stands_for(pattern, name))) {
         return Err(DataError::no_column(setting, none, table));
     }
-    let any = |name: &&String| patterns.iter().any(|pattern| fits(name, pattern));
+    let any = |name: &&String| patterns.iter().any(|pattern| stands_for(pattern, name));
     Ok(table.names.iter().filter(any).cloned().collect())
 }
 

@@ -37,7 +37,7 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
         }
     }
     let rows = rows::of_row(served, row);
-    let answers = score(app, served, &rows, Explain::No)?;
+    let answers = score(app, served, &rows, &app.memory.of(served, &rows).await, Explain::No)?;
     let names = &served.manifest().serve.as_ref().map(|serve| &serve.names);
     let name = |label| names.and_then(|names| names.get(label)).map_or(label, String::as_str);
     let predicted_products = predicted(served, &answers[0]).into_iter().map(name).collect();

@@ -44,8 +44,8 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
     }
     let rows = rows_of(served, &asked)?;
     let served_too = served.clone();
-    let (answers, app_too) = (rows, app.clone());
-    let work = tokio::task::spawn_blocking(move || score(&app_too, &served_too, &answers, Explain::No));
+    let (live, app_too) = (app.memory.of(served, &rows).await, app.clone());
+    let work = tokio::task::spawn_blocking(move || score(&app_too, &served_too, &rows, &live, Explain::No));
     let answers = work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??;
     let device = asked.features.iter().position(|feature| feature == DEVICE);
     let rows = asked.data.iter().zip(answers).map(|(row, answer)| {
@@ -78,8 +78,8 @@ fn rows_of(served: &Served, asked: &Asked) -> Result<Rows, ApiError> {
                 rows.refuse(&field.name, bad.to_string());
             }
         }
-        rows.names.push(name_of(ids.iter().map(|id| id.map(|place| &row[place]))));
-        rows.rows += 1;
+        let name = name_of(ids.iter().map(|id| id.map(|place| &row[place])));
+        rows.end(served, name, |at| places[at].map(|place| &row[place]));
     }
     Ok(rows)
 }

@@ -34,6 +34,7 @@ pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>
     })?;
     let mut rows = one_row(app, served, request).await?;
     rows.name(&cus_id.to_string());
-    let probability = score(app, served, &rows, Explain::No)?[0].scored[0].probability;
+    let probability =
+        score(app, served, &rows, &app.memory.of(served, &rows).await, Explain::No)?[0].scored[0].probability;
     Ok(json(StatusCode::OK, &Answered { probability, cus_id }))
 }

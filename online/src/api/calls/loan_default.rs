@@ -29,7 +29,7 @@ struct Answered {
 /// Answers a call.
 pub async fn answer(app: &Arc<App>, served: &Arc<Served>, request: Request<Body>) -> Result<Response, ApiError> {
     let rows = one_row(app, served, request).await?;
-    let scored = score(app, served, &rows, Explain::No)?[0].scored[0];
+    let scored = score(app, served, &rows, &app.memory.of(served, &rows).await, Explain::No)?[0].scored[0];
     Ok(json(StatusCode::OK, &Answered { prediction: u8::from(scored.positive), probability: scored.probability }))
 }
 

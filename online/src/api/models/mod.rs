@@ -4,6 +4,7 @@ pub mod describe;
 pub mod drift;
 pub mod openapi;
 pub mod predict;
+pub mod remember;
 
 use std::sync::Arc;
 

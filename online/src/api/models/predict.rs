@@ -10,6 +10,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::contract::api::{FieldProblem, Problem};
+use shared::engine::tabular::live::Live;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ServedModel;
@@ -161,11 +162,14 @@ pub fn count(app: &App, served: &Served, answered: &Result<Response, ApiError>, 
 
 /// Answers for rows that were read, all of which must be accepted.
 ///
+/// * `live`: what is known of their keys.
+///
 /// # Errors
 /// [`ApiError`] when rows are refused.
-pub fn score(app: &App, served: &Served, rows: &Rows, explain: Explain) -> Result<Vec<Answer>, ApiError> {
+pub fn score(app: &App, served: &Served, rows: &Rows, live: &Live, explain: Explain) -> Result<Vec<Answer>, ApiError> {
     check(app, served, rows, explain)?;
-    let answers = served.answer(rows, explain);
+    let answers = served.answer(rows, live, explain);
+    app.memory.note(served, rows);
     // A list that both answered counts for the champion.
     let by = if answers.iter().all(|answer| answer.by == By::Challenger) { By::Challenger } else { By::Champion };
     let manifest = served.answered(by);
@@ -188,11 +192,12 @@ async fn answer(
         rows.name(&id);
     }
     let listed = rows.listed;
+    let live = app.memory.of(served, &rows).await;
     let answers = if rows.rows < LONG && explain == Explain::No {
-        score(app, served, &rows, explain)?
+        score(app, served, &rows, &live, explain)?
     } else {
         let (app, served) = (app.clone(), served.clone());
-        let work = tokio::task::spawn_blocking(move || score(&app, &served, &rows, explain));
+        let work = tokio::task::spawn_blocking(move || score(&app, &served, &rows, &live, explain));
         work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
     };
     let model = served.manifest().name.as_str();

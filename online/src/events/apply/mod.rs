@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::contract::event::Event;
 use shared::contract::event_log::{self, Coverage, FileId, LogFile};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -259,7 +260,7 @@ impl Applier {
     }
 
     /// Reads a chunk of a replica's log; of this replica's log only the durable part.
-    async fn read(&self, replica: String, from: Position) -> Result<Chunk, LogError> {
+    async fn read(&self, replica: String, from: Position) -> Result<Chunk<Event>, LogError> {
         let folder = self.settings.folder.clone();
         let until = (replica == self.settings.replica).then_some(self.end);
         let oldest_ms = self.settings.retention.oldest_ms(now_ms());

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use shared::contract::event::Event;
 use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
 
@@ -39,7 +40,7 @@ impl Rebuild {
     }
 
     /// Adds the next chunk of the log that is being read.
-    fn add(&mut self, chunk: Chunk, retention: Retention, bounds: Bounds<'_>) {
+    fn add(&mut self, chunk: Chunk<Event>, retention: Retention, bounds: Bounds<'_>) {
         match self.others.last_mut() {
             Some((_, from)) if *from == chunk.next => {
                 self.others.pop();

@@ -1,10 +1,12 @@
-//! The Redis store: packed histories and user records shared by all replicas, see [`shared::engine::keys`].
+//! The Redis store: packed histories, user records, and the rows of keys, shared by all replicas, see
+//! [`shared::engine::keys`].
 //!
 //! A read is one `MGET` of two keys; an apply takes two round trips for any number of users, see `histories`. Reads and
 //! writes have separate connections, so that a long pipeline of writes does not delay a read.
 
 mod histories;
 mod link;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

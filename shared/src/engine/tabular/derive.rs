@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Level};
-use super::history::Past;
-use crate::tables::HistoryTable;
+use super::history::{Known, Past};
 
 /// A column that is computed from others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,8 +124,10 @@ impl Derivation {
     }
 
     /// Computes the column of all rows; a value is missing where one that it needs is.
+    ///
+    /// * `histories`: what is known of keys, in the order of [`super::manifest::Parameters::histories`].
     #[must_use]
-    pub fn column(&self, columns: &[Column], histories: &[HistoryTable]) -> Column {
+    pub fn column(&self, columns: &[Column], histories: &[Known<'_>]) -> Column {
         let of_both = |[one, other]: [usize; 2], of: fn(f64, f64) -> f64| {
             let (one, other) = (numbers(&columns[one]), numbers(&columns[other]));
             one.iter().zip(other).map(|(one, other)| of(*one, *other)).collect()
@@ -141,16 +142,16 @@ impl Derivation {
                 of_both(*columns, |one, other| if other == 0.0 { f64::NAN } else { one / other })
             }
             Self::Previous { columns: of, history, value } => {
-                before(columns, *of, &histories[*history], |past, _| past.last(*value).map_or(f64::NAN, f64::from))
+                before(columns, *of, histories[*history], |past, _| past.last(*value).map_or(f64::NAN, f64::from))
             }
-            Self::Since { columns: of, history, value } => before(columns, *of, &histories[*history], |past, time| {
+            Self::Since { columns: of, history, value } => before(columns, *of, histories[*history], |past, time| {
                 past.days_since_change(*value, time).unwrap_or(f64::NAN)
             }),
-            Self::Changes { columns: of, history, value } => before(columns, *of, &histories[*history], |past, _| {
+            Self::Changes { columns: of, history, value } => before(columns, *of, histories[*history], |past, _| {
                 past.changes(*value).map_or(f64::NAN, |count| count as f64)
             }),
             Self::Count { columns: of, history, value } => {
-                before(columns, *of, &histories[*history], |past, _| past.last(*value).map_or(0.0, f64::from))
+                before(columns, *of, histories[*history], |past, _| past.last(*value).map_or(0.0, f64::from))
             }
         })
     }
@@ -179,10 +180,9 @@ fn numbers(column: &Column) -> &[f64] {
 fn before(
     columns: &[Column],
     [key, time]: [usize; 2],
-    history: &HistoryTable,
+    history: Known<'_>,
     told: impl Fn(Past<'_>, f64) -> f64,
 ) -> Vec<f64> {
-    let history = history.get();
     let rows = levels(&columns[key]).iter().zip(numbers(&columns[time]));
     rows.map(|(key, time)| told(history.before(*key, *time), *time)).collect()
 }

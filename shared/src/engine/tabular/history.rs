@@ -3,6 +3,8 @@
 //! A row that says nothing new is not kept, so that memory grows with the changes. Cost: a binary search per row; what
 //! changed is sought among the rows of the key.
 
+use std::ops::Range;
+
 use super::column::Level;
 
 /// Rows by key, and by time within a key.
@@ -24,19 +26,47 @@ impl<'a> History<'a> {
     /// * `time`: seconds since the epoch; NaN is before no row.
     #[must_use]
     pub fn before(&self, key: Level, time: f64) -> Past<'a> {
-        let rows = if time.is_nan() || key == Level::MISSING {
-            0..0
-        } else {
-            let first = self.keys.partition_point(|own| *own < key);
-            let own = self.keys[first..].partition_point(|own| *own == key);
-            first..first + self.times[first..first + own].partition_point(|own| *own < milliseconds(time))
-        };
+        let own = if time.is_nan() || key == Level::MISSING { 0..0 } else { self.range(key) };
+        let before = self.times[own.clone()].partition_point(|own| *own < milliseconds(time));
+        self.past(own.start..own.start + before)
+    }
+
+    /// All rows of a key.
+    #[must_use]
+    pub fn of(&self, key: Level) -> Past<'a> {
+        self.past(self.range(key))
+    }
+
+    fn range(&self, key: Level) -> Range<usize> {
+        let first = self.keys.partition_point(|own| *own < key);
+        first..first + self.keys[first..].partition_point(|own| *own == key)
+    }
+
+    fn past(&self, rows: Range<usize>) -> Past<'a> {
         let values = &self.values[rows.start * self.width..rows.end * self.width];
         Past { times: &self.times[rows], values, width: self.width }
     }
 }
 
-/// The rows of one key before a time, the last of them last.
+/// What is known of keys: by a version, and by the service, which knows all of the keys that it knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// By the version.
+    pub version: History<'a>,
+    /// By the service, see [`super::live`].
+    pub live: Option<History<'a>>,
+}
+
+impl<'a> Known<'a> {
+    /// The rows of a key before a time, see [`History::before`].
+    #[must_use]
+    pub fn before(&self, key: Level, time: f64) -> Past<'a> {
+        let live = self.live.filter(|live| live.keys.binary_search(&key).is_ok());
+        live.unwrap_or(self.version).before(key, time)
+    }
+}
+
+/// The rows of one key up to a time, the last of them last.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Past<'a> {
     times: &'a [i64],
@@ -44,7 +74,12 @@ pub struct Past<'a> {
     width: usize,
 }
 
-impl Past<'_> {
+impl<'a> Past<'a> {
+    /// The times and values of the rows.
+    pub fn rows(&self) -> impl Iterator<Item = (i64, &'a [f32])> {
+        self.times.iter().copied().zip(self.values.chunks_exact(self.width.max(1)))
+    }
+
     /// What the last row had in a column; nothing where there was no row.
     #[must_use]
     pub fn last(&self, column: usize) -> Option<f32> {

@@ -11,6 +11,7 @@ use super::derive::Derived;
 use super::drift::Reference;
 use super::encoding::Sums;
 use super::feature::{Encoded, Feature};
+use super::live::Remember;
 use super::schema::Field;
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::manifest::read_json;
@@ -120,6 +121,9 @@ pub struct Parameters {
     /// What is remembered of the rows of keys, a table each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub histories: Vec<Remembered>,
+    /// Which rows the service adds to them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub remember: Remember,
     /// The features, in the order of the matrix.
     pub features: Vec<Feature>,
     /// The columns of each encoding.
@@ -130,6 +134,12 @@ pub struct Parameters {
     pub smoothing: f64,
     /// The number of splits of each tree.
     pub depth: usize,
+}
+
+/// Whether the service adds no rows, which goes without saying.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_default(remember: &Remember) -> bool {
+    *remember == Remember::default()
 }
 
 /// What is remembered of the rows of a key, see [`super::history`].

@@ -13,6 +13,7 @@ pub mod drift;
 pub mod encoding;
 pub mod feature;
 pub mod history;
+pub mod live;
 pub mod manifest;
 pub mod model;
 pub mod schema;

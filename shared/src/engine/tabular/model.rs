@@ -7,6 +7,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use super::contributions::contributions;
 use super::drift::Bins;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
+use super::history::Known;
+use super::live::{Followed, Live, followed};
 use super::manifest::ModelManifest;
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::columns::{TableFile, TableWriter};
@@ -39,6 +42,8 @@ pub struct Model {
     manifest: ModelManifest,
     totals: Vec<Sums>,
     tables: ModelTables,
+    /// The histories that the service goes on with.
+    followed: Vec<Followed>,
 }
 
 /// The tables of a version.
@@ -114,7 +119,10 @@ impl Model {
         let columns_fit = parameters.encoded.iter().flatten().all(|column| *column < manifest.columns())
             && derived.all(|(at, column)| column < manifest.schema.len() + at);
         match columns_fit && remembered && parameters.features.iter().all(fits) {
-            true => Ok(Self { totals: manifest.totals(), manifest, tables }),
+            true => {
+                let followed = followed(&manifest, &tables.histories);
+                Ok(Self { totals: manifest.totals(), manifest, tables, followed })
+            }
             false => Err("the features look at fields that the schema does not have".to_owned()),
         }
     }
@@ -170,15 +178,36 @@ impl Model {
         self.manifest.schema.iter().map(|field| field.column(rows)).collect()
     }
 
+    /// The histories that the service goes on with.
+    #[must_use]
+    pub fn followed(&self) -> &[Followed] {
+        &self.followed
+    }
+
     /// The features of rows.
     ///
     /// * `columns`: the values of each field of the schema.
     #[must_use]
     pub fn matrix(&self, columns: &[Column]) -> Matrix {
+        self.matrix_beside(columns, &Live::new())
+    }
+
+    /// The features of rows, with what the service knows of their keys.
+    ///
+    /// * `columns`: the values of each field of the schema.
+    #[must_use]
+    pub fn matrix_beside(&self, columns: &[Column], live: &Live) -> Matrix {
         let parameters = &self.manifest.parameters;
+        let version = |at: usize| self.tables.histories[at].get();
+        let joined = |followed: &Followed| {
+            Some((followed.history, followed.join(version(followed.history), live.get(&followed.id)?)))
+        };
+        let joined: BTreeMap<usize, HistoryTable> = self.followed.iter().filter_map(joined).collect();
+        let known = |at: usize| Known { version: version(at), live: joined.get(&at).map(HistoryTable::get) };
+        let histories: Vec<Known<'_>> = (0..self.tables.histories.len()).map(known).collect();
         let mut all: Cow<'_, [Column]> = Cow::Borrowed(columns);
         for derived in &parameters.derived {
-            let column = derived.by.column(&all, &self.tables.histories);
+            let column = derived.by.column(&all, &histories);
             all.to_mut().push(column);
         }
         let mut matrix = Matrix::default();

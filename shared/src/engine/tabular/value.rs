@@ -23,6 +23,10 @@ pub struct BadValue {
     pub expected: String,
 }
 
+/// What stands for 1 and for 0, in lower case.
+const POSITIVE: [&str; 6] = ["1", "1.0", "yes", "true", "y", "t"];
+const NEGATIVE: [&str; 6] = ["0", "0.0", "no", "false", "n", "f"];
+
 /// The most letters of a bad value that are told.
 const SHOWN: usize = 60;
 
@@ -143,6 +147,14 @@ pub fn level(text: &str) -> Option<Cow<'_, str>> {
 #[must_use]
 pub fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// 1 for what usually says yes, 0 for no.
+#[must_use]
+pub fn truth(text: &str) -> Option<f32> {
+    let text = text.to_lowercase();
+    let is_one_of = |texts: [&str; 6]| texts.contains(&text.as_str());
+    if is_one_of(POSITIVE) { Some(1.0) } else { is_one_of(NEGATIVE).then_some(0.0) }
 }
 
 /// Whether a level is a whole number.

@@ -1,0 +1,247 @@
+//! Models that go on with what they remember: rows that are sent, and rows that are scored.
+
+mod support;
+
+#[path = "../../shared/tests/support/redis_server.rs"]
+mod redis_server;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use redis_server::RedisServer;
+use serde_json::{Value, json};
+use support::loans::{Bank, drawn};
+use support::service::Running;
+
+/// Clicks of devices: from its fourth impression on, a device always clicks.
+fn impressions() -> String {
+    let mut text = "id,device,hour,size,default\n".to_owned();
+    let mut id = 0;
+    for hour in 0..8 {
+        for device in 0..150 {
+            let (click, size) = (u8::from(hour >= 3 || drawn(id) < 0.02), (drawn(id + 7) * 9.0) as u32);
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "i{id},d{device},2026-03-01T{hour:02}:00:00Z,{size},{click}");
+            id += 1;
+        }
+    }
+    text
+}
+
+const COUNTED: &str = r#"
+time = "hour"
+remember = "scored"
+[columns]
+device = "key"
+hour = "time"
+[derived]
+seen = { count = "device" }
+"#;
+
+fn impression(device: &str, minute: u32) -> String {
+    json!({ "device": device, "hour": format!("2026-03-02T00:{minute:02}:00Z"), "size": 3 }).to_string()
+}
+
+/// The probability of an impression, which counts for those after it.
+fn probability(service: &Running, device: &str, minute: u32) -> f64 {
+    let answer = service.client.post("/models/loans/predict", &impression(device, minute)).json();
+    answer["probability"].as_f64().unwrap_or_else(|| panic!("{answer}"))
+}
+
+/// Waits until so many rows of an origin are on disk.
+fn await_rows(service: &Running, origin: &str, rows: u64) {
+    let line = format!("model_rows_remembered_total{{model=\"loans\",origin=\"{origin}\"}} {rows}");
+    eventually(&line, || String::from_utf8_lossy(&service.client.get("/metrics").body).lines().any(|own| own == line));
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn scored_rows_count_and_counts_outlive_the_service() {
+    let bank = Bank::new(&impressions(), COUNTED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    // A device that nobody knows: its fourth impression is a click.
+    let expected = |seen: u32| if seen >= 3 { 0.9..=1.0 } else { 0.0..=0.2 };
+    for seen in 0..3 {
+        let told = probability(&service, "new", seen);
+        assert!(expected(seen).contains(&told), "{seen}: {told}");
+        await_rows(&service, "scored", u64::from(seen) + 1);
+    }
+    drop(service);
+    let service = Running::start(bank.folder.path());
+    let told = probability(&service, "new", 3);
+    assert!(expected(3).contains(&told), "{told}");
+    // A row of the time of others does not count them.
+    let earlier = probability(&service, "new", 1);
+    assert!(expected(1).contains(&earlier), "{earlier}");
+    // A new version, which remembers the same, goes on with them.
+    let before = bank.champion();
+    let config = fs::read_to_string(bank.path("model.toml")).expect("reads");
+    fs::write(bank.path("model.toml"), config.replace("members = 2", "members = 3")).expect("writes");
+    bank.train(&[]);
+    let after = bank.champion();
+    assert_ne!(before, after);
+    eventually("the new version", || service.client.get("/models/loans").json()["model_version"] == json!(after));
+    let told = probability(&service, "new", 9);
+    assert!(expected(9).contains(&told), "{told}");
+    // What is refused is not counted.
+    service.client.post("/models/loans/predict", "[{\"device\": 7}]").assert_problem(422, None);
+    let lines = fs::read_to_string(bank.path("rows/loans/scored/events-0-00000001.jsonl")).expect("reads");
+    assert_eq!(lines.lines().next(), Some(r#"{"device":"new","hour":"2026-03-02T00:00:00Z"}"#));
+    let sent = service.client.post("/models/loans/rows", &impression("new", 9));
+    sent.assert_problem(400, None);
+}
+
+const MONTHS: [&str; 5] = ["2015-01-28", "2015-02-28", "2015-03-28", "2015-04-28", "2015-05-28"];
+const CUSTOMERS: u64 = 400;
+
+/// Customers each month: who has a card takes a loan the month after.
+fn months() -> String {
+    let mut text = "month,customer,age,card,default\n".to_owned();
+    for customer in 0..CUSTOMERS {
+        let (mut card, mut before) = (false, false);
+        for (at, month) in MONTHS.iter().enumerate() {
+            card |= drawn(customer * 31 + at as u64) < 0.2;
+            let loan = if before { drawn(customer + 9000) < 0.97 } else { drawn(customer + 5000) < 0.02 };
+            let age = 20 + customer % 50;
+            let _ = writeln!(text, "{month},c{customer},{age},{},{}", u8::from(card), u8::from(loan));
+            before = card;
+        }
+    }
+    text
+}
+
+const REMEMBERED: &str = r#"
+time = "month"
+remember = "sent"
+[columns]
+month = "time"
+card = "ignored"
+[panel]
+key = "customer"
+previous = ["card"]
+"#;
+
+fn customer(name: &str, month: &str) -> Value {
+    json!({ "customer": name, "month": month, "age": 30 })
+}
+
+fn holds(name: &str, month: &str, card: Value) -> Value {
+    json!({ "customer": name, "month": month, "card": card, "branch": "north" })
+}
+
+fn loan(service: &Running, name: &str, month: &str) -> f64 {
+    let answer = service.client.post("/models/loans/predict", &customer(name, month).to_string()).json();
+    answer["probability"].as_f64().unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[test]
+fn rows_that_are_sent_tell_what_was_before() {
+    let bank = Bank::new(&months(), REMEMBERED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    assert!(loan(&service, "new", "2015-07-28") < 0.2);
+    let rows = json!([holds("new", "2015-06-28", json!(1)), holds("other", "2015-06-28", json!("no"))]);
+    let told = service.client.post("/models/loans/rows", &rows.to_string());
+    assert_eq!((told.status, told.json()), (200, json!({ "model": "loans", "accepted": 2, "applied": true })));
+    assert!(loan(&service, "new", "2015-07-28") > 0.8);
+    assert!(loan(&service, "other", "2015-07-28") < 0.2);
+    assert!(loan(&service, "new", "2015-06-28") < 0.2, "what was at a time is not before it");
+    // The last row of a month counts.
+    service.client.post("/models/loans/rows", &holds("new", "2015-06-28", json!(false)).to_string());
+    assert!(loan(&service, "new", "2015-07-28") < 0.2);
+    // Every bad field of every row is told, and none of the rows is taken.
+    let bad = json!([holds("c1", "2015-06-28", json!(1)), holds("c1", "soon", json!("maybe")), {"customer": "c1"}]);
+    let refused = service.client.post("/models/loans/rows", &bad.to_string());
+    refused.assert_problem(422, None);
+    let fields: Vec<String> = refused.json()["errors"]
+        .as_array()
+        .expect("errors")
+        .iter()
+        .map(|error| error["field"].as_str().expect("a field").to_owned())
+        .collect();
+    assert_eq!(fields, ["[1].card", "[1].month", "[2].card", "[2].month"]);
+    for (body, status) in [("[]", 400), ("7", 400), ("{", 400), ("[[1]]", 400)] {
+        assert_eq!(service.client.post("/models/loans/rows", body).status, status, "{body}");
+    }
+    assert_eq!(service.client.post("/models/none/rows", "{}").status, 404);
+    drop(service);
+    let log = fs::read_to_string(bank.path("rows/loans/sent/events-0-00000001.jsonl")).expect("reads");
+    assert_eq!(log.lines().count(), 3);
+    assert!(log.lines().all(|line| line.contains("\"branch\":\"north\"")), "rows are logged whole: {log}");
+    // A torn end is cut off, and the rest is there.
+    fs::write(bank.path("rows/loans/sent/events-0-00000001.jsonl"), format!("{log}{{\"customer\"")).expect("writes");
+    let service = Running::start(bank.folder.path());
+    service.client.post("/models/loans/rows", &holds("third", "2015-06-28", json!(1)).to_string());
+    assert!(loan(&service, "new", "2015-07-28") < 0.2 && loan(&service, "third", "2015-07-28") > 0.8);
+}
+
+#[test]
+fn a_model_that_remembers_the_training_rows_alone_takes_none() {
+    let bank = Bank::new(&months(), &REMEMBERED.replace("remember = \"sent\"", ""));
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    let refused = service.client.post("/models/loans/rows", &holds("new", "2015-06-28", json!(1)).to_string());
+    refused.assert_problem(400, None);
+}
+
+/// Two replicas on one Redis.
+fn replicas(bank: &Bank, server: &RedisServer) -> [Running; 2] {
+    ["a", "b"].map(|replica| {
+        Running::start_with(bank.folder.path(), |config| {
+            config.store.redis_url = server.url().into();
+            config.store.timeout_ms = 2000;
+            config.events.replica = replica.to_owned();
+        })
+    })
+}
+
+#[test]
+fn replicas_share_counts_each_row_once_whatever_becomes_of_the_store() {
+    let (bank, server) = (Bank::new(&impressions(), COUNTED), RedisServer::start());
+    bank.train(&[]);
+    let count = |key: &str| -> u64 {
+        let values: Vec<u64> = server.command(&["HVALS", key]);
+        values.iter().sum()
+    };
+    let keys = || -> Vec<String> {
+        let keys: Vec<String> = server.command(&["KEYS", "*{rows:*"]);
+        keys.into_iter().filter(|key| !key.contains("applied")).collect()
+    };
+    let [a, b] = replicas(&bank, &server);
+    probability(&a, "new", 0);
+    await_rows(&a, "scored", 1);
+    probability(&b, "new", 1);
+    await_rows(&b, "scored", 1);
+    probability(&a, "new", 2);
+    await_rows(&a, "scored", 2);
+    eventually("three rows", || keys().first().is_some_and(|key| count(key) == 3));
+    assert!(probability(&b, "new", 3) > 0.9, "b knows what a scored");
+    await_rows(&b, "scored", 2);
+    eventually("four rows", || count(&keys()[0]) == 4);
+    // Redis comes back empty: both logs are added again, each row once.
+    let own = keys().remove(0);
+    server.command::<String>(&["FLUSHALL"]);
+    eventually("all rows again", || count(&own) == 4);
+    // A start adds nothing twice.
+    drop((a, b));
+    let [a, b] = replicas(&bank, &server);
+    assert_eq!(count(&own), 4);
+    assert!(probability(&a, "new", 30) > 0.9);
+    await_rows(&a, "scored", 1);
+    eventually("five rows", || count(&own) == 5);
+    // Without Redis rows are scored by what the version knows.
+    server.command::<String>(&["CLIENT", "PAUSE", "5000", "ALL"]);
+    let told = probability(&b, "new", 31);
+    assert!((0.0..=1.0).contains(&told));
+    await_rows(&b, "scored", 1);
+    eventually("six rows, the one that was scored meanwhile too", || count(&own) == 6);
+}

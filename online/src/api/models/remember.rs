@@ -1,0 +1,109 @@
+//! `POST /models/{name}/rows`: rows that a model is to remember, such as what customers have this month.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::contract::api::{FieldProblem, Problem};
+use shared::engine::tabular::live::{Followed, Origin};
+use shared::engine::tabular::schema::Field;
+use utoipa::ToSchema;
+
+use super::ServedModel;
+use crate::api::error::ApiError;
+use crate::api::{App, body, json};
+use crate::models::{Served, Version};
+use crate::remember::Told;
+
+/// The most refused values that are told of.
+const TOLD: usize = 100;
+
+/// The acknowledgement of rows: every one is on disk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Remembered<'a> {
+    /// The model.
+    model: &'a str,
+    /// How many rows are durable in the model's log.
+    accepted: usize,
+    /// Whether the next prediction takes them into account (status 200); if not (202), one does once the store is back.
+    applied: bool,
+}
+
+/// Takes rows that the model is to remember: a row, as an object with its key, its time and the values that are
+/// remembered, or a list of rows. Other fields are logged with them. All are on disk before this answers; predictions of
+/// later times take them into account.
+#[utoipa::path(
+    post,
+    path = "/models/{name}/rows",
+    tag = "models",
+    params(("name" = String, Path, description = "The model")),
+    request_body = Object,
+    responses(
+        (status = OK, body = Remembered),
+        (status = ACCEPTED, body = Remembered),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, description = "Lists every field that is refused, and what it may be",
+            body = Problem, content_type = "application/problem+json"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
+        (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn post_rows(
+    State(app): State<Arc<App>>,
+    ServedModel(served): ServedModel,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let bytes = body::read(request, app.settings.max_rows_bytes).await?;
+    let (rows, listed) = read(&bytes)?;
+    if !(1..=app.settings.max_rows).contains(&rows.len()) {
+        let detail = format!("a list has 1 to {} rows, this one has {}", app.settings.max_rows, rows.len());
+        return Err(ApiError::Invalid { field: None, detail });
+    }
+    check(&served, &rows, listed)?;
+    let mut lines = Vec::with_capacity(bytes.len() + rows.len());
+    for row in &rows {
+        serde_json::to_writer(&mut lines, row).map_err(|error| ApiError::Internal(error.to_string()))?;
+        lines.push(b'\n');
+    }
+    let applied = app.memory.accept(&served, lines, rows.len()).await? == Told::Now;
+    let status = if applied { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(json(status, &Remembered { model: &served.manifest().name, accepted: rows.len(), applied }))
+}
+
+/// The rows of a body, and whether they are a list.
+fn read(bytes: &[u8]) -> Result<(Vec<Map<String, Value>>, bool), ApiError> {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'[') { Ok((body::parse(bytes)?, true)) } else { Ok((vec![body::parse(bytes)?], false)) }
+}
+
+/// Refuses rows of a model that remembers none, and fields that can't be remembered, all of which are told.
+fn check(served: &Served, rows: &[Map<String, Value>], listed: bool) -> Result<(), ApiError> {
+    let followed: Vec<(&Followed, &[Field])> = served.versions().flat_map(|version| told(version)).collect();
+    if followed.is_empty() {
+        let detail = "this model remembers no rows that are sent; its config says `remember`, see /docs".to_owned();
+        return Err(ApiError::Invalid { field: None, detail });
+    }
+    let (mut refusals, mut errors) = (0, Vec::new());
+    for (at, row) in rows.iter().enumerate() {
+        let bad = followed.iter().filter_map(|(followed, schema)| followed.read(schema, row).err()).flatten();
+        // Two histories may have one key.
+        let bad: BTreeSet<(String, String)> = bad.map(|bad| (bad.name, bad.detail)).collect();
+        refusals += bad.len() as u64;
+        let path = |field: String| if listed { format!("[{at}].{field}") } else { field };
+        let problems = bad.into_iter().map(|(field, detail)| FieldProblem { field: path(field), detail });
+        errors.extend(problems.take(TOLD - errors.len().min(TOLD)));
+    }
+    if refusals == 0 { Ok(()) } else { Err(ApiError::Rows { refusals, errors }) }
+}
+
+/// The histories of a version that are told of rows that are sent, with its fields.
+fn told(version: &Version) -> impl Iterator<Item = (&Followed, &[Field])> {
+    let schema = &version.manifest().schema[..];
+    version.followed().iter().filter(|followed| followed.origin == Origin::Sent).map(move |followed| (followed, schema))
+}
