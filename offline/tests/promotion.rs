@@ -77,6 +77,28 @@ fn a_log_that_lost_a_part_is_refused_before_training_with_the_figures_and_the_wa
 }
 
 #[test]
+fn a_batch_whose_user_table_was_forgotten_is_refused_before_training_until_that_is_accepted() {
+    let shop = Shop::new();
+    write_shop(&shop.log(), 0..20, 0..30);
+    let users = shop.0.path().join("users.csv");
+    let rows: String = (0..20).map(|user| format!("u{user:03},{}\n", ["red", "blue"][user % 2])).collect();
+    fs::write(&users, format!("user_id,colour\n{rows}")).expect("writes");
+    let with_users = ["run", "--no-gate", "--users", text(&users)];
+    shop.does(&with_users);
+    shop.does(&with_users);
+    let printed = shop.refuses(&["run", "--no-gate"]);
+    let reason = "it lost 100.0% of its users with a profile (gate.max_loss = 0.1; --users gives their tables)";
+    assert!(printed.contains(reason) && printed.contains("profiles 20 → 0 (-100.0%)"), "{printed}");
+    assert!(printed.contains("--allow-shrink") && !printed.contains("als"), "nothing was trained: {printed}");
+    let built = shop.does(&["train"]);
+    assert!(shop.refuses(&["publish"]).contains(reason), "{built}");
+    shop.does(&["run", "--no-gate", "--allow-shrink"]);
+    // A champion without profiles asks for none, and the next one may have some.
+    shop.does(&["run", "--no-gate"]);
+    shop.does(&with_users);
+}
+
+#[test]
 fn a_log_that_ends_earlier_is_refused_however_little_it_lost() {
     let shop = Shop::new();
     write_shop(&shop.log(), 0..20, 0..30);

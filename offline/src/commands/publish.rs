@@ -20,8 +20,8 @@ pub struct PublishArgs {
     /// The version; the newest if absent.
     #[arg(long)]
     version: Option<String>,
-    /// Promotes the version even if its log lost more than gate.max_loss of the champion's events or users, or ends
-    /// earlier.
+    /// Promotes the version even if its log lost more than gate.max_loss of the champion's events, users or users with a
+    /// profile, or ends earlier.
     #[arg(long)]
     allow_shrink: bool,
 }

@@ -33,7 +33,8 @@ pub struct RunArgs {
     /// Promotes without a contest between the champion's configuration and this one.
     #[arg(long)]
     no_gate: bool,
-    /// Promotes even if the log lost more than gate.max_loss of the champion's events or users, or ends earlier.
+    /// Promotes even if the log lost more than gate.max_loss of the champion's events, users or users with a profile, or ends
+    /// earlier.
     #[arg(long)]
     allow_shrink: bool,
     /// Does nothing if a champion is published that can be served.

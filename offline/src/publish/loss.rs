@@ -1,8 +1,9 @@
 //! Compares the log of a version with the log of the champion, to refuse a version whose log lost a part of its data.
 //!
-//! Half of a log gives a version that is complete, but worse. So the numbers of events and users of a version, and the
-//! end of its log, are compared with the champion's. Each number may fall by a share of `gate.max_loss`, so that nights
-//! with few events pass, and shops that keep only the last 90 days. The log may not end before the champion's.
+//! Half of a log gives a version that is complete, but worse, and so does a batch whose user tables were forgotten. So the
+//! numbers of events, users and users with a profile of a version, and the end of its log, are compared with the champion's.
+//! Each number may fall by a share of `gate.max_loss`, so that nights with few events pass, and shops that keep only the last
+//! 90 days. The log may not end before the champion's.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -19,10 +20,13 @@ use crate::config::Config;
 use crate::config::changes::{Changes, KINDS, OF_READING, reading_changes};
 use crate::log::ingest::Log;
 
+/// The count of users with a profile. Versions without user tables lack it.
+const PROFILES: &str = "profiles";
+
 /// How much a log may have lost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Accept {
-    /// At most this share of the champion's events and users; the log may not end earlier.
+    /// At most this share of the champion's events, users and users with a profile; the log may not end earlier.
     Share(f64),
     /// Any loss, by an explicit option.
     Anything,
@@ -31,7 +35,7 @@ pub enum Accept {
 /// The facts about the log of a version that are compared; readable from manifests of any format.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Facts {
-    /// The numbers of `events`, `users` and `items`, among others.
+    /// The numbers of `events`, `users`, `items` and, where there are any, `profiles`, among others.
     #[serde(default)]
     counts: BTreeMap<String, u64>,
     /// The time of the last event, milliseconds since the epoch.
@@ -58,7 +62,8 @@ impl Facts {
     /// The facts of a log, before anything is trained on it.
     #[must_use]
     pub fn of_log(log: &Log, config: &Config) -> Self {
-        let counts = [("events", log.events.len()), ("users", log.users.len()), ("items", log.items.len())];
+        let [events, users, items] = [log.events.len(), log.users.len(), log.items.len()];
+        let counts = [("events", events), ("users", users), ("items", items), (PROFILES, log.profiles.users())];
         Self {
             counts: counts.map(|(name, count)| (name.to_owned(), count as u64)).into(),
             last_event_ms: log.now_ms(),
@@ -117,7 +122,7 @@ impl Champion {
     ///
     /// # Errors
     /// [`Loss`] when the new log lost more than is accepted. If the log is read with other settings than the champion's
-    /// was, the numbers are not comparable, and no loss is an error.
+    /// was, its numbers are not comparable, and only a loss of profiles is an error.
     pub fn check(&self, new: &Facts, accept: Accept) -> Result<Comparison, Box<Loss>> {
         let champion = self.version.clone();
         let old = match &self.facts {
@@ -125,20 +130,15 @@ impl Champion {
             Err(reason) => return Ok(Comparison::Impossible { champion, reason: reason.clone() }),
         };
         let mut reading = reading_changes(&old.config, &new.config);
-        // Columns of the item table change no count of events or users.
-        reading.retain(|key, _| !key.starts_with("items."));
+        // Columns of the item table change no count of events or users, nor do those of user tables; a table that has fewer
+        // users is less, however it is read.
+        reading.retain(|key, _| !key.starts_with("items.") && !key.starts_with("ingest.users."));
         let figures = Figures { champion, old, new: new.clone(), reading };
-        match accept {
-            Accept::Share(max_loss) if figures.reading.is_empty() => {
-                let reasons = figures.losses(max_loss);
-                if reasons.is_empty() {
-                    Ok(Comparison::Held(figures))
-                } else {
-                    Err(Box::new(Loss { reasons, figures }))
-                }
-            }
-            _ => Ok(Comparison::Held(figures)),
-        }
+        let reasons = match accept {
+            Accept::Share(max_loss) => figures.losses(max_loss),
+            Accept::Anything => Vec::new(),
+        };
+        if reasons.is_empty() { Ok(Comparison::Held(figures)) } else { Err(Box::new(Loss { reasons, figures })) }
     }
 }
 
@@ -175,17 +175,22 @@ pub struct Loss {
 }
 
 impl Figures {
-    /// The losses of the new log that exceed a share, in words.
+    /// The losses that exceed a share, in words: of a log that is read by other settings those of profiles alone.
     fn losses(&self, max_loss: f64) -> Vec<String> {
         let mut losses = Vec::new();
-        for of in ["events", "users"] {
+        let mut hold = |of: &str, what: &str, way: &str| {
             let (old, new) = (self.old.count(of) as f64, self.new.count(of) as f64);
             if new < old * (1.0 - max_loss) {
-                losses
-                    .push(format!("it lost {:.1}% of its {of} (gate.max_loss = {max_loss})", percent(old, new).abs()));
+                let lost = percent(old, new).abs();
+                losses.push(format!("it lost {lost:.1}% of its {what} (gate.max_loss = {max_loss}{way})"));
             }
+        };
+        let log_is_comparable = self.reading.is_empty();
+        if log_is_comparable {
+            ["events", "users"].iter().for_each(|of| hold(of, of, ""));
         }
-        if self.new.last_event_ms < self.old.last_event_ms {
+        hold(PROFILES, "users with a profile", "; --users gives their tables");
+        if log_is_comparable && self.new.last_event_ms < self.old.last_event_ms {
             losses.push("it ends earlier".to_owned());
         }
         losses
@@ -203,8 +208,11 @@ fn time(ms: i64) -> String {
 
 impl Display for Figures {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for of in ["events", "users", "items"] {
+        for of in ["events", "users", "items", PROFILES] {
             let (old, new) = (self.old.count(of), self.new.count(of));
+            if of == PROFILES && old + new == 0 {
+                continue;
+            }
             write!(f, "{of} {old} → {new} ({:+.1}%), ", percent(old as f64, new as f64))?;
         }
         write!(f, "last event {} → {}", time(self.old.last_event_ms), time(self.new.last_event_ms))
@@ -260,6 +268,34 @@ mod tests {
                         (+0.0%), last event 1970-01-02T00:00:00Z → 1970-01-02T00:00:00Z";
         assert_eq!(refusal(&facts(899, 90, 86_400_000)).as_deref(), Some(expected));
         assert!(refusal(&facts(1000, 89, 86_400_000)).expect("lost").contains("it lost 11.0% of its users"));
+    }
+
+    #[test]
+    fn a_version_that_lost_its_profiles_is_refused_and_a_champion_without_any_asks_for_none() {
+        let with = |profiles: u64| {
+            let mut facts = facts(1000, 100, 86_400_000);
+            facts.counts.insert(PROFILES.to_owned(), profiles);
+            // Its settings tell nothing of events.
+            facts.config["ingest"]["users"] = json!({"time": if profiles > 0 { "month" } else { "" }});
+            facts
+        };
+        let champion = Champion { version: "v1".to_owned(), facts: Ok(with(50)) };
+        let refusal = |new: &Facts| champion.check(new, Accept::Share(0.1)).err().map(|loss| loss.to_string());
+        for lost in [with(0), facts(1000, 100, 86_400_000)] {
+            let said = refusal(&lost).expect("refused");
+            let reason =
+                "it lost 100.0% of its users with a profile (gate.max_loss = 0.1; --users gives their tables)\n";
+            assert!(said.contains(reason) && said.contains("profiles 50 → 0 (-100.0%), last event"), "{said}");
+        }
+        assert!(refusal(&with(44)).expect("refused").contains("it lost 12.0% of its users with a profile"));
+        assert_eq!(refusal(&with(45)), None);
+        assert!(champion.check(&with(0), Accept::Anything).is_ok());
+        for new in [with(0), with(50)] {
+            assert!(self::champion().check(&new, Accept::Share(0.1)).is_ok());
+        }
+        let mut skipping = with(0);
+        skipping.config["ingest"]["skip"] = json!(["robots"]);
+        assert!(refusal(&skipping).is_some(), "how events are read changes no table of users");
     }
 
     #[test]

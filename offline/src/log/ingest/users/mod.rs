@@ -102,6 +102,14 @@ impl Profiles {
         self.table.as_deref()
     }
 
+    /// How many users have a row that is known.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        let limit = self.limit(None);
+        let is_known = |table: &UserTable, user| table.rows(user).first().is_some_and(|row| table.time(*row) <= limit);
+        self.table().map_or(0, |table| (0..table.ids.len()).filter(|user| is_known(table, *user)).count())
+    }
+
     /// What is known at a time, milliseconds since the epoch.
     #[must_use]
     pub fn until(&self, time_ms: i64) -> Self {
