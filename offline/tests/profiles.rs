@@ -165,6 +165,36 @@ fn by_day(later: &str) -> String {
 }
 
 #[test]
+fn rows_that_no_event_is_learnt_with_are_counted() {
+    let times = [("TANDEM_INGEST__USERS__TIME", "day")];
+    let environment = [&SMALL[..], &times].concat();
+    // All come on the first or second day, and once more up to the twelfth.
+    let (_, said) = Shop::new(&by_day("")).learn(&environment);
+    let of_users_and_days = |days: std::ops::Range<usize>| {
+        let row = |user: usize, day: usize| format!("u{user:02},1970-01-{day:02},{}\n", colour(user));
+        let rows: String = days.flat_map(|day| (0..USERS).map(move |user| row(user, day))).collect();
+        Shop::new(&format!("user_id,day,colour\n{rows}")).learn(&environment).1
+    };
+    let warning = "warning: no event is learnt with what is known of its user";
+    assert!(!said.contains(warning) && !said.contains("after the log's end"), "{said}");
+    // Of 31 rows those of the 13th and later are after the log's end, and few of the others are the last before an event.
+    let daily = of_users_and_days(1..32);
+    for line in [
+        "  1140 rows are of after the log's end: no event is learnt with them, though the last one of a user is their profile",
+        "  600 rows are followed by another one of their user before any event: no event is learnt with them",
+    ] {
+        assert!(daily.lines().any(|said| said == line), "{line}\n{daily}");
+    }
+    assert!(!daily.contains(warning), "{daily}");
+    let late = of_users_and_days(20..21);
+    assert!(late.contains(&format!("{warning}: all 240 are before the first row of theirs")), "{late}");
+    assert!(late.contains("  60 rows are of after the log's end"), "{late}");
+    let some = of_users_and_days(2..3);
+    let line = "  60 of 240 events of these users are before their first row: learnt without a profile";
+    assert!(some.lines().any(|said| said == line), "{some}");
+}
+
+#[test]
 fn nothing_from_after_the_split_is_seen() {
     let times = [("TANDEM_INGEST__USERS__TIME", "day")];
     let environment = [&SMALL[..], &times].concat();

@@ -26,9 +26,6 @@ pub struct Summary {
     item_table: ItemsReport,
     /// The user table.
     user_table: UsersReport,
-    /// How many of its users have events.
-    #[serde(skip)]
-    with_events: usize,
     vectors: VectorsReport,
     users: usize,
     items: usize,
@@ -118,11 +115,7 @@ pub fn summarize(log: &Log, config: &Config) -> Summary {
             ..log.report.clone()
         },
         item_table: log.items.report.clone(),
-        user_table: log.profiles.table().map(|table| table.report.clone()).unwrap_or_default(),
-        with_events: log
-            .profiles
-            .table()
-            .map_or(0, |table| log.users.iter().filter(|id| table.ids.binary_search(id).is_ok()).count()),
+        user_table: log.profiles.report(log),
         vectors: VectorsReport {
             items: log.items.vectors.len(),
             width: log.items.vectors.width(),
@@ -144,7 +137,6 @@ pub fn describe(summary: &Summary, rejects: &Path) {
         report,
         item_table: items_report,
         user_table,
-        with_events,
         vectors,
         users,
         items,
@@ -190,7 +182,7 @@ pub fn describe(summary: &Summary, rejects: &Path) {
         }
     }
     items_report.lines().iter().for_each(|line| eprintln!("{line}"));
-    user_table.lines(*with_events).iter().for_each(|line| eprintln!("{line}"));
+    user_table.lines().iter().for_each(|line| eprintln!("{line}"));
     if vectors.items > 0 || !vectors.rejected.is_empty() {
         eprintln!("vectors: {} items have one, of {} numbers", vectors.items, vectors.width);
         for (reason, count) in &vectors.rejected {

@@ -10,6 +10,7 @@
 
 mod read;
 mod report;
+mod used;
 
 use std::sync::Arc;
 
@@ -18,7 +19,9 @@ use sha2::{Digest, Sha256};
 
 pub use read::read_users;
 pub use report::UsersReport;
+pub use used::Used;
 
+use super::Log;
 use super::texts::Texts;
 
 /// How user tables are read. See `config.default.toml`.
@@ -100,6 +103,13 @@ impl Profiles {
     #[must_use]
     pub fn table(&self) -> Option<&UserTable> {
         self.table.as_deref()
+    }
+
+    /// What was read of the table, and what a log makes of its rows; nothing without a table.
+    #[must_use]
+    pub fn report(&self, log: &Log) -> UsersReport {
+        let report = |table: &UserTable| UsersReport { used: used::used(log, table), ..table.report.clone() };
+        self.table().map(report).unwrap_or_default()
     }
 
     /// How many users have a row that is known.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Used;
+
 /// What was read of user tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct UsersReport {
@@ -17,6 +19,9 @@ pub struct UsersReport {
     pub users: u64,
     /// Distinct times.
     pub times: u64,
+    /// What the log makes of its rows.
+    #[serde(flatten)]
+    pub used: Used,
     /// Rows that were left out, by reason.
     pub left_out: Vec<(String, u64)>,
     /// What each column was taken for, in words.
@@ -35,13 +40,12 @@ impl UsersReport {
     }
 
     /// The report as lines of text; none if no table was read.
-    ///
-    /// * `with_events`: how many of the users have events.
     #[must_use]
-    pub fn lines(&self, with_events: usize) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         if self.files.is_empty() {
             return Vec::new();
         }
+        let Used { with_events, after_the_log, superseded, events_before, events_with } = self.used;
         let mut lines: Vec<String> = self.files.iter().map(|file| format!("users: {file}")).collect();
         let times = match self.time.as_str() {
             "" => String::new(),
@@ -52,12 +56,34 @@ impl UsersReport {
             self.rows,
             self.users,
             self.user,
-            self.users - with_events as u64
+            self.users - with_events
         ));
-        if self.users > 0 && (with_events as u64) * 10 < self.users {
+        if self.users > 0 && with_events * 10 < self.users {
             lines.push(format!(
                 "warning: {with_events} of {} users of the table have events; are the ids the same as in the log?",
                 self.users
+            ));
+        }
+        if events_with == 0 && events_before > 0 {
+            lines.push(format!(
+                "warning: no event is learnt with what is known of its user: all {events_before} are before the first row of \
+                 theirs; give rows of earlier times, or leave out ingest.users.time if a row holds at all times"
+            ));
+        } else if events_before > 0 {
+            let of = events_before + events_with;
+            lines.push(format!(
+                "  {events_before} of {of} events of these users are before their first row: learnt without a profile"
+            ));
+        }
+        if after_the_log > 0 {
+            lines.push(format!(
+                "  {after_the_log} rows are of after the log's end: no event is learnt with them, though the last one of a user is \
+                 their profile"
+            ));
+        }
+        if superseded > 0 {
+            lines.push(format!(
+                "  {superseded} rows are followed by another one of their user before any event: no event is learnt with them"
             ));
         }
         lines.extend(self.left_out.iter().map(|(reason, count)| format!("  left out {count}: {reason}")));
