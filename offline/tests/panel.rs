@@ -5,6 +5,7 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 
+use offline::score::table::Table;
 use serde_json::{Value, json};
 use support::loans::{Bank, drawn};
 use support::service::Running;
@@ -102,8 +103,13 @@ fn what_a_customer_had_is_remembered_and_said_the_same_in_files_and_by_the_servi
     let header = csv.lines().next().expect("a header");
     assert_eq!(
         header,
-        "row,probability_card,probability_deposit,probability_loan,probability_never,predicted,unseen,error"
+        "row,customer,month,probability_card,probability_deposit,probability_loan,probability_never,predicted,unseen,error"
     );
+    assert!(csv.lines().nth(8).expect("a row").starts_with("8,c7,2015-07-28,0."), "{csv}");
+    assert_eq!((&file[7]["customer"], &file[7]["month"]), (&json!("c7"), &json!("2015-07-28")));
+    let parquet = Table::read(&[bank.predict(&rows, "out.parquet")], &bank.config()).expect("reads");
+    assert_eq!(parquet.names[..3], ["row", "customer", "month"]);
+    assert_eq!(parquet.column("month").expect("is there").get(7), Some("2015-07-28"));
     let cards: Vec<bool> = panel()
         .lines()
         .filter(|line| line.starts_with("2015-06"))
@@ -201,6 +207,15 @@ fn rows_of_a_device_are_counted_up_to_each_row() {
     let built = bank.build();
     assert!(built.metrics["roc_auc"].value > 0.75, "{:?}", built.metrics);
     assert_eq!(built.model.manifest().outputs[0].importance[0].field, "seen");
+    // Rows of a device are told apart by their times.
+    bank.train(&[]);
+    let out = fs::read_to_string(bank.predict(&bank.path("rows.csv"), "out.csv")).expect("reads");
+    assert!(out.starts_with("row,device,at,probability,"), "{}", &out[..100]);
+    let same = |(out, row): (&str, &str)| {
+        let row: Vec<&str> = row.split(',').collect();
+        out.split(',').skip(1).take(2).eq([row[1], row[0]])
+    };
+    assert!(out.lines().zip(rows.lines()).skip(1).all(same));
 }
 
 #[test]

@@ -8,7 +8,10 @@ mod output;
 use std::sync::Arc;
 
 use shared::engine::tabular::column::Column;
+use shared::engine::tabular::derive::Derivation;
+use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
+use shared::engine::tabular::schema::FieldKind;
 
 use super::DataError;
 use super::input::{check, reason};
@@ -26,7 +29,7 @@ pub struct Line {
     pub file: Arc<str>,
     /// Its number in its file, from 1.
     pub row: u64,
-    /// The values of the columns that name it.
+    /// The values of the columns that tell it from others: the ids, and the key and the time of what is remembered of rows.
     pub ids: Vec<Option<String>>,
     /// What the model says of it, or why that is nothing.
     pub scored: Result<Said, String>,
@@ -65,6 +68,27 @@ impl From<IngestError> for PredictError {
     fn from(error: IngestError) -> Self {
         Self::Data(error.into())
     }
+}
+
+/// The columns that tell a row from others: those that name it, and the key and the time of what is remembered of rows, since
+/// rows of a panel have no name of their own. Places among the fields and, behind them, the ids.
+fn naming(manifest: &ModelManifest) -> Vec<usize> {
+    let fields = manifest.schema.len();
+    let mut places: Vec<usize> = (fields..fields + manifest.ids.len()).collect();
+    for derived in &manifest.parameters.derived {
+        let (Derivation::Previous { columns, .. }
+        | Derivation::Since { columns, .. }
+        | Derivation::Changes { columns, .. }
+        | Derivation::Count { columns, .. }) = &derived.by
+        else {
+            continue;
+        };
+        // Rows may also be counted by a category, which tells them apart no better than any other does.
+        if matches!(manifest.schema[columns[0]].kind, FieldKind::Key { .. }) {
+            places.extend(columns.iter().filter(|place| !places.contains(place)).copied().collect::<Vec<_>>());
+        }
+    }
+    places
 }
 
 /// Scores the rows of files.
@@ -120,21 +144,23 @@ struct Batch<'a> {
     file: Arc<str>,
     /// Whether the file has the column of each field.
     there: Vec<bool>,
+    /// See [`naming`].
+    naming: Vec<usize>,
     columns: Vec<Column>,
     lines: Vec<Line>,
 }
 
 impl<'a> Batch<'a> {
     fn new(model: &'a Model, file: Arc<str>, there: Vec<bool>) -> Self {
-        Self { model, file, there, columns: model.columns(ROWS), lines: Vec::with_capacity(ROWS) }
+        let (naming, columns) = (naming(model.manifest()), model.columns(ROWS));
+        Self { model, file, there, naming, columns, lines: Vec::with_capacity(ROWS) }
     }
 
     /// Adds a row: the values of the fields, and behind them those that name it.
     fn push(&mut self, row: u64, values: &[Option<&str>]) {
         let schema = &self.model.manifest().schema;
-        let (fields, ids) = values.split_at(schema.len());
         let mut bad = Vec::new();
-        for (((field, column), text), there) in schema.iter().zip(&mut self.columns).zip(fields).zip(&self.there) {
+        for (((field, column), text), there) in schema.iter().zip(&mut self.columns).zip(values).zip(&self.there) {
             let read = if *there { field.read(*text, column) } else { field.read_json(None, column) };
             if let Err(refused) = read {
                 bad.push(format!("{}: {refused}", field.name));
@@ -144,7 +170,7 @@ impl<'a> Batch<'a> {
         self.lines.push(Line {
             file: self.file.clone(),
             row,
-            ids: ids.iter().map(|id| id.map(str::to_owned)).collect(),
+            ids: self.naming.iter().map(|place| values[*place].map(str::to_owned)).collect(),
             scored,
         });
     }
@@ -156,12 +182,7 @@ impl<'a> Batch<'a> {
             // Missing values keep the columns as long as the lines.
             let _ = field.read(None, column);
         }
-        self.lines.push(Line {
-            file: self.file.clone(),
-            row,
-            ids: vec![None; manifest.ids.len()],
-            scored: Err(reason),
-        });
+        self.lines.push(Line { file: self.file.clone(), row, ids: vec![None; self.naming.len()], scored: Err(reason) });
     }
 
     /// Scores the rows, and writes them.

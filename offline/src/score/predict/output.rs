@@ -14,7 +14,7 @@ use shared::contract::artifact::advice;
 
 use shared::engine::tabular::manifest::ModelManifest;
 
-use super::{Line, Said};
+use super::{Line, Said, naming};
 use crate::log::parquet::{ParquetError, Writer};
 
 /// Why scored rows can't be written.
@@ -50,7 +50,8 @@ pub enum Named {
     No,
 }
 
-/// A file of scored rows: `file` of several, `row`, the ids, what the model says, `unseen` and `error`.
+/// A file of scored rows: `file` of several, `row`, the columns that tell it from others, what the model says, `unseen` and
+/// `error`.
 pub struct Output {
     path: PathBuf,
     /// Under which it is written.
@@ -62,7 +63,7 @@ pub struct Output {
     writer: Option<By>,
 }
 
-/// The columns beside the ids and what is said of several labels.
+/// The columns beside those that tell rows apart and what is said of several labels.
 const OWN: [&str; 7] = ["file", "row", "probability", "prediction", "predicted", "unseen", "error"];
 
 enum By {
@@ -90,7 +91,11 @@ impl Output {
         }
         let labels: Vec<String> = manifest.outputs.iter().map(|output| output.label.clone()).collect();
         let said = said_columns(&labels);
-        let ids: Vec<String> = manifest.ids.iter().map(|id| own_name(id, &said)).collect();
+        let name = |place: usize| match manifest.schema.get(place) {
+            Some(field) => &field.name,
+            None => &manifest.ids[place - manifest.schema.len()],
+        };
+        let ids: Vec<String> = naming(manifest).into_iter().map(|place| own_name(name(place), &said)).collect();
         let columns = columns(&ids, &said, named);
         let create = || File::create(&temporary).map_err(|source| OutputError::Io { path: path.to_owned(), source });
         let writer = match ending.as_str() {
