@@ -134,18 +134,48 @@ fn a_promotion_of_the_challenger_ends_the_challenge() {
     bank.score("challenge", &["--share", "0.5", "--mode", "split"]);
     let service = Running::start(bank.folder.path());
     until(&service, "a challenger", share_is(0.5));
-    bank.score("promote", &["--version", &second]);
-    assert!(!bank.path("artifacts/models/loans/challenge").exists());
+    let told = bank.score("promote", &["--version", &second]);
+    assert!(told.contains(&format!("the challenge has ended: its challenger {second} is the champion")), "{told}");
+    for file in ["challenge", "challenger"] {
+        assert!(!bank.path("artifacts/models/loans").join(file).exists(), "{file}");
+    }
     until(&service, "the new champion alone", |model| {
         model["model_version"] == *second && model["challenger"].is_null()
     });
     // The champion before may challenge it; going back to it ends that, too.
     bank.score("challenge", &["--share", "0.5", "--version", &first]);
     until(&service, "the old champion as challenger", |model| model["challenger"]["model_version"] == *first);
-    bank.score("rollback", &[]);
+    let told = bank.score("rollback", &[]);
+    assert!(told.contains(&format!("the challenge has ended: its challenger {first} is the champion")), "{told}");
     until(&service, "the old champion alone", |model| {
         model["model_version"] == *first && model["challenger"].is_null()
     });
+}
+
+#[test]
+fn a_challenge_outlives_its_champion_where_the_challenger_can_score_the_rows_of_the_next() {
+    let (bank, second) = with_challenger();
+    let first = bank.champion();
+    let file = bank.path("artifacts/models/loans/challenge");
+    write_config(&bank.path("model.toml"), "[trees]\ntrees = 2\n");
+    bank.train(&[]);
+    let third = support::versions(&bank.path("artifacts/models/loans")).pop().expect("three versions");
+    bank.score("challenge", &["--share", "0.5", "--version", &second]);
+    let goes_on = format!("the challenge goes on: {second}, shadow, share 0.5");
+    let told = bank.score("promote", &["--version", &third]);
+    assert!(told.contains(&goes_on), "{told}");
+    let told = bank.score("rollback", &[]);
+    assert!(told.contains(&goes_on) && bank.champion() == first && file.exists(), "{told}");
+    // The next champion has a field less: one that has it can't be measured beside it.
+    write_config(&bank.path("model.toml"), "[columns]\ncolour = \"ignored\"\n");
+    let told = bank.train(&["--allow-schema-change"]);
+    assert!(
+        told.contains(&format!("the challenge has ended: {second} can't be measured beside this champion")),
+        "{told}"
+    );
+    assert!(told.contains("colour") && !file.exists(), "{told}");
+    // Nothing is said where there is none.
+    assert_eq!(bank.score("rollback", &[]), format!("champion: loans {first}\n"));
 }
 
 #[test]

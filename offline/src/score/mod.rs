@@ -28,6 +28,7 @@ pub mod report;
 pub mod select;
 pub mod several;
 pub mod split;
+pub mod succession;
 pub mod table;
 pub mod targets;
 pub mod threshold;

@@ -17,12 +17,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{checksums, read_champion, replace, sync_folder, write_json};
-use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::clients::other_rows;
 use shared::engine::tabular::model::{MODELS, Model};
 
 use super::build::Built;
 use super::contest::{HeldOut, Outcome, contest};
+use super::succession::{Became, succeed};
 use super::table::Table;
 use crate::publish::{Artifacts, Move, PublishError, point, versions};
 
@@ -160,6 +160,17 @@ pub struct Stored {
     pub outcome: Outcome,
     /// Whether it is the champion now.
     pub promoted: bool,
+    /// If it is, what became of a challenge.
+    pub challenge: Option<Became>,
+}
+
+/// A version that has become the champion.
+#[derive(Debug)]
+pub struct Promoted {
+    /// Its name.
+    pub version: String,
+    /// What became of a challenge.
+    pub challenge: Option<Became>,
 }
 
 /// Stores a model as a version, and makes it the champion unless it lost against it.
@@ -193,12 +204,13 @@ pub fn store(
     let target = held.version(&version);
     fs::rename(&working, &target).map_err(ArtifactError::io(&target))?;
     sync_folder(held.path())?;
-    if promoted {
-        move_pointer(&held, &version, Move::Forward)?;
+    let challenge = if promoted {
+        move_pointer(&held, &version, Move::Forward)?
     } else {
         replace(held.path(), CHALLENGER, &format!("{version}\n"))?;
-    }
-    Ok(Stored { version, outcome, promoted })
+        None
+    };
+    Ok(Stored { version, outcome, promoted, challenge })
 }
 
 /// What a manifest says of how good a version is.
@@ -220,7 +232,7 @@ pub fn promote(
     version: Option<&str>,
     schema: Schema,
     patience: Duration,
-) -> Result<String, RegistryError> {
+) -> Result<Promoted, RegistryError> {
     let held = hold(artifacts, name, "offline score promote", patience)?;
     let known = versions::list(held.path())?;
     let wanted = version.map(str::to_owned).or_else(|| known.last().cloned()).unwrap_or_default();
@@ -235,15 +247,15 @@ pub fn promote(
     {
         return Err(RegistryError::OtherSchema { name: name.to_owned(), version: wanted, champion, difference });
     }
-    move_pointer(&held, &wanted, Move::Forward)?;
-    Ok(wanted)
+    let challenge = move_pointer(&held, &wanted, Move::Forward)?;
+    Ok(Promoted { version: wanted, challenge })
 }
 
 /// Makes the version that was the champion before the champion again. Versions that are not complete are passed over.
 ///
 /// # Errors
 /// [`RegistryError::NothingBefore`] when there is none.
-pub fn rollback(artifacts: &Path, name: &str, patience: Duration) -> Result<String, RegistryError> {
+pub fn rollback(artifacts: &Path, name: &str, patience: Duration) -> Result<Promoted, RegistryError> {
     let held = hold(artifacts, name, "offline score rollback", patience)?;
     let champion = read_champion(held.path())?;
     let champions = versions::champions(held.path())?;
@@ -251,8 +263,8 @@ pub fn rollback(artifacts: &Path, name: &str, patience: Duration) -> Result<Stri
     for version in champions[..at].iter().rev() {
         match Model::load(&held.version(version)) {
             Ok(_) => {
-                move_pointer(&held, version, Move::Back)?;
-                return Ok(version.clone());
+                let challenge = move_pointer(&held, version, Move::Back)?;
+                return Ok(Promoted { version: version.clone(), challenge });
             }
             Err(error) => eprintln!("{version} is passed over: {error}"),
         }
@@ -274,13 +286,10 @@ pub fn load(artifacts: &Path, name: &str, version: Option<&str>) -> Result<Model
     Ok(Model::load(&folder.join(version))?)
 }
 
-/// Makes a complete version the champion; if it was scoring beside the champion, that has ended.
-fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<(), ArtifactError> {
+/// Makes a complete version the champion, and ends a challenge that makes no sense beside it.
+fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<Option<Became>, ArtifactError> {
     point(held, version, by)?;
-    match Challenge::read(held.path()) {
-        Ok(Some(challenge)) if challenge.version == version => Challenge::end(held.path()),
-        _ => Ok(()),
-    }
+    succeed(held, version)
 }
 
 pub(super) fn hold(

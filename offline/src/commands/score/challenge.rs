@@ -6,7 +6,7 @@ use shared::engine::tabular::challenge::Mode;
 use crate::commands::options::ArtifactsOptions;
 use crate::score::challenge;
 
-/// Lets a version score a share of the served rows beside the champion, until it is promoted or the share is 0.
+/// Lets a version score a share of the served rows beside the champion, until it is promoted, or can't score the champion's rows, or the share is 0.
 #[derive(Debug, Args)]
 pub struct ChallengeArgs {
     /// The model's name.

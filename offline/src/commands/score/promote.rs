@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::commands::options::ArtifactsOptions;
-use crate::score::registry::{self, Schema};
+use crate::score::registry::{self, Promoted, Schema};
 
 /// Makes a version of a model the champion.
 #[derive(Debug, Args)]
@@ -25,7 +25,14 @@ pub struct PromoteArgs {
 pub fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
     let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
-    let version = registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?;
-    println!("champion: {} {version}", args.model);
+    tell(&args.model, &registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?);
     Ok(())
+}
+
+/// Prints which version is the champion, and what became of a challenge.
+pub(super) fn tell(model: &str, promoted: &Promoted) {
+    println!("champion: {model} {}", promoted.version);
+    if let Some(became) = &promoted.challenge {
+        println!("{became}");
+    }
 }

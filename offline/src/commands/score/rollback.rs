@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::promote::tell;
 use crate::commands::options::ArtifactsOptions;
 use crate::score::registry;
 
@@ -17,7 +18,7 @@ pub struct RollbackArgs {
 
 /// Goes back.
 pub fn rollback(args: &RollbackArgs) -> anyhow::Result<()> {
-    let version = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.patience())?;
-    println!("champion: {} {version}", args.model);
+    let promoted = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.patience())?;
+    tell(&args.model, &promoted);
     Ok(())
 }

@@ -82,6 +82,7 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
         let result = json!({
             "model": manifest.name, "version": stored.version, "champion": stored.promoted, "rows": manifest.rows,
             "metrics": built.metrics, "labels": labels(built.model.manifest(), &built), "contest": stored.outcome,
+            "challenge": stored.challenge.as_ref().map(ToString::to_string),
         });
         println!("{result:#}");
     } else {
@@ -178,6 +179,9 @@ fn report(built: &Built, stored: &Stored) -> String {
     text.push_str(&told(&stored.outcome));
     let place = if stored.promoted { "champion" } else { "challenger" };
     let _ = writeln!(text, "{place}: {} {}", manifest.name, stored.version);
+    if let Some(became) = &stored.challenge {
+        let _ = writeln!(text, "{became}");
+    }
     text
 }
 
