@@ -195,3 +195,17 @@ fn a_column_without_a_name_is_not_the_one_that_an_empty_setting_stands_for() {
     let items = offline(&["export", "--artifacts", text(&artifacts), "--table", "items"]);
     assert!(!items.contains("\"name\":\"0\""), "the number of a row is no name: {items}");
 }
+
+#[test]
+fn a_file_that_is_read_is_never_written_also_where_a_folder_names_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (log, rejects) = (folder.path().join("log.csv"), folder.path().join("r"));
+    write_log(&log, &[(1, "u", "view", "i"), (2, "u", "view", "j")]);
+    let before = fs::read(&log).expect("reads");
+    for events in [&log, &folder.path().join("*.csv"), folder.path()] {
+        let given = ["ingest", "--events", text(events), "--out", text(&log), "--rejects", text(&rejects)];
+        let told = offline_fails(&given);
+        assert!(told.contains("--out ") && told.contains("log.csv: is read; write to another file"), "{told}");
+        assert_eq!(fs::read(&log).expect("reads"), before);
+    }
+}

@@ -130,7 +130,10 @@ fn every_file_is_scored_and_none_is_written_over() {
     let of = |file: &Path| scored.lines().filter(|line| line.starts_with(text(file))).count();
     assert_eq!((of(&one), of(&copy)), (50, 50));
     let refused = |data: &Path, out: &Path| bank.predict_fails(data, out);
-    assert!(refused(&one, &one).contains("is read; write to another file"));
+    for data in [&one, &bank.folder.path().join("o*.csv"), bank.folder.path()] {
+        let told = refused(data, &one);
+        assert!(told.contains("--out ") && told.contains("one.csv: is read; write to another file"), "{told}");
+    }
     fs::write(&copy, "a,b\n1,2\n").expect("writes");
     assert!(refused(&copy, &out).contains("no column `income`; there are: a, b"));
     fs::write(&copy, "income,colour,month,day,note\nx,red,m1,1,short\n").expect("writes");

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 
 use super::options::{Input, SettingsOptions};
@@ -49,9 +49,8 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
     let keep = if args.out.is_some() { Keep::All } else { Keep::Learnt };
     let read = gather(&input.events, input.beside(), &config, keep, &args.rejects, progress)?;
     if let Some(path) = &args.out {
-        let is_out = |file: &PathBuf| same_file(file, path);
-        let files = read.report.files.iter().map(|file| &file.path);
-        ensure!(!files.clone().any(is_out), "--out {} is a file of --events, which would be lost", path.display());
+        // What was found in folders, too.
+        apart(read.report.files.iter().map(|file| file.path.clone()), &[("--out", Some(path))])?;
         write(path, |out| export::as_read(&read.raw, &config.kinds, out).map(|_| ()))?;
     }
     let log = Log { profiles: profiles(&input.users, &config)?, ..Log::build(read, &config.kinds, &config.ingest) };
@@ -100,8 +99,4 @@ fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>)
     let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
     file.persist(path).with_context(failed)?;
     Ok(())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -6,7 +6,8 @@ use anyhow::ensure;
 
 /// Refuses an output that is an input.
 ///
-/// * `inputs`: files and patterns; of a folder the files in it are not looked at, since readers pass over what is no input.
+/// * `inputs`: files and patterns; of a folder the files in it are not looked at, since readers pass over what is no input. Who
+///   writes what would be an input gives the files that were found.
 /// * `outputs`: by their options.
 ///
 /// # Errors

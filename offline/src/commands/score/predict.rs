@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::log::ingest::read::Form;
+use crate::commands::outputs::apart;
 use crate::progress::Progress;
 use crate::score::input::inputs;
 use crate::score::predict::{Named, Output, predict as score_rows};
@@ -34,9 +34,7 @@ pub struct PredictArgs {
 pub fn predict(args: &PredictArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let model = load(&args.artifacts, &args.model, args.version.as_deref())?;
     let forms = inputs(&args.data)?;
-    let same =
-        |form: &Form| form.path.canonicalize().ok().zip(args.out.canonicalize().ok()).is_some_and(|(a, b)| a == b);
-    anyhow::ensure!(!forms.iter().any(same), "{}: is read; write to another file", args.out.display());
+    apart(forms.iter().map(|form| form.path.clone()), &[("--out", Some(&args.out))])?;
     let named = if forms.len() > 1 { Named::File } else { Named::No };
     let mut output = Output::create(&args.out, model.manifest(), named)?;
     let counts = progress.counted("rows", 0, |done| score_rows(&model, &forms, &mut output, done))?;
