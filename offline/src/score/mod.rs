@@ -27,6 +27,7 @@ pub mod registry;
 pub mod report;
 pub mod select;
 pub mod several;
+pub mod shuffle;
 pub mod split;
 pub mod succession;
 pub mod table;

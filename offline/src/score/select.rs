@@ -5,18 +5,16 @@
 //! again; else the half that is needed most stays. Cost: a fast fit for each question, and `columns · SHUFFLES` scorings
 //! of the validation rows.
 //!
-//! Sources: Breiman, "Random Forests", 2001, section 10 (permutation importance); Guyon et al., "Gene Selection for Cancer
-//! Classification", 2002 (recursive elimination).
+//! Sources: that of [`super::shuffle`]; Guyon et al., "Gene Selection for Cancer Classification", 2002 (recursive
+//! elimination).
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::schema::FieldKind;
 
 use super::columns::Columns;
 use super::config::{FeaturesConfig, ModelConfig};
+use super::shuffle::shuffled;
 use super::split::{Parts, sample};
 use super::targets::Targets;
 use super::train::{Fitted, fit, rows_of};
@@ -75,13 +73,7 @@ fn unneeded(columns: &Columns, model: &Fitted, targets: &Targets, parts: &Parts)
     let loss = |values: &[Column]| model.losses(values, &answers).iter().sum::<f64>();
     let whole = loss(&values);
     let needed = |column: usize| {
-        let more = |seed: u64| {
-            let mut order: Vec<usize> = (0..rows.len()).collect();
-            order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-            let mut shuffled = values.clone();
-            shuffled[column] = values[column].rows(&order);
-            loss(&shuffled) - whole
-        };
+        let more = |seed: u64| loss(&shuffled(&values, column, seed)) - whole;
         (0..SHUFFLES as u64).map(more).sum::<f64>() / SHUFFLES as f64
     };
     let looked_at = |column: &usize| {

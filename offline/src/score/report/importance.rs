@@ -7,18 +7,16 @@
 //! Cost: fields × repeats × rows scored; rows are fewer where there are many fields. Shuffles are seeded by the place of
 //! the field, so that the figures are the same whatever the number of threads.
 //!
-//! Sources: Breiman, "Random Forests", 2001 (permutation); Lundberg et al., 2020 (contributions, see
+//! Sources: that of [`crate::score::shuffle`]; Lundberg et al., 2020 (contributions, see
 //! [`shared::engine::tabular::contributions`]).
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::model::Model;
 
 use crate::score::measure::loss_of;
+use crate::score::shuffle::shuffled;
 use crate::score::train::rows_of;
 use crate::trees::metrics::auc;
 
@@ -86,14 +84,8 @@ pub fn permuted(
     let [area, loss] = measured(columns);
     let done = std::sync::atomic::AtomicU64::new(0);
     let of_field = |field: usize| {
-        let shuffled = |repeat: usize| {
-            let mut order: Vec<usize> = (0..labels.len()).collect();
-            order.shuffle(&mut ChaCha8Rng::seed_from_u64((field * REPEATS + repeat) as u64));
-            let mut columns = columns.to_vec();
-            columns[field] = columns[field].rows(&order);
-            measured(&columns)
-        };
-        let found: Vec<[f64; 2]> = (0..REPEATS).map(shuffled).collect();
+        let without = |repeat: usize| measured(&shuffled(columns, field, (field * REPEATS + repeat) as u64));
+        let found: Vec<[f64; 2]> = (0..REPEATS).map(without).collect();
         let mean = |at: usize| found.iter().map(|own| own[at]).sum::<f64>() / REPEATS as f64;
         let (mean_area, mean_loss) = (mean(0), mean(1));
         let squares: f64 = found.iter().map(|own| (own[1] - mean_loss).powi(2)).sum();
