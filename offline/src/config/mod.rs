@@ -11,6 +11,7 @@
 pub mod changes;
 mod kinds;
 pub mod knobs;
+mod of_version;
 pub mod ranges;
 mod run;
 mod validate;
@@ -21,7 +22,6 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shared::contract::api::Seen;
 use shared::contract::kind::Kinds;
 use shared::contract::params::{EngineParams, SessionRule, Weights};
@@ -47,11 +47,6 @@ const PRESETS: [(&str, &str); 5] = [
     ("movielens", include_str!("../../presets/movielens.toml")),
     ("movielens-next", include_str!("../../presets/movielens-next.toml")),
 ];
-
-/// Keys of manifests of older releases that are gone because they had no effect: section, subsection, key.
-const GONE: [[&str; 3]; 1] = [["ingest", "columns", "received"]];
-/// Sections of older releases that have another name now.
-const RENAMED: [[&str; 2]; 1] = [["interactions", "kinds"]];
 
 /// The sections of the defaults.
 fn sections() -> impl Iterator<Item = &'static str> {
@@ -225,7 +220,7 @@ fn refuse_unknown_sections(figment: &Figment) -> Result<(), ConfigError> {
     let given: Dict = figment.extract().map_err(Box::new)?;
     match given.into_keys().find(|name| !sections().any(|section| section == name)) {
         Some(name) => {
-            let renamed = RENAMED.iter().find(|[old, _]| *old == name);
+            let renamed = of_version::RENAMED.iter().find(|[old, _]| *old == name);
             let renamed = renamed.map_or_else(String::new, |[_, new]| format!(": it is [{new}] now"));
             Err(ConfigError::Section { name, renamed })
         }
@@ -248,35 +243,6 @@ impl Config {
     /// [`ConfigError`] names the key and what it must be.
     pub fn load(file: Option<&Path>, preset: Option<&str>) -> Result<Self, ConfigError> {
         Ok(Settings::load(file, preset)?.learn)
-    }
-
-    /// The settings that a version was built with. A key that its release did not have takes the value of `base`; sections
-    /// of [`RunConfig`], which older releases also wrote, are ignored, and so are keys that had no effect and are gone.
-    ///
-    /// * `built_with`: the config of its manifest.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for a key that this release no longer has, or a value out of range.
-    pub fn of_version(built_with: &Value, base: &Self) -> Result<Self, ConfigError> {
-        let mut built_with = built_with.clone();
-        for [section, part, key] in GONE {
-            if let Some(part) = built_with.pointer_mut(&format!("/{section}/{part}")).and_then(Value::as_object_mut) {
-                part.remove(key);
-            }
-        }
-        for [old, new] in RENAMED {
-            if let Some(sections) = built_with.as_object_mut()
-                && let Some(section) = sections.remove(old)
-            {
-                sections.entry(new).or_insert(section);
-            }
-        }
-        let base = Figment::from(Serialized::defaults(base));
-        let over = base.clone().merge(Serialized::defaults(&built_with));
-        refuse_unknown_sections(&over)?;
-        let config: Self = settings::extract(&over, &base)?;
-        config.validate()?;
-        Ok(config)
     }
 
     /// Whether slates may hold items of the user's own past, so that `repeat` needs a model.
@@ -376,30 +342,6 @@ mod tests {
             assert!(error.contains(&format!("default.{key}")), "{error}");
             assert!(error.contains("c.toml"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_version_of_an_older_release_has_the_default_of_a_key_that_it_did_not_know() {
-        let config = Config::load(None, None).expect("defaults");
-        let mut built_with = serde_json::to_value(&config).expect("serialises");
-        built_with["als"]["factors"] = 7.into();
-        built_with.as_object_mut().expect("sections").remove("embedding");
-        let read = Config::of_version(&built_with, &config).expect("reads");
-        assert_eq!((read.sources.als.factors, read.sources.embedding.factors), (7, config.sources.embedding.factors));
-    }
-
-    #[test]
-    fn the_config_of_a_version_that_an_older_release_built_is_read() {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2/manifest.json");
-        let manifest: Value = serde_json::from_slice(&std::fs::read(golden).expect("reads")).expect("JSON");
-        assert!(manifest["config"]["ingest"]["columns"]["received"].is_string());
-        let read = Config::of_version(&manifest["config"], &Config::shipped().expect("defaults")).expect("reads");
-        assert_eq!(manifest["config"]["als"]["factors"], read.sources.als.factors);
-        assert!(manifest["config"]["interactions"]["view"].is_number());
-        let mut older = manifest["config"].clone();
-        older["interactions"]["addtocart"] = 4.5.into();
-        let read = Config::of_version(&older, &Config::shipped().expect("defaults")).expect("reads");
-        assert_eq!(read.kinds, Kinds::of_weights([1.0, 4.5, 5.0]));
     }
 
     #[test]
