@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use offline::score::build::Built;
+use offline::score::unused::Unused;
 use serde_json::Value;
 use shared::engine::tabular::column::Column;
 use support::loans::{Bank, drawn, loans};
@@ -104,7 +105,7 @@ fn rows_of_weight_0_teach_nothing() {
     // The rows of weight 0 say the opposite of the others.
     assert!(rising(&with) < -1.0, "{}", rising(&with));
     assert!(rising(&without).abs() < 1.0, "{}", rising(&without));
-    assert!(with.ignored.contains(&("counts".to_owned(), "it says how much rows count")));
+    assert!(with.ignored.contains(&("counts".to_owned(), Unused::Weights)));
     let words = Bank::new(&rows.replace(",2.5\n", ",-1\n"), "[weights]\ncolumn = \"counts\"\n").train_fails();
     assert!(words.contains("counts") && words.contains("a weight is a number of at least 0"), "{words}");
     let words = Bank::new(&rows, "[weights]\ncolumn = \"count\"\n").train_fails();

@@ -25,6 +25,7 @@ use super::split::{Parts, split};
 use super::table::Table;
 use super::targets::{Targets, names};
 use super::train::{Fitted, fit, labels_of, rows_of};
+use super::unused::Unused;
 use crate::progress::Progress;
 use crate::trees::{Ensemble, table_of};
 
@@ -37,7 +38,7 @@ pub struct Built {
     /// The columns that name a row.
     pub ids: Vec<String>,
     /// The columns that are not looked at, and why.
-    pub ignored: Vec<(String, &'static str)>,
+    pub ignored: Vec<(String, Unused)>,
     /// The columns of numbers with a few other texts.
     pub mixed: Vec<Mixed>,
     /// The columns that say a label by themselves.

@@ -16,6 +16,7 @@ use super::DataError;
 use super::config::{ColumnConfig, Declared, ModelConfig, Role, SplitBy};
 use super::derived::{derive, previous_name, times_needed};
 use super::table::{Table, Texts};
+use super::unused::Unused;
 use crate::log::fields::{self, by_count, example_of, plain, range_of};
 use crate::trees::monotone::Direction;
 
@@ -40,7 +41,7 @@ pub struct Columns {
     /// The columns that name a row.
     pub ids: Vec<String>,
     /// The columns that are not looked at, and why.
-    pub ignored: Vec<(String, &'static str)>,
+    pub ignored: Vec<(String, Unused)>,
     /// The columns of numbers with a few other texts, which makes them categories.
     pub mixed: Vec<Mixed>,
     /// The fields with which the prediction goes one way, by name.
@@ -71,7 +72,7 @@ impl Columns {
 
     /// The same without some columns, but for those that others are derived from; the fields among them are ignored.
     #[must_use]
-    pub fn without(self, dropped: &[usize], reason: &'static str) -> Self {
+    pub fn without(self, dropped: &[usize], reason: Unused) -> Self {
         let first = self.fields.len();
         // Times and keys are there for what is derived of them.
         let by_itself = |at: usize| {
@@ -127,7 +128,7 @@ pub struct Mixed {
 enum Told {
     Field(Declared),
     Id,
-    Ignored(&'static str),
+    Ignored(Unused),
 }
 
 /// Reads all columns but the label.
@@ -147,10 +148,10 @@ pub fn columns(table: &Table, labels: &[String], config: &ModelConfig) -> Result
     let needed = times_needed(config);
     let unread = config.columns.keys().filter(|name| config.ignores(name) && !table.absent.contains(name));
     let mut columns = Columns::default();
-    columns.ignored.extend(table.lists.iter().map(|name| (name.clone(), "its values are lists")));
-    columns.ignored.extend(unread.map(|name| (name.clone(), "the config says so")));
+    columns.ignored.extend(table.lists.iter().map(|name| (name.clone(), Unused::Lists)));
+    columns.ignored.extend(unread.map(|name| (name.clone(), Unused::Config)));
     // Clients may send what these rows lack.
-    columns.ignored.extend(table.absent.iter().map(|name| (name.clone(), "the config says so; no row has it")));
+    columns.ignored.extend(table.absent.iter().map(|name| (name.clone(), Unused::Absent)));
     for (name, texts) in table.names.iter().zip(&table.columns) {
         if labels.contains(name) {
             continue;
@@ -185,22 +186,22 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
         let declared = declared.declared();
         return match declared.role {
             Role::Id => Told::Id,
-            Role::Ignored => Told::Ignored("the config says so"),
-            Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
+            Role::Ignored => Told::Ignored(Unused::Config),
+            Role::Time if !time_needed => Told::Ignored(Unused::Times),
             _ => Told::Field(declared),
         };
     }
     if *name == config.weights.column {
-        return Told::Ignored("it says how much rows count");
+        return Told::Ignored(Unused::Weights);
     }
     if config.split.by == SplitBy::Column && *name == config.split.column {
-        return Told::Ignored("it says how rows are split");
+        return Told::Ignored(Unused::Split);
     }
     if texts.values.is_empty() {
-        return Told::Ignored("every row misses it");
+        return Told::Ignored(Unused::Missing);
     }
     if texts.values.len() == 1 && texts.missing() == 0 {
-        return Told::Ignored("every row has the same");
+        return Told::Ignored(Unused::Constant);
     }
     let all = |is: fn(&str) -> bool| texts.values.iter().all(|text| is(text));
     let numbers = all(|text| number(text).is_some()) && !texts.values.iter().any(|text| is_code(text));
@@ -213,7 +214,7 @@ fn tell(name: &str, texts: &Texts, config: &ModelConfig, time_needed: bool) -> T
     };
     let distinct = texts.values.len() == texts.rows.len() && texts.rows.len() >= ROWS_OF_IDS;
     match role {
-        Role::Time if !time_needed => Told::Ignored("a time, of which nothing is derived"),
+        Role::Time if !time_needed => Told::Ignored(Unused::Times),
         Role::Category if distinct => Told::Id,
         Role::Number if distinct && is_counter(texts) => Told::Id,
         role => Told::Field(Declared::of(role)),

@@ -35,6 +35,7 @@ pub mod targets;
 pub mod threshold;
 pub mod train;
 pub mod tune;
+pub mod unused;
 pub mod weights;
 
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ use shared::engine::tabular::value::BadValue;
 
 use crate::log::ingest::IngestError;
 use table::Table;
+use unused::Unused;
 
 /// Why rows can't be learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +132,7 @@ pub enum DataError {
     },
     /// No column says anything.
     #[error("no column is left to learn from: {}", ignored(.0))]
-    NothingToLearnFrom(Vec<(String, &'static str)>),
+    NothingToLearnFrom(Vec<(String, Unused)>),
     /// A derived column can't be computed.
     #[error("derived `{name}`: {what}")]
     Derived {
@@ -154,6 +156,6 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn ignored(columns: &[(String, &'static str)]) -> String {
+fn ignored(columns: &[(String, Unused)]) -> String {
     columns.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect::<Vec<_>>().join(", ")
 }

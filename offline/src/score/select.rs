@@ -18,6 +18,7 @@ use super::shuffle::shuffled;
 use super::split::{Parts, sample};
 use super::targets::Targets;
 use super::train::{Fitted, fit, rows_of};
+use super::unused::Unused;
 use crate::trees::TreesConfig;
 
 /// How often each column is shuffled.
@@ -47,7 +48,7 @@ pub fn select(mut columns: Columns, targets: &Targets, parts: &Parts, config: &M
             if candidates.is_empty() || candidates.len() == columns.values.len() {
                 return columns;
             }
-            let left = columns.clone().without(&candidates, REASON);
+            let left = columns.clone().without(&candidates, Unused::NotNeeded);
             if left.values.len() == columns.values.len() {
                 return columns;
             }
@@ -61,9 +62,6 @@ pub fn select(mut columns: Columns, targets: &Targets, parts: &Parts, config: &M
         (columns, model, loss) = without;
     }
 }
-
-/// Why a column is not looked at.
-const REASON: &str = "the validation rows don't need it";
 
 /// The columns that the model does as well without when they are shuffled, the least needed first.
 fn unneeded(columns: &Columns, model: &Fitted, targets: &Targets, parts: &Parts) -> Vec<usize> {

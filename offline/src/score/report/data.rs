@@ -107,7 +107,11 @@ pub fn data(source: &Source, labels: &[f32]) -> Data {
         positives: rows.iter().filter(|&&row| labels[row] > 0.0).count(),
         columns: all.par_iter().map(figures).collect(),
         ids: columns.ids.clone(),
-        ignored: columns.ignored.iter().map(|(name, reason)| Ignored { column: name.clone(), reason }).collect(),
+        ignored: columns
+            .ignored
+            .iter()
+            .map(|(name, reason)| Ignored { column: name.clone(), reason: reason.as_str() })
+            .collect(),
         over_time: periods(source, &rows, labels),
         correlations: correlations(&numeric, &rows, labels),
     }

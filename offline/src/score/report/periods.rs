@@ -10,6 +10,7 @@ use shared::engine::tabular::value::time;
 use super::distribution::Bin;
 use super::source::Source;
 use crate::score::config::ModelConfig;
+use crate::score::unused::Unused;
 
 /// The most periods of a plot.
 const MOST: f64 = 70.0;
@@ -75,6 +76,6 @@ fn column(source: &Source) -> Option<&str> {
         return Some(time);
     }
     let fields = source.columns.fields.iter().find(|field| super::data::role(field) == "time");
-    let unused = source.columns.ignored.iter().find(|(_, reason)| reason.starts_with("a time"));
+    let unused = source.columns.ignored.iter().find(|(_, reason)| *reason == Unused::Times);
     fields.map(|field| field.name.as_str()).or(unused.map(|(name, _)| name.as_str()))
 }
