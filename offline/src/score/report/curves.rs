@@ -24,7 +24,7 @@ pub struct Curves {
     pub roc: Vec<[f64; 2]>,
     /// Recall and precision; empty without a positive.
     pub precision_recall: Vec<[f64; 2]>,
-    /// Tenths of the rows by probability.
+    /// Tenths of the rows by probability; rows of one probability are not cut apart.
     pub calibration: Vec<Tenth>,
     /// The mean distance of probability and label rate of the tenths, by rows.
     pub calibration_error: f64,
@@ -142,19 +142,27 @@ fn of_threshold(counts: Confusion, goal: Goal) -> Threshold {
     }
 }
 
-/// Tenths of the rows, the least probable first.
+/// Tenths of the rows, the least probable first. Rows of one probability are in one tenth, that of their middle: a model can't
+/// tell them apart, and which of them have the label would be chance. So tenths may be larger or smaller, and some absent.
 fn tenths(labels: &[f32], probabilities: &[f64], order: &[usize]) -> Vec<Tenth> {
-    let tenth = |at: usize| {
-        let rows = &order[at * order.len() / TENTHS..(at + 1) * order.len() / TENTHS];
+    let mut parts: [Vec<usize>; TENTHS] = Default::default();
+    let mut before = 0;
+    for equal in order.chunk_by(|&a, &b| probabilities[a] == probabilities[b]) {
+        let middle = before + (equal.len() - 1) / 2;
+        // The last tenth that begins at this row or before it.
+        parts[((middle + 1) * TENTHS - 1) / order.len()].extend(equal);
+        before += equal.len();
+    }
+    let tenth = |rows: &Vec<usize>| {
         let positives = rows.iter().filter(|&&row| labels[row] > 0.0).count();
-        (!rows.is_empty()).then(|| Tenth {
+        Tenth {
             rows: rows.len(),
             probability: rows.iter().map(|&row| probabilities[row]).sum::<f64>() / rows.len() as f64,
             rate: positives as f64 / rows.len() as f64,
             interval: wilson(positives, rows.len()),
-        })
+        }
     };
-    (0..TENTHS).rev().filter_map(tenth).collect()
+    parts.iter().rev().filter(|rows| !rows.is_empty()).map(tenth).collect()
 }
 
 /// The 95% interval of a share.
@@ -191,6 +199,33 @@ mod tests {
         let half = found.thresholds.iter().find(|at| at.threshold > 0.45).expect("is there");
         assert_eq!((half.precision, half.recall, half.f1, half.cost), (Some(0.5), 0.5, 0.5, Some(4.0)));
         assert_eq!(found.calibration.iter().map(|tenth| tenth.rows).sum::<usize>(), 4);
+    }
+
+    #[test]
+    fn tenths_are_equal_parts_and_do_not_cut_through_rows_of_one_probability() {
+        let rows = |tenths: &[Tenth]| tenths.iter().map(|tenth| tenth.rows).collect::<Vec<_>>();
+        let distinct: Vec<f64> = (0..43).map(|row| f64::from(row) / 50.0).collect();
+        let found = curves(&[0.0; 43], &distinct, 0.5, Goal::F1).calibration;
+        assert_eq!(rows(&found), [5, 4, 4, 5, 4, 4, 5, 4, 4, 4]);
+        // The first 25 of 100 rows, and the next 5, are alike; all of the first have the label, and half of the others.
+        let labels: Vec<f32> = (0..100).map(|row| f32::from(u8::from(row < 25 || row % 2 == 0))).collect();
+        let probabilities: Vec<f64> = (0..100)
+            .map(|row| {
+                if row < 25 {
+                    0.9
+                } else if row < 30 {
+                    0.8
+                } else {
+                    0.7 - f64::from(row) / 1000.0
+                }
+            })
+            .collect();
+        let found = curves(&labels, &probabilities, 0.5, Goal::F1).calibration;
+        assert_eq!(rows(&found), [10, 10, 10, 10, 10, 10, 10, 5, 25]);
+        let [.., five, most] = &found[..] else { panic!("nine tenths") };
+        assert_eq!((most.rate, five.rate, five.probability), (1.0, 0.4, 0.8));
+        // A model that says the same of all rows has one part.
+        assert_eq!(rows(&curves(&labels, &[0.5; 100], 0.5, Goal::F1).calibration), [100]);
     }
 
     #[test]
