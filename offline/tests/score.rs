@@ -218,6 +218,24 @@ fn a_column_that_tells_the_label_is_named() {
 }
 
 #[test]
+fn a_precision_that_no_threshold_reaches_is_told_with_what_is_reached() {
+    let said = |goal: &str| {
+        let bank = Bank::new(&loans(800), &format!("[threshold]\n{goal}\n"));
+        let output = support::offline_with(&bank.arguments(&bank.paths(), &[]), &[]);
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // Colours alone: the most probable rows are no more than likely.
+    let by_chance = "by = \"precision\"\nat_least = 1.0\n[columns]\nincome = \"ignored\"\nmonth = \"ignored\"";
+    let told = said(by_chance);
+    let warning = "warning: no threshold gives `default` a precision of 1 on the validation rows: the nearest one, 0.";
+    assert!(told.contains(warning) && told.contains("[threshold] may go by another goal"), "{told}");
+    for reached in ["by = \"precision\"\nat_least = 0.6", "by = \"recall\"\nat_least = 1.0", "by = \"f1\""] {
+        assert!(!said(reached).contains("no threshold"), "{reached}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_levels_are_no_trouble() {
     let mut rows = "device,amount,default\n".to_owned();
     for row in 0..100_000u64 {

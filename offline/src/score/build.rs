@@ -24,6 +24,7 @@ use super::several;
 use super::split::{Parts, split};
 use super::table::Table;
 use super::targets::{Targets, names};
+use super::threshold::Missed;
 use super::train::{Fitted, fit, labels_of, rows_of};
 use super::unused::Unused;
 use crate::progress::Progress;
@@ -43,6 +44,8 @@ pub struct Built {
     pub mixed: Vec<Mixed>,
     /// The columns that say a label by themselves.
     pub leaks: Vec<Leak>,
+    /// The labels of which no threshold reaches what the config asks for.
+    pub missed: Vec<(String, Missed)>,
     /// The labels of the test rows, label by label.
     pub labels: Vec<Vec<f32>>,
     /// Their probabilities, row by row.
@@ -138,7 +141,7 @@ fn measured(
     let tables = ModelTables { trees, encodings: fitted.encodings, histories: columns.histories };
     let mut model = Model::new(manifest, tables).expect("features look at the columns that there are");
     let (valid, stops) = (model.matrix(&rows_of(values, &parts.valid)), of_part(&targets, &parts.valid));
-    decide(&mut model, &valid, &stops, &fitted.times, config);
+    let missed = decide(&mut model, &valid, &stops, &fitted.times, config);
     let leaks = leaks(&model.manifest().parameters, fields, &valid, &stops);
     for (at, ensemble) in fitted.ensembles.iter().enumerate() {
         let importance = importance(model.manifest(), &ensemble.importance);
@@ -166,6 +169,7 @@ fn measured(
         ignored: columns.ignored,
         mixed: columns.mixed,
         leaks,
+        missed,
         labels,
         probabilities,
         metrics,

@@ -6,12 +6,19 @@ use shared::engine::tabular::model::Model;
 
 use super::calibrate::{calibrate, ways};
 use super::config::ModelConfig;
-use super::threshold::{Among, Goal, choose};
+use super::threshold::{Among, Goal, Missed, choose, missed};
 
-/// Decides by the features of validation rows and their labels.
+/// Decides by the features of validation rows and their labels. Returns the labels of which no threshold reaches what the
+/// config asks for.
 ///
 /// * `times`: how many times as much as a negative a positive of each label counted.
-pub fn decide(model: &mut Model, matrix: &Matrix, labels: &[Vec<f32>], times: &[f32], config: &ModelConfig) {
+pub fn decide(
+    model: &mut Model,
+    matrix: &Matrix,
+    labels: &[Vec<f32>],
+    times: &[f32],
+    config: &ModelConfig,
+) -> Vec<(String, Missed)> {
     let log_odds: Vec<f32> = model.score_matrix(matrix).into_iter().map(|own| own.log_odds).collect();
     let ways = ways(config.calibration, labels.len(), matrix.rows());
     for (at, own) in labels.iter().enumerate() {
@@ -20,8 +27,14 @@ pub fn decide(model: &mut Model, matrix: &Matrix, labels: &[Vec<f32>], times: &[
     }
     let probabilities: Vec<f64> = model.score_matrix(matrix).into_iter().map(|own| own.probability).collect();
     let thresholds = thresholds(labels, &probabilities, config.threshold);
-    let outputs = model.manifest_mut().outputs.iter_mut();
-    outputs.zip(thresholds).for_each(|(output, threshold)| output.threshold = threshold);
+    let mut all_missed = Vec::new();
+    for (at, (output, threshold)) in model.manifest_mut().outputs.iter_mut().zip(thresholds).enumerate() {
+        output.threshold = threshold;
+        let own = of_output(&probabilities, at, labels.len());
+        let missed = missed(&labels[at], &own, threshold, config.threshold);
+        all_missed.extend(missed.map(|missed| (output.label.clone(), missed)));
+    }
+    all_missed
 }
 
 /// The threshold of each label.

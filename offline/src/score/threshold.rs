@@ -185,6 +185,35 @@ pub fn choose(labels: &[f32], probabilities: &[f64], goal: Goal) -> f64 {
     threshold
 }
 
+/// A bound of a goal that no threshold reaches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Missed {
+    /// What is bound: precision or recall.
+    pub what: &'static str,
+    /// What the goal asks for.
+    pub at_least: f64,
+    /// The threshold that comes nearest.
+    pub threshold: f64,
+    /// What it reaches.
+    pub reached: f64,
+}
+
+/// What a threshold that was chosen by a goal misses of it.
+#[must_use]
+pub fn missed(labels: &[f32], probabilities: &[f64], threshold: f64, goal: Goal) -> Option<Missed> {
+    let mut counts = Confusion::default();
+    for (&label, &probability) in labels.iter().zip(probabilities) {
+        let (yes, no) = if label > 0.0 { (1.0, 0.0) } else { (0.0, 1.0) };
+        counts.add(yes, no, probability >= threshold);
+    }
+    let (what, at_least, reached) = match goal {
+        Goal::Precision { at_least } => ("precision", at_least, counts.precision()),
+        Goal::Recall { at_least } => ("recall", at_least, counts.recall()),
+        Goal::F1 | Goal::MicroF1 { .. } | Goal::Fixed { .. } | Goal::Costs { .. } => return None,
+    };
+    (reached < at_least).then_some(Missed { what, at_least, threshold, reached })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +228,19 @@ mod tests {
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Precision { at_least: 0.9 }), f64::midpoint(0.9, 0.8));
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Recall { at_least: 1.0 }), 0.5);
         assert_eq!(choose(&LABELS, &PROBABILITIES, Goal::Fixed { at: 0.3 }), 0.3);
+    }
+
+    #[test]
+    fn a_bound_that_no_threshold_reaches_is_told_with_what_is_reached() {
+        // The most probable row is a negative: two of the first three are positives at best.
+        let (labels, probabilities) = ([0.0, 1.0, 1.0, 0.0], [0.9, 0.8, 0.6, 0.4]);
+        let found = |goal| missed(&labels, &probabilities, choose(&labels, &probabilities, goal), goal);
+        let expected = Missed { what: "precision", at_least: 0.9, threshold: 0.5, reached: 2.0 / 3.0 };
+        assert_eq!(found(Goal::Precision { at_least: 0.9 }), Some(expected));
+        assert_eq!(found(Goal::Precision { at_least: 0.6 }), None);
+        assert_eq!(found(Goal::Recall { at_least: 1.0 }), None);
+        let none = missed(&[0.0; 2], &[0.9, 0.1], 1.0, Goal::Recall { at_least: 0.5 });
+        assert_eq!(none.map(|missed| missed.reached), Some(0.0));
     }
 
     #[test]

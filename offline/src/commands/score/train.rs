@@ -17,6 +17,7 @@ use crate::score::config::ModelConfig;
 use crate::score::contest::Outcome;
 use crate::score::registry::{Schema, Stored, store};
 use crate::score::table::Table;
+use crate::score::threshold::Missed;
 
 /// Trains a model, measures it on rows that are held out, and makes it the champion unless it is worse.
 #[derive(Debug, Args)]
@@ -121,6 +122,13 @@ fn warnings(built: &Built) -> String {
                 field.name
             );
         }
+    }
+    for (label, Missed { what, at_least, threshold, reached }) in &built.missed {
+        let _ = writeln!(
+            text,
+            "warning: no threshold gives `{label}` a {what} of {at_least} on the validation rows: the nearest one, {threshold:.4}, \
+             gives {reached:.4}; if that is too little, [threshold] may go by another goal"
+        );
     }
     for leak in &built.leaks {
         // Writing to a string can't fail.
