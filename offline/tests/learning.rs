@@ -108,6 +108,14 @@ fn rows_of_weight_0_teach_nothing() {
     assert!(with.ignored.contains(&("counts".to_owned(), Unused::Weights)));
     let words = Bank::new(&rows.replace(",2.5\n", ",-1\n"), "[weights]\ncolumn = \"counts\"\n").train_fails();
     assert!(words.contains("counts") && words.contains("a weight is a number of at least 0"), "{words}");
+    let blank = rows.lines().enumerate().map(|(at, line)| match at {
+        3 | 5 => format!("{},\n", line.rsplit_once(',').expect("a weight").0),
+        _ => format!("{line}\n"),
+    });
+    let words = Bank::new(&blank.collect::<String>(), "[weights]\ncolumn = \"counts\"\n").train_fails();
+    let told =
+        format!("[columns] counts: 2 of {} rows have no weight, row 3 first, which has none", rows.lines().count() - 1);
+    assert!(words.contains(&told) && words.contains("leave them out"), "{words}");
     let words = Bank::new(&rows, "[weights]\ncolumn = \"count\"\n").train_fails();
     assert!(words.contains("weights.column: no column `count`"), "{words}");
 }

@@ -21,13 +21,20 @@ pub fn of_rows(table: &Table, config: &ModelConfig) -> Result<Vec<f32>, DataErro
         (weight.is_finite() && weight >= 0.0).then_some(weight)
     };
     let distinct: Vec<Option<f32>> = texts.values.iter().map(|text| weight(text)).collect();
-    let of = |row: usize| {
-        let found = distinct.get(texts.rows[row] as usize).copied().flatten();
+    let of = |row: usize| distinct.get(texts.rows[row] as usize).copied().flatten();
+    let bad = || (0..table.rows).filter(|row| of(*row).is_none());
+    if let Some(row) = bad().next() {
         let shown = texts.get(row).map_or("none".to_owned(), |text| format!("{text:?}"));
-        let what = || format!("row {} has {shown}; a weight is a number of at least 0", row + 1);
-        found.ok_or_else(|| DataError::Declared { column: name.clone(), what: what() })
-    };
-    let mut weights: Vec<f32> = (0..table.rows).map(of).collect::<Result<_, _>>()?;
+        let what = format!(
+            "{} of {} rows have no weight, row {} first, which has {shown}; a weight is a number of at least 0: give them \
+             one (0: nothing is learnt of the row), or leave them out",
+            bad().count(),
+            table.rows,
+            row + 1
+        );
+        return Err(DataError::Declared { column: name.clone(), what });
+    }
+    let mut weights: Vec<f32> = (0..table.rows).filter_map(of).collect();
     // Only how they compare counts.
     let mean = weights.iter().map(|weight| f64::from(*weight)).sum::<f64>() / weights.len().max(1) as f64;
     if mean == 0.0 {
