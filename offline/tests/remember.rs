@@ -158,6 +158,13 @@ fn rows_that_are_sent_tell_what_was_before() {
     // The last row of a month counts.
     service.client.post("/models/loans/rows", &holds("new", "2015-06-28", json!(false)).to_string());
     assert!(loan(&service, "new", "2015-07-28") < 0.2);
+    let schema = service.client.get("/models/loans/schema").json();
+    let remembers = json!([{ "rows": "sent", "key": "customer", "time": "month", "values": ["card"] }]);
+    assert_eq!(schema["remembers"], remembers);
+    let described = service.client.get("/openapi.json").json();
+    let example =
+        &described["paths"]["/models/loans/rows"]["post"]["requestBody"]["content"]["application/json"]["example"];
+    assert_eq!(service.client.post("/models/loans/rows", &example.to_string()).status, 200, "{example}");
     // Every bad field of every row is told, and none of the rows is taken.
     let bad = json!([holds("c1", "2015-06-28", json!(1)), holds("c1", "soon", json!("maybe")), {"customer": "c1"}]);
     let refused = service.client.post("/models/loans/rows", &bad.to_string());
@@ -173,10 +180,16 @@ fn rows_that_are_sent_tell_what_was_before() {
         assert_eq!(service.client.post("/models/loans/rows", body).status, status, "{body}");
     }
     assert_eq!(service.client.post("/models/none/rows", "{}").status, 404);
+    // A list that is added in parts.
+    let many: Vec<Value> = (0..20_000).map(|at| holds(&format!("m{at}"), "2015-06-28", json!(at % 2))).collect();
+    let told = service.client.post("/models/loans/rows", &json!(many).to_string());
+    assert_eq!((told.status, told.json()["accepted"].as_u64()), (200, Some(20_000)));
+    assert!(loan(&service, "m1", "2015-07-28") > 0.8 && loan(&service, "m19999", "2015-07-28") > 0.8);
+    assert!(loan(&service, "m19998", "2015-07-28") < 0.2);
     drop(service);
     let log = fs::read_to_string(bank.path("rows/loans/sent/events-0-00000001.jsonl")).expect("reads");
-    assert_eq!(log.lines().count(), 3);
-    assert!(log.lines().all(|line| line.contains("\"branch\":\"north\"")), "rows are logged whole: {log}");
+    assert_eq!(log.lines().count(), 20_004);
+    assert!(log.lines().take(3).all(|line| line.contains("\"branch\":\"north\"")), "rows are logged whole: {log}");
     // A torn end is cut off, and the rest is there.
     fs::write(bank.path("rows/loans/sent/events-0-00000001.jsonl"), format!("{log}{{\"customer\"")).expect("writes");
     let service = Running::start(bank.folder.path());

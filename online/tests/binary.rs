@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use online::events::reader;
 use online::store::Position;
 use serde_json::json;
+use shared::contract::event::Event;
 use shared::contract::event_log;
 
 use common::eventually;
@@ -69,7 +70,8 @@ fn kills_lose_and_double_nothing(redis: &str, between_kills: impl Fn(usize)) {
         }
         done.store(true, Ordering::Relaxed);
     });
-    let log = reader::read(&folder.path().join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads");
+    let log =
+        reader::read::<Event>(&folder.path().join("log"), "7", Position::START, None, 0, u64::MAX).expect("reads");
     assert_eq!(log.bad_lines, 0);
     let logged: BTreeSet<&str> = log.events.iter().map(|logged| logged.event.event_id.as_str()).collect();
     let acknowledged = acknowledged.into_inner().expect("not poisoned");

@@ -54,7 +54,7 @@ fn open(folder: &Path) -> Writer {
 }
 
 fn read(folder: &Path, from: Position, max_bytes: u64) -> Chunk<Event> {
-    reader::read(folder, "a", from, None, 0, max_bytes).expect("reads")
+    reader::read::<Event>(folder, "a", from, None, 0, max_bytes).expect("reads")
 }
 
 /// The ids in the log, in its order.
@@ -126,7 +126,7 @@ fn full_files_are_followed_by_new_ones_and_read_in_order() {
     }
     assert_eq!((found, position), (sent, writer.end()));
     let middle = read(folder.path(), Position::START, 1000).next;
-    let until = reader::read(folder.path(), "a", Position::START, Some(middle), 0, u64::MAX).expect("reads");
+    let until = reader::read::<Event>(folder.path(), "a", Position::START, Some(middle), 0, u64::MAX).expect("reads");
     assert_eq!(until.next, middle);
 }
 
@@ -226,7 +226,8 @@ fn files_older_than_any_history_are_not_read() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut writer = open(folder.path());
     writer.append(&lines(&[event("u", 1)])).expect("appends");
-    let chunk = reader::read(folder.path(), "a", Position::START, None, now_ms() + 60_000, u64::MAX).expect("reads");
+    let chunk =
+        reader::read::<Event>(folder.path(), "a", Position::START, None, now_ms() + 60_000, u64::MAX).expect("reads");
     assert_eq!((chunk.events.len(), chunk.next), (0, writer.end()));
 }
 

@@ -8,6 +8,7 @@ use online::events::reader;
 use online::store::Position;
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
+use shared::contract::event::Event;
 use shared::contract::event_log::{CoveredFile, FileId};
 
 use common::http::Client;
@@ -95,7 +96,7 @@ fn a_restart_finds_the_history_in_the_log() {
 /// The files of the event log up to and including the event with this id.
 fn covered_up_to(folder: &Path, event_id: &str) -> Vec<CoveredFile> {
     let log = folder.join("log");
-    let chunk = reader::read(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let chunk = reader::read::<Event>(&log, "0", Position::START, None, 0, u64::MAX).expect("reads");
     let logged = chunk.events.iter().find(|logged| logged.event.event_id == event_id).expect("in the log");
     vec![CoveredFile { replica: "0".to_owned(), number: 1, id: logged.place.file, bytes: logged.place.end }]
 }

@@ -5,6 +5,7 @@ mod common;
 use online::events::{now_ms, reader};
 use online::store::Position;
 use serde_json::{Value, json};
+use shared::contract::event::Event;
 
 use common::http::Client;
 use common::{Running, config, folder};
@@ -131,7 +132,8 @@ fn an_id_is_the_same_however_it_is_written_and_wherever_it_stands() {
     let body = json!({"user_id": "known ", "k": 5, "item_id": "\ti01", "exclude": [" i02", "i04\n"]}).to_string();
     assert_eq!(client.post("/recommendations", &body).items(), without);
     // The log has what was read.
-    let log = reader::read(&folder.path().join("log"), "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let log =
+        reader::read::<Event>(&folder.path().join("log"), "0", Position::START, None, 0, u64::MAX).expect("reads");
     assert!(log.events.iter().all(|logged| logged.event.user.as_str() == "10" && logged.event.item.as_str() == "52"));
     service.stop();
 }
@@ -240,7 +242,8 @@ fn lines_of_an_order_under_one_event_id_are_refused_and_not_lost() {
     let again = json!([line("i01", "77-1"), line("i01", "77-1"), line("i04", "77-4")]);
     let answer = post(&client, &again);
     assert_eq!((&answer["accepted"], &answer["new"]), (&json!(3), &json!(1)));
-    let log = reader::read(&folder.path().join("log"), "0", Position::START, None, 0, u64::MAX).expect("reads");
+    let log =
+        reader::read::<Event>(&folder.path().join("log"), "0", Position::START, None, 0, u64::MAX).expect("reads");
     assert!(log.events.iter().all(|logged| logged.event.transaction_id.as_deref() == Some("77")));
     service.stop();
 }

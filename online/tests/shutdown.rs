@@ -11,6 +11,7 @@ use online::events::reader;
 use online::service::{self, Failure};
 use online::store::Position;
 use serde_json::json;
+use shared::contract::event::Event;
 use socket2::Socket;
 
 use common::http::{self, Client};

@@ -64,6 +64,9 @@ pub enum ApiError {
     /// Events are not accepted.
     #[error("events can't be accepted now; send them again in a second: with ids of their own none counts twice")]
     Events(#[from] AcceptError),
+    /// Rows that a model is to remember are not accepted.
+    #[error("rows can't be taken now; none of them was: send them again in a second")]
+    NotRemembered(AcceptError),
     /// A defect of the service.
     #[error("internal error")]
     Internal(String),
@@ -108,7 +111,7 @@ impl ApiError {
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) => {
+            Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -122,6 +125,7 @@ impl ApiError {
             Self::Store(cause) => tracing::warn!(%cause, "request failed: store"),
             // The writer has logged a failed append already; a full queue is only counted.
             Self::Events(cause) => tracing::debug!(%cause, "request failed: events"),
+            Self::NotRemembered(cause) => tracing::debug!(%cause, "request failed: rows"),
             _ => {}
         }
     }

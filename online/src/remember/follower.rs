@@ -26,8 +26,8 @@ use crate::store::{Mark, Position, RowStore};
 
 /// How often histories that are behind are tried again.
 const TICK: Duration = Duration::from_secs(1);
-/// Bytes of the log read at a time.
-const CHUNK_BYTES: u64 = 1 << 20;
+/// Bytes of the log added at a time: some thousand rows, so that a script does not hold Redis for long.
+const CHUNK_BYTES: u64 = 1 << 17;
 /// The size in bytes at which a group is closed.
 const MAX_GROUP_BYTES: usize = 4 << 20;
 /// How often a mark that is elsewhere is followed before the next tick.
@@ -170,9 +170,11 @@ impl Follower {
     async fn add(&mut self, start: Position, lines: &[u8]) -> Result<(), LogError> {
         let Ok(served) = self.models.get(&self.model) else { return Ok(()) };
         let read = |line: &[u8]| serde_json::from_slice(line).ok();
-        let rows: Vec<Row> = lines.split(|byte| *byte == b'\n').filter_map(read).collect();
+        // Many are read from the log, in parts.
+        let few = if lines.len() as u64 <= CHUNK_BYTES { lines } else { &[] };
+        let rows: Vec<Row> = few.split(|byte| *byte == b'\n').filter_map(read).collect();
         for (followed, schema) in self.followed(&served) {
-            if self.marks.get(&followed.id) == Some(&Some(start)) {
+            if !few.is_empty() && self.marks.get(&followed.id) == Some(&Some(start)) {
                 self.step(&followed, schema, rows.iter(), Step { from: Some(start), to: self.end }).await?;
             }
         }

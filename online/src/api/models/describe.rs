@@ -12,6 +12,7 @@ use shared::engine::tabular::manifest::ModelManifest;
 use utoipa::ToSchema;
 
 use super::ServedModel;
+use super::remember::remembers;
 use crate::api::{App, json};
 use crate::models::{Challenger, Served};
 
@@ -160,7 +161,7 @@ pub async fn get_model_metrics(ServedModel(served): ServedModel) -> Response {
     json(StatusCode::OK, &served.manifest().metrics)
 }
 
-/// Shows the fields of a row: their types, what they may be, and an example of a row.
+/// Shows the fields of a row: their types, what they may be, and an example of a row; and which rows the model remembers.
 #[utoipa::path(
     get,
     path = "/models/{name}/schema",
@@ -173,6 +174,10 @@ pub async fn get_model_metrics(ServedModel(served): ServedModel) -> Response {
 )]
 pub async fn get_model_schema(ServedModel(served): ServedModel) -> Response {
     let manifest = served.manifest();
-    let schema = value!({ "fields": manifest.schema, "ids": manifest.ids, "example": example(manifest) });
+    let mut schema = value!({ "fields": manifest.schema, "ids": manifest.ids, "example": example(manifest) });
+    let remembers = remembers(&served.champion);
+    if !remembers.is_empty() {
+        schema["remembers"] = value!(remembers);
+    }
     json(StatusCode::OK, &schema)
 }

@@ -5,6 +5,7 @@ use shared::engine::tabular::manifest::{Call, ModelManifest};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
 use super::describe::example;
+use super::remember;
 use crate::models::Models;
 
 /// Adds the paths of the served models to a description.
@@ -17,6 +18,11 @@ pub fn add(description: &mut Value, models: &Models) {
         let title = title("rows", manifest);
         let path = format!("/models/{}/predict", manifest.name);
         paths.insert(path, post(&title, &many, &example(manifest), &[]));
+        if let Some(row) = remember::example(&served.champion) {
+            let title = format!("Takes rows that the model {} is to remember", manifest.name);
+            let schema = json!({ "oneOf": [{ "type": "object" }, { "type": "array", "items": { "type": "object" } }] });
+            paths.insert(format!("/models/{}/rows", manifest.name), post(&title, &schema, &row, &[]));
+        }
         if let Some(serve) = &manifest.serve {
             paths.insert(serve.path().to_owned(), call(serve.call, manifest, &row));
         }

@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json as value};
 use shared::contract::api::{FieldProblem, Problem};
-use shared::engine::tabular::live::{Followed, Origin};
+use shared::engine::tabular::live::{Followed, Kept, Origin};
 use shared::engine::tabular::schema::Field;
 use utoipa::ToSchema;
 
@@ -71,7 +71,7 @@ pub async fn post_rows(
         serde_json::to_writer(&mut lines, row).map_err(|error| ApiError::Internal(error.to_string()))?;
         lines.push(b'\n');
     }
-    let applied = app.memory.accept(&served, lines, rows.len()).await? == Told::Now;
+    let applied = app.memory.accept(&served, lines, rows.len()).await.map_err(ApiError::NotRemembered)? == Told::Now;
     let status = if applied { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, &Remembered { model: &served.manifest().name, accepted: rows.len(), applied }))
 }
@@ -100,6 +100,33 @@ fn check(served: &Served, rows: &[Map<String, Value>], listed: bool) -> Result<(
         errors.extend(problems.take(TOLD - errors.len().min(TOLD)));
     }
     if refusals == 0 { Ok(()) } else { Err(ApiError::Rows { refusals, errors }) }
+}
+
+/// What a version remembers of rows, for people and machines; nothing if it remembers the training rows alone.
+pub fn remembers(version: &Version) -> Vec<Value> {
+    let schema = &version.manifest().schema;
+    let told = |followed: &Followed| {
+        let [key, time] = followed.columns.map(|column| &schema[column].name);
+        let values: &[String] = match &followed.kept {
+            Kept::Count => &[],
+            Kept::Values(names) => names,
+        };
+        value!({ "rows": followed.origin.as_str(), "key": key, "time": time, "values": values })
+    };
+    version.followed().iter().map(told).collect()
+}
+
+/// A row that can be sent; `None` if the version remembers none.
+pub fn example(version: &Version) -> Option<Value> {
+    let mut row = Map::new();
+    for (followed, schema) in told(version) {
+        let fields = followed.columns.map(|column| &schema[column]);
+        row.extend(fields.map(|field| (field.name.clone(), field.example.clone())));
+        if let Kept::Values(names) = &followed.kept {
+            row.extend(names.iter().map(|name| (name.clone(), value!(0))));
+        }
+    }
+    (!row.is_empty()).then_some(Value::Object(row))
 }
 
 /// The histories of a version that are told of rows that are sent, with its fields.

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use redis::{Pipeline, cmd};
+use redis::{Pipeline, RedisResult, cmd};
 use shared::engine::keys::{row_key, rows_applied_key};
 use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, Live, LiveRow};
@@ -38,20 +38,33 @@ const ADD: &str = "local found=redis.pcall('GET',KEYS[1]) \
     redis.call('PEXPIRE',key,ARGV[3]) end \
     redis.call('SET',KEYS[1],ARGV[2]) return found";
 
+/// The number of keys read in one pipeline, so that each is answered within the deadline of a read.
+const KEYS_PER_PIPELINE: usize = 512;
+
+/// The fields of a hash: times with what is packed of their rows.
+type Fields = Vec<(i64, Vec<u8>)>;
+
 impl Redis {
     async fn get_rows(&self, keys: &BTreeMap<HistoryId, Vec<Level>>) -> Result<Live, StoreError> {
         let wanted: Vec<(HistoryId, Level)> =
             keys.iter().flat_map(|(history, keys)| keys.iter().map(|key| (*history, *key))).collect();
+        let mut live = Live::new();
+        for wanted in wanted.chunks(KEYS_PER_PIPELINE) {
+            self.get_some(wanted, &mut live).await?;
+        }
+        Ok(live)
+    }
+
+    async fn get_some(&self, wanted: &[(HistoryId, Level)], live: &mut Live) -> Result<(), StoreError> {
         let mut gets = Pipeline::with_capacity(wanted.len());
         gets.ignore_errors();
-        for (history, key) in &wanted {
+        for (history, key) in wanted {
             gets.cmd("HGETALL").arg(row_key(&self.settings.prefix, *history, *key));
         }
         let deadline = self.settings.timeout;
         let call = |mut connection| async move { gets.query_async(&mut connection).await };
-        let answers: Vec<redis::RedisResult<Vec<(i64, Vec<u8>)>>> = self.reads.call(deadline, call).await?;
-        let mut live = Live::new();
-        for ((history, key), answer) in wanted.into_iter().zip(answers) {
+        let answers: Vec<RedisResult<Fields>> = self.reads.call(deadline, call).await?;
+        for ((history, key), answer) in wanted.iter().copied().zip(answers) {
             let rows = match answer {
                 Ok(rows) => rows.into_iter().filter_map(|(time_ms, value)| Some((time_ms, unpack(&value)?))),
                 // A key of another type, which the next row replaces.
@@ -64,7 +77,7 @@ impl Redis {
                 live.entry(history).or_default().insert(key, rows);
             }
         }
-        Ok(live)
+        Ok(())
     }
 
     async fn add_rows(&self, to: Target, rows: &[(Level, LiveRow)], step: Step) -> Result<Mark, StoreError> {
