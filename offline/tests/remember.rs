@@ -100,6 +100,69 @@ fn scored_rows_count_and_counts_outlive_the_service() {
     sent.assert_problem(400, None);
 }
 
+#[test]
+fn rows_of_a_list_count_for_later_ones_of_it() {
+    let bank = Bank::new(&impressions(), COUNTED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    let list: Vec<String> = [2, 0, 3, 1].map(|minute| impression("listed", minute)).into();
+    let answer = service.client.post("/models/loans/predict", &format!("[{}]", list.join(","))).json();
+    let told = |at: usize| answer["predictions"][at]["probability"].as_f64().expect("a probability");
+    assert!(told(2) > 0.9, "three before it: {answer}");
+    assert!([0, 1, 3].iter().all(|&at| told(at) < 0.2), "{answer}");
+}
+
+#[test]
+fn a_version_that_was_trained_on_scored_rows_counts_them_once() {
+    let bank = Bank::new(&impressions(), COUNTED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    for minute in 0..2 {
+        probability(&service, "twice", minute);
+    }
+    await_rows(&service, "scored", 2);
+    let mut rows = fs::read_to_string(bank.path("rows.csv")).expect("reads");
+    for minute in 0..2 {
+        let _ = writeln!(rows, "t{minute},twice,2026-03-02T00:0{minute}:00Z,3,0");
+    }
+    fs::write(bank.path("rows.csv"), rows).expect("writes");
+    bank.train(&[]);
+    let after = bank.champion();
+    eventually("the new version", || service.client.get("/models/loans").json()["model_version"] == json!(after));
+    let told = probability(&service, "twice", 5);
+    assert!(told < 0.2, "two before it, not four: {told}");
+}
+
+#[test]
+fn what_a_replica_left_is_remembered_by_another() {
+    let bank = Bank::new(&impressions(), COUNTED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    for minute in 0..3 {
+        probability(&service, "new", minute);
+    }
+    await_rows(&service, "scored", 3);
+    drop(service);
+    let service = Running::start_with(bank.folder.path(), |config| "1".clone_into(&mut config.events.replica));
+    assert!(probability(&service, "new", 3) > 0.9);
+}
+
+#[test]
+fn a_copy_of_a_models_folder_is_no_model() {
+    let bank = Bank::new(&impressions(), COUNTED);
+    bank.train(&[]);
+    let (own, copy) = (bank.path("artifacts/models/loans"), bank.path("artifacts/models/loans-old"));
+    let version = bank.champion();
+    fs::create_dir_all(copy.join(&version)).expect("a folder");
+    fs::copy(own.join("champion"), copy.join("champion")).expect("copies");
+    for file in fs::read_dir(own.join(&version)).expect("a version") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), copy.join(&version).join(file.file_name())).expect("copies");
+    }
+    let service = Running::start(bank.folder.path());
+    assert_eq!(service.client.get("/models").json().as_array().map(Vec::len), Some(1));
+}
+
 const MONTHS: [&str; 5] = ["2015-01-28", "2015-02-28", "2015-03-28", "2015-04-28", "2015-05-28"];
 const CUSTOMERS: u64 = 400;
 
@@ -204,6 +267,34 @@ fn a_model_that_remembers_the_training_rows_alone_takes_none() {
     let service = Running::start(bank.folder.path());
     let refused = service.client.post("/models/loans/rows", &holds("new", "2015-06-28", json!(1)).to_string());
     refused.assert_problem(400, None);
+}
+
+#[test]
+fn two_hosts_of_one_name_count_each_row_once() {
+    let (bank, other, server) = (Bank::new(&impressions(), COUNTED), tempfile::tempdir(), RedisServer::start());
+    let other = other.expect("a folder");
+    bank.train(&[]);
+    let [a, b] = [bank.path("rows"), other.path().to_owned()].map(|rows| {
+        Running::start_with(bank.folder.path(), |config| {
+            config.store.redis_url = server.url().into();
+            config.store.timeout_ms = 2000;
+            config.models.rows = rows.clone();
+            config.events.path = rows.join("log");
+        })
+    });
+    let count = || -> u64 {
+        let keys: Vec<String> = server.command(&["KEYS", "*{rows:*"]);
+        let of = |key: &String| server.command::<Vec<u64>>(&["HVALS", key]).into_iter().sum::<u64>();
+        keys.iter().filter(|key| !key.contains("applied")).map(of).sum()
+    };
+    for row in 0..6 {
+        probability(if row % 2 == 0 { &a } else { &b }, "new", row);
+        eventually("one row more", || count() == u64::from(row) + 1);
+    }
+    // Each looks at its mark every second.
+    let looks = server.calls("mget");
+    eventually("some looks at marks", || server.calls("mget") > looks + 8);
+    assert_eq!(count(), 6);
 }
 
 /// Two replicas on one Redis.

@@ -151,7 +151,8 @@ async fn start_with(
     });
     let logs = events::Settings { folder: config.models.rows.clone(), ..settings };
     let memory = Arc::new(Memory::new(logs, models.clone(), rows, metrics.clone()));
-    memory.open().await?;
+    // What can't be opened is told and tried again by the watch.
+    let _ = memory.open().await;
     let watched = memory.clone();
     parts.spawn(async move {
         watched.watch(poll).await;

@@ -61,7 +61,7 @@ const TABLE: &layers::Table<'_> = &[
         ],
     ),
     ("engine::state", &["contract::id", "contract::kind", "contract::event_log", "engine::topk", "tables"]),
-    ("engine::keys", &["contract::id", "engine::tabular"]),
+    ("engine::keys", &["contract::id", "engine::tabular", "engine::tabular::column"]),
     ("engine::packed", &["contract::id", "contract::kind", "contract::event_log", "engine::state", "engine::topk"]),
     ("engine::slate", &["contract::id", "contract::api", "contract::source", "engine::state", "tables"]),
     (

@@ -65,10 +65,10 @@ pub enum LogError {
         source: io::Error,
     },
     /// Another process holds its lock.
-    #[error("{0}: another process writes this replica's event log; stop it, or give this one its own events.replica")]
+    #[error("{0}: another process writes this replica's log; stop it, or give this one its own events.replica")]
     Locked(PathBuf),
     /// The histories can't be brought up to date.
-    #[error("the event log can't be applied: {0}")]
+    #[error("the log can't be applied: {0}")]
     Store(#[from] StoreError),
 }
 

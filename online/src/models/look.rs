@@ -110,6 +110,13 @@ impl Look {
             return known.cloned();
         }
         match Model::load(&folder.join(version)) {
+            // Marks, metrics and paths are by name: a copy of a folder is no model of its own.
+            Ok(model) if model.manifest().name != name => {
+                let reason = format!("it is a version of the model {:?}", model.manifest().name);
+                self.fail(name, version, &ArtifactError::shape(folder.join(version), reason));
+                self.metrics.swap_failures.inc();
+                None
+            }
             Ok(model) => {
                 tracing::info!(model = name, version, "version loaded");
                 Some(Arc::new(Version::new(model, &self.metrics, self.half)))

@@ -10,15 +10,18 @@
 //! version that remembers something else is told all that was logged.
 
 mod follower;
+mod logs;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::engine::tabular::column::{Column, Level};
-use shared::engine::tabular::live::{HistoryId, Live, Origin};
+use shared::engine::tabular::history::milliseconds;
+use shared::engine::tabular::live::{HistoryId, Live, LiveRow, Origin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -28,6 +31,9 @@ use crate::metrics::Metrics;
 use crate::models::rows::Rows;
 use crate::models::{Models, Place, Served};
 use crate::store::RowStore;
+
+/// The most bytes that may wait for a follower.
+const MAX_WAITING_BYTES: usize = 128 << 20;
 
 /// A model and the origin of its rows.
 type Name = (String, Origin);
@@ -39,6 +45,32 @@ pub enum Told {
     Now,
     /// It will once the store is back.
     Later,
+}
+
+/// The channel to a follower.
+#[derive(Clone)]
+struct Sender {
+    lines: mpsc::Sender<Lines>,
+    /// How many bytes wait there.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Passes lines on, if there is room.
+    fn send(&self, lines: Lines) -> Result<(), AcceptError> {
+        if self.waiting.load(Ordering::Relaxed) > MAX_WAITING_BYTES {
+            return Err(AcceptError::Full);
+        }
+        let bytes = lines.lines.len();
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        self.lines.try_send(lines).map_err(|error| {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            match error {
+                mpsc::error::TrySendError::Full(_) => AcceptError::Full,
+                mpsc::error::TrySendError::Closed(_) => AcceptError::Closed,
+            }
+        })
+    }
 }
 
 /// What models remember.
@@ -53,7 +85,7 @@ pub struct Memory {
 }
 
 struct Handle {
-    lines: mpsc::Sender<Lines>,
+    sender: Sender,
     task: JoinHandle<()>,
 }
 
@@ -70,18 +102,19 @@ impl Memory {
     /// Opens the logs of all models that remember rows, and brings the store up to date.
     ///
     /// # Errors
-    /// [`LogError`] when a log can't be used, or the store fails.
+    /// [`LogError`] when a log can't be used, the first of those; the others are followed.
     pub async fn open(&self) -> Result<(), LogError> {
         let _opening = self.opening.lock().await;
+        let mut result = Ok(());
         for (name, served) in self.models.all().iter() {
             for origin in origins(served) {
                 let key = (name.clone(), origin);
                 if self.sender(&key).is_none() {
-                    self.follow(key).await?;
+                    result = result.and(self.follow(key).await);
                 }
             }
         }
-        Ok(())
+        result
     }
 
     /// Opens the logs of models that are served later on, for ever.
@@ -108,21 +141,23 @@ impl Memory {
         let (models, store, metrics) = (self.models.clone(), self.store.clone(), self.metrics.clone());
         let follower = Follower::open(model.clone(), origin, settings, models, store, metrics).await?;
         let (lines, queue) = mpsc::channel(self.settings.queue);
-        let task = tokio::spawn(follower.run(queue));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(follower.run(queue, waiting.clone()));
+        let sender = Sender { lines, waiting };
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
-        followers.insert((model, origin), Handle { lines, task });
+        followers.insert((model, origin), Handle { sender, task });
         Ok(())
     }
 
     /// The channel to a follower that runs.
-    fn sender(&self, name: &Name) -> Option<mpsc::Sender<Lines>> {
+    fn sender(&self, name: &Name) -> Option<Sender> {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         match followers.entry(name.clone()) {
-            Entry::Occupied(ended) if ended.get().lines.is_closed() => {
+            Entry::Occupied(ended) if ended.get().sender.lines.is_closed() => {
                 ended.remove();
                 None
             }
-            Entry::Occupied(runs) => Some(runs.get().lines.clone()),
+            Entry::Occupied(runs) => Some(runs.get().sender.clone()),
             Entry::Vacant(_) => None,
         }
     }
@@ -137,10 +172,7 @@ impl Memory {
         let model = &served.manifest().name;
         let sender = self.sender(&(model.clone(), Origin::Sent)).ok_or(AcceptError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        sender.try_send(Lines { lines, rows, reply: Some(reply) }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AcceptError::Full,
-            mpsc::error::TrySendError::Closed(_) => AcceptError::Closed,
-        })?;
+        sender.send(Lines { lines, rows, reply: Some(reply) })?;
         answer.await.unwrap_or(Err(AcceptError::Closed))
     }
 
@@ -152,7 +184,7 @@ impl Memory {
         let model = &served.manifest().name;
         let sender = self.sender(&(model.clone(), Origin::Scored));
         let lines = Lines { lines: scored.counted.clone(), rows: scored.rows, reply: None };
-        if sender.is_none_or(|sender| sender.try_send(lines).is_err()) {
+        if sender.is_none_or(|sender| sender.send(lines).is_err()) {
             self.metrics.models.count_forgotten(model, scored.rows);
         }
     }
@@ -160,26 +192,28 @@ impl Memory {
     /// What is known of the keys of rows; nothing where the store does not answer: then the version's own histories tell
     /// what was before.
     pub async fn of(&self, served: &Served, rows: &Rows) -> Live {
-        let keys = keys(served, rows);
+        // Rows that are refused are not scored.
+        let keys = if rows.refusals.is_empty() { keys(served, rows) } else { BTreeMap::new() };
         if keys.is_empty() {
             return Live::new();
         }
-        match self.store.rows(&keys).await {
-            Ok(live) => live,
-            Err(error) => {
-                tracing::debug!(%error, "rows scored without what the store knows");
-                self.metrics.models.count_fallback(&served.manifest().name, error.label());
-                Live::new()
-            }
+        let mut live = self.store.rows(&keys).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "rows scored without what the store knows");
+            self.metrics.models.count_fallback(&served.manifest().name, error.label());
+            Live::new()
+        });
+        if rows.rows > 1 {
+            add_themselves(&mut live, served, rows);
         }
+        live
     }
 
     /// Writes what was passed on, and closes the logs.
     pub async fn close(&self) {
         let _opening = self.opening.lock().await;
         let followers = std::mem::take(&mut *self.followers.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((model, _), Handle { lines, task }) in followers {
-            drop(lines);
+        for ((model, _), Handle { sender, task }) in followers {
+            drop(sender);
             if task.await.is_err() {
                 tracing::error!(model, "its log of rows did not close in order; it is checked at the next start");
             }
@@ -190,6 +224,27 @@ impl Memory {
 /// The origins of the rows that a model remembers.
 fn origins(served: &Served) -> BTreeSet<Origin> {
     served.versions().flat_map(|version| version.followed()).map(|followed| followed.origin).collect()
+}
+
+/// Adds the rows themselves where scored rows count: those of a list count for those of later times in it.
+fn add_themselves(live: &mut Live, served: &Served, rows: &Rows) {
+    let mut known = BTreeSet::new();
+    for version in served.versions() {
+        for followed in version.followed().iter().filter(|own| own.origin == Origin::Scored && known.insert(own.id)) {
+            let [key, time] = followed.columns.map(|column| {
+                let place = served.place(&version.manifest().schema[column].name);
+                if let Some(Place::Field(at)) = place { rows.columns.get(at) } else { None }
+            });
+            let (Some(Column::Levels(keys)), Some(Column::Numbers(times))) = (key, time) else { continue };
+            let of_history = live.entry(followed.id).or_default();
+            for (key, time) in keys.iter().zip(times).filter(|(key, time)| **key != Level::MISSING && !time.is_nan()) {
+                let time_ms = milliseconds(*time);
+                of_history.entry(*key).or_default().push(LiveRow { time_ms, values: vec![1.0] });
+            }
+            // Rows of one time add up when they are joined.
+            of_history.values_mut().for_each(|rows| rows.sort_by_key(|row| row.time_ms));
+        }
+    }
 }
 
 /// The keys of rows, by history.

@@ -5,6 +5,7 @@
 //! events-<replica>-<number>.jsonl           a replica's events, one JSON object per line; numbers ascend
 //! events-<replica>-<number>.torn-<offset>   an unfinished last line, cut off when the service started; never read
 //! events-<replica>.lock                     held by the process that writes
+//! events-<replica>.id                       of a log of rows: which log this is, for the marks in a store
 //! ```
 //!
 //! A file is only ever appended to, and not even that once its end was cut off: the bytes up to a line end stay the
@@ -52,6 +53,12 @@ pub fn lock_path(folder: &Path, replica: &str) -> PathBuf {
     folder.join(format!("events-{replica}.lock"))
 }
 
+/// The path of the file that says which log of a replica this is.
+#[must_use]
+pub fn id_path(folder: &Path, replica: &str) -> PathBuf {
+    folder.join(format!("events-{replica}.id"))
+}
+
 /// The path for the end of a file that was cut off at `offset`.
 ///
 /// * `copy`: a number, from 0, that makes the name unique if the same offset was cut off before.
@@ -61,12 +68,12 @@ pub fn torn_path(folder: &Path, replica: &str, number: u64, offset: u64, copy: u
     folder.join(format!("{}.torn-{offset}{suffix}", stem(replica, number)))
 }
 
-/// Whether a path is that of a lock or of a torn end: these files lie beside the log and are no part of it.
+/// Whether a path is that of a lock, an id or a torn end: these files lie beside the log and are no part of it.
 #[must_use]
 pub fn is_aside(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("events-") && (ending == "lock" || ending.starts_with("torn-"))
+    name.starts_with("events-") && (ending == "lock" || ending == "id" || ending.starts_with("torn-"))
 }
 
 /// The log files of all replicas in a folder, those of each replica in the order they were written.

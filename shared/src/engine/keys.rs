@@ -5,7 +5,7 @@
 //! | `{prefix}:{<user>}:history` | live history, see [`crate::engine::packed::pack_history`] |
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user, see [`crate::engine::packed::pack_user`] |
 //! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
-//! | `{prefix}:{rows:<history>}:applied:<replica>` | up to where a replica's log of rows is in that history |
+//! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log of rows is in that history |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
 //!
 //! The part in braces is the hash tag of Redis Cluster: all keys of a user lie in one slot, so that one `MGET` reads
@@ -61,10 +61,12 @@ pub fn row_key(prefix: &str, history: HistoryId, key: Level) -> String {
     format!("{prefix}:{{rows:{history}}}:{:016x}", key.0)
 }
 
-/// The key of the position up to which a replica's log of rows is in a history.
+/// The key of the position up to which a log of rows is in a history.
+///
+/// * `log`: the replica and the id of its log.
 #[must_use]
-pub fn rows_applied_key(prefix: &str, history: HistoryId, replica: &str) -> String {
-    format!("{prefix}:{{rows:{history}}}:applied:{replica}")
+pub fn rows_applied_key(prefix: &str, history: HistoryId, log: &str) -> String {
+    format!("{prefix}:{{rows:{history}}}:applied:{log}")
 }
 
 #[cfg(test)]

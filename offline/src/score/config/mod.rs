@@ -144,7 +144,7 @@ impl ModelConfig {
     pub fn ignores(&self, column: &str) -> bool {
         let role = self.columns.get(column).map(|column| column.declared().role);
         let needed = [&self.time, &self.weights.column, &self.split.column];
-        let remembered = self.panel.previous.iter().any(|pattern| stands_for(pattern, column));
+        let remembered = self.panel.previous.iter().any(|name| name == column);
         role == Some(Role::Ignored) && !remembered && !needed.iter().any(|needed| *needed == column)
     }
 }

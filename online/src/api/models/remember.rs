@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value, json as value};
 use shared::contract::api::{FieldProblem, Problem};
-use shared::engine::tabular::live::{Followed, Kept, Origin};
+use shared::engine::tabular::live::{Absent, Followed, Kept, Origin};
 use shared::engine::tabular::schema::Field;
 use utoipa::ToSchema;
 
@@ -22,6 +22,8 @@ use crate::remember::Told;
 
 /// The most refused values that are told of.
 const TOLD: usize = 100;
+/// From so many bytes on the work is done on a thread of its own, so that short requests don't wait for it.
+const LONG: usize = 1 << 16;
 
 /// The acknowledgement of rows: every one is on disk.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,20 +62,33 @@ pub async fn post_rows(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let bytes = body::read(request, app.settings.max_rows_bytes).await?;
-    let (rows, listed) = read(&bytes)?;
-    if !(1..=app.settings.max_rows).contains(&rows.len()) {
-        let detail = format!("a list has 1 to {} rows, this one has {}", app.settings.max_rows, rows.len());
+    let most = app.settings.max_rows;
+    let (lines, rows) = if bytes.len() < LONG {
+        lines(&served, &bytes, most)?
+    } else {
+        let served = served.clone();
+        let work = tokio::task::spawn_blocking(move || lines(&served, &bytes, most));
+        work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
+    };
+    let applied = app.memory.accept(&served, lines, rows).await.map_err(ApiError::NotRemembered)? == Told::Now;
+    let status = if applied { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(json(status, &Remembered { model: &served.manifest().name, accepted: rows, applied }))
+}
+
+/// The lines of the rows of a body, and how many they are.
+fn lines(served: &Served, bytes: &[u8], most: usize) -> Result<(Vec<u8>, usize), ApiError> {
+    let (rows, listed) = read(bytes)?;
+    if !(1..=most).contains(&rows.len()) {
+        let detail = format!("a list has 1 to {most} rows, this one has {}", rows.len());
         return Err(ApiError::Invalid { field: None, detail });
     }
-    check(&served, &rows, listed)?;
+    check(served, &rows, listed)?;
     let mut lines = Vec::with_capacity(bytes.len() + rows.len());
     for row in &rows {
         serde_json::to_writer(&mut lines, row).map_err(|error| ApiError::Internal(error.to_string()))?;
         lines.push(b'\n');
     }
-    let applied = app.memory.accept(&served, lines, rows.len()).await.map_err(ApiError::NotRemembered)? == Told::Now;
-    let status = if applied { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(json(status, &Remembered { model: &served.manifest().name, accepted: rows.len(), applied }))
+    Ok((lines, rows.len()))
 }
 
 /// The rows of a body, and whether they are a list.
@@ -84,14 +99,24 @@ fn read(bytes: &[u8]) -> Result<(Vec<Map<String, Value>>, bool), ApiError> {
 
 /// Refuses rows of a model that remembers none, and fields that can't be remembered, all of which are told.
 fn check(served: &Served, rows: &[Map<String, Value>], listed: bool) -> Result<(), ApiError> {
-    let followed: Vec<(&Followed, &[Field])> = served.versions().flat_map(|version| told(version)).collect();
+    // A challenger makes do with what the champion remembers.
+    let of_champion: Vec<(&Followed, &[Field])> = told(&served.champion).collect();
+    let followed = match of_champion.is_empty() {
+        true => served.versions().flat_map(|version| told(version)).collect(),
+        false => of_champion,
+    };
     if followed.is_empty() {
-        let detail = "this model remembers no rows that are sent; its config says `remember`, see /docs".to_owned();
+        let detail =
+            "this model remembers no rows that are sent; set remember = \"sent\" in its config, and train it again"
+                .to_owned();
         return Err(ApiError::Invalid { field: None, detail });
     }
     let (mut refusals, mut errors) = (0, Vec::new());
     for (at, row) in rows.iter().enumerate() {
-        let bad = followed.iter().filter_map(|(followed, schema)| followed.read(schema, row).err()).flatten();
+        let bad = followed
+            .iter()
+            .filter_map(|(followed, schema)| followed.read(schema, row, Absent::Refused).err())
+            .flatten();
         // Two histories may have one key.
         let bad: BTreeSet<(String, String)> = bad.map(|bad| (bad.name, bad.detail)).collect();
         refusals += bad.len() as u64;

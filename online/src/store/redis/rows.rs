@@ -3,7 +3,7 @@
 //! | key | value |
 //! |---|---|
 //! | `{prefix}:{rows:<history>}:<level>` | a hash: time in milliseconds ─▶ the number of rows, or `v` and the values as 32-bit floats |
-//! | `{prefix}:{rows:<history>}:applied:<replica>` | up to where a replica's log is in it |
+//! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log is in it |
 //!
 //! All keys of a history lie in one slot, so that one script adds rows and moves the mark: both happen, or neither.
 
@@ -14,27 +14,34 @@ use shared::engine::keys::{row_key, rows_applied_key};
 use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, Live, LiveRow};
 
-use super::super::rows::{Merge, RowStore, Step, TIMES_PER_KEY, Target, merged};
+use super::super::rows::{LogName, Merge, RowStore, Step, TIMES_PER_KEY, Target, merged};
 use super::super::{Answer, Mark, Position, StoreError};
 use super::{Redis, Settings};
 
 /// The script of a step. Keys: the mark, then the keys of rows. Arguments: where the mark must be, where it goes, how long
 /// rows live, how many times of a key are kept, whether rows add up, then for each key the number of its rows, and times
-/// and values. A key of another type, and a mark that is none, count as absent. It returns where the mark was; elsewhere, nothing is added.
+/// and values. A key of another type, a count that is
+/// none and a mark that is none count as absent. It returns where the mark was; elsewhere, nothing is added.
 const ADD: &str = "local found=redis.pcall('GET',KEYS[1]) \
     if type(found)~='string' or not string.match(found,'^%d+:%d+$') then found='' end \
     if found~=ARGV[1] then return found end \
+    for i=2,#KEYS do local kind=redis.call('TYPE',KEYS[i]).ok \
+    if kind~='hash' and kind~='none' then redis.call('DEL',KEYS[i]) end end \
     local sum,at=ARGV[5]=='sum',6 \
+    local function put(key,time,value) \
+    local added=sum and redis.pcall('HINCRBY',key,time,value) \
+    if type(added)~='number' then redis.call('HSET',key,time,value) end end \
     for i=2,#KEYS do local key=KEYS[i] \
-    local kind=redis.call('TYPE',key).ok if kind~='hash' and kind~='none' then redis.call('DEL',key) end \
     local rows=tonumber(ARGV[at]) at=at+1 \
-    for _=1,rows do redis.call(sum and 'HINCRBY' or 'HSET',key,ARGV[at],ARGV[at+1]) at=at+2 end \
+    for _=1,rows do put(key,ARGV[at],ARGV[at+1]) at=at+2 end \
     local over=redis.call('HLEN',key)-tonumber(ARGV[4]) \
     if over>0 then local times=redis.call('HKEYS',key) \
     table.sort(times,function(a,b) return tonumber(a)<tonumber(b) end) \
-    for j=1,over do \
-    if sum then redis.call('HINCRBY',key,times[over+1],redis.call('HGET',key,times[j])) end \
-    redis.call('HDEL',key,times[j]) end end \
+    for _=1,over do local at,least,last=1,2,tonumber(times[#times]) \
+    if sum then for j=2,#times-1 do local one=tonumber(times[j-1]) \
+    local span=(tonumber(times[j+1])-one)/(last-one+1) if span<least then at,least=j,span end end \
+    put(key,times[at+1],redis.call('HGET',key,times[at])) end \
+    redis.call('HDEL',key,times[at]) table.remove(times,at) end end \
     redis.call('PEXPIRE',key,ARGV[3]) end \
     redis.call('SET',KEYS[1],ARGV[2]) return found";
 
@@ -80,11 +87,11 @@ impl Redis {
         Ok(())
     }
 
-    async fn add_rows(&self, to: Target, rows: &[(Level, LiveRow)], step: Step) -> Result<Mark, StoreError> {
-        let Settings { prefix, replica, retention, .. } = &self.settings;
+    async fn add_rows(&self, to: &Target, rows: &[(Level, LiveRow)], step: Step) -> Result<Mark, StoreError> {
+        let Settings { prefix, retention, .. } = &self.settings;
         let by_key = merged(rows, to.merge);
         let mut command = cmd("EVAL");
-        command.arg(ADD).arg(1 + by_key.len()).arg(rows_applied_key(prefix, to.history, replica));
+        command.arg(ADD).arg(1 + by_key.len()).arg(rows_applied_key(prefix, to.history, to.log.as_str()));
         for key in by_key.keys() {
             command.arg(row_key(prefix, to.history, *key));
         }
@@ -132,18 +139,18 @@ impl RowStore for Redis {
         Box::pin(self.observed("rows", self.get_rows(keys)))
     }
 
-    fn mark(&self, history: HistoryId) -> Answer<'_, Option<Position>> {
+    fn mark<'a>(&'a self, history: HistoryId, log: &'a LogName) -> Answer<'a, Option<Position>> {
         Box::pin(self.observed("applied", async move {
             // `MGET` treats a key of another type as absent, where `GET` would fail.
             let mut command = cmd("MGET");
-            command.arg(rows_applied_key(&self.settings.prefix, history, &self.settings.replica));
+            command.arg(rows_applied_key(&self.settings.prefix, history, log.as_str()));
             let [found]: [Option<Vec<u8>>; 1] = self.query(command).await?;
             Ok(found.as_deref().and_then(position))
         }))
     }
 
     fn add<'a>(&'a self, to: &'a Target, rows: &'a [(Level, LiveRow)], step: Step) -> Answer<'a, Mark> {
-        Box::pin(self.observed("add_rows", self.add_rows(*to, rows, step)))
+        Box::pin(self.observed("add_rows", self.add_rows(to, rows, step)))
     }
 }
 

@@ -10,7 +10,7 @@ use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, Live, LiveRow};
 
 use super::super::{Answer, Mark, Position};
-use super::{Merge, RowStore, Step, TIMES_PER_KEY, Target, put};
+use super::{LogName, RowStore, Step, Target, put, shorten};
 
 type Times = BTreeMap<i64, Vec<f32>>;
 
@@ -32,7 +32,8 @@ pub struct EmbeddedRows {
 #[derive(Debug, Default)]
 struct Known {
     keys: HashMap<Level, Rows>,
-    mark: Option<Position>,
+    /// Of each log.
+    marks: HashMap<LogName, Position>,
 }
 
 impl EmbeddedRows {
@@ -57,12 +58,13 @@ impl EmbeddedRows {
         keys.iter().filter_map(of).collect()
     }
 
-    fn put(&self, to: Target, rows: &[(Level, LiveRow)], step: Step) -> Mark {
+    fn put(&self, to: &Target, rows: &[(Level, LiveRow)], step: Step) -> Mark {
         let came = Instant::now();
         let mut histories = self.histories.write().unwrap_or_else(PoisonError::into_inner);
         let known = histories.entry(to.history).or_default();
-        if known.mark != step.from {
-            return Mark::Found(known.mark);
+        let mark = known.marks.get(&to.log).copied();
+        if mark != step.from {
+            return Mark::Found(mark);
         }
         for (key, row) in rows {
             let rows = known.keys.entry(*key).or_insert_with(|| Rows { times: Times::new(), came });
@@ -70,19 +72,8 @@ impl EmbeddedRows {
             put(&mut rows.times, row.time_ms, &row.values, to.merge);
             shorten(&mut rows.times, to.merge);
         }
-        known.mark = Some(step.to);
+        known.marks.insert(to.log.clone(), step.to);
         Mark::Moved
-    }
-}
-
-/// Keeps the latest times.
-fn shorten(times: &mut Times, merge: Merge) {
-    while times.len() > TIMES_PER_KEY
-        && let Some((_, values)) = times.pop_first()
-    {
-        if let (Merge::Sum, Some(mut next)) = (merge, times.first_entry()) {
-            next.get_mut().iter_mut().zip(values).for_each(|(next, value)| *next += value);
-        }
     }
 }
 
@@ -92,14 +83,14 @@ impl RowStore for EmbeddedRows {
         Box::pin(async { Ok(live) })
     }
 
-    fn mark(&self, history: HistoryId) -> Answer<'_, Option<Position>> {
+    fn mark<'a>(&'a self, history: HistoryId, log: &'a LogName) -> Answer<'a, Option<Position>> {
         let histories = self.histories.read().unwrap_or_else(PoisonError::into_inner);
-        let mark = histories.get(&history).and_then(|known| known.mark);
+        let mark = histories.get(&history).and_then(|known| known.marks.get(log).copied());
         Box::pin(async move { Ok(mark) })
     }
 
     fn add<'a>(&'a self, to: &'a Target, rows: &'a [(Level, LiveRow)], step: Step) -> Answer<'a, Mark> {
-        let mark = self.put(*to, rows, step);
+        let mark = self.put(to, rows, step);
         Box::pin(async move { Ok(mark) })
     }
 }

@@ -18,7 +18,7 @@ use super::column::{Column, Level};
 use super::derive::Derivation;
 use super::history::{History, milliseconds};
 use super::manifest::ModelManifest;
-use super::schema::Field;
+use super::schema::{Field, FieldKind};
 use super::value::{number, truth};
 use crate::contract::id::present;
 use crate::tables::{HistoryBuilder, HistoryTable};
@@ -98,7 +98,7 @@ pub struct Followed {
     pub origin: Origin,
     /// What it keeps of them.
     pub kept: Kept,
-    /// The time of the last row that the version knows, milliseconds since the epoch.
+    /// The time of the last row that is in the version's table, milliseconds since the epoch.
     pub end_ms: i64,
 }
 
@@ -147,11 +147,30 @@ pub fn followed(manifest: &ModelManifest, histories: &[HistoryTable]) -> Vec<Fol
             Kept::Count => "count".to_owned(),
             Kept::Values(names) => format!("values\n{}", names.join("\n")),
         };
-        let id = HistoryId::of(&manifest.name, origin, &remembered.key, &values);
+        // Times that were read in another way are other times.
+        let read_by = format!("{}\n{:?}", manifest.schema.get(time)?.name, zone(&manifest.schema[time]));
+        let id = HistoryId::of(&manifest.name, origin, &format!("{}\n{read_by}", remembered.key), &values);
         let end_ms = table.times.iter().copied().max().unwrap_or(i64::MIN);
         Some(Followed { id, history, columns: [key, time], origin, kept, end_ms })
     };
     parameters.histories.iter().zip(histories).enumerate().filter_map(of).collect()
+}
+
+/// The zone and the format by which times are read.
+fn zone(field: &Field) -> (&str, &str) {
+    match &field.kind {
+        FieldKind::Time { zone, format } => (zone, format.as_deref().unwrap_or_default()),
+        _ => ("", ""),
+    }
+}
+
+/// What becomes of a remembered column that a row does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// The row is refused.
+    Refused,
+    /// Its value is missing: the row was taken for another version.
+    Missing,
 }
 
 impl Followed {
@@ -161,7 +180,13 @@ impl Followed {
     ///
     /// # Errors
     /// Every field that can't be remembered.
-    pub fn read(&self, schema: &[Field], row: &Map<String, Value>) -> Result<Option<(Level, LiveRow)>, Vec<BadField>> {
+    pub fn read(
+        &self,
+        schema: &[Field],
+        row: &Map<String, Value>,
+        absent: Absent,
+    ) -> Result<Option<(Level, LiveRow)>, Vec<BadField>> {
+        let missing = &schema[self.columns[0]].missing;
         let mut bad = Vec::new();
         let [key, time] = self.columns.map(|at| {
             let (field, mut column) = (&schema[at], schema[at].column(1));
@@ -174,7 +199,7 @@ impl Followed {
             Kept::Count => vec![1.0],
             Kept::Values(names) => {
                 let mut read = |name: &String| {
-                    value(field_of(row, name)).unwrap_or_else(|detail| {
+                    value(field_of(row, name), missing, absent).unwrap_or_else(|detail| {
                         bad.push(BadField { name: name.clone(), detail });
                         f32::NAN
                     })
@@ -192,6 +217,8 @@ impl Followed {
     }
 
     /// The rows of keys as the version and the service know them together: of these keys only.
+    ///
+    /// A value of a time that is in the version's table takes its place, up to the next row there.
     #[must_use]
     pub fn join(&self, version: History<'_>, live: &LiveRows) -> HistoryTable {
         let mut joined = HistoryBuilder::default();
@@ -204,14 +231,15 @@ impl Followed {
                         count = values[0];
                         joined.push(*key, time, values.iter().copied());
                     }
-                    for row in rows.iter().filter(|row| row.time_ms > self.end_ms) {
+                    for row in rows.iter().filter(|row| row.time_ms > self.end_ms && row.values.len() == 1) {
                         count += row.values[0];
                         joined.push(*key, row.time_ms, [count].into_iter());
                     }
                 }
                 Kept::Values(_) => {
                     let mut all: BTreeMap<i64, &[f32]> = own.rows().collect();
-                    all.extend(rows.iter().map(|row| (row.time_ms, &row.values[..])));
+                    let whole = rows.iter().filter(|row| row.values.len() == version.width);
+                    all.extend(whole.map(|row| (row.time_ms, &row.values[..])));
                     all.into_iter().for_each(|(time, values)| joined.push(*key, time, values.iter().copied()));
                 }
             }
@@ -229,15 +257,19 @@ fn field_of<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 /// A value that is remembered: a number, or yes and no as 1 and 0.
-fn value(value: Option<&Value>) -> Result<f32, String> {
+///
+/// * `missing`: texts that stand for a missing value, beside the usual ones.
+fn value(value: Option<&Value>, missing: &[String], absent: Absent) -> Result<f32, String> {
     const EXPECTED: &str = "expected a number, yes or no, or null";
     match value {
+        None if absent == Absent::Missing => Ok(f32::NAN),
         None => Err(format!("missing; {EXPECTED}")),
         Some(Value::Null) => Ok(f32::NAN),
         Some(Value::Bool(yes)) => Ok(f32::from(u8::from(*yes))),
         Some(Value::Number(number)) => Ok(number.as_f64().unwrap_or(f64::NAN) as f32),
         Some(Value::String(text)) => {
-            let Some(text) = present(text) else { return Ok(f32::NAN) };
+            let present = present(text).filter(|text| missing.iter().all(|missing| missing != text));
+            let Some(text) = present else { return Ok(f32::NAN) };
             let found = number(text).map(|number| number as f32).or_else(|| truth(text));
             found.ok_or_else(|| format!("{text:?}; {EXPECTED}"))
         }
@@ -288,9 +320,11 @@ mod tests {
 
     #[test]
     fn a_value_is_a_number_or_yes_or_no() {
-        let read = |text: &str| value(Some(&serde_json::from_str(text).expect("JSON")));
+        let missing = ["NA".to_owned()];
+        let read = |text: &str| value(Some(&serde_json::from_str(text).expect("JSON")), &missing, Absent::Refused);
         assert_eq!((read("2.5"), read("true"), read("\"No\""), read("\"1\"")), (Ok(2.5), Ok(1.0), Ok(0.0), Ok(1.0)));
         assert!(read("null").is_ok_and(f32::is_nan) && read("\" \"").is_ok_and(f32::is_nan));
-        assert!(read("\"maybe\"").is_err() && read("[1]").is_err() && value(None).is_err());
+        assert!(read("\"maybe\"").is_err() && read("[1]").is_err() && read("\"NA\"").is_ok_and(f32::is_nan));
+        assert!(value(None, &[], Absent::Refused).is_err() && value(None, &[], Absent::Missing).is_ok_and(f32::is_nan));
     }
 }
