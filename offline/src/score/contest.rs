@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
-use shared::engine::tabular::clients::other_rows;
+use shared::engine::tabular::clients::other_clients;
 use shared::engine::tabular::column::Column;
 use shared::engine::tabular::manifest::ModelManifest;
 use shared::engine::tabular::model::Model;
@@ -96,7 +96,7 @@ pub fn contest(folder: &Path, new: &ModelManifest, held_out: &HeldOut<'_>) -> Re
         Ok(champion) => champion,
         Err(error) => return Ok(Outcome::Unreadable { against, reason: error.to_string() }),
     };
-    if let Some(difference) = other_rows(champion.manifest(), new) {
+    if let Some(difference) = other_clients(champion.manifest(), new) {
         return Ok(Outcome::OtherSchema { against, difference });
     }
     let theirs = match probabilities(&champion, held_out) {

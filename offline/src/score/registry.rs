@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{checksums, read_champion, replace, sync_folder, write_json};
-use shared::engine::tabular::clients::other_rows;
+use shared::engine::tabular::clients::other_clients;
 use shared::engine::tabular::model::{MODELS, Model};
 
 use super::build::Built;
@@ -243,7 +243,7 @@ pub fn promote(
     if schema == Schema::Same
         && let Ok(champion) = read_champion(held.path())
         && let Ok(old) = Model::load(&held.version(&champion))
-        && let Some(difference) = other_rows(old.manifest(), new.manifest())
+        && let Some(difference) = other_clients(old.manifest(), new.manifest())
     {
         return Err(RegistryError::OtherSchema { name: name.to_owned(), version: wanted, champion, difference });
     }

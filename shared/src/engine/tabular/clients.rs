@@ -1,5 +1,8 @@
 //! Whether a version of a model takes the rows of another's clients.
 
+use std::collections::BTreeSet;
+
+use super::live::sent_columns;
 use super::manifest::ModelManifest;
 use super::schema::{Field, FieldKind};
 
@@ -16,6 +19,24 @@ pub fn other_rows(old: &ModelManifest, new: &ModelManifest) -> Option<String> {
     } else {
         Some(format!("it predicts `{after}`, not `{before}`"))
     }
+}
+
+/// The same, and in the rows that are sent to be remembered.
+#[must_use]
+pub fn other_clients(old: &ModelManifest, new: &ModelManifest) -> Option<String> {
+    other_rows(old, new).or_else(|| other_sent(&sent_columns(old), &sent_columns(new)))
+}
+
+/// Where rows that are sent would be refused.
+fn other_sent(old: &BTreeSet<&str>, new: &BTreeSet<&str>) -> Option<String> {
+    if old.is_empty() {
+        return None;
+    }
+    if new.is_empty() {
+        return Some("it remembers no rows that are sent any more".to_owned());
+    }
+    let added = new.difference(old).next()?;
+    Some(format!("rows that are sent must have `{added}`, too"))
 }
 
 /// Where two schemas differ for a client, in words: a field that is not there, or is something else.
@@ -96,6 +117,15 @@ mod tests {
         assert_eq!(other_schema(&old[..1], &old).as_deref(), Some("`b` is a new field"));
         let time = [field("a", FieldKind::Time { zone: String::new(), format: None })];
         assert!(other_schema(&old[..1], &time).is_some_and(|said| said.starts_with("`a` was a number, and is a time")));
+    }
+
+    #[test]
+    fn rows_that_are_sent_are_other_ones_if_they_would_be_refused() {
+        let columns = |names: &[&'static str]| names.iter().copied().collect::<BTreeSet<_>>();
+        let (none, one, two) = (columns(&[]), columns(&["key"]), columns(&["card", "key"]));
+        assert_eq!((other_sent(&none, &two), other_sent(&two, &one), other_sent(&two, &two)), (None, None, None));
+        assert_eq!(other_sent(&one, &two).as_deref(), Some("rows that are sent must have `card`, too"));
+        assert!(other_sent(&two, &none).is_some());
     }
 
     #[test]

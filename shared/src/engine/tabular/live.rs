@@ -8,7 +8,7 @@
 //! version goes on with what is known. Values of one key and time replace those of the version; counts are of rows after
 //! the last one that the version was trained on, which has counted all before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -129,31 +129,49 @@ pub struct BadField {
 /// The histories of a version that the service goes on with.
 #[must_use]
 pub fn followed(manifest: &ModelManifest, histories: &[HistoryTable]) -> Vec<Followed> {
-    let parameters = &manifest.parameters;
-    let told = |history: usize| {
-        let by = parameters.derived.iter().map(|derived| &derived.by);
-        by.filter(move |by| by.remembered().is_some_and(|(own, _)| own == history))
-    };
-    let of = |(history, (remembered, table)): (usize, (&super::manifest::Remembered, &HistoryTable))| {
-        let &[key, time] = told(history).next()?.columns() else { return None };
-        let counts = told(history).any(|by| matches!(by, Derivation::Count { .. }));
-        let (kept, origin) = match (counts, parameters.remember) {
-            (_, Remember::Trained) => return None,
-            (true, Remember::Scored) => (Kept::Count, Origin::Scored),
-            (true, Remember::Sent) => (Kept::Count, Origin::Sent),
-            (false, _) => (Kept::Values(remembered.values.clone()), Origin::Sent),
-        };
+    let of = |(history, table): (usize, &HistoryTable)| {
+        let ([key, time], kept, origin) = told(manifest, history)?;
         let values = match &kept {
             Kept::Count => "count".to_owned(),
             Kept::Values(names) => format!("values\n{}", names.join("\n")),
         };
+        let [key_field, time_field] = [manifest.schema.get(key)?, manifest.schema.get(time)?];
         // Times that were read in another way are other times.
-        let read_by = format!("{}\n{:?}", manifest.schema.get(time)?.name, zone(&manifest.schema[time]));
-        let id = HistoryId::of(&manifest.name, origin, &format!("{}\n{read_by}", remembered.key), &values);
+        let read_by = format!("{}\n{}\n{:?}", key_field.name, time_field.name, zone(time_field));
+        let id = HistoryId::of(&manifest.name, origin, &read_by, &values);
         let end_ms = table.times.iter().copied().max().unwrap_or(i64::MIN);
         Some(Followed { id, history, columns: [key, time], origin, kept, end_ms })
     };
-    parameters.histories.iter().zip(histories).enumerate().filter_map(of).collect()
+    histories.iter().enumerate().filter_map(of).collect()
+}
+
+/// The fields of keys and of times of a history, and what the service keeps of which rows; `None` if it keeps nothing.
+fn told(manifest: &ModelManifest, history: usize) -> Option<([usize; 2], Kept, Origin)> {
+    let parameters = &manifest.parameters;
+    let by = parameters.derived.iter().map(|derived| &derived.by);
+    let mut told = by.filter(|by| by.remembered().is_some_and(|(own, _)| own == history)).peekable();
+    let &[key, time] = told.peek()?.columns() else { return None };
+    let (kept, origin) = match (told.any(|by| matches!(by, Derivation::Count { .. })), parameters.remember) {
+        (_, Remember::Trained) => return None,
+        (true, Remember::Scored) => (Kept::Count, Origin::Scored),
+        (true, Remember::Sent) => (Kept::Count, Origin::Sent),
+        (false, _) => (Kept::Values(parameters.histories.get(history)?.values.clone()), Origin::Sent),
+    };
+    Some(([key, time], kept, origin))
+}
+
+/// The columns that a row that is sent must have, sorted; none if a version takes no such rows.
+#[must_use]
+pub fn sent_columns(manifest: &ModelManifest) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for (history, remembered) in manifest.parameters.histories.iter().enumerate() {
+        let Some((columns, kept, Origin::Sent)) = told(manifest, history) else { continue };
+        names.extend(columns.iter().filter_map(|at| Some(manifest.schema.get(*at)?.name.as_str())));
+        if kept != Kept::Count {
+            names.extend(remembered.values.iter().map(String::as_str));
+        }
+    }
+    names
 }
 
 /// The zone and the format by which times are read.
