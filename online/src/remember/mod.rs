@@ -5,7 +5,7 @@
 //! POST /models/{name}/predict ─▶ rows of keys from the store ─▶ score ─▶ answer, and a line to the follower
 //! ```
 //!
-//! There is a [`follower`] for each model and origin of rows. Its log is the truth: lines of JSON, one a row, that
+//! There is a follower for each model and origin of rows. Its log is the truth: lines of JSON, one a row, that
 //! training can read. What the store keeps is derived from it, and each history has a mark of its own there, so that a
 //! version that remembers something else is told all that was logged.
 
