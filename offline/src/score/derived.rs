@@ -1,9 +1,10 @@
 //! Computes the columns that are derived from others, and remembers what they need of other rows.
 
 use hashbrown::HashSet;
+use rayon::prelude::*;
 use shared::engine::tabular::column::{Column, Level};
 use shared::engine::tabular::derive::{Derivation, Derived, Part};
-use shared::engine::tabular::history::Known;
+use shared::engine::tabular::history::{Known, pasts};
 use shared::engine::tabular::manifest::Remembered;
 use shared::engine::tabular::schema::FieldKind;
 use shared::engine::tabular::value::{number, truth};
@@ -45,24 +46,39 @@ pub fn derive(columns: &mut Columns, table: &Table, config: &ModelConfig) -> Res
     for (name, by) in &config.derived {
         let by = derivation(by, columns, config);
         let by = by.map_err(|what| DataError::Derived { name: name.clone(), what })?;
-        add(columns, name.clone(), by)?;
+        add(columns, vec![(name.clone(), by)])?;
     }
     Ok(())
 }
 
-/// Adds a derived column behind all others.
-fn add(columns: &mut Columns, name: String, by: Derivation) -> Result<(), DataError> {
-    if columns.fields.iter().any(|field| field.name == name) {
-        return Err(DataError::Derived { name, what: "a column of the rows has this name".to_owned() });
+/// Adds derived columns, none of which is computed from another of them, behind all others.
+fn add(columns: &mut Columns, all: Vec<(String, Derivation)>) -> Result<(), DataError> {
+    for (at, (name, _)) in all.iter().enumerate() {
+        let what = if columns.fields.iter().any(|field| field.name == *name) {
+            "a column of the rows has this name"
+        } else if columns.derived.iter().any(|other| other.name == *name) || all[..at].iter().any(|own| own.0 == *name)
+        {
+            "[panel] derives a column of this name; take another"
+        } else {
+            continue;
+        };
+        return Err(DataError::Derived { name: name.clone(), what: what.to_owned() });
     }
-    if columns.derived.iter().any(|other| other.name == name) {
-        let what = "[panel] derives a column of this name; take another".to_owned();
-        return Err(DataError::Derived { name, what });
+    let mut told = vec![Vec::new(); columns.histories.len()];
+    for (_, by) in &all {
+        if let (Some((history, _)), &[key, time]) = (by.remembered(), by.columns())
+            && told[history].is_empty()
+        {
+            let known = Known { version: columns.histories[history].get(), live: None };
+            told[history] = pasts(known, [&columns.values[key], &columns.values[time]]);
+        }
     }
-    let known: Vec<Known<'_>> = columns.histories.iter().map(|own| Known { version: own.get(), live: None }).collect();
-    columns.values.push(by.column(&columns.values, &known));
-    columns.levels.push(Vec::new());
-    columns.derived.push(Derived { name, by });
+    let computed: Vec<Column> = all.par_iter().map(|(_, by)| by.column(&columns.values, &told)).collect();
+    for ((name, by), values) in all.into_iter().zip(computed) {
+        columns.values.push(values);
+        columns.levels.push(Vec::new());
+        columns.derived.push(Derived { name, by });
+    }
     Ok(())
 }
 
@@ -80,20 +96,14 @@ fn panel(columns: &mut Columns, table: &Table, config: &ModelConfig) -> Result<(
     let remembered = remembered.map(|(name, texts)| numbers(name, texts)).collect::<Result<Vec<_>, _>>()?;
     let table = history::values(levels(columns, key), times(columns, time), &remembered);
     let history = remember(columns, &config.panel.key, names.clone(), table);
-    for past in &config.panel.past {
-        for (value, name) in names.iter().enumerate() {
-            let columns_of = [key, time];
-            let (name, by) = match past {
-                Past::Previous => (previous_name(name), Derivation::Previous { columns: columns_of, history, value }),
-                Past::Since => (format!("since_{name}"), Derivation::Since { columns: columns_of, history, value }),
-                Past::Changes => {
-                    (format!("changes_{name}"), Derivation::Changes { columns: columns_of, history, value })
-                }
-            };
-            add(columns, name, by)?;
-        }
-    }
-    Ok(())
+    let columns_of = [key, time];
+    let of = |past: &Past, (value, name): (usize, &String)| match past {
+        Past::Previous => (previous_name(name), Derivation::Previous { columns: columns_of, history, value }),
+        Past::Since => (format!("since_{name}"), Derivation::Since { columns: columns_of, history, value }),
+        Past::Changes => (format!("changes_{name}"), Derivation::Changes { columns: columns_of, history, value }),
+    };
+    let all = config.panel.past.iter().flat_map(|past| names.iter().enumerate().map(|name| of(past, name)));
+    add(columns, all.collect())
 }
 
 /// Adds a history, and returns its place.

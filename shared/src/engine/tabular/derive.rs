@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::column::{Column, Level};
-use super::history::{Known, Past};
+use super::column::Column;
+use super::history::Past;
 
 /// A column that is computed from others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,9 +125,9 @@ impl Derivation {
 
     /// Computes the column of all rows; a value is missing where one that it needs is.
     ///
-    /// * `histories`: what is known of keys, in the order of [`super::manifest::Parameters::histories`].
+    /// * `pasts`: what each row is told of its key, in the order of [`super::manifest::Parameters::histories`].
     #[must_use]
-    pub fn column(&self, columns: &[Column], histories: &[Known<'_>]) -> Column {
+    pub fn column(&self, columns: &[Column], pasts: &[Vec<Past<'_>>]) -> Column {
         let of_both = |[one, other]: [usize; 2], of: fn(f64, f64) -> f64| {
             let (one, other) = (numbers(&columns[one]), numbers(&columns[other]));
             one.iter().zip(other).map(|(one, other)| of(*one, *other)).collect()
@@ -141,17 +141,19 @@ impl Derivation {
             Self::Ratio { columns } => {
                 of_both(*columns, |one, other| if other == 0.0 { f64::NAN } else { one / other })
             }
-            Self::Previous { columns: of, history, value } => {
-                before(columns, *of, histories[*history], |past, _| past.last(*value).map_or(f64::NAN, f64::from))
+            Self::Previous { history, value, .. } => {
+                pasts[*history].iter().map(|past| past.last(*value).map_or(f64::NAN, f64::from)).collect()
             }
-            Self::Since { columns: of, history, value } => before(columns, *of, histories[*history], |past, time| {
-                past.days_since_change(*value, time).unwrap_or(f64::NAN)
-            }),
-            Self::Changes { columns: of, history, value } => before(columns, *of, histories[*history], |past, _| {
-                past.changes(*value).map_or(f64::NAN, |count| count as f64)
-            }),
-            Self::Count { columns: of, history, value } => {
-                before(columns, *of, histories[*history], |past, _| past.last(*value).map_or(0.0, f64::from))
+            Self::Since { columns: [_, time], history, value } => {
+                let rows = pasts[*history].iter().zip(numbers(&columns[*time]));
+                rows.map(|(past, time)| past.days_since_change(*value, *time).unwrap_or(f64::NAN)).collect()
+            }
+            Self::Changes { history, value, .. } => {
+                let changes = |past: &Past<'_>| past.changes(*value).map_or(f64::NAN, |count| count as f64);
+                pasts[*history].iter().map(changes).collect()
+            }
+            Self::Count { history, value, .. } => {
+                pasts[*history].iter().map(|past| past.last(*value).map_or(0.0, f64::from)).collect()
             }
         })
     }
@@ -173,24 +175,6 @@ fn numbers(column: &Column) -> &[f64] {
     match column {
         Column::Numbers(numbers) => numbers,
         Column::Levels(_) => &[],
-    }
-}
-
-/// What each row is told of the rows of its key before it, and of its time.
-fn before(
-    columns: &[Column],
-    [key, time]: [usize; 2],
-    history: Known<'_>,
-    told: impl Fn(Past<'_>, f64) -> f64,
-) -> Vec<f64> {
-    let rows = levels(&columns[key]).iter().zip(numbers(&columns[time]));
-    rows.map(|(key, time)| told(history.before(*key, *time), *time)).collect()
-}
-
-fn levels(column: &Column) -> &[Level] {
-    match column {
-        Column::Levels(levels) => levels,
-        Column::Numbers(_) => &[],
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::column::Level;
+use super::column::{Column, Level};
 
 /// Rows by key, and by time within a key.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,19 @@ impl<'a> Known<'a> {
     pub fn before(&self, key: Level, time: f64) -> Past<'a> {
         let live = self.live.filter(|live| live.keys.binary_search(&key).is_ok());
         live.unwrap_or(self.version).before(key, time)
+    }
+}
+
+/// What each row is told of its key: the rows of the key before it.
+///
+/// * `columns`: of keys and of times.
+#[must_use]
+pub fn pasts<'a>(known: Known<'a>, [keys, times]: [&Column; 2]) -> Vec<Past<'a>> {
+    match (keys, times) {
+        (Column::Levels(keys), Column::Numbers(times)) => {
+            keys.iter().zip(times).map(|(key, time)| known.before(*key, *time)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

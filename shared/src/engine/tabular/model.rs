@@ -16,7 +16,7 @@ use super::contributions::contributions;
 use super::drift::Bins;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
-use super::history::Known;
+use super::history::{Known, Past, pasts};
 use super::live::{Followed, Live, followed};
 use super::manifest::ModelManifest;
 use crate::contract::artifact::ArtifactError;
@@ -204,10 +204,18 @@ impl Model {
         };
         let joined: BTreeMap<usize, HistoryTable> = self.followed.iter().filter_map(joined).collect();
         let known = |at: usize| Known { version: version(at), live: joined.get(&at).map(HistoryTable::get) };
-        let histories: Vec<Known<'_>> = (0..self.tables.histories.len()).map(known).collect();
+        let told = |at: usize| {
+            let by = parameters.derived.iter().map(|derived| &derived.by);
+            let mut by = by.filter(|by| by.remembered().is_some_and(|(own, _)| own == at));
+            // Keys and times are fields, which stand before what is derived.
+            let &[key, time] = by.next()?.columns() else { return None };
+            Some(pasts(known(at), [columns.get(key)?, columns.get(time)?]))
+        };
+        let pasts: Vec<Vec<Past<'_>>> =
+            (0..self.tables.histories.len()).map(|at| told(at).unwrap_or_default()).collect();
         let mut all: Cow<'_, [Column]> = Cow::Borrowed(columns);
         for derived in &parameters.derived {
-            let column = derived.by.column(&all, &histories);
+            let column = derived.by.column(&all, &pasts);
             all.to_mut().push(column);
         }
         let mut matrix = Matrix::default();
