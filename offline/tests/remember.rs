@@ -261,6 +261,53 @@ fn rows_that_are_sent_tell_what_was_before() {
 }
 
 #[test]
+fn rows_that_were_sent_are_trained_on() {
+    let bank = Bank::new(&months(), REMEMBERED);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    let whole =
+        |name: &str, month: &str| json!({ "customer": name, "month": month, "age": 30, "card": 1, "default": 0 });
+    let rows = json!([whole("new", "2015-06-28"), whole("new", "2015-07-28")]);
+    assert_eq!(service.client.post("/models/loans/rows", &rows.to_string()).status, 200);
+    for (row, field) in [
+        (whole("new", "2999-01-28"), "month"),
+        (json!({ "customer": 1e30, "month": "2015-07-28", "card": 1 }), "customer"),
+    ] {
+        let refused = service.client.post("/models/loans/rows", &row.to_string());
+        refused.assert_problem(422, None);
+        assert_eq!(refused.json()["errors"][0]["field"], field);
+    }
+    // The log is taken away: what comes later is on disk all the same.
+    let sent = bank.path("rows/loans/sent");
+    fs::rename(&sent, bank.path("taken")).expect("renames");
+    assert_eq!(service.client.post("/models/loans/rows", &whole("late", "2015-06-28").to_string()).status, 200);
+    drop(service);
+    for (folder, rows) in [("taken", 2), ("rows/loans/sent", 1)] {
+        let folder = bank.path(folder);
+        let told = bank.train(&["--json", "--data", folder.to_str().expect("a path")]);
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        let all: u64 = told["rows"].as_object().expect("rows").values().filter_map(Value::as_u64).sum();
+        assert_eq!(all, CUSTOMERS * MONTHS.len() as u64 + rows, "{told}");
+    }
+    let service = Running::start(bank.folder.path());
+    assert!(loan(&service, "late", "2015-07-28") > 0.8);
+}
+
+#[test]
+fn a_label_that_is_sent_says_yes_or_no() {
+    let config = REMEMBERED.replace("previous = [\"card\"]", "learn = \"additions\"");
+    let bank = Bank::new(&months(), &config);
+    bank.train(&[]);
+    let service = Running::start(bank.folder.path());
+    let row = |label: Value| json!({ "customer": "new", "month": "2015-06-28", "default": label }).to_string();
+    for (label, status) in
+        [(json!(1), 200), (json!("no"), 200), (json!(true), 200), (json!(2), 422), (json!(null), 422)]
+    {
+        assert_eq!(service.client.post("/models/loans/rows", &row(label.clone())).status, status, "{label}");
+    }
+}
+
+#[test]
 fn a_model_that_remembers_the_training_rows_alone_takes_none() {
     let bank = Bank::new(&months(), &REMEMBERED.replace("remember = \"sent\"", ""));
     bank.train(&[]);

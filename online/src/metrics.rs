@@ -137,7 +137,7 @@ impl Default for Metrics {
             store_errors: counters("tandem_store_errors_total", "Failed store calls by operation", &["operation"]),
             store_unreadable: counters(
                 "tandem_store_unreadable_total",
-                "Values of the store that can't be read: history, record or mark",
+                "Values of the store that can't be read: history, record, mark or rows",
                 &["value"],
             ),
             histories_rebuilt: counter(

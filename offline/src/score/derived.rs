@@ -148,7 +148,11 @@ fn derivation(by: &DerivedConfig, columns: &mut Columns, config: &ModelConfig) -
 
 fn field(columns: &Columns, name: &str) -> Result<usize, String> {
     let found = columns.fields.iter().position(|field| field.name == *name);
-    found.ok_or_else(|| format!("there is no column `{name}` that is looked at"))
+    found.ok_or_else(|| {
+        format!(
+            "there is no column `{name}` that is looked at; if it is whose row it is, say {name} = \"key\" in [columns]"
+        )
+    })
 }
 
 /// The place of a column of numbers or of times.

@@ -71,7 +71,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         ApiError::of_serde(path, &error.inner().to_string())
     })?;
     json.end().map_err(|error| {
-        let detail = format!("{error}: a body is one JSON value; several events are a JSON array");
+        let detail = format!("{error}: a body is one JSON value; several of them are a JSON array");
         ApiError::Invalid { field: None, detail }
     })?;
     Ok(value)

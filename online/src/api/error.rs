@@ -65,7 +65,7 @@ pub enum ApiError {
     #[error("events can't be accepted now; send them again in a second: with ids of their own none counts twice")]
     Events(#[from] AcceptError),
     /// Rows that a model is to remember are not accepted.
-    #[error("rows can't be taken now; send them again in a second")]
+    #[error("rows can't be taken now; send them again in a second (if it stays so, the service's log says why)")]
     NotRemembered(AcceptError),
     /// A defect of the service.
     #[error("internal error")]

@@ -151,7 +151,11 @@ impl Writer {
             self.take_back()?;
         }
         let Position { file: number, offset: start } = self.end;
-        if start > 0 && (self.tail == Tail::Closed || start >= self.settings.max_file_bytes) {
+        if !self.path.exists() {
+            tracing::error!(path = %self.path.display(), "the log's file is gone, and what was in it; a new one is begun");
+            fs::create_dir_all(&self.settings.folder).map_err(LogError::io(&self.settings.folder))?;
+            self.begin_file(number + 1)?;
+        } else if start > 0 && (self.tail == Tail::Closed || start >= self.settings.max_file_bytes) {
             self.begin_file(number + 1)?;
         }
         if let Err(source) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {

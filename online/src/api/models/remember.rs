@@ -12,14 +12,18 @@ use serde_json::{Map, Value, json as value};
 use shared::contract::api::{FieldProblem, Problem};
 use shared::engine::tabular::live::{Absent, Followed, Kept, Origin};
 use shared::engine::tabular::schema::Field;
+use shared::engine::tabular::value::truth;
 use utoipa::ToSchema;
 
 use super::ServedModel;
 use crate::api::error::ApiError;
 use crate::api::{App, body, json};
+use crate::events::now_ms;
 use crate::models::{Served, Version};
 use crate::remember::Told;
 
+/// How far the clocks of others may be ahead.
+const DAY_MS: i64 = 86_400_000;
 /// The most refused values that are told of.
 const TOLD: usize = 100;
 /// From so many bytes on the work is done on a thread of its own, so that short requests don't wait for it.
@@ -111,20 +115,55 @@ fn check(served: &Served, rows: &[Map<String, Value>], listed: bool) -> Result<(
                 .to_owned();
         return Err(ApiError::Invalid { field: None, detail });
     }
+    let labels: Vec<&str> = served.manifest().outputs.iter().map(|output| output.label.as_str()).collect();
+    let latest_ms = now_ms() + DAY_MS;
     let (mut refusals, mut errors) = (0, Vec::new());
     for (at, row) in rows.iter().enumerate() {
-        let bad = followed
-            .iter()
-            .filter_map(|(followed, schema)| followed.read(schema, row, Absent::Refused).err())
-            .flatten();
-        // Two histories may have one key.
-        let bad: BTreeSet<(String, String)> = bad.map(|bad| (bad.name, bad.detail)).collect();
+        let bad = bad_fields(row, &followed, &labels, latest_ms);
         refusals += bad.len() as u64;
         let path = |field: String| if listed { format!("[{at}].{field}") } else { field };
         let problems = bad.into_iter().map(|(field, detail)| FieldProblem { field: path(field), detail });
         errors.extend(problems.take(TOLD - errors.len().min(TOLD)));
     }
     if refusals == 0 { Ok(()) } else { Err(ApiError::Rows { refusals, errors }) }
+}
+
+/// The fields of a row that can't be remembered, or that a training on it would refuse.
+fn bad_fields(
+    row: &Map<String, Value>,
+    followed: &[(&Followed, &[Field])],
+    labels: &[&str],
+    latest_ms: i64,
+) -> BTreeSet<(String, String)> {
+    // Two histories may have one key.
+    let mut bad = BTreeSet::new();
+    for (followed, schema) in followed {
+        match followed.read(schema, row, Absent::Refused) {
+            Err(fields) => bad.extend(fields.into_iter().map(|bad| (bad.name, bad.detail))),
+            Ok(Some((_, live))) if live.time_ms > latest_ms => {
+                let detail = "more than a day ahead; expected a time that has been".to_owned();
+                bad.insert((schema[followed.columns[1]].name.clone(), detail));
+            }
+            Ok(_) => {}
+        }
+        let Kept::Values(names) = &followed.kept else { continue };
+        for label in labels.iter().filter(|label| names.iter().any(|name| name == *label)) {
+            if row.get(*label).is_some_and(|value| !is_truth(value)) {
+                bad.insert(((*label).to_owned(), "expected yes or no: it is what the model learns".to_owned()));
+            }
+        }
+    }
+    bad
+}
+
+/// Whether a value says yes or no.
+fn is_truth(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) => true,
+        Value::String(text) => truth(text.trim()).is_some(),
+        Value::Number(number) => truth(&number.to_string()).is_some(),
+        _ => false,
+    }
 }
 
 /// What a version remembers of rows, for people and machines; nothing if it remembers the training rows alone.

@@ -169,12 +169,11 @@ async fn keep(link: Weak<Shared>) {
     loop {
         let Some(shared) = link.upgrade() else { return };
         match shared.connection.load_full() {
-            Some(connection) if shared.late.load(Ordering::Relaxed) < SUSPICIOUS => {
-                drop(connection);
-                // Wakes now and then even without trouble, to check whether the link still exists.
-                let _ = tokio::time::timeout(Duration::from_secs(1), shared.trouble.notified()).await;
-            }
             Some(connection) => {
+                if shared.late.load(Ordering::Relaxed) < SUSPICIOUS {
+                    // Looks now and then even without trouble, so that it is not a request that finds the server gone.
+                    let _ = tokio::time::timeout(Duration::from_secs(1), shared.trouble.notified()).await;
+                }
                 let mut probe = MultiplexedConnection::clone(&connection);
                 let ping = redis::cmd("PING");
                 let pong = tokio::time::timeout(CONNECT_TIMEOUT, ping.query_async::<()>(&mut probe)).await;

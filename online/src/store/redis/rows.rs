@@ -40,7 +40,10 @@ const ADD: &str = "local found=redis.pcall('GET',KEYS[1]) \
     for _=1,over do local at,least,last=1,2,tonumber(times[#times]) \
     if sum then for j=2,#times-1 do local one=tonumber(times[j-1]) \
     local span=(tonumber(times[j+1])-one)/(last-one+1) if span<least then at,least=j,span end end \
-    put(key,times[at+1],redis.call('HGET',key,times[at])) end \
+    put(key,times[at+1],redis.call('HGET',key,times[at])) \
+    else local before=redis.call('HGET',key,times[1]) \
+    for j=2,#times do local own=redis.call('HGET',key,times[j]) \
+    if own==before then at=j break end before=own end end \
     redis.call('HDEL',key,times[at]) table.remove(times,at) end end \
     redis.call('PEXPIRE',key,ARGV[3]) end \
     redis.call('SET',KEYS[1],ARGV[2]) return found";
@@ -73,18 +76,35 @@ impl Redis {
         let answers: Vec<RedisResult<Fields>> = self.reads.call(deadline, call).await?;
         for ((history, key), answer) in wanted.iter().copied().zip(answers) {
             let rows = match answer {
-                Ok(rows) => rows.into_iter().filter_map(|(time_ms, value)| Some((time_ms, unpack(&value)?))),
+                Ok(rows) => rows,
                 // A key of another type, which the next row replaces.
-                Err(error) if error.code() == Some("WRONGTYPE") => continue,
+                Err(error) if error.code() == Some("WRONGTYPE") => {
+                    self.note_unreadable_rows(history, key);
+                    continue;
+                }
                 Err(error) => return Err(StoreError::Answer(error.to_string())),
             };
+            let fields = rows.len();
+            let rows = rows.into_iter().filter_map(|(time_ms, value)| Some((time_ms, unpack(&value)?)));
             let mut rows: Vec<LiveRow> = rows.map(|(time_ms, values)| LiveRow { time_ms, values }).collect();
             rows.sort_unstable_by_key(|row| row.time_ms);
+            if rows.len() < fields {
+                self.note_unreadable_rows(history, key);
+            }
             if !rows.is_empty() {
                 live.entry(history).or_default().insert(key, rows);
             }
         }
         Ok(())
+    }
+
+    fn note_unreadable_rows(&self, history: HistoryId, key: Level) {
+        self.metrics.store_unreadable.with_label_values(&["rows"]).inc();
+        let key = row_key(&self.settings.prefix, history, key);
+        tracing::warn!(
+            key,
+            "what is remembered of a key can't be read; delete all keys of its history to have it made anew"
+        );
     }
 
     async fn add_rows(&self, to: &Target, rows: &[(Level, LiveRow)], step: Step) -> Result<Mark, StoreError> {

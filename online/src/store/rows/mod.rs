@@ -21,7 +21,7 @@ use shared::engine::tabular::live::{HistoryId, Live, LiveRow};
 
 use super::{Answer, Mark, Position};
 
-/// How many times of a key are kept: of more, the oldest values are dropped, and counts of neighbours are added up, those
+/// How many times of a key are kept: of more, values that say nothing new are dropped, then the oldest, and counts of neighbours are added up, those
 /// that span the least for their age.
 pub const TIMES_PER_KEY: usize = 64;
 
@@ -106,7 +106,9 @@ fn put(times: &mut BTreeMap<i64, Vec<f32>>, time_ms: i64, values: &[f32], merge:
 fn shorten(times: &mut BTreeMap<i64, Vec<f32>>, merge: Merge) {
     while times.len() > TIMES_PER_KEY {
         let Some((at, next)) = (match merge {
-            Merge::Last => times.first_key_value().map(|(first, _)| (*first, None)),
+            Merge::Last => {
+                nothing_new(times).or_else(|| times.first_key_value().map(|(at, _)| *at)).map(|at| (at, None))
+            }
             Merge::Sum => nearest(times).map(|(one, next)| (one, Some(next))),
         }) else {
             return;
@@ -116,6 +118,15 @@ fn shorten(times: &mut BTreeMap<i64, Vec<f32>>, merge: Merge) {
             put(times, next, &values, merge);
         }
     }
+}
+
+/// The first row that says what the one before it said.
+fn nothing_new(times: &BTreeMap<i64, Vec<f32>>) -> Option<i64> {
+    let same = |(one, other): &(&Vec<f32>, &Vec<f32>)| {
+        one.iter().map(|own| own.to_bits()).eq(other.iter().map(|own| own.to_bits()))
+    };
+    let at = times.values().zip(times.values().skip(1)).position(|(one, other)| same(&(one, other)))?;
+    times.keys().nth(at + 1).copied()
 }
 
 /// The two neighbours that together span the least for their age: so the latest times stay apart, and older ones come
@@ -147,6 +158,19 @@ mod tests {
             let told = count(10_000_000 - rows as i64 * 1000);
             assert!((told / rows - 1.0).abs() < 0.2, "{told} of {rows}");
         }
+    }
+
+    #[test]
+    fn of_many_values_those_that_say_nothing_new_are_dropped_first() {
+        let mut times = BTreeMap::new();
+        for (time, value) in
+            [(0, 1.0), (1, 2.0)].into_iter().chain((2..500).map(|time| (time, 2.0))).chain([(500, 3.0)])
+        {
+            put(&mut times, time, &[value], Merge::Last);
+            shorten(&mut times, Merge::Last);
+        }
+        let changes: Vec<i64> = [0, 1, 500].into_iter().filter(|time| times.contains_key(time)).collect();
+        assert_eq!((times.len(), changes), (TIMES_PER_KEY, vec![0, 1, 500]));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct BadValue {
 const POSITIVE: [&str; 6] = ["1", "1.0", "yes", "true", "y", "t"];
 const NEGATIVE: [&str; 6] = ["0", "0.0", "no", "false", "n", "f"];
 
+/// From here on not every whole number is one of 64 bits.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The most letters of a bad value that are told.
 const SHOWN: usize = 60;
 
@@ -51,6 +53,13 @@ impl Field {
             (Some(Value::String(text)), FieldKind::Number { .. }) => Err(self.refuse_text(text)),
             (Some(Value::Bool(_)), FieldKind::Number { .. } | FieldKind::Time { .. }) => {
                 Err(self.refuse("true or false"))
+            }
+            // Two ids would be one number.
+            (Some(Value::Number(number)), FieldKind::Category { .. } | FieldKind::Key { .. })
+                if number.is_f64() && number.as_f64().is_some_and(|number| number.abs() >= EXACT) =>
+            {
+                let found = format!("{number}, of which JSON has not all digits (write it as a text)");
+                Err(BadValue { found, expected: self.expected() })
             }
             (Some(Value::Array(_)), _) => Err(self.refuse("a list")),
             (Some(Value::Object(_)), _) => Err(self.refuse("an object")),

@@ -211,9 +211,12 @@ fn look(path: &Path, options: &ReadOptions) -> Result<Form, IngestError> {
         columns,
         nested: nested.into_iter().collect(),
     };
-    let of_service = LogFile::at(path).is_some();
-    if of_service {
-        return Ok(form(Layout::JsonLines, of_events(text)));
+    if LogFile::at(path).is_some() {
+        let paths = of_events(text);
+        // A log of the service that has rows instead is a file like others.
+        if !paths.columns.is_empty() || json(if is_whole { text } else { whole_lines(text) }).is_none() {
+            return Ok(form(Layout::JsonLines, paths));
+        }
     }
     if text.trim_ascii().is_empty() && is_whole {
         return Ok(form(Layout::Empty, Paths::default()));
