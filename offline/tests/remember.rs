@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use redis_server::RedisServer;
 use serde_json::{Value, json};
 use support::loans::{Bank, drawn};
+use support::offline_with;
 use support::service::Running;
 
 /// Clicks of devices: from its fourth impression on, a device always clicks.
@@ -161,6 +162,14 @@ fn a_copy_of_a_models_folder_is_no_model() {
     }
     let service = Running::start(bank.folder.path());
     assert_eq!(service.client.get("/models").json().as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_training_row_that_is_to_come_is_told() {
+    let bank = Bank::new(&(impressions() + "l,d1,2205-01-07T00:00:00Z,3,0\n"), COUNTED);
+    let output = offline_with(&bank.arguments(&bank.paths(), &[]), &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("a row is of 2205-01-07T00:00:00Z, which is to come"), "{told}");
 }
 
 const MONTHS: [&str; 5] = ["2015-01-28", "2015-02-28", "2015-03-28", "2015-04-28", "2015-05-28"];

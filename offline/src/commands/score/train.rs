@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::engine::tabular::live::Kept;
 use shared::engine::tabular::manifest::{Importance, ModelManifest, Output};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
@@ -120,6 +121,16 @@ fn warnings(built: &Built) -> String {
                 "warning: `{}` has {count} levels in {rows} rows: most are seen once. Prices and times are written as numbers \
                  and in ISO 8601 (or with a format in [columns]); what names a row is an \"id\"",
                 field.name
+            );
+        }
+    }
+    let counts = built.model.followed().iter().filter(|followed| followed.kept == Kept::Count);
+    for at in counts.filter_map(|followed| Timestamp::from_millisecond(followed.end_ms).ok()) {
+        if at > Timestamp::now() {
+            let _ = writeln!(
+                text,
+                "warning: a row is of {at}, which is to come: the service counts no row before that; if it is a slip, leave \
+                 the row out"
             );
         }
     }
