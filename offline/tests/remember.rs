@@ -2,67 +2,14 @@
 
 mod support;
 
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-
 use std::fmt::Write as _;
 use std::fs;
-use std::time::{Duration, Instant};
 
-use redis_server::RedisServer;
 use serde_json::{Value, json};
+use support::clicks::{COUNTED, await_rows, eventually, impression, impressions, probability};
 use support::loans::{Bank, drawn};
 use support::offline_with;
 use support::service::Running;
-
-/// Clicks of devices: from its fourth impression on, a device always clicks.
-fn impressions() -> String {
-    let mut text = "id,device,hour,size,default\n".to_owned();
-    let mut id = 0;
-    for hour in 0..8 {
-        for device in 0..150 {
-            let (click, size) = (u8::from(hour >= 3 || drawn(id) < 0.02), (drawn(id + 7) * 9.0) as u32);
-            // Writing to a string can't fail.
-            let _ = writeln!(text, "i{id},d{device},2026-03-01T{hour:02}:00:00Z,{size},{click}");
-            id += 1;
-        }
-    }
-    text
-}
-
-const COUNTED: &str = r#"
-time = "hour"
-remember = "scored"
-[columns]
-device = "key"
-hour = "time"
-[derived]
-seen = { count = "device" }
-"#;
-
-fn impression(device: &str, minute: u32) -> String {
-    json!({ "device": device, "hour": format!("2026-03-02T00:{minute:02}:00Z"), "size": 3 }).to_string()
-}
-
-/// The probability of an impression, which counts for those after it.
-fn probability(service: &Running, device: &str, minute: u32) -> f64 {
-    let answer = service.client.post("/models/loans/predict", &impression(device, minute)).json();
-    answer["probability"].as_f64().unwrap_or_else(|| panic!("{answer}"))
-}
-
-/// Waits until so many rows of an origin are on disk.
-fn await_rows(service: &Running, origin: &str, rows: u64) {
-    let line = format!("model_rows_remembered_total{{model=\"loans\",origin=\"{origin}\"}} {rows}");
-    eventually(&line, || String::from_utf8_lossy(&service.client.get("/metrics").body).lines().any(|own| own == line));
-}
-
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn scored_rows_count_and_counts_outlive_the_service() {
@@ -132,20 +79,6 @@ fn a_version_that_was_trained_on_scored_rows_counts_them_once() {
     eventually("the new version", || service.client.get("/models/loans").json()["model_version"] == json!(after));
     let told = probability(&service, "twice", 5);
     assert!(told < 0.2, "two before it, not four: {told}");
-}
-
-#[test]
-fn what_a_replica_left_is_remembered_by_another() {
-    let bank = Bank::new(&impressions(), COUNTED);
-    bank.train(&[]);
-    let service = Running::start(bank.folder.path());
-    for minute in 0..3 {
-        probability(&service, "new", minute);
-    }
-    await_rows(&service, "scored", 3);
-    drop(service);
-    let service = Running::start_with(bank.folder.path(), |config| "1".clone_into(&mut config.events.replica));
-    assert!(probability(&service, "new", 3) > 0.9);
 }
 
 #[test]
@@ -323,85 +256,4 @@ fn a_model_that_remembers_the_training_rows_alone_takes_none() {
     let service = Running::start(bank.folder.path());
     let refused = service.client.post("/models/loans/rows", &holds("new", "2015-06-28", json!(1)).to_string());
     refused.assert_problem(400, None);
-}
-
-#[test]
-fn two_hosts_of_one_name_count_each_row_once() {
-    let (bank, other, server) = (Bank::new(&impressions(), COUNTED), tempfile::tempdir(), RedisServer::start());
-    let other = other.expect("a folder");
-    bank.train(&[]);
-    let [a, b] = [bank.path("rows"), other.path().to_owned()].map(|rows| {
-        Running::start_with(bank.folder.path(), |config| {
-            config.store.redis_url = server.url().into();
-            config.store.timeout_ms = 2000;
-            config.models.rows = rows.clone();
-            config.events.path = rows.join("log");
-        })
-    });
-    let count = || -> u64 {
-        let keys: Vec<String> = server.command(&["KEYS", "*{rows:*"]);
-        let of = |key: &String| server.command::<Vec<u64>>(&["HVALS", key]).into_iter().sum::<u64>();
-        keys.iter().filter(|key| !key.contains("applied")).map(of).sum()
-    };
-    for row in 0..6 {
-        probability(if row % 2 == 0 { &a } else { &b }, "new", row);
-        eventually("one row more", || count() == u64::from(row) + 1);
-    }
-    // Each looks at its mark every second.
-    let looks = server.calls("mget");
-    eventually("some looks at marks", || server.calls("mget") > looks + 8);
-    assert_eq!(count(), 6);
-}
-
-/// Two replicas on one Redis.
-fn replicas(bank: &Bank, server: &RedisServer) -> [Running; 2] {
-    ["a", "b"].map(|replica| {
-        Running::start_with(bank.folder.path(), |config| {
-            config.store.redis_url = server.url().into();
-            config.store.timeout_ms = 2000;
-            config.events.replica = replica.to_owned();
-        })
-    })
-}
-
-#[test]
-fn replicas_share_counts_each_row_once_whatever_becomes_of_the_store() {
-    let (bank, server) = (Bank::new(&impressions(), COUNTED), RedisServer::start());
-    bank.train(&[]);
-    let count = |key: &str| -> u64 {
-        let values: Vec<u64> = server.command(&["HVALS", key]);
-        values.iter().sum()
-    };
-    let keys = || -> Vec<String> {
-        let keys: Vec<String> = server.command(&["KEYS", "*{rows:*"]);
-        keys.into_iter().filter(|key| !key.contains("applied")).collect()
-    };
-    let [a, b] = replicas(&bank, &server);
-    probability(&a, "new", 0);
-    await_rows(&a, "scored", 1);
-    probability(&b, "new", 1);
-    await_rows(&b, "scored", 1);
-    probability(&a, "new", 2);
-    await_rows(&a, "scored", 2);
-    eventually("three rows", || keys().first().is_some_and(|key| count(key) == 3));
-    assert!(probability(&b, "new", 3) > 0.9, "b knows what a scored");
-    await_rows(&b, "scored", 2);
-    eventually("four rows", || count(&keys()[0]) == 4);
-    // Redis comes back empty: both logs are added again, each row once.
-    let own = keys().remove(0);
-    server.command::<String>(&["FLUSHALL"]);
-    eventually("all rows again", || count(&own) == 4);
-    // A start adds nothing twice.
-    drop((a, b));
-    let [a, b] = replicas(&bank, &server);
-    assert_eq!(count(&own), 4);
-    assert!(probability(&a, "new", 30) > 0.9);
-    await_rows(&a, "scored", 1);
-    eventually("five rows", || count(&own) == 5);
-    // Without Redis rows are scored by what the version knows.
-    server.command::<String>(&["CLIENT", "PAUSE", "5000", "ALL"]);
-    let told = probability(&b, "new", 31);
-    assert!((0.0..=1.0).contains(&told));
-    await_rows(&b, "scored", 1);
-    eventually("six rows, the one that was scored meanwhile too", || count(&own) == 6);
 }

@@ -1,6 +1,7 @@
 //! What the tests of the batch share: the binary, small logs, and folders compared byte by byte.
 #![allow(dead_code)]
 
+pub mod clicks;
 pub mod loans;
 pub mod service;
 

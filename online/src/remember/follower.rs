@@ -152,7 +152,8 @@ impl Follower {
                 self.metrics.models.count_remembered(&self.model, self.origin.as_str(), rows);
                 let added = self.add(start, &lines).await;
                 let told = if matches!(added, Ok(true)) { Told::Now } else { Told::Later };
-                self.note(added);
+                // What others left is added besides.
+                self.note(added.map(|all| all && self.left.is_empty()));
                 Ok(told)
             }
             Err(error) => {
@@ -184,7 +185,7 @@ impl Follower {
     /// Adds lines that were just logged to the histories that have all before them; returns whether all have.
     async fn add(&mut self, start: Position, lines: &[u8]) -> Result<bool, LogError> {
         let Ok(served) = self.models.get(&self.model) else { return Ok(false) };
-        let mut all = self.left.is_empty();
+        let mut all = true;
         let name = self.own.name.clone();
         for (followed, schema) in self.followed(&served) {
             let key = (followed.id, name.clone());
