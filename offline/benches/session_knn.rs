@@ -10,8 +10,12 @@ use offline::log::ingest::{Catalogue, Log, ingest};
 use offline::log::interactions::sessions;
 use offline::sources::session_knn;
 use shared::contract::id::ItemIdx;
-use shared::engine::dense::{Accumulator, Marks};
+use shared::contract::params::Weights;
+use shared::contract::source::Source;
+use shared::engine::dense::Marks;
 use shared::engine::history::recent::recent;
+use shared::engine::recommend::by_blend;
+use shared::engine::retrieve::candidates::{Candidates, Places};
 use shared::engine::retrieve::session_knn::{Matches, accumulate};
 use shared::engine::state::Interaction;
 
@@ -60,17 +64,22 @@ fn retrieval(criterion: &mut Criterion) {
     let items = train.items.len();
     let index = session_knn::fit(&sessions(&train, gap_ms), items, &config.sources.session_knn);
     let prefixes = prefixes(&train, &test, gap_ms, params.max_history);
-    let (mut own, mut matches, mut sums) = (Marks::default(), Matches::default(), Accumulator::default());
+    let (mut own, mut places) = (Marks::default(), Places::default());
+    let (mut matches, mut found) = (Matches::default(), Candidates::default());
+    let weights = Weights::only(Source::SessionKnn);
     let mut group = criterion.benchmark_group("session_knn_best_21");
     group.sample_size(10).throughput(Throughput::Elements(prefixes.len() as u64));
     group.bench_function("all_prefixes", |bench| {
         bench.iter(|| {
             for history in &prefixes {
                 own.reset(items);
-                sums.reset(items);
+                places.reset(items, &[]);
+                found.clear();
                 let recent = recent(history, &params, 0, &mut own);
-                accumulate(&index, &params.session_knn, &recent, &mut matches, &mut sums);
-                black_box(sums.best(WANTED, |_| true));
+                let (mut pool, sums) = found.pool(Source::SessionKnn, &mut places, |_| true);
+                accumulate(&index, &params.session_knn, &recent, &mut matches, &mut pool, sums);
+                found.close(&weights);
+                black_box(by_blend(&found, &weights, WANTED));
             }
         });
     });

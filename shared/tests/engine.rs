@@ -246,7 +246,7 @@ fn prices_stand_beside_that_of_the_last_item_and_the_mean_of_the_history() {
     let matrix = describe(&Shortlist { question: &question, candidates: &found, ranked: &ranked }, &mut scratch);
     let names = features::names(snapshot.statistics(), snapshot.profiles());
     let prices = |id| {
-        let row = ranked.iter().position(|ranked| found.rows[ranked.row as usize].item == item(id)).expect("a row");
+        let row = ranked.iter().position(|ranked| ranked.item == item(id)).expect("a row");
         ["price", "price_of_last", "price_of_history"].map(|name| {
             let column = names.iter().position(|known| known == name).expect("a feature");
             matrix.column(column)[row]

@@ -2,7 +2,7 @@
 //! is then only a sum over columns.
 //!
 //! In: a question and the scores of its candidates. Out: the figure that weights are fitted for. The sums are those of
-//! [`shared::engine::recommend::blended`] to the bit: the same products in the same order, without those that are 0.
+//! [`shared::engine::retrieve::Candidates::blended`] to the bit: the same products in the same order, without those that are 0.
 //! Cost of a figure: candidates × (sources + targets).
 
 use shared::contract::api::Seen;
@@ -62,17 +62,19 @@ impl ScoredCase {
     ) -> Self {
         let query = Query::of(CUT_OFF, seen);
         let (_, found) = candidates(snapshot, sources, state, &query, case.now_ms, scratch);
+        let of_row = found.proposed_by();
+        let rows: Vec<usize> = (0..found.items.len()).filter(|&row| !of_row[row].is_empty()).collect();
         let column = |source: Source| {
-            let (at, best) = (source.column(), found.best[source.column()]);
-            let scores: Vec<f32> = found.rows.iter().map(|row| row.scores[at]).collect();
+            let (best, scores) = (found.best[source.column()], found.scores(source));
+            let scores: Vec<f32> = rows.iter().map(|&row| scores.get(row).copied().unwrap_or(0.0)).collect();
             let says_something = best > 0.0 && scores.iter().any(|&score| score != 0.0);
             says_something.then_some(SourceScores { source, best, scores })
         };
-        let items: Vec<ItemIdx> = found.rows.iter().map(|row| row.item).collect();
+        let items: Vec<ItemIdx> = rows.iter().map(|&row| found.items[row]).collect();
         Self {
             user: case.user.into(),
             targets: (0..items.len()).filter(|&at| case.targets.contains(&items[at])).collect(),
-            proposed_by: found.rows.iter().map(|row| row.sources).collect(),
+            proposed_by: rows.iter().map(|&row| of_row[row]).collect(),
             columns: Source::ALL.into_iter().filter_map(column).collect(),
             items,
             total: case.total(),

@@ -200,10 +200,10 @@ fn described(
         let target = case.targets.iter().position(|&target| target == item);
         target.map_or(0.0, |target| config.kinds.weight(case.kinds[target]))
     };
-    let labels: Vec<f32> = ranked.iter().map(|ranked| label(found.rows[ranked.row as usize].item)).collect();
+    let labels: Vec<f32> = ranked.iter().map(|ranked| label(ranked.item)).collect();
     let shortlist = Shortlist { question: &question, candidates: &found, ranked: &ranked };
     let served_alone = by_blend(&found, without_ranker, CUT_OFF);
-    let slate: Vec<ItemIdx> = served_alone.iter().map(|ranked| found.rows[ranked.row as usize].item).collect();
+    let slate: Vec<ItemIdx> = served_alone.iter().map(|ranked| ranked.item).collect();
     labels.iter().any(|&label| label > 0.0).then(|| SlateRows {
         now_ms: case.now_ms,
         asked: AskedOf {

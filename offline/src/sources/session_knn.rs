@@ -193,8 +193,10 @@ impl Postings {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::engine::dense::Accumulator;
+    use shared::contract::params::Weights;
+    use shared::contract::source::Source;
     use shared::engine::history::recent::Recent;
+    use shared::engine::retrieve::candidates::{Candidates, Places};
     use shared::engine::retrieve::session_knn::{Matches, accumulate};
 
     use super::*;
@@ -281,14 +283,18 @@ mod tests {
                 .zip(&items)
                 .map(|(place, &item)| Recent { item: ItemIdx(item), place, factor: 1.0, session_weight: 0.0 })
                 .collect();
-            let (mut matches, mut sums) = (Matches::default(), Accumulator::default());
+            let (mut matches, mut places, mut found) = (Matches::default(), Places::default(), Candidates::default());
             // Twice, since the first request must leave nothing in the buffers that affects the second.
             for _ in 0..2 {
-                sums.reset(8);
-                accumulate(&index, &config.params(), &recent, &mut matches, &mut sums);
+                places.reset(8, &[]);
+                found.clear();
+                let (mut pool, sums) = found.pool(Source::SessionKnn, &mut places, |_| true);
+                accumulate(&index, &config.params(), &recent, &mut matches, &mut pool, sums);
+                found.close(&Weights::only(Source::SessionKnn));
             }
             for (item, expected) in (0..).zip(naive(&rows, &items, 8, &config)) {
-                let score = f64::from(sums.cell(ItemIdx(item)).score);
+                let row = found.items.iter().position(|&found| found == ItemIdx(item));
+                let score = row.map_or(0.0, |row| f64::from(found.scores(Source::SessionKnn)[row]));
                 prop_assert!((score - expected).abs() < 1e-4 * (1.0 + expected), "{score} for {expected}");
             }
         }

@@ -192,6 +192,18 @@ impl SourceSet {
         self.0 >> source.column() & 1 == 1
     }
 
+    /// How many sources there are in the set.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// The sources, in the order of their columns.
     pub fn iter(self) -> impl Iterator<Item = Source> {
         Source::ALL.into_iter().filter(move |&source| self.contains(source))

@@ -1,61 +1,18 @@
 //! Dense per-item arrays that are cleared in time proportional to the entries touched, not to the catalogue.
 
 use crate::contract::id::ItemIdx;
-use crate::engine::topk::{Scored, top_k};
 
-/// The summed contributions of history items to one item.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Cell {
-    /// The sum of the contributions.
-    pub score: f32,
-    /// The largest contribution.
-    pub strongest: f32,
-    /// Which history item made it.
-    pub from: u32,
-    /// How many contributions there were.
-    pub count: u32,
-}
+/// How many values that lie anywhere in memory are fetched at a time.
+pub const FETCHED: usize = 16;
 
-/// Sums contributions per item.
-#[derive(Debug, Default)]
-pub struct Accumulator {
-    cells: Vec<Cell>,
-    touched: Vec<ItemIdx>,
-}
+/// How many numbers of 4 bytes a cache line has.
+pub const LINE: usize = 16;
 
-impl Accumulator {
-    /// Empties the accumulator and makes room for a catalogue of `items`.
-    pub fn reset(&mut self, items: usize) {
-        for item in self.touched.drain(..) {
-            self.cells[item.at()] = Cell::default();
-        }
-        self.cells.resize(items, Cell::default());
-    }
-
-    /// Adds a contribution, greater than 0, of the history item `from`.
-    pub fn add(&mut self, item: ItemIdx, contribution: f32, from: u32) {
-        let cell = &mut self.cells[item.at()];
-        if cell.score == 0.0 {
-            self.touched.push(item);
-        }
-        cell.score += contribution;
-        cell.count += 1;
-        if contribution > cell.strongest {
-            (cell.strongest, cell.from) = (contribution, from);
-        }
-    }
-
-    /// The sums of an item.
-    #[must_use]
-    pub fn cell(&self, item: ItemIdx) -> Cell {
-        self.cells[item.at()]
-    }
-
-    /// The `k` best items that `admit` lets through, best first.
-    pub fn best(&self, k: usize, admit: impl Fn(ItemIdx) -> bool) -> Vec<Scored> {
-        let admitted = self.touched.iter().copied().filter(|&item| admit(item));
-        top_k(k, admitted.map(|item| Scored { item, score: self.cells[item.at()].score }))
-    }
+/// Reads values that lie anywhere in memory, for those beside them to be in the cache: independent reads wait for memory
+/// all at once, those between computations one after another.
+#[inline(always)]
+pub fn fetch<T: Copy>(values: impl Iterator<Item = T>) {
+    values.for_each(|value| _ = std::hint::black_box(value));
 }
 
 /// A set of items, each with a position.
@@ -72,6 +29,12 @@ impl Marks {
             self.positions[item.at()] = 0;
         }
         self.positions.resize(items, 0);
+    }
+
+    /// The items, in the order in which they were added.
+    #[must_use]
+    pub fn items(&self) -> &[ItemIdx] {
+        &self.marked
     }
 
     /// How many items are in the set.
@@ -105,21 +68,5 @@ impl Marks {
     #[must_use]
     pub fn position(&self, item: ItemIdx) -> Option<usize> {
         self.positions[item.at()].checked_sub(1).map(|position| position as usize)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reset_forgets_everything_and_follows_the_catalogue() {
-        let mut sums = Accumulator::default();
-        sums.reset(3);
-        sums.add(ItemIdx(2), 1.0, 0);
-        sums.add(ItemIdx(2), 2.0, 1);
-        assert_eq!(sums.cell(ItemIdx(2)), Cell { score: 3.0, strongest: 2.0, from: 1, count: 2 });
-        sums.reset(2);
-        assert!(sums.best(5, |_| true).is_empty());
     }
 }

@@ -39,10 +39,20 @@ impl Filter {
     /// Whether an item may be in the slate.
     #[must_use]
     pub fn admits(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
+        !self.refused.contains(item) && self.admits_other(snapshot, item)
+    }
+
+    /// The single items that are refused, available or not.
+    #[must_use]
+    pub fn refused_items(&self) -> &[ItemIdx] {
+        self.refused.items()
+    }
+
+    /// Whether an item that is none of [`Filter::refused_items`] may be in the slate.
+    #[must_use]
+    pub fn admits_other(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
         let items = snapshot.items();
-        !self.refused.contains(item)
-            && items.availability().at(item, self.now_ms)
-            && self.category.is_none_or(|wanted| items.is_of(item, wanted))
+        items.availability().at(item, self.now_ms) && self.category.is_none_or(|wanted| items.is_of(item, wanted))
     }
 
     /// The category that the query is restricted to, if any.

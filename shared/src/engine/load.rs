@@ -11,7 +11,7 @@ use crate::engine::profiles::Profiles;
 use crate::engine::rank::features;
 use crate::engine::retrieve::repeat;
 use crate::engine::snapshot::Snapshot;
-use crate::tables::{Als, Index, Items, Ranker, Repeat, Tables};
+use crate::tables::{Als, Index, ItemRows, Items, Ranker, Repeat, Tables};
 
 impl Snapshot {
     /// Loads and verifies the version in `folder`.
@@ -47,8 +47,9 @@ impl Snapshot {
         };
         let repeat = Repeat::new(&tables.repeat, &columns(tables.repeat.names(), &repeat::names())?);
         let (items, als) = (Arc::new(Items::new(tables.items.clone())), Arc::new(Als::new(tables.als.clone(), index)));
+        let item_rows = Arc::new(ItemRows::new(tables.statistics.columns()));
         let covered = manifest.covered.iter().collect();
-        Ok(Self { manifest, covered, tables, items, als, repeat, ranker, profiles: profiles.map(Arc::new) })
+        Ok(Self { manifest, covered, tables, items, item_rows, als, repeat, ranker, profiles: profiles.map(Arc::new) })
     }
 }
 

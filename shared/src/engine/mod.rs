@@ -20,6 +20,7 @@ pub mod recommend;
 pub mod retrieve;
 pub mod slate;
 pub mod snapshot;
+pub mod stages;
 pub mod state;
 pub mod tabular;
 pub mod topk;

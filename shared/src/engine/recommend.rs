@@ -16,18 +16,20 @@ use crate::contract::source::Source;
 use crate::engine::dense::Marks;
 use crate::engine::filter::Filter;
 use crate::engine::question::Question;
+use crate::engine::rank::binned::Bins;
 use crate::engine::rank::features::{self, FeatureScratch};
 pub use crate::engine::rank::features::{Ranked, Shortlist};
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::rank::trees::probability;
-use crate::engine::retrieve::{self, Candidate, Candidates, Limits, retrieve};
+use crate::engine::retrieve::{self, Candidates, Limits, retrieve};
 pub use crate::engine::slate::{Personal, Pick, Query, Slate};
 use crate::engine::snapshot::Snapshot;
+use crate::engine::stages::{Stage, Stopwatch};
 use crate::engine::state::UserState;
 use crate::engine::topk::{Scored, top_k};
 use crate::tables::{CategoryIdx, Ranker};
 
-/// Buffers of one thread, to be reused between requests: about 130 bytes per item of the catalogue, and what the
+/// Buffers of one thread, to be reused between requests: about 20 bytes per item of the catalogue, and what the
 /// largest request so far took.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -35,9 +37,13 @@ pub struct Scratch {
     /// The items of the history.
     own: Marks,
     retrieval: retrieve::Scratch,
+    candidates: Candidates,
     features: FeatureScratch,
     matrix: Matrix,
+    bins: Bins,
     scores: Vec<f32>,
+    /// Times the stages of a request while it runs.
+    pub stopwatch: Stopwatch,
 }
 
 /// Answers a query as the service does: with the snapshot's blend, and its ranker if it has one. Without history,
@@ -74,28 +80,34 @@ fn answer(
     scratch: &mut Scratch,
 ) -> Slate {
     let (question, candidates) = candidates(snapshot, weights, state, query, now_ms, scratch);
+    let found = Found { question: &question, candidates: &candidates, weights };
     let mut picks = match (ranker, &snapshot.params().ranker) {
         (Some(ranker), Some(params)) => {
             let by_blend = by_blend(&candidates, weights, params.candidates.max(query.k));
+            scratch.stopwatch.lap(Stage::Blend);
             let (best, rest) = by_blend.split_at(params.candidates.min(by_blend.len()));
             let shortlist = Shortlist { question: &question, candidates: &candidates, ranked: best };
-            let mut picks = rank(&shortlist, ranker, scratch);
-            append(&mut picks, &candidates, rest);
+            let mut picks = rank(&shortlist, weights, ranker, query.k, scratch);
+            append(&mut picks, found, &scratch.own, rest);
             picks
         }
         _ => {
             let by_blend = by_blend(&candidates, weights, query.k);
-            by_blend.iter().map(|ranked| pick(&candidates, ranked, ranked.blended)).collect()
+            scratch.stopwatch.lap(Stage::Blend);
+            by_blend.iter().map(|ranked| found.pick(ranked, ranked.blended, &scratch.own)).collect()
         }
     };
-    extend(&mut picks, &question, candidates.proposed, weights, query.k, scratch);
+    let proposed = candidates.proposed;
+    let candidates = extend(&mut picks, &question, candidates, weights, query.k, scratch);
     picks.truncate(query.k);
     scratch.filter.fill(snapshot, query.k, &mut picks);
     descend(&mut picks);
-    let by_profile = candidates.proposed[Source::Profile.column()] > 0;
+    scratch.stopwatch.lap(Stage::Slate);
+    let by_profile = proposed[Source::Profile.column()] > 0;
     let nothing_known = question.history.is_empty() && state.cached.is_empty() && !by_profile;
     let personal = if nothing_known { Personal::No } else { Personal::Yes };
-    Slate { picks, candidates: candidates.proposed, history: question.history, personal }
+    scratch.candidates = candidates;
+    Slate { picks, candidates: proposed, history: question.history, personal }
 }
 
 /// Stage one of a query: prepares the question, and retrieves the candidates of the sources that have a weight.
@@ -107,10 +119,13 @@ pub fn candidates<'a>(
     now_ms: i64,
     scratch: &mut Scratch,
 ) -> (Question<'a>, Candidates) {
-    let Scratch { filter, own, retrieval, .. } = scratch;
+    let mut candidates = std::mem::take(&mut scratch.candidates);
+    let Scratch { filter, own, retrieval, stopwatch, .. } = scratch;
     filter.set(snapshot, state, query, now_ms);
     let question = Question::new(snapshot, state, query, now_ms, own);
-    let candidates = retrieve(&question, weights, Limits::of(snapshot.params()), filter, own, retrieval);
+    stopwatch.lap(Stage::Question);
+    retrieve(&question, weights, Limits::of(snapshot.params()), filter, retrieval, &mut candidates);
+    stopwatch.lap(Stage::Retrieve);
     (question, candidates)
 }
 
@@ -120,21 +135,41 @@ pub fn candidates<'a>(
 fn extend(
     picks: &mut Vec<Pick>,
     question: &Question<'_>,
-    mut proposed: [u32; Source::COUNT],
+    mut candidates: Candidates,
     weights: &Weights,
     k: usize,
     scratch: &mut Scratch,
-) {
+) -> Candidates {
     let Scratch { filter, own, retrieval, .. } = scratch;
     let mut limits = Limits::of(question.snapshot.params());
-    while picks.len() < k && proposed.iter().any(|&proposed| proposed as usize >= limits.popular.max(1)) {
+    while picks.len() < k && candidates.reach(limits.popular.max(1)) {
         limits = limits.larger();
-        let more = retrieve(question, weights, limits, filter, own, retrieval);
-        proposed = more.proposed;
+        retrieve(question, weights, limits, filter, retrieval, &mut candidates);
         let taken: HashSet<ItemIdx> = picks.iter().map(|pick| pick.item).collect();
-        let mut rest = by_blend(&more, weights, usize::MAX);
-        rest.retain(|ranked| !taken.contains(&more.rows[ranked.row as usize].item));
-        append(picks, &more, &rest);
+        let mut rest = by_blend(&candidates, weights, usize::MAX);
+        rest.retain(|ranked| !taken.contains(&ranked.item));
+        append(picks, Found { question, candidates: &candidates, weights }, own, &rest);
+    }
+    candidates
+}
+
+/// The candidates of a question, and the weights that blend them.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    question: &'a Question<'a>,
+    candidates: &'a Candidates,
+    weights: &'a Weights,
+}
+
+impl Found<'_> {
+    /// * `own`: the items of the history.
+    fn pick(&self, ranked: &Ranked, score: f32, own: &Marks) -> Pick {
+        let (row, item) = (ranked.row as usize, ranked.item);
+        let because = match self.candidates.because(row, self.weights) {
+            Some(from) => Some(self.question.recent[from as usize].item),
+            None => own.contains(item).then_some(item),
+        };
+        Pick { item, score, sources: self.candidates.proposed_by()[row], because }
     }
 }
 
@@ -142,14 +177,18 @@ fn extend(
 /// scores are scaled for the first appended candidate to get the score of the last pick. Where that candidate's own score
 /// is not above 0 (inner products may be negative), each gets the last pick's score less what it lies below the first.
 /// No score falls below 0.
-fn append(picks: &mut Vec<Pick>, candidates: &Candidates, rest: &[Ranked]) {
+fn append(picks: &mut Vec<Pick>, found: Found<'_>, own: &Marks, rest: &[Ranked]) {
     let Some(first) = rest.first() else { return };
     let last = picks.last().map_or(first.blended, |last| last.score);
-    let score = |blended: f32| match first.blended {
-        highest if highest > 0.0 => last / highest * blended,
-        highest => last + (blended - highest),
-    };
-    picks.extend(rest.iter().map(|ranked| pick(candidates, ranked, score(ranked.blended).max(0.0))));
+    let scores = appended(last, rest);
+    picks.extend(rest.iter().zip(scores).map(|(ranked, score)| found.pick(ranked, score, own)));
+}
+
+/// The scores of what is appended after a pick with the score `last`.
+fn appended(last: f32, rest: &[Ranked]) -> impl Iterator<Item = f32> {
+    let highest = rest.first().map_or(0.0, |first| first.blended);
+    let score = move |blended: f32| if highest > 0.0 { last / highest * blended } else { last + (blended - highest) };
+    rest.iter().map(move |ranked| score(ranked.blended).max(0.0))
 }
 
 /// Lowers scores so that none is higher than the score before it.
@@ -161,36 +200,13 @@ fn descend(picks: &mut [Pick]) {
     }
 }
 
-/// The weighted sum of a candidate's scores, each divided by its source's best.
-#[must_use]
-pub fn blended(scores: &[f32; Source::COUNT], best: &[f32; Source::COUNT], weights: &Weights) -> f32 {
-    let share = |source: Source| match best[source.column()] {
-        best if best > 0.0 => weights.get(source) * scores[source.column()] / best,
-        _ => 0.0,
-    };
-    Source::ALL.into_iter().map(share).sum()
-}
-
 /// The `count` candidates with the highest blended scores, best first; ties go to the smaller item.
 #[must_use]
 pub fn by_blend(candidates: &Candidates, weights: &Weights, count: usize) -> Vec<Ranked> {
-    let mut ranked: Vec<Ranked> = (0..)
-        .zip(&candidates.rows)
-        .map(|(row, candidate)| Ranked { row, blended: blended(&candidate.scores, &candidates.best, weights) })
-        .collect();
-    let item = |ranked: &Ranked| candidates.rows[ranked.row as usize].item;
-    let order = |a: &Ranked, b: &Ranked| b.blended.total_cmp(&a.blended).then_with(|| item(a).cmp(&item(b)));
-    if ranked.len() > count {
-        ranked.select_nth_unstable_by(count, order);
-        ranked.truncate(count);
-    }
-    ranked.sort_unstable_by(order);
-    ranked
-}
-
-fn pick(candidates: &Candidates, ranked: &Ranked, score: f32) -> Pick {
-    let Candidate { item, sources, because, .. } = candidates.rows[ranked.row as usize];
-    Pick { item, score, sources, because }
+    let blended = candidates.blended(weights);
+    let rows = (0..).zip(&candidates.items).zip(blended).zip(candidates.proposed_by());
+    let proposed = rows.filter(|(_, proposed_by)| !proposed_by.is_empty());
+    top_k(count, proposed.map(|(((row, &item), blended), _)| Ranked { row, item, blended }))
 }
 
 /// Builds the feature rows of a shortlist, with every feature.
@@ -199,15 +215,18 @@ pub fn describe<'a>(shortlist: &Shortlist<'_>, scratch: &'a mut Scratch) -> &'a 
     &scratch.matrix
 }
 
-/// The shortlist in the order of the ranker, with scores between 0 and 1.
-fn rank(shortlist: &Shortlist<'_>, ranker: &Ranker, scratch: &mut Scratch) -> Vec<Pick> {
+/// The `k` best of the shortlist in the order of the ranker, with scores between 0 and 1.
+fn rank(shortlist: &Shortlist<'_>, weights: &Weights, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
     features::build(shortlist, Some(ranker.wanted()), &mut scratch.features, &mut scratch.matrix);
-    ranker.score(&scratch.matrix, &mut scratch.scores);
+    scratch.stopwatch.lap(Stage::Features);
+    ranker.score(&scratch.matrix, &mut scratch.bins, &mut scratch.scores);
+    scratch.stopwatch.lap(Stage::Rank);
     // Row numbers stand for items here, so that a tie goes to the candidate that the blend ranks first.
     let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
-    let ranked = top_k(shortlist.ranked.len(), scored);
-    let pick =
-        |Scored { item: row, score }| pick(shortlist.candidates, &shortlist.ranked[row.at()], probability(score));
+    let ranked = top_k(k, scored);
+    let &Shortlist { question, candidates, ranked: by_blend } = shortlist;
+    let found = Found { question, candidates, weights };
+    let pick = |Scored { item: row, score }| found.pick(&by_blend[row.at()], probability(score), &scratch.own);
     ranked.into_iter().map(pick).collect()
 }
 
@@ -229,31 +248,16 @@ pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize, now
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::source::SourceSet;
-
-    /// The scores of candidates that are appended to a slate whose last score is 0.5.
-    fn appended(blended: &[f32]) -> Vec<f32> {
-        let candidate = |item| Candidate {
-            item: ItemIdx(item),
-            scores: [0.0; Source::COUNT],
-            ranks: [0; Source::COUNT],
-            strongest: [0.0; Source::SUMMED.len()],
-            support: [0; Source::SUMMED.len()],
-            sources: SourceSet::default(),
-            because: None,
-        };
-        let rows = (0..=blended.len() as u32).map(candidate).collect();
-        let candidates = Candidates { rows, ..Candidates::default() };
-        let mut picks = vec![pick(&candidates, &Ranked { row: 0, blended: 0.0 }, 0.5)];
-        let rest: Vec<Ranked> = (1..).zip(blended).map(|(row, &blended)| Ranked { row, blended }).collect();
-        append(&mut picks, &candidates, &rest);
-        picks[1..].iter().map(|pick| pick.score).collect()
-    }
 
     #[test]
     fn appended_scores_go_on_where_the_slate_ends_also_below_zero() {
-        assert_eq!(appended(&[0.2, 0.1]), [0.5, 0.25]);
-        assert_eq!(appended(&[0.0, -0.25]), [0.5, 0.25]);
-        assert_eq!(appended(&[-0.25, -0.5, -9.0]), [0.5, 0.25, 0.0]);
+        let scores = |blended: &[f32]| {
+            let rest: Vec<Ranked> =
+                (0..).zip(blended).map(|(row, &blended)| Ranked { row, item: ItemIdx(row), blended }).collect();
+            appended(0.5, &rest).collect::<Vec<_>>()
+        };
+        assert_eq!(scores(&[0.2, 0.1]), [0.5, 0.25]);
+        assert_eq!(scores(&[0.0, -0.25]), [0.5, 0.25]);
+        assert_eq!(scores(&[-0.25, -0.5, -9.0]), [0.5, 0.25, 0.0]);
     }
 }

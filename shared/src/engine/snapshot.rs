@@ -9,7 +9,9 @@ use crate::contract::event_log::Coverage;
 use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
-use crate::tables::{Als, Items, Neighbours, Popularity, Profile, Ranker, Repeat, Sessions, Statistics, Tables, Users};
+use crate::tables::{
+    Als, ItemRows, Items, Neighbours, Popularity, Profile, Ranker, Repeat, Sessions, Statistics, Tables, Users,
+};
 
 /// A verified version. Clones share its tables.
 #[derive(Clone)]
@@ -18,6 +20,7 @@ pub struct Snapshot {
     pub(crate) covered: Coverage,
     pub(crate) tables: Tables,
     pub(crate) items: Arc<Items>,
+    pub(crate) item_rows: Arc<ItemRows>,
     pub(crate) als: Arc<Als>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) ranker: Option<Ranker>,
@@ -89,6 +92,12 @@ impl Snapshot {
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
         &self.tables.statistics
+    }
+
+    /// The same, a row for each item.
+    #[must_use]
+    pub fn item_rows(&self) -> &ItemRows {
+        &self.item_rows
     }
 
     /// The model of the source `repeat`, if one was fitted.

@@ -31,36 +31,38 @@ impl PartialOrd for Scored {
     }
 }
 
-/// The `k` best of what was pushed.
+/// The `k` best of what was pushed: the greatest in their order.
 #[derive(Debug)]
-pub struct Best {
+pub struct Best<T = Scored> {
     k: usize,
     /// The best so far among up to `2 · k`, in no order.
-    kept: Vec<Scored>,
+    kept: Vec<T>,
     /// The worst of the best k at the last selection.
-    floor: Option<Scored>,
+    floor: Option<T>,
 }
 
 impl Best {
+    /// A score below which nothing is kept.
+    #[must_use]
+    pub fn floor(&self) -> f32 {
+        self.floor.map_or(f32::NEG_INFINITY, |floor| floor.score)
+    }
+}
+
+impl<T: Ord + Copy> Best<T> {
     /// An empty selection with room for `k`.
     #[must_use]
     pub fn new(k: usize) -> Self {
         Self { k, kept: Vec::with_capacity(2 * k.min(1 << 16)), floor: None }
     }
 
-    /// A score below which nothing is kept.
-    #[must_use]
-    pub fn floor(&self) -> f32 {
-        self.floor.map_or(f32::NEG_INFINITY, |floor| floor.score)
-    }
-
     /// Keeps `scored` if it is among the best so far.
-    pub fn push(&mut self, scored: Scored) {
+    pub fn push(&mut self, scored: T) {
         if self.k == 0 || self.floor.is_some_and(|floor| scored < floor) {
             return;
         }
         self.kept.push(scored);
-        if self.kept.len() == 2 * self.k {
+        if self.kept.len() == self.k.saturating_mul(2) {
             self.tell_apart();
         }
     }
@@ -73,7 +75,7 @@ impl Best {
 
     /// The best, in no order.
     #[must_use]
-    pub fn into_unsorted(mut self) -> Vec<Scored> {
+    pub fn into_unsorted(mut self) -> Vec<T> {
         if self.kept.len() > self.k {
             self.tell_apart();
         }
@@ -83,7 +85,7 @@ impl Best {
 
 /// Returns the `k` best of `scored`, best first.
 #[must_use]
-pub fn top_k(k: usize, scored: impl IntoIterator<Item = Scored>) -> Vec<Scored> {
+pub fn top_k<T: Ord + Copy>(k: usize, scored: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut best = Best::new(k);
     scored.into_iter().for_each(|scored| best.push(scored));
     let mut best = best.into_unsorted();

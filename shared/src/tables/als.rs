@@ -6,6 +6,7 @@ use super::{Misfit, check_length, table};
 use crate::contract::artifact::columns::Column;
 use crate::contract::artifact::{ArtifactError, Manifest};
 use crate::contract::id::ItemIdx;
+use crate::engine::ann::codes::Codes;
 use crate::engine::ann::graph::GraphIndex;
 use crate::engine::ann::scan::Scan;
 use crate::engine::factors::dot;
@@ -46,6 +47,8 @@ pub struct Als {
     pub gram: Column<f32>,
     /// Finds the nearest items.
     pub index: Index,
+    /// The factors in 8 bits.
+    pub codes: Codes,
     /// The norm of each item's factors.
     norms: Vec<f32>,
     /// How many items have factors.
@@ -75,10 +78,11 @@ impl Als {
         let factors = table.factors();
         let AlsTable { item_factors, gram } = table;
         let index = index.unwrap_or_else(|| Index::Scan(Scan::new(&item_factors, factors)));
+        let codes = Codes::new(&item_factors, factors);
         let norm = |row: &[f32]| dot(row, row).sqrt().max(1e-12);
         let norms: Vec<f32> = item_factors.chunks_exact(factors).map(norm).collect();
         let known = norms.iter().filter(|&&norm| norm > 1e-12).count();
-        Self { factors, item_factors, gram, index, norms, known }
+        Self { factors, item_factors, gram, index, codes, norms, known }
     }
 
     /// How many items have factors: those that had an event.

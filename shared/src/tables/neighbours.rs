@@ -40,10 +40,17 @@ impl Neighbours {
         check_starts("starts", &self.starts, items, self.items.len())
     }
 
-    /// The neighbours of an item with their scores, best first.
-    pub fn of(&self, item: ItemIdx) -> impl Iterator<Item = (ItemIdx, f32)> {
+    /// The neighbours of an item, best first, and their scores.
+    #[must_use]
+    pub fn list(&self, item: ItemIdx) -> (&[ItemIdx], &[f32]) {
         let bounds = self.starts.get(item.at()..item.at() + 2).unwrap_or(&[0, 0]);
         let range = bounds[0] as usize..bounds[1] as usize;
-        self.items[range.clone()].iter().copied().zip(self.scores[range].iter().copied())
+        (&self.items[range.clone()], &self.scores[range])
+    }
+
+    /// The neighbours of an item with their scores, best first.
+    pub fn of(&self, item: ItemIdx) -> impl Iterator<Item = (ItemIdx, f32)> {
+        let (items, scores) = self.list(item);
+        items.iter().copied().zip(scores.iter().copied())
     }
 }

@@ -1,10 +1,13 @@
 //! The fitted ranker: trees or a linear model over features.
 
+use std::sync::Arc;
+
 use super::trees::check_features;
 use super::{Misfit, Table, TreeTable, check_length, table};
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
 use crate::contract::params::RankerModel;
+use crate::engine::rank::binned::{BinnedTrees, Bins};
 use crate::engine::rank::linear::Linear;
 use crate::engine::rank::matrix::Matrix;
 
@@ -74,6 +77,8 @@ impl RankerTable {
 #[derive(Debug, Clone)]
 pub struct Ranker {
     table: RankerTable,
+    /// The trees with binned borders.
+    binned: Option<Arc<BinnedTrees>>,
     wanted: Vec<bool>,
 }
 
@@ -98,7 +103,11 @@ impl Ranker {
         let mut wanted = vec![false; count];
         moved.iter().for_each(|&column| wanted[column as usize] = true);
         *table.features_mut() = moved;
-        Ok(Self { table, wanted })
+        let binned = match &table {
+            RankerTable::Trees(depth, trees) => BinnedTrees::new(trees.all(*depth)).map(Arc::new),
+            RankerTable::Linear(_) => None,
+        };
+        Ok(Self { table, binned, wanted })
     }
 
     /// Which columns the ranker uses; the others need not be built.
@@ -108,9 +117,12 @@ impl Ranker {
     }
 
     /// Scores every row.
-    pub fn score(&self, matrix: &Matrix, scores: &mut Vec<f32>) {
+    pub fn score(&self, matrix: &Matrix, bins: &mut Bins, scores: &mut Vec<f32>) {
         match &self.table {
-            RankerTable::Trees(depth, trees) => trees.score(*depth, matrix, scores),
+            RankerTable::Trees(depth, trees) => match &self.binned {
+                Some(binned) => binned.score(&trees.leaves, matrix, bins, scores),
+                None => trees.score(*depth, matrix, scores),
+            },
             RankerTable::Linear(LinearTable { features, slopes, missing }) => {
                 Linear { features, slopes, missing }.score(matrix, scores);
             }

@@ -38,7 +38,13 @@ impl TreeTable {
 
     /// Scores every row of a matrix whose columns are the trees' features.
     pub fn score(&self, depth: usize, matrix: &Matrix, scores: &mut Vec<f32>) {
-        self.trees(depth, 0..self.features.len() / depth).score(matrix, scores);
+        self.all(depth).score(matrix, scores);
+    }
+
+    /// All trees.
+    #[must_use]
+    pub fn all(&self, depth: usize) -> Trees<'_> {
+        self.trees(depth, 0..self.features.len() / depth)
     }
 
     /// Some of the trees.

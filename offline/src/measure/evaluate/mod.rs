@@ -229,8 +229,7 @@ fn among(snapshot: &Snapshot, case: &Case<'_>, query: &Query, scratch: &mut Scra
     let (_, found) = candidates(snapshot, weights, &case.state, query, case.now_ms, scratch);
     let ranked = by_blend(&found, weights, CEILINGS[CEILINGS.len() - 1]);
     CEILINGS.map(|first| {
-        let hits =
-            ranked.iter().take(first).filter(|ranked| case.targets.contains(&found.rows[ranked.row as usize].item));
+        let hits = ranked.iter().take(first).filter(|ranked| case.targets.contains(&ranked.item));
         hits.count() as f64 / case.total() as f64
     })
 }

@@ -4,6 +4,7 @@
 //! shortlist ─▶ features: a row per candidate ─▶ matrix ─▶ trees or linear ─▶ scores
 //! ```
 
+pub mod binned;
 pub mod features;
 pub mod linear;
 pub mod matrix;

@@ -5,6 +5,7 @@
 
 use crate::contract::id::ItemIdx;
 use crate::contract::params::{AlsParams, EngineParams};
+use crate::engine::ann::codes::QueryCodes;
 use crate::engine::factors::{Fixed, Observations, SolveBuffers, dot, penalty, solve};
 use crate::engine::state::Interaction;
 use crate::engine::topk::{Scored, top_k};
@@ -23,6 +24,7 @@ pub struct FoldIn {
     items: Vec<u32>,
     sums: Vec<f32>,
     buffers: SolveBuffers,
+    codes: QueryCodes,
 }
 
 impl FoldIn {
@@ -50,10 +52,10 @@ impl FoldIn {
         self.user.iter().any(|&value| value != 0.0)
     }
 
-    /// The inner product of the user's and an item's factors.
-    #[must_use]
-    pub fn score(&self, als: &Als, item: ItemIdx) -> f32 {
-        dot(&self.user, als.item(item))
+    /// The inner products of the user's factors with those of items, in 8 bits.
+    pub fn scores(&mut self, als: &Als, items: &[ItemIdx], scores: &mut Vec<f32>) {
+        als.codes.query(&self.user, &mut self.codes);
+        als.codes.scores(&self.codes, items, scores);
     }
 
     /// The `limit` admitted items with the largest inner products, best first.
@@ -69,7 +71,7 @@ impl FoldIn {
         restricted: Option<&[ItemIdx]>,
         admit: impl Fn(ItemIdx) -> bool,
     ) -> Vec<Scored> {
-        let scored = |item: ItemIdx| Scored { item, score: self.score(als, item) };
+        let scored = |item: ItemIdx| Scored { item, score: dot(&self.user, als.item(item)) };
         match (restricted, &als.index) {
             (Some(items), _) => top_k(limit, items.iter().copied().filter(|&item| admit(item)).map(scored)),
             (None, Index::Graph(graph)) => {

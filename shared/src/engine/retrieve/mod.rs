@@ -12,9 +12,11 @@
 //! ```
 //!
 //! A source with weight 0 is skipped. A candidate that one source proposed gets the scores of the others too, so that
-//! the blend compares like with like.
+//! the blend compares like with like. `als` scores what the others name, and searches all items only where that is little.
+//! Cost: a random read or two for each neighbour and each past session that is added up, then passes over columns.
 
 pub mod als;
+pub mod candidates;
 pub mod neighbours;
 pub mod popularity;
 pub mod profile;
@@ -23,42 +25,21 @@ pub mod session_knn;
 
 use crate::contract::id::ItemIdx;
 use crate::contract::params::{EngineParams, Weights};
-use crate::contract::source::{Kind, Source, SourceSet};
-use crate::engine::dense::{Accumulator, Marks};
+use crate::contract::source::{Kind, Source};
 use crate::engine::filter::Filter;
 use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
-use crate::engine::topk::{Scored, top_k};
+use crate::engine::topk::top_k;
+pub use candidates::Candidates;
+use candidates::Places;
 use popularity::Categories;
 
-/// An item that at least one source proposed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// The item.
-    pub item: ItemIdx,
-    /// The score of every source, 0 if it has none.
-    pub scores: [f32; Source::COUNT],
-    /// The rank in each source's list, from 1; 0 if the source did not propose it.
-    pub ranks: [u16; Source::COUNT],
-    /// The largest contribution of one history item to each of [`Source::SUMMED`].
-    pub strongest: [f32; Source::SUMMED.len()],
-    /// How many contributions there were to each of [`Source::SUMMED`].
-    pub support: [u32; Source::SUMMED.len()],
-    /// The sources that proposed it.
-    pub sources: SourceSet,
-    /// The history item that contributed most to its score; else the item itself, if it is in the history.
-    pub because: Option<ItemIdx>,
-}
-
-/// Buffers of one thread, to be reused between requests: per item of the catalogue 16 bytes for each of
-/// [`Source::SUMMED`] and 4 for the marks, and what the similar sessions of a request take.
+/// Buffers of one thread, to be reused between requests: 4 bytes per item of the catalogue, and what the candidates and
+/// the similar sessions of a request take.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// The summed contributions of the history's items, by the position of the source in [`Source::SUMMED`].
-    sums: [Accumulator; Source::SUMMED.len()],
+    places: Places,
     matches: session_knn::Matches,
-    /// Items that are candidates already.
-    chosen: Marks,
     fold_in: als::FoldIn,
     repeat: repeat::Rows,
     profile: profile::Sums,
@@ -87,102 +68,62 @@ impl Limits {
     }
 }
 
-/// The union of what the sources proposed.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    /// One row per item, in the order in which the items were proposed.
-    pub rows: Vec<Candidate>,
-    /// The best score of each source, 0 if it proposed nothing.
-    pub best: [f32; Source::COUNT],
-    /// How many candidates each source proposed.
-    pub proposed: [u32; Source::COUNT],
-    /// [`repeat::OwnItems::chance`]; missing without the source `repeat` or its model.
-    pub repeat_chance: f32,
-    /// The total weight of the nearest past sessions of `session_knn`.
-    pub nearest: f32,
-}
-
-impl Candidates {
-    fn add(&mut self, source: Source, proposed: &[Scored], chosen: &mut Marks) {
-        for (rank, scored) in (1..).zip(proposed) {
-            let row = chosen.position(scored.item).unwrap_or_else(|| {
-                chosen.insert(scored.item, self.rows.len());
-                self.rows.push(Candidate {
-                    item: scored.item,
-                    scores: [0.0; Source::COUNT],
-                    ranks: [0; Source::COUNT],
-                    strongest: [0.0; Source::SUMMED.len()],
-                    support: [0; Source::SUMMED.len()],
-                    sources: SourceSet::default(),
-                    because: None,
-                });
-                self.rows.len() - 1
-            });
-            let candidate = &mut self.rows[row];
-            candidate.sources = candidate.sources.with(source);
-            candidate.scores[source.column()] = scored.score;
-            candidate.ranks[source.column()] = rank;
-        }
-        self.proposed[source.column()] = proposed.len() as u32;
-        self.best[source.column()] = proposed.first().map_or(0.0, |first| first.score);
-    }
-}
-
-/// Retrieves the candidates of every source that has a weight, and joins them.
-///
-/// * `own`: the items of the history, see [`Question::new`].
+/// Retrieves the candidates of every source that has a weight, and joins them in `candidates`.
 pub fn retrieve(
     question: &Question<'_>,
     weights: &Weights,
     limits: Limits,
     filter: &Filter,
-    own: &Marks,
     scratch: &mut Scratch,
-) -> Candidates {
-    let Scratch { sums, matches, chosen, fold_in, repeat, profile: profile_sums } = scratch;
+    candidates: &mut Candidates,
+) {
+    let Scratch { places, matches, fold_in, repeat, profile: profile_sums } = scratch;
     let Question { snapshot, cached, ref history, ref recent, ref past, .. } = *question;
     let by_profile = snapshot.profiles().map(Profiles::table).zip(question.profile);
     let (items, params, popularity) = (snapshot.items(), snapshot.params(), snapshot.popularity());
     let admit = |item: ItemIdx| filter.admits(snapshot, item);
+    let admit_other = |item: ItemIdx| filter.admits_other(snapshot, item);
     let category = filter.category();
     let Limits { per_source, popular } = limits;
-    chosen.reset(items.len());
-    let mut candidates = Candidates { repeat_chance: f32::NAN, ..Candidates::default() };
-    let (mut categories, mut folded) = (Categories::default(), false);
-    sums.iter_mut().for_each(|sums| sums.reset(items.len()));
+    let on = |source: &Source| weights.get(*source) > 0.0;
+    places.reset(items.len(), filter.refused_items());
+    candidates.clear();
 
-    for source in Source::ALL.into_iter().filter(|&source| weights.get(source) > 0.0) {
-        let proposed = match source.kind() {
-            Kind::Cached => top_k(per_source, cached.iter().copied().filter(|scored| admit(scored.item))),
+    for source in Source::ALL.into_iter().filter(on) {
+        let list = match source.kind() {
             Kind::Neighbours(_, order) => {
-                let sums = &mut sums[summed(source)];
                 if let Some(table) = snapshot.neighbours(source) {
-                    neighbours::accumulate(table, recent, order, sums);
+                    let (mut pool, sums) = candidates.pool(source, places, admit_other);
+                    neighbours::accumulate(table, recent, order, &mut pool, sums);
                 }
-                sums.best(per_source, admit)
+                continue;
             }
             Kind::Sessions => {
-                let sums = &mut sums[summed(source)];
-                let nearest = session_knn::accumulate(snapshot.sessions(), &params.session_knn, recent, matches, sums);
-                candidates.nearest = nearest.max(f32::MIN_POSITIVE);
-                sums.best(per_source, admit)
-            }
-            Kind::Factors => {
-                folded = fold_in.fold(snapshot.als(), params, history);
-                let restricted = category.map(|wanted| popularity.order(Some(wanted)));
+                let (mut pool, sums) = candidates.pool(source, places, admit_other);
                 let nearest =
-                    || fold_in.nearest(snapshot.als(), params, per_source, filter.refused(snapshot), restricted, admit);
-                if folded { nearest() } else { Vec::new() }
+                    session_knn::accumulate(snapshot.sessions(), &params.session_knn, recent, matches, &mut pool, sums);
+                candidates.nearest = nearest.max(f32::MIN_POSITIVE);
+                continue;
+            }
+            Kind::Cached => top_k(per_source, cached.iter().copied().filter(|scored| admit(scored.item))),
+            Kind::Factors => {
+                let by_history = candidates.items.len();
+                let folded = fold_in.fold(snapshot.als(), params, history);
+                // Its own search is dear, and finds little where other sources name enough by the history.
+                if folded && by_history < per_source {
+                    let restricted = category.map(|wanted| popularity.order(Some(wanted)));
+                    let refused = filter.refused(snapshot);
+                    fold_in.nearest(snapshot.als(), params, per_source, refused, restricted, admit)
+                } else {
+                    Vec::new()
+                }
             }
             Kind::History => {
                 let found = repeat::own_items(snapshot, recent, past, per_source, admit, repeat);
                 candidates.repeat_chance = found.chance;
                 found.list
             }
-            Kind::CategoryPopularity => {
-                categories = Categories::of(items, recent);
-                categories.best(items, popularity, popular, admit)
-            }
+            Kind::CategoryPopularity => Categories::of(items, recent).best(items, popularity, popular, admit),
             Kind::Trending => {
                 // Trends are not sorted by category: within one, its popular items take their place.
                 let order = if category.is_some() { popularity.order(category) } else { popularity.trending() };
@@ -195,57 +136,42 @@ pub fn retrieve(
                 profile::best(table, profile, items.len(), per_source, admit, profile_sums)
             }),
         };
-        candidates.add(source, &proposed, chosen);
+        candidates.list(source, &list, places, admit_other);
     }
-    let best = candidates.best;
-    for candidate in &mut candidates.rows {
-        let item = candidate.item;
-        let mut because = (0.0, None);
-        for source in Source::ALL.into_iter().filter(|&source| weights.get(source) > 0.0) {
-            let score = &mut candidate.scores[source.column()];
-            match source.kind() {
-                // These sources have no score for an item that they did not propose.
-                Kind::Cached | Kind::History => {}
-                Kind::Neighbours(..) | Kind::Sessions => {
-                    let at = summed(source);
-                    let cell = sums[at].cell(item);
-                    *score = cell.score;
-                    candidate.strongest[at] = cell.strongest;
-                    candidate.support[at] = cell.count;
-                    let share = weights.get(source) * cell.strongest / best[source.column()].max(1e-30);
-                    if share > because.0 {
-                        because = (share, Some(cell.from));
-                    }
+    candidates.close(weights);
+    let searched = candidates.proposed[Source::Als.column()] > 0;
+    for source in Source::ALL.into_iter().filter(on) {
+        match source.kind() {
+            // They have no score for an item that they did not name.
+            Kind::Cached | Kind::History => {}
+            Kind::Neighbours(..) | Kind::Sessions => candidates.propose(source, per_source),
+            Kind::Factors => {
+                candidates.score(source, |items, scores| fold_in.scores(snapshot.als(), items, scores));
+                if !searched {
+                    candidates.propose(source, per_source);
                 }
-                Kind::Factors if folded => *score = fold_in.score(snapshot.als(), item),
-                Kind::Factors => {}
-                Kind::CategoryPopularity => *score = categories.score(items, popularity, item),
-                Kind::Trending => *score = popularity.trend(item),
-                Kind::Popularity => *score = popularity.score(item),
-                Kind::Profile => {
-                    *score = by_profile.map_or(0.0, |(table, profile)| table.score(profile, item));
+            }
+            Kind::CategoryPopularity => {
+                let categories = Categories::of(items, recent);
+                if !categories.is_empty() {
+                    candidates.score(source, each(|item| categories.score(items, popularity, item)));
+                }
+            }
+            Kind::Trending => candidates.score(source, each(|item| popularity.trend(item))),
+            Kind::Popularity => candidates.score(source, each(|item| popularity.score(item))),
+            Kind::Profile => {
+                if let Some((table, profile)) = by_profile {
+                    candidates.score(source, each(|item| table.score(profile, item)));
                 }
             }
         }
-        candidate.because = match because.1 {
-            Some(from) => Some(recent[from as usize].item),
-            None => own.contains(item).then_some(item),
-        };
     }
-    candidates
 }
 
-/// The position of each source in [`Source::SUMMED`], by its column; past the end for a source that sums nothing.
-const POSITIONS: [usize; Source::COUNT] = {
-    let (mut positions, mut at) = ([usize::MAX; Source::COUNT], 0);
-    while at < Source::SUMMED.len() {
-        positions[Source::SUMMED[at] as usize] = at;
-        at += 1;
+/// Scores items one by one.
+fn each(score: impl Fn(ItemIdx) -> f32) -> impl FnOnce(&[ItemIdx], &mut Vec<f32>) {
+    move |items, scores| {
+        scores.clear();
+        scores.extend(items.iter().map(|&item| score(item)));
     }
-    positions
-};
-
-/// The position of a source in [`Source::SUMMED`].
-fn summed(source: Source) -> usize {
-    POSITIONS[source.column()]
 }

@@ -2,20 +2,31 @@
 //!
 //! Cost: one addition per neighbour of each history item.
 
+use crate::contract::id::ItemIdx;
 use crate::contract::source::Order;
-use crate::engine::dense::Accumulator;
+use crate::engine::dense::{LINE, fetch};
 use crate::engine::history::Recent;
+use crate::engine::retrieve::candidates::{Pool, Sums};
 use crate::tables::Neighbours;
 
 /// Adds `weight · score` for every neighbour of every item of the history; `recent` is newest first.
-pub fn accumulate(neighbours: &Neighbours, recent: &[Recent], order: Order, sums: &mut Accumulator) {
+pub fn accumulate<F: Fn(ItemIdx) -> bool>(
+    neighbours: &Neighbours,
+    recent: &[Recent],
+    order: Order,
+    pool: &mut Pool<'_, F>,
+    sums: &mut Sums,
+) {
     for (from, own) in (0..).zip(recent) {
         let weight = match order {
             Order::Matters => own.session_weight,
             Order::Ignored => 1.0,
         };
-        for (neighbour, score) in neighbours.of(own.item) {
-            sums.add(neighbour, weight * score, from);
+        let (items, scores) = neighbours.list(own.item);
+        fetch(items.iter().step_by(LINE).map(|item| item.0));
+        fetch(scores.iter().step_by(LINE).copied());
+        for (&neighbour, score) in items.iter().zip(scores) {
+            pool.add(sums, neighbour, weight * score, from);
         }
     }
 }

@@ -43,6 +43,11 @@ impl Categories {
         Self(categories)
     }
 
+    /// Whether no item of the history has a category.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// An item's popularity, multiplied by the weights of its categories.
     pub fn score(&self, items: &Items, popularity: &Popularity, item: ItemIdx) -> f32 {
         let own = items.categories_of(item);

@@ -13,9 +13,11 @@
 
 use hashbrown::HashMap;
 
+use crate::contract::id::ItemIdx;
 use crate::contract::params::SessionKnnParams;
-use crate::engine::dense::Accumulator;
+use crate::engine::dense::{FETCHED, fetch};
 use crate::engine::history::Recent;
+use crate::engine::retrieve::candidates::{Pool, Sums};
 use crate::tables::{Posting, Sessions};
 
 /// A past session that shares items with the history.
@@ -40,12 +42,13 @@ pub struct Matches {
 }
 
 /// Adds what the nearest sessions propose to `sums`; `recent` is newest first. Returns the sum of their `s(n)`.
-pub fn accumulate(
+pub fn accumulate<F: Fn(ItemIdx) -> bool>(
     index: &Sessions,
     params: &SessionKnnParams,
     recent: &[Recent],
     matches: &mut Matches,
-    sums: &mut Accumulator,
+    pool: &mut Pool<'_, F>,
+    sums: &mut Sums,
 ) -> f32 {
     let Matches { all, by_session, nearest, by_distance } = matches;
     all.clear();
@@ -61,6 +64,9 @@ pub fn accumulate(
         }
     }
     nearest.clear();
+    for found in all.chunks(FETCHED) {
+        fetch(found.iter().map(|found| index.weight(found.session)));
+    }
     nearest.extend((0..).zip(&*all).map(|(at, found)| (found.score * index.weight(found.session), at)));
     if nearest.len() > params.neighbours {
         let session = |at: u32| all[at as usize].session;
@@ -73,17 +79,24 @@ pub fn accumulate(
     by_distance.clear();
     by_distance.extend((0..=reach).map(|distance| (-(distance as f32) / params.distance_decay).exp()));
     by_distance[0] = params.own_weight;
-    for &(score, at) in &*nearest {
-        let Match { session, place, from, .. } = all[at as usize];
-        let (place, items) = (place as usize, index.session(session));
-        let first = place.saturating_sub(reach);
-        for (at, &item) in (first..).zip(&items[first..items.len().min(place + reach + 1)]) {
-            let weight = if at < place { params.before_weight } else { 1.0 } * by_distance[at.abs_diff(place)];
-            let contribution = score * weight * index.damping(item);
-            if contribution > 0.0 {
-                sums.add(item, contribution, from);
+    for nearest in nearest.chunks(FETCHED) {
+        let found = || nearest.iter().map(|&(_, at)| all[at as usize]);
+        // First where the sessions are, then their items.
+        fetch(found().map(|found| index.session(found.session).len()));
+        fetch(found().map(|found| index.session(found.session)[found.place as usize].0));
+        for (&(score, _), Match { session, place, from, .. }) in nearest.iter().zip(found()) {
+            let (place, items) = (place as usize, index.session(session));
+            let first = place.saturating_sub(reach);
+            for (at, &item) in (first..).zip(&items[first..items.len().min(place + reach + 1)]) {
+                let weight = if at < place { params.before_weight } else { 1.0 } * by_distance[at.abs_diff(place)];
+                let contribution = score * weight;
+                if contribution > 0.0 {
+                    pool.add(sums, item, contribution, from);
+                }
             }
         }
     }
+    // The same for all contributions to an item, so once is enough.
+    sums.scale(pool.items, |item| index.damping(item));
     nearest.iter().map(|(score, _)| score).sum()
 }

@@ -49,7 +49,7 @@ pub fn features() -> Vec<Group> {
         last_habit("last_repeat_share", Habit::RepeatShare),
         last_habit("last_stay_share", Habit::StayShare),
         last_habit("last_exit_share", Habit::ExitShare),
-        shared("candidates", |shortlist| shortlist.candidates.rows.len() as f32),
+        shared("candidates", |shortlist| shortlist.candidates.count() as f32),
         shared("best_new", |shortlist| shortlist.best_new()),
         ln_best(Source::SessionKnn),
         ln_best(Source::ItemKnnWalk),

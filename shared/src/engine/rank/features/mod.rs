@@ -14,14 +14,15 @@ mod pairs;
 pub mod profile;
 mod sources;
 
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use crate::contract::id::ItemIdx;
-use crate::engine::dense::Marks;
+use crate::engine::dense::{Marks, fetch};
 use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
 use crate::engine::rank::matrix::Matrix;
-use crate::engine::retrieve::{Candidate, Candidates};
+use crate::engine::retrieve::Candidates;
 use crate::tables::Statistics;
 
 /// The candidates of a question that are to be ranked.
@@ -35,22 +36,38 @@ pub struct Shortlist<'a> {
     pub ranked: &'a [Ranked],
 }
 
-/// A candidate that is to be described: its row among the candidates and its blended score.
+/// A candidate with its blended score; the better of two is the greater one, and of equal ones the smaller item.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ranked {
-    /// The row in [`Candidates::rows`].
+    /// The row among the candidates.
     pub row: u32,
-    /// The blended score.
+    /// The item.
+    pub item: ItemIdx,
+    /// The blended score, finite.
     pub blended: f32,
 }
 
-impl<'a> Shortlist<'a> {
-    fn candidate(&self, at: usize) -> &'a Candidate {
-        &self.candidates.rows[self.ranked[at].row as usize]
+impl Eq for Ranked {}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.blended.total_cmp(&other.blended).then_with(|| other.item.cmp(&self.item))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Shortlist<'_> {
+    fn row(&self, at: usize) -> usize {
+        self.ranked[at].row as usize
     }
 
     fn item(&self, at: usize) -> ItemIdx {
-        self.candidate(at).item
+        self.ranked[at].item
     }
 
     /// The last item of the history.
@@ -169,10 +186,11 @@ pub fn build(
         }
         first += names.len();
     }
-    for (at, (_, values)) in statistics.iter().enumerate() {
-        if wanted[fixed + at] {
-            fill_each(matrix.column_mut(fixed + at), |row| values[shortlist.item(row).at()]);
-        }
+    let of_items: Vec<usize> = (0..statistics.len()).filter(|at| wanted[fixed + at]).collect();
+    fetch((0..rows).filter_map(|at| snapshot.item_rows().row(shortlist.item(at)).first().copied()));
+    for at in 0..rows {
+        let row = snapshot.item_rows().row(shortlist.item(at));
+        of_items.iter().for_each(|&column| matrix.column_mut(fixed + column)[at] = row[column]);
     }
     if let Some(profiles) = snapshot.profiles() {
         profile::fill(shortlist, profiles, &wanted[of_profile..], of_profile, matrix);

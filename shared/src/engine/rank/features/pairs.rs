@@ -2,8 +2,9 @@
 //! neighbour lists, and the cosine of ALS factors. A source without a weight leaves its features missing.
 
 use super::{Columns, Group, Shortlist, column, fill_each, group};
+use crate::contract::id::ItemIdx;
 use crate::contract::source::{Kind, Source};
-use crate::engine::factors::dot;
+use crate::engine::ann::codes::QueryCodes;
 
 /// The history's last distinct items, each of which is paired with every candidate.
 const PLACES: [&str; 2] = ["last", "second"];
@@ -46,10 +47,11 @@ fn cosine(place: usize, name: &str) -> Group {
     column(format!("{name}_cosine"), move |shortlist, column| {
         let own = shortlist.question.recent.get(place).filter(|_| asks_factors(shortlist)).map(|own| own.item);
         let (als, Some(own)) = (shortlist.question.snapshot.als(), own) else { return };
-        fill_each(column, |row| {
-            let item = shortlist.item(row);
-            dot(als.item(item), als.item(own)) / (als.norm(item) * als.norm(own))
-        });
+        let items: Vec<ItemIdx> = shortlist.ranked.iter().map(|ranked| ranked.item).collect();
+        let (mut query, mut products) = (QueryCodes::default(), Vec::new());
+        als.codes.query(als.item(own), &mut query);
+        als.codes.scores(&query, &items, &mut products);
+        fill_each(column, |row| products[row] / (als.norm(items[row]) * als.norm(own)));
     })
 }
 

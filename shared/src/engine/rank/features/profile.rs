@@ -3,6 +3,7 @@
 //!
 //! A version without profiles has none of them. Missing for a user without a profile.
 
+use super::sources::ranks;
 use super::{Shortlist, fill_each};
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
@@ -41,12 +42,12 @@ pub(super) fn fill(shortlist: &Shortlist<'_>, profiles: &Profiles, wanted: &[boo
     };
     column(0, &|row| table.total(profile, shortlist.item(row)));
     let best = shortlist.candidates.best[source].max(f32::MIN_POSITIVE);
-    column(1, &|row| shortlist.candidate(row).scores[source] / best);
-    column(2, &|row| match shortlist.candidate(row).ranks[source] {
-        0 => f32::NAN,
-        rank => f32::from(rank),
-    });
-    column(3, &|row| shortlist.candidate(row).scores[source].max(1e-20).ln());
+    let scores = shortlist.candidates.scores(Source::Profile);
+    let score = |row: usize| scores.get(shortlist.row(row)).copied().unwrap_or(0.0);
+    column(1, &|row| score(row) / best);
+    let ranks = if wanted[2] { ranks(&(0..shortlist.ranked.len()).map(score).collect::<Vec<_>>()) } else { Vec::new() };
+    column(2, &|row| ranks[row]);
+    column(3, &|row| score(row).max(1e-20).ln());
     for at in 0..columns {
         column(OF_ALL.len() + at, &|row| table.lift(profile, at, shortlist.item(row)));
     }

@@ -1,6 +1,8 @@
 //! Features from the candidate sources and their blend: a candidate's scores, ranks and strongest contributions.
 
-use super::{Group, column, each, fill_each};
+use multiversion::multiversion;
+
+use super::{Group, Shortlist, column, each, fill_each};
 use crate::contract::source::{Kind, Source};
 
 pub fn features() -> Vec<Group> {
@@ -8,32 +10,66 @@ pub fn features() -> Vec<Group> {
     let of_source = Source::ALL.into_iter().filter(|source| !source.is_profile()).flat_map(of_source);
     let strongest = Source::SUMMED.iter().enumerate().map(|(at, &source)| strongest(at, source));
     let support = Source::SUMMED.iter().enumerate().map(|(at, source)| {
-        each(format!("support_{}", source.as_str()), move |shortlist, row| shortlist.candidate(row).support[at] as f32)
+        column(format!("support_{}", source.as_str()), move |shortlist, column| {
+            let contributions = shortlist.candidates.contributions(at);
+            if !contributions.is_empty() {
+                fill_each(column, |row| contributions[shortlist.row(row)].count as f32);
+            }
+        })
     });
     of_source.chain(strongest).chain(support).chain(nearest()).chain(blend()).collect()
 }
 
-/// The score divided by the source's best, the rank in the source, and the logarithm of the score.
+/// The score divided by the source's best, the rank among the ranked candidates, and the logarithm of the score. Missing
+/// for a source without a weight.
 fn of_source(source: Source) -> [Group; 3] {
-    let (name, of) = (source.as_str(), source.column());
+    let name = source.as_str();
     [
-        column(format!("{name}_share"), move |shortlist, column| {
-            let best = shortlist.candidates.best[of].max(f32::MIN_POSITIVE);
-            fill_each(column, |row| shortlist.candidate(row).scores[of] / best);
+        scored(format!("{name}_share"), source, move |shortlist, column| {
+            let best = shortlist.candidates.best[source.column()].max(f32::MIN_POSITIVE);
+            column.iter_mut().for_each(|score| *score /= best);
         }),
-        each(format!("{name}_rank"), move |shortlist, row| match shortlist.candidate(row).ranks[of] {
-            0 => f32::NAN,
-            rank => f32::from(rank),
+        scored(format!("{name}_rank"), source, |_, column| column.copy_from_slice(&ranks(column))),
+        scored(format!("{name}_ln_score"), source, |_, column| {
+            column.iter_mut().for_each(|score| *score = score.max(1e-20).ln());
         }),
-        each(format!("{name}_ln_score"), move |shortlist, row| shortlist.candidate(row).scores[of].max(1e-20).ln()),
     ]
+}
+
+/// One feature that is made of a source's scores, which are in the column when `of` is called.
+fn scored(
+    name: impl Into<String>,
+    source: Source,
+    of: impl Fn(&Shortlist<'_>, &mut [f32]) + Send + Sync + 'static,
+) -> Group {
+    column(name, move |shortlist, column| {
+        let scores = shortlist.candidates.scores(source);
+        if !scores.is_empty() {
+            fill_each(column, |row| scores[shortlist.row(row)]);
+            of(shortlist, column);
+        }
+    })
+}
+
+/// How many scores are above one: compared with all, since a hundred are compared sooner than sorted.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn above(scores: &[f32], own: f32) -> u32 {
+    scores.iter().map(|&other| u32::from(other > own)).sum()
+}
+
+/// The rank of each score, from 1; missing for a score that is not above 0. Equal scores share theirs.
+pub(super) fn ranks(scores: &[f32]) -> Vec<f32> {
+    scores.iter().map(|&own| if own > 0.0 { 1.0 + above(scores, own) as f32 } else { f32::NAN }).collect()
 }
 
 /// The largest contribution of one item of the history, divided by the source's best score.
 fn strongest(at: usize, source: Source) -> Group {
     column(format!("strongest_{}", source.as_str()), move |shortlist, column| {
         let best = shortlist.candidates.best[source.column()].max(f32::MIN_POSITIVE);
-        fill_each(column, |row| shortlist.candidate(row).strongest[at] / best);
+        let contributions = shortlist.candidates.contributions(at);
+        if !contributions.is_empty() {
+            fill_each(column, |row| contributions[shortlist.row(row)].strongest / best);
+        }
     })
 }
 
@@ -41,8 +77,8 @@ fn strongest(at: usize, source: Source) -> Group {
 fn nearest() -> Vec<Group> {
     let sessions = Source::ALL.into_iter().filter(|source| source.kind() == Kind::Sessions);
     let share = |source: Source| {
-        each("nearest_share", move |shortlist, row| {
-            shortlist.candidate(row).scores[source.column()] / shortlist.candidates.nearest
+        scored("nearest_share", source, |shortlist, column| {
+            column.iter_mut().for_each(|score| *score /= shortlist.candidates.nearest);
         })
     };
     sessions.map(share).collect()
@@ -60,6 +96,6 @@ fn blend() -> [Group; 5] {
             let best_new = shortlist.best_new();
             fill_each(column, |row| shortlist.ranked[row].blended / best_new);
         }),
-        each("proposed_by", |shortlist, row| shortlist.candidate(row).sources.iter().count() as f32),
+        each("proposed_by", |shortlist, row| shortlist.candidates.proposed_by()[shortlist.row(row)].len() as f32),
     ]
 }
