@@ -4,6 +4,7 @@
 //! something for each value of a label, the counters are looked up once, when the registry is made.
 
 mod models;
+mod stages;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -14,6 +15,7 @@ use prometheus::{
 use shared::contract::source::Source;
 
 pub use models::ModelMetrics;
+pub use stages::{StageMetrics, Timed};
 
 /// Bucket bounds of durations, in seconds.
 const SECONDS: [f64; 15] =
@@ -92,6 +94,8 @@ pub struct Metrics {
     pub log_bad_lines: IntCounter,
     /// Duration of one append with its sync.
     pub log_append_seconds: Histogram,
+    /// The stages of requests for recommendations.
+    pub stages: StageMetrics,
     /// Those of models of rows.
     pub models: ModelMetrics,
 }
@@ -174,6 +178,7 @@ impl Default for Metrics {
                 "tandem_event_log_append_duration_seconds",
                 "Duration of one append to the event log, sync included",
             ),
+            stages: StageMetrics::new(r),
             models: ModelMetrics::new(r),
             registry,
         };

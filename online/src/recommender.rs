@@ -18,7 +18,7 @@ use shared::engine::state::{BatchUser, LiveHistory, UserState};
 use shared::tables::{CategoryIdx, Profile};
 
 use crate::champion::Champion;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 
 thread_local! {
@@ -78,6 +78,8 @@ pub struct Answered {
     pub snapshot: Arc<Snapshot>,
     /// The answer.
     pub slate: Slate,
+    /// When the engine answered, if the request is timed.
+    pub timed: Option<Timed>,
 }
 
 /// A list of items that depends on no user, and the snapshot whose indices it has.
@@ -198,7 +200,9 @@ impl Recommender {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let profile = profile(&snapshot, query)?;
+        let mut timed = self.metrics.stages.begin();
         let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
+        self.metrics.stages.read(&mut timed);
         let (state, fallback) = match stored {
             Ok(stored) => (self.state(&snapshot, &query.user_id, stored), None),
             Err(error) => {
@@ -217,7 +221,17 @@ impl Recommender {
             seen: query.seen.unwrap_or(self.default_seen),
         };
         let now_ms = query.now.unwrap_or(clock_ms);
-        let slate = with_scratch(|scratch| recommend::recommend(&snapshot, &state, &asked, now_ms, scratch));
+        self.metrics.stages.joined(&mut timed);
+        let slate = with_scratch(|scratch| {
+            if timed.is_some() {
+                scratch.stopwatch.start();
+            }
+            let slate = recommend::recommend(&snapshot, &state, &asked, now_ms, scratch);
+            if let Some(spent) = scratch.stopwatch.stop() {
+                self.metrics.stages.answered(&mut timed, &spent);
+            }
+            slate
+        });
         self.metrics.count(fallback.unwrap_or(match slate.personal {
             Personal::Yes => Outcome::Personal,
             Personal::No => Outcome::NonPersonal,
@@ -226,7 +240,7 @@ impl Recommender {
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        Ok(Answered { snapshot, slate })
+        Ok(Answered { snapshot, slate, timed })
     }
 
     /// Joins the live history of the store with the batch's record of the user. The record is the store's if it has

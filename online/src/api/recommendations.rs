@@ -76,7 +76,7 @@ async fn answer(app: &App, read: Result<RecommendationQuery, ApiError>) -> Resul
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
     let answered = app.recommender.recommend(&query, now_ms()).await.map_err(ApiError::from);
-    let Answered { snapshot, slate } = answered.inspect_err(refused)?;
+    let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let mut buffer = Uuid::encode_buffer();
     let body = SlateBody {
         user_id: &query.user_id,
@@ -85,5 +85,7 @@ async fn answer(app: &App, read: Result<RecommendationQuery, ApiError>) -> Resul
         items: Items { snapshot: &snapshot, picks: &slate.picks },
         history: query.explain.then_some(Used { snapshot: &snapshot, history: &slate.history }),
     };
-    Ok(json(StatusCode::OK, &body))
+    let response = json(StatusCode::OK, &body);
+    app.metrics.stages.written(timed);
+    Ok(response)
 }
