@@ -2,7 +2,8 @@
 //! is then only a sum over columns.
 //!
 //! In: a question and the scores of its candidates. Out: the figure that weights are fitted for. The sums are those of
-//! [`shared::engine::retrieve::Candidates::blended`] to the bit: the same products in the same order, without those that are 0.
+//! [`shared::engine::retrieve::Candidates::blended`] to the bit: the same products in the same order, without those that
+//! are 0.
 //! Cost of a figure: candidates × (sources + targets).
 
 use shared::contract::api::Seen;

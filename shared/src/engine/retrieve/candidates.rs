@@ -1,8 +1,8 @@
 //! The candidates of a question, and what every source says of each: a column of scores for each source.
 //!
 //! An item gets a row when the first source names it, unless the filter refuses it; both are decided once an item. It is a
-//! candidate if it is among the best of a source. Sums of history items' contributions are kept in the order of the candidates, close together, so that they stay in
-//! the nearest cache whatever the size of the catalogue.
+//! candidate if it is among the best of a source. Sums of history items' contributions are kept in the order of the rows,
+//! close together, so that they stay in the nearest cache whatever the size of the catalogue.
 
 use crate::contract::id::ItemIdx;
 use crate::contract::params::Weights;
