@@ -122,6 +122,8 @@ pub enum WindowsOf {
 pub struct RankerConfig {
     pub kind: RankerKind,
     pub candidates: usize,
+    pub first_trees: usize,
+    pub kept: usize,
     pub windows: usize,
     pub max_cases: usize,
     pub stopping_share: f64,

@@ -30,6 +30,7 @@ impl Config {
         range(validation > 0.0 && validation < 0.9, "blend.validation_share", validation, "between 0 and 0.9")?;
         let (ranker, trees) = (&self.ranker, &self.trees);
         range((1..=10_000).contains(&ranker.candidates), "ranker.candidates", ranker.candidates, "1 to 10000")?;
+        range(ranker.kept > 0, "ranker.kept", ranker.kept, "at least 1")?;
         range((1..=100).contains(&ranker.windows), "ranker.windows", ranker.windows, "1 to 100")?;
         let share = ranker.stopping_share;
         range(share > 0.0 && share < 1.0, "ranker.stopping_share", share, "between 0 and 1")?;

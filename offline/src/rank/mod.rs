@@ -21,10 +21,10 @@ mod scored;
 mod slates;
 mod window;
 
-use shared::contract::params::{RankerParams, Weights};
+use shared::contract::params::{Cascade, RankerParams, Weights};
 use shared::tables::{LinearTable, RankerTable};
 
-use crate::config::{Config, RankerKind, WindowsOf};
+use crate::config::{Config, RankerConfig, RankerKind, WindowsOf};
 use crate::log::cuts::{Parts, validation_cuts};
 use crate::log::ingest::Log;
 use crate::log::split::Cut;
@@ -105,7 +105,7 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
         ranker: test,
     };
     report.tell();
-    let ranker = model.map(|model| model.served(config.ranker.candidates, slates.names));
+    let ranker = model.map(|model| model.served(&config.ranker, slates.names));
     Ok(Fitted { served: served.weights, long_term: long_term.weights, ranker, report: Some(report) })
 }
 
@@ -266,9 +266,8 @@ impl Model {
 
     /// The table that the ranker is served from, and the engine's parameters for it.
     ///
-    /// * `candidates`: how many of the blend's best candidates it ranks.
     /// * `features`: the names of the features, in the order of the columns of its rows.
-    fn served(&self, candidates: usize, features: Vec<String>) -> (RankerParams, RankerTable) {
+    fn served(&self, config: &RankerConfig, features: Vec<String>) -> (RankerParams, RankerTable) {
         let table = match self {
             Self::Trees(trees) => RankerTable::Trees(trees.depth, trees.table()),
             Self::Linear(linear) => RankerTable::Linear(LinearTable {
@@ -277,6 +276,8 @@ impl Model {
                 missing: linear.missing.clone().into(),
             }),
         };
-        (RankerParams { candidates, model: table.model(), features }, table)
+        let steps = config.kind == RankerKind::Trees && config.first_trees > 0;
+        let cascade = steps.then_some(Cascade { trees: config.first_trees, kept: config.kept });
+        (RankerParams { candidates: config.candidates, cascade, model: table.model(), features }, table)
     }
 }

@@ -139,10 +139,23 @@ pub struct AlsParams {
 pub struct RankerParams {
     /// How many of the blend's best candidates are ranked.
     pub candidates: usize,
+    /// Whether the first trees choose what the others rank; absent where all trees rank all candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<Cascade>,
     /// The kind of model in its file.
     pub model: RankerModel,
     /// The names of the features, in the order in which its file numbers them.
     pub features: Vec<String>,
+}
+
+/// Two steps of ranking, see [`crate::engine::rank::cascade`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cascade {
+    /// How many trees score all candidates.
+    pub trees: usize,
+    /// How many of them the other trees score too, at least 1.
+    pub kept: usize,
 }
 
 /// A kind of ranker.

@@ -41,7 +41,7 @@ impl Snapshot {
             (Some(params), Some(table)) => {
                 let names = features::names(&tables.statistics, profiles.as_ref());
                 let columns = columns(params.features.iter().map(String::as_str), &names)?;
-                Some(Ranker::new(table.clone(), &columns, names.len())?)
+                Some(Ranker::new(table.clone(), params.cascade, &columns, names.len())?)
             }
             _ => None,
         };

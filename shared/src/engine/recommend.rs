@@ -16,7 +16,7 @@ use crate::contract::source::Source;
 use crate::engine::dense::Marks;
 use crate::engine::filter::Filter;
 use crate::engine::question::Question;
-use crate::engine::rank::binned::Bins;
+use crate::engine::rank::cascade::Buffers;
 use crate::engine::rank::features::{self, FeatureScratch};
 pub use crate::engine::rank::features::{Ranked, Shortlist};
 use crate::engine::rank::matrix::Matrix;
@@ -40,8 +40,7 @@ pub struct Scratch {
     candidates: Candidates,
     features: FeatureScratch,
     matrix: Matrix,
-    bins: Bins,
-    scores: Vec<f32>,
+    ranking: Buffers,
     /// Times the stages of a request while it runs.
     pub stopwatch: Stopwatch,
 }
@@ -219,11 +218,9 @@ pub fn describe<'a>(shortlist: &Shortlist<'_>, scratch: &'a mut Scratch) -> &'a 
 fn rank(shortlist: &Shortlist<'_>, weights: &Weights, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
     features::build(shortlist, Some(ranker.wanted()), &mut scratch.features, &mut scratch.matrix);
     scratch.stopwatch.lap(Stage::Features);
-    ranker.score(&scratch.matrix, &mut scratch.bins, &mut scratch.scores);
+    // A tie goes to the candidate that the blend ranks first.
+    let ranked = ranker.best(k, &scratch.matrix, &mut scratch.ranking);
     scratch.stopwatch.lap(Stage::Rank);
-    // Row numbers stand for items here, so that a tie goes to the candidate that the blend ranks first.
-    let scored = (0..).zip(&scratch.scores).map(|(row, &score)| Scored { item: ItemIdx(row), score });
-    let ranked = top_k(k, scored);
     let &Shortlist { question, candidates, ranked: by_blend } = shortlist;
     let found = Found { question, candidates, weights };
     let pick = |Scored { item: row, score }| found.pick(&by_blend[row.at()], probability(score), &scratch.own);

@@ -6,10 +6,12 @@ use super::trees::check_features;
 use super::{Misfit, Table, TreeTable, check_length, table};
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
-use crate::contract::params::RankerModel;
-use crate::engine::rank::binned::{BinnedTrees, Bins};
+use crate::contract::id::ItemIdx;
+use crate::contract::params::{Cascade, RankerModel};
+use crate::engine::rank::cascade::{Buffers, CascadedTrees};
 use crate::engine::rank::linear::Linear;
 use crate::engine::rank::matrix::Matrix;
+use crate::engine::topk::{Scored, top_k};
 
 table! {
     /// A weighted sum of features, see [`Linear`].
@@ -77,20 +79,29 @@ impl RankerTable {
 #[derive(Debug, Clone)]
 pub struct Ranker {
     table: RankerTable,
-    /// The trees with binned borders.
-    binned: Option<Arc<BinnedTrees>>,
+    /// The trees with binned borders, in steps.
+    cascaded: Option<Arc<CascadedTrees>>,
     wanted: Vec<bool>,
 }
 
 impl Ranker {
     /// Maps the features of a ranker to the columns of this build.
     ///
+    /// * `cascade`: whether its first trees choose what the others rank.
     /// * `columns`: the column of each feature that the manifest names.
     /// * `count`: how many columns there are.
     ///
     /// # Errors
     /// The reason when the table is inconsistent.
-    pub fn new(mut table: RankerTable, columns: &[usize], count: usize) -> Result<Self, Misfit> {
+    pub fn new(
+        mut table: RankerTable,
+        cascade: Option<Cascade>,
+        columns: &[usize],
+        count: usize,
+    ) -> Result<Self, Misfit> {
+        if cascade.is_some_and(|cascade| cascade.kept == 0) {
+            return Err("the cascade of the ranker keeps nothing".to_owned());
+        }
         match &table {
             RankerTable::Trees(depth, trees) => trees.check(*depth, columns.len())?,
             RankerTable::Linear(linear) => {
@@ -103,11 +114,11 @@ impl Ranker {
         let mut wanted = vec![false; count];
         moved.iter().for_each(|&column| wanted[column as usize] = true);
         *table.features_mut() = moved;
-        let binned = match &table {
-            RankerTable::Trees(depth, trees) => BinnedTrees::new(trees.all(*depth)).map(Arc::new),
+        let cascaded = match &table {
+            RankerTable::Trees(depth, trees) => CascadedTrees::new(trees.all(*depth), cascade).map(Arc::new),
             RankerTable::Linear(_) => None,
         };
-        Ok(Self { table, binned, wanted })
+        Ok(Self { table, cascaded, wanted })
     }
 
     /// Which columns the ranker uses; the others need not be built.
@@ -116,16 +127,18 @@ impl Ranker {
         &self.wanted
     }
 
-    /// Scores every row.
-    pub fn score(&self, matrix: &Matrix, bins: &mut Bins, scores: &mut Vec<f32>) {
+    /// The `k` best rows with their scores, best first; of equal ones the first. Items stand for rows.
+    pub fn best(&self, k: usize, matrix: &Matrix, buffers: &mut Buffers) -> Vec<Scored> {
+        let scores = &mut buffers.scores;
         match &self.table {
-            RankerTable::Trees(depth, trees) => match &self.binned {
-                Some(binned) => binned.score(&trees.leaves, matrix, bins, scores),
+            RankerTable::Trees(depth, trees) => match &self.cascaded {
+                Some(cascaded) => return cascaded.best(k, &trees.leaves, matrix, buffers),
                 None => trees.score(*depth, matrix, scores),
             },
             RankerTable::Linear(LinearTable { features, slopes, missing }) => {
                 Linear { features, slopes, missing }.score(matrix, scores);
             }
         }
+        top_k(k, (0..).zip(scores.iter()).map(|(row, &score)| Scored { item: ItemIdx(row), score }))
     }
 }

@@ -46,18 +46,13 @@ impl BinnedTrees {
         let mut asked: Vec<(u32, f32)> = trees.features.iter().copied().zip(trees.borders.iter().copied()).collect();
         asked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         asked.dedup();
-        let mut columns = Vec::new();
+        let (mut columns, mut begin) = (Vec::new(), 0);
         for of_column in asked.chunk_by(|a, b| a.0 == b.0) {
             if of_column.len() > MOST_BORDERS {
                 return None;
             }
-            let first = columns.last().map_or(0, |&(_, first): &(u32, usize)| first);
-            columns.push((of_column[0].0, first + of_column.len()));
-        }
-        // So far where they end; moved to where they begin.
-        let mut begin = 0;
-        for (_, place) in &mut columns {
-            begin = std::mem::replace(place, begin);
+            columns.push((of_column[0].0, begin));
+            begin += of_column.len();
         }
         let borders: Vec<f32> = asked.iter().map(|&(_, border)| border).collect();
         let split = |(&feature, border): (&u32, &f32)| {
@@ -75,10 +70,15 @@ impl BinnedTrees {
         &borders[columns[column].1..end]
     }
 
-    /// Adds up each row's leaves into `scores`.
+    /// The columns that the trees ask for, ascending.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|&(feature, _)| feature as usize)
+    }
+
+    /// Adds each row's leaves to its score.
     ///
     /// * `leaves`: those of the trees that were counted.
-    pub fn score(&self, leaves: &[f32], matrix: &Matrix, Bins(bins): &mut Bins, scores: &mut Vec<f32>) {
+    pub fn add_to(&self, scores: &mut [f32], leaves: &[f32], matrix: &Matrix, Bins(bins): &mut Bins) {
         let blocks = matrix.rows().div_ceil(ROWS);
         bins.clear();
         bins.resize(self.columns.len() * blocks, [0; ROWS]);
@@ -86,8 +86,6 @@ impl BinnedTrees {
         {
             bin(matrix.padded(feature as usize), Self::own(&self.columns, &self.borders, column), bins);
         }
-        scores.clear();
-        scores.resize(matrix.rows(), 0.0);
         for (block, scores) in scores.chunks_mut(ROWS).enumerate() {
             let slate = Block { bins, blocks, block };
             match self.depth {
@@ -206,9 +204,9 @@ mod tests {
                 matrix.column_mut(column).iter_mut().zip(own).for_each(|(cell, value)| *cell = value);
             }
             let trees = Trees { depth, features: &features, borders: &borders, leaves: &leaves };
-            let (mut plain, mut scores) = (Vec::new(), Vec::new());
+            let (mut plain, mut scores) = (Vec::new(), vec![0.0; rows]);
             trees.score(&matrix, &mut plain);
-            BinnedTrees::new(trees).expect("few borders").score(&leaves, &matrix, &mut Bins::default(), &mut scores);
+            BinnedTrees::new(trees).expect("few borders").add_to(&mut scores, &leaves, &matrix, &mut Bins::default());
             prop_assert_eq!(scores, plain);
         }
     }

@@ -20,6 +20,20 @@ impl Matrix {
         self.values.resize(self.stride * columns, f32::NAN);
     }
 
+    /// Takes over some rows of another matrix, with some of its columns; the others are missing.
+    pub fn select(
+        &mut self,
+        other: &Matrix,
+        columns: impl Iterator<Item = usize>,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+    ) {
+        self.reset(rows.len(), other.columns());
+        for column in columns {
+            let from = other.column(column);
+            self.column_mut(column).iter_mut().zip(rows.clone()).for_each(|(to, row)| *to = from[row]);
+        }
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod binned;
+pub mod cascade;
 pub mod features;
 pub mod linear;
 pub mod matrix;

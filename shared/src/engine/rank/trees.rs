@@ -22,7 +22,17 @@ pub struct Trees<'a> {
     pub leaves: &'a [f32],
 }
 
-impl Trees<'_> {
+impl<'a> Trees<'a> {
+    /// The first `count` trees, and the others.
+    #[must_use]
+    pub fn split_at(self, count: usize) -> (Self, Self) {
+        let Self { depth, features, borders, leaves } = self;
+        let (features, borders) = (features.split_at(count * depth), borders.split_at(count * depth));
+        let leaves = leaves.split_at(count << depth);
+        let of = |features: &'a [u32], borders, leaves| Self { depth, features, borders, leaves };
+        (of(features.0, borders.0, leaves.0), of(features.1, borders.1, leaves.1))
+    }
+
     /// How many trees there are.
     #[must_use]
     pub fn len(&self) -> usize {
