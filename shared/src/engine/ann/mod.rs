@@ -2,7 +2,7 @@
 //!
 //! | | what | for |
 //! |---|---|---|
-//! | [`scan`] | all items in 7 bits, the best rescored exactly | catalogues of up to some 100,000 items |
+//! | [`scan`] | all items in 7 bits, the best rescored exactly | catalogues of up to a million items |
 //! | [`codes`] | given items in 8 bits | the candidates of other sources |
 //! | [`graph`] | hnsw_rs | larger ones |
 //! | [`nearest_exact`] | all items in full precision | tests of the other two |

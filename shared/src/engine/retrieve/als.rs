@@ -52,6 +52,12 @@ impl FoldIn {
         self.user.iter().any(|&value| value != 0.0)
     }
 
+    /// The user's factors.
+    #[must_use]
+    pub fn user(&self) -> &[f32] {
+        &self.user
+    }
+
     /// The inner products of the user's factors with those of items, in 8 bits.
     pub fn scores(&mut self, als: &Als, items: &[ItemIdx], scores: &mut Vec<f32>) {
         als.codes.query(&self.user, &mut self.codes);
