@@ -45,6 +45,8 @@ pub enum ConfigError {
 pub struct Config {
     /// The HTTP server.
     pub server: Http,
+    /// Who may call.
+    pub auth: Auth,
     /// The artifacts folder.
     pub artifacts: Artifacts,
     /// The store of the user side.
@@ -74,6 +76,15 @@ pub struct Http {
     pub idle_timeout_ms: u64,
     pub drain_ms: u64,
     pub shutdown_timeout_ms: u64,
+}
+
+/// `[auth]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Auth {
+    pub keys: PathBuf,
+    pub open: bool,
 }
 
 /// `[artifacts]`; the keys are documented in `config.default.toml`.

@@ -9,6 +9,7 @@
 //! [`service::start`] puts it together; the binary adds arguments, logging and signals.
 
 pub mod api;
+pub mod auth;
 pub mod champion;
 pub mod config;
 pub mod connections;

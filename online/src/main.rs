@@ -1,4 +1,5 @@
-//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal.
+//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal. `online keys new`
+//! makes an API key.
 //!
 //! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 
@@ -9,7 +10,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use online::auth::issue::{self, Order};
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::service;
 use shared::contract::complaint::complaint;
@@ -36,6 +38,23 @@ struct Arguments {
     /// Prints a config file with every key, its default and its meaning.
     #[arg(long)]
     print_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What is done instead of serving.
+#[derive(Subcommand)]
+enum Command {
+    /// API keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+/// What is done with API keys.
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Makes a key: prints it on standard error, this once, and on standard output its entry for the file of auth.keys.
+    New(Order),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +80,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
         return std::io::stdout().write_all(DEFAULTS.as_bytes()).context("standard output");
     }
+    if let Some(Command::Keys(KeysCommand::New(order))) = &arguments.command {
+        return new_key(order);
+    }
     let config = Config::load(arguments.config.as_deref())?;
     if arguments.health_check {
         return health_check(&config.server.listen);
@@ -68,6 +90,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     start_logging(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
     runtime.block_on(run_service(&config))
+}
+
+/// Makes an API key. The entry is by itself on standard output, so that `>> keys.toml` adds it.
+fn new_key(order: &Order) -> anyhow::Result<()> {
+    let issued = issue::issue(order).context("the system's randomness")?;
+    std::io::stdout().write_all(issued.entry.as_bytes()).context("standard output")?;
+    eprintln!("The key of {}, which is shown this once: {}", order.name, issued.secret);
+    Ok(())
 }
 
 /// Runs the service until a signal, or until it can't go on.

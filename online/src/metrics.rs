@@ -54,6 +54,10 @@ pub struct Metrics {
     pub http_seconds: HistogramVec,
     /// Requests being answered.
     pub http_in_flight: IntGauge,
+    /// Requests that were refused for their key, by reason.
+    pub requests_refused: IntCounterVec,
+    /// Changed files of keys and certificates that could not be used, by file.
+    pub reload_failures: IntCounterVec,
     outcomes: [IntCounter; Outcome::ALL.len()],
     candidates: [IntCounter; Source::COUNT],
     /// Scores of recommended items.
@@ -133,6 +137,16 @@ impl Default for Metrics {
                 &http,
             ),
             http_in_flight: gauge("http_requests_in_flight", "Requests being answered"),
+            requests_refused: counters(
+                "tandem_requests_refused_total",
+                "Requests refused for their key by reason",
+                &["reason"],
+            ),
+            reload_failures: counters(
+                "tandem_reload_failures_total",
+                "Changed files of keys and certificates that could not be used",
+                &["file"],
+            ),
             outcomes: Outcome::ALL.map(|(_, name)| outcomes.with_label_values(&[name])),
             candidates: Source::ALL.map(|source| candidates.with_label_values(&[source.as_str()])),
             slate_score: register(r, Histogram::with_opts(scores)),

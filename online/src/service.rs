@@ -17,8 +17,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
+use crate::api::authorize::Gate;
 use crate::api::query::Clock;
 use crate::api::{self, App};
+use crate::auth::keys::{self, KeyFile};
 use crate::champion::Champion;
 use crate::config::{self, Config};
 use crate::connections::Connections;
@@ -45,6 +47,16 @@ pub enum StartError {
     /// The event log can't be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The file of API keys can't be used.
+    #[error(transparent)]
+    Keys(#[from] keys::OpenError),
+    /// Others than this machine could call, and nobody needs a key.
+    #[error(
+        "{0} can be reached from other machines, and there are no API keys: name a file of keys by auth.keys \
+         (`online keys new` makes one), listen on 127.0.0.1, or say auth.open = true (TANDEM_AUTH__OPEN=true) where \
+         something else keeps strangers away"
+    )]
+    Open(SocketAddr),
     /// The address can't be bound.
     #[error("{address}: {source}; choose another address by server.listen (TANDEM_SERVER__LISTEN)")]
     Listen {
@@ -126,6 +138,8 @@ async fn start_with(
         tokio::task::spawn_blocking(move || open_artifacts(&config, &metrics)).await??
     };
     let mut parts = JoinSet::new();
+    let poll = Duration::from_millis(config.artifacts.poll_ms);
+    let keys = open_keys(config, poll, &metrics, &mut parts)?;
     let (store, rows) = match store {
         Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
         None => open_store(config, &metrics, &mut parts).await?,
@@ -139,7 +153,7 @@ async fn start_with(
     };
     let (events, running) = Events::open(settings.clone(), store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
-    let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
+    let watched = champion.clone();
     parts.spawn(async move {
         watched.watch(poll).await;
         "the watch over the champion pointer"
@@ -173,8 +187,12 @@ async fn start_with(
     let listen_error = |source| StartError::Listen { address: config.server.listen.clone(), source };
     let listener = listener.await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
+    if keys.is_none() && !config.auth.open && !address.ip().is_loopback() {
+        return Err(StartError::Open(address));
+    }
+    let gate = Gate { keys, metrics: app.metrics.clone() };
     let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-    let connections = Connections::open(listener, api::build(app.clone()), idle_timeout);
+    let connections = Connections::open(listener, api::build(app.clone(), gate), idle_timeout);
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
@@ -182,6 +200,26 @@ async fn start_with(
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
     Ok(Service { address, app, events, running, connections, parts, drain, shutdown_timeout })
+}
+
+/// Reads the file of API keys, if there is one, and follows it.
+fn open_keys(
+    config: &Config,
+    poll: Duration,
+    metrics: &Metrics,
+    parts: &mut JoinSet<&'static str>,
+) -> Result<Option<Arc<KeyFile>>, keys::OpenError> {
+    if config.auth.keys.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let (file, files) = KeyFile::open(&config.auth.keys)?;
+    let file = Arc::new(file);
+    let (watched, failures) = (file.clone(), metrics.reload_failures.with_label_values(&["keys"]));
+    parts.spawn(async move {
+        files.watch(poll, failures, |text| watched.take(text)).await;
+        "the watch over the keys"
+    });
+    Ok(Some(file))
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.

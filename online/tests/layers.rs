@@ -3,7 +3,8 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 11] = [
+const TABLE: [(&str, &[&str]); 12] = [
+    ("auth", &[]),
     ("config", &[]),
     ("metrics", &[]),
     ("champion", &["metrics"]),
@@ -13,7 +14,7 @@ const TABLE: [(&str, &[&str]); 11] = [
     ("remember", &["events", "models", "store", "metrics"]),
     ("recommender", &["store", "champion", "metrics"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["recommender", "models", "remember", "events", "metrics", "store"]),
+    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
     ("connections", &["api"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
     (
@@ -21,6 +22,7 @@ const TABLE: [(&str, &[&str]); 11] = [
         &[
             "config",
             "api",
+            "auth",
             "champion",
             "connections",
             "store",

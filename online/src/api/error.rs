@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use shared::contract::api::{FieldProblem, Problem};
 use shared::engine::profiles::RefusedValue;
 
+use super::authorize;
+use crate::auth::Refusal;
 use crate::events::AcceptError;
 use crate::models::UnknownModel;
 use crate::recommender::{BadProfile, NoAnswer, NoRecommender};
@@ -19,6 +21,9 @@ const TOLD: usize = 100;
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
+    /// The key of the request is missing, unknown or not enough.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A part of the request is invalid.
     #[error("{detail}")]
     Invalid {
@@ -105,6 +110,9 @@ impl ApiError {
 
     fn status(&self) -> StatusCode {
         match self {
+            Self::Refused(Refusal::NoKey | Refusal::UnknownKey) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::Scope(_)) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::Rate(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Rows { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -178,6 +186,7 @@ impl IntoResponse for ApiError {
         self.log();
         let status = self.status();
         let detail = self.to_string();
+        let refusal = if let Self::Refused(refusal) = self { Some(refusal) } else { None };
         let (field, errors) = match self {
             Self::Invalid { field, .. } | Self::NotFound { field, .. } => (field, Vec::new()),
             Self::Rows { errors, .. } => (None, errors),
@@ -196,6 +205,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, [content_type], body).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(refusal) = refusal {
+            authorize::explain(refusal, response.headers_mut());
         }
         response
     }

@@ -2,12 +2,14 @@
 //!
 //! A handler reads the request ([`query`], [`body`]), calls the module that does the work (`recommender`, `events`) and
 //! writes the answer as JSON, except for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`].
-//! The rules for all requests are here and in [`observe`]: no answer may be stored by caches, a panic is a 500, and a
+//! The rules for all requests are here, in [`observe`] and in [`authorize`]: no answer may be stored by caches, a panic is a 500, and a
 //! path works with and without a trailing slash.
 //!
 //! Paths kept free for other APIs that may be added: `/api/…`, `/v1/…`, and `POST /recommendations` with a
 //! `campaignArn`.
 
+pub mod access;
+pub mod authorize;
 pub mod body;
 pub mod calls;
 pub mod description;
@@ -47,6 +49,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use self::authorize::Gate;
 use self::error::ApiError;
 use self::query::Clock;
 use crate::events::Events;
@@ -124,9 +127,9 @@ impl App {
 /// under `/docs` have it too, so that those of one release never show the description of another.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The routes.
-fn router(app: Arc<App>) -> Router {
-    let (router, description) = OpenApiRouter::with_openapi(description::head())
+/// The routes that the description lists; [`access`] says what each needs.
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(description::head())
         .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(items::get_similar))
@@ -148,7 +151,11 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(models::drift::get_model_drift))
         .routes(routes!(models::predict::post_predict))
         .routes(routes!(models::remember::post_rows))
-        .split_for_parts();
+}
+
+/// All routes, and what is done around every request.
+fn router(app: Arc<App>, gate: Gate) -> Router {
+    let (router, description) = described().split_for_parts();
     let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
     router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
@@ -157,6 +164,7 @@ fn router(app: Arc<App>) -> Router {
             |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
         )
         .method_not_allowed_fallback(|| async { ApiError::Method })
+        .layer(axum::middleware::from_fn_with_state(Arc::new(gate), authorize::authorize))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
@@ -181,8 +189,8 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
 /// Builds the API.
-pub fn build(app: Arc<App>) -> Api {
-    router(app).map_request(without_trailing_slash)
+pub fn build(app: Arc<App>, gate: Gate) -> Api {
+    router(app, gate).map_request(without_trailing_slash)
 }
 
 /// Removes a trailing slash from the path, except for the pages under `/docs`, whose relative links depend on it.

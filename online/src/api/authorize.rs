@@ -1,0 +1,71 @@
+//! The middleware that lets a request through to its handler, or refuses it.
+//!
+//! In: a request whose route is known. Out: the handler's answer, or 401, 403 or 429 before a byte of the body is read.
+//! Without keys every request is let through: [`crate::service`] sees to it that only this machine can send one then.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, State};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::access::{self, Need};
+use super::error::ApiError;
+use crate::auth::keys::KeyFile;
+use crate::auth::scopes::Scope;
+use crate::auth::{self, Refusal};
+use crate::metrics::Metrics;
+
+/// What lets requests through.
+pub struct Gate {
+    /// The keys; `None` if everybody may call.
+    pub keys: Option<Arc<KeyFile>>,
+    /// Counts refusals.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Lets a request through if its key allows it.
+///
+/// # Errors
+/// [`ApiError::Refused`].
+pub async fn authorize(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if let (Some(keys), Need::Scope(scope)) = (&gate.keys, access::need(request.method(), route)) {
+        let keys = keys.current();
+        let admitted = auth::admit(&keys, request.headers(), scope);
+        let key = admitted.inspect_err(|refusal| {
+            gate.metrics.requests_refused.with_label_values(&[refusal.reason()]).inc();
+        })?;
+        if scope == Scope::Admin {
+            // The log says who called. The path, which may name a user, stays out of it.
+            tracing::info!(key = key.name, method = %request.method(), route, "an admin call");
+        }
+    }
+    // No handler needs them, so that none can log them.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request.headers_mut().remove(auth::API_KEY);
+    Ok(next.run(request).await)
+}
+
+/// Adds what clients go by to the answer of a refusal.
+pub(super) fn explain(refusal: Refusal, headers: &mut HeaderMap) {
+    let (name, value) = match refusal {
+        Refusal::NoKey => (header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="tandem""#)),
+        Refusal::UnknownKey => {
+            let value = HeaderValue::from_static(r#"Bearer realm="tandem", error="invalid_token""#);
+            (header::WWW_AUTHENTICATE, value)
+        }
+        Refusal::Scope(scope) => {
+            let value = format!(r#"Bearer realm="tandem", error="insufficient_scope", scope="{scope}""#);
+            (header::WWW_AUTHENTICATE, HeaderValue::try_from(value).expect("a scope is a word"))
+        }
+        Refusal::Rate(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),
+    };
+    headers.insert(name, value);
+}

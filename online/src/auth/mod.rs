@@ -1,0 +1,117 @@
+//! Who may call what: API keys with scopes, and how many requests a key may send.
+//!
+//! In: the headers of a request, and the scope that its route needs. Out: the key that sent it, or a [`Refusal`]. Costs
+//! one SHA-256 of the key, one look-up and one atomic step; nothing is locked.
+//!
+//! A key is 256 random bits, and only its SHA-256 is kept ([`keys`]). It is a bearer token (RFC 6750), or the value of
+//! `X-API-Key`, which clients of other recommenders send.
+
+pub mod issue;
+pub mod keys;
+pub mod limits;
+pub mod reload;
+pub mod scopes;
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+use self::keys::{Key, Keys};
+use self::scopes::Scope;
+
+/// The other header of a key.
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It has no key.
+    #[error("a key is needed: send `Authorization: Bearer KEY`, or `X-API-Key: KEY`")]
+    NoKey,
+    /// Its key is none of those in the file.
+    #[error("the key is not known: it is mistyped, or was withdrawn")]
+    UnknownKey,
+    /// Its key lacks a scope.
+    #[error("the key lacks the scope `{0}`, which this call needs")]
+    Scope(Scope),
+    /// Its key has sent as many requests as it may, for these seconds.
+    #[error("the key has sent more requests than it may; send the next in {0} s")]
+    Rate(u64),
+}
+
+impl Refusal {
+    /// The name of the reason, for metrics.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::UnknownKey => "unknown_key",
+            Self::Scope(_) => "scope",
+            Self::Rate(_) => "rate",
+        }
+    }
+}
+
+/// Finds the key of a request, which must have a scope, and counts the request.
+///
+/// # Errors
+/// [`Refusal`] for no key, an unknown one, one that lacks the scope, and one that has sent too much.
+pub fn admit<'a>(keys: &'a Keys, headers: &HeaderMap, needed: Scope) -> Result<&'a Key, Refusal> {
+    let given = presented(headers).ok_or(Refusal::NoKey)?;
+    let key = keys.find(given).ok_or(Refusal::UnknownKey)?;
+    if !key.scopes.contains(&needed) {
+        return Err(Refusal::Scope(needed));
+    }
+    match key.limit.as_ref().map_or(Ok(()), |limit| limit.take()) {
+        Ok(()) => Ok(key),
+        Err(seconds) => Err(Refusal::Rate(seconds)),
+    }
+}
+
+/// The key in the headers of a request. Credentials of another scheme, such as those of a proxy, are passed over.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+    });
+    bearer.or_else(|| headers.get(&API_KEY).map(|value| value.as_bytes().trim_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_key_is_a_bearer_token_or_stands_in_its_own_header() {
+        let authorization = header::AUTHORIZATION;
+        for given in
+            [(authorization.clone(), "Bearer k1"), (authorization.clone(), "bearer  k1 "), (API_KEY.clone(), "k1")]
+        {
+            assert_eq!(presented(&headers(&[given])), Some(b"k1".as_slice()));
+        }
+        let both = headers(&[(authorization.clone(), "Basic dTpw"), (API_KEY, "k1")]);
+        assert_eq!(presented(&both), Some(b"k1".as_slice()));
+        for none in ["Basic dTpw", "Bearer", "k1", ""] {
+            assert_eq!(presented(&headers(&[(authorization.clone(), none)])), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_admitted_to_what_its_scopes_name_as_often_as_it_may() {
+        let order = issue::Order { name: "shop".to_owned(), scopes: vec![Scope::Read], rate: Some(1), burst: None };
+        let issued = issue::issue(&order).expect("issued");
+        let keys = Keys::parse(&issued.entry).expect("valid");
+        let value = HeaderValue::try_from(format!("Bearer {}", issued.secret)).expect("a header");
+        let given = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+        assert_eq!(admit(&keys, &given, Scope::Read).map(|key| key.name.as_str()), Ok("shop"));
+        assert_eq!(admit(&keys, &given, Scope::Read).err(), Some(Refusal::Rate(1)));
+        assert_eq!(admit(&keys, &given, Scope::Admin).err(), Some(Refusal::Scope(Scope::Admin)));
+        assert_eq!(admit(&keys, &HeaderMap::new(), Scope::Read).err(), Some(Refusal::NoKey));
+        let other = headers(&[(API_KEY, "tandem_00")]);
+        assert_eq!(admit(&keys, &other, Scope::Read).err(), Some(Refusal::UnknownKey));
+    }
+}

@@ -1,0 +1,183 @@
+//! What keeps strangers out: API keys, their scopes and limits, and where the service listens.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use online::auth::issue::{Order, issue};
+use online::auth::scopes::Scope;
+use online::config::Config;
+use serde_json::Value;
+
+use common::http::{Answer, Client};
+use common::{Running, config, event, eventually, folder};
+
+/// Makes a key; returns it and its entry.
+fn new_key(name: &str, scopes: &[Scope], rate: Option<u32>) -> (String, String) {
+    let order = Order { name: name.to_owned(), scopes: scopes.to_vec(), rate, burst: None };
+    let issued = issue(&order).expect("issued");
+    (issued.secret, issued.entry)
+}
+
+/// Puts a file in its place as an editor does: whole.
+fn replace(path: &Path, text: &str) {
+    let next = path.with_extension("next");
+    fs::write(&next, text).expect("writes");
+    fs::rename(&next, path).expect("in place");
+}
+
+/// A config with a file of keys.
+fn with_keys(folder: &Path, entries: &str) -> Config {
+    let mut config = config(folder);
+    config.auth.keys = folder.join("keys.toml");
+    replace(&config.auth.keys, entries);
+    config
+}
+
+fn send(client: &Client, method: &str, target: &str, key: &str) -> Answer {
+    let headers = format!("authorization: Bearer {key}\r\ncontent-type: application/json\r\n");
+    client.send(method, target, &headers, b"").unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+}
+
+/// The value of a metric, asked for with a key.
+fn metric(client: &Client, key: &str, name: &str) -> f64 {
+    let text = String::from_utf8(send(client, "GET", "/metrics", key).body).expect("text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().expect("a number"))
+}
+
+#[test]
+fn every_route_but_the_probes_asks_for_a_key_with_its_scope() {
+    let folder = folder();
+    let keys = [Scope::Read, Scope::Write, Scope::Admin].map(|scope| new_key(scope.as_str(), &[scope], None));
+    let entries: String = keys.iter().map(|(_, entry)| entry.as_str()).collect();
+    let service = Running::start(&with_keys(folder.path(), &entries));
+    let client = service.client;
+    let description = send(&client, "GET", "/openapi.json", &keys[0].0).json();
+    let mut calls = vec![("GET".to_owned(), "/docs/".to_owned()), ("GET".to_owned(), "/nowhere".to_owned())];
+    for (path, methods) in description["paths"].as_object().expect("paths") {
+        let path = path.replace("{item_id}", "i01").replace("{id}", "u").replace("{name}", "m");
+        let methods = methods.as_object().expect("methods").keys();
+        calls.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+    }
+    assert!(calls.len() > 20, "{calls:?}");
+    for (method, path) in &calls {
+        let none = client.send(method, path, "", b"").expect("an answer");
+        let stranger = send(&client, method, path, "tandem_00");
+        if ["/health", "/ready"].contains(&path.as_str()) {
+            assert_eq!((none.status, stranger.status), (200, 200), "{path}");
+            continue;
+        }
+        none.assert_problem(401, None);
+        assert_eq!(none.header("www-authenticate"), Some(r#"Bearer realm="tandem""#));
+        stranger.assert_problem(401, None);
+        assert!(stranger.header("www-authenticate").is_some_and(|value| value.contains("invalid_token")));
+        let answers = keys.each_ref().map(|(key, _)| send(&client, method, path, key));
+        let allowed: Vec<bool> = answers.iter().map(|answer| ![401, 403, 429].contains(&answer.status)).collect();
+        assert_eq!(allowed.iter().filter(|allowed| **allowed).count(), 1, "{method} {path}: {allowed:?}");
+        for refused in answers.iter().filter(|answer| answer.status == 403) {
+            refused.assert_problem(403, None);
+            let needed = ["read", "write", "admin"][allowed.iter().position(|allowed| *allowed).expect("one")];
+            let detail = refused.json()["detail"].as_str().expect("a detail").to_owned();
+            assert!(detail.contains(&format!("`{needed}`")), "{method} {path}: {detail}");
+        }
+    }
+    let scope_of = |method: &str, path: &str| {
+        keys.iter().position(|(key, _)| send(&client, method, path, key).status != 403).map(|at| ["r", "w", "a"][at])
+    };
+    assert_eq!(scope_of("POST", "/recommendations"), Some("r"));
+    assert_eq!(scope_of("POST", "/events"), Some("w"));
+    assert_eq!(scope_of("GET", "/users/u/history"), Some("a"));
+    assert_eq!(scope_of("DELETE", "/popular"), Some("a"), "what no route answers needs the most");
+    service.stop();
+}
+
+#[test]
+fn a_key_in_a_header_of_its_own_does_too_and_the_answer_is_that_of_no_keys() {
+    let folder = folder();
+    let (key, entry) = new_key("shop", &[Scope::Read, Scope::Write], None);
+    let service = Running::start(&with_keys(folder.path(), &entry));
+    let headers = format!("x-api-key: {key}\r\n");
+    let answer = service.client.send("GET", "/recommendations?user_id=known", &headers, b"").expect("an answer");
+    assert!(!answer.items().is_empty());
+    let headers = format!("{headers}content-type: application/json\r\n");
+    let event = event("u", "i01", "e1");
+    let answer = service.client.send("POST", "/events", &headers, event.as_bytes()).expect("an answer");
+    assert_eq!(answer.status, 200);
+    service.stop();
+}
+
+#[test]
+fn a_key_that_leaves_the_file_is_refused_without_a_restart() {
+    let folder = folder();
+    let [(shop, of_shop), (desk, of_desk)] = ["shop", "desk"].map(|name| new_key(name, &[Scope::Read], None));
+    let config = with_keys(folder.path(), &format!("{of_shop}{of_desk}"));
+    let service = Running::start(&config);
+    let status = |key: &str| send(&service.client, "GET", "/popular", key).status;
+    assert_eq!((status(&shop), status(&desk)), (200, 200));
+    replace(&config.auth.keys, &of_desk);
+    eventually("withdrawn", || (status(&shop) == 401).then_some(()));
+    assert_eq!(status(&desk), 200);
+    replace(&config.auth.keys, "[[keys]]\nname = \"half\"");
+    let failures = "tandem_reload_failures_total{file=\"keys\"}";
+    eventually("told", || (metric(&service.client, &desk, failures) == 1.0).then_some(()));
+    assert_eq!(status(&desk), 200, "what was read before stays in use");
+    service.stop();
+}
+
+#[test]
+fn a_key_that_sends_too_much_is_told_when_to_come_back_and_others_are_not_touched() {
+    let folder = folder();
+    let (busy, of_busy) = new_key("busy", &[Scope::Read], Some(1));
+    let (calm, of_calm) = new_key("calm", &[Scope::Read], None);
+    let service = Running::start(&with_keys(folder.path(), &format!("{of_busy}{of_calm}")));
+    let client = service.client;
+    let refused =
+        eventually("refused", || Some(send(&client, "GET", "/popular", &busy)).filter(|answer| answer.status != 200));
+    refused.assert_problem(429, None);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(send(&client, "GET", "/popular", &calm).status, 200);
+    assert_eq!(send(&client, "GET", "/health", &busy).status, 200);
+    for (reason, least) in [("rate", 1.0), ("no_key", 1.0), ("unknown_key", 1.0), ("scope", 1.0)] {
+        client.send("GET", "/popular", "", b"").expect("an answer");
+        send(&client, "GET", "/popular", "tandem_00");
+        send(&client, "POST", "/events", &calm);
+        let name = format!("tandem_requests_refused_total{{reason=\"{reason}\"}}");
+        assert!(metric(&client, &calm, &name) >= least, "{name}");
+    }
+    let metrics = String::from_utf8(send(&client, "GET", "/metrics", &calm).body).expect("text");
+    assert!([&busy, &calm].iter().all(|key| !metrics.contains(*key)) && !metrics.contains("\"calm\""));
+    service.stop();
+}
+
+#[test]
+fn without_keys_other_machines_are_let_in_only_where_the_config_says_so() {
+    let folder = folder();
+    let mut open = config(folder.path());
+    open.server.listen = "0.0.0.0:0".to_owned();
+    let error = Running::try_start(&open).err().expect("no start").to_string();
+    for remedy in ["auth.keys", "online keys new", "127.0.0.1", "TANDEM_AUTH__OPEN=true"] {
+        assert!(error.contains(remedy), "{error}");
+    }
+    open.auth.open = true;
+    Running::start(&open).stop();
+    let (_, entry) = new_key("shop", &[Scope::Read], None);
+    let mut keyed = with_keys(folder.path(), &entry);
+    keyed.server.listen = "0.0.0.0:0".to_owned();
+    Running::start(&keyed).stop();
+    keyed.auth.keys = folder.path().join("none.toml");
+    let error = Running::try_start(&keyed).err().expect("no start").to_string();
+    assert!(error.contains("none.toml") && error.contains("online keys new"), "{error}");
+}
+
+#[test]
+fn the_description_says_how_a_key_is_given() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let description: Value = service.client.get("/openapi.json").json();
+    let schemes = &description["components"]["securitySchemes"];
+    assert_eq!((&schemes["bearer"]["scheme"], &schemes["header"]["name"]), (&"bearer".into(), &"X-API-Key".into()));
+    assert_eq!(description["security"].as_array().map(Vec::len), Some(3), "either of them, or none");
+    service.stop();
+}
