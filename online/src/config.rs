@@ -68,6 +68,8 @@ pub struct Config {
 pub struct Http {
     #[serde(deserialize_with = "settings::text")]
     pub listen: String,
+    #[serde(deserialize_with = "settings::text")]
+    pub admin_listen: String,
     pub replay: bool,
     pub seen: Seen,
     pub max_body_bytes: usize,
@@ -175,7 +177,10 @@ impl Config {
 
     /// Checks every value that its type does not restrict enough.
     fn validate(&self) -> Result<(), ConfigError> {
-        listen(&self.server.listen)?;
+        listen("server.listen", &self.server.listen)?;
+        if !self.server.admin_listen.is_empty() {
+            listen("server.admin_listen", &self.server.admin_listen)?;
+        }
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
@@ -207,7 +212,7 @@ impl Config {
 }
 
 /// Checks that a text is a host and a port; whether there is such a host shows when it is bound.
-fn listen(value: &str) -> Result<(), ConfigError> {
+fn listen(key: &'static str, value: &str) -> Result<(), ConfigError> {
     let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@".contains(c));
     // An address of IPv6 stands in brackets.
     let is_one = |host: &str| !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
@@ -216,7 +221,7 @@ fn listen(value: &str) -> Result<(), ConfigError> {
         _ => {
             let must =
                 "it must be an address or a host and a port, such as 127.0.0.1:8080 or localhost:8080".to_owned();
-            Err(ConfigError::Value { key: "server.listen", value: format!("{value:?}"), must })
+            Err(ConfigError::Value { key, value: format!("{value:?}"), must })
         }
     }
 }

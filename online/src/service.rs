@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::api::authorize::Gate;
+use crate::api::authorize::{Door, Gate};
 use crate::api::query::Clock;
 use crate::api::{self, App};
 use crate::auth::keys::{self, KeyFile};
@@ -58,13 +58,18 @@ pub enum StartError {
     )]
     Open(SocketAddr),
     /// The address can't be bound.
-    #[error("{address}: {source}; choose another address by server.listen (TANDEM_SERVER__LISTEN)")]
+    #[error("{address}: {source}; choose another address by {key}")]
     Listen {
-        /// `server.listen`.
+        /// The setting, and its variable.
+        key: &'static str,
+        /// Its value.
         address: String,
         /// What the system said.
         source: io::Error,
     },
+    /// A listener has no address.
+    #[error("the listener has no address: {0}; start the service again")]
+    Address(io::Error),
     /// A task of the start panicked.
     #[error("loading failed: {0}")]
     Panic(#[from] tokio::task::JoinError),
@@ -94,6 +99,8 @@ pub struct Service {
     events: Arc<Events>,
     running: events::Running,
     connections: Connections,
+    /// The address for operators, and its connections.
+    admin: Option<(SocketAddr, Connections)>,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
     drain: Duration,
@@ -184,22 +191,52 @@ async fn start_with(
     };
     let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
-    let listen_error = |source| StartError::Listen { address: config.server.listen.clone(), source };
+    let address = config.server.listen.clone();
+    let listen_error = |source| StartError::Listen { key: "server.listen (TANDEM_SERVER__LISTEN)", address, source };
     let listener = listener.await.map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
-    if keys.is_none() && !config.auth.open && !address.ip().is_loopback() {
-        return Err(StartError::Open(address));
-    }
-    let gate = Gate { keys, metrics: app.metrics.clone() };
-    let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-    let connections = Connections::open(listener, api::build(app.clone(), gate), idle_timeout);
+    let admin = bind_admin(&config.server.admin_listen).await?;
+    let door = if admin.is_some() { Door::Public } else { Door::Everything };
+    let doors = Doors { config, app: &app, keys };
+    let (address, connections) = doors.open(listener, door)?;
+    let admin = admin.map(|listener| doors.open(listener, Door::Everything)).transpose()?;
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, admin = admin.as_ref().map(|(address, _)| tracing::field::display(address)), "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { address, app, events, running, connections, parts, drain, shutdown_timeout })
+    Ok(Service { address, app, events, running, connections, admin, parts, drain, shutdown_timeout })
+}
+
+/// Binds the address for operators, if there is one.
+async fn bind_admin(address: &str) -> Result<Option<TcpListener>, StartError> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let key = "server.admin_listen (TANDEM_SERVER__ADMIN_LISTEN)";
+    let error = |source| StartError::Listen { key, address: address.to_owned(), source };
+    TcpListener::bind(address).await.map(Some).map_err(error)
+}
+
+/// What the addresses of the service have in common.
+struct Doors<'a> {
+    config: &'a Config,
+    app: &'a Arc<App>,
+    keys: Option<Arc<KeyFile>>,
+}
+
+impl Doors<'_> {
+    /// Begins to accept connections at an address, unless strangers could call there.
+    fn open(&self, listener: TcpListener, door: Door) -> Result<(SocketAddr, Connections), StartError> {
+        let Self { config, app, keys } = self;
+        let address = listener.local_addr().map_err(StartError::Address)?;
+        if keys.is_none() && !config.auth.open && !address.ip().is_loopback() {
+            return Err(StartError::Open(address));
+        }
+        let gate = Gate { door, keys: keys.clone(), metrics: app.metrics.clone() };
+        let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
+        Ok((address, Connections::open(listener, api::build((*app).clone(), gate), idle_timeout)))
+    }
 }
 
 /// Reads the file of API keys, if there is one, and follows it.
@@ -291,11 +328,25 @@ async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
     }
 }
 
+/// Waits until the listener for operators is lost, for ever if there is none.
+async fn broken(admin: &mut Option<(SocketAddr, Connections)>) -> io::Error {
+    match admin {
+        Some((_, connections)) => connections.broken().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Service {
     /// The address of the service.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address for operators, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
     }
 
     /// Waits until the service can't go on, and returns why. `/ready` says no from then on. Call it once only.
@@ -305,6 +356,7 @@ impl Service {
             biased;
             ended = first(self.running.ended()) => Failure::Log(ended),
             error = self.connections.broken() => Failure::Accept(error),
+            error = broken(&mut self.admin) => Failure::Accept(error),
             Some(ended) = self.parts.join_next() => ended.map_or_else(Failure::Panic, Failure::Ended),
         };
         self.app.stop();
@@ -322,7 +374,13 @@ impl Service {
         // Either ends it.
         let _ = tokio::time::timeout(self.drain, hurry).await;
         tracing::info!("no more connections are accepted");
-        if tokio::time::timeout(self.shutdown_timeout, self.connections.close()).await.is_err() {
+        let admin = async {
+            if let Some((_, connections)) = self.admin {
+                connections.close().await;
+            }
+        };
+        let closed = async { tokio::join!(self.connections.close(), admin) };
+        if tokio::time::timeout(self.shutdown_timeout, closed).await.is_err() {
             tracing::warn!("requests were still in flight at the shutdown timeout");
         }
         self.parts.shutdown().await;

@@ -172,6 +172,36 @@ fn without_keys_other_machines_are_let_in_only_where_the_config_says_so() {
 }
 
 #[test]
+fn what_is_for_operators_answers_at_the_admin_address_alone() {
+    let folder = folder();
+    let (key, entry) = new_key("desk", &[Scope::Read, Scope::Admin], None);
+    let mut config = with_keys(folder.path(), &entry);
+    config.server.admin_listen = "127.0.0.1:0".to_owned();
+    let service = Running::start(&config);
+    let (public, admin) = (service.client, Client::new(service.admin_address().expect("an admin address")));
+    let operators = ["/metrics", "/docs/", "/docs/index.css", "/openapi.json", "/users/u/history", "/"];
+    for target in operators {
+        send(&public, "GET", target, &key).assert_problem(404, None);
+        assert!(send(&admin, "GET", target, &key).status < 400, "{target}");
+        admin.send("GET", target, "", b"").expect("an answer").assert_problem(401, None);
+    }
+    for target in ["/health", "/ready", "/popular", "/model/metadata"] {
+        for client in [&public, &admin] {
+            assert_eq!(send(client, "GET", target, &key).status, 200, "{target}");
+        }
+    }
+    service.stop();
+    config.server.admin_listen = "0.0.0.0:0".to_owned();
+    config.auth.keys = "".into();
+    let error = Running::try_start(&config).err().expect("no start").to_string();
+    assert!(error.contains("online keys new"), "{error}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    config.server.admin_listen = taken.local_addr().expect("an address").to_string();
+    let error = Running::try_start(&config).err().expect("no start").to_string();
+    assert!(error.contains("TANDEM_SERVER__ADMIN_LISTEN"), "{error}");
+}
+
+#[test]
 fn the_description_says_how_a_key_is_given() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));

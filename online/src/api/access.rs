@@ -1,4 +1,4 @@
-//! Which scope each route needs of an API key: the one table of it.
+//! Which scope each route needs of an API key, and at which address it answers: the one table of it.
 //!
 //! A route that is not in the table needs `admin`, and a test finds it: forgetting an entry opens nothing.
 
@@ -15,56 +15,67 @@ pub enum Need {
     Scope(Scope),
 }
 
+/// Where a route answers if there is an admin address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At both addresses.
+    Both,
+    /// At the admin address alone.
+    Admin,
+}
+
+use Place::{Admin, Both};
+
 const READ: Need = Need::Scope(Scope::Read);
 const WRITE: Need = Need::Scope(Scope::Write);
 const ADMIN: Need = Need::Scope(Scope::Admin);
 
-/// Method, path and need of every route. A history is what one person did, and so no call for a shop's pages. Metrics
+/// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages. Metrics
 /// name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need); 26] = [
-    ("GET", "/health", Need::Nothing),
-    ("GET", "/ready", Need::Nothing),
-    ("GET", "/metrics", READ),
-    ("GET", "/", READ),
-    ("GET", "/docs", READ),
-    ("GET", "/openapi.json", READ),
-    ("GET", "/recommendations", READ),
-    ("POST", "/recommendations", READ),
-    ("GET", "/items/{item_id}/similar", READ),
-    ("GET", "/popular", READ),
-    ("POST", "/events", WRITE),
-    ("GET", "/users/{id}/history", ADMIN),
-    ("GET", "/model/metadata", READ),
-    ("GET", "/model/params", READ),
-    ("GET", "/model/metrics", READ),
-    ("GET", "/models", READ),
-    ("GET", "/models/{name}", READ),
-    ("GET", "/models/{name}/metadata", READ),
-    ("GET", "/models/{name}/params", READ),
-    ("GET", "/models/{name}/metrics", READ),
-    ("GET", "/models/{name}/schema", READ),
-    ("GET", "/models/{name}/drift", READ),
-    ("POST", "/models/{name}/predict", READ),
-    ("POST", "/models/{name}/rows", WRITE),
+const TABLE: [(&str, &str, Need, Place); 26] = [
+    ("GET", "/health", Need::Nothing, Both),
+    ("GET", "/ready", Need::Nothing, Both),
+    ("GET", "/metrics", READ, Admin),
+    ("GET", "/", READ, Admin),
+    ("GET", "/docs", READ, Admin),
+    ("GET", "/openapi.json", READ, Admin),
+    ("GET", "/recommendations", READ, Both),
+    ("POST", "/recommendations", READ, Both),
+    ("GET", "/items/{item_id}/similar", READ, Both),
+    ("GET", "/popular", READ, Both),
+    ("POST", "/events", WRITE, Both),
+    ("GET", "/users/{id}/history", ADMIN, Admin),
+    ("GET", "/model/metadata", READ, Both),
+    ("GET", "/model/params", READ, Both),
+    ("GET", "/model/metrics", READ, Both),
+    ("GET", "/models", READ, Both),
+    ("GET", "/models/{name}", READ, Both),
+    ("GET", "/models/{name}/metadata", READ, Both),
+    ("GET", "/models/{name}/params", READ, Both),
+    ("GET", "/models/{name}/metrics", READ, Both),
+    ("GET", "/models/{name}/schema", READ, Both),
+    ("GET", "/models/{name}/drift", READ, Both),
+    ("POST", "/models/{name}/predict", READ, Both),
+    ("POST", "/models/{name}/rows", WRITE, Both),
     // What no route has: the calls of known systems, which score rows, and paths at which there is nothing.
-    ("GET", OTHER, READ),
-    ("POST", OTHER, READ),
+    ("GET", OTHER, READ, Both),
+    ("POST", OTHER, READ, Both),
 ];
 
 /// Stands for every path that no route has.
 const OTHER: &str = "";
 
-/// What a request needs.
+/// What a request needs, and where it is answered.
 ///
 /// * `route`: the path of its route, with the names of its parameters; `None` if it has none.
 #[must_use]
-pub fn need(method: &Method, route: Option<&str>) -> Need {
+pub fn of(method: &Method, route: Option<&str>) -> (Need, Place) {
     // HEAD is answered by the handler of GET.
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     // All files of the documentation pages are as their page.
     let route = route.map_or(OTHER, |route| if route.starts_with("/docs/") { "/docs" } else { route });
-    let found = TABLE.iter().find(|(of, path, _)| *path == route && *of == method);
-    found.map_or(ADMIN, |(.., need)| *need)
+    let found = TABLE.iter().find(|(of, path, ..)| *path == route && *of == method);
+    found.map_or((ADMIN, Admin), |&(.., need, place)| (need, place))
 }
 
 #[cfg(test)]
@@ -88,7 +99,7 @@ mod tests {
             routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
         }
         let entries: BTreeSet<_> =
-            TABLE.iter().map(|(method, path, _)| (method.to_string(), path.to_string())).collect();
+            TABLE.iter().map(|(method, path, ..)| (method.to_string(), path.to_string())).collect();
         let missing: Vec<_> = routes.difference(&entries).collect();
         assert!(missing.is_empty(), "say in TABLE which scope they need: {missing:?}");
         let gone: Vec<_> = entries.difference(&routes).collect();
@@ -98,10 +109,10 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_needs_the_most() {
-        assert_eq!(need(&Method::DELETE, Some("/popular")), ADMIN);
-        assert_eq!(need(&Method::GET, Some("/new")), ADMIN);
-        assert_eq!(need(&Method::GET, None), READ);
-        assert_eq!(need(&Method::HEAD, Some("/health")), Need::Nothing);
-        assert_eq!(need(&Method::GET, Some("/docs/{*rest}")), READ);
+        assert_eq!(of(&Method::DELETE, Some("/popular")), (ADMIN, Admin));
+        assert_eq!(of(&Method::GET, Some("/new")), (ADMIN, Admin));
+        assert_eq!(of(&Method::GET, None), (READ, Both));
+        assert_eq!(of(&Method::HEAD, Some("/health")), (Need::Nothing, Both));
+        assert_eq!(of(&Method::GET, Some("/docs/{*rest}")), (READ, Admin));
     }
 }

@@ -11,15 +11,26 @@ use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::access::{self, Need};
+use super::access::{self, Need, Place};
 use super::error::ApiError;
 use crate::auth::keys::KeyFile;
 use crate::auth::scopes::Scope;
 use crate::auth::{self, Refusal};
 use crate::metrics::Metrics;
 
-/// What lets requests through.
+/// What an address answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Everything: the only address, or the admin one.
+    Everything,
+    /// Not what is for operators, since there is an admin address.
+    Public,
+}
+
+/// What lets the requests of an address through.
 pub struct Gate {
+    /// What the address answers.
+    pub door: Door,
     /// The keys; `None` if everybody may call.
     pub keys: Option<Arc<KeyFile>>,
     /// Counts refusals.
@@ -29,14 +40,19 @@ pub struct Gate {
 /// Lets a request through if its key allows it.
 ///
 /// # Errors
-/// [`ApiError::Refused`].
+/// [`ApiError::Refused`], and [`ApiError::NotFound`] for what another address answers.
 pub async fn authorize(
     State(gate): State<Arc<Gate>>,
     mut request: Request<Body>,
     next: Next,
 ) -> Result<Response, ApiError> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    if let (Some(keys), Need::Scope(scope)) = (&gate.keys, access::need(request.method(), route)) {
+    let (need, place) = access::of(request.method(), route);
+    if place == Place::Admin && gate.door == Door::Public {
+        let detail = format!("{} is answered at the admin address (server.admin_listen)", request.uri().path());
+        return Err(ApiError::NotFound { field: None, detail });
+    }
+    if let (Some(keys), Need::Scope(scope)) = (&gate.keys, need) {
         let keys = keys.current();
         let admitted = auth::admit(&keys, request.headers(), scope);
         let key = admitted.inspect_err(|refusal| {

@@ -79,6 +79,11 @@ impl Running {
         Self::try_start(config).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Where it answers operators.
+    pub fn admin_address(&self) -> Option<std::net::SocketAddr> {
+        self.service.as_ref().and_then(Service::admin_address)
+    }
+
     /// Stops it in order.
     pub fn stop(mut self) {
         if let Some(service) = self.service.take() {
