@@ -47,6 +47,8 @@ pub struct Config {
     pub server: Http,
     /// Who may call.
     pub auth: Auth,
+    /// The certificate.
+    pub tls: Tls,
     /// The artifacts folder.
     pub artifacts: Artifacts,
     /// The store of the user side.
@@ -70,6 +72,7 @@ pub struct Http {
     pub listen: String,
     #[serde(deserialize_with = "settings::text")]
     pub admin_listen: String,
+    pub cors_origins: Vec<String>,
     pub replay: bool,
     pub seen: Seen,
     pub max_body_bytes: usize,
@@ -87,6 +90,32 @@ pub struct Http {
 pub struct Auth {
     pub keys: PathBuf,
     pub open: bool,
+}
+
+impl Auth {
+    /// The file of API keys; `None` without keys.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        (!self.keys.as_os_str().is_empty()).then_some(self.keys.as_path())
+    }
+}
+
+/// `[tls]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Tls {
+    /// The files of the certificate and its key; `None` without TLS.
+    #[must_use]
+    pub fn files(&self) -> Option<(&Path, &Path)> {
+        let none = self.certificate.as_os_str().is_empty() && self.key.as_os_str().is_empty();
+        (!none).then_some((&self.certificate, &self.key))
+    }
 }
 
 /// `[artifacts]`; the keys are documented in `config.default.toml`.
@@ -181,6 +210,7 @@ impl Config {
         if !self.server.admin_listen.is_empty() {
             listen("server.admin_listen", &self.server.admin_listen)?;
         }
+        self.server.cors_origins.iter().try_for_each(|value| origin(value))?;
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
@@ -224,6 +254,21 @@ fn listen(key: &'static str, value: &str) -> Result<(), ConfigError> {
             Err(ConfigError::Value { key, value: format!("{value:?}"), must })
         }
     }
+}
+
+/// Checks that a text is the origin of pages, as browsers send it.
+fn origin(value: &str) -> Result<(), ConfigError> {
+    let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_graphic())
+            && !host.contains(['/', '*', '@', '?', '#'])
+    };
+    if host.is_some_and(is_host) {
+        return Ok(());
+    }
+    let must = "it must be a scheme and a host, such as https://shop.example, without a path or *".to_owned();
+    Err(ConfigError::Value { key: "server.cors_origins", value: format!("{value:?}"), must })
 }
 
 /// Checks that a number is in its range.
@@ -292,6 +337,18 @@ mod tests {
         {
             let error = load(&format!("[server]\nlisten = {listen}\n")).expect_err(listen).to_string();
             assert!(error.contains("server.listen = ") && error.contains("localhost:8080"), "{error}");
+        }
+    }
+
+    #[test]
+    fn pages_that_may_call_are_named_by_their_origin() {
+        for good in ["https://shop.example", "http://localhost:3000", "http://[::1]:3000"] {
+            let config = load(&format!("[server]\ncors_origins = [\"{good}\"]\n")).expect(good);
+            assert_eq!(config.server.cors_origins, [good]);
+        }
+        for bad in ["*", "shop.example", "https://shop.example/", "https://*.shop.example", "https://", "null"] {
+            let error = load(&format!("[server]\ncors_origins = [\"{bad}\"]\n")).expect_err(bad).to_string();
+            assert!(error.contains("server.cors_origins"), "{error}");
         }
     }
 

@@ -1,8 +1,11 @@
 //! Accepts connections and answers requests on each until it ends, is idle for too long, or the service stops.
 //!
-//! In: a listener and the API. A connection is closed if the client sends no whole request head within the idle
+//! In: a listener, the API, and TLS if there is some. A connection is closed if the client sends no whole request head within the idle
 //! timeout, at first or after an answer: the limit of concurrent requests does not count it, so it could be held for
 //! ever. Costs one timer per request.
+//!
+//! Handshakes of TLS are tasks of their own, so that one that takes long keeps nobody waiting; when the service stops,
+//! those that are under way are given up.
 //!
 //! Failures of single connections do not stop accepting, and it pauses if the system has no file descriptors or memory
 //! left. Only the loss of the listener ends it, which [`Connections::broken`] reports.
@@ -15,14 +18,16 @@ use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt;
 
 use crate::api::Api;
+use crate::tls::Tls;
 
 /// The first pause when the system has run out of a resource; it doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -38,10 +43,13 @@ pub struct Connections {
 impl Connections {
     /// Starts to accept connections.
     #[must_use]
-    pub fn open(listener: TcpListener, api: Api, idle_timeout: Duration) -> Self {
+    pub fn open(listener: TcpListener, api: Api, tls: Option<Tls>, idle_timeout: Duration) -> Self {
         let (close, closed) = oneshot::channel();
         let (tell, broken) = oneshot::channel();
-        Self { close, broken, task: tokio::spawn(run(listener, api, idle_timeout, closed, tell)) }
+        let mut protocol = http1::Builder::new();
+        protocol.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
+        let answers = Answers { protocol, api };
+        Self { close, broken, task: tokio::spawn(run(listener, answers, tls, closed, tell)) }
     }
 
     /// Waits until the listener is lost, and returns the error. Call it once only.
@@ -59,20 +67,45 @@ impl Connections {
     }
 }
 
+/// What answers the requests of a connection.
+struct Answers {
+    protocol: http1::Builder,
+    api: Api,
+}
+
+impl Answers {
+    /// Answers the requests of a connection until it ends, in a task of its own.
+    fn to(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, watcher: Watcher) {
+        let service = self.api.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
+        let connection = self.protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = watcher.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection broken off");
+            }
+        });
+    }
+}
+
 /// Accepts and serves connections until `closed`, then until the requests in flight are answered.
 async fn run(
     listener: TcpListener,
-    api: Api,
-    idle_timeout: Duration,
+    answers: Answers,
+    tls: Option<Tls>,
     mut closed: oneshot::Receiver<()>,
     tell: oneshot::Sender<io::Error>,
 ) {
-    let mut protocol = http1::Builder::new();
-    protocol.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     let connections = GracefulShutdown::new();
+    let mut handshakes = JoinSet::new();
     loop {
         let stream = tokio::select! {
             stream = accept(&listener) => stream,
+            Some(shaken) = handshakes.join_next() => {
+                if let Ok(Some(stream)) = shaken {
+                    answers.to(stream, connections.watcher());
+                }
+                continue;
+            }
             _ = &mut closed => break,
         };
         let stream = match stream {
@@ -88,16 +121,13 @@ async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY can't be set");
         }
-        let service = api.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
-        let connection = protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection broken off");
-            }
-        });
+        match tls.clone() {
+            Some(tls) => drop(handshakes.spawn(tls.accept(stream))),
+            None => answers.to(stream, connections.watcher()),
+        }
     }
     drop(listener);
+    drop(handshakes);
     connections.shutdown().await;
 }
 

@@ -3,16 +3,15 @@
 //!
 //! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 
-use std::io::{IsTerminal, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use online::auth::issue::{self, Order};
 use online::config::{Config, DEFAULTS, Log, LogFormat};
+use online::probe::{self, Speaks};
 use online::service;
 use shared::contract::complaint::complaint;
 use shared::contract::url::without_user_info;
@@ -21,9 +20,6 @@ use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// How long `--health-check` waits for an answer.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Answers recommendations over HTTP from a published artifact and the user's live history.
 #[derive(Parser)]
@@ -85,7 +81,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     if arguments.health_check {
-        return health_check(&config.server.listen);
+        let speaks = config.tls.files().map_or(Speaks::Plain, |_| Speaks::Tls);
+        return Ok(probe::health(&config.server.listen, speaks)?);
     }
     start_logging(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
@@ -155,43 +152,4 @@ fn start_logging(log: &Log) -> anyhow::Result<()> {
         LogFormat::Json => subscriber.json().init(),
     }
     Ok(())
-}
-
-/// Requests `/health` over plain TCP.
-fn health_check(listen: &str) -> anyhow::Result<()> {
-    let addresses: Vec<SocketAddr> = listen.to_socket_addrs().with_context(|| listen.to_owned())?.collect();
-    let (address, mut stream) = connect(&addresses).with_context(|| listen.to_owned())?;
-    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-    write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("{address}"))?;
-    let status = answer.lines().next().unwrap_or_default();
-    if !status.contains(" 200 ") {
-        bail!("{address} answers {status:?}");
-    }
-    Ok(())
-}
-
-/// A connection to the first of the addresses that has one.
-fn connect(addresses: &[SocketAddr]) -> std::io::Result<(SocketAddr, TcpStream)> {
-    let mut failure = std::io::Error::other("the host has no address");
-    for &address in addresses {
-        let address = reachable(address);
-        match TcpStream::connect_timeout(&address, HEALTH_TIMEOUT) {
-            Ok(stream) => return Ok((address, stream)),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-/// The address at which a service that listens on all interfaces answers this machine.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }

@@ -58,6 +58,8 @@ pub struct Metrics {
     pub requests_refused: IntCounterVec,
     /// Changed files of keys and certificates that could not be used, by file.
     pub reload_failures: IntCounterVec,
+    /// TLS handshakes that came to nothing.
+    pub tls_failures: IntCounter,
     outcomes: [IntCounter; Outcome::ALL.len()],
     candidates: [IntCounter; Source::COUNT],
     /// Scores of recommended items.
@@ -147,6 +149,7 @@ impl Default for Metrics {
                 "Changed files of keys and certificates that could not be used",
                 &["file"],
             ),
+            tls_failures: counter("tandem_tls_handshake_failures_total", "TLS handshakes that came to nothing"),
             outcomes: Outcome::ALL.map(|(_, name)| outcomes.with_label_values(&[name])),
             candidates: Source::ALL.map(|source| candidates.with_label_values(&[source.as_str()])),
             slate_score: register(r, Histogram::with_opts(scores)),

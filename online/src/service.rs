@@ -17,13 +17,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::api::authorize::{Door, Gate};
 use crate::api::query::Clock;
 use crate::api::{self, App};
-use crate::auth::keys::{self, KeyFile};
 use crate::champion::Champion;
 use crate::config::{self, Config};
-use crate::connections::Connections;
+use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -47,29 +45,9 @@ pub enum StartError {
     /// The event log can't be used.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The file of API keys can't be used.
+    /// Nobody can be let in.
     #[error(transparent)]
-    Keys(#[from] keys::OpenError),
-    /// Others than this machine could call, and nobody needs a key.
-    #[error(
-        "{0} can be reached from other machines, and there are no API keys: name a file of keys by auth.keys \
-         (`online keys new` makes one), listen on 127.0.0.1, or say auth.open = true (TANDEM_AUTH__OPEN=true) where \
-         something else keeps strangers away"
-    )]
-    Open(SocketAddr),
-    /// The address can't be bound.
-    #[error("{address}: {source}; choose another address by {key}")]
-    Listen {
-        /// The setting, and its variable.
-        key: &'static str,
-        /// Its value.
-        address: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A listener has no address.
-    #[error("the listener has no address: {0}; start the service again")]
-    Address(io::Error),
+    Door(#[from] DoorError),
     /// A task of the start panicked.
     #[error("loading failed: {0}")]
     Panic(#[from] tokio::task::JoinError),
@@ -94,13 +72,10 @@ pub enum Failure {
 
 /// A running service.
 pub struct Service {
-    address: SocketAddr,
     app: Arc<App>,
     events: Arc<Events>,
     running: events::Running,
-    connections: Connections,
-    /// The address for operators, and its connections.
-    admin: Option<(SocketAddr, Connections)>,
+    entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
     drain: Duration,
@@ -145,8 +120,7 @@ async fn start_with(
         tokio::task::spawn_blocking(move || open_artifacts(&config, &metrics)).await??
     };
     let mut parts = JoinSet::new();
-    let poll = Duration::from_millis(config.artifacts.poll_ms);
-    let keys = open_keys(config, poll, &metrics, &mut parts)?;
+    let doors = Doors::new(config, &metrics, &mut parts)?;
     let (store, rows) = match store {
         Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
         None => open_store(config, &metrics, &mut parts).await?,
@@ -160,7 +134,7 @@ async fn start_with(
     };
     let (events, running) = Events::open(settings.clone(), store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
-    let watched = champion.clone();
+    let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
     parts.spawn(async move {
         watched.watch(poll).await;
         "the watch over the champion pointer"
@@ -187,76 +161,21 @@ async fn start_with(
         max_rows: config.models.max_rows,
         max_explained_rows: config.models.max_explained_rows,
         max_in_flight: config.server.max_in_flight,
+        // Checked by the config.
+        cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
     let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
-    let address = config.server.listen.clone();
-    let listen_error = |source| StartError::Listen { key: "server.listen (TANDEM_SERVER__LISTEN)", address, source };
-    let listener = listener.await.map_err(listen_error)?;
-    let admin = bind_admin(&config.server.admin_listen).await?;
-    let door = if admin.is_some() { Door::Public } else { Door::Everything };
-    let doors = Doors { config, app: &app, keys };
-    let (address, connections) = doors.open(listener, door)?;
-    let admin = admin.map(|listener| doors.open(listener, Door::Everything)).transpose()?;
+    let entrances = doors.open(listener, &app).await?;
     if config.server.replay {
         tracing::warn!("replay mode: queries set the time; not for production");
     }
-    tracing::info!(%address, admin = admin.as_ref().map(|(address, _)| tracing::field::display(address)), "listening");
+    let admin = entrances.admin_address().map(tracing::field::display);
+    tracing::info!(address = %entrances.address(), admin, "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { address, app, events, running, connections, admin, parts, drain, shutdown_timeout })
-}
-
-/// Binds the address for operators, if there is one.
-async fn bind_admin(address: &str) -> Result<Option<TcpListener>, StartError> {
-    if address.is_empty() {
-        return Ok(None);
-    }
-    let key = "server.admin_listen (TANDEM_SERVER__ADMIN_LISTEN)";
-    let error = |source| StartError::Listen { key, address: address.to_owned(), source };
-    TcpListener::bind(address).await.map(Some).map_err(error)
-}
-
-/// What the addresses of the service have in common.
-struct Doors<'a> {
-    config: &'a Config,
-    app: &'a Arc<App>,
-    keys: Option<Arc<KeyFile>>,
-}
-
-impl Doors<'_> {
-    /// Begins to accept connections at an address, unless strangers could call there.
-    fn open(&self, listener: TcpListener, door: Door) -> Result<(SocketAddr, Connections), StartError> {
-        let Self { config, app, keys } = self;
-        let address = listener.local_addr().map_err(StartError::Address)?;
-        if keys.is_none() && !config.auth.open && !address.ip().is_loopback() {
-            return Err(StartError::Open(address));
-        }
-        let gate = Gate { door, keys: keys.clone(), metrics: app.metrics.clone() };
-        let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-        Ok((address, Connections::open(listener, api::build((*app).clone(), gate), idle_timeout)))
-    }
-}
-
-/// Reads the file of API keys, if there is one, and follows it.
-fn open_keys(
-    config: &Config,
-    poll: Duration,
-    metrics: &Metrics,
-    parts: &mut JoinSet<&'static str>,
-) -> Result<Option<Arc<KeyFile>>, keys::OpenError> {
-    if config.auth.keys.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let (file, files) = KeyFile::open(&config.auth.keys)?;
-    let file = Arc::new(file);
-    let (watched, failures) = (file.clone(), metrics.reload_failures.with_label_values(&["keys"]));
-    parts.spawn(async move {
-        files.watch(poll, failures, |text| watched.take(text)).await;
-        "the watch over the keys"
-    });
-    Ok(Some(file))
+    Ok(Service { app, events, running, entrances, parts, drain, shutdown_timeout })
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
@@ -328,25 +247,17 @@ async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
     }
 }
 
-/// Waits until the listener for operators is lost, for ever if there is none.
-async fn broken(admin: &mut Option<(SocketAddr, Connections)>) -> io::Error {
-    match admin {
-        Some((_, connections)) => connections.broken().await,
-        None => std::future::pending().await,
-    }
-}
-
 impl Service {
     /// The address of the service.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.entrances.address()
     }
 
     /// The address for operators, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(address, _)| *address)
+        self.entrances.admin_address()
     }
 
     /// Waits until the service can't go on, and returns why. `/ready` says no from then on. Call it once only.
@@ -355,8 +266,7 @@ impl Service {
             // The failure is reported before the task that watches for it ends.
             biased;
             ended = first(self.running.ended()) => Failure::Log(ended),
-            error = self.connections.broken() => Failure::Accept(error),
-            error = broken(&mut self.admin) => Failure::Accept(error),
+            error = self.entrances.broken() => Failure::Accept(error),
             Some(ended) = self.parts.join_next() => ended.map_or_else(Failure::Panic, Failure::Ended),
         };
         self.app.stop();
@@ -374,13 +284,7 @@ impl Service {
         // Either ends it.
         let _ = tokio::time::timeout(self.drain, hurry).await;
         tracing::info!("no more connections are accepted");
-        let admin = async {
-            if let Some((_, connections)) = self.admin {
-                connections.close().await;
-            }
-        };
-        let closed = async { tokio::join!(self.connections.close(), admin) };
-        if tokio::time::timeout(self.shutdown_timeout, closed).await.is_err() {
+        if tokio::time::timeout(self.shutdown_timeout, self.entrances.close()).await.is_err() {
             tracing::warn!("requests were still in flight at the shutdown timeout");
         }
         self.parts.shutdown().await;

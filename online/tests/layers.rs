@@ -3,8 +3,11 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 12] = [
-    ("auth", &[]),
+const TABLE: [(&str, &[&str]); 16] = [
+    ("reload", &[]),
+    ("auth", &["reload"]),
+    ("tls", &["reload"]),
+    ("probe", &["tls"]),
     ("config", &[]),
     ("metrics", &[]),
     ("champion", &["metrics"]),
@@ -15,23 +18,12 @@ const TABLE: [(&str, &[&str]); 12] = [
     ("recommender", &["store", "champion", "metrics"]),
     // It answers with the errors of the store, but never calls it.
     ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
-    ("connections", &["api"]),
+    ("connections", &["api", "tls"]),
+    ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
     (
         "service",
-        &[
-            "config",
-            "api",
-            "auth",
-            "champion",
-            "connections",
-            "store",
-            "events",
-            "models",
-            "remember",
-            "recommender",
-            "metrics",
-        ],
+        &["config", "api", "champion", "doors", "store", "events", "models", "remember", "recommender", "metrics"],
     ),
 ];
 

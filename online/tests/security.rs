@@ -1,8 +1,9 @@
-//! What keeps strangers out: API keys, their scopes and limits, and where the service listens.
+//! What keeps strangers out: API keys, their scopes and limits, where the service listens, TLS, and origins of pages.
 
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use online::auth::issue::{Order, issue};
@@ -11,7 +12,9 @@ use online::config::Config;
 use serde_json::Value;
 
 use common::http::{Answer, Client};
-use common::{Running, config, event, eventually, folder};
+use common::process::{end, free_address, online, with_settings};
+use common::tls::{Certificate, certificate, connect};
+use common::{PATIENCE, Running, config, event, eventually, folder};
 
 /// Makes a key; returns it and its entry.
 fn new_key(name: &str, scopes: &[Scope], rate: Option<u32>) -> (String, String) {
@@ -199,6 +202,136 @@ fn what_is_for_operators_answers_at_the_admin_address_alone() {
     config.server.admin_listen = taken.local_addr().expect("an address").to_string();
     let error = Running::try_start(&config).err().expect("no start").to_string();
     assert!(error.contains("TANDEM_SERVER__ADMIN_LISTEN"), "{error}");
+}
+
+/// A config with a certificate.
+fn with_tls(folder: &Path, certificate: &Certificate) -> Config {
+    let mut config = config(folder);
+    (config.tls.certificate, config.tls.key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    replace(&config.tls.certificate, &certificate.pem);
+    replace(&config.tls.key, &certificate.key);
+    config
+}
+
+#[test]
+fn a_new_certificate_is_taken_up_and_connections_go_on() {
+    let folder = folder();
+    let [old, new] = [certificate(), certificate()];
+    let config = with_tls(folder.path(), &old);
+    let service = Running::start(&config);
+    let address = service.client.address();
+    let mut begun = connect(address, &old, &["h2", "http/1.1"]).expect("connects");
+    assert_eq!(begun.get("/health").expect("an answer").status, 200);
+    let failures = "tandem_reload_failures_total{file=\"certificate\"} ";
+    let told = |metrics: &Answer| String::from_utf8_lossy(&metrics.body).contains(failures);
+    assert!(connect(address, &new, &[]).is_err(), "not this one yet");
+    // Half of the change is no pair: it is told, and the old one stays.
+    replace(&config.tls.certificate, &new.pem);
+    eventually("told", || told(&begun.get("/metrics").expect("an answer")).then_some(()));
+    assert!(connect(address, &old, &[]).is_ok());
+    replace(&config.tls.key, &new.key);
+    let mut next = eventually("taken up", || connect(address, &new, &["http/1.1"]).ok());
+    assert_eq!(next.get("/health").expect("an answer").status, 200);
+    assert!(connect(address, &old, &[]).is_err(), "not that one any more");
+    assert_eq!(begun.get("/health").expect("the connection goes on").status, 200);
+    assert!(connect(address, &new, &["h2"]).is_err(), "HTTP/1.1 alone is spoken");
+    service.stop();
+}
+
+#[test]
+fn who_speaks_no_tls_or_nothing_is_sent_away_and_keeps_nobody_waiting() {
+    let folder = folder();
+    let certificate = certificate();
+    let mut config = with_tls(folder.path(), &certificate);
+    config.server.idle_timeout_ms = 300;
+    let service = Running::start(&config);
+    let address = service.client.address();
+    // More than there are threads, none of which says a word.
+    let mut silent: Vec<_> = (0..8).map(|_| service.client.connect().expect("connects")).collect();
+    let mut plain = service.client.connect().expect("connects");
+    plain.write_all(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n").expect("writes");
+    let mut said = Vec::new();
+    // The connection ends, in order or by a reset.
+    let _ = plain.read_to_end(&mut said);
+    assert!(!String::from_utf8_lossy(&said).contains("HTTP/1.1"), "nothing is said in the clear");
+    assert_eq!(connect(address, &certificate, &[]).expect("connects").get("/health").expect("an answer").status, 200);
+    for stream in &mut silent {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        assert_eq!(stream.read(&mut [0; 1]).expect("closed by the service"), 0);
+    }
+    let metrics = connect(address, &certificate, &[]).expect("connects").get("/metrics").expect("an answer").body;
+    let failed = String::from_utf8_lossy(&metrics).contains("tandem_tls_handshake_failures_total 9\n");
+    assert!(failed, "{}", String::from_utf8_lossy(&metrics));
+    service.stop();
+}
+
+#[test]
+fn the_health_check_speaks_what_the_config_says() {
+    let folder = folder();
+    let config = with_tls(folder.path(), &certificate());
+    let address = free_address();
+    let with_certificate = |arguments: &[&str]| {
+        let mut command = online();
+        with_settings(&mut command, folder.path(), address, "")
+            .env("TANDEM_TLS__CERTIFICATE", &config.tls.certificate)
+            .env("TANDEM_TLS__KEY", &config.tls.key)
+            .args(arguments)
+            .spawn()
+            .expect("starts")
+    };
+    let service = with_certificate(&[]);
+    let asked = || with_certificate(&["--health-check"]).wait().expect("own child").success();
+    eventually("healthy", || asked().then_some(()));
+    let mut plain = online();
+    let plain = with_settings(&mut plain, folder.path(), address, "").arg("--health-check");
+    assert!(!plain.status().expect("runs").success());
+    end(service);
+    assert!(!asked());
+}
+
+#[test]
+fn a_certificate_without_its_key_keeps_the_service_from_starting() {
+    let folder = folder();
+    let mut config = with_tls(folder.path(), &certificate());
+    replace(&config.tls.key, &certificate().key);
+    let error = Running::try_start(&config).err().expect("no start").to_string();
+    assert!(error.contains("certificate.pem") && error.contains("key.pem"), "{error}");
+    config.tls.key = "".into();
+    let error = Running::try_start(&config).err().expect("no start").to_string();
+    assert!(error.contains("tls.key"), "{error}");
+}
+
+#[test]
+fn pages_of_listed_origins_may_call_and_no_others() {
+    let folder = folder();
+    let (key, entry) = new_key("shop", &[Scope::Read], None);
+    let mut config = with_keys(folder.path(), &entry);
+    let preflight = |client: &Client, origin: &str| {
+        let asked = "access-control-request-method: POST\r\naccess-control-request-headers: authorization\r\n";
+        client.send("OPTIONS", "/events", &format!("origin: {origin}\r\n{asked}"), b"").expect("an answer")
+    };
+    let closed = Running::start(&config);
+    assert_eq!(preflight(&closed.client, "https://shop.example").header("access-control-allow-origin"), None);
+    closed.stop();
+    config.server.cors_origins = vec!["https://shop.example".to_owned()];
+    let service = Running::start(&config);
+    let client = service.client;
+    let answer = preflight(&client, "https://shop.example");
+    assert_eq!(answer.status, 200, "without a key");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));
+    let headers = answer.header("access-control-allow-headers").expect("headers");
+    assert!(headers.contains("authorization") && headers.contains("x-api-key"), "{headers}");
+    assert_eq!(preflight(&client, "https://other.example").header("access-control-allow-origin"), None);
+    let asked = |key: &str| {
+        let headers = format!("origin: https://shop.example\r\nx-api-key: {key}\r\n");
+        client.send("GET", "/popular", &headers, b"").expect("an answer")
+    };
+    for (key, status) in [(key.as_str(), 200), ("tandem_00", 401)] {
+        let answer = asked(key);
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"), "the page is told");
+    }
+    service.stop();
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod access;
 pub mod authorize;
 pub mod body;
 pub mod calls;
+pub mod cors;
 pub mod description;
 pub mod error;
 pub mod events;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub max_explained_rows: usize,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
+    /// The origins of pages that may call from a browser.
+    pub cors_origins: Vec<HeaderValue>,
     /// The deadline of a request.
     pub request_timeout: Duration,
 }
@@ -157,7 +160,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
 fn router(app: Arc<App>, gate: Gate) -> Router {
     let (router, description) = described().split_for_parts();
     let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
-    router
+    let cors = cors::layer(&app.settings.cors_origins);
+    let router = router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
         .fallback(
@@ -168,7 +172,12 @@ fn router(app: Arc<App>, gate: Gate) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
-        .with_state(app)
+        .with_state(app);
+    // Around everything: a preflight carries no key, and a page has to be told of refusals, too.
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 /// The OpenAPI description, with the models that are served now.

@@ -23,8 +23,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::limits::{HIGHEST, Limit};
-use super::reload::{Files, ReadError};
 use super::scopes::Scope;
+use crate::reload::{Files, ReadError};
 
 /// What is longer is no key, and not hashed.
 const LONGEST: usize = 256;

@@ -9,7 +9,6 @@
 pub mod issue;
 pub mod keys;
 pub mod limits;
-pub mod reload;
 pub mod scopes;
 
 use axum::http::{HeaderMap, HeaderName, header};

@@ -9,6 +9,7 @@ pub mod process;
 #[path = "../../../shared/tests/support/redis_server.rs"]
 pub mod redis_server;
 pub mod shop;
+pub mod tls;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,0 +1,186 @@
+//! The addresses of the service, and who may enter there.
+//!
+//! In: the config, and the API when it is ready. Out: connections at `server.listen`, and at `server.admin_listen` if there
+//! is one, with the keys and the certificate of the config, which follow their files.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::api::authorize::{Door, Gate};
+use crate::api::{self, App};
+use crate::auth::keys::{self, KeyFile};
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::metrics::Metrics;
+use crate::tls::{Tls, TlsError};
+
+/// Why nobody can be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The file of API keys can't be used.
+    #[error(transparent)]
+    Keys(#[from] keys::OpenError),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Others than this machine could call, and nobody needs a key.
+    #[error(
+        "{0} can be reached from other machines, and there are no API keys: name a file of keys by auth.keys \
+         (`online keys new` makes one), listen on 127.0.0.1, or say auth.open = true (TANDEM_AUTH__OPEN=true) where \
+         something else keeps strangers away"
+    )]
+    Open(SocketAddr),
+    /// An address can't be bound.
+    #[error("{address}: {source}; choose another address by {key}")]
+    Listen {
+        /// The setting, and its variable.
+        key: &'static str,
+        /// Its value.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A listener has no address.
+    #[error("the listener has no address: {0}; start the service again")]
+    Address(io::Error),
+}
+
+/// What is asked of who enters.
+pub struct Doors {
+    listen: String,
+    admin_listen: String,
+    open: bool,
+    idle_timeout: Duration,
+    keys: Option<Arc<KeyFile>>,
+    tls: Option<Tls>,
+}
+
+impl Doors {
+    /// Reads the keys and the certificate of a config. What follows their files goes into `parts`.
+    ///
+    /// # Errors
+    /// [`DoorError`] says which file can't be used.
+    pub fn new(config: &Config, metrics: &Metrics, parts: &mut JoinSet<&'static str>) -> Result<Self, DoorError> {
+        let poll = Duration::from_millis(config.artifacts.poll_ms);
+        let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
+        let failures = |file: &str| metrics.reload_failures.with_label_values(&[file]);
+        let mut doors = Self {
+            listen: config.server.listen.clone(),
+            admin_listen: config.server.admin_listen.clone(),
+            open: config.auth.open,
+            idle_timeout,
+            keys: None,
+            tls: None,
+        };
+        if let Some(path) = config.auth.file() {
+            let (file, files) = KeyFile::open(path)?;
+            let file = Arc::new(file);
+            let (watched, failures) = (file.clone(), failures("keys"));
+            parts.spawn(async move {
+                files.watch(poll, failures, |text| watched.take(text)).await;
+                "the watch over the keys"
+            });
+            doors.keys = Some(file);
+        }
+        if let Some((certificate, key)) = config.tls.files() {
+            let (tls, files) = Tls::open(certificate, key, idle_timeout, metrics.tls_failures.clone())?;
+            let (watched, failures) = (tls.clone(), failures("certificate"));
+            parts.spawn(async move {
+                files.watch(poll, failures, |contents| watched.take(contents)).await;
+                "the watch over the certificate"
+            });
+            doors.tls = Some(tls);
+        }
+        Ok(doors)
+    }
+
+    /// Begins to accept connections.
+    ///
+    /// * `listener`: that of `server.listen`; the other one is bound here.
+    ///
+    /// # Errors
+    /// [`DoorError`] if an address can't be bound, or strangers could call there.
+    pub async fn open(
+        &self,
+        listener: impl Future<Output = io::Result<TcpListener>>,
+        app: &Arc<App>,
+    ) -> Result<Entrances, DoorError> {
+        let error = |key, address: &str| {
+            let address = address.to_owned();
+            move |source| DoorError::Listen { key, address, source }
+        };
+        let listener = listener.await.map_err(error("server.listen (TANDEM_SERVER__LISTEN)", &self.listen))?;
+        if self.admin_listen.is_empty() {
+            return Ok(Entrances { main: self.entrance(listener, Door::Everything, app)?, admin: None });
+        }
+        let key = "server.admin_listen (TANDEM_SERVER__ADMIN_LISTEN)";
+        let admin = TcpListener::bind(&self.admin_listen).await.map_err(error(key, &self.admin_listen))?;
+        let admin = Some(self.entrance(admin, Door::Everything, app)?);
+        Ok(Entrances { main: self.entrance(listener, Door::Public, app)?, admin })
+    }
+
+    fn entrance(&self, listener: TcpListener, door: Door, app: &Arc<App>) -> Result<Entrance, DoorError> {
+        let address = listener.local_addr().map_err(DoorError::Address)?;
+        if self.keys.is_none() && !self.open && !address.ip().is_loopback() {
+            return Err(DoorError::Open(address));
+        }
+        let gate = Gate { door, keys: self.keys.clone(), metrics: app.metrics.clone() };
+        let api = api::build(app.clone(), gate);
+        Ok(Entrance { address, connections: Connections::open(listener, api, self.tls.clone(), self.idle_timeout) })
+    }
+}
+
+/// An address, and the connections there.
+struct Entrance {
+    address: SocketAddr,
+    connections: Connections,
+}
+
+/// The addresses of a service that accepts connections.
+pub struct Entrances {
+    main: Entrance,
+    admin: Option<Entrance>,
+}
+
+impl Entrances {
+    /// The address for everybody.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.main.address
+    }
+
+    /// The address for operators, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
+    /// Waits until a listener is lost, and returns the error. Call it once only.
+    pub async fn broken(&mut self) -> io::Error {
+        let admin = async {
+            match &mut self.admin {
+                Some(admin) => admin.connections.broken().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = self.main.connections.broken() => error,
+            error = admin => error,
+        }
+    }
+
+    /// Stops accepting at both, and waits until all requests in flight are answered.
+    pub async fn close(self) {
+        let admin = async {
+            if let Some(admin) = self.admin {
+                admin.connections.close().await;
+            }
+        };
+        tokio::join!(self.main.connections.close(), admin);
+    }
+}
