@@ -1,8 +1,8 @@
 //! Accepts connections and answers requests on each until it ends, is idle for too long, or the service stops.
 //!
-//! In: a listener, the API, and TLS if there is some. A connection is closed if the client sends no whole request head within the idle
-//! timeout, at first or after an answer: the limit of concurrent requests does not count it, so it could be held for
-//! ever. Costs one timer per request.
+//! In: a listener, the API, and TLS if there is some. A connection is closed if the client sends no whole request head
+//! within the idle timeout, at first or after an answer: the limit of concurrent requests does not count it, so it could
+//! be held for ever. Costs one timer per request.
 //!
 //! Handshakes of TLS are tasks of their own, so that one that takes long keeps nobody waiting; when the service stops,
 //! those that are under way are given up.

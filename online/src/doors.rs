@@ -1,7 +1,7 @@
 //! The addresses of the service, and who may enter there.
 //!
-//! In: the config, and the API when it is ready. Out: connections at `server.listen`, and at `server.admin_listen` if there
-//! is one, with the keys and the certificate of the config, which follow their files.
+//! In: the config, and the API when it is ready. Out: connections at `server.listen`, and at `server.admin_listen` if
+//! there is one, with the keys and the certificate of the config, which follow their files.
 
 use std::io;
 use std::net::SocketAddr;

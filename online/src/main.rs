@@ -1,5 +1,5 @@
-//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal. `online keys new`
-//! makes an API key.
+//! The program `online`: reads arguments and settings, sets up logging, runs the service until a signal. `online keys
+//! new` makes an API key.
 //!
 //! Exit code: 0 after a signal, 1 when the service could not start or had to give up; standard error says why.
 

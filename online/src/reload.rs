@@ -45,8 +45,8 @@ impl<const N: usize> Files<N> {
         &self.contents
     }
 
-    /// Gives what the files have to `take` whenever it has changed, for ever. What can't be read, or taken, is logged and
-    /// counted once, and what was taken before stays in use.
+    /// Gives what the files have to `take` whenever it has changed, for ever. What can't be read, or taken, is logged
+    /// and counted once, and what was taken before stays in use.
     pub async fn watch<E: std::error::Error>(
         mut self,
         every: Duration,

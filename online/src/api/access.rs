@@ -30,8 +30,8 @@ const READ: Need = Need::Scope(Scope::Read);
 const WRITE: Need = Need::Scope(Scope::Write);
 const ADMIN: Need = Need::Scope(Scope::Admin);
 
-/// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages. Metrics
-/// name nobody: who collects them needs no key that erases users.
+/// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages.
+/// Metrics name nobody: who collects them needs no key that erases users.
 const TABLE: [(&str, &str, Need, Place); 26] = [
     ("GET", "/health", Need::Nothing, Both),
     ("GET", "/ready", Need::Nothing, Both),

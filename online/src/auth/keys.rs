@@ -9,8 +9,8 @@
 //! burst = 400    # how many of them at once; without it `rate`
 //! ```
 //!
-//! In: its text. Out: [`Keys`], which finds a key by one look-up. An error says which line is wrong, and quotes nothing of
-//! it: a key may have been pasted where its hash belongs.
+//! In: its text. Out: [`Keys`], which finds a key by one look-up. An error says which line is wrong, and quotes nothing
+//! of it: a key may have been pasted where its hash belongs.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -141,10 +141,10 @@ impl Keys {
     fn go_on(&mut self, others: &Self) {
         for key in &mut self.0 {
             let other = others.0.iter().find(|other| other.digest == key.digest);
-            if let (Some(own), Some(limit)) = (&mut key.limit, other.and_then(|other| other.limit.as_ref())) {
-                if own.is_like(limit) {
-                    *own = limit.clone();
-                }
+            if let (Some(own), Some(limit)) = (&mut key.limit, other.and_then(|other| other.limit.as_ref()))
+                && own.is_like(limit)
+            {
+                *own = limit.clone();
             }
         }
     }

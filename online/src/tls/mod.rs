@@ -1,7 +1,7 @@
 //! TLS: connections that nobody on the way can read, with a certificate that is read again when it changes.
 //!
-//! In: the files of a certificate chain and its key, in PEM. Out: an encrypted stream for each connection. A new pair is
-//! used by the handshakes that follow; connections go on with the pair that they began with. By rustls with ring: TLS
+//! In: the files of a certificate chain and its key, in PEM. Out: an encrypted stream for each connection. A new pair
+//! is used by the handshakes that follow; connections go on with the pair that they began with. By rustls with ring: TLS
 //! 1.2 and 1.3.
 
 pub mod unverified;
