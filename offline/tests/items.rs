@@ -12,6 +12,7 @@ use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Query, Scratch, popular, recommend, similar};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{LiveHistory, UserState};
+use shared::tables::Property;
 use support::{DAY_MS, SMALL, champion, offline_with, text, write_log, write_shop};
 
 /// A folder with the log of `write_shop`: eight users, the items `i00` to `i11`, twenty days.
@@ -211,6 +212,28 @@ fn the_last_row_of_an_item_counts_and_properties_have_types() {
     assert_eq!((snapshot.items().name(item), snapshot.items().price(item)), (Some("New"), 2.0));
     let refused = shop.said("itemid,weight\ni00,heavy\n", &[("TANDEM_ITEMS__PROPERTIES", weight)]);
     assert!(refused.contains("property `weight` is not a number"), "{refused}");
+}
+
+#[test]
+fn further_columns_are_properties_to_filter_by_unless_they_are_no_groups_of_items() {
+    let shop = Shop::new();
+    let rows = (0..150).map(|item| {
+        let (colour, stars) = (["red|blue", "red", ""][item % 3], item % 5);
+        format!("i{item:02},Lamp,Acme,{colour},{stars},https://shop/{item}.png,{item}.5\n")
+    });
+    let table = format!("itemid,name,Brand,colour,rating:float,picture,cost_price\n{}", rows.collect::<String>());
+    let said = shop.said(&table, &[]);
+    assert!(said.contains("properties to filter by: colour (2 texts), rating (number)"), "{said}");
+    assert!(said.contains("columns left out: picture (most texts are of one item alone)"), "{said}");
+    let snapshot = shop.version(&table, &[]);
+    let properties = snapshot.properties();
+    let names: Vec<&str> = properties.names().map(|(name, _)| name).collect();
+    assert_eq!(names, ["brand", "colour", "rating"]);
+    let item = |id: &str| snapshot.items().index(id).expect("known");
+    let Some(Property::Texts(colours)) = properties.get("colour") else { panic!("texts") };
+    let [red, blue] = ["red", "blue"].map(|colour| colours.row(colour).expect("a colour"));
+    assert_eq!(["i00", "i01", "i02"].map(|id| colours.of(item(id))), [&[blue, red][..], &[red], &[]]);
+    assert!(matches!(properties.get("rating"), Some(Property::Numbers(stars)) if stars[item("i04").at()] == 4.0));
 }
 
 #[test]

@@ -34,11 +34,12 @@ use shared::contract::kind::Kinds;
 use shared::contract::params::EngineParams;
 use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
-use shared::tables::{CategoryIdx, ItemTable, Tables};
+use shared::tables::{CategoryIdx, ItemTable, PropertyTable, Tables, Values};
 
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
 use crate::log::ingest::items::availability::Validity;
+use crate::log::ingest::items::catalogue::BRAND;
 use crate::log::ingest::{Catalogue, Log};
 use crate::log::interactions::{Sessions, sessions};
 use crate::log::with_events::WithEvents;
@@ -137,7 +138,8 @@ pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Prog
     let items = WithEvents::of(log);
     let sessions = progress.stage("sessions", || sessions(log, settings.gap_ms).in_rows(&items));
     let inputs = Inputs { log, items: &items, sessions: &sessions, settings };
-    let mut tables = Tables { items: item_table(log), ..Tables::default() };
+    let properties = properties(&log.items);
+    let mut tables = Tables { items: item_table(log), properties, ..Tables::default() };
     for trainer in &TRAINERS {
         let steps = (trainer.steps)(settings.sources);
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
@@ -231,6 +233,16 @@ fn item_table(log: &Log) -> ItemTable {
         available_from,
         available_until,
     }
+}
+
+/// What items can be filtered by. The brand is what the item table, or else the log, says.
+fn properties(items: &Catalogue) -> PropertyTable {
+    let of_item = |words: &Vec<Box<str>>| -> Vec<Box<str>> {
+        words.iter().filter_map(|word| word.strip_prefix(BRAND)).map(Into::into).collect()
+    };
+    let of_items: Vec<Vec<Box<str>>> = items.properties.iter().map(of_item).collect();
+    let brand = of_items.iter().any(|own| !own.is_empty()).then(|| ("brand".into(), Values::of_texts(&of_items)));
+    brand.into_iter().chain(items.facts.iter().map(|fact| (fact.name.clone(), fact.values.clone()))).collect()
 }
 
 /// The categories of all items, those of each ascending; empty if none has more than one.

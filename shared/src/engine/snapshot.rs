@@ -10,7 +10,8 @@ use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
 use crate::tables::{
-    Als, ItemRows, Items, Neighbours, Popularity, Profile, Ranker, Repeat, Sessions, Statistics, Tables, Users,
+    Als, ItemRows, Items, Neighbours, Popularity, Profile, PropertyTable, Ranker, Repeat, Sessions, Statistics, Tables,
+    Users,
 };
 
 /// A verified version. Clones share its tables.
@@ -68,6 +69,12 @@ impl Snapshot {
     #[must_use]
     pub fn items(&self) -> &Items {
         &self.items
+    }
+
+    /// Further properties of items.
+    #[must_use]
+    pub fn properties(&self) -> &PropertyTable {
+        &self.tables.properties
     }
 
     /// Popularity.

@@ -15,6 +15,7 @@ mod items;
 mod neighbours;
 mod popularity;
 mod profiles;
+mod properties;
 mod ranker;
 mod repeat;
 mod sessions;
@@ -38,6 +39,7 @@ pub use items::{CategoryIdx, ItemTable, Items, NO_CATEGORY};
 pub use neighbours::Neighbours;
 pub use popularity::Popularity;
 pub use profiles::{Profile, ProfileTable, bounded_exp};
+pub use properties::{Property, PropertyKind, PropertyTable, Texts, Values};
 pub use ranker::{LinearTable, Ranker, RankerTable};
 pub use repeat::{Repeat, RepeatTable};
 pub use sessions::{Posting, Sessions};
@@ -116,6 +118,7 @@ const SESSION_KNN: &str = "session_knn.safetensors";
 const STATISTICS: &str = "statistics.safetensors";
 const REPEAT: &str = "repeat.safetensors";
 const PROFILES: &str = "profiles.safetensors";
+const PROPERTIES: &str = "properties.safetensors";
 const ALS: &str = "als.safetensors";
 const RANKER: &str = "ranker.safetensors";
 const USERS: &str = "users.safetensors";
@@ -142,6 +145,8 @@ pub struct Tables {
     pub repeat: RepeatTable,
     /// Users' profiles; empty without any.
     pub profiles: ProfileTable,
+    /// Further properties of items; empty without any.
+    pub properties: PropertyTable,
     /// Item factors.
     pub als: AlsTable,
     /// The ranker, where one was fitted.
@@ -179,6 +184,10 @@ impl Tables {
                 true => read(folder, PROFILES)?,
                 false => ProfileTable::default(),
             },
+            properties: match manifest.files.contains_key(PROPERTIES) {
+                true => read(folder, PROPERTIES)?,
+                false => PropertyTable::default(),
+            },
             als: read(folder, ALS)?,
             ranker: ranker.transpose()?,
             users: read(folder, USERS)?,
@@ -202,6 +211,9 @@ impl Tables {
         write(&self.repeat, folder, REPEAT)?;
         if !self.profiles.is_empty() {
             write(&self.profiles, folder, PROFILES)?;
+        }
+        if !self.properties.is_empty() {
+            write(&self.properties, folder, PROPERTIES)?;
         }
         write(&self.als, folder, ALS)?;
         if let Some(ranker) = &self.ranker {
@@ -247,6 +259,7 @@ impl Tables {
         of(STATISTICS, self.statistics.check(items))?;
         of(REPEAT, self.repeat.check())?;
         of(PROFILES, self.profiles.check(items))?;
+        of(PROPERTIES, self.properties.check(items))?;
         of(ALS, self.als.check(items))?;
         of(USERS, self.users.check())
     }

@@ -39,6 +39,9 @@ impl Element for i64 {
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
 }
+impl Element for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+}
 impl Element for ItemIdx {
     const DTYPE: Dtype = Dtype::U32;
 }

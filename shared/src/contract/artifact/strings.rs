@@ -1,5 +1,7 @@
 //! A column of strings, stored as two columns: their concatenated UTF-8 bytes, and the offset where each string begins.
 
+use std::ops::Range;
+
 use super::ArtifactError;
 use super::columns::{Column, TableFile, TableWriter};
 
@@ -74,7 +76,12 @@ impl Strings {
     /// The row of a string in a sorted column, by binary search.
     #[must_use]
     pub fn position(&self, string: &str) -> Option<usize> {
-        let mut rows = 0..self.len();
+        self.position_in(0..self.len(), string)
+    }
+
+    /// The row of a string among some rows that are sorted, by binary search.
+    #[must_use]
+    pub fn position_in(&self, mut rows: Range<usize>, string: &str) -> Option<usize> {
         while !rows.is_empty() {
             let middle = rows.start + rows.len() / 2;
             match self.get(middle).cmp(string) {

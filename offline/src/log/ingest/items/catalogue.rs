@@ -7,6 +7,7 @@ use shared::contract::id::ItemIdx;
 use shared::tables::NO_CATEGORY;
 
 use super::availability::Validity;
+use super::facts::Fact;
 use super::report::ItemsReport;
 use super::told::{Field, Told};
 use super::{Complete, ItemsConfig};
@@ -28,6 +29,8 @@ pub struct Catalogue {
     pub prices: Vec<f32>,
     /// The properties of each item, such as `brand=oak & co`.
     pub properties: Vec<Vec<Box<str>>>,
+    /// Further columns of the item table, kept for filters.
+    pub facts: Vec<Fact>,
     /// The vectors of items.
     pub vectors: Vectors,
     /// Whether each item is in the item table.
@@ -116,6 +119,7 @@ impl Catalogue {
             joined.properties.push(row.map(|row| self.properties[row].clone()).unwrap_or_default());
             joined.listed.push(row.is_some());
         }
+        joined.facts = self.facts.iter().map(|fact| fact.joined(rows.values().copied())).collect();
         joined.vectors = self.vectors.joined(rows.values().copied());
         fn of<T: Clone>(values: &[T], row: Option<usize>) -> Option<T> {
             row.and_then(|row| values.get(row)).cloned()
@@ -220,6 +224,7 @@ impl Catalogue {
         fn kept<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
             values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value.clone()).collect()
         }
+        let kept_rows = || (0..keep.len()).filter(|&row| keep[row]).map(Some);
         let part = Self {
             ids: kept(&self.ids, keep),
             names: kept(&self.names, keep),
@@ -227,6 +232,7 @@ impl Catalogue {
             more_categories: kept(&self.more_categories, keep),
             prices: kept(&self.prices, keep),
             properties: kept(&self.properties, keep),
+            facts: self.facts.iter().map(|fact| fact.joined(kept_rows())).collect(),
             vectors: self.vectors.part(keep),
             listed: kept(&self.listed, keep),
             validity: kept(&self.validity, keep),
@@ -275,6 +281,7 @@ impl Catalogue {
         for withdrawn in &self.withdrawn {
             digest.update([u8::from(*withdrawn)]);
         }
+        self.facts.iter().for_each(|fact| fact.digest(digest));
         self.vectors.digest(digest);
     }
 }

@@ -46,6 +46,11 @@ impl Mapping {
     pub fn of(&self, role: Role) -> &[String] {
         self.columns.get(&role).map_or(&[], |columns| columns)
     }
+
+    /// The columns of all roles.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.columns.values().flatten()
+    }
 }
 
 /// Finds the columns of each role in a table.
@@ -161,7 +166,6 @@ fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String])
         if !is_open {
             continue;
         }
-        let is_cost = |name: &str| COSTS.iter().any(|cost| name.contains(cost));
         let likely = |column: &&String| {
             let name = column.to_lowercase();
             column.len() < MAX_ID_BYTES
@@ -173,14 +177,24 @@ fn warn_of_likely(mapping: &mut Mapping, config: &ItemsConfig, there: &[String])
             warnings.push(format!("column `{column}` is not read; items.{key} = {} reads it", quoted(column)));
         }
     }
-    let is_vector = |column: &&String| VECTORS.contains(&plain(column).as_str());
-    if let Some(column) = there.iter().find(is_vector).filter(|_| config.embedding.is_empty()) {
+    if let Some(column) = there.iter().find(|column| is_vector(column)).filter(|_| config.embedding.is_empty()) {
         warnings.push(format!(
             "column `{column}` is not read; items.embedding = {} relates items by its vectors",
             quoted(column)
         ));
     }
     mapping.warnings.extend(warnings);
+}
+
+/// Whether a column is of what the shop itself pays, by its name.
+pub fn is_cost(column: &str) -> bool {
+    let name = column.to_lowercase();
+    COSTS.iter().any(|cost| name.contains(cost))
+}
+
+/// Whether a column is of vectors, by its name.
+pub fn is_vector(column: &str) -> bool {
+    VECTORS.contains(&plain(column).as_str())
 }
 
 /// A text as TOML writes it.

@@ -11,6 +11,7 @@ pub mod availability;
 pub mod catalogue;
 pub mod categories;
 pub mod columns;
+pub mod facts;
 pub mod price;
 pub mod property;
 mod read;

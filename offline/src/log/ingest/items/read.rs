@@ -10,6 +10,7 @@ use super::ItemsConfig;
 use super::availability::Validity;
 use super::catalogue::{self, BRAND, Catalogue};
 use super::columns::{self, Mapping};
+use super::facts::{Asked, Fact, FactColumn, Gatherer};
 use super::price::Style;
 use super::property::{self, Kind, Property, tenth};
 use super::report::{ItemFile, ItemsReport};
@@ -43,12 +44,14 @@ pub fn read_catalogue(
 ) -> Result<Catalogue, IngestError> {
     let mut report = ItemsReport::default();
     let mut rows: BTreeMap<Box<str>, ItemRow> = BTreeMap::new();
+    let mut gatherer = Gatherer::default();
     let mut out = Rejects::new(rejects);
     let found = files(&[path.to_owned()])?;
     report.left_out = found.left_out.into_iter().map(|(path, reason)| LeftOut { path, reason }).collect();
     for file in found.files {
-        let read = look(&file, &ingest.of_file(&file)?.options())
-            .and_then(|(form, schema)| read_file(&form, schema, config, &mut rows, &mut report, &mut out));
+        let read = look(&file, &ingest.of_file(&file)?.options()).and_then(|(form, schema)| {
+            read_file(&form, schema, config, &mut rows, &mut gatherer, &mut report, &mut out)
+        });
         match read {
             Err(error @ (IngestError::Kind { .. } | IngestError::NoColumn { .. }))
                 if found.folder_of.contains_key(&file) =>
@@ -66,7 +69,11 @@ pub fn read_catalogue(
     }
     report.items = rows.len() as u64;
     check(path, &report, ingest.max_reject_share, rejects)?;
-    Ok(Catalogue { complete: config.complete, told: Told::new(config), report, ..collect(rows) })
+    let of_items: Vec<u32> = rows.values().map(|row| row.row).collect();
+    let (facts, left_out) = gatherer.finish(&of_items);
+    report.properties = facts.iter().map(Fact::in_words).collect();
+    report.no_properties = left_out;
+    Ok(Catalogue { complete: config.complete, told: Told::new(config), report, facts, ..collect(rows) })
 }
 
 /// What a file is, and its schema, which may say how quotes are written.
@@ -84,6 +91,7 @@ fn read_file(
     schema: &ItemSchema,
     config: &ItemsConfig,
     rows: &mut BTreeMap<Box<str>, ItemRow>,
+    gatherer: &mut Gatherer,
     report: &mut ItemsReport,
     out: &mut Rejects,
 ) -> Result<(), IngestError> {
@@ -121,8 +129,11 @@ fn read_file(
     }
     for_each_row(file, &wanted, SECTION, &mut |at, row| {
         report.rows += 1;
+        let number = gatherer.next_row();
         let read = match row {
-            Ok(row) => layout.read(row.values).map_err(|bad| (bad, raw(&row))),
+            Ok(row) => layout.read(row.values).map_err(|bad| (bad, raw(&row))).inspect(|_| {
+                layout.note(row.values, gatherer);
+            }),
             Err(row) => Err((Bad::new(&row.reason, None), row.raw.clone())),
         };
         match read {
@@ -130,6 +141,7 @@ fn read_file(
                 for (role, text) in std::mem::take(&mut row.doubts) {
                     report.doubt(role, at.number, &text);
                 }
+                row.row = number;
                 report.repeated += u64::from(rows.insert(id.as_str().into(), row).is_some());
             }
             Err((bad, raw)) => {
@@ -172,6 +184,10 @@ fn layout<'a>(
     let properties = properties(file, schema, config, mapping);
     let needed = if config.properties.is_empty() { Needed::No } else { Needed::Yes };
     wanted.extend(properties.iter().map(|property| whole(&property.column, needed)));
+    let (kept, facts): (Vec<String>, Vec<FactColumn>) =
+        facts(file, schema, config, mapping, &properties).into_iter().unzip();
+    let facts = facts.into_iter().zip(wanted.len()..).collect();
+    wanted.extend(kept.iter().map(|column| whole(column, Needed::No)));
     wanted.push(whole(&config.embedding, if config.embedding.is_empty() { Needed::No } else { Needed::Yes }));
     let layout = Layout {
         config,
@@ -181,6 +197,7 @@ fn layout<'a>(
         style: style(file, config, mapping.of(Role::Price))?,
         flags: categories,
         properties,
+        facts,
         missing: &schema.missing,
     };
     Ok((layout, wanted))
@@ -228,6 +245,38 @@ fn properties(file: &Form, schema: &ItemSchema, config: &ItemsConfig, mapping: &
         }
     }
     properties
+}
+
+/// The columns that are kept for filters: those that describe an item, and all that nothing reads. What the shop itself
+/// pays is nobody's to ask for.
+fn facts(
+    file: &Form,
+    schema: &ItemSchema,
+    config: &ItemsConfig,
+    mapping: &Mapping,
+    properties: &[Column],
+) -> Vec<(String, FactColumn)> {
+    let brand = BRAND.trim_end_matches('=');
+    let is_read = |column: &String| {
+        mapping.all().any(|read| read == column)
+            || schema.flags.contains_key(column)
+            || properties.iter().any(|property| property.column == *column)
+            || *column == config.embedding
+            || columns::is_cost(column)
+            || columns::is_vector(column)
+    };
+    let described = properties.iter().filter(|property| *property.name != *brand);
+    let described = described.map(|Column { name, column, kind, separators }| {
+        let kind = Some(*kind);
+        (column.clone(), FactColumn { name: (&**name).into(), kind, asked: Asked::Yes, separators: separators.clone() })
+    });
+    let unread = file.all_columns().into_iter().filter(|column| !is_read(column)).map(|column| {
+        let separators = columns::separators(config, schema, Some(&column));
+        let name = property::bare(&column).into();
+        let fact = FactColumn { name, kind: property::kind(&column), asked: Asked::No, separators };
+        (column, fact)
+    });
+    described.chain(unread).filter(|(_, fact)| *fact.name != *brand).collect()
 }
 
 fn check(path: &Path, report: &ItemsReport, allowed: f64, rejects: &Path) -> Result<(), IngestError> {

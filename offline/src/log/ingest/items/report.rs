@@ -48,6 +48,10 @@ pub struct ItemsReport {
     pub rejected: BTreeMap<String, Rejected>,
     /// The columns of each part of `[items]` that were found.
     pub columns: BTreeMap<String, String>,
+    /// What items can be filtered by beside the former: names, with what they are.
+    pub properties: Vec<String>,
+    /// Columns that they can't be filtered by, with the reasons.
+    pub no_properties: Vec<String>,
     /// Items of the log.
     pub of_log: u64,
     /// Those of them that are in the item table.
@@ -126,6 +130,12 @@ impl ItemsReport {
         lines.push(format!("{} rows of the item table: {} items", self.rows, self.items));
         let columns: Vec<String> = self.columns.iter().map(|(key, column)| format!("{key} from `{column}`")).collect();
         lines.push(format!("  {}", columns.join(", ")));
+        if !self.properties.is_empty() {
+            lines.push(format!("  properties to filter by: {}", self.properties.join(", ")));
+        }
+        if !self.no_properties.is_empty() {
+            lines.push(format!("  columns left out: {}", self.no_properties.join(", ")));
+        }
         if self.repeated > 0 {
             lines.push(format!(
                 "  {} rows are about an item that stands more than once: the last one counts",

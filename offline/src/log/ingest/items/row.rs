@@ -8,6 +8,7 @@ use shared::contract::id::{ItemId, present};
 use super::ItemsConfig;
 use super::availability::{Bound, Validity, is_active, is_available, is_hidden, is_true, moment};
 use super::categories::{Cuts, each_once, of_levels};
+use super::facts::{FactColumn, Gatherer};
 use super::price::{Style, is_placeholder};
 use super::property::{self, Described, Kind};
 use super::role::Role;
@@ -24,6 +25,8 @@ pub struct ItemRow {
     pub validity: Validity,
     pub withdrawn: bool,
     pub vector: Option<Result<Vec<f32>, String>>,
+    /// The number of the row among all that were read.
+    pub row: u32,
     /// What says neither that the item is available nor that it is not.
     pub doubts: Vec<(Role, String)>,
 }
@@ -61,6 +64,8 @@ pub struct Layout<'a> {
     /// The categories of the columns that are flags.
     pub flags: Vec<String>,
     pub properties: Vec<Column>,
+    /// What is kept for filters, and the places of its values.
+    pub facts: Vec<(FactColumn, usize)>,
     /// Texts that stand for a missing value, beside the usual ones.
     pub missing: &'a [String],
 }
@@ -127,9 +132,19 @@ impl Layout<'_> {
             validity: Validity { from_ms, until_ms },
             withdrawn: hidden || !available || !active,
             vector,
+            row: 0,
             doubts,
         };
         Ok((id, row))
+    }
+
+    /// Notes what a row says in the columns that are kept for filters.
+    pub fn note(&self, values: &[Option<&str>], gatherer: &mut Gatherer) {
+        for (column, at) in &self.facts {
+            if let Some(text) = values[*at].filter(|text| self.says_something(text)) {
+                gatherer.note(column, text);
+            }
+        }
     }
 
     /// The values of a role that say something.
