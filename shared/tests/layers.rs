@@ -10,6 +10,7 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::event", &["contract::id", "contract::kind"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &[]),
+    ("contract::expression", &[]),
     ("contract::time", &[]),
     ("contract::profile", &[]),
     ("contract::api", &["contract::id", "contract::kind", "contract::profile", "contract::time"]),

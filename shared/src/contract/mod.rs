@@ -7,6 +7,7 @@ pub mod complaint;
 pub mod event;
 #[cfg(feature = "engine")]
 pub mod event_log;
+pub mod expression;
 pub mod id;
 pub mod kind;
 #[cfg(feature = "engine")]
