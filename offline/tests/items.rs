@@ -103,7 +103,7 @@ fn a_withdrawn_item_is_in_histories_and_not_in_slates() {
     let history = ids(&snapshot, record.history.iter().map(|event| event.item));
     assert!(history.contains(&"i00".to_owned()) && history.contains(&"i02".to_owned()));
     let item = snapshot.items().index("i00").expect("known");
-    assert!(!similar(&snapshot, item, 5, END_MS, &mut Scratch::default()).is_empty(), "it still has neighbours");
+    assert!(!similar(&snapshot, item, None, 5, END_MS, &mut Scratch::default()).is_empty(), "it still has neighbours");
 }
 
 #[test]
@@ -141,7 +141,8 @@ fn an_item_is_in_each_category_and_in_every_level_of_a_path() {
     let snapshot = shop.version(table, &[]);
     let of = |name: &str| {
         let category = snapshot.items().category(name).unwrap_or_else(|| panic!("a category {name}"));
-        let mut popular = ids(&snapshot, popular(&snapshot, Some(category), 50, END_MS).iter().map(|pick| pick.item));
+        let mut popular =
+            ids(&snapshot, popular(&snapshot, Some(category), None, 50, END_MS).iter().map(|pick| pick.item));
         popular.sort_unstable();
         let query = Query { category: Some(category), ..Query::of(50, Seen::Allow) };
         let slate = recommend(&snapshot, &UserState::default(), &query, END_MS, &mut Scratch::default());

@@ -219,6 +219,7 @@ impl Recommender {
             category,
             exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
             seen: query.seen.unwrap_or(self.default_seen),
+            only: None,
         };
         let now_ms = query.now.unwrap_or(clock_ms);
         self.metrics.stages.joined(&mut timed);
@@ -270,7 +271,7 @@ impl Recommender {
     pub fn similar(&self, item: &ItemId, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
         let snapshot = self.snapshot()?;
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
-        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, k, clock_ms, scratch));
+        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, None, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
     }
 
@@ -281,7 +282,7 @@ impl Recommender {
     pub fn popular(&self, of: Option<&str>, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = of.map(|name| category(&snapshot, name)).transpose()?;
-        let picks = recommend::popular(&snapshot, category, k, clock_ms);
+        let picks = recommend::popular(&snapshot, category, None, k, clock_ms);
         Ok(Listed { snapshot, picks })
     }
 

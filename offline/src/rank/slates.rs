@@ -193,7 +193,7 @@ fn described(
     scratch: &mut Scratch,
 ) -> Option<SlateRows> {
     let weights = &snapshot.params().weights;
-    let query = Query { k: 1, context: None, category: None, exclude: Vec::new(), seen: config.blend.seen };
+    let query = Query::of(1, config.blend.seen);
     let (question, found) = candidates(snapshot, weights, &case.state, &query, case.now_ms, scratch);
     let ranked = by_blend(&found, weights, config.ranker.candidates);
     let label = |item| {

@@ -1,9 +1,12 @@
 //! Decides which items a query admits to the slate, and fills a short slate up to `k` with popular items.
 
+use std::sync::Arc;
+
 use crate::contract::api::Seen;
 use crate::contract::id::ItemIdx;
 use crate::contract::kind::{KindIdx, Kinds};
 use crate::engine::dense::Marks;
+use crate::engine::item_set::ItemSet;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::UserState;
@@ -14,14 +17,21 @@ use crate::tables::CategoryIdx;
 pub struct Filter {
     refused: Marks,
     category: Option<CategoryIdx>,
+    only: Option<Arc<ItemSet>>,
     now_ms: i64,
 }
 
 impl Filter {
+    /// The filter of a list that depends on no user; no single item is refused.
+    #[must_use]
+    pub fn of_nobody(category: Option<CategoryIdx>, only: Option<Arc<ItemSet>>, now_ms: i64) -> Self {
+        Self { refused: Marks::default(), category, only, now_ms }
+    }
+
     /// Refuses the items that the query excludes, the item of the current page, those that the user blocked, what the
-    /// seen policy rules out of the user's whole past, and what is not available at the time.
+    /// seen policy rules out of the user's whole past, what the filter leaves out, and what is not available at the time.
     pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) {
-        (self.category, self.now_ms) = (query.category, now_ms);
+        (self.category, self.only, self.now_ms) = (query.category, query.only.clone(), now_ms);
         self.refused.reset(snapshot.items().len());
         for &item in query.exclude.iter().chain(&query.context) {
             self.refused.insert(item, 0);
@@ -52,20 +62,26 @@ impl Filter {
     #[must_use]
     pub fn admits_other(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
         let items = snapshot.items();
-        items.availability().at(item, self.now_ms) && self.category.is_none_or(|wanted| items.is_of(item, wanted))
+        self.only.as_ref().is_none_or(|only| only.contains(item))
+            && items.availability().at(item, self.now_ms)
+            && self.category.is_none_or(|wanted| items.is_of(item, wanted))
     }
 
-    /// The category that the query is restricted to, if any.
+    /// Few items among which all lie that are admitted, most popular first: those of a category, or of a filter that
+    /// leaves few. Some of them may be refused.
     #[must_use]
-    pub fn category(&self) -> Option<CategoryIdx> {
-        self.category
+    pub fn restricted<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a [ItemIdx]> {
+        let few = self.only.as_ref().and_then(|only| only.few());
+        let of_category = self.category.map(|category| snapshot.popularity().order(Some(category)));
+        few.into_iter().chain(of_category).min_by_key(|items| items.len())
     }
 
-    /// How many single items are refused or not available, some of them counted twice; those of other categories are
-    /// not counted.
+    /// How many items are refused, not available or left out by the filter, some of them counted twice; those of other
+    /// categories are not counted.
     #[must_use]
     pub fn refused(&self, snapshot: &Snapshot) -> usize {
-        self.refused.len() + snapshot.items().availability().closed(self.now_ms)
+        let left_out = self.only.as_ref().map_or(0, |only| only.others());
+        self.refused.len() + snapshot.items().availability().closed(self.now_ms) + left_out
     }
 
     /// Appends the most popular admitted items until the slate has `k` items or the catalogue has no more. Refuses the
@@ -74,7 +90,7 @@ impl Filter {
         for pick in picks.iter() {
             self.refused.insert(pick.item, 0);
         }
-        let popular = snapshot.popularity().order(self.category).iter();
+        let popular = self.restricted(snapshot).unwrap_or(snapshot.popularity().order(None)).iter();
         let rest = popular.filter(|&&item| self.admits(snapshot, item));
         picks.extend(rest.take(k.saturating_sub(picks.len())).map(|&item| Pick::popular(item, 0.0)));
     }

@@ -7,6 +7,8 @@
 //! Pure: the same arguments give the same slate, in the service, in the evaluation and in the batch. Which candidates
 //! are retrieved and ranked does not depend on `k`: the first ten items of a slate of fifty are the slate of ten.
 
+use std::sync::Arc;
+
 use hashbrown::HashSet;
 
 use crate::contract::api::Seen;
@@ -15,6 +17,7 @@ use crate::contract::params::Weights;
 use crate::contract::source::Source;
 use crate::engine::dense::Marks;
 use crate::engine::filter::Filter;
+use crate::engine::item_set::ItemSet;
 use crate::engine::question::Question;
 use crate::engine::rank::cascade::Buffers;
 use crate::engine::rank::features::{self, FeatureScratch};
@@ -227,19 +230,35 @@ fn rank(shortlist: &Shortlist<'_>, weights: &Weights, ranker: &Ranker, k: usize,
     ranked.into_iter().map(pick).collect()
 }
 
-/// The items most similar to `item`: what the blend proposes for a history of this item alone.
+/// The items most similar to `item`, of those that a filter leaves: what the blend proposes for a history of this item
+/// alone.
 #[must_use]
-pub fn similar(snapshot: &Snapshot, item: ItemIdx, k: usize, now_ms: i64, scratch: &mut Scratch) -> Vec<Pick> {
-    let query = Query { context: Some(item), ..Query::of(k, Seen::Allow) };
+pub fn similar(
+    snapshot: &Snapshot,
+    item: ItemIdx,
+    only: Option<Arc<ItemSet>>,
+    k: usize,
+    now_ms: i64,
+    scratch: &mut Scratch,
+) -> Vec<Pick> {
+    let query = Query { context: Some(item), only, ..Query::of(k, Seen::Allow) };
     recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
 
-/// The most popular of the items that are available at a time, overall or of a category.
+/// The most popular of the items that are available at a time, overall or of a category, and that a filter leaves.
 #[must_use]
-pub fn popular(snapshot: &Snapshot, category: Option<CategoryIdx>, k: usize, now_ms: i64) -> Vec<Pick> {
-    let (popularity, availability) = (snapshot.popularity(), snapshot.items().availability());
-    let available = popularity.order(category).iter().filter(|&&item| availability.at(item, now_ms));
-    available.take(k).map(|&item| Pick::popular(item, popularity.score(item))).collect()
+pub fn popular(
+    snapshot: &Snapshot,
+    category: Option<CategoryIdx>,
+    only: Option<Arc<ItemSet>>,
+    k: usize,
+    now_ms: i64,
+) -> Vec<Pick> {
+    let filter = Filter::of_nobody(category, only, now_ms);
+    let popularity = snapshot.popularity();
+    let order = filter.restricted(snapshot).unwrap_or(popularity.order(None));
+    let admitted = order.iter().filter(|&&item| filter.admits_other(snapshot, item));
+    admitted.take(k).map(|&item| Pick::popular(item, popularity.score(item))).collect()
 }
 
 #[cfg(test)]

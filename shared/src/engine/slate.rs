@@ -1,8 +1,11 @@
 //! The engine's query and slate.
 
+use std::sync::Arc;
+
 use crate::contract::api::Seen;
 use crate::contract::id::ItemIdx;
 use crate::contract::source::{Source, SourceSet};
+use crate::engine::item_set::ItemSet;
 use crate::engine::state::Interaction;
 use crate::tables::CategoryIdx;
 
@@ -19,13 +22,15 @@ pub struct Query {
     pub exclude: Vec<ItemIdx>,
     /// Which items of the user's past may be recommended.
     pub seen: Seen,
+    /// Only these items.
+    pub only: Option<Arc<ItemSet>>,
 }
 
 impl Query {
     /// A query for `k` items of the whole catalogue, without a page.
     #[must_use]
     pub fn of(k: usize, seen: Seen) -> Self {
-        Self { k, context: None, category: None, exclude: Vec::new(), seen }
+        Self { k, context: None, category: None, exclude: Vec::new(), seen, only: None }
     }
 }
 

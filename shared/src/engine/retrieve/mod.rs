@@ -83,7 +83,8 @@ pub fn retrieve(
     let (items, params, popularity) = (snapshot.items(), snapshot.params(), snapshot.popularity());
     let admit = |item: ItemIdx| filter.admits(snapshot, item);
     let admit_other = |item: ItemIdx| filter.admits_other(snapshot, item);
-    let category = filter.category();
+    let restricted = filter.restricted(snapshot);
+    let popular_items = restricted.unwrap_or(popularity.order(None));
     let Limits { per_source, popular } = limits;
     let on = |source: &Source| weights.get(*source) > 0.0;
     places.reset(items.len(), filter.refused_items());
@@ -111,7 +112,6 @@ pub fn retrieve(
                 let folded = fold_in.fold(snapshot.als(), params, history);
                 // Its own search is dear, and finds little where other sources name enough by the history.
                 if folded && by_history < per_source {
-                    let restricted = category.map(|wanted| popularity.order(Some(wanted)));
                     let refused = filter.refused(snapshot);
                     fold_in.nearest(snapshot.als(), params, per_source, refused, restricted, admit)
                 } else {
@@ -125,13 +125,11 @@ pub fn retrieve(
             }
             Kind::CategoryPopularity => Categories::of(items, recent).best(items, popularity, popular, admit),
             Kind::Trending => {
-                // Trends are not sorted by category: within one, its popular items take their place.
-                let order = if category.is_some() { popularity.order(category) } else { popularity.trending() };
+                // Trends are not sorted by category or filter: within one, its popular items take their place.
+                let order = restricted.unwrap_or(popularity.trending());
                 popularity::first(order, popular, |item| popularity.trend(item), admit)
             }
-            Kind::Popularity => {
-                popularity::first(popularity.order(category), popular, |item| popularity.score(item), admit)
-            }
+            Kind::Popularity => popularity::first(popular_items, popular, |item| popularity.score(item), admit),
             Kind::Profile => by_profile.map_or_else(Vec::new, |(table, profile)| {
                 profile::best(table, profile, items.len(), per_source, admit, profile_sums)
             }),
