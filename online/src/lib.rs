@@ -15,6 +15,7 @@ pub mod config;
 pub mod connections;
 pub mod doors;
 pub mod events;
+pub mod filters;
 pub mod metrics;
 pub mod models;
 pub mod probe;

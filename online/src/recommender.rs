@@ -8,16 +8,20 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use shared::contract::api::Seen;
+use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::profile::GivenProfile;
+use shared::engine::item_set::ItemSet;
 use shared::engine::packed::{PackedError, unpack_user};
 use shared::engine::profiles::RefusedValue;
 use shared::engine::recommend::{self, Personal, Pick, Query, Scratch, Slate};
+use shared::engine::select::{Unfit, check, names};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, LiveHistory, UserState};
 use shared::tables::{CategoryIdx, Profile};
 
 use crate::champion::Champion;
+use crate::filters::Filters;
 use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 
@@ -42,7 +46,7 @@ const COMPARED: usize = 10_000;
 const COMPARED_LETTERS: usize = 64;
 
 /// A query for recommendations, every value of which has been checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CheckedQuery {
     /// The user.
     pub user_id: UserId,
@@ -52,6 +56,8 @@ pub struct CheckedQuery {
     pub item_id: Option<ItemId>,
     /// The category that items must be of, if given.
     pub category: Option<String>,
+    /// The condition that items must fulfil, if given.
+    pub filter: Option<Expression>,
     /// Items that must not be recommended.
     pub exclude: Vec<ItemId>,
     /// Which items of the user's past may be recommended; the service's setting if absent.
@@ -69,6 +75,7 @@ pub struct Recommender {
     champion: Arc<Champion>,
     store: Arc<dyn UserStore>,
     metrics: Arc<Metrics>,
+    filters: Filters,
     default_seen: Seen,
 }
 
@@ -107,6 +114,9 @@ pub enum NoAnswer {
     /// See [`UnknownCategory`].
     #[error(transparent)]
     UnknownCategory(#[from] UnknownCategory),
+    /// See [`BadFilter`].
+    #[error(transparent)]
+    Filter(#[from] BadFilter),
     /// See [`BadProfile`].
     #[error(transparent)]
     Profile(#[from] BadProfile),
@@ -119,6 +129,16 @@ pub enum NoAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} values of the profile are refused", .0.len())]
 pub struct BadProfile(pub Vec<RefusedValue>);
+
+/// Why the served version can't be asked what a filter asks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{unfit}{}", match .nearest.is_empty() { true => String::new(), false => format!("; {}", existing(.nearest)) })]
+pub struct BadFilter {
+    /// What it asks.
+    pub unfit: Unfit,
+    /// Existing properties, the nearest names first, where one is unknown.
+    pub nearest: Vec<String>,
+}
 
 /// Why there is no list of similar items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -181,7 +201,7 @@ impl Recommender {
     /// A recommender that answers from the champion and a store.
     #[must_use]
     pub fn new(champion: Arc<Champion>, store: Arc<dyn UserStore>, metrics: Arc<Metrics>, default_seen: Seen) -> Self {
-        Self { champion, store, metrics, default_seen }
+        Self { champion, store, metrics, filters: Filters::default(), default_seen }
     }
 
     /// The snapshot to answer with.
@@ -192,13 +212,30 @@ impl Recommender {
         self.champion.current().ok_or(NoRecommender)
     }
 
+    /// The items of a snapshot that a filter leaves.
+    ///
+    /// # Errors
+    /// [`BadFilter`] when the version can't be asked so.
+    fn only(&self, filter: Option<&Expression>, snapshot: &Arc<Snapshot>) -> Result<Option<Arc<ItemSet>>, BadFilter> {
+        let Some(expression) = filter else { return Ok(None) };
+        check(expression, snapshot).map_err(|unfit| {
+            let nearest = match &unfit {
+                Unfit::Unknown(name) => nearest(name, names(snapshot)),
+                Unfit::Kind { .. } => Vec::new(),
+            };
+            BadFilter { unfit, nearest }
+        })?;
+        Ok(Some(self.filters.set(expression, snapshot)))
+    }
+
     /// Answers a query; `clock_ms` is the time.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, or a profile with values that are refused.
+    /// [`NoAnswer`] without a recommender, for an unknown category, a filter that the version can't be asked, or a profile with values that are refused.
     pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
+        let only = self.only(query.filter.as_ref(), &snapshot)?;
         let profile = profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin();
         let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
@@ -219,7 +256,7 @@ impl Recommender {
             category,
             exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
             seen: query.seen.unwrap_or(self.default_seen),
-            only: None,
+            only,
         };
         let now_ms = query.now.unwrap_or(clock_ms);
         self.metrics.stages.joined(&mut timed);
@@ -264,25 +301,39 @@ impl Recommender {
         UserState::join(snapshot, record.unwrap_or_default(), &stored.history)
     }
 
-    /// The items most similar to an item, of those that are available at a time; best first.
+    /// The items most similar to an item, of those that are available at a time and that a filter leaves; best first.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, or for an unknown item.
-    pub fn similar(&self, item: &ItemId, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
+    /// [`NoAnswer`] without a recommender, for an unknown item, or a filter that the version can't be asked.
+    pub fn similar(
+        &self,
+        item: &ItemId,
+        filter: Option<&Expression>,
+        k: usize,
+        clock_ms: i64,
+    ) -> Result<Listed, NoAnswer> {
         let snapshot = self.snapshot()?;
+        let only = self.only(filter, &snapshot)?;
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
-        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, None, k, clock_ms, scratch));
+        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, only, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
     }
 
-    /// The most popular of the items that are available at a time, overall or of a category.
+    /// The most popular of the items that are available at a time and that a filter leaves, overall or of a category.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, or for an unknown category.
-    pub fn popular(&self, of: Option<&str>, k: usize, clock_ms: i64) -> Result<Listed, NoAnswer> {
+    /// [`NoAnswer`] without a recommender, for an unknown category, or a filter that the version can't be asked.
+    pub fn popular(
+        &self,
+        of: Option<&str>,
+        filter: Option<&Expression>,
+        k: usize,
+        clock_ms: i64,
+    ) -> Result<Listed, NoAnswer> {
         let snapshot = self.snapshot()?;
+        let only = self.only(filter, &snapshot)?;
         let category = of.map(|name| category(&snapshot, name)).transpose()?;
-        let picks = recommend::popular(&snapshot, category, None, k, clock_ms);
+        let picks = recommend::popular(&snapshot, category, only, k, clock_ms);
         Ok(Listed { snapshot, picks })
     }
 

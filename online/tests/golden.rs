@@ -36,6 +36,7 @@ fn post(name: &'static str, target: &'static str, body: impl Into<Vec<u8>>) -> C
 
 fn cases() -> Vec<Case> {
     let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
+    let filter = r#"{"user_id":"u0","filter":"(category = 'fruit') and price > 0"}"#;
     let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":1600000890000,"event_id":"e1"},
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
@@ -51,7 +52,14 @@ fn cases() -> Vec<Case> {
         get("recommendations_unknown_user", "/recommendations?user_id=nobody&k=2"),
         get("recommendations_filtered", "/recommendations?user_id=u4&k=3&item_id=ink&category=fruit&exclude=apple"),
         post("recommendations_filtered", "/recommendations", filtered),
+        get(
+            "recommendations_filter",
+            "/recommendations?user_id=u0&filter=category%20=%20'fruit'%20and%20price%20%3E%200",
+        ),
+        post("recommendations_filter", "/recommendations", filter),
         get("similar", "/items/pear/similar?k=3"),
+        get("similar_filter", "/items/pear/similar?k=3&filter=price%20is%20missing%20or%20events%3E12"),
+        get("popular_filter", "/popular?k=3&filter=not%20category%20in%20('fruit','sailing')"),
         get("popular", "/popular?k=3"),
         get("popular_category", "/popular?category=office"),
         post("events", "/events", events),
@@ -85,6 +93,9 @@ fn cases() -> Vec<Case> {
         get("problem_user_empty", "/recommendations?user_id="),
         get("problem_user_missing", "/recommendations"),
         get("problem_seen", "/recommendations?user_id=u0&seen=never"),
+        get("problem_filter", "/recommendations?user_id=u0&filter=price%20%3C%20cheap"),
+        get("problem_filter_property", "/popular?filter=prise%20%3C%203"),
+        get("problem_filter_kind", "/items/pear/similar?filter=category%20%3E%203"),
         get("problem_unknown_parameter", "/recommendations?user_id=u0&colour=red"),
         get("problem_utf8_parameter", "/recommendations?user_id=%ff"),
         post("problem_utf8_body", "/recommendations", *b"{\"user_id\":\"\xff\"}"),

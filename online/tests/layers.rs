@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -15,7 +15,8 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("store", &["metrics"]),
     ("events", &["store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
-    ("recommender", &["store", "champion", "metrics"]),
+    ("filters", &[]),
+    ("recommender", &["store", "champion", "filters", "metrics"]),
     // It answers with the errors of the store, but never calls it.
     ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
     ("connections", &["api", "tls"]),

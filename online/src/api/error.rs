@@ -159,6 +159,7 @@ impl From<NoAnswer> for ApiError {
             NoAnswer::NoRecommender(reason) => return reason.into(),
             NoAnswer::Store(reason) => return reason.into(),
             NoAnswer::Profile(refused) => return refused.into(),
+            NoAnswer::Filter(reason) => return Self::invalid("filter", reason.to_string()),
             NoAnswer::UnknownItem(_) => None,
             NoAnswer::UnknownCategory(_) => Some("category".to_owned()),
         };

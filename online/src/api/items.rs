@@ -34,8 +34,9 @@ pub async fn get_similar(
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
     let item = query::id("item_id", &path_text("item_id", path)?, ItemId::from_outside)?;
-    let SimilarQuery { k } = query::read(text.as_deref())?;
-    Ok(list(&app.recommender.similar(&item, k.get(), now_ms())?))
+    let SimilarQuery { k, filter } = query::read(text.as_deref())?;
+    let filter = query::filter(filter)?;
+    Ok(list(&app.recommender.similar(&item, filter.as_ref(), k.get(), now_ms())?))
 }
 
 /// Lists the most popular items.
@@ -52,8 +53,9 @@ pub async fn get_similar(
     )
 )]
 pub async fn get_popular(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
-    let PopularQuery { k, category } = query::read(text.as_deref())?;
-    Ok(list(&app.recommender.popular(query::category(category)?.as_deref(), k.get(), now_ms())?))
+    let PopularQuery { k, category, filter } = query::read(text.as_deref())?;
+    let (category, filter) = (query::category(category)?, query::filter(filter)?);
+    Ok(list(&app.recommender.popular(category.as_deref(), filter.as_ref(), k.get(), now_ms())?))
 }
 
 fn list(listed: &Listed) -> Response {

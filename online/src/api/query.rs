@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::contract::api::{K, RecommendationQuery};
+use shared::contract::expression::Expression;
 use shared::contract::id::IdError;
 use utoipa::IntoParams;
 
@@ -32,6 +33,8 @@ pub struct SimilarQuery {
     /// The number of items, 1 to 500.
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
+    /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
+    pub filter: Option<String>,
 }
 
 /// The parameters of a list of popular items.
@@ -44,6 +47,8 @@ pub struct PopularQuery {
     pub k: K,
     /// Only items of this category are listed. A category without items is an error.
     pub category: Option<String>,
+    /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
+    pub filter: Option<String>,
 }
 
 /// The parameters of a route that takes none.
@@ -146,6 +151,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         k: one("k", url.k, body.k)?,
         item_id: one("item_id", url.item_id, body.item_id)?,
         category: one("category", url.category, body.category)?,
+        filter: one("filter", url.filter, body.filter)?,
         exclude: one("exclude", url.exclude, body.exclude)?,
         seen: one("seen", url.seen, body.seen)?,
         explain: one("explain", url.explain, body.explain)?,
@@ -162,12 +168,14 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
     if query.now.is_some() && clock == Clock::Service {
         return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
     }
-    let RecommendationQuery { user_id, k, item_id, category: name, exclude, seen, explain, now, profile } = query;
+    let RecommendationQuery { user_id, k, item_id, category: name, filter, exclude, seen, explain, now, profile } =
+        query;
     Ok(CheckedQuery {
         user_id: user_id.ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?,
         k: k.unwrap_or_default().get(),
         item_id,
         category: category(name)?,
+        filter: self::filter(filter)?,
         exclude,
         seen,
         explain: explain.unwrap_or_default(),
@@ -185,6 +193,15 @@ pub fn category(name: Option<String>) -> Result<Option<String>, ApiError> {
         Some("") => Err(ApiError::invalid("category", "a category must not be empty")),
         _ => Ok(name),
     }
+}
+
+/// Reads a filter.
+///
+/// # Errors
+/// [`ApiError::Invalid`] says where it is wrong.
+pub fn filter(text: Option<String>) -> Result<Option<Expression>, ApiError> {
+    let read = |text: String| Expression::parse(&text).map_err(|error| ApiError::invalid("filter", error.to_string()));
+    text.map(read).transpose()
 }
 
 /// Makes an id of a text of a path; an error names the field.
@@ -260,6 +277,8 @@ mod tests {
         assert_eq!(field("user_id=u&now="), "now");
         assert_eq!(field("user_id=u&item_id="), "item_id");
         assert_eq!(field("user_id=u&category="), "category");
+        assert_eq!(field("user_id=u&filter="), "filter");
+        assert_eq!(field("user_id=u&filter=price+%3C"), "filter");
         assert_eq!(field("user_id=u&exclude=a,%00"), "exclude");
         assert_eq!(field("%ff=1&user_id=u"), "query");
     }
@@ -285,6 +304,7 @@ mod tests {
             ["k=5", "k=10"],
             ["item_id=a", "item_id=b"],
             ["category=a", "category=b"],
+            ["filter=price", "filter=brand"],
             ["exclude=a", "exclude=a,b"],
             ["seen=allow", "seen=exclude_all"],
             ["explain=true", "explain=false"],

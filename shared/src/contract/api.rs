@@ -84,6 +84,9 @@ pub struct RecommendationQuery {
     /// Only items of this category are recommended. A category without items is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// Only items for which this condition holds are recommended, such as `price < 50 and brand in ("Acme", "Bo")`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
