@@ -1,7 +1,7 @@
 //! The sets of items that filters leave, remembered while a version is served.
 //!
 //! In: an expression and a snapshot. Out: the set. Evaluating one takes a pass over a column for each test, so that those that were
-//! asked for lately are kept by their one form: at most twice [`YOUNG`] of them, a bit for each item of the catalogue.
+//! asked for lately are kept by their one form: at most 128 of them, a bit for each item of the catalogue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -193,8 +193,8 @@ impl Values {
         let mut texts: Vec<Box<str>> = of_items.iter().flatten().cloned().collect();
         texts.sort_unstable();
         texts.dedup();
-        let row = |text: &Box<str>| texts.binary_search(text).ok().map(|row| row as u32);
-        let list = |own: &Vec<Box<str>>| own.iter().filter_map(row).collect::<Box<[u32]>>();
+        let row = |text: &str| texts.binary_search_by(|known| (**known).cmp(text)).ok().map(|row| row as u32);
+        let list = |own: &Vec<Box<str>>| own.iter().filter_map(|text| row(text)).collect::<Box<[u32]>>();
         let mut lists: Vec<Box<[u32]>> = of_items.iter().map(list).collect();
         lists.sort_unstable();
         lists.dedup();

@@ -4,9 +4,8 @@
 //! column ─▶ every row's text, each different text once ─▶ all numbers │ all yes or no │ texts, cut into lists ─▶ kept, or why not
 //! ```
 //!
-//! A column is left out if a text is longer than [`LONGEST`] bytes, or if its texts are no groups of items: more than
-//! [`MOST`] different ones, or more than [`ALWAYS`] of which most are of one item alone. Descriptions and addresses of
-//! pictures go so; what `items.properties` names is bound by the first two alone. Numbers are always kept. Memory: 4 bytes
+//! A column is left out if a text is longer than 255 bytes, or if its texts are no groups of items: more than 50,000
+//! different ones, or more than 100 of which most are of one item alone. Descriptions and addresses of pictures go so; what `items.properties` names is bound by the first two alone. Numbers are always kept. Memory: 4 bytes
 //! a row and column, and each text once.
 
 use std::collections::{BTreeMap, HashMap};
