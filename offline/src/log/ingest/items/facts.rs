@@ -113,12 +113,11 @@ impl Gatherer {
 impl Gathered {
     fn note(&mut self, row: usize, text: &str) {
         match self {
-            Self::LeftOut(_) => return,
+            Self::LeftOut(_) => {}
             Self::Numbers(values) => match number(text) {
                 Some(value) => {
                     values.resize(row + 1, f64::NAN);
                     values[row] = value;
-                    return;
                 }
                 None => *self = Self::LeftOut("too many different texts"),
             },
