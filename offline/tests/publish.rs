@@ -1,5 +1,7 @@
 //! Versions on disk and in Redis: pruning, rollback, records that come back.
 
+#[path = "../../shared/tests/support/redis_cluster.rs"]
+mod redis_cluster;
 #[path = "../../shared/tests/support/redis_server.rs"]
 mod redis_server;
 mod support;
@@ -10,6 +12,7 @@ use shared::contract::id::UserId;
 use shared::engine::keys::user_key;
 use shared::engine::snapshot::Snapshot;
 
+use redis_cluster::RedisCluster;
 use redis_server::RedisServer;
 use support::{SMALL, champion, offline, offline_fails, offline_with, sample, text, versions, write_shop};
 
@@ -111,4 +114,36 @@ fn records_of_a_version_of_another_format_get_a_lifetime_when_it_is_pruned() {
         assert_eq!(lifetime(&key(&left[0])), -1, "no end");
     }
     assert!(others.iter().all(|key| lifetime(key) == -1));
+}
+
+#[test]
+fn in_a_cluster_records_go_to_the_nodes_of_their_users_and_get_a_lifetime_there() {
+    let cluster = RedisCluster::start();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (log, artifacts) = (folder.path().join("log.csv"), folder.path().join("artifacts"));
+    write_shop(&log, 0..12, 0..30);
+    let url = cluster.url();
+    let run = || {
+        let arguments = ["run", "--events", text(&log), "--artifacts", text(&artifacts), "--redis", &url];
+        let output = offline_with(&arguments, &[&SMALL[..], &[("TANDEM_PUBLISH__KEEP", "2")]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run();
+    run();
+    let first = versions(&artifacts).swap_remove(0);
+    // Its records are found by a scan of all nodes.
+    fs::write(artifacts.join(&first).join("users.safetensors"), "of another layout").expect("writes");
+    run();
+    let kept = versions(&artifacts);
+    let mut connection = redis::cluster::ClusterClient::new(url.split(',')).and_then(|client| client.get_connection());
+    let connection = connection.as_mut().expect("connects");
+    for user in (0..12).map(|number| UserId::new(format!("u{number:03}")).expect("an id")) {
+        let mut lifetime = |version: &str| -> i64 {
+            redis::cmd("TTL").arg(user_key("tandem", &user, version)).query(connection).expect("answers")
+        };
+        assert!(lifetime(&first) > 3600, "{user:?}");
+        assert!(kept.iter().all(|version| lifetime(version) == -1), "{user:?}");
+    }
+    let records: Vec<i64> = cluster.on_primaries(&["DBSIZE"]);
+    assert!(records.iter().sum::<i64>() == 36 && records.iter().all(|keys| *keys > 0), "{records:?}");
 }

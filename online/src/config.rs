@@ -133,6 +133,7 @@ pub struct Artifacts {
 #[allow(missing_docs)]
 pub struct Store {
     pub redis_url: RedisUrl,
+    pub ca: PathBuf,
     #[serde(deserialize_with = "settings::text")]
     pub prefix: String,
     pub timeout_ms: u64,

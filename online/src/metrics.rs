@@ -76,6 +76,8 @@ pub struct Metrics {
     pub histories_rebuilt: IntCounter,
     /// 1 if the last store call succeeded, else 0.
     pub store_up: IntGauge,
+    /// Links to the store whose breaker is open, by what they are for: reads or writes.
+    pub store_breaker_open: IntGaugeVec,
     /// Slates made without the user's state, by reason.
     pub fallbacks: IntCounterVec,
     snapshot_info: IntGaugeVec,
@@ -166,6 +168,16 @@ impl Default for Metrics {
                 "Histories made anew from the event log because they could not be read",
             ),
             store_up: gauge("tandem_store_up", "Whether the store answers: 1 or 0"),
+            store_breaker_open: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "tandem_store_breaker_open",
+                        "Links to the store whose calls fail at once, by what they do",
+                    ),
+                    &["link"],
+                ),
+            ),
             fallbacks: counters("tandem_fallbacks_total", "Slates made without the user's state", &["reason"]),
             snapshot_info: register(
                 r,

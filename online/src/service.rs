@@ -209,6 +209,7 @@ async fn open_store(
     }
     let settings = redis::Settings {
         url: config.store.redis_url.clone(),
+        ca: (!config.store.ca.as_os_str().is_empty()).then(|| config.store.ca.clone()),
         prefix: config.store.prefix.clone(),
         replica: config.events.replica.clone(),
         timeout: Duration::from_millis(config.store.timeout_ms),

@@ -3,6 +3,8 @@
 mod common;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use online::config::Config;
 use online::store::Position;
@@ -12,7 +14,8 @@ use shared::engine::keys::{applied_key, history_key, user_key};
 use shared::engine::packed::pack_user;
 
 use common::http::Client;
-use common::redis_server::RedisServer;
+use common::redis_cluster::RedisCluster;
+use common::redis_server::{RedisServer, TlsServer};
 use common::{Running, config, eventually, shop};
 
 fn folder() -> tempfile::TempDir {
@@ -264,4 +267,93 @@ fn a_restart_finds_everything_whether_redis_kept_it_or_not() {
         assert!((reapplied - if emptied { 10.0 } else { 0.0 }).abs() < 0.5, "{reapplied} events applied again");
         service.stop();
     }
+}
+
+#[test]
+fn a_primary_of_a_cluster_dies_under_load_and_nothing_is_lost() {
+    const USERS: usize = 24;
+    /// Histories keep 100.
+    const EVENTS: usize = 90;
+    let (folder, mut cluster) = (folder(), RedisCluster::start());
+    let mut config = config(folder.path());
+    config.store.redis_url = cluster.url().into();
+    // The machine may be busy with other tests.
+    config.store.timeout_ms = 500;
+    let service = Running::start(&config);
+    let client = &service.client;
+    let (over, slates) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let user = |number: usize| format!("u{number}");
+    let (posted, back) = std::thread::scope(|scope| {
+        // The load: events and slates of each thread's users in turn; every answer is one.
+        let load = |thread: usize| {
+            let (over, slates) = (&over, &slates);
+            scope.spawn(move || {
+                let users: Vec<usize> = (0..USERS).filter(|number| number % 4 == thread).collect();
+                let mut number = 0;
+                while !over.load(Ordering::Relaxed) {
+                    for &of in &users {
+                        if number < EVENTS {
+                            assert!(matches!(post(client, &user(of), number), 200 | 202));
+                        }
+                        let slate = client.get(&format!("/recommendations?user_id=u{of}&k=3"));
+                        assert_eq!((slate.status, slate.items().len()), (200, 3));
+                        slates.fetch_add(1, Ordering::Relaxed);
+                    }
+                    number += 1;
+                }
+                users.into_iter().map(|of| (of, number.min(EVENTS))).collect::<Vec<_>>()
+            })
+        };
+        let threads: Vec<_> = (0..4).map(load).collect();
+        eventually("load", || (slates.load(Ordering::Relaxed) >= 200).then_some(()));
+        let killed = Instant::now();
+        cluster.kill_primary(0);
+        eventually("noticed", || {
+            (client.metric("recommendation_requests_total{outcome=\"fallback\"}") > 0.0).then_some(())
+        });
+        // All users of the node that died have personal slates again when all histories can be read.
+        eventually("taken over", || {
+            (0..USERS).all(|number| history_len(client, &user(number)).is_some()).then_some(())
+        });
+        let back = killed.elapsed();
+        eventually("applied", || (client.get("/ready").json()["store_up"] == true).then_some(()));
+        over.store(true, Ordering::Relaxed);
+        let posted: Vec<(usize, usize)> = threads.into_iter().flat_map(|thread| thread.join().expect("load")).collect();
+        (posted, back)
+    });
+    let acknowledged: usize = posted.iter().map(|(_, events)| events).sum();
+    for (of, events) in posted {
+        eventually("every event", || (history_len(client, &user(of)) == Some(events)).then_some(()));
+    }
+    println!(
+        "of {} slates {} without the store, personal again after {back:?}; of {acknowledged} events acknowledged 0 lost",
+        slates.load(Ordering::Relaxed),
+        client.metric("recommendation_requests_total{outcome=\"fallback\"}"),
+    );
+    service.stop();
+}
+
+#[test]
+fn over_tls_with_a_user_and_a_password_whom_only_the_right_authority_gets_through_to() {
+    const PASSWORD: &str = "correct-horse-battery";
+    let (folder, server) = (folder(), TlsServer::start("shop", PASSWORD, "tandem"));
+    let mut config = config(folder.path());
+    config.store.redis_url = server.url.clone().into();
+    config.store.timeout_ms = 2000;
+    let refused = |config: &Config| {
+        let error = Running::try_start(config).err().expect("no start").to_string();
+        assert!(error.contains("rediss://127.0.0.1:") && !error.contains(PASSWORD), "{error}");
+        error
+    };
+    let authority = refused(&config);
+    assert!(authority.contains("certificate"), "{authority}");
+    config.store.ca = folder.path().join("nothing");
+    assert!(refused(&config).contains("store.ca"));
+    config.store.ca = server.ca();
+    let service = Running::start(&config);
+    assert_eq!(post(&service.client, "u", 1), 200);
+    assert_eq!(history_len(&service.client, "u"), Some(1));
+    service.stop();
+    config.store.redis_url = server.url.replace(PASSWORD, "another one").into();
+    refused(&config);
 }

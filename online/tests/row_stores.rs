@@ -1,4 +1,4 @@
-//! Both stores of the rows of keys, told the same: in memory, and in a redis-server of the test's own.
+//! The stores of the rows of keys, told the same: in memory, on a redis-server, on a Redis Cluster of the test's own.
 
 mod common;
 
@@ -12,11 +12,13 @@ use shared::engine::keys::row_key;
 use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, LiveRow, Origin};
 
+use common::redis_cluster::RedisCluster;
 use common::redis_server::RedisServer;
 
-fn settings(server: &RedisServer) -> Settings {
+fn settings(url: String) -> Settings {
     Settings {
-        url: server.url().into(),
+        url: url.into(),
+        ca: None,
         prefix: "test".to_owned(),
         replica: "a".to_owned(),
         timeout: Duration::from_secs(5),
@@ -26,11 +28,12 @@ fn settings(server: &RedisServer) -> Settings {
 }
 
 #[tokio::test]
-async fn rows_of_keys_are_the_same_in_both_stores() {
-    let server = RedisServer::start();
-    let redis = Redis::open(settings(&server), Arc::default()).await.expect("opens");
+async fn rows_of_keys_are_the_same_in_all_stores() {
+    let (server, cluster) = (RedisServer::start(), RedisCluster::start());
+    let redis = Redis::open(settings(server.url()), Arc::default()).await.expect("opens");
+    let in_cluster = Redis::open(settings(cluster.url()), Arc::default()).await.expect("opens");
     let embedded = EmbeddedRows::default();
-    let stores: [&dyn RowStore; 2] = [&redis, &embedded];
+    let stores: [&dyn RowStore; 3] = [&redis, &in_cluster, &embedded];
     let log = LogName::new("a", "1");
     let mut state = 11_u64;
     let mut drawn = |below: u64| {
@@ -61,11 +64,13 @@ async fn rows_of_keys_are_the_same_in_both_stores() {
             from = Some(to);
         }
         let wanted = [(history, [&keys[..], &[Level(4)]].concat())].into();
-        let [of_redis, of_embedded] = [redis.rows(&wanted).await, embedded.rows(&wanted).await].map(|rows| {
+        let read = [redis.rows(&wanted).await, in_cluster.rows(&wanted).await, embedded.rows(&wanted).await];
+        let [of_redis, of_cluster, of_embedded] = read.map(|rows| {
             // Values that are no number are not equal to themselves.
             format!("{:?}", rows.expect("reads"))
         });
         assert_eq!(of_redis, of_embedded);
+        assert_eq!(of_cluster, of_embedded);
         let rows = embedded.rows(&wanted).await.expect("reads");
         assert!(rows[&history].values().all(|rows| rows.len() == TIMES_PER_KEY) && rows[&history].len() == 2);
     }
@@ -74,7 +79,7 @@ async fn rows_of_keys_are_the_same_in_both_stores() {
 #[tokio::test]
 async fn a_damaged_count_is_replaced_and_the_rest_is_added() {
     let server = RedisServer::start();
-    let redis = Redis::open(settings(&server), Arc::default()).await.expect("opens");
+    let redis = Redis::open(settings(server.url()), Arc::default()).await.expect("opens");
     let (history, key) = (HistoryId::of("m", Origin::Sent, "key", "3"), Level(5));
     server.command::<i64>(&["HSET", &row_key("test", history, key), "1000", "rubbish"]);
     let target = Target { history, log: LogName::new("a", "1"), merge: Merge::Sum };

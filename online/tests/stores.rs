@@ -1,4 +1,5 @@
-//! Both stores against each other, and the Redis store against a redis-server of its own.
+//! The stores against each other (in memory, on a redis-server, on a Redis Cluster), and the Redis store against a
+//! redis-server of its own.
 
 mod common;
 
@@ -18,6 +19,7 @@ use shared::engine::keys::{applied_key, history_key, user_key};
 use shared::engine::packed::pack_history;
 use shared::engine::state::{LiveEvent, LiveHistory};
 
+use common::redis_cluster::RedisCluster;
 use common::redis_server::RedisServer;
 
 const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
@@ -31,8 +33,13 @@ async fn open(server: &RedisServer, prefix: &str, retention: Retention) -> Redis
 }
 
 async fn open_counting(server: &RedisServer, prefix: &str, retention: Retention, metrics: Arc<Metrics>) -> Redis {
+    open_at(server.url(), prefix, retention, metrics).await
+}
+
+async fn open_at(url: String, prefix: &str, retention: Retention, metrics: Arc<Metrics>) -> Redis {
     let settings = Settings {
-        url: server.url().into(),
+        url: url.into(),
+        ca: None,
         prefix: prefix.to_owned(),
         replica: "a".to_owned(),
         timeout: Duration::from_secs(5),
@@ -71,8 +78,8 @@ fn up_to(bytes: u64) -> Coverage {
 }
 
 #[test]
-fn the_same_events_give_the_same_histories_in_both_stores() {
-    let server = RedisServer::start();
+fn the_same_events_give_the_same_histories_in_all_stores() {
+    let (server, cluster) = (RedisServer::start(), RedisCluster::start());
     let runtime = runtime();
     let batches = prop::collection::vec(prop::collection::vec((0u8..3, 0u8..40), 0..8), 0..8);
     let case = AtomicU32::new(0);
@@ -81,18 +88,22 @@ fn the_same_events_give_the_same_histories_in_both_stores() {
         let prefix = format!("case{}", case.fetch_add(1, Ordering::Relaxed));
         runtime.block_on(async {
             let (embedded, redis) = (Embedded::new(RETENTION), open(&server, &prefix, RETENTION).await);
+            let in_cluster = open_at(cluster.url(), &prefix, RETENTION, Arc::default()).await;
             let now_ms = start_ms();
             let covered = up_to(covered);
             let bounds = Bounds { covered: &covered, now_ms };
             for batch in &batches {
                 let arrivals: Vec<Arrival> = batch.iter().map(|&(user, key)| arrival(user, key, now_ms)).collect();
                 let expected = embedded.apply(&arrivals, bounds).await.expect("applies");
-                prop_assert_eq!(redis.apply(&arrivals, bounds).await.expect("applies"), expected);
+                prop_assert_eq!(&redis.apply(&arrivals, bounds).await.expect("applies"), &expected);
+                prop_assert_eq!(in_cluster.apply(&arrivals, bounds).await.expect("applies"), expected);
             }
             for number in 0..3 {
                 for later in [0, RETENTION.ttl_ms + 3] {
                     let expected = embedded.read(&user(number), "v", now_ms + later).await.expect("reads");
                     let found = redis.read(&user(number), "v", now_ms + later).await.expect("reads");
+                    prop_assert_eq!(&expected.history, &found.history);
+                    let found = in_cluster.read(&user(number), "v", now_ms + later).await.expect("reads");
                     prop_assert_eq!(&expected.history, &found.history);
                 }
             }
@@ -324,4 +335,95 @@ fn calls_fail_at_once_while_redis_is_away_and_work_when_it_is_back() {
     assert!(started.elapsed() < Duration::from_secs(1), "100 failures took {:?}", started.elapsed());
     server.restart();
     common::eventually("back", || read().ok());
+}
+
+#[test]
+fn in_a_cluster_a_read_is_one_command_wherever_the_slot_is() {
+    let cluster = RedisCluster::start();
+    runtime().block_on(async {
+        let retention = Retention { max_events: 100, ..RETENTION };
+        let store = open_at(cluster.url(), "p", retention, Arc::default()).await;
+        let bounds = |now_ms| Bounds { covered: &NOTHING, now_ms };
+        let now_ms = start_ms();
+        let arrivals: Vec<Arrival> = (0..60).map(|number| arrival(number, number, now_ms)).collect();
+        assert_eq!(store.apply(&arrivals, bounds(now_ms)).await.expect("applies"), [Added::New; 60]);
+        let keys: Vec<i64> = cluster.on_primaries(&["DBSIZE"]);
+        assert!(keys.iter().sum::<i64>() == 60 && keys.iter().all(|keys| *keys > 0), "{keys:?}");
+        let before = cluster.calls("mget");
+        for number in 0..60 {
+            assert_eq!(store.read(&user(number), "v", now_ms).await.expect("reads").history.recent.len(), 1);
+        }
+        assert_eq!(cluster.calls("mget") - before, 60);
+        // A slot moves to another primary while it is written and read.
+        let slot = cluster.slot_of(&history_key("p", &user(1)));
+        let from = RedisCluster::owner(slot);
+        let to = (from + 1) % 3;
+        cluster.begin_to_move(slot, from, to);
+        assert_eq!(store.apply(&[arrival(1, 100, now_ms)], bounds(now_ms)).await.expect("asks"), [Added::New]);
+        assert_eq!(store.read(&user(1), "v", now_ms).await.expect("asks").history.recent.len(), 2);
+        cluster.end_to_move(slot, from, to);
+        assert_eq!(store.apply(&[arrival(1, 101, now_ms)], bounds(now_ms)).await.expect("moves"), [Added::New]);
+        assert_eq!(store.read(&user(1), "v", now_ms).await.expect("moves").history.recent.len(), 3);
+    });
+}
+
+static NOTHING: std::sync::LazyLock<Coverage> = std::sync::LazyLock::new(Coverage::default);
+
+#[test]
+fn in_a_cluster_the_mark_betrays_a_node_that_was_emptied() {
+    let cluster = RedisCluster::start();
+    runtime().block_on(async {
+        let store = open_at(cluster.url(), "p", RETENTION, Arc::default()).await;
+        let positions: Vec<Position> = (1..5).map(|offset| Position { file: 1, offset }).collect();
+        assert_eq!(store.applied().await.expect("reads"), None);
+        assert_eq!(store.advance(None, positions[0]).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.advance(Some(positions[0]), positions[1]).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.applied().await.expect("reads"), Some(positions[1]));
+        // The other nodes go back with it.
+        cluster.on_primary(1, &["FLUSHALL"]);
+        assert_eq!(store.advance(Some(positions[1]), positions[2]).await.expect("answers"), Mark::Found(None));
+        assert_eq!(store.applied().await.expect("reads"), None);
+        assert_eq!(store.advance(None, positions[3]).await.expect("moves"), Mark::Moved);
+        assert_eq!(store.applied().await.expect("reads"), Some(positions[3]));
+    });
+}
+
+#[test]
+fn calls_to_a_node_that_hangs_fail_at_once_after_a_few_and_others_go_on() {
+    let cluster = RedisCluster::start();
+    runtime().block_on(async {
+        let metrics = Arc::new(Metrics::default());
+        let settings = Settings {
+            url: cluster.url().into(),
+            ca: None,
+            prefix: "p".to_owned(),
+            replica: "a".to_owned(),
+            timeout: Duration::from_millis(100),
+            write_timeout: Duration::from_secs(1),
+            retention: RETENTION,
+        };
+        let store = Redis::open(settings, metrics.clone()).await.expect("opens");
+        let owner = |user: &UserId| RedisCluster::owner(cluster.slot_of(&history_key("p", user)));
+        let now_ms = start_ms();
+        let other = (0..).map(user).find(|other| owner(other) != owner(&user(1))).expect("a user of another node");
+        // Else all nodes refuse everything until the replica has taken over.
+        cluster.on_primaries::<redis::Value>(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+        cluster.hang_primary(owner(&user(1)));
+        let started = std::time::Instant::now();
+        let mut failed = 0;
+        // Until its replica has taken over.
+        while store.read(&user(1), "v", now_ms).await.is_err() {
+            failed += 1;
+            store.read(&other, "v", now_ms).await.expect("another node");
+            assert!(started.elapsed() < common::PATIENCE, "never back");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let elapsed = started.elapsed();
+        println!("{failed} reads of a node that hangs failed within {elapsed:?}");
+        // At 100 ms each it would be ten a second.
+        assert!(failed > 2 * elapsed.as_millis() / 100, "{failed} reads failed within {elapsed:?}");
+        common::eventually("closed", || {
+            (metrics.store_breaker_open.with_label_values(&["reads"]).get() == 0).then_some(())
+        });
+    });
 }

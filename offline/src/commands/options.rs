@@ -119,7 +119,7 @@ impl ArtifactsOptions {
 /// The Redis that user records are copied to.
 #[derive(Debug, Args)]
 pub struct RedisOptions {
-    /// The Redis to copy user records to. Give a password in TANDEM_PUBLISH__REDIS_URL instead: arguments show in the
+    /// The Redis to copy user records to; nodes of a Redis Cluster are separated by commas. Give a password in TANDEM_PUBLISH__REDIS_URL instead: arguments show in the
     /// list of processes.
     #[arg(long, value_name = "URL")]
     redis: Option<RedisUrl>,

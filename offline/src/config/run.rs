@@ -1,5 +1,7 @@
 //! The settings of a run: when a version is promoted, and where it is published. None of them enters an artifact.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use shared::contract::settings;
 use shared::contract::url::RedisUrl;
@@ -33,6 +35,7 @@ pub struct GateConfig {
 pub struct PublishConfig {
     pub keep: usize,
     pub redis_url: RedisUrl,
+    pub ca: PathBuf,
     #[serde(deserialize_with = "settings::text")]
     pub prefix: String,
 }

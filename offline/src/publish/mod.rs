@@ -13,6 +13,7 @@ mod lock;
 pub mod loss;
 mod promote;
 mod prune;
+mod servers;
 pub mod store;
 pub mod versions;
 

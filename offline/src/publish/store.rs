@@ -1,11 +1,12 @@
-//! Writes user records to Redis, in pipelined batches.
+//! Writes user records to Redis, one server or a Redis Cluster, in pipelined batches.
 
-use redis::{Connection, Pipeline};
+use redis::{Cmd, RedisError, RedisResult, cmd};
 use shared::contract::id::UserId;
 use shared::contract::url::RedisUrl;
 use shared::engine::keys::{user_key, user_keys_pattern};
 use shared::tables::Users;
 
+use super::servers::Servers;
 use crate::config::PublishConfig;
 
 /// The number of keys written in one round trip.
@@ -28,7 +29,7 @@ pub struct StoreError {
 const REASON: usize = 200;
 
 impl StoreError {
-    fn new(config: &PublishConfig, error: &redis::RedisError) -> Self {
+    fn new(config: &PublishConfig, error: &RedisError) -> Self {
         let all = error.to_string();
         let mut reason: String = all.chars().take(REASON).collect();
         if reason.len() < all.len() {
@@ -43,8 +44,7 @@ impl StoreError {
 /// # Errors
 /// [`StoreError`] when Redis is away or refuses.
 pub fn check(config: &PublishConfig) -> Result<(), StoreError> {
-    let mut connection = connect(config)?;
-    redis::cmd("PING").query::<()>(&mut connection).map_err(|source| StoreError::new(config, &source))
+    connect(config).map(|_| ())
 }
 
 /// Writes the records of all users of a version. They live until the version is pruned.
@@ -52,8 +52,10 @@ pub fn check(config: &PublishConfig) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] when Redis is away or refuses a write.
 pub fn write_users(users: &Users, version: &str, config: &PublishConfig, done: &dyn Fn(u64)) -> Result<(), StoreError> {
-    for_each_batch(users, version, config, done, |pipeline, key, record| {
-        pipeline.set(key, record).ignore();
+    for_each_batch(users, version, config, done, |key, record| {
+        let mut set = cmd("SET");
+        set.arg(key).arg(record);
+        set
     })
 }
 
@@ -67,9 +69,7 @@ pub fn expire_users(
     config: &PublishConfig,
     done: &dyn Fn(u64),
 ) -> Result<(), StoreError> {
-    for_each_batch(users, version, config, done, |pipeline, key, _| {
-        pipeline.expire(key, PRUNED_TTL_SECS).ignore();
-    })
+    for_each_batch(users, version, config, done, |key, _| expire(key.as_bytes()))
 }
 
 /// Gives the records of a version a lifetime without its user table, by scanning all keys of the database.
@@ -77,33 +77,37 @@ pub fn expire_users(
 /// # Errors
 /// [`StoreError`] when Redis is away.
 pub fn expire_version(version: &str, config: &PublishConfig, done: &dyn Fn(u64)) -> Result<(), StoreError> {
-    let failed = |error: redis::RedisError| StoreError::new(config, &error);
-    let mut connection = connect(config)?;
+    let failed = |error: RedisError| StoreError::new(config, &error);
+    let mut servers = connect(config)?;
     let pattern = user_keys_pattern(&config.prefix, version);
-    let (mut cursor, mut found) = (0u64, 0);
-    loop {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(BATCH);
-        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query(&mut connection).map_err(failed)?;
-        if !keys.is_empty() {
-            let mut pipeline = redis::pipe();
-            for key in &keys {
-                pipeline.expire(key, PRUNED_TTL_SECS).ignore();
+    let mut found = 0;
+    for mut primary in servers.primaries().map_err(failed)? {
+        let mut cursor = 0u64;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(BATCH);
+            let (next, keys): (u64, Vec<Vec<u8>>) = scan.query(&mut primary).map_err(failed)?;
+            servers.send(keys.iter().map(|key| expire(key)).collect()).map_err(failed)?;
+            found += keys.len() as u64;
+            done(found);
+            if next == 0 {
+                break;
             }
-            pipeline.query::<()>(&mut connection).map_err(failed)?;
+            cursor = next;
         }
-        found += keys.len() as u64;
-        done(found);
-        if next == 0 {
-            return Ok(());
-        }
-        cursor = next;
     }
+    Ok(())
 }
 
-fn connect(config: &PublishConfig) -> Result<Connection, StoreError> {
-    let client = redis::Client::open(config.redis_url.expose());
-    client.and_then(|client| client.get_connection()).map_err(|error| StoreError::new(config, &error))
+/// Gives a key the lifetime of the records of a pruned version.
+fn expire(key: &[u8]) -> Cmd {
+    let mut expire = cmd("EXPIRE");
+    expire.arg(key).arg(PRUNED_TTL_SECS);
+    expire
+}
+
+fn connect(config: &PublishConfig) -> Result<Servers, StoreError> {
+    Servers::connect(config).map_err(|error| StoreError::new(config, &error))
 }
 
 fn for_each_batch(
@@ -111,26 +115,23 @@ fn for_each_batch(
     version: &str,
     config: &PublishConfig,
     done: &dyn Fn(u64),
-    add: impl Fn(&mut Pipeline, String, &[u8]),
+    command: impl Fn(String, &[u8]) -> Cmd,
 ) -> Result<(), StoreError> {
-    let failed = |error: redis::RedisError| StoreError::new(config, &error);
-    let mut connection = connect(config)?;
-    let mut pipeline = redis::pipe();
-    let mut written = 0;
+    let mut servers = connect(config)?;
+    let mut send = |commands: &mut Vec<Cmd>| -> RedisResult<()> { servers.send(std::mem::take(commands)) };
+    let failed = |error: RedisError| StoreError::new(config, &error);
+    let (mut commands, mut written) = (Vec::with_capacity(BATCH), 0);
     for (user, record) in users.iter() {
         // Ids were checked when the log was read.
         let Ok(user) = UserId::new(user) else { continue };
-        add(&mut pipeline, user_key(&config.prefix, &user, version), record);
+        commands.push(command(user_key(&config.prefix, &user, version), record));
         written += 1;
-        if pipeline.len() == BATCH {
-            pipeline.query::<()>(&mut connection).map_err(failed)?;
-            pipeline.clear();
+        if commands.len() == BATCH {
+            send(&mut commands).map_err(failed)?;
             done(written);
         }
     }
-    if !pipeline.is_empty() {
-        pipeline.query::<()>(&mut connection).map_err(failed)?;
-    }
+    send(&mut commands).map_err(failed)?;
     done(written);
     Ok(())
 }

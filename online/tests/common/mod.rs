@@ -6,6 +6,8 @@
 
 pub mod http;
 pub mod process;
+#[path = "../../../shared/tests/support/redis_cluster.rs"]
+pub mod redis_cluster;
 #[path = "../../../shared/tests/support/redis_server.rs"]
 pub mod redis_server;
 pub mod shop;

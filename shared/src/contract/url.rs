@@ -9,19 +9,53 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// The URL of a Redis server, `redis://[user:password@]host:port/[database]`; empty if no server is used.
+/// The URL of a Redis server, `redis[s]://[user:password@]host:port/[database]`, or the URLs of several nodes of a Redis
+/// Cluster, in a list or separated by commas; empty if no server is used.
 ///
 /// It prints as `redis://host:port/database`. It can be deserialised, but not serialised: a struct that holds one can't
 /// be written into an artifact.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct RedisUrl(String);
+#[serde(from = "OneOrMany")]
+pub struct RedisUrl(Vec<String>);
+
+/// As it stands in the settings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for RedisUrl {
+    fn from(urls: OneOrMany) -> Self {
+        match urls {
+            OneOrMany::One(urls) => urls.into(),
+            OneOrMany::Many(urls) => Self(urls.iter().flat_map(|urls| split(urls)).collect()),
+        }
+    }
+}
+
+/// The URLs of a text that separates them by commas. A comma that no URL follows is a part of a password.
+fn split(urls: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for part in urls.split(',') {
+        match found.last_mut() {
+            Some(url) if !SCHEMES.iter().any(|scheme| part.trim_start().starts_with(scheme)) => {
+                *url = format!("{url},{part}");
+            }
+            _ => found.push(part.to_owned()),
+        }
+    }
+    found.into_iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect()
+}
+
+/// How URLs of Redis begin.
+const SCHEMES: [&str; 5] = ["redis://", "rediss://", "redis+unix://", "unix://", "valkey"];
 
 impl RedisUrl {
-    /// The whole URL, password included, to connect with.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    /// The whole URLs, passwords included, to connect with.
+    pub fn expose(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// Whether no server is named.
@@ -32,18 +66,19 @@ impl RedisUrl {
 }
 
 impl From<String> for RedisUrl {
-    fn from(url: String) -> Self {
-        Self(url)
+    fn from(urls: String) -> Self {
+        Self(split(&urls))
     }
 }
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match shown(&self.0) {
-            Some(url) => formatter.write_str(&url),
-            // Whatever it is, it may hold a password.
-            None => formatter.write_str("(not a URL)"),
+        for (at, url) in self.0.iter().enumerate() {
+            formatter.write_str(if at == 0 { "" } else { ", " })?;
+            // What is no URL may hold a password, whatever it is.
+            formatter.write_str(shown(url).as_deref().unwrap_or("(not a URL)"))?;
         }
+        Ok(())
     }
 }
 
@@ -136,7 +171,16 @@ mod tests {
     fn the_debug_form_hides_as_much_and_the_connection_gets_all() {
         let url = RedisUrl::from("redis://:secret@host".to_owned());
         assert_eq!(format!("{url:?}"), "RedisUrl(redis://host)");
-        assert_eq!(url.expose(), "redis://:secret@host");
+        assert_eq!(url.expose().collect::<Vec<_>>(), ["redis://:secret@host"]);
+    }
+
+    #[test]
+    fn several_urls_stand_in_a_list_or_are_separated_by_commas() {
+        let listed: RedisUrl = serde_json::from_str(r#"["redis://u:a,b@h:1","rediss://h:2"]"#).expect("a list");
+        assert_eq!(listed, RedisUrl::from("redis://u:a,b@h:1, rediss://h:2".to_owned()));
+        assert_eq!(listed.expose().collect::<Vec<_>>(), ["redis://u:a,b@h:1", "rediss://h:2"]);
+        assert_eq!(listed.to_string(), "redis://h:1, rediss://h:2");
+        assert!(RedisUrl::from(" ".to_owned()).is_empty() && RedisUrl::default().is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
 //! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log of rows is in that history |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
+//! | `{prefix}:applied:<replica>:{<tag>}` | in a Redis Cluster: the same of one of 64 parts of the slots |
 //!
 //! The part in braces is the hash tag of Redis Cluster: all keys of a user lie in one slot, so that one `MGET` reads
 //! them, and all keys of a history, so that one script changes them.
@@ -53,6 +54,12 @@ pub fn user_keys_pattern(prefix: &str, version: &str) -> String {
 #[must_use]
 pub fn applied_key(prefix: &str, replica: &str) -> String {
     format!("{prefix}:applied:{replica}")
+}
+
+/// The key of that position of some slots of a cluster: those near the slot of `tag`.
+#[must_use]
+pub fn applied_part_key(prefix: &str, replica: &str, tag: u32) -> String {
+    format!("{prefix}:applied:{replica}:{{{tag}}}")
 }
 
 /// The key of what is remembered of the rows of a key.

@@ -14,6 +14,61 @@ pub struct RedisServer {
     folder: tempfile::TempDir,
 }
 
+/// A redis-server that speaks TLS alone, and knows one user.
+pub struct TlsServer {
+    child: Child,
+    folder: tempfile::TempDir,
+    /// Where it answers that user.
+    pub url: String,
+}
+
+fn openssl(folder: &tempfile::TempDir, arguments: &[&str]) {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
+    let output = command.args(arguments).current_dir(folder.path()).output().expect("openssl must be installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl TlsServer {
+    /// Starts it with a certificate of a new authority; it may be up a moment later.
+    ///
+    /// * `keys`: the prefix of the keys that the user may touch.
+    pub fn start(user: &str, password: &str, keys: &str) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        openssl(&folder, &["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=the authority"]);
+        let leaf = ["-keyout", "key", "-out", "cert", "-subj", "/CN=redis", "-CA", "ca.pem", "-CAkey", "ca.key"];
+        let names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+        openssl(&folder, &[&leaf[..], &names].concat());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let may = "+@read +@write +@scripting +@connection +cluster|slots";
+        let config = format!(
+            "port 0\ntls-port {port}\ntls-cert-file cert\ntls-key-file key\ntls-ca-cert-file ca.pem\n\
+             tls-auth-clients no\nbind 127.0.0.1\nsave \"\"\nuser default off\n\
+             user {user} on >{password} ~{keys}:* {may}\n"
+        );
+        std::fs::write(folder.path().join("redis.conf"), config).expect("writes");
+        let mut command = Command::new("redis-server");
+        command.arg("redis.conf").current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("redis-server must be installed: apt-get install --yes redis-server");
+        Self { child, folder, url: format!("rediss://{user}:{password}@127.0.0.1:{port}/") }
+    }
+
+    /// The certificate of the authority.
+    pub fn ca(&self) -> std::path::PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn spawn(port: u16, password: &str, folder: &tempfile::TempDir) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use redis::{Pipeline, RedisResult, cmd};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use shared::contract::id::UserId;
 use shared::engine::keys::{history_key, user_key};
 use shared::engine::packed::{PackedError, pack_history, unpack_history};
@@ -19,6 +19,7 @@ use shared::engine::state::{Applied, LiveEvent, LiveHistory};
 use super::super::retention::{by_user, forget};
 use super::super::{Added, Arrival, Bounds, State, StoreError, Stored};
 use super::Redis;
+use super::nodes::Keyed;
 
 /// The script of a compare-and-set: if the key holds the expected value (an absent key holds the empty value), it
 /// writes the key with an expiry, or deletes it if the new value is empty, and returns 1; else it returns 0. It is sent
@@ -70,14 +71,8 @@ impl Redis {
     /// Reads the state of a user.
     pub(super) async fn get(&self, user: &UserId, version: &str, now_ms: i64) -> Result<Stored, StoreError> {
         let prefix = &self.settings.prefix;
-        let mut command = cmd("MGET");
-        command.arg(history_key(prefix, user)).arg(user_key(prefix, user, version));
-        let (history, record) = self
-            .reads
-            .call(self.settings.timeout, |mut connection| async move {
-                command.query_async::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&mut connection).await
-            })
-            .await?;
+        let keys = [history_key(prefix, user), user_key(prefix, user, version)];
+        let [history, record] = self.get_both(&keys).await?;
         match unpack(history.as_deref()) {
             Ok(mut history) => {
                 forget(&mut history, self.settings.retention.oldest_ms(now_ms));
@@ -87,6 +82,27 @@ impl Redis {
                 self.note_unreadable(user, &reason);
                 Ok(Stored { state: State::Unreadable, record, ..Stored::default() })
             }
+        }
+    }
+
+    /// Reads two keys of one slot in one round trip.
+    async fn get_both(&self, keys: &[String; 2]) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+        let get = |keys: &[String]| {
+            let mut command = cmd("MGET");
+            command.arg(keys);
+            Keyed::new(&keys[0], command)
+        };
+        let told = |error: RedisError| StoreError::Answer(error.to_string());
+        let answer = self.reads.calls(vec![get(keys)]).await?.pop();
+        match answer.unwrap_or_else(|| Ok([None, None])) {
+            // While a slot moves to another node, both of them refuse what is half here and half there.
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::TryAgain) => {
+                let answers = self.reads.calls(keys.iter().map(|key| get(std::slice::from_ref(key))).collect()).await?;
+                let found: RedisResult<Vec<[Option<Vec<u8>>; 1]>> = answers.into_iter().collect();
+                let mut found = found.map_err(told)?.into_iter().map(|[found]| found);
+                Ok([found.next().flatten(), found.next().flatten()])
+            }
+            answer => answer.map_err(told),
         }
     }
 
@@ -173,12 +189,12 @@ impl Redis {
 
     /// Reads values. One command per key: the keys are of different users, and so of different slots of a cluster.
     async fn load(&self, keys: &[String], open: &[usize]) -> Result<Vec<Found>, StoreError> {
-        let mut gets = Pipeline::with_capacity(open.len());
-        gets.ignore_errors();
-        for &at in open {
-            gets.cmd("GET").arg(&keys[at]);
-        }
-        let answers: Vec<RedisResult<Option<Vec<u8>>>> = self.pipeline(gets).await?;
+        let get = |&at: &usize| {
+            let mut command = cmd("GET");
+            command.arg(&keys[at]);
+            Keyed::new(&keys[at], command)
+        };
+        let answers: Vec<RedisResult<Option<Vec<u8>>>> = self.writes.calls(open.iter().map(get).collect()).await?;
         let found = |answer: RedisResult<Option<Vec<u8>>>| match answer {
             Ok(bytes) => Ok(Found { history: unpack(bytes.as_deref()), bytes: bytes.unwrap_or_default() }),
             Err(error) if error.code() == Some(WRONG_TYPE) => {
@@ -195,15 +211,18 @@ impl Redis {
         if swaps.is_empty() {
             return Ok(Vec::new());
         }
-        let mut commands = Pipeline::with_capacity(swaps.len());
-        for Swap { at, before, history } in &swaps {
+        let command = |Swap { at, before, history }: &Swap| {
             let (bytes, expires_ms) = match history.is_empty() {
                 true => (Vec::new(), 0),
                 false => (pack_history(history), self.settings.retention.expires_ms(history)),
             };
-            commands.cmd("EVAL").arg(SWAP).arg(1).arg(&keys[*at]).arg(before).arg(bytes).arg(expires_ms);
-        }
-        let won: Vec<i64> = self.pipeline(commands).await?;
+            let mut command = cmd("EVAL");
+            command.arg(SWAP).arg(1).arg(&keys[*at]).arg(before).arg(bytes).arg(expires_ms);
+            Keyed::new(&keys[*at], command)
+        };
+        let answers: Vec<RedisResult<i64>> = self.writes.calls(swaps.iter().map(command).collect()).await?;
+        let won: Result<Vec<i64>, RedisError> = answers.into_iter().collect();
+        let won = won.map_err(|error| StoreError::Answer(error.to_string()))?;
         Ok(swaps.into_iter().zip(won).filter(|(_, won)| *won == 0).map(|(swap, _)| swap.at).collect())
     }
 

@@ -1,37 +1,36 @@
-//! A multiplexed connection to Redis that fails fast: while there is no connection, calls fail at once, and a
-//! background task connects again.
+//! A multiplexed connection to one server, which is restored when it is lost; calls fail at once meanwhile.
 //!
-//! Calls of all tasks share the connection, each with its own deadline. The connection is dropped after an error that
-//! ends it, or after several missed deadlines in a row if a PING fails too; the background task (the keeper) connects
-//! again until the link is dropped.
+//! Calls of all tasks share the connection, each with its own deadline. A background task (the keeper) connects and
+//! probes until the link is dropped: the connection goes after an error that ends it, or a PING that is not answered
+//! within [`CONNECT_TIMEOUT`]. Whether calls are made at all is up to the [`Breaker`].
 //!
 //! The connection is driven by a thread of its own, [`IoThread`]. Slates are computed on the threads that hold the
 //! requests; if answers of Redis were read there too, they would queue behind slates, and deadlines would be missed in
 //! a burst of requests (with 256 connections on 2 cores, by a quarter of them) though Redis is fast.
 
-use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use prometheus::IntGauge;
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
-use shared::contract::url::RedisUrl;
-use tokio::runtime::Runtime;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisResult};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::StoreError;
+use super::breaker::Breaker;
 
 /// How long one attempt to connect, or a PING, may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// The pause between attempts to connect.
-const RECONNECT_EVERY: Duration = Duration::from_millis(100);
-/// The number of deadlines missed in a row after which the connection is checked by a PING.
-const SUSPICIOUS: u32 = 8;
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// The pause between attempts to connect, and between probes while the breaker is open.
+pub const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// How often a connection without trouble is looked at, so that it is not a request that finds the server gone.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The number of calls that may wait to be sent; a call beyond it waits twice, here and on the thread that makes it.
+const CALLS_IN_LINE: usize = 4096;
 
 /// The thread that drives connections.
 pub struct IoThread(Option<Runtime>);
@@ -41,17 +40,14 @@ impl IoThread {
     ///
     /// # Errors
     /// [`io::Error`] when the system has no thread left.
-    pub fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<(Self, Handle)> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("redis-io")
             .enable_all()
             .build()?;
-        Ok(Self(Some(runtime)))
-    }
-
-    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
-        self.0.as_ref().map(|runtime| runtime.spawn(task))
+        let handle = runtime.handle().clone();
+        Ok((Self(Some(runtime)), handle))
     }
 }
 
@@ -64,24 +60,9 @@ impl Drop for IoThread {
     }
 }
 
-/// The number of calls that may wait to be sent; a call beyond it waits twice, here and on the thread that makes it.
-const CALLS_IN_LINE: usize = 4096;
-
-/// A connection that is restored when it is lost.
-pub struct Link(Arc<Shared>);
-
-struct Shared {
-    client: Client,
-    connection: ArcSwapOption<MultiplexedConnection>,
-    /// Deadlines missed in a row.
-    late: AtomicU32,
-    /// Wakes the keeper.
-    trouble: Notify,
-}
-
-/// Connects once.
-async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
-    // Deadlines are set per call, by `Link::call`.
+/// Connects once; the connection is driven by the thread on which this runs.
+pub async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    // Deadlines are set per call, by `Link::pipeline`.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(None)
@@ -89,109 +70,136 @@ async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
+/// A connection that is restored when it is lost.
+pub struct Link(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    connection: ArcSwapOption<MultiplexedConnection>,
+    breaker: Breaker,
+    /// Wakes the keeper.
+    trouble: Notify,
+}
+
 impl Link {
-    /// Connects, and keeps connected from then on.
+    /// A link that keeps connected from now on, on the thread of `io`.
     ///
-    /// # Errors
-    /// [`RedisError`] when the URL is invalid or the server can't be reached.
-    pub async fn open(url: &RedisUrl, thread: &IoThread) -> Result<Self, RedisError> {
-        let info = url.expose().into_connection_info()?;
-        let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))?;
-        // The connection is driven by the thread on which it is made.
-        let connecting = {
-            let client = client.clone();
-            thread.spawn(async move { connect(&client).await })
-        };
-        let connection = match connecting {
-            Some(connecting) => connecting.await.unwrap_or_else(|panic| Err(io::Error::other(panic).into()))?,
-            None => return Err(io::Error::other("the I/O thread has ended").into()),
-        };
+    /// * `connection`: one that is there already.
+    /// * `deadline`: within which a call, and so a probe, must be answered.
+    pub fn new(
+        client: Client,
+        connection: Option<MultiplexedConnection>,
+        deadline: Duration,
+        open: IntGauge,
+        io: &Handle,
+    ) -> Self {
         let shared = Arc::new(Shared {
             client,
-            connection: ArcSwapOption::from_pointee(connection),
-            late: AtomicU32::new(0),
+            connection: ArcSwapOption::empty(),
+            breaker: Breaker::open_at_first(open),
             trouble: Notify::new(),
         });
-        thread.spawn(keep(Arc::downgrade(&shared)));
-        Ok(Self(shared))
+        if let Some(connection) = connection {
+            shared.connected(connection);
+        }
+        io.spawn(keep(Arc::downgrade(&shared), deadline));
+        Self(shared)
     }
 
-    /// Makes a call with a deadline on the connection, if there is one.
+    /// Whether calls are made at all.
+    pub fn answers(&self) -> bool {
+        !self.0.breaker.is_open()
+    }
+
+    /// Sends commands in one round trip, if the breaker is closed, and returns the result of each.
     ///
     /// # Errors
-    /// [`StoreError::Away`], [`StoreError::Late`] or [`StoreError::Answer`].
-    pub async fn call<T, F>(
+    /// [`StoreError::Away`] or [`StoreError::Late`].
+    pub async fn pipeline<T: FromRedisValue>(
         &self,
-        deadline: Duration,
-        call: impl FnOnce(MultiplexedConnection) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let Some(connection) = self.0.connection.load_full() else {
-            return Err(StoreError::Away("connecting".to_owned()));
+        until: Instant,
+        commands: &Pipeline,
+    ) -> Result<Vec<RedisResult<T>>, StoreError> {
+        let Shared { connection, breaker, trouble, .. } = &*self.0;
+        let connection = match connection.load_full() {
+            Some(connection) if !breaker.is_open() => connection,
+            Some(_) => return Err(StoreError::Away("it was late several times in a row".to_owned())),
+            None => return Err(StoreError::Away("connecting".to_owned())),
         };
-        match tokio::time::timeout(deadline, call(MultiplexedConnection::clone(&connection))).await {
-            Ok(Ok(value)) => {
-                if self.0.late.load(Ordering::Relaxed) != 0 {
-                    self.0.late.store(0, Ordering::Relaxed);
-                }
-                Ok(value)
+        let asked = Instant::now();
+        let mut sender = MultiplexedConnection::clone(&connection);
+        match timeout_at(until, commands.query_async(&mut sender)).await {
+            Ok(Ok(answers)) => {
+                breaker.answered();
+                Ok(answers)
             }
             Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
                 self.0.drop_connection(&connection);
                 Err(StoreError::Away(error.to_string()))
             }
-            // Such as LOADING, BUSY or READONLY: the connection works, but the server is not ready.
             Ok(Err(error)) => Err(StoreError::Answer(error.to_string())),
             Err(_) => {
-                if self.0.late.fetch_add(1, Ordering::Relaxed) + 1 == SUSPICIOUS {
-                    self.0.trouble.notify_one();
+                breaker.missed();
+                if breaker.is_open() {
+                    trouble.notify_one();
                 }
-                Err(StoreError::Late(deadline.as_millis()))
+                Err(StoreError::Late((until - asked).as_millis()))
             }
         }
     }
 }
 
 impl Shared {
+    fn connected(&self, connection: MultiplexedConnection) {
+        self.connection.store(Some(Arc::new(connection)));
+        self.breaker.close();
+    }
+
     /// Drops a connection, unless another one has replaced it already.
     fn drop_connection(&self, broken: &Arc<MultiplexedConnection>) {
         let before = self.connection.compare_and_swap(broken, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, broken)) {
+            self.breaker.open();
             self.trouble.notify_one();
+        }
+    }
+
+    /// Asks a connection for a sign of life, and closes the breaker if it comes within the deadline of a call.
+    async fn probe(&self, connection: &Arc<MultiplexedConnection>, deadline: Duration) {
+        let (mut sender, asked) = (MultiplexedConnection::clone(connection), Instant::now());
+        match timeout(CONNECT_TIMEOUT, redis::cmd("PING").query_async::<()>(&mut sender)).await {
+            Ok(Ok(())) if !self.breaker.is_open() => {}
+            Ok(Ok(())) if asked.elapsed() <= deadline => {
+                tracing::info!("Redis answers in time again");
+                self.breaker.close();
+            }
+            Ok(Ok(())) => tokio::time::sleep(RETRY_EVERY).await,
+            _ => self.drop_connection(connection),
         }
     }
 }
 
-/// The keeper: connects whenever there is no connection, until the link is dropped.
-async fn keep(link: Weak<Shared>) {
+/// The keeper: connects whenever there is no connection and probes the one there is, until the link is dropped.
+async fn keep(link: Weak<Shared>, deadline: Duration) {
     loop {
         let Some(shared) = link.upgrade() else { return };
         match shared.connection.load_full() {
             Some(connection) => {
-                if shared.late.load(Ordering::Relaxed) < SUSPICIOUS {
-                    // Looks now and then even without trouble, so that it is not a request that finds the server gone.
-                    let _ = tokio::time::timeout(Duration::from_secs(1), shared.trouble.notified()).await;
+                if !shared.breaker.is_open() {
+                    // Either is reason enough to look.
+                    let _ = timeout(LOOK_EVERY, shared.trouble.notified()).await;
                 }
-                let mut probe = MultiplexedConnection::clone(&connection);
-                let ping = redis::cmd("PING");
-                let pong = tokio::time::timeout(CONNECT_TIMEOUT, ping.query_async::<()>(&mut probe)).await;
-                shared.late.store(0, Ordering::Relaxed);
-                if !matches!(pong, Ok(Ok(()))) {
-                    shared.drop_connection(&connection);
-                }
+                shared.probe(&connection, deadline).await;
             }
             None => match connect(&shared.client).await {
                 Ok(connection) => {
-                    shared.late.store(0, Ordering::Relaxed);
-                    shared.connection.store(Some(Arc::new(connection)));
+                    shared.connected(connection);
                     tracing::info!("connected to Redis again");
                 }
                 Err(error) => {
                     tracing::debug!(%error, "Redis is still away");
                     drop(shared);
-                    tokio::time::sleep(RECONNECT_EVERY).await;
+                    tokio::time::sleep(RETRY_EVERY).await;
                 }
             },
         }

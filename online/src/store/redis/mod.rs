@@ -2,31 +2,35 @@
 //! [`shared::engine::keys`].
 //!
 //! A read is one `MGET` of two keys; an apply takes two round trips for any number of users, see `histories`. Reads and
-//! writes have separate connections, so that a long pipeline of writes does not delay a read.
+//! writes have separate connections, so that a long pipeline of writes does not delay a read. Redis is one server, or a
+//! Redis Cluster: every command keeps to one slot, and [`nodes`] sends it to the node that has the slot.
 
+mod breaker;
+mod endpoints;
 mod histories;
 mod link;
+mod marks;
+mod nodes;
 mod rows;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, cmd};
+use redis::RedisError;
 use shared::contract::id::UserId;
 use shared::contract::url::RedisUrl;
-use shared::engine::keys::applied_key;
 use shared::engine::state::LiveHistory;
 
-use self::link::{IoThread, Link};
+use self::endpoints::Endpoints;
+use self::link::IoThread;
+use self::nodes::Nodes;
 use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, StoreError, Stored, UserStore};
 use crate::metrics::Metrics;
 
-/// The script of a compare-and-set of the mark: writes the mark if it has the expected value (an absent one has the
-/// empty value), and returns the value found. A key of another type counts as absent: `SET` replaces it.
-const ADVANCE: &str = "local found=redis.pcall('GET',KEYS[1]) if type(found)~='string' then found='' end \
-                       if found==ARGV[1] then redis.call('SET',KEYS[1],ARGV[2]) end return found";
 /// The number of attempts to connect at the start.
 const ATTEMPTS: u32 = 5;
 /// The pause after the first failed attempt; it doubles.
@@ -41,14 +45,16 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct OpenError {
     /// The URL of the server, which prints without a password.
     url: RedisUrl,
-    source: redis::RedisError,
+    source: RedisError,
 }
 
 /// The settings of the Redis store.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The URL of the server, which prints without a password.
+    /// The URL of the server or the URLs of nodes of a cluster, which print without a password.
     pub url: RedisUrl,
+    /// The certificates that `rediss://` servers must be signed by; the system's if absent.
+    pub ca: Option<PathBuf>,
     /// The prefix of every key.
     pub prefix: String,
     /// The replica whose mark is kept.
@@ -64,9 +70,10 @@ pub struct Settings {
 /// Histories and user records in Redis.
 pub struct Redis {
     settings: Settings,
-    mark: String,
-    reads: Link,
-    writes: Link,
+    /// The keys of the mark, see [`marks`].
+    marks: Vec<String>,
+    reads: Nodes,
+    writes: Nodes,
     metrics: Arc<Metrics>,
     /// The users whose histories are damaged.
     damaged: Mutex<BTreeSet<UserId>>,
@@ -85,12 +92,14 @@ impl Redis {
     /// [`OpenError`] with the remedy.
     pub async fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let failed = |source| OpenError { url: settings.url.clone(), source };
-        let thread = IoThread::start().map_err(|error| failed(error.into()))?;
+        let endpoints = Arc::new(Endpoints::new(&settings.url, settings.ca.as_deref()).map_err(failed)?);
+        let (thread, io) = IoThread::start().map_err(|error| failed(error.into()))?;
+        let open = |link| metrics.store_breaker_open.with_label_values(&[link]);
         let mut attempt = 1;
         let mut pause = ATTEMPT_PAUSE;
         let reads = loop {
-            match Link::open(&settings.url, &thread).await {
-                Ok(link) => break link,
+            match Nodes::open(endpoints.clone(), settings.timeout, open("reads"), &io).await {
+                Ok(nodes) => break nodes,
                 Err(error) if attempt == ATTEMPTS || !error.is_io_error() => return Err(failed(error)),
                 Err(error) => tracing::warn!(%error, attempt, "Redis can't be reached yet"),
             }
@@ -98,12 +107,12 @@ impl Redis {
             attempt += 1;
             pause *= 2;
         };
-        let writes = Link::open(&settings.url, &thread).await.map_err(failed)?;
+        let writes = Nodes::open(endpoints, settings.write_timeout, open("writes"), &io).await.map_err(failed)?;
         metrics.store_up.set(1);
-        let mark = applied_key(&settings.prefix, &settings.replica);
+        let marks = marks::keys(&settings, writes.are_cluster());
         Ok(Self {
             settings,
-            mark,
+            marks,
             reads,
             writes,
             metrics,
@@ -112,31 +121,6 @@ impl Redis {
             told_of_upgrade: AtomicBool::default(),
             _thread: thread,
         })
-    }
-
-    async fn query<T: redis::FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
-        let deadline = self.settings.write_timeout;
-        self.writes.call(deadline, |mut connection| async move { command.query_async(&mut connection).await }).await
-    }
-
-    async fn pipeline<T: redis::FromRedisValue>(&self, pipeline: Pipeline) -> Result<T, StoreError> {
-        let deadline = self.settings.write_timeout;
-        self.writes.call(deadline, |mut connection| async move { pipeline.query_async(&mut connection).await }).await
-    }
-
-    /// Parses the mark as it is stored. A mark that can't be read is deleted, so that the log is applied again from its
-    /// start; only this replica writes it.
-    async fn read_mark(&self, bytes: &[u8]) -> Result<Option<Position>, StoreError> {
-        let mark = std::str::from_utf8(bytes).ok().and_then(Position::parse);
-        if mark.is_none() && !bytes.is_empty() {
-            self.metrics.store_unreadable.with_label_values(&["mark"]).inc();
-            let found = String::from_utf8_lossy(bytes);
-            tracing::warn!(key = self.mark, %found, "mark can't be read; the event log is applied again from its start");
-            let mut command = cmd("DEL");
-            command.arg(&self.mark);
-            self.query::<()>(command).await?;
-        }
-        Ok(mark)
     }
 
     /// Records the duration and failure of a call.
@@ -180,22 +164,10 @@ impl UserStore for Redis {
     }
 
     fn applied(&self) -> Answer<'_, Option<Position>> {
-        Box::pin(self.observed("applied", async {
-            // `MGET` treats a key of another type as absent, where `GET` would fail.
-            let mut command = cmd("MGET");
-            command.arg(&self.mark);
-            let [found]: [Option<Vec<u8>>; 1] = self.query(command).await?;
-            self.read_mark(&found.unwrap_or_default()).await
-        }))
+        Box::pin(self.observed("applied", self.lowest_mark()))
     }
 
     fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
-        Box::pin(self.observed("advance", async move {
-            let mut command = cmd("EVAL");
-            let from_text = from.map(|position| position.to_string()).unwrap_or_default();
-            command.arg(ADVANCE).arg(1).arg(&self.mark).arg(&from_text).arg(to.to_string());
-            let found: Vec<u8> = self.query(command).await?;
-            if found == from_text.as_bytes() { Ok(Mark::Moved) } else { Ok(Mark::Found(self.read_mark(&found).await?)) }
-        }))
+        Box::pin(self.observed("advance", self.move_marks(from, to)))
     }
 }

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 
-use redis::{Pipeline, RedisResult, cmd};
+use redis::{RedisResult, cmd};
 use shared::engine::keys::{row_key, rows_applied_key};
 use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, Live, LiveRow};
 
 use super::super::rows::{LogName, Merge, RowStore, Step, TIMES_PER_KEY, Target, merged};
 use super::super::{Answer, Mark, Position, StoreError};
+use super::nodes::Keyed;
 use super::{Redis, Settings};
 
 /// The script of a step. Keys: the mark, then the keys of rows. Arguments: where the mark must be, where it goes, how long
@@ -66,14 +67,13 @@ impl Redis {
     }
 
     async fn get_some(&self, wanted: &[(HistoryId, Level)], live: &mut Live) -> Result<(), StoreError> {
-        let mut gets = Pipeline::with_capacity(wanted.len());
-        gets.ignore_errors();
-        for (history, key) in wanted {
-            gets.cmd("HGETALL").arg(row_key(&self.settings.prefix, *history, *key));
-        }
-        let deadline = self.settings.timeout;
-        let call = |mut connection| async move { gets.query_async(&mut connection).await };
-        let answers: Vec<RedisResult<Fields>> = self.reads.call(deadline, call).await?;
+        let get = |(history, key): &(HistoryId, Level)| {
+            let key = row_key(&self.settings.prefix, *history, *key);
+            let mut command = cmd("HGETALL");
+            command.arg(&key);
+            Keyed::new(&key, command)
+        };
+        let answers: Vec<RedisResult<Fields>> = self.reads.calls(wanted.iter().map(get).collect()).await?;
         for ((history, key), answer) in wanted.iter().copied().zip(answers) {
             let rows = match answer {
                 Ok(rows) => rows,
@@ -110,8 +110,9 @@ impl Redis {
     async fn add_rows(&self, to: &Target, rows: &[(Level, LiveRow)], step: Step) -> Result<Mark, StoreError> {
         let Settings { prefix, retention, .. } = &self.settings;
         let by_key = merged(rows, to.merge);
+        let mark = rows_applied_key(prefix, to.history, to.log.as_str());
         let mut command = cmd("EVAL");
-        command.arg(ADD).arg(1 + by_key.len()).arg(rows_applied_key(prefix, to.history, to.log.as_str()));
+        command.arg(ADD).arg(1 + by_key.len()).arg(&mark);
         for key in by_key.keys() {
             command.arg(row_key(prefix, to.history, *key));
         }
@@ -124,7 +125,7 @@ impl Redis {
                 command.arg(*time_ms).arg(pack(values, to.merge));
             }
         }
-        let found: Vec<u8> = self.query(command).await?;
+        let found: Vec<u8> = self.writes.call(Keyed::new(&mark, command)).await?;
         Ok(if found == from.as_bytes() { Mark::Moved } else { Mark::Found(position(&found)) })
     }
 }
@@ -162,9 +163,10 @@ impl RowStore for Redis {
     fn mark<'a>(&'a self, history: HistoryId, log: &'a LogName) -> Answer<'a, Option<Position>> {
         Box::pin(self.observed("applied", async move {
             // `MGET` treats a key of another type as absent, where `GET` would fail.
+            let key = rows_applied_key(&self.settings.prefix, history, log.as_str());
             let mut command = cmd("MGET");
-            command.arg(rows_applied_key(&self.settings.prefix, history, log.as_str()));
-            let [found]: [Option<Vec<u8>>; 1] = self.query(command).await?;
+            command.arg(&key);
+            let [found]: [Option<Vec<u8>>; 1] = self.writes.call(Keyed::new(&key, command)).await?;
             Ok(found.as_deref().and_then(position))
         }))
     }
