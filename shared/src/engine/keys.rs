@@ -9,6 +9,10 @@
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
 //! | `{prefix}:applied:<replica>:{<tag>}` | in a Redis Cluster: the same of one of 64 parts of the slots |
 //!
+//! Beside its value a key takes about 190 bytes of Redis 7.0 with a lifetime, 180 without: name, entries of two tables,
+//! what the allocator rounds up. Measured as the growth of `used_memory` over keys of 24 and 43 bytes: 787 bytes for each
+//! of 300,000 histories of 594 bytes, the same for the next 300,000, and 1618 for records of 1437 bytes.
+//!
 //! The part in braces is the hash tag of Redis Cluster: all keys of a user lie in one slot, so that one `MGET` reads
 //! them, and all keys of a history, so that one script changes them.
 
