@@ -1,6 +1,6 @@
 //! Load and replay against a running Tandem service.
 //!
-//! `run` measures rate and latency, `replay` measures quality through the real service, `consistency` checks
+//! `run` measures rate and latency, `overload` what becomes of too many requests, `replay` measures quality through the real service, `consistency` checks
 //! read-your-writes, `stream` and `audit` check that no acknowledged event is lost or doubled. All of it is HTTP to a
 //! loopback address; of the other crates only the API types are used.
 //!
@@ -16,6 +16,7 @@ mod events;
 mod json_lines;
 mod measure;
 mod options;
+mod overload;
 mod plan;
 mod progress;
 mod replay;
@@ -48,6 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Overload(overload::OverloadArgs),
     Replay(replay::ReplayArgs),
     Consistency(consistency::ConsistencyArgs),
     Stream(stream::StreamArgs),
@@ -82,6 +84,11 @@ fn execute(command: &Command) -> anyhow::Result<Verdict> {
         match command {
             Command::Run(args) => {
                 let report = run::run(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(verdict::verdict(&report.objectives))
+            }
+            Command::Overload(args) => {
+                let report = overload::overload(args).await?;
                 print(args.format(), &report, report.text())?;
                 Ok(verdict::verdict(&report.objectives))
             }

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::client::{ClientError, Connection};
-use crate::plan::{self, Arrivals, Spacing};
+use crate::plan::{self, Spacing};
 use crate::progress::Progress;
 use crate::tally::{Arrived, Failure, Figures, Tally, judge};
 use crate::target::Target;
@@ -75,25 +75,118 @@ pub async fn closed_loop(setup: &Setup, traffic: &Arc<Traffic>, label: &str) -> 
     sum(workers).await.figures(setup.window)
 }
 
+/// What became of a request of an open loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// When it was due, from the start.
+    pub due: Duration,
+    /// The time from when it was due to its answer.
+    pub latency: Duration,
+    /// Whether the answer was good.
+    pub outcome: Result<(), Failure>,
+}
+
+/// Sends requests when they are due (from the start, ascending), and returns what became of each: some 50 bytes a request.
+/// The warm-up and the window of the setup don't count; what could not be sent within some seconds after the last was due
+/// has failed.
+pub async fn scheduled(
+    setup: &Setup,
+    traffic: &Arc<Traffic>,
+    due: impl Iterator<Item = Duration> + Clone + Send + 'static,
+    label: &str,
+) -> Vec<Answered> {
+    let last = due.clone().last().unwrap_or_default();
+    let note = |all: &mut Vec<Answered>, asked: Asked| {
+        let Asked { due, outcome, .. } = asked;
+        all.push(Answered { due: due - asked.start, latency: asked.answered - due, outcome });
+    };
+    ask_all(setup, traffic, due, last, label, note).await.concat()
+}
+
 /// Sends requests when they are due, whether or not earlier ones are answered.
 pub async fn open_loop(setup: &Setup, traffic: &Arc<Traffic>, schedule: Schedule, label: &str) -> Figures {
     let Schedule { rate, spacing, seed } = schedule;
-    let arrivals = plan::arrivals(spacing, rate, setup.warm_up + setup.window, seed);
+    let last = setup.warm_up + setup.window;
+    let arrivals = plan::arrivals(spacing, rate, last, seed);
+    let warm_up = setup.warm_up;
+    let note = move |tally: &mut Tally, asked: Asked| {
+        let Asked { start, due, sent, answered, outcome } = asked;
+        let arrived = if answered <= start + last { Arrived::InWindow } else { Arrived::Later };
+        if due >= start + warm_up || outcome == Err(Failure::Unsent) {
+            tally.count(outcome, answered - due, sent.saturating_duration_since(due), arrived);
+        }
+    };
+    let label = format!("{label}, open loop at {rate:.0}/s");
+    let tallies = ask_all(setup, traffic, arrivals, last, &label, note).await;
+    let mut total = Tally::default();
+    tallies.iter().for_each(|tally| total.add(tally));
+    total.figures(setup.window)
+}
+
+/// A request of an open loop.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// When the first was due.
+    start: Instant,
+    due: Instant,
+    sent: Instant,
+    answered: Instant,
+    outcome: Result<(), Failure>,
+}
+
+/// Sends requests when they are due, and notes what became of them; returns what each connection noted.
+///
+/// * `last`: from the start; what is not sent some seconds after it has failed.
+async fn ask_all<N: Default + Send + 'static>(
+    setup: &Setup,
+    traffic: &Arc<Traffic>,
+    arrivals: impl Iterator<Item = Duration> + Clone + Send + 'static,
+    last: Duration,
+    label: &str,
+    note: impl Fn(&mut N, Asked) + Copy + Send + 'static,
+) -> Vec<N> {
     let expected = arrivals.clone().count() as u64;
-    let progress = Arc::new(Progress::start(format!("{label}, open loop at {rate:.0}/s"), Some(expected)));
+    let progress = Arc::new(Progress::start(label.to_owned(), Some(expected)));
     let queue = Arc::new(Queue { due: Semaphore::new(0), arrivals: Mutex::new(arrivals.clone()) });
     let start = Instant::now();
     let mut workers = JoinSet::new();
     for _ in 0..setup.connections {
-        let connection = Connection::new(setup.target.clone(), setup.timeout);
+        let mut connection = Connection::new(setup.target.clone(), setup.timeout);
         let (traffic, queue, progress) = (traffic.clone(), queue.clone(), progress.clone());
-        workers.spawn(ask_when_due(connection, traffic, queue, start, setup.window_after(start), progress));
+        workers.spawn(async move {
+            let mut noted = N::default();
+            while let Some(arrival) = queue.next().await {
+                let asked = ask(&mut connection, &traffic, start, arrival, last, &progress).await;
+                note(&mut noted, asked);
+            }
+            noted
+        });
     }
     let connections = setup.connections;
     let pacer = thread::spawn(move || release(&queue.due, arrivals, start, connections));
-    let tally = sum(workers).await;
+    let mut all = Vec::new();
+    while let Some(noted) = workers.join_next().await {
+        all.push(noted.expect("a connection's task does not panic"));
+    }
     pacer.join().expect("the pacer only sleeps and counts");
-    tally.figures(setup.window)
+    all
+}
+
+async fn ask(
+    connection: &mut Connection,
+    traffic: &Traffic,
+    start: Instant,
+    arrival: Duration,
+    last: Duration,
+    progress: &Progress,
+) -> Asked {
+    let (due, sent) = (start + arrival, Instant::now());
+    if sent >= start + last + DRAIN {
+        return Asked { start, due, sent, answered: sent, outcome: Err(Failure::Unsent) };
+    }
+    let answer = connection.send(traffic.next()).await;
+    tell(progress, &answer);
+    Asked { start, due, sent, answered: Instant::now(), outcome: judge(&answer) }
 }
 
 async fn sum(mut workers: JoinSet<Tally>) -> Tally {
@@ -119,7 +212,7 @@ async fn ask_at_once(
         let answer = connection.send(traffic.next()).await;
         tell(&progress, &answer);
         if sent >= window.from {
-            count(&mut tally, &answer, sent, sent, window);
+            count(&mut tally, &answer, sent, window);
         }
         if matches!(answer, Err(ClientError::Connect { .. })) {
             tokio::time::sleep(REFUSED_PAUSE).await;
@@ -128,12 +221,12 @@ async fn ask_at_once(
 }
 
 /// Requests that are due: a permit for each, and when that was.
-struct Queue {
+struct Queue<I> {
     due: Semaphore,
-    arrivals: Mutex<Arrivals>,
+    arrivals: Mutex<I>,
 }
 
-impl Queue {
+impl<I: Iterator<Item = Duration>> Queue<I> {
     /// Waits for the next request that is due; returns when that was, or nothing after the last one.
     async fn next(&self) -> Option<Duration> {
         self.due.acquire().await.expect("the queue is never closed").forget();
@@ -142,7 +235,7 @@ impl Queue {
 }
 
 /// Releases each arrival when it is due, then as many empty permits as there are connections, which ends them.
-fn release(due: &Semaphore, arrivals: Arrivals, start: Instant, connections: usize) {
+fn release(due: &Semaphore, arrivals: impl Iterator<Item = Duration>, start: Instant, connections: usize) {
     let mut held = 0;
     for arrival in arrivals {
         let wait = (start + arrival).saturating_duration_since(Instant::now());
@@ -156,31 +249,6 @@ fn release(due: &Semaphore, arrivals: Arrivals, start: Instant, connections: usi
     due.add_permits(held + connections);
 }
 
-async fn ask_when_due(
-    mut connection: Connection,
-    traffic: Arc<Traffic>,
-    queue: Arc<Queue>,
-    start: Instant,
-    window: Window,
-    progress: Arc<Progress>,
-) -> Tally {
-    let mut tally = Tally::default();
-    while let Some(arrival) = queue.next().await {
-        let due = start + arrival;
-        let sent = Instant::now();
-        if sent >= window.to + DRAIN {
-            tally.count(Err(Failure::Unsent), sent - due, sent - due, Arrived::Later);
-            continue;
-        }
-        let answer = connection.send(traffic.next()).await;
-        tell(&progress, &answer);
-        if due >= window.from {
-            count(&mut tally, &answer, due, sent, window);
-        }
-    }
-    tally
-}
-
 fn tell(progress: &Progress, answer: &Result<(hyper::StatusCode, usize), ClientError>) {
     match judge(answer) {
         Ok(()) => progress.done(),
@@ -188,16 +256,10 @@ fn tell(progress: &Progress, answer: &Result<(hyper::StatusCode, usize), ClientE
     }
 }
 
-fn count(
-    tally: &mut Tally,
-    answer: &Result<(hyper::StatusCode, usize), ClientError>,
-    due: Instant,
-    sent: Instant,
-    window: Window,
-) {
+fn count(tally: &mut Tally, answer: &Result<(hyper::StatusCode, usize), ClientError>, sent: Instant, window: Window) {
     let answered = Instant::now();
     let arrived = if answered <= window.to { Arrived::InWindow } else { Arrived::Later };
-    tally.count(judge(answer), answered - due, sent.saturating_duration_since(due), arrived);
+    tally.count(judge(answer), answered - sent, Duration::ZERO, arrived);
 }
 
 #[cfg(test)]

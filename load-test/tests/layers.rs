@@ -22,6 +22,7 @@ const TABLE: &layers::Table<'_> = &[
     ("report", &["tally", "verdict"]),
     // The commands, which do not know each other.
     ("run", &["events", "measure", "options", "plan", "report", "stub", "traffic", "verdict"]),
+    ("overload", &["client", "events", "measure", "options", "plan", "stub", "tally", "traffic", "verdict"]),
     ("replay", &["client", "events", "json_lines", "options", "progress", "stub", "verdict"]),
     ("consistency", &["client", "clock", "events", "options", "progress", "stub", "verdict"]),
     ("stream", &["acknowledged", "client", "clock", "events", "options", "progress", "stub", "verdict"]),
