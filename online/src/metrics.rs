@@ -30,7 +30,7 @@ pub enum Outcome {
     Personal,
     /// Nothing is known of the user.
     NonPersonal,
-    /// The store did not answer; the slate is non-personal.
+    /// The store did not answer, or the deadline was near; the slate is non-personal.
     Fallback,
     /// The query was refused.
     BadRequest,
@@ -60,6 +60,8 @@ pub struct Metrics {
     pub reload_failures: IntCounterVec,
     /// TLS handshakes that came to nothing.
     pub tls_failures: IntCounter,
+    /// Requests that were not let in, by reason.
+    pub http_refused: IntCounterVec,
     outcomes: [IntCounter; Outcome::ALL.len()],
     candidates: [IntCounter; Source::COUNT],
     /// Scores of recommended items.
@@ -78,7 +80,7 @@ pub struct Metrics {
     pub store_up: IntGauge,
     /// Links to the store whose breaker is open, by what they are for: reads or writes.
     pub store_breaker_open: IntGaugeVec,
-    /// Slates made without the user's state, by reason.
+    /// Slates made without the user's state, or without the engine's time, by reason.
     pub fallbacks: IntCounterVec,
     snapshot_info: IntGaugeVec,
     /// When the served snapshot was built, seconds since the epoch.
@@ -152,6 +154,7 @@ impl Default for Metrics {
                 &["file"],
             ),
             tls_failures: counter("tandem_tls_handshake_failures_total", "TLS handshakes that came to nothing"),
+            http_refused: counters("http_requests_shed_total", "Requests refused because of overload", &["reason"]),
             outcomes: Outcome::ALL.map(|(_, name)| outcomes.with_label_values(&[name])),
             candidates: Source::ALL.map(|source| candidates.with_label_values(&[source.as_str()])),
             slate_score: register(r, Histogram::with_opts(scores)),
@@ -178,7 +181,11 @@ impl Default for Metrics {
                     &["link"],
                 ),
             ),
-            fallbacks: counters("tandem_fallbacks_total", "Slates made without the user's state", &["reason"]),
+            fallbacks: counters(
+                "tandem_fallbacks_total",
+                "Slates that are not what they would be in time, by reason",
+                &["reason"],
+            ),
             snapshot_info: register(
                 r,
                 IntGaugeVec::new(Opts::new("tandem_snapshot_info", "1 for the served version"), &["version"]),

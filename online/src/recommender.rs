@@ -1,16 +1,20 @@
 //! Turns a query into a slate: reads the user's state from the store and calls the engine.
 //!
-//! In: a [`CheckedQuery`], the champion's snapshot, the store. Out: a slate. Costs one store round trip with a
-//! deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not answer in time, the
-//! slate is made without the user's state: it depends only on the item of the page and the profile, which is in the artifact.
+//! In: a [`CheckedQuery`], the champion's snapshot, the store, and by when to answer. Out: a slate. Costs one store round
+//! trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not answer in
+//! time, the slate is made without the user's state: it depends only on the item of the page and the profile, which is in
+//! the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is popular.
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use shared::contract::api::Seen;
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
+use shared::contract::source::Source;
 use shared::engine::item_set::ItemSet;
 use shared::engine::packed::{PackedError, unpack_user};
 use shared::engine::profiles::RefusedValue;
@@ -68,6 +72,31 @@ pub struct CheckedQuery {
     pub now: Option<i64>,
     /// What the client knows of the user; the stored profile if absent.
     pub profile: Option<GivenProfile>,
+}
+
+/// By when a request is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    arrived: Instant,
+    within: Duration,
+}
+
+impl Deadline {
+    /// The deadline of a request that is to be answered `within` this time after it arrived.
+    #[must_use]
+    pub fn of(arrived: Instant, within: Duration) -> Self {
+        Self { arrived, within }
+    }
+
+    /// How long after its arrival the store is given up: the last fifth is kept for the engine, for which a request waits
+    /// for a core once more after the store's answer.
+    fn store(self) -> Duration {
+        self.within * 4 / 5
+    }
+
+    fn is_over(self) -> bool {
+        self.arrived.elapsed() >= self.within
+    }
 }
 
 /// Makes slates and lists of items.
@@ -228,19 +257,28 @@ impl Recommender {
         Ok(Some(self.filters.set(expression, snapshot)))
     }
 
-    /// Answers a query; `clock_ms` is the time.
+    /// Answers a query; `clock_ms` is the time. After the deadline the slate is what is popular.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, a filter that the version can't be asked, or a profile with values that are refused.
-    pub async fn recommend(&self, query: &CheckedQuery, clock_ms: i64) -> Result<Answered, NoAnswer> {
+    /// [`NoAnswer`] without a recommender, for an unknown category, a filter that the version can't be asked, or a profile with
+    /// values that are refused.
+    pub async fn recommend(
+        &self,
+        query: &CheckedQuery,
+        clock_ms: i64,
+        deadline: Deadline,
+    ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let only = self.only(query.filter.as_ref(), &snapshot)?;
         let profile = profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin();
-        let stored = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms).await;
+        let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
+        let given_up = (deadline.arrived + deadline.store()).into();
+        let stored = tokio::time::timeout_at(given_up, read).await;
+        let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
         self.metrics.stages.read(&mut timed);
-        let (state, fallback) = match stored {
+        let (state, mut fallback) = match stored {
             Ok(stored) => (self.state(&snapshot, &query.user_id, stored), None),
             Err(error) => {
                 tracing::debug!(%error, "slate made without the store");
@@ -260,11 +298,21 @@ impl Recommender {
         };
         let now_ms = query.now.unwrap_or(clock_ms);
         self.metrics.stages.joined(&mut timed);
+        let late = deadline.is_over();
+        if late {
+            self.metrics.fallbacks.with_label_values(&["deadline"]).inc();
+            fallback = Some(Outcome::Fallback);
+        }
         let slate = with_scratch(|scratch| {
             if timed.is_some() {
                 scratch.stopwatch.start();
             }
-            let slate = recommend::recommend(&snapshot, &state, &asked, now_ms, scratch);
+            let slate = if late {
+                let popular = Weights::only(Source::Popularity);
+                recommend::recommend_with(&snapshot, &popular, &state, &asked, now_ms, scratch)
+            } else {
+                recommend::recommend(&snapshot, &state, &asked, now_ms, scratch)
+            };
             if let Some(spent) = scratch.stopwatch.stop() {
                 self.metrics.stages.answered(&mut timed, &spent);
             }

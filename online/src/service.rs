@@ -163,6 +163,7 @@ async fn start_with(
         max_in_flight: config.server.max_in_flight,
         // Checked by the config.
         cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
+        deadline: deadline(config),
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
     let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, settings));
@@ -187,6 +188,12 @@ fn open_artifacts(config: &Config, metrics: &Arc<Metrics>) -> Result<(Arc<Champi
         opened => opened?,
     };
     Ok((Arc::new(champion), models))
+}
+
+/// The deadline of recommendations. A replay has none: its slates must not depend on how busy the machine is.
+fn deadline(config: &Config) -> Duration {
+    let ms = if config.server.replay { config.server.request_timeout_ms } else { config.server.deadline_ms };
+    Duration::from_millis(ms)
 }
 
 fn retention(config: &Config) -> Retention {

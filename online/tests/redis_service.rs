@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use online::config::Config;
 use online::store::Position;
@@ -14,6 +14,7 @@ use shared::engine::keys::{applied_key, history_key, user_key};
 use shared::engine::packed::pack_user;
 
 use common::http::Client;
+use common::proxy::{Fault, Proxy};
 use common::redis_cluster::RedisCluster;
 use common::redis_server::{RedisServer, TlsServer};
 use common::{Running, config, eventually, shop};
@@ -104,6 +105,39 @@ fn without_redis_slates_are_non_personal_and_events_are_applied_when_it_is_back(
     eventually("personal again", || (post(&client, "u", 10) == 200).then_some(()));
     assert_eq!(history_len(&client, "u"), Some(11));
     assert_eq!(client.get("/ready").json()["store_up"], true);
+    service.stop();
+}
+
+#[test]
+fn a_bad_network_to_redis_costs_no_answer_and_no_event() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let redis = server.url().trim_start_matches("redis://").trim_end_matches('/').parse().expect("an address");
+    let proxy = Proxy::start(redis);
+    let mut config = on_redis(folder.path(), &server, "a");
+    config.store.redis_url = format!("redis://{}/", proxy.address()).into();
+    (config.store.timeout_ms, config.store.write_timeout_ms) = (50, 200);
+    let service = Running::start(&config);
+    let client = service.client;
+    let mut events = 0;
+    let ms = Duration::from_millis;
+    for fault in [Fault::Delay(ms(300)), Fault::Cut, Fault::HalfOpen, Fault::SlowBytes(ms(20))] {
+        eventually("personal before", || (post(&client, "u", events) == 200).then_some(()));
+        events += 1;
+        let fallbacks = client.metric("recommendation_requests_total{outcome=\"fallback\"}");
+        proxy.set(fault);
+        for _ in 0..3 {
+            let status = post(&client, "u", events);
+            assert!(matches!(status, 200 | 202), "{fault:?}: {status}");
+            events += 1;
+            let asked = Instant::now();
+            assert_eq!(client.get("/recommendations?user_id=u&k=3&item_id=i05").status, 200, "{fault:?}");
+            assert!(asked.elapsed() < Duration::from_secs(2), "{fault:?}: {:?}", asked.elapsed());
+        }
+        let more = client.metric("recommendation_requests_total{outcome=\"fallback\"}") - fallbacks;
+        assert!(more >= 1.0, "{fault:?} was not felt");
+        proxy.set(Fault::None);
+        eventually("all events are applied, each once", || (history_len(&client, "u") == Some(events)).then_some(()));
+    }
     service.stop();
 }
 

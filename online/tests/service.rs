@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use online::events::Ended;
 use online::service::Failure;
@@ -16,6 +17,7 @@ use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
 
 use common::http::Client;
+use common::proxy::{Fault, Proxy};
 use common::{Running, config, event, eventually, folder, shop};
 
 #[test]
@@ -118,11 +120,17 @@ fn a_torn_version_leaves_the_old_one_serving() {
     assert!(error.contains("users.safetensors") && error.contains("offline rollback"), "{error}");
 }
 
-/// A store that panics when it is to apply an event of the user `fault`.
+/// A store that panics when it is to apply an event of the user `fault`, never answers for `silent`, and holds the thread
+/// for `late` longer than a deadline of 100 ms.
 struct Faulty(Embedded);
 
 impl UserStore for Faulty {
     fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        match user.as_str() {
+            "silent" => return Box::pin(std::future::pending()),
+            "late" => std::thread::sleep(Duration::from_millis(150)),
+            _ => {}
+        }
         self.0.read(user, version, now_ms)
     }
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
@@ -167,6 +175,54 @@ fn when_the_applier_ends_the_service_is_out_of_use_and_says_why() {
 }
 
 #[test]
+fn near_the_deadline_a_slate_is_made_of_what_there_is() {
+    let folder = folder();
+    let mut config = config(folder.path());
+    config.server.deadline_ms = 100;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let store = Faulty(Embedded::new(Retention { max_events: 10, max_older: 10, ttl_ms: 1 << 40 }));
+    let service = runtime.block_on(online::service::start_on_store(&config, Arc::new(store))).expect("starts");
+    let client = Client::new(service.address());
+    let ask = |user: &str| {
+        let answer = client.get(&format!("/recommendations?user_id={user}&k=2&item_id=i05&exclude=i00"));
+        assert_eq!(answer.status, 200);
+        answer.items()
+    };
+    let fallbacks = |reason: &str| client.metric(&format!("tandem_fallbacks_total{{reason=\"{reason}\"}}"));
+    // Without the store the page still counts.
+    assert_eq!(ask("silent")[0], "i06");
+    assert_eq!((fallbacks("timeout"), fallbacks("deadline")), (1.0, 0.0));
+    // Without time for the engine, only what is asked for is left.
+    assert_eq!(ask("late"), ["i01", "i02"]);
+    assert_eq!((fallbacks("timeout"), fallbacks("deadline")), (1.0, 1.0));
+    assert_eq!(client.metric("recommendation_requests_total{outcome=\"fallback\"}"), 2.0);
+    runtime.block_on(service.stop(std::future::ready(())));
+}
+
+#[test]
+fn a_client_behind_a_bad_network_is_answered_or_has_sent_nothing() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let proxy = Proxy::start(service.client.address());
+    let client = Client::new(proxy.address());
+    for (number, fault) in
+        [Fault::SlowBytes(Duration::from_millis(1)), Fault::Delay(Duration::from_millis(50))].into_iter().enumerate()
+    {
+        proxy.set(fault);
+        assert_eq!(client.post("/events", &event("u", "i01", &format!("e{number}"))).status, 200, "{fault:?}");
+    }
+    proxy.set(Fault::Cut);
+    assert!(client.try_post("/events", &event("u", "i01", "e2")).is_err());
+    let history = service.client.get("/users/u/history").json();
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(2), "{history}");
+    eventually("nobody is inside but who asks", || {
+        (service.client.metric("http_requests_in_flight") <= 1.0).then_some(())
+    });
+    service.stop();
+}
+
+#[test]
 fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     let folder = folder();
     let mut config = config(folder.path());
@@ -180,14 +236,16 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
         let mut stream = std::net::TcpStream::connect(client.address()).expect("connects");
         stream.write_all(head.as_bytes()).expect("writes");
         slow.push(stream);
-        let answer = client.get("/popular");
+        let answer = client.post("/events", &event("u", "i01", "e"));
         (answer.status == 503).then_some(answer)
     });
     refused.assert_problem(503, None);
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(client.get("/health").status, 200);
+    assert_eq!(client.get("/popular").status, 200, "questions are counted by themselves");
+    assert!(client.metric("http_requests_shed_total{reason=\"in_flight\"}") >= 1.0);
     drop(slow);
-    eventually("free again", || (client.get("/popular").status == 200).then_some(()));
+    eventually("free again", || (client.post("/events", &event("u", "i01", "e")).status == 200).then_some(()));
     service.stop();
 }
 

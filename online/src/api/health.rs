@@ -1,7 +1,6 @@
 //! `GET /health`, `/ready` and `/metrics`, for supervisors, load balancers and Prometheus.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -61,8 +60,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     responses((status = OK, body = String, content_type = "text/plain"))
 )]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let in_flight = app.in_flight.load(Ordering::Relaxed);
-    app.metrics.http_in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
+    app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
     app.models.observe_drift();
     let text = app.metrics.render(now_ms()).map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -16,6 +16,7 @@ pub mod cors;
 pub mod description;
 pub mod error;
 pub mod events;
+pub mod gate;
 pub mod health;
 pub mod items;
 pub mod model;
@@ -29,7 +30,7 @@ pub mod users;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -42,6 +43,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -52,12 +54,17 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use self::authorize::Gate;
 use self::error::ApiError;
+use self::gate::Admission;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::recommender::Recommender;
 use crate::remember::Memory;
+
+/// A request may stand in line for this part of its deadline: it may have waited as long before it was read, and its
+/// store is still to be asked.
+const WAIT_SHARE: u32 = 4;
 
 /// The settings of the API.
 #[derive(Debug, Clone)]
@@ -72,11 +79,13 @@ pub struct Settings {
     pub max_rows: usize,
     /// The maximum number of rows to explain in one request.
     pub max_explained_rows: usize,
-    /// The maximum number of concurrent requests.
+    /// The maximum number of concurrent requests of a [`gate::Class`].
     pub max_in_flight: usize,
     /// The origins of pages that may call from a browser.
     pub cors_origins: Vec<HeaderValue>,
-    /// The deadline of a request.
+    /// How long after its arrival recommendations should be answered at the latest.
+    pub deadline: Duration,
+    /// After which time any request ends with an error.
     pub request_timeout: Duration,
 }
 
@@ -94,8 +103,11 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The settings of the API.
     pub settings: Settings,
-    /// The number of requests being answered.
-    pub in_flight: AtomicUsize,
+    /// Lets requests in.
+    pub gate: Admission,
+    /// Turns for work that takes a thread of its own: half as many as there are cores, so that the others are left to what
+    /// is short.
+    pub long_work: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -110,8 +122,11 @@ impl App {
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Self {
-        let (in_flight, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { recommender, models, memory, events, metrics, settings, in_flight, stopping }
+        let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
+        let stopping = AtomicBool::new(false);
+        Self { recommender, models, memory, events, metrics, settings, gate, long_work, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.

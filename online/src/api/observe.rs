@@ -1,12 +1,13 @@
 //! The middleware around every request, whatever its route.
 //!
-//! A request gets an id (the client's `x-request-id`, or a new one). It is refused if too many are being answered
-//! already, and answered with an error if it takes too long. Its outcome is counted, and logged if it failed.
+//! A request gets an id (the client's `x-request-id`, or a new one). It is refused if there is more to do than can be
+//! done in time ([`gate`](super::gate)), and answered with an error if it takes too long. Its outcome is counted, and
+//! logged if it failed; refused ones are counted alone, since an overload would fill the log.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -16,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
+use super::gate::Class;
 use super::{App, calls};
 
 /// The header with a request's id, of requests and of answers.
@@ -29,17 +31,12 @@ const OTHER: &str = "other";
 static PROCESS: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().simple().to_string());
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// Counts a request for as long as it lives.
-struct InFlight<'a>(&'a AtomicUsize);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// When a request arrived, for handlers that have to answer within a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived(pub Instant);
 
 /// Wraps the handling of a request.
-pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
+pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
     let method = method_label(request.method());
@@ -48,23 +45,26 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: 
     let path = request.uri().path();
     let declared = matched.is_none().then(|| calls::find(&app.models, path).map(|_| path.to_owned())).flatten();
     let route = matched.as_ref().map(MatchedPath::as_str).or(declared.as_deref()).map_or(OTHER, label);
-    let in_flight = InFlight(&app.in_flight);
-    let others = app.in_flight.fetch_add(1, Ordering::Relaxed);
-    let mut response = if others >= app.settings.max_in_flight && !is_probe(route) {
-        ApiError::Busy("too many requests at once").into_response()
-    } else {
-        match tokio::time::timeout(app.settings.request_timeout, next.run(request)).await {
+    request.extensions_mut().insert(Arrived(started));
+    let entered = app.gate.enter(class(route, method), started).await;
+    let mut response = match &entered {
+        Ok(_) => match tokio::time::timeout(app.settings.request_timeout, next.run(request)).await {
             Ok(response) => response,
             Err(_) => ApiError::Busy("the request took too long").into_response(),
+        },
+        Err(refused) => {
+            app.metrics.http_refused.with_label_values(&[refused.label()]).inc();
+            ApiError::Busy("too many requests at once").into_response()
         }
     };
-    drop(in_flight);
+    let let_in = entered.is_ok();
+    drop(entered);
     let elapsed = started.elapsed();
     let status = response.status();
     let labels = [route, method, status.as_str()];
     app.metrics.http_requests.with_label_values(&labels).inc();
     app.metrics.http_seconds.with_label_values(&labels).observe(elapsed.as_secs_f64());
-    if status.is_server_error() {
+    if status.is_server_error() && let_in {
         tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
     } else {
         tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");
@@ -85,9 +85,12 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
     })
 }
 
-/// Whether a route must answer however many requests are being answered.
-fn is_probe(route: &str) -> bool {
-    matches!(route, "/health" | "/ready" | "/metrics")
+fn class(route: &str, method: &str) -> Class {
+    match (route, method) {
+        ("/health" | "/ready" | "/metrics", _) => Class::Probe,
+        ("/events" | "/models/{name}/rows", "POST") => Class::Intake,
+        _ => Class::Work,
+    }
 }
 
 /// The route as a metric label: all files of the documentation pages share one.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{Request, StatusCode};
@@ -11,11 +12,12 @@ use uuid::Uuid;
 
 use super::body::Object;
 use super::error::ApiError;
+use super::observe::Arrived;
 use super::slate::{Items, SlateBody, Used};
 use super::{App, body, json, query};
 use crate::events::now_ms;
 use crate::metrics::Outcome;
-use crate::recommender::Answered;
+use crate::recommender::{Answered, Deadline};
 
 /// Recommends items to a user.
 #[utoipa::path(
@@ -30,8 +32,12 @@ use crate::recommender::Answered;
             content_type = "application/problem+json"),
     )
 )]
-pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
-    answer(&app, query::recommendations(text.as_deref())).await
+pub async fn get_recommendations(
+    State(app): State<Arc<App>>,
+    Extension(arrived): Extension<Arrived>,
+    RawQuery(text): RawQuery,
+) -> Result<Response, ApiError> {
+    answer(&app, arrived, query::recommendations(text.as_deref())).await
 }
 
 /// Recommends items to a user as the GET does. Each parameter is in the URL or in the body, which may be empty; one
@@ -55,11 +61,12 @@ pub async fn get_recommendations(State(app): State<Arc<App>>, RawQuery(text): Ra
 )]
 pub async fn post_recommendations(
     State(app): State<Arc<App>>,
+    Extension(arrived): Extension<Arrived>,
     RawQuery(text): RawQuery,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let body = body::read(request, app.settings.max_body_bytes).await;
-    answer(&app, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
+    answer(&app, arrived, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
 }
 
 fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
@@ -72,10 +79,15 @@ fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQue
 }
 
 /// Answers a query, or counts and returns the error of reading it.
-async fn answer(app: &App, read: Result<RecommendationQuery, ApiError>) -> Result<Response, ApiError> {
+async fn answer(
+    app: &App,
+    arrived: Arrived,
+    read: Result<RecommendationQuery, ApiError>,
+) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
-    let answered = app.recommender.recommend(&query, now_ms()).await.map_err(ApiError::from);
+    let deadline = Deadline::of(arrived.0, app.settings.deadline);
+    let answered = app.recommender.recommend(&query, now_ms(), deadline).await.map_err(ApiError::from);
     let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let mut buffer = Uuid::encode_buffer();
     let body = SlateBody {

@@ -6,6 +6,7 @@
 
 pub mod http;
 pub mod process;
+pub mod proxy;
 #[path = "../../../shared/tests/support/redis_cluster.rs"]
 pub mod redis_cluster;
 #[path = "../../../shared/tests/support/redis_server.rs"]
@@ -52,6 +53,8 @@ pub fn config(folder: &Path) -> Config {
     let mut config = Config::load(None).expect("defaults are valid");
     config.server.listen = "127.0.0.1:0".parse().expect("an address");
     config.server.drain_ms = 0;
+    // The machine may be busy with other tests.
+    config.server.deadline_ms = 10_000;
     config.artifacts.path = folder.join("artifacts");
     config.artifacts.poll_ms = 10;
     config.events.path = folder.join("log");

@@ -29,6 +29,7 @@ pub fn with_settings<'a>(command: &'a mut Command, folder: &Path, address: Socke
         .env("TANDEM_STORE__REDIS_URL", redis)
         .env("TANDEM_EVENTS__REPLICA", "7")
         .env("TANDEM_SERVER__DRAIN_MS", "0")
+        .env("TANDEM_SERVER__DEADLINE_MS", "10000")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -196,8 +196,13 @@ async fn answer(
     let answers = if rows.rows < LONG && explain == Explain::No {
         score(app, served, &rows, &live, explain)?
     } else {
+        // Held by the thread: it goes on when the client has gone.
+        let turn = app.long_work.clone().acquire_owned().await;
         let (app, served) = (app.clone(), served.clone());
-        let work = tokio::task::spawn_blocking(move || score(&app, &served, &rows, &live, explain));
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            score(&app, &served, &rows, &live, explain)
+        });
         work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
     };
     let model = served.manifest().name.as_str();

@@ -1,0 +1,180 @@
+//! The door of the service: who is let in while there is more to do than the cores can.
+//!
+//! In: the class of a request and when it came. Out: a [`Pass`] for as long as it is being answered, or [`Refused`].
+//! A request that costs much (recommendations, predictions) first stands in line: it gives way once to everything else
+//! that is ready, so that requests behind it are read, and cheap ones answered, before its own work begins. How long
+//! that takes is how long whatever is ready waits for a core, on 2 cores as on 64, and whatever the time goes into. A
+//! request that waited too long in a line that is more than a moment's is refused: a late answer would be of no use, and
+//! the next in line is still in time. Costs a pass through the scheduler's queue, about a microsecond.
+//!
+//! Source: Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 2012 (the time in the queue is the measure, not
+//! its length); Maurer, "Fail at Scale", ACM Queue 2015 (a bound for the time in a server's queue).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How many requests may stand in line for each core before any is refused: so few are answered sooner than a machine's
+/// hiccup is over, which alone must not refuse them.
+const SHORT_LINE_PER_CORE: usize = 4;
+
+/// What a request costs, and what depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Supervisors and balancers ask; it is answered in any case.
+    Probe,
+    /// Events or rows are taken in: cheap, and nobody has them but the client. They have a queue of their own.
+    Intake,
+    /// Anything else; most of it is work for the engine or for a model.
+    Work,
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many of its class are being answered.
+    Crowded,
+    /// It stood in line for too long.
+    Waited,
+}
+
+impl Refused {
+    /// The reason as a metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Crowded => "in_flight",
+            Self::Waited => "wait",
+        }
+    }
+}
+
+/// The door, with the counts of those inside.
+#[derive(Debug)]
+pub struct Admission {
+    /// How many of [`Class::Intake`], and how many of [`Class::Work`], may be inside.
+    most: usize,
+    /// How long a request may stand in line.
+    longest_wait: Duration,
+    /// How many may stand in line however long they wait.
+    short_line: usize,
+    probes: AtomicUsize,
+    intake: AtomicUsize,
+    work: AtomicUsize,
+    line: AtomicUsize,
+}
+
+/// A request that is inside; it leaves when this is dropped.
+#[derive(Debug)]
+pub struct Pass<'a>(&'a AtomicUsize);
+
+impl<'a> Pass<'a> {
+    fn of(count: &'a AtomicUsize) -> (Self, usize) {
+        let others = count.fetch_add(1, Ordering::Relaxed);
+        (Self(count), others)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Admission {
+    /// A door with nobody inside.
+    ///
+    /// * `most`: how many of a class may be inside.
+    /// * `longest_wait`: how long a request may stand in line.
+    #[must_use]
+    pub fn new(most: usize, longest_wait: Duration) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let [probes, intake, work, line] = std::array::from_fn(|_| AtomicUsize::new(0));
+        Self { most, longest_wait, short_line: SHORT_LINE_PER_CORE * cores, probes, intake, work, line }
+    }
+
+    /// Lets a request in that arrived at `arrived`.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not.
+    pub async fn enter(&self, class: Class, arrived: Instant) -> Result<Pass<'_>, Refused> {
+        let ((pass, others), most) = match class {
+            Class::Probe => (Pass::of(&self.probes), usize::MAX),
+            Class::Intake => (Pass::of(&self.intake), self.most),
+            Class::Work => (Pass::of(&self.work), self.most),
+        };
+        if others >= most {
+            return Err(Refused::Crowded);
+        }
+        if class == Class::Work {
+            self.stand_in_line(arrived).await?;
+        }
+        Ok(pass)
+    }
+
+    async fn stand_in_line(&self, arrived: Instant) -> Result<(), Refused> {
+        let (place, _) = Pass::of(&self.line);
+        tokio::task::yield_now().await;
+        let waiting = self.line.load(Ordering::Relaxed);
+        drop(place);
+        if waiting > self.short_line && arrived.elapsed() > self.longest_wait {
+            return Err(Refused::Waited);
+        }
+        Ok(())
+    }
+
+    /// How many requests are inside.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        [&self.probes, &self.intake, &self.work].map(|count| count.load(Ordering::Relaxed)).iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG_AGO: Duration = Duration::from_secs(1);
+
+    fn gate(most: usize, short_line: usize) -> Admission {
+        Admission { short_line, ..Admission::new(most, Duration::from_millis(10)) }
+    }
+
+    #[tokio::test]
+    async fn each_class_has_its_own_bound_and_probes_have_none() {
+        let (gate, now) = (gate(1, 9), Instant::now());
+        let work = gate.enter(Class::Work, now).await.expect("the first");
+        assert_eq!(gate.enter(Class::Work, now).await.err(), Some(Refused::Crowded));
+        let _intake = gate.enter(Class::Intake, now).await.expect("the first of its class");
+        assert_eq!(gate.enter(Class::Intake, now).await.err(), Some(Refused::Crowded));
+        let _probes = [gate.enter(Class::Probe, now).await, gate.enter(Class::Probe, now).await].map(Result::unwrap);
+        assert_eq!(gate.inside(), 4);
+        drop(work);
+        assert!(gate.enter(Class::Work, now).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waited_too_long_is_refused_while_the_line_is_long() {
+        let gate = gate(100, 3);
+        let (now, late) = (Instant::now(), Instant::now() - LONG_AGO);
+        let refused = async |arrived| {
+            let enter = async || usize::from(gate.enter(Class::Work, arrived).await.err() == Some(Refused::Waited));
+            let (a, b, c, d, e) = tokio::join!(enter(), enter(), enter(), enter(), enter());
+            a + b + c + d + e
+        };
+        // All of them stand in line before the first goes in, so that 5, 4, 3, 2 and 1 are there as each does.
+        assert_eq!((refused(late).await, refused(now).await), (2, 0));
+        assert_eq!((gate.inside(), gate.line.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_goes_before_work() {
+        let (gate, now) = (gate(10, 10), Instant::now());
+        let order = std::sync::Mutex::new(Vec::new());
+        let enter = async |class| {
+            let _pass = gate.enter(class, now).await.expect("let in");
+            order.lock().expect("no panic").push(class);
+        };
+        tokio::join!(enter(Class::Work), enter(Class::Intake), enter(Class::Probe));
+        assert_eq!(*order.lock().expect("no panic"), [Class::Intake, Class::Probe, Class::Work]);
+    }
+}
