@@ -160,6 +160,7 @@ pub struct Events {
     #[serde(deserialize_with = "settings::text")]
     pub replica: String,
     pub max_file_bytes: u64,
+    pub max_disk_bytes: u64,
     pub queue: usize,
 }
 
@@ -227,6 +228,7 @@ impl Config {
         within("history.max_older", self.history.max_older, 0..=10_000)?;
         within("history.ttl_days", self.history.ttl_days, 1..=3650)?;
         within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
+        within("events.max_disk_bytes", self.events.max_disk_bytes, 0..=1 << 50)?;
         within("events.queue", self.events.queue, 1..=100_000)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;

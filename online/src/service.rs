@@ -129,6 +129,7 @@ async fn start_with(
         folder: config.events.path.clone(),
         replica: config.events.replica.clone(),
         max_file_bytes: config.events.max_file_bytes,
+        max_disk_bytes: config.events.max_disk_bytes,
         queue: config.events.queue,
         retention: retention(config),
     };

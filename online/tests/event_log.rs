@@ -25,7 +25,7 @@ const RETENTION: Retention = Retention { max_events: 1000, max_older: 1000, ttl_
 
 fn settings(folder: &Path, replica: &str) -> Settings {
     let (folder, replica) = (folder.to_owned(), replica.to_owned());
-    Settings { folder, replica, max_file_bytes: 4096, queue: 1000, retention: RETENTION }
+    Settings { folder, replica, max_file_bytes: 4096, max_disk_bytes: 0, queue: 1000, retention: RETENTION }
 }
 
 fn nothing_covered() -> watch::Receiver<Arc<Coverage>> {
@@ -128,6 +128,33 @@ fn full_files_are_followed_by_new_ones_and_read_in_order() {
     let middle = read(folder.path(), Position::START, 1000).next;
     let until = reader::read::<Event>(folder.path(), "a", Position::START, Some(middle), 0, u64::MAX).expect("reads");
     assert_eq!(until.next, middle);
+}
+
+#[test]
+fn a_log_that_has_reached_its_bound_refuses_until_there_is_room_again() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let settings = Settings { max_disk_bytes: 6000, ..settings(folder.path(), "a") };
+    let open = || Writer::open(&settings, Arc::default()).expect("opens");
+    let mut writer = open();
+    let mut taken = 0;
+    let refusal = loop {
+        match writer.append(&lines(&[event("u", taken)])) {
+            Ok(_) => taken += 1,
+            Err(error) => break error.to_string(),
+        }
+        assert!(taken < 1000, "the bound was never met");
+    };
+    assert!(refusal.contains("events.max_disk_bytes = 6000"), "{refusal}");
+    assert_eq!(ids(folder.path()).len(), taken);
+    drop(writer);
+    // What was there at the start counts.
+    let mut writer = open();
+    assert!(writer.append(&lines(&[event("u", taken)])).is_err());
+    let files = of_replica(folder.path(), "a").expect("lists");
+    let (first, bytes) = (&files[0].path, |file: &Path| file.metadata().expect("a file").len());
+    assert!(files.iter().map(|file| bytes(&file.path)).sum::<u64>() <= 6000);
+    fs::remove_file(first).expect("moved away");
+    writer.append(&lines(&[event("u", taken)])).expect("there is room");
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct Settings {
     pub replica: String,
     /// The size at which a new file is begun, in bytes.
     pub max_file_bytes: u64,
+    /// How many bytes all files of this replica's log may have; 0 for no bound.
+    pub max_disk_bytes: u64,
     /// The number of requests that may wait for the log.
     pub queue: usize,
     /// The bounds of histories.
@@ -63,6 +65,17 @@ pub enum LogError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It has reached its bound.
+    #[error(
+        "{folder}: the log has reached events.max_disk_bytes = {bound}; move its oldest files to another folder \
+         that the batch reads too, or raise the bound"
+    )]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// The bound, in bytes.
+        bound: u64,
     },
     /// Another process holds its lock.
     #[error("{0}: another process writes this replica's log; stop it, or give this one its own events.replica")]

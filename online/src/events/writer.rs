@@ -93,6 +93,8 @@ pub struct Writer {
     id: Option<FileId>,
     /// The end of the log; everything before it is synced.
     end: Position,
+    /// How many bytes the log had when it was last looked at, and what was appended since.
+    stored: u64,
     tail: Tail,
     /// Held as long as the writer lives.
     _lock: File,
@@ -116,6 +118,14 @@ fn open_file(folder: &Path, path: &Path) -> Result<File, LogError> {
     Ok(file)
 }
 
+/// How many bytes the files of a replica's log have.
+fn stored(settings: &Settings) -> Result<u64, LogError> {
+    let Settings { folder, replica, .. } = settings;
+    let files = event_log::of_replica(folder, replica).map_err(LogError::io(folder))?;
+    // A file that is moved away meanwhile has none.
+    Ok(files.iter().filter_map(|file| file.path.metadata().ok()).map(|file| file.len()).sum())
+}
+
 impl Writer {
     /// Takes the lock of the replica's log, and cuts off an unfinished last line.
     ///
@@ -132,7 +142,8 @@ impl Writer {
         let log = LogFile { replica: replica.clone(), number, path };
         let offset = cut_torn_end(folder, &log, &mut file)?;
         let (path, end) = (log.path, Position { file: number, offset });
-        Ok(Self { settings: settings.clone(), metrics, file, path, id: None, end, tail: Tail::Closed, _lock: lock })
+        let (settings, stored) = (settings.clone(), stored(settings)?);
+        Ok(Self { settings, metrics, file, path, id: None, end, stored, tail: Tail::Closed, _lock: lock })
     }
 
     /// The position where the log ends.
@@ -144,12 +155,13 @@ impl Writer {
     /// Appends whole lines and syncs them; after an error none of them is in the log.
     ///
     /// # Errors
-    /// [`LogError::Io`], such as on a full disk.
+    /// [`LogError::Io`], such as on a full disk; [`LogError::NoRoom`] at the bound of the log.
     pub fn append(&mut self, lines: &[u8]) -> Result<Appended, LogError> {
         let _timer = self.metrics.log_append_seconds.start_timer();
         if self.tail == Tail::Torn {
             self.take_back()?;
         }
+        self.check_room(lines.len() as u64)?;
         let Position { file: number, offset: start } = self.end;
         if !self.path.exists() {
             tracing::error!(path = %self.path.display(), "the log's file is gone, and what was in it; a new one is begun");
@@ -169,8 +181,23 @@ impl Writer {
         let Position { file: number, offset: start } = self.end;
         let file = *self.id.get_or_insert_with(|| FileId::of(&self.settings.replica, number, lines));
         self.end.offset += lines.len() as u64;
+        self.stored += lines.len() as u64;
         self.tail = Tail::Open;
         Ok(Appended { file, start })
+    }
+
+    /// Refuses bytes beyond the bound of the log. The folder is looked at only when the bound is met: files may have been
+    /// moved away since.
+    fn check_room(&mut self, more: u64) -> Result<(), LogError> {
+        let bound = self.settings.max_disk_bytes;
+        if bound == 0 || self.stored + more <= bound {
+            return Ok(());
+        }
+        self.stored = stored(&self.settings)?;
+        if self.stored + more <= bound {
+            return Ok(());
+        }
+        Err(LogError::NoRoom { folder: self.settings.folder.clone(), bound })
     }
 
     fn begin_file(&mut self, number: u64) -> Result<(), LogError> {

@@ -87,7 +87,7 @@ mod tests {
     fn settings(folder: &Path) -> Settings {
         let retention = Retention { max_events: 1, max_older: 1, ttl_ms: 1 };
         let (folder, replica) = (folder.to_owned(), "a".to_owned());
-        Settings { folder, replica, max_file_bytes: 4096, queue: 1, retention }
+        Settings { folder, replica, max_file_bytes: 4096, max_disk_bytes: 0, queue: 1, retention }
     }
 
     #[test]
