@@ -249,7 +249,7 @@ fn recovery(after: &[Answered], fall: Duration, good_ms: f64) -> Option<f64> {
     };
     let good: Vec<bool> = of_slice.iter().map(is_good).collect();
     let first = good.windows(GOOD_SLICES).position(|slices| slices.iter().all(|&good| good))?;
-    Some(first as f64 * SLICE.as_secs_f64())
+    Some((SLICE * u32::try_from(first).unwrap_or(u32::MAX)).as_secs_f64())
 }
 
 fn objectives(args: &OverloadArgs, report: &OverloadReport) -> Vec<Objective> {
