@@ -65,7 +65,7 @@ fn ids(snapshot: &Snapshot, items: impl IntoIterator<Item = ItemIdx>) -> Vec<Str
 /// Everything that is recommended at a time: to each user, to nobody known, as popular, as similar to anything.
 fn recommended(snapshot: &Snapshot, now_ms: i64) -> Vec<String> {
     let mut scratch = Scratch::default();
-    let mut found: Vec<ItemIdx> = popular(snapshot, None, 50, now_ms).into_iter().map(|pick| pick.item).collect();
+    let mut found: Vec<ItemIdx> = popular(snapshot, None, None, 50, now_ms).into_iter().map(|pick| pick.item).collect();
     let mut states = vec![UserState::default()];
     for (_, record) in snapshot.users().iter() {
         states.push(UserState::join(snapshot, unpack_user(record).expect("a record"), &LiveHistory::default()));
@@ -75,7 +75,7 @@ fn recommended(snapshot: &Snapshot, now_ms: i64) -> Vec<String> {
         found.extend(slate.picks.iter().map(|pick| pick.item));
     }
     for item in 0..snapshot.items().len() as u32 {
-        let picks = similar(snapshot, ItemIdx(item), 50, now_ms, &mut scratch);
+        let picks = similar(snapshot, ItemIdx(item), None, 50, now_ms, &mut scratch);
         found.extend(picks.iter().map(|pick| pick.item));
     }
     found.sort_unstable();
