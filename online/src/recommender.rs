@@ -91,12 +91,18 @@ impl Deadline {
     /// How long after its arrival the store is given up: the last fifth is kept for the engine, for which a request waits
     /// for a core once more after the store's answer.
     fn store(self) -> Duration {
-        self.within * 4 / 5
+        store_share(self.within)
     }
 
     fn is_over(self) -> bool {
         self.arrived.elapsed() >= self.within
     }
+}
+
+/// The share of a deadline that the store may take.
+#[must_use]
+pub fn store_share(deadline: Duration) -> Duration {
+    deadline * 4 / 5
 }
 
 /// Makes slates and lists of items.

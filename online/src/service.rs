@@ -25,7 +25,7 @@ use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
-use crate::recommender::Recommender;
+use crate::recommender::{Recommender, store_share};
 use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
@@ -220,7 +220,8 @@ async fn open_store(
         ca: (!config.store.ca.as_os_str().is_empty()).then(|| config.store.ca.clone()),
         prefix: config.store.prefix.clone(),
         replica: config.events.replica.clone(),
-        timeout: Duration::from_millis(config.store.timeout_ms),
+        // Not longer than requests wait, so that the breaker sees who is late.
+        timeout: Duration::from_millis(config.store.timeout_ms).min(store_share(deadline(config))),
         write_timeout: Duration::from_millis(config.store.write_timeout_ms),
         retention,
     };
