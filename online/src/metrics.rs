@@ -98,6 +98,8 @@ pub struct Metrics {
     pub events_refused: IntCounterVec,
     /// Events acknowledged before the store had them.
     pub events_deferred: IntCounter,
+    /// Users erased, each time anew.
+    pub users_erased: IntCounter,
     /// Events applied again from the log, after a start or a lost store.
     pub events_reapplied: IntCounter,
     /// Lines of the log that can't be read.
@@ -205,6 +207,7 @@ impl Default for Metrics {
                 "tandem_events_deferred_total",
                 "Events acknowledged with 202, before the store had them",
             ),
+            users_erased: counter("tandem_users_erased_total", "Erasures of users that are on disk"),
             events_reapplied: counter(
                 "tandem_events_reapplied_total",
                 "Events applied again from the event log after a start or a lost store",

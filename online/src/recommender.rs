@@ -206,10 +206,10 @@ fn category(snapshot: &Snapshot, name: &str) -> Result<CategoryIdx, UnknownCateg
         .ok_or_else(|| UnknownCategory { name: name.to_owned(), nearest: nearest(name, items.categories()) })
 }
 
-/// The profile that a query gives, else the stored one of its user.
-fn profile(snapshot: &Snapshot, query: &CheckedQuery) -> Result<Option<Profile>, BadProfile> {
+/// The profile that a query gives.
+fn given_profile(snapshot: &Snapshot, query: &CheckedQuery) -> Result<Option<Profile>, BadProfile> {
     match (&query.profile, snapshot.profiles()) {
-        (None, _) => Ok(snapshot.profile_of(query.user_id.as_str())),
+        (None, _) => Ok(None),
         (Some(GivenProfile(values)), Some(profiles)) => profiles.read(values).map(Some).map_err(BadProfile),
         (Some(GivenProfile(values)), None) => {
             let unknown = |(field, _): &(String, _)| RefusedValue {
@@ -277,13 +277,16 @@ impl Recommender {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let only = self.only(query.filter.as_ref(), &snapshot)?;
-        let profile = profile(&snapshot, query)?;
+        let given = given_profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin();
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
         let given_up = (deadline.arrived + deadline.store()).into();
         let stored = tokio::time::timeout_at(given_up, read).await;
         let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
         self.metrics.stages.read(&mut timed);
+        let is_hidden = stored.as_ref().is_ok_and(|stored| stored.history.hides(snapshot.covered()));
+        let own = || if is_hidden { None } else { snapshot.profile_of(query.user_id.as_str()) };
+        let profile = if query.profile.is_some() { given } else { own() };
         let (state, mut fallback) = match stored {
             Ok(stored) => (self.state(&snapshot, &query.user_id, stored), None),
             Err(error) => {
@@ -336,8 +339,12 @@ impl Recommender {
     }
 
     /// Joins the live history of the store with the batch's record of the user. The record is the store's if it has
-    /// one, else that of the mapped artifact: the two are equal, and a store that came back empty has none.
+    /// one, else that of the mapped artifact: the two are equal, and a store that came back empty has none. Of a user who
+    /// was erased after what the version knows, the live history is all.
     fn state(&self, snapshot: &Snapshot, user: &UserId, stored: Stored) -> UserState {
+        if stored.history.hides(snapshot.covered()) {
+            return UserState::join(snapshot, BatchUser::default(), &stored.history);
+        }
         let read = |bytes: &[u8]| match unpack_user(bytes) {
             Ok(record) if fits(&record, snapshot) => Ok(record),
             Ok(_) => Err(PackedError::Damaged),

@@ -12,7 +12,9 @@ use online::events::reader::{self, Chunk};
 use online::events::writer::{Append, Request, Writer};
 use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
-use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
+use online::store::{
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
+};
 use proptest::prelude::*;
 use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
@@ -100,7 +102,7 @@ fn requests_that_wait_together_share_one_sync_and_each_event_knows_its_place() {
     assert!(durable.blocking_recv().is_none());
     let chunk = read(folder.path(), Position::START, u64::MAX);
     let places: Vec<Option<Place>> = chunk.events.iter().map(|logged| Some(logged.place)).collect();
-    let arrivals = group.appends.iter().flat_map(|(arrivals, _)| arrivals);
+    let arrivals = group.appends.iter().flat_map(|placed| &placed.arrivals);
     assert_eq!(arrivals.map(|arrival| arrival.event.place).collect::<Vec<_>>(), places);
     assert_eq!(chunk.events.into_iter().map(|logged| logged.event).collect::<Vec<_>>(), sent);
     assert_eq!(chunk.next, group.end);
@@ -324,6 +326,9 @@ impl UserStore for Torn {
         } else {
             self.inner.apply(arrivals, bounds)
         }
+    }
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+        self.inner.erase(departures, bounds)
     }
     fn damaged(&self, _most: usize) -> Vec<UserId> {
         let torn = UserId::new("torn").expect("valid id");

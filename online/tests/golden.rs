@@ -67,6 +67,7 @@ fn cases() -> Vec<Case> {
         get("history", "/users/shopper/history"),
         get("history_unknown_user", "/users/nobody/history"),
         get("recommendations_live", "/recommendations?user_id=shopper&k=3&explain=true"),
+        Case { method: "DELETE", ..get("erased", "/users/shopper") },
         get("health", "/health"),
         get("ready", "/ready"),
         get("model_metadata", "/model/metadata"),

@@ -295,3 +295,56 @@ fn a_live_refund_frees_a_purchase_of_the_record_and_a_dislike_outlives_the_histo
     assert_eq!(admissible(), [true, false], "both have left the recent events");
     service.stop();
 }
+
+/// Erases a user, which takes effect at once.
+fn erase(client: &Client, user: &str) {
+    let answer = client.send("DELETE", &format!("/users/{user}/"), "", b"").expect("an answer");
+    assert_eq!((answer.status, answer.json()), (200, json!({"user_id": user, "applied": true})));
+}
+
+#[test]
+fn an_erased_user_is_like_somebody_unknown_until_they_come_back_also_after_a_restart() {
+    let folder = folder();
+    let config = config(folder.path());
+    let service = Running::start(&config);
+    let ask = |client: &Client, user: &str| {
+        let answer = client.get(&format!("/recommendations?user_id={user}&k=5&explain=true")).json();
+        (answer["items"].clone(), answer["history"].clone())
+    };
+    assert_eq!(service.client.post("/events", &event("known", "i05", "e1")).status, 200);
+    let unknown = ask(&service.client, "nobody");
+    assert_ne!(ask(&service.client, "known"), unknown);
+    erase(&service.client, "known");
+    erase(&service.client, "nobody");
+    assert_eq!(ask(&service.client, "known"), unknown, "neither events nor the version's record");
+    service.stop();
+    let service = Running::start(&config);
+    assert_eq!(ask(&service.client, "known"), unknown, "the log says it");
+    assert_eq!(service.client.metric("tandem_event_log_bad_lines_total"), 0.0);
+    assert_eq!(service.client.post("/events", &event("known", "i05", "e1")).json()["new"], 1, "they are back");
+    for bought in 0..2 {
+        let (_, history) = ask(&service.client, "known");
+        assert_eq!(history.as_array().map(Vec::len), Some(1), "{bought} {history}");
+        assert_eq!(history[0]["item_id"], "i05");
+    }
+    service.client.get("/users/%0a").assert_problem(405, None);
+    service.client.send("DELETE", "/users/%0a", "", b"").expect("an answer").assert_problem(400, Some("id"));
+    service.stop();
+}
+
+#[test]
+fn what_a_version_knows_of_an_erased_user_counts_again_when_it_covers_the_erasure() {
+    let folder = folder();
+    let artifacts = folder.path().join("artifacts");
+    let service = Running::start(&config(folder.path()));
+    let bought_is_missing =
+        || !service.client.get("/recommendations?user_id=known&k=12").items().contains(&"i03".to_owned());
+    assert!(bought_is_missing());
+    erase(&service.client, "known");
+    assert!(!bought_is_missing());
+    assert_eq!(service.client.post("/events", &event("known", "i05", "e1")).status, 200);
+    shop::write_covering(&artifacts, "v2", covered_up_to(folder.path(), "e1"));
+    swap_to(&service.client, &artifacts, "v2");
+    assert!(bought_is_missing(), "the record of v2 is of a user who came back");
+    service.stop();
+}

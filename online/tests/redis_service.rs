@@ -391,3 +391,38 @@ fn over_tls_with_a_user_and_a_password_whom_only_the_right_authority_gets_throug
     config.store.redis_url = server.url.replace(PASSWORD, "another one").into();
     refused(&config);
 }
+
+#[test]
+fn an_erasure_takes_effect_on_every_replica_at_once_and_when_redis_is_filled_anew() {
+    let (folder, mut server) = (folder(), RedisServer::start());
+    let a = Running::start(&on_redis(folder.path(), &server, "a"));
+    let b = Running::start(&on_redis(folder.path(), &server, "b"));
+    let user = UserId::new("known").expect("valid id");
+    let record = pack_user(&shop::known());
+    let put_record = |server: &RedisServer| {
+        let url = server.url();
+        let mut redis = redis::Client::open(url).and_then(|client| client.get_connection()).expect("connects");
+        redis::cmd("SET").arg(user_key("tandem", &user, "v1")).arg(&record).exec(&mut redis).expect("writes");
+    };
+    put_record(&server);
+    let slate = |client: &Client, user: &str| client.get(&format!("/recommendations?user_id={user}&k=12")).items();
+    assert_eq!((post(&a.client, "known", 1), post(&b.client, "known", 2)), (200, 200));
+    assert_ne!(slate(&b.client, "known"), slate(&b.client, "nobody"));
+    let erased = a.client.send("DELETE", "/users/known", "", b"").expect("an answer");
+    assert_eq!((erased.status, erased.json()["applied"].as_bool()), (200, Some(true)));
+    assert_eq!(slate(&b.client, "known"), slate(&b.client, "nobody"));
+    assert_eq!(history_len(&b.client, "known"), Some(0));
+    server.kill();
+    eventually("the store is missed", || (a.client.metric("tandem_store_up") == 0.0).then_some(()));
+    let later = a.client.send("DELETE", "/users/u", "", b"").expect("an answer");
+    assert_eq!((later.status, later.json()["applied"].as_bool()), (202, Some(false)));
+    server.restart();
+    put_record(&server);
+    eventually("both logs are applied", || (history_len(&a.client, "known") == Some(0)).then_some(()));
+    let mark = |replica: &str| server.command::<Option<String>>(&["GET", &applied_key("tandem", replica)]);
+    eventually("and marked", || (mark("a").is_some() && mark("b").is_some()).then_some(()));
+    assert_eq!(slate(&b.client, "known"), slate(&b.client, "nobody"));
+    assert_eq!((post(&b.client, "known", 3), history_len(&a.client, "known")), (200, Some(1)));
+    a.stop();
+    b.stop();
+}

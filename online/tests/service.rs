@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use online::events::Ended;
 use online::service::Failure;
-use online::store::{Added, Answer, Arrival, Bounds, Embedded, Mark, Position, Retention, Stored, UserStore};
+use online::store::{
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
+};
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
 use shared::contract::id::UserId;
@@ -136,6 +138,9 @@ impl UserStore for Faulty {
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         assert!(arrivals.iter().all(|arrival| arrival.user.as_str() != "fault"), "a fault");
         self.0.apply(arrivals, bounds)
+    }
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+        self.0.erase(departures, bounds)
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)
@@ -320,6 +325,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/popular",
         "/ready",
         "/recommendations",
+        "/users/{id}",
         "/users/{id}/history",
     ];
     assert_eq!(paths, expected);

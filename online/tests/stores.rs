@@ -226,7 +226,7 @@ fn a_history_of_a_newer_release_is_left_alone_and_its_events_wait() {
     let server = RedisServer::start();
     runtime().block_on(async {
         let store = open(&server, "p", RETENTION).await;
-        let (key, newer, now_ms) = (history_key("p", &user(1)), b"\x04a format to come", start_ms());
+        let (key, newer, now_ms) = (history_key("p", &user(1)), b"\x05a format to come", start_ms());
         set(&server, &key, newer);
         let bounds = Bounds { covered: &Coverage::default(), now_ms };
         let stored = store.read(&user(1), "v", now_ms).await.expect("answers");

@@ -32,7 +32,7 @@ const ADMIN: Need = Need::Scope(Scope::Admin);
 
 /// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages.
 /// Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place); 26] = [
+const TABLE: [(&str, &str, Need, Place); 27] = [
     ("GET", "/health", Need::Nothing, Both),
     ("GET", "/ready", Need::Nothing, Both),
     ("GET", "/metrics", READ, Admin),
@@ -44,6 +44,7 @@ const TABLE: [(&str, &str, Need, Place); 26] = [
     ("GET", "/items/{item_id}/similar", READ, Both),
     ("GET", "/popular", READ, Both),
     ("POST", "/events", WRITE, Both),
+    ("DELETE", "/users/{id}", ADMIN, Admin),
     ("GET", "/users/{id}/history", ADMIN, Admin),
     ("GET", "/model/metadata", READ, Both),
     ("GET", "/model/params", READ, Both),

@@ -154,6 +154,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(items::get_popular))
         .routes(routes!(events::post_events))
         .routes(routes!(users::get_history))
+        .routes(routes!(users::delete_user))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_ready))
         .routes(routes!(health::get_metrics))

@@ -20,11 +20,14 @@ pub mod writer;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::Coverage;
+use shared::contract::id::UserId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
@@ -121,6 +124,9 @@ pub enum Visible {
 /// The handle by which the API submits events.
 pub struct Events {
     requests: mpsc::Sender<Request>,
+    store: Arc<dyn UserStore>,
+    /// The latest time of an erasure; what is accepted after it has a later one.
+    erased_ms: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
@@ -162,7 +168,7 @@ impl Events {
         let writer = Writer::open(&settings, metrics.clone())?;
         let (requests, queue) = mpsc::channel(settings.queue);
         let (groups, durable) = mpsc::channel(GROUPS);
-        let mut applier = Applier::new(&settings, writer.end(), store, covered, metrics.clone());
+        let mut applier = Applier::new(&settings, writer.end(), store.clone(), covered, metrics.clone());
         applier.recover().await?;
         let (sender, ended) = watch::channel(None);
         let guard = Guard::new(Ended::Writer, &sender);
@@ -177,32 +183,60 @@ impl Events {
             let _guard = guard;
             applier.run(durable).await;
         });
-        Ok((Self { requests, metrics }, Running { writer, applier, ended }))
+        let erased_ms = AtomicI64::new(i64::MIN);
+        Ok((Self { requests, store, erased_ms, metrics }, Running { writer, applier, ended }))
     }
 
     /// Makes events durable and applies them.
     ///
     /// # Errors
     /// [`AcceptError`]; then none of them is acknowledged, and sending them again is safe.
-    pub async fn accept(&self, events: Vec<Event>) -> Result<Visible, AcceptError> {
+    pub async fn accept(&self, mut events: Vec<Event>) -> Result<Visible, AcceptError> {
         let count = events.len() as u64;
+        let earliest_ms = self.erased_ms.load(Ordering::Acquire).saturating_add(1);
+        events.iter_mut().for_each(|event| event.received_ms = event.received_ms.max(earliest_ms));
         let (reply, answer) = oneshot::channel();
-        let append = Request::Append(Append::new(events, reply));
+        let append = Append::new(events, reply);
         let refused = |error: AcceptError| {
             let reason = if matches!(error, AcceptError::Full) { "queue_full" } else { "log" };
             self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);
             error
         };
-        self.requests.try_send(append).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => refused(AcceptError::Full),
-            mpsc::error::TrySendError::Closed(_) => refused(AcceptError::Closed),
-        })?;
-        let visible = answer.await.unwrap_or(Err(AcceptError::Closed)).map_err(refused)?;
+        let visible = self.append(append, answer).await.map_err(refused)?;
         self.metrics.events_accepted.inc_by(count);
         if visible == Visible::Later {
             self.metrics.events_deferred.inc_by(count);
         }
         Ok(visible)
+    }
+
+    /// Makes the erasure of a user durable and applies it: of all that was accepted before, on any replica, nothing counts.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then the erasure is not acknowledged, and asking again is safe.
+    pub async fn erase(&self, user: UserId) -> Result<Visible, AcceptError> {
+        let now_ms = now_ms();
+        // The clock of another replica may be ahead of this one: what the store has is before the erasure in any case.
+        let stored = self.store.read(&user, "", now_ms).await.unwrap_or_default();
+        let newest_ms = stored.history.recent.last().map_or(now_ms, |event| event.received_ms);
+        let received_ms = newest_ms.max(now_ms);
+        let (reply, answer) = oneshot::channel();
+        let visible = self.append(Append::erasure(Erasure { user, received_ms }, reply), answer).await?;
+        self.erased_ms.fetch_max(received_ms, Ordering::AcqRel);
+        self.metrics.users_erased.inc();
+        Ok(visible)
+    }
+
+    async fn append(
+        &self,
+        append: Append,
+        answer: oneshot::Receiver<Result<Visible, AcceptError>>,
+    ) -> Result<Visible, AcceptError> {
+        self.requests.try_send(Request::Append(append)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AcceptError::Full,
+            mpsc::error::TrySendError::Closed(_) => AcceptError::Closed,
+        })?;
+        answer.await.unwrap_or(Err(AcceptError::Closed))
     }
 
     /// Writes and applies the events that have been submitted, and closes the log.

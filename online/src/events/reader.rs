@@ -1,7 +1,7 @@
 //! Reads a replica's log from a position on, in chunks.
 //!
 //! Only whole lines are read. A line that this release does not read as an event is skipped and counted, so that the
-//! rest of the log is never lost silently.
+//! rest of the log is never lost silently. Erased lines are passed over without a word.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -9,10 +9,12 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
+use shared::contract::erasure::{Erasure, is_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, LogFile, Place};
+use shared::engine::state::LiveErasure;
 
-use crate::store::{Arrival, Position};
+use crate::store::{Arrival, Departure, Position};
 
 /// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +33,20 @@ impl From<Logged<Event>> for Arrival {
     }
 }
 
+impl From<Logged<Erasure>> for Departure {
+    fn from(Logged { event: Erasure { user, received_ms }, place }: Logged<Erasure>) -> Self {
+        Self { user, erasure: LiveErasure { received_ms, place: Some(place) } }
+    }
+}
+
 /// A chunk of the log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chunk<T> {
     /// Its events.
     pub events: Vec<Logged<T>>,
-    /// Lines that are no events.
+    /// Its erasures.
+    pub erasures: Vec<Logged<Erasure>>,
+    /// Lines that are no events; erased ones are not counted.
     pub bad_lines: u64,
     /// The position where the first of these begins.
     pub first_bad: Option<Position>,
@@ -47,7 +57,8 @@ pub struct Chunk<T> {
 /// Reads the events of a replica after `from`, about `max_bytes` of them.
 ///
 /// * `until`: the position where the log ends; if absent, the end of its last file.
-/// * `oldest_ms`: files that were last written before this time are skipped.
+/// * `oldest_ms`: of files that were last written before this time only erasures are read, since a version may know the
+///   user however long ago that was.
 ///
 /// Nothing is left if the chunk's `next` is `from` again. If the file of a position is gone, reading continues in the
 /// next file.
@@ -63,7 +74,7 @@ pub fn read<T: DeserializeOwned>(
     max_bytes: u64,
 ) -> io::Result<Chunk<T>> {
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
-    let mut chunk = Chunk { events: Vec::new(), bad_lines: 0, first_bad: None, next: from };
+    let mut chunk = Chunk { events: Vec::new(), erasures: Vec::new(), bad_lines: 0, first_bad: None, next: from };
     let mut bytes = 0;
     for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {
@@ -71,10 +82,7 @@ pub fn read<T: DeserializeOwned>(
         }
         let offset = if file.number == from.file { from.offset } else { 0 };
         let end = if file.number == until.file { until.offset } else { u64::MAX };
-        if is_older(&file, oldest_ms)? {
-            chunk.next = Position { file: file.number, offset: file.path.metadata()?.len().min(end).max(offset) };
-            continue;
-        }
+        let is_older = is_older(&file, oldest_ms)?;
         chunk.next = Position { file: file.number, offset };
         let Some(id) = file.id()? else { continue };
         let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
@@ -87,11 +95,16 @@ pub fn read<T: DeserializeOwned>(
                 break;
             }
             let place = Place { file: id, end: chunk.next.offset + length };
-            match serde_json::from_slice(&line) {
-                Ok(event) => chunk.events.push(Logged { event, place }),
-                Err(_) => {
-                    chunk.bad_lines += 1;
-                    chunk.first_bad.get_or_insert(chunk.next);
+            if let Some(event) = Erasure::read(&line) {
+                chunk.erasures.push(Logged { event, place });
+            } else if !is_older {
+                match serde_json::from_slice(&line) {
+                    Ok(event) => chunk.events.push(Logged { event, place }),
+                    Err(_) if is_blank(&line) => {}
+                    Err(_) => {
+                        chunk.bad_lines += 1;
+                        chunk.first_bad.get_or_insert(chunk.next);
+                    }
                 }
             }
             chunk.next.offset = place.end;

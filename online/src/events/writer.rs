@@ -12,15 +12,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, FileId, LogFile, Place};
 use tokio::sync::{mpsc, oneshot};
 
 use super::lock::lock;
+use super::reader::Logged;
 use super::repair::cut_torn_end;
 use super::{AcceptError, LogError, Settings, Visible};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, Position};
+use crate::store::{Arrival, Departure, Position};
 
 /// The size in bytes at which a group is closed, so that its first request need not wait for ever.
 const MAX_GROUP_BYTES: usize = 4 << 20;
@@ -36,12 +38,14 @@ pub enum Request {
     Close,
 }
 
-/// Events to be made durable.
+/// Events, or an erasure, to be made durable.
 pub struct Append {
     /// Their lines.
     pub lines: Vec<u8>,
     /// The events for the histories, each with the offset where its line ends in `lines`.
     pub arrivals: Vec<(Arrival, u64)>,
+    /// The erasure, which has the only line.
+    pub erasure: Option<Erasure>,
     /// The channel for the answer.
     pub reply: Reply,
 }
@@ -60,8 +64,29 @@ impl Append {
             lines.push(b'\n');
             arrivals.push((Arrival::from(event), lines.len() as u64));
         }
-        Self { lines, arrivals, reply }
+        Self { lines, arrivals, erasure: None, reply }
     }
+
+    /// Makes the line of an erasure.
+    ///
+    /// # Panics
+    /// Never: as [`Self::new`].
+    #[must_use]
+    pub fn erasure(erasure: Erasure, reply: Reply) -> Self {
+        let mut lines = serde_json::to_vec(&erasure).expect("texts and numbers serialise into memory");
+        lines.push(b'\n');
+        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), reply }
+    }
+}
+
+/// What a request appended, with its positions in the log.
+pub struct Placed {
+    /// Its events for the histories.
+    pub arrivals: Vec<Arrival>,
+    /// Its erasure.
+    pub departure: Option<Departure>,
+    /// The channel for the answer.
+    pub reply: Reply,
 }
 
 /// Events that are durable, with the requests that wait for them.
@@ -70,8 +95,8 @@ pub struct Group {
     pub start: Position,
     /// The position where the group ends.
     pub end: Position,
-    /// The events for the histories, by request.
-    pub appends: Vec<(Vec<Arrival>, Reply)>,
+    /// What it has, by request.
+    pub appends: Vec<Placed>,
 }
 
 /// The position at which bytes were appended.
@@ -207,9 +232,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Cuts off the parts of a failed append.
+    /// Cuts off the parts of a failed append. The lock of the file keeps out who overwrites erased lines: a line that was
+    /// cut off must not be written again.
     fn take_back(&mut self) -> Result<(), LogError> {
-        let cut = self.file.set_len(self.end.offset).and_then(|()| self.file.sync_all());
+        let cut = self.file.lock().and_then(|()| {
+            let cut = self.file.set_len(self.end.offset).and_then(|()| self.file.sync_all());
+            self.file.unlock().and(cut)
+        });
         cut.map_err(LogError::io(&self.path))?;
         self.tail = Tail::Closed;
         Ok(())
@@ -261,16 +290,17 @@ impl Writer {
     }
 }
 
-/// The arrivals of requests, each with its position in the log; their lines were appended one after the other.
-fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<(Vec<Arrival>, Reply)> {
-    let place = |Append { lines, arrivals, reply }: Append| {
+/// What requests appended, each with its position in the log; their lines were appended one after the other.
+fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<Placed> {
+    let place = |Append { lines, arrivals, erasure, reply }: Append| {
         let arrival = |(mut arrival, end): (Arrival, u64)| {
             arrival.event.place = Some(Place { file, end: start + end });
             arrival
         };
         let arrivals = arrivals.into_iter().map(arrival).collect();
         start += lines.len() as u64;
-        (arrivals, reply)
+        let departure = erasure.map(|event| Logged { event, place: Place { file, end: start } }.into());
+        Placed { arrivals, departure, reply }
     };
     appends.into_iter().map(place).collect()
 }

@@ -12,7 +12,7 @@ use shared::contract::id::UserId;
 use shared::engine::state::{Applied, LiveHistory};
 
 use super::retention::{by_user, forget, is_stale};
-use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, State, Stored, UserStore};
+use super::{Added, Answer, Arrival, Bounds, Departure, Mark, Position, Retention, State, Stored, UserStore};
 
 /// The number of shards of the map: a power of two, well above the number of cores.
 const SHARDS: usize = 64;
@@ -80,6 +80,17 @@ impl Embedded {
         added
     }
 
+    fn take_out(&self, departures: &[Departure], bounds: Bounds<'_>) {
+        for Departure { user, erasure } in departures {
+            let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
+            let mut history = shard.remove(user).unwrap_or_default();
+            self.retention.erase(Arc::make_mut(&mut history), *erasure, bounds);
+            if !history.is_empty() {
+                shard.insert(user.clone(), history);
+            }
+        }
+    }
+
     /// Drops expired events and histories, a shard at a time; returns how many users remain.
     pub fn sweep(&self, now_ms: i64) -> usize {
         let oldest_ms = self.retention.oldest_ms(now_ms);
@@ -106,6 +117,11 @@ impl UserStore for Embedded {
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         let added = self.put(arrivals, bounds);
         Box::pin(async { Ok(added) })
+    }
+
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+        self.take_out(departures, bounds);
+        Box::pin(async { Ok(()) })
     }
 
     fn damaged(&self, _most: usize) -> Vec<UserId> {

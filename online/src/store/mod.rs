@@ -4,6 +4,7 @@
 //! ```text
 //! read    (request)  user, version ─▶ live history, the batch's record            one round trip
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
+//! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! ```
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use shared::contract::event::{Event, event_key};
 use shared::contract::id::UserId;
-use shared::engine::state::{Applied, LiveEvent, LiveHistory};
+use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
@@ -46,6 +47,9 @@ pub trait UserStore: Send + Sync {
     /// Adds events to the histories of their users, and returns the result of each. Applying an event twice changes
     /// nothing. After an error some of them may be applied.
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
+
+    /// Erases users from the histories. Erasing twice changes nothing. After an error some of them may be erased.
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
@@ -95,6 +99,15 @@ pub struct Arrival {
     pub user: UserId,
     /// The event as the history stores it.
     pub event: LiveEvent,
+}
+
+/// An erasure on its way into a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// The user.
+    pub user: UserId,
+    /// The erasure as the history stores it.
+    pub erasure: LiveErasure,
 }
 
 impl From<Event> for Arrival {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::contract::event_log::Coverage;
 use shared::contract::id::UserId;
-use shared::engine::state::{Applied, HistoryBounds, LiveEvent, LiveHistory};
+use shared::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory};
 
 use super::Arrival;
 
@@ -56,8 +56,21 @@ impl Retention {
         let applied: Vec<Applied> = events.into_iter().map(apply).collect();
         if applied.contains(&Applied::New) {
             forget(history, oldest_ms);
+            self.let_go(history, bounds);
         }
         applied
+    }
+
+    /// Erases a history.
+    pub fn erase(self, history: &mut LiveHistory, erasure: LiveErasure, bounds: Bounds<'_>) {
+        history.erase(erasure);
+        self.let_go(history, bounds);
+    }
+
+    /// Forgets an erasure that hides nothing any more: every version covers it, and all events before it have expired.
+    fn let_go(self, history: &mut LiveHistory, bounds: Bounds<'_>) {
+        let is_old = |erased: &LiveErasure| erased.received_ms < self.oldest_ms(bounds.now_ms);
+        history.erased = history.erased.filter(|erased| !is_old(erased) || !bounds.covered.covers(erased.place));
     }
 
     /// Adds the events and items of another history of the user.
@@ -66,11 +79,18 @@ impl Retention {
         forget(history, self.oldest_ms(bounds.now_ms));
     }
 
-    /// When a history as a whole expires, milliseconds since the epoch.
+    /// When a history as a whole expires, milliseconds since the epoch. One with an erasure does not: a version may know
+    /// the user for ever.
     pub(super) fn expires_ms(self, history: &LiveHistory) -> i64 {
+        if history.erased.is_some() {
+            return NEVER_MS;
+        }
         newest_ms(history).saturating_add(self.ttl_ms)
     }
 }
+
+/// The end of the year 9999, milliseconds since the epoch.
+const NEVER_MS: i64 = 253_402_300_799_999;
 
 /// When the last event of a history arrived, milliseconds since the epoch.
 fn newest_ms(history: &LiveHistory) -> i64 {
@@ -102,6 +122,8 @@ pub(super) fn by_user(arrivals: &[Arrival]) -> BTreeMap<&UserId, Vec<(usize, &Li
 
 #[cfg(test)]
 mod tests {
+    use shared::contract::event_log::{CoveredFile, FileId, Place};
+
     use super::super::tests::arrival;
     use super::*;
 
@@ -120,5 +142,21 @@ mod tests {
         assert_eq!(retention.expires_ms(&history), 190);
         let late = Bounds { covered: &covered, now_ms: 101 };
         assert_eq!(retention.merge(&mut history, [&first.event], late), [Applied::Duplicate]);
+    }
+
+    #[test]
+    fn an_erasure_is_kept_as_long_as_an_event_before_it_could_come_or_a_version_lacks_it() {
+        let retention = Retention { max_events: 10, max_older: 10, ttl_ms: 100 };
+        let file = FileId::of("a", 1, b"first\n");
+        let erasure = LiveErasure { received_ms: 5, place: Some(Place { file, end: 40 }) };
+        let covered = |bytes: u64| -> Coverage {
+            [&CoveredFile { replica: "a".to_owned(), number: 1, id: file, bytes }].into_iter().collect()
+        };
+        for (bytes, now_ms, is_kept) in [(40, 105, true), (39, 106, true), (40, 106, false)] {
+            let mut history = LiveHistory::default();
+            retention.erase(&mut history, erasure, Bounds { covered: &covered(bytes), now_ms });
+            assert_eq!(!history.is_empty(), is_kept, "{bytes} {now_ms}");
+            assert_eq!(retention.expires_ms(&LiveHistory { erased: Some(erasure), ..history }), NEVER_MS);
+        }
     }
 }

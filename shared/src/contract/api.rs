@@ -362,6 +362,18 @@ pub struct Accepted {
     pub event_ids: Vec<String>,
 }
 
+/// The acknowledgement of `DELETE /users/{id}`: the erasure is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Erased {
+    /// The user.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub user_id: UserId,
+    /// Whether the very next answer is that for somebody unknown (status 200); if not (202), it is so once the store is
+    /// back.
+    pub applied: bool,
+}
+
 /// An error, as RFC 9457 problem details (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A file is only ever appended to, and not even that once its end was cut off: the bytes up to a line end stay the
-//! same for ever. [`FileId`] identifies a file by its name and first line, so that a copy in another folder counts as
+//! same for ever, but for lines of an erased user, which are overwritten in place ([`super::erasure`]). [`FileId`] identifies a file by its name and first line, so that a copy in another folder counts as
 //! the same file, and a new file under an old name as another one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+
+use crate::contract::erasure;
 
 /// A file of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,11 +133,14 @@ impl LogFile {
 pub struct FileId(NonZeroU64);
 
 impl FileId {
-    /// The id of a replica's file with this number and first line.
+    /// The id of a replica's file with this number and first line; of an erased first line the one that it states.
     ///
     /// * `bytes`: the first line or more.
     #[must_use]
     pub fn of(replica: &str, number: u64, bytes: &[u8]) -> Self {
+        if let Some(id) = erasure::file_id(bytes).and_then(Self::new) {
+            return id;
+        }
         let length = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
         let digest = Sha256::new().chain_update(stem(replica, number)).chain_update(&bytes[..length]).finalize();
         let mut first = [0; 8];
@@ -281,6 +286,14 @@ mod tests {
         }
         let text = serde_json::to_string(&id).expect("serialises");
         assert_eq!(serde_json::from_str::<FileId>(&text).expect("reads"), id);
+    }
+
+    #[test]
+    fn a_file_keeps_its_id_when_its_first_line_is_erased() {
+        let mut line = br#"{"timestamp":1,"visitorid":"u1","event":"view"}"#.to_vec();
+        let id = FileId::of("a", 1, &line);
+        erasure::blank(&mut line, Some(id.get()));
+        assert_eq!(FileId::of("a", 1, &line), id);
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod api;
 #[cfg(feature = "engine")]
 pub mod artifact;
 pub mod complaint;
+pub mod erasure;
 pub mod event;
 #[cfg(feature = "engine")]
 pub mod event_log;

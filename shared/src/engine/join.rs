@@ -120,7 +120,8 @@ mod tests {
     }
 
     fn history(recent: &[(i64, &str, &str)]) -> LiveHistory {
-        LiveHistory { recent: recent.iter().map(|&(at, kind, item)| live(at, kind, item)).collect(), older: Vec::new() }
+        let recent = recent.iter().map(|&(at, kind, item)| live(at, kind, item)).collect();
+        LiveHistory { recent, ..LiveHistory::default() }
     }
 
     /// A record with these events in its history, and these items seen beyond it.

@@ -97,6 +97,15 @@ fn deciding(kind: KindName) -> KindName {
     }
 }
 
+/// The erasure of a user: nothing counts that was accepted up to it, nor what a version knows that does not cover it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveErasure {
+    /// When the service accepted it, milliseconds since the epoch.
+    pub received_ms: i64,
+    /// The position of its line in the event log.
+    pub place: Option<Place>,
+}
+
 /// The user's live events: the last ones, and the items of older ones that no artifact covers yet.
 ///
 /// Applying the same events in another order, or one of them twice, gives the same history as long as they are among
@@ -107,6 +116,8 @@ pub struct LiveHistory {
     pub recent: Vec<LiveEvent>,
     /// Items of older events, by item, log file and kind, until an artifact covers them.
     pub older: Vec<LiveSeen>,
+    /// The last erasure of the user.
+    pub erased: Option<LiveErasure>,
 }
 
 /// How long a live history remembers.
@@ -126,7 +137,7 @@ pub struct HistoryBounds<'a> {
 pub enum Applied {
     /// It is new.
     New,
-    /// The history has it already.
+    /// The history has it already, or the user was erased after it.
     Duplicate,
 }
 
@@ -134,13 +145,30 @@ impl LiveHistory {
     /// Whether the history holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.recent.is_empty() && self.older.is_empty()
+        self.recent.is_empty() && self.older.is_empty() && self.erased.is_none()
+    }
+
+    /// Whether the user was erased, and a version that covers this much of the log still knows what was before.
+    #[must_use]
+    pub fn hides(&self, covered: &Coverage) -> bool {
+        self.erased.is_some_and(|erased| !covered.covers(erased.place))
+    }
+
+    /// Forgets everything that was accepted up to an erasure, and remembers the erasure. In whatever order erasures and
+    /// events are applied, the history is the same.
+    pub fn erase(&mut self, erasure: LiveErasure) {
+        if self.erased.is_none_or(|erased| erased.received_ms < erasure.received_ms) {
+            self.erased = Some(erasure);
+        }
+        self.recent.retain(|event| event.received_ms > erasure.received_ms);
+        self.older.retain(|seen| seen.received_ms > erasure.received_ms);
     }
 
     /// Adds an event unless it is a duplicate, keeps the last `bounds.max_events`, and remembers the items of the rest
     /// until an artifact covers them, `bounds.max_older` at most. O(`max_events` + `max_older`).
     pub fn apply(&mut self, event: LiveEvent, bounds: HistoryBounds<'_>) -> Applied {
-        if self.recent.iter().any(|known| known.event_key == event.event_key) {
+        let is_erased = self.erased.is_some_and(|erased| event.received_ms <= erased.received_ms);
+        if is_erased || self.recent.iter().any(|known| known.event_key == event.event_key) {
             return Applied::Duplicate;
         }
         let place = self.recent.partition_point(|known| known.received_ms <= event.received_ms);
@@ -156,8 +184,11 @@ impl LiveHistory {
 
     /// Adds all events and items of another history of the same user.
     pub fn absorb(&mut self, other: Self, bounds: HistoryBounds<'_>) {
-        let Self { recent, older } = other;
+        let Self { recent, older, erased } = other;
         older.into_iter().for_each(|seen| remember(&mut self.older, seen));
+        if let Some(erasure) = self.erased.into_iter().chain(erased).max_by_key(|erased| erased.received_ms) {
+            self.erase(erasure);
+        }
         for event in recent {
             self.apply(event, bounds);
         }
@@ -296,6 +327,30 @@ mod tests {
             let mut joined = applied(first.to_vec(), &none, 100);
             joined.absorb(applied(second.to_vec(), &none, 100), HistoryBounds { max_events: 4, max_older: 100, covered: &none });
             prop_assert_eq!(joined, applied(events.clone(), &none, 100));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_erasure_takes_what_was_before_it_and_nothing_else_in_whatever_order_it_comes(
+            at in 0i64..12, from in 0usize..13, twice in 0usize..13,
+        ) {
+            let erasure = LiveErasure { received_ms: at, place: place(at) };
+            let none = Coverage::default();
+            let bounds = HistoryBounds { max_events: 4, max_older: 100, covered: &none };
+            let mut history = LiveHistory::default();
+            for n in 0..12 {
+                if from == n || twice == n {
+                    history.erase(erasure);
+                }
+                history.apply(live(n as i64, KindName::TRANSACTION), bounds);
+            }
+            history.erase(erasure);
+            let after = applied((at + 1..12).map(|n| live(n, KindName::TRANSACTION)), &none, 100);
+            prop_assert_eq!(&history.recent, &after.recent);
+            prop_assert!(history.older.iter().all(|seen| after.older.iter().any(|other| other.item == seen.item)));
+            prop_assert_eq!(history.erased, Some(erasure));
+            prop_assert!(history.hides(&up_to(at as u64)) && !history.hides(&up_to(at as u64 + 1)));
         }
     }
 

@@ -29,10 +29,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use self::health::{FIRST_PAUSE, Health};
 use self::rebuild::Rebuild;
 use super::reader::{self, Chunk};
-use super::writer::{Group, Reply};
+use super::writer::{Group, Placed, Reply};
 use super::{LogError, Settings, Visible, now_ms};
 use crate::metrics::Metrics;
-use crate::store::{Added, Arrival, Bounds, Position, UserStore};
+use crate::store::{Added, Arrival, Bounds, Departure, Position, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
@@ -197,19 +197,21 @@ impl Applier {
         let (start, mut end) = (group.start, group.end);
         let mut replies: Vec<(Reply, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
+        let mut departures: Vec<Departure> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
-            for (events, reply) in group.appends {
+            for Placed { arrivals: events, departure, reply } in group.appends {
                 replies.push((reply, events.len()));
                 arrivals.extend(events);
+                departures.extend(departure);
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
         self.end = end;
         let added = match self.health {
             Health::Down(..) => None,
-            Health::Up => match self.apply(&arrivals).await {
+            Health::Up => match self.apply(&arrivals, &departures).await {
                 Ok(added) => Some(added),
                 Err(error) => {
                     self.note(Err(error));
@@ -229,9 +231,17 @@ impl Applier {
         }
     }
 
-    async fn apply(&mut self, arrivals: &[Arrival]) -> Result<Vec<Added>, LogError> {
+    /// Applies events and erasures; their order does not matter, since erasures go by times.
+    async fn apply(&mut self, arrivals: &[Arrival], departures: &[Departure]) -> Result<Vec<Added>, LogError> {
         let covered = self.follow()?;
-        Ok(self.store.apply(arrivals, Bounds { covered: &covered, now_ms: now_ms() }).await?)
+        let bounds = Bounds { covered: &covered, now_ms: now_ms() };
+        if !departures.is_empty() {
+            self.store.erase(departures, bounds).await?;
+        }
+        if arrivals.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.apply(arrivals, bounds).await?)
     }
 
     /// Applies the next chunk of what the store lacks: other replicas' logs first, since the mark stands for them too.
@@ -242,6 +252,8 @@ impl Applier {
             None => (self.settings.replica.clone(), self.done),
         };
         let chunk = self.read(replica, from).await?;
+        let departures: Vec<Departure> = chunk.erasures.into_iter().map(Departure::from).collect();
+        self.apply(&[], &departures).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
             self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;

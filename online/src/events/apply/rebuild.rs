@@ -13,7 +13,7 @@ use shared::engine::state::LiveHistory;
 use super::super::reader::Chunk;
 use super::super::{LogError, now_ms};
 use super::Applier;
-use crate::store::{Arrival, Bounds, Position, Retention};
+use crate::store::{Arrival, Bounds, Departure, Position, Retention};
 
 /// The maximum number of users of one rebuild, which bounds its memory; the others are rebuilt next.
 const MAX_USERS: usize = 10_000;
@@ -47,6 +47,11 @@ impl Rebuild {
             }
             Some((_, from)) => *from = chunk.next,
             None => self.own = chunk.next,
+        }
+        for Departure { user, erasure } in chunk.erasures.into_iter().map(Departure::from) {
+            if let Some(history) = self.histories.get_mut(&user) {
+                retention.erase(history, erasure, bounds);
+            }
         }
         for Arrival { user, event } in chunk.events.into_iter().map(Arrival::from) {
             if let Some(history) = self.histories.get_mut(&user) {

@@ -14,10 +14,10 @@ use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use shared::contract::id::UserId;
 use shared::engine::keys::{history_key, user_key};
 use shared::engine::packed::{PackedError, pack_history, unpack_history};
-use shared::engine::state::{Applied, LiveEvent, LiveHistory};
+use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 use super::super::retention::{by_user, forget};
-use super::super::{Added, Arrival, Bounds, State, StoreError, Stored};
+use super::super::{Added, Arrival, Bounds, Departure, State, StoreError, Stored};
 use super::Redis;
 use super::nodes::Keyed;
 
@@ -134,6 +134,36 @@ impl Redis {
             .await?;
         }
         Ok(added)
+    }
+
+    /// Erases users. What can't be read of a user is replaced as a whole: nothing in it may count any more, and what came
+    /// after the erasure is rebuilt from the event log.
+    pub(super) async fn take_out(&self, departures: &[Departure], bounds: Bounds<'_>) -> Result<(), StoreError> {
+        let retention = self.settings.retention;
+        let mut last: BTreeMap<&UserId, LiveErasure> = BTreeMap::new();
+        for Departure { user, erasure } in departures {
+            let known = last.entry(user).or_insert(*erasure);
+            *known = if known.received_ms < erasure.received_ms { *erasure } else { *known };
+        }
+        let last: Vec<(&UserId, LiveErasure)> = last.into_iter().collect();
+        for chunk in last.chunks(USERS_PER_PIPELINE) {
+            let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            self.edit(&names, |at, history| {
+                let (user, erasure) = chunk[at];
+                let before = match history {
+                    Ok(history) => history,
+                    Err(reason) => {
+                        self.note_unreadable(user, &reason);
+                        LiveHistory::default()
+                    }
+                };
+                let mut after = before.clone();
+                retention.erase(&mut after, erasure, bounds);
+                (after != before).then_some(after)
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Replaces histories that can't be read by rebuilt ones.

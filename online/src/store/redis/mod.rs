@@ -28,7 +28,7 @@ use shared::engine::state::LiveHistory;
 use self::endpoints::Endpoints;
 use self::link::IoThread;
 use self::nodes::Nodes;
-use super::{Added, Answer, Arrival, Bounds, Mark, Position, Retention, StoreError, Stored, UserStore};
+use super::{Added, Answer, Arrival, Bounds, Departure, Mark, Position, Retention, StoreError, Stored, UserStore};
 use crate::metrics::Metrics;
 
 /// The number of attempts to connect at the start.
@@ -149,6 +149,10 @@ impl UserStore for Redis {
 
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("apply", self.put(arrivals, bounds)))
+    }
+
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+        Box::pin(self.observed("erase", self.take_out(departures, bounds)))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {

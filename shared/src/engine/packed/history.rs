@@ -5,9 +5,11 @@ use super::bytes::{Reader, push_place, push_text, push_time, push_varint};
 use super::older::{read_history_of_three_kinds, read_placeless_history};
 use crate::contract::event_log::FileId;
 use crate::contract::kind::KindName;
-use crate::engine::state::{LiveEvent, LiveHistory, LiveSeen};
+use crate::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveSeen};
 
-/// The format byte of a live history.
+/// The format byte of a live history with an erasure, which follows the rest.
+const ERASED_HISTORY_FORMAT: u8 = 4;
+/// The format byte of any other live history.
 const HISTORY_FORMAT: u8 = 3;
 /// The format byte of live histories of releases that had three kinds of events.
 const THREE_KINDS_HISTORY_FORMAT: u8 = 2;
@@ -19,8 +21,9 @@ const LAST_HISTORY_FORMAT: u8 = 31;
 /// Packs a live history.
 #[must_use]
 pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
-    let LiveHistory { recent, older } = history;
+    let LiveHistory { recent, older, erased } = history;
     let places = recent.iter().map(|event| event.place).chain(older.iter().map(|seen| seen.place));
+    let places = places.chain(erased.iter().map(|erased| erased.place));
     let mut files: Vec<FileId> = places.flatten().map(|place| place.file).collect();
     files.sort_unstable();
     files.dedup();
@@ -30,7 +33,7 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
     kinds.dedup();
     let row = |kind: &KindName| kinds.binary_search(&kind).unwrap_or_default();
     let mut bytes = Vec::with_capacity(32 + files.len() * 8 + recent.len() * 40 + older.len() * 26);
-    bytes.push(HISTORY_FORMAT);
+    bytes.push(if erased.is_some() { ERASED_HISTORY_FORMAT } else { HISTORY_FORMAT });
     push_varint(&mut bytes, files.len());
     files.iter().for_each(|file| bytes.extend(file.get().to_le_bytes()));
     push_varint(&mut bytes, kinds.len());
@@ -53,6 +56,10 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
         push_place(&mut bytes, &files, seen.place);
         push_text(&mut bytes, seen.item.as_str());
     }
+    if let Some(erased) = erased {
+        bytes.extend(erased.received_ms.to_le_bytes());
+        push_place(&mut bytes, &files, erased.place);
+    }
     bytes
 }
 
@@ -63,10 +70,15 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
 pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
     let mut reader = Reader(bytes);
     let history = match reader.u8()? {
-        HISTORY_FORMAT => read_history(&mut reader)?,
+        HISTORY_FORMAT => read_history(&mut reader)?.0,
+        ERASED_HISTORY_FORMAT => {
+            let (history, files) = read_history(&mut reader)?;
+            let (received_ms, place) = (reader.i64()?, reader.place(&files)?);
+            LiveHistory { erased: Some(LiveErasure { received_ms, place }), ..history }
+        }
         THREE_KINDS_HISTORY_FORMAT => read_history_of_three_kinds(&mut reader)?,
         PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
-        newer @ HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
+        newer @ ERASED_HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
         other => return Err(PackedError::Format(other)),
     };
     reader.end()?;
@@ -81,7 +93,8 @@ pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<FileId>, PackedError>
     Ok(files)
 }
 
-fn read_history(reader: &mut Reader<'_>) -> Result<LiveHistory, PackedError> {
+/// Reads a history without an erasure, and the files that its places name.
+fn read_history(reader: &mut Reader<'_>) -> Result<(LiveHistory, Vec<FileId>), PackedError> {
     let (files, mut kinds) = (files(reader)?, Vec::new());
     for _ in 0..reader.varint::<usize>()? {
         kinds.push(reader.kind_name()?);
@@ -94,7 +107,7 @@ fn read_history(reader: &mut Reader<'_>) -> Result<LiveHistory, PackedError> {
         let (kind, place) = (reader.kind(&kinds)?, reader.place(&files)?);
         history.older.push(LiveSeen { item: reader.item_id()?, kind, timestamp_ms, received_ms, place });
     }
-    Ok(history)
+    Ok((history, files))
 }
 
 pub(super) fn recent(
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_packed_history_has_the_size_that_its_numbers_take_and_reads_back() {
-        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older()] };
+        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older()], erased: None };
         let bytes = pack_history(&history);
         // The format, how many of each, one file, two kinds; per event a byte each for both times, the kind, the file's
         // row and the id's length, 8 for the key, 2 for the offset; what is older has no key.
@@ -154,7 +167,7 @@ mod tests {
     fn a_history_of_events_seconds_apart_takes_the_documented_bytes() {
         let at = |number: i64| 1_790_000_000_000 + 30_000 * number;
         let recent: Vec<LiveEvent> = (0..100).map(|n| LiveEvent { place: place(50_000_000), ..event(at(n)) }).collect();
-        let bytes = pack_history(&LiveHistory { recent, older: Vec::new() });
+        let bytes = pack_history(&LiveHistory { recent, ..LiveHistory::default() });
         assert!(bytes.len() <= 6 + 8 + 10 + 100 * (20 + 4), "{}", bytes.len());
     }
 
@@ -167,9 +180,9 @@ mod tests {
         bytes.extend(b"\x01\x04lamp");
         let recent = vec![LiveEvent { place: None, ..event(5) }];
         let older = vec![LiveSeen { place: None, ..older() }];
-        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older }));
-        bytes[0] = 4;
-        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(4)));
+        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older, erased: None }));
+        bytes[0] = 5;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(5)));
         bytes[0] = 32;
         assert_eq!(unpack_history(&bytes), Err(PackedError::Format(32)));
     }
@@ -185,7 +198,8 @@ mod tests {
         bytes.extend(b"\x01\x01\x01\xe8\x07\x04lamp");
         // An item bought, received 2 ms before that.
         bytes.extend(b"\x01\x03\x01\x01\xe8\x07\x04lamp");
-        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent: vec![event(5)], older: vec![older()] }));
+        let history = LiveHistory { recent: vec![event(5)], older: vec![older()], erased: None };
+        assert_eq!(unpack_history(&bytes), Ok(history));
         bytes[21] = 9;
         assert_eq!(unpack_history(&bytes), Err(PackedError::Damaged));
     }
@@ -198,6 +212,7 @@ mod tests {
                 0..20,
             ),
             split in 0usize..20,
+            erased in prop::option::of((any::<i64>(), 0u64..4)),
         ) {
             let event = |(received_ms, timestamp_ms, event_key, file, end, kind): &(i64, i64, u64, u64, u64, String)| {
                 let (received_ms, timestamp_ms, event_key) = (*received_ms, *timestamp_ms, *event_key);
@@ -207,7 +222,10 @@ mod tests {
             };
             let mut recent: Vec<LiveEvent> = events.iter().map(event).collect();
             let older = recent.split_off(split.min(recent.len())).into_iter().map(LiveSeen::from).collect();
-            let history = LiveHistory { recent, older };
+            let erased = erased.map(|(received_ms, file)| {
+                LiveErasure { received_ms, place: FileId::new(file).map(|file| Place { file, end: 9 }) }
+            });
+            let history = LiveHistory { recent, older, erased };
             prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history));
         }
 
