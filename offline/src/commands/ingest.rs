@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::options::{Input, SettingsOptions};
 use super::outputs::apart;
-use super::read::{describe, gather, profiles, summarize};
+use super::read::{built, describe, gather, summarize};
 use crate::config::Config;
 use crate::log::export;
+use crate::log::ingest::Keep;
 use crate::log::ingest::explain::explain;
-use crate::log::ingest::{Keep, Log};
 use crate::progress::Progress;
 
 /// Reads logs and reports what is in them; with --out, also writes the events as JSON lines.
@@ -53,7 +53,7 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
         apart(read.report.files.iter().map(|file| file.path.clone()), &[("--out", Some(path))])?;
         write(path, |out| export::as_read(&read.raw, &config.kinds, out).map(|_| ()))?;
     }
-    let log = Log { profiles: profiles(&input.users, &config)?, ..Log::build(read, &config.kinds, &config.ingest) };
+    let log = built(read, &input.users, &config)?;
     log.items.check()?;
     let summary = summarize(&log, &config);
     describe(&summary, &args.rejects);

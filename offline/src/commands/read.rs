@@ -59,10 +59,19 @@ pub fn read(
     progress: &mut Progress,
 ) -> anyhow::Result<Log> {
     let read = gather(events, beside, config, Keep::Learnt, rejects, progress)?;
-    let log = Log { profiles: profiles(beside.users, config)?, ..Log::build(read, &config.kinds, &config.ingest) };
+    let log = built(read, beside.users, config)?;
     log.items.check()?;
     describe(&summarize(&log, config), rejects);
     Ok(log)
+}
+
+/// A log with what the user tables say of its users. Of a user who was erased they say something only if an event came
+/// after it.
+pub fn built(read: Read, users: &[PathBuf], config: &Config) -> anyhow::Result<Log> {
+    let log = Log::build(read, &config.kinds, &config.ingest);
+    let has_events = |user: &str| log.users.binary_search_by(|other| (**other).cmp(user)).is_ok();
+    let profiles = profiles(users, config, &|user| log.report.erased.has(user) && !has_events(user))?;
+    Ok(Log { profiles, ..log })
 }
 
 /// Reads logs and item table.
@@ -89,11 +98,11 @@ pub fn gather(
 }
 
 /// Reads user tables, and says what each column is taken for.
-pub fn profiles(users: &[PathBuf], config: &Config) -> anyhow::Result<Profiles> {
+fn profiles(users: &[PathBuf], config: &Config, is_erased: &dyn Fn(&str) -> bool) -> anyhow::Result<Profiles> {
     if users.is_empty() {
         return Ok(Profiles::default());
     }
-    let mut table = read_users(users, &config.ingest)?;
+    let mut table = read_users(users, &config.ingest, is_erased)?;
     let all: Vec<usize> = (0..table.columns.first().map_or(0, |column| column.rows.len())).collect();
     let Taken { fields, ignored, .. } = taken(&table, &all);
     table.report.columns = fields.iter().map(|field| (field.name.clone(), in_words(field))).collect();

@@ -48,7 +48,7 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
     let plan = plan(path, config, kinds, plausible(config)?)?.ok_or_else(|| IngestError::read(path, "empty"))?;
     let words = KindWords::new(&plan.reading, kinds)?;
     let (refund, keep) = (refund(kinds), Keep::Learnt);
-    let mut judge = Judge { plan: &plan, words, refund, config, keep, file: 0 };
+    let mut judge = Judge { plan: &plan, words, refund, config, keep, file: 0, erased: None };
     let mut orders = Orders::new(&plan);
     let (mut raw, mut seen_ids) = (RawLog::default(), SeenIds::new());
     let mut row = |row: &FirstRow| {

@@ -12,11 +12,12 @@ use shared::contract::kind::Kinds;
 use super::bots;
 use super::covered::FileRead;
 use super::equal::{self, drop_equal};
+use super::erased::{ERASED, ERASURE, Erased};
 use super::first_row::Orders;
 use super::plan::{Plan, Plausible};
 use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
-use super::read::{NoRow, for_each_row};
+use super::read::{NoRow, Values, for_each_row};
 use super::rejects::Rejects;
 use super::report::{FileReport, IngestReport, LeftOut, WordReport, example};
 use super::rows::{Judge, SeenIds, Verdict, refund};
@@ -77,6 +78,7 @@ pub fn gather(
     let found = read::files(paths)?;
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
     let left_out = found.left_out.iter().cloned();
+    let erased = Erased::of_files(&found.files)?;
     gathered.report.left_out = left_out.map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
         0 => Rejects::instead_of_earlier(rejects, &found.files)?,
@@ -88,7 +90,7 @@ pub fn gather(
         match planned {
             Planned::File(plan) => {
                 unused.plan(&plan);
-                gathered.file(&plan, number, reader, &mut out)?;
+                gathered.file(&plan, number, reader, &erased, &mut out)?;
             }
             Planned::LeftOut(reason) => gathered.report.left_out.push(LeftOut { path: path.clone(), reason }),
         }
@@ -98,6 +100,7 @@ pub fn gather(
     gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
+    report.erased = erased;
     check::rejects(&report, config, rejects)?;
     check::duplicates(&report, config)?;
     raw.sort();
@@ -149,7 +152,14 @@ struct Gathered {
 
 impl Gathered {
     /// Reads the rows of a file.
-    fn file(&mut self, plan: &Plan, number: u32, reader: Reader<'_>, out: &mut Rejects) -> Result<(), IngestError> {
+    fn file(
+        &mut self,
+        plan: &Plan,
+        number: u32,
+        reader: Reader<'_>,
+        erased: &Erased,
+        out: &mut Rejects,
+    ) -> Result<(), IngestError> {
         let Reader { config, kinds, keep, progress, .. } = reader;
         let path = &plan.form.path;
         let mut service = FileRead::begin(path)?;
@@ -160,6 +170,8 @@ impl Gathered {
             config,
             keep,
             file: number,
+            // The lines of the service say when they were accepted, which decides.
+            erased: service.is_none().then_some(erased),
         };
         let mut orders = Orders::new(plan);
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
@@ -172,11 +184,20 @@ impl Gathered {
                 Err(unreadable) if unreadable.reason == NoRow::Unfinished => {
                     self.report.skipped.add(&unreadable.reason.to_string(), || example(path, at.number, ""));
                 }
+                Err(unreadable) if unreadable.reason == NoRow::Erased => {
+                    note(&mut service, |file| file.note_none(at));
+                    self.report.skipped.add(ERASURE, || example(path, at.number, ""));
+                }
                 Err(unreadable) => {
                     note(&mut service, |file| file.note_none(at));
                     let reason = unreadable.reason.to_string();
                     self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
                     out.write(path, at, &reason, &unreadable.raw)?;
+                }
+                Ok(Values { raw: Some(raw), .. }) if service.is_some() && erased.reason(raw.as_bytes()).is_some() => {
+                    note(&mut service, |file| file.note_none(at));
+                    let reason = erased.reason(raw.as_bytes()).unwrap_or(ERASED);
+                    self.report.skipped.add(reason, || example(path, at.number, ""));
                 }
                 Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
                 {
@@ -190,7 +211,8 @@ impl Gathered {
                     }
                     Verdict::Skipped(reason) => {
                         note(&mut service, |file| file.note_none(at));
-                        self.report.skipped.add(&reason, || example(path, at.number, &shown(plan, row.values)));
+                        let value = || if reason == ERASED { String::new() } else { shown(plan, row.values) };
+                        self.report.skipped.add(&reason, || example(path, at.number, &value()));
                     }
                     Verdict::Rejected(reason) => {
                         note(&mut service, FileRead::note_lacking);

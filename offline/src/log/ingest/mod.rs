@@ -15,6 +15,7 @@ mod by_values;
 mod check;
 mod covered;
 mod equal;
+pub mod erased;
 mod event_column;
 pub mod explain;
 mod first_row;
@@ -47,6 +48,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::unknown_words;
 pub use covered::FileRead;
+pub use erased::Erased;
 pub use gather::{Reader, gather, ingest};
 pub use items::{Catalogue, ItemsConfig, read_catalogue};
 pub use log::{Log, LogEvent, Told};

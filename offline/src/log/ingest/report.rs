@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::covered::FileRead;
+use super::erased::Erased;
 
 /// The rows with one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -134,6 +135,9 @@ pub struct IngestReport {
     /// How far each file of the service's event log was read.
     #[serde(skip)]
     pub service_files: Vec<FileRead>,
+    /// The users who were erased.
+    #[serde(skip)]
+    pub erased: Erased,
 }
 
 impl IngestReport {

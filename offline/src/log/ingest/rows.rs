@@ -6,6 +6,7 @@ use shared::contract::event::event_key;
 use shared::contract::id::{canonical, check};
 use shared::contract::kind::{KindIdx, Kinds};
 
+use super::erased::{ERASED, Erased};
 use super::items::told::Field;
 use super::plan::Plan;
 use super::quantity::{self, Quantity};
@@ -60,6 +61,8 @@ pub struct Judge<'a> {
     pub keep: Keep,
     /// The number of the file.
     pub file: u32,
+    /// The users whose events up to a time do not count, unless the file is the service's own.
+    pub erased: Option<&'a Erased>,
 }
 
 impl Judge<'_> {
@@ -120,6 +123,9 @@ impl Judge<'_> {
             Ok(time) => time,
             Err(reason) => return Verdict::Rejected(reason),
         };
+        if self.erased.is_some_and(|erased| erased.holds(&user, timestamp_ms)) {
+            return Verdict::Skipped(ERASED.to_owned());
+        }
         let order = match field(Role::Order).map(str::parse) {
             Some(Ok(order)) => order,
             Some(Err(_)) => return Verdict::Rejected("order not a whole number"),

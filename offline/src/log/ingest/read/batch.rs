@@ -56,6 +56,8 @@ pub enum NoRow {
     NotSingle(Arc<str>),
     /// It is the last line of a file of the service's event log and has no line end: the service may be writing it.
     Unfinished,
+    /// It is an erased line of such a file.
+    Erased,
 }
 
 impl fmt::Display for NoRow {
@@ -76,6 +78,7 @@ impl fmt::Display for NoRow {
                 return write!(out, "`{column}` is not a single value; a path such as `{column}.id` names one in it");
             }
             Self::Unfinished => "not written to its end yet",
+            Self::Erased => "erased",
         };
         out.write_str(words)
     }

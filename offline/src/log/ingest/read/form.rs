@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use shared::contract::erasure::{Erasure, is_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::LogFile;
 
@@ -237,6 +238,10 @@ fn whole_lines(text: &[u8]) -> &[u8] {
     memchr::memrchr2(b'\n', b'\r', text).map_or(text, |at| &text[..=at])
 }
 
+/// The fields of an event of the service, for a file that has none but what erasures left.
+const NATIVE: &[u8] =
+    br#"{"timestamp":0,"visitorid":"","event":"","itemid":"","transactionid":"","event_id":"","received":0}"#;
+
 /// The columns of the service's own event log: those of its events. Other lines are at worst rejected, and say nothing
 /// about columns.
 fn of_events(text: &[u8]) -> Paths {
@@ -245,6 +250,10 @@ fn of_events(text: &[u8]) -> Paths {
     text.split(|byte| *byte == b'\n').filter(is_event).take(RECORDS).for_each(|line| {
         paths.add(line);
     });
+    let is_left = |line: &[u8]| is_blank(line) || Erasure::read(line).is_some();
+    if paths.columns.is_empty() && !text.is_empty() && whole_lines(text).split(|byte| *byte == b'\n').all(is_left) {
+        paths.add(NATIVE);
+    }
     paths
 }
 

@@ -28,6 +28,7 @@ pub fn read(form: &Form, wanted: &[Wanted], batches: &Batches) -> Result<(), Ing
         let reason = match line.ending {
             Ending::AtEnd if of_service => Some(NoRow::Unfinished),
             Ending::TooLong => Some(NoRow::TooLong),
+            _ if record.is_empty() && of_service => Some(NoRow::Erased),
             _ if record.is_empty() => None,
             _ => extractor.push(at, &lines.text, record, &mut batch).err(),
         };

@@ -26,10 +26,16 @@ struct Layout {
 
 /// Reads user tables: files, folders, or patterns of files. The columns are those of the first file.
 ///
+/// * `is_erased`: whether the rows of a user are passed over.
+///
 /// # Errors
 /// [`IngestError`] when a file or a column that the settings name is missing, there is no row, a user has two rows of one
 /// time, or too many rows are bad.
-pub fn read_users(paths: &[PathBuf], ingest: &IngestConfig) -> Result<UserTable, IngestError> {
+pub fn read_users(
+    paths: &[PathBuf],
+    ingest: &IngestConfig,
+    is_erased: &dyn Fn(&str) -> bool,
+) -> Result<UserTable, IngestError> {
     let config = &ingest.users;
     let found = every(paths)?;
     let (mut table, mut layout, mut users): (UserTable, Option<Layout>, Vec<Box<str>>) = Default::default();
@@ -52,7 +58,7 @@ pub fn read_users(paths: &[PathBuf], ingest: &IngestConfig) -> Result<UserTable,
                 layout.insert(found)
             }
         };
-        rows(&form, layout, config, &mut table, &mut users)?;
+        rows(&form, layout, config, is_erased, &mut table, &mut users)?;
     }
     let path = paths.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
     let bad: u64 = table.report.left_out.iter().map(|(_, count)| count).sum();
@@ -133,6 +139,7 @@ fn rows(
     form: &Form,
     layout: &Layout,
     config: &UsersTableConfig,
+    is_erased: &dyn Fn(&str) -> bool,
     table: &mut UserTable,
     users: &mut Vec<Box<str>>,
 ) -> Result<(), IngestError> {
@@ -154,6 +161,10 @@ fn rows(
             table.report.leave_out("no user".to_owned());
             return Ok(());
         };
+        if is_erased(&user) {
+            table.report.rows -= 1;
+            return Ok(());
+        }
         let at_ms = match (layout.time.as_str(), values[1]) {
             ("", _) => i64::MIN,
             (_, text) => match text.and_then(|text| time(text, format, &TimeZone::UTC)) {

@@ -1,0 +1,78 @@
+//! Which users were erased, by the lines of the service's event log that say so.
+//!
+//! In: the files of a log; only those of the service's own have such lines. Out: the users with the time of their last
+//! erasure. Their events up to it do not count, whichever file they are in, nor does a row of a user table unless an event
+//! came after it. Costs a pass over the service's files.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+use shared::contract::erasure::{Erasure, is_blank};
+use shared::contract::event_log::LogFile;
+use shared::contract::id::UserId;
+
+use super::IngestError;
+
+/// The reason for lines that say that somebody was erased, or that were erased themselves.
+pub const ERASURE: &str = "the erasure of a user, or a line that one left";
+/// The reason for events from before the erasure of their user.
+pub const ERASED: &str = "before the erasure of its user";
+
+/// The users who were erased, with the time of their last erasure, milliseconds since the epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Erased(HashMap<Box<str>, i64>);
+
+impl Erased {
+    /// Reads the erasures of the service's files among these.
+    ///
+    /// # Errors
+    /// [`IngestError::Read`] when one can't be read.
+    pub fn of_files(files: &[PathBuf]) -> Result<Self, IngestError> {
+        let mut erased = Self::default();
+        let mut line = Vec::new();
+        for path in files.iter().filter(|path| LogFile::at(path).is_some()) {
+            let failed = |error| IngestError::read(path, error);
+            let mut lines = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+            while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+                if let Some(Erasure { user, received_ms }) = Erasure::read(&line) {
+                    let last_ms = erased.0.entry(user.as_str().into()).or_insert(received_ms);
+                    *last_ms = received_ms.max(*last_ms);
+                }
+                line.clear();
+            }
+        }
+        Ok(erased)
+    }
+
+    /// Whether an event of a user is from before their erasure.
+    ///
+    /// * `time_ms`: when it was accepted, or else when it happened, milliseconds since the epoch.
+    #[must_use]
+    pub fn holds(&self, user: &str, time_ms: i64) -> bool {
+        !self.0.is_empty() && self.0.get(user).is_some_and(|&erased_ms| time_ms <= erased_ms)
+    }
+
+    /// Whether a user was ever erased.
+    #[must_use]
+    pub fn has(&self, user: &str) -> bool {
+        self.0.contains_key(user)
+    }
+
+    /// Why a line of the service's log does not count, if it is because of an erasure.
+    #[must_use]
+    pub fn reason(&self, line: &[u8]) -> Option<&'static str> {
+        #[derive(Deserialize)]
+        struct Accepted {
+            visitorid: UserId,
+            received: i64,
+        }
+        if is_blank(line) || Erasure::read(line).is_some() {
+            return Some(ERASURE);
+        }
+        let accepted: Accepted = (!self.0.is_empty()).then(|| serde_json::from_slice(line).ok())??;
+        self.holds(accepted.visitorid.as_str(), accepted.received).then_some(ERASED)
+    }
+}
