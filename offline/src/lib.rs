@@ -11,6 +11,7 @@
 pub mod cholesky;
 pub mod commands;
 pub mod config;
+pub mod erase;
 pub mod fit;
 pub mod log;
 pub mod measure;

@@ -41,6 +41,7 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::metrics", &[]),
     ("measure::evaluate", &["measure::metrics", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
+    ("erase", &["config", "publish"]),
     ("log::export", &["log::ingest"]),
     (
         "config",
@@ -102,6 +103,7 @@ const TABLE: &layers::Table<'_> = &[
             "config",
             "log::cuts",
             "measure::evaluate",
+            "erase",
             "log::export",
             "fit",
             "measure::gate",

@@ -4,12 +4,13 @@
 //! a request. Loading verifies checksums and takes up to seconds, on a thread of its own. A version that can't be
 //! loaded leaves the old one serving.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use shared::contract::artifact::manifest::{may_be_served, read_champion};
+use shared::contract::artifact::manifest::{MANIFEST, may_be_served, read_champion};
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
 use shared::engine::snapshot::Snapshot;
@@ -27,7 +28,17 @@ pub struct Champion {
     /// Empty until a recommender is published, for a service that began with models of rows alone.
     current: ArcSwapOption<Snapshot>,
     covered: watch::Sender<Arc<Coverage>>,
+    /// The manifest of the served version as a file: another one when `offline erase` has rewritten the version.
+    stamp: Mutex<Option<Stamp>>,
     metrics: Arc<Metrics>,
+}
+
+/// What tells one file of a name from another: its number and when it was changed.
+type Stamp = (u64, i64, i64);
+
+fn stamp(folder: &Path, version: &str) -> Option<Stamp> {
+    let manifest = std::fs::metadata(folder.join(version).join(MANIFEST)).ok()?;
+    Some((manifest.ino(), manifest.mtime(), manifest.mtime_nsec()))
 }
 
 /// A loaded version that is about to be served.
@@ -60,11 +71,14 @@ impl Champion {
     /// # Errors
     /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
     pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
-        let Loaded { snapshot, covered } = load(folder, &read_champion(folder)?)?;
+        let version = read_champion(folder)?;
+        let stamp = stamp(folder, &version);
+        let Loaded { snapshot, covered } = load(folder, &version)?;
         let manifest = snapshot.manifest();
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
         let champion = Self::awaited(folder, metrics);
+        *champion.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
         champion.current.store(Some(Arc::new(snapshot)));
         champion.covered.send_replace(Arc::new(covered));
         Ok(champion)
@@ -74,7 +88,7 @@ impl Champion {
     #[must_use]
     pub fn awaited(folder: &Path, metrics: Arc<Metrics>) -> Self {
         let (current, covered) = (ArcSwapOption::empty(), watch::Sender::default());
-        Self { folder: folder.to_owned(), current, covered, metrics }
+        Self { folder: folder.to_owned(), current, covered, stamp: Mutex::default(), metrics }
     }
 
     /// The snapshot to answer with, if one was published.
@@ -112,11 +126,14 @@ impl Champion {
             };
             let waits = |(other, since): &(String, Instant)| *other == version && since.elapsed() < RETRY_AFTER;
             let served = self.current.load().as_ref().is_some_and(|current| current.manifest().version == version);
-            if served || failed.as_ref().is_some_and(waits) {
+            let stamp = stamp(&self.folder, &version);
+            let is_same = stamp.is_none() || stamp == *self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+            if served && is_same || failed.as_ref().is_some_and(waits) {
                 continue;
             }
             match self.swap(&version).await {
                 Ok(old) => {
+                    *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
                     retired.extend(old);
                     failed = None;
                 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod compare;
+mod erase;
 mod evaluate;
 mod export;
 mod fit;
@@ -45,6 +46,7 @@ enum Command {
     Ingest(ingest::IngestArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Erase(erase::EraseArgs),
     Publish(publish::PublishArgs),
     Rollback(rollback::RollbackArgs),
     Export(export::ExportArgs),
@@ -66,6 +68,7 @@ impl Arguments {
             Command::Run(args) => run::run(args, progress),
             Command::Ingest(args) => ingest::ingest(args, progress),
             Command::Train(args) => train::train(args, progress),
+            Command::Erase(args) => erase::erase(args),
             Command::Evaluate(args) => evaluate::evaluate(args, progress),
             Command::Publish(args) => publish::publish(args, progress),
             Command::Rollback(args) => rollback::rollback(args, progress),

@@ -13,7 +13,7 @@ mod lock;
 pub mod loss;
 mod promote;
 mod prune;
-mod servers;
+pub mod servers;
 pub mod store;
 pub mod versions;
 

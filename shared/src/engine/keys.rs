@@ -34,6 +34,12 @@ fn tag(user: &UserId) -> String {
     tag
 }
 
+/// How the keys of a user begin.
+#[must_use]
+pub fn user_prefix(prefix: &str, user: &UserId) -> String {
+    format!("{prefix}:{{{}}}:", tag(user))
+}
+
 /// The key of a user's live history.
 #[must_use]
 pub fn history_key(prefix: &str, user: &UserId) -> String {

@@ -22,6 +22,7 @@ mod sessions;
 mod statistics;
 mod trees;
 mod users;
+mod without;
 
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub use sessions::{Posting, Sessions};
 pub use statistics::{Habit, Statistics};
 pub use trees::TreeTable;
 pub use users::Users;
+pub use without::write_without;
 
 /// Why a table is inconsistent, or does not fit the others.
 pub type Misfit = String;

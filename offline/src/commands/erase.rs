@@ -1,0 +1,121 @@
+//! `offline erase`: erases users from what lies on disk and in Redis.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use shared::contract::event_log::LogFile;
+use shared::contract::id::UserId;
+
+use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
+use crate::erase::{Users, lines, redis, rest, versions};
+use crate::log::ingest::read;
+
+/// Erases users from kept versions, the service's event log and Redis. `DELETE /users/{id}` of the service comes first.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    #[command(flatten)]
+    settings: SettingsOptions,
+    #[command(flatten)]
+    output: ArtifactsOptions,
+    #[command(flatten)]
+    redis: RedisOptions,
+    /// The ids of users.
+    #[arg(long = "user", value_name = "ID", num_args = 1.., required_unless_present = "users")]
+    user: Vec<String>,
+    /// A file with an id in each line.
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// The event logs, as for `offline run`: files of the service's log are rewritten, others looked through.
+    #[arg(long, num_args = 1.., required = true)]
+    events: Vec<PathBuf>,
+    /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    settle: u64,
+    /// Prints what was done as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done, and what is left.
+#[derive(Debug, Default, Serialize)]
+struct Done {
+    users: usize,
+    /// Rows that are gone, by version.
+    versions: BTreeMap<String, usize>,
+    /// Overwritten lines by file.
+    lines: BTreeMap<PathBuf, u64>,
+    /// Torn ends that were removed.
+    torn_ends: Vec<PathBuf>,
+    /// Rejected rows that were dropped.
+    rejects: usize,
+    redis: Option<redis::Done>,
+    /// Files that still name one of the users.
+    still_named: Vec<PathBuf>,
+}
+
+/// Erases users.
+pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
+    let users = users(args)?;
+    let settings = args.settings.load()?;
+    let publish = args.redis.over(&settings.run.publish);
+    let artifacts = args.output.hold_existing("offline erase")?;
+    let mut done = Done { users: users.len(), ..Done::default() };
+    done.versions = versions::erase(&artifacts, &users)?.into_iter().collect();
+    let files = read::files(&args.events)?.files;
+    let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
+    for log in files.iter().filter_map(|path| LogFile::at(path)) {
+        let lines = lines::erase(&log, &users)?;
+        if lines > 0 {
+            done.lines.insert(log.path.clone(), lines);
+        }
+        folders.extend(log.path.parent().map(Path::to_path_buf));
+    }
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        done.torn_ends.extend(rest::torn_ends(folder, &users)?);
+    }
+    done.rejects = rest::rejects(artifacts.path(), &users)?;
+    if !publish.redis_url.is_empty() {
+        if !done.versions.is_empty() {
+            std::thread::sleep(Duration::from_secs(args.settle));
+        }
+        done.redis = Some(redis::erase(&users, &publish).map_err(crate::erase::EraseError::from)?);
+    }
+    let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();
+    done.still_named = rest::still_named(&searched, &users)?;
+    print(&done, args)
+}
+
+fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(done)?);
+        return Ok(());
+    }
+    println!("{} users", done.users);
+    done.versions.iter().for_each(|(version, rows)| println!("{version}: {rows} rows gone"));
+    done.lines.iter().for_each(|(path, lines)| println!("{}: {lines} lines overwritten", path.display()));
+    done.torn_ends.iter().for_each(|path| println!("{}: removed", path.display()));
+    if done.rejects > 0 {
+        println!("rejects.jsonl: {} rows gone", done.rejects);
+    }
+    if let Some(redis) = &done.redis {
+        println!("redis: {} keys removed", redis.keys);
+        redis.files.iter().for_each(|file| println!("redis: {file}"));
+    }
+    done.still_named.iter().for_each(|path| println!("STILL NAMED in {}", path.display()));
+    println!("not looked at: backups, user tables, logs of rows, and copies elsewhere");
+    Ok(())
+}
+
+/// The ids that are asked for, in the form that ids have everywhere.
+fn users(args: &EraseArgs) -> anyhow::Result<Users> {
+    let listed =
+        args.users.as_ref().map(|path| std::fs::read_to_string(path).with_context(|| path.display().to_string()));
+    let listed = listed.transpose()?.unwrap_or_default();
+    let given = args.user.iter().map(String::as_str).chain(listed.lines().filter(|line| !line.trim().is_empty()));
+    let user = |text: &str| UserId::from_outside(text).with_context(|| format!("`{text}` is no id of a user"));
+    given.map(user).collect()
+}

@@ -1,0 +1,168 @@
+//! Erasing users for good: every byte on disk and in Redis is looked through.
+
+mod support;
+
+#[path = "../../shared/tests/support/redis_server.rs"]
+mod redis_server;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use redis_server::RedisServer;
+use serde_json::{Value, json};
+use support::service::Running;
+use support::{SMALL, champion, offline_with, text, versions, write_shop};
+
+/// Erased by the service first.
+const ASKED: &str = "0b6f7c1e-58f3-4e0e-9a53-6d0a1c2b3d4e";
+/// Erased by the command alone.
+const FORCED: &str = "7d1f2a90-1c55-4c7a-8a31-5e9b8f7a6c10";
+const OTHER: &str = "c4a5b6d7-2222-4b1b-9c0d-111213141516";
+
+/// Runs `offline`, which must succeed, with a small model.
+fn offline(arguments: &[&str]) -> String {
+    let output = offline_with(arguments, &SMALL);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The files below a folder that have an id in their bytes.
+fn having(folder: &Path, id: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(having(&path, id));
+        } else if fs::read(&path).is_ok_and(|bytes| memchr::memmem::find(&bytes, id.as_bytes()).is_some()) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Whether an id stands in a key of Redis or in its value, as Redis packs it.
+fn is_in_redis(server: &RedisServer, id: &str) -> bool {
+    let keys: Vec<Vec<u8>> = server.command(&["KEYS", "*"]);
+    let has = |bytes: &[u8]| memchr::memmem::find(bytes, id.as_bytes()).is_some();
+    keys.iter().any(|key| {
+        let dump: Option<Vec<u8>> = server.command(&["DUMP", &String::from_utf8_lossy(key)]);
+        has(key) || dump.is_some_and(|dump| has(&dump))
+    })
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// How many events of a user a slate goes by.
+fn past(service: &Running, user: &str) -> usize {
+    let answer = service.client.get(&format!("/recommendations?user_id={user}&explain=true"));
+    answer.json()["history"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn nothing_on_disk_or_in_redis_has_an_erased_user() {
+    let (folder, outside, server) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"), RedisServer::start());
+    let (log, artifacts, shop) =
+        (folder.path().join("log"), folder.path().join("artifacts"), folder.path().join("shop.csv"));
+    let profiles = outside.path().join("users.csv");
+    write_shop(&shop, 0..20, 0..10);
+    fs::write(&profiles, format!("user_id,segment\n{ASKED},a\n{FORCED},b\n{OTHER},a\nu001,b\nu002,a\n"))
+        .expect("writes");
+    let _: String = server.command(&["CONFIG", "SET", "appendonly", "yes"]);
+    let redis_dir: Vec<String> = server.command(&["CONFIG", "GET", "dir"]);
+    let redis_dir = PathBuf::from(&redis_dir[1]);
+    let url = server.url();
+    let build = |events: &[&str], users: &[&str]| {
+        let output = ["--artifacts", text(&artifacts), "--redis", &url, "--no-gate", "--allow-shrink"];
+        offline(&[&["run", "--events"][..], events, users, &output].concat());
+    };
+    build(&[text(&shop)], &[]);
+    let start = || Running::start_with(folder.path(), |config| config.store.redis_url = url.clone().into());
+    let service = start();
+    let view = |user: &str, item: usize| {
+        let event = json!({"visitorid": user, "itemid": format!("i{item:02}"), "event": "view"}).to_string();
+        assert_eq!(service.client.post("/events", &event).status, 200);
+    };
+    for item in 0..6 {
+        [ASKED, FORCED, OTHER].iter().for_each(|user| view(user, item));
+    }
+    let users = ["--users", text(&profiles)];
+    build(&[text(&shop), text(&log)], &users);
+    let first = champion(&artifacts);
+    for user in [ASKED, FORCED, OTHER] {
+        assert!(!having(&first, user).is_empty() && !having(&redis_dir, user).is_empty() && is_in_redis(&server, user));
+    }
+
+    let erased = service.client.send("DELETE", &format!("/users/{ASKED}"), "", b"").expect("an answer");
+    assert_eq!((erased.status, past(&service, ASKED), past(&service, FORCED)), (200, 0, 6));
+    build(&[text(&shop), text(&log)], &users);
+    assert!(having(&champion(&artifacts), ASKED).is_empty(), "the next version honours the line of the log");
+    assert!(!having(&champion(&artifacts), FORCED).is_empty() && !having(&first, ASKED).is_empty());
+
+    fs::write(log.join("events-0-00000001.torn-9"), format!("{{\"visitorid\":\"{ASKED}\"")).expect("writes");
+    fs::write(artifacts.join("rejects.jsonl"), format!("{{\"raw\":\"{ASKED}\"}}\n{{\"raw\":\"{OTHER}\"}}\n"))
+        .expect("writes");
+    let list = outside.path().join("list");
+    fs::write(&list, format!("{FORCED}\n")).expect("writes");
+    let erase = || -> Value {
+        let report = offline(&[
+            "erase",
+            "--user",
+            ASKED,
+            "--users",
+            text(&list),
+            "--events",
+            text(&shop),
+            text(&log),
+            text(&profiles),
+            "--artifacts",
+            text(&artifacts),
+            "--redis",
+            &url,
+            "--settle",
+            "0",
+            "--json",
+        ]);
+        serde_json::from_str(&report).expect("JSON")
+    };
+    let report = erase();
+    // Six events each, and the line of the erasure.
+    assert_eq!(
+        report["lines"].as_object().map(|files| files.values().filter_map(Value::as_u64).sum::<u64>()),
+        Some(13)
+    );
+    assert_eq!(report["versions"].as_object().map(serde_json::Map::len), Some(2), "{report}");
+    assert_eq!((report["rejects"].as_u64(), report["torn_ends"].as_array().map(Vec::len)), (Some(1), Some(1)));
+    assert_eq!(report["still_named"], json!([profiles]), "a table of the shop's own");
+    for user in [ASKED, FORCED] {
+        // Redis removes its old files behind the answer.
+        eventually("the bytes are gone", || having(&redis_dir, user).is_empty());
+        assert_eq!((having(folder.path(), user), is_in_redis(&server, user)), (Vec::new(), false));
+    }
+    assert!(is_in_redis(&server, OTHER) && !having(&champion(&artifacts), OTHER).is_empty());
+    eventually("the rewritten version is served", || past(&service, FORCED) == 0);
+    assert_eq!(past(&service, OTHER), 6);
+
+    let again = erase();
+    assert!(
+        again["versions"].as_object().is_some_and(serde_json::Map::is_empty) && again["redis"]["keys"] == 0,
+        "{again}"
+    );
+    assert!(again["lines"].as_object().is_some_and(serde_json::Map::is_empty));
+    view(ASKED, 3);
+    assert_eq!(past(&service, ASKED), 1, "they came back");
+    drop(service);
+    let _: String = server.command(&["FLUSHALL"]);
+    let service = start();
+    assert_eq!((past(&service, ASKED), past(&service, FORCED), past(&service, OTHER)), (1, 0, 6), "from the log alone");
+    assert_eq!(service.client.metric("tandem_event_log_bad_lines_total"), 0.0);
+    build(&[text(&shop), text(&log)], &[]);
+    assert!(having(&champion(&artifacts), FORCED).is_empty() && versions(&artifacts).len() >= 3);
+}
