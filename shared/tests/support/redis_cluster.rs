@@ -63,6 +63,8 @@ impl RedisCluster {
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
             command.args(["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
             command.args(["--cluster-node-timeout", NODE_TIMEOUT_MS, "--repl-diskless-sync-delay", "0"]);
+            // A replica is listed once it has received something, which may be a ping.
+            command.args(["--repl-ping-replica-period", "1"]);
             command.arg("--dir").arg(&dir).stdout(Stdio::null()).stderr(Stdio::null());
             Node { child: command.spawn().expect("redis-server must be installed"), port }
         };
