@@ -9,8 +9,9 @@
 //! ```
 //!
 //! A file is only ever appended to, and not even that once its end was cut off: the bytes up to a line end stay the
-//! same for ever, but for lines of an erased user, which are overwritten in place ([`super::erasure`]). [`FileId`] identifies a file by its name and first line, so that a copy in another folder counts as
-//! the same file, and a new file under an old name as another one.
+//! same for ever, but for lines of an erased user, which are overwritten in place ([`super::erasure`]). [`FileId`]
+//! identifies a file by its name and first line, so that a copy in another folder counts as the same file, and a new file
+//! under an old name as another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
