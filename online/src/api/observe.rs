@@ -88,7 +88,7 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
 fn class(route: &str, method: &str) -> Class {
     match (route, method) {
         ("/health" | "/ready" | "/metrics", _) => Class::Probe,
-        ("/events" | "/models/{name}/rows", "POST") => Class::Intake,
+        ("/events" | "/models/{name}/rows", "POST") | ("/users/{id}", "DELETE") => Class::Intake,
         _ => Class::Work,
     }
 }
