@@ -8,7 +8,7 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::url", &[]),
     ("contract::kind", &[]),
     ("contract::event", &["contract::id", "contract::kind"]),
-    ("contract::erasure", &["contract::id"]),
+    ("contract::erasure", &["contract::event", "contract::id"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &["contract::erasure"]),
     ("contract::expression", &[]),

@@ -3,7 +3,7 @@
 //!
 //! A read is one `MGET` of two keys; an apply takes two round trips for any number of users, see `histories`. Reads and
 //! writes have separate connections, so that a long pipeline of writes does not delay a read. Redis is one server, or a
-//! Redis Cluster: every command keeps to one slot, and [`nodes`] sends it to the node that has the slot.
+//! Redis Cluster: every command keeps to one slot, and `nodes` sends it to the node that has the slot.
 
 mod breaker;
 mod endpoints;
