@@ -18,6 +18,7 @@ use super::role::Role;
 use super::row::{Bad, Column, ItemRow, Layout};
 use super::schema::{self, ItemSchema};
 use super::told::Told;
+use crate::log::ingest::read::path::{list, same_name};
 use crate::log::ingest::read::{
     Form, Needed, Quoting, ReadOptions, Take, Values, Wanted, files, for_each_row, recognise,
 };
@@ -270,7 +271,10 @@ fn facts(
         let kind = Some(*kind);
         (column.clone(), FactColumn { name: (&**name).into(), kind, asked: Asked::Yes, separators: separators.clone() })
     });
-    let unread = file.all_columns().into_iter().filter(|column| !is_read(column)).map(|column| {
+    // What is in the elements of a list is read where they are the rows; any other list is a column as a whole.
+    let of_rows = mapping.all().find_map(|read| list(read));
+    let is_of_row = |column: &String| list(column).is_none_or(|own| of_rows.is_some_and(|rows| same_name(own, rows)));
+    let unread = file.all_columns().into_iter().filter(|column| !is_read(column) && is_of_row(column)).map(|column| {
         let separators = columns::separators(config, schema, Some(&column));
         let name = property::bare(&column).into();
         let fact = FactColumn { name, kind: property::kind(&column), asked: Asked::No, separators };
