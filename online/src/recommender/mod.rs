@@ -5,9 +5,11 @@
 //! time, the slate is made without the user's state: it depends only on the item of the page and the profile, which is in
 //! the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is popular.
 
+mod deadline;
+mod no_answer;
+
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use shared::contract::api::Seen;
 use shared::contract::expression::Expression;
@@ -28,6 +30,9 @@ use crate::champion::Champion;
 use crate::filters::Filters;
 use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
+pub use deadline::{Deadline, store_share};
+use no_answer::nearest;
+pub use no_answer::{BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -41,13 +46,6 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     SCRATCH.set(scratch);
     result
 }
-
-/// How many existing categories an error names if a category is unknown.
-const NEAREST: usize = 3;
-/// The maximum number of categories that are compared with an unknown one, and of letters of its name: both bound the
-/// cost of a wrong query.
-const COMPARED: usize = 10_000;
-const COMPARED_LETTERS: usize = 64;
 
 /// A query for recommendations, every value of which has been checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,37 +70,6 @@ pub struct CheckedQuery {
     pub now: Option<i64>,
     /// What the client knows of the user; the stored profile if absent.
     pub profile: Option<GivenProfile>,
-}
-
-/// By when a request is answered.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
-    arrived: Instant,
-    within: Duration,
-}
-
-impl Deadline {
-    /// The deadline of a request that is to be answered `within` this time after it arrived.
-    #[must_use]
-    pub fn of(arrived: Instant, within: Duration) -> Self {
-        Self { arrived, within }
-    }
-
-    /// How long after its arrival the store is given up: the last fifth is kept for the engine, for which a request waits
-    /// for a core once more after the store's answer.
-    fn store(self) -> Duration {
-        store_share(self.within)
-    }
-
-    fn is_over(self) -> bool {
-        self.arrived.elapsed() >= self.within
-    }
-}
-
-/// The share of a deadline that the store may take.
-#[must_use]
-pub fn store_share(deadline: Duration) -> Duration {
-    deadline * 4 / 5
 }
 
 /// Makes slates and lists of items.
@@ -132,72 +99,6 @@ pub struct Listed {
     pub picks: Vec<Pick>,
 }
 
-/// Why nothing can be recommended at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no recommender is published; `offline run` publishes one")]
-pub struct NoRecommender;
-
-/// Why there is no slate or list.
-#[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
-    /// See [`NoRecommender`].
-    #[error(transparent)]
-    NoRecommender(#[from] NoRecommender),
-    /// See [`UnknownItem`].
-    #[error(transparent)]
-    UnknownItem(#[from] UnknownItem),
-    /// See [`UnknownCategory`].
-    #[error(transparent)]
-    UnknownCategory(#[from] UnknownCategory),
-    /// See [`BadFilter`].
-    #[error(transparent)]
-    Filter(#[from] BadFilter),
-    /// See [`BadProfile`].
-    #[error(transparent)]
-    Profile(#[from] BadProfile),
-    /// The store does not answer, or the history can't be read and is being rebuilt.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// The values of a profile that are refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} values of the profile are refused", .0.len())]
-pub struct BadProfile(pub Vec<RefusedValue>);
-
-/// Why the served version can't be asked what a filter asks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{unfit}{}", match .nearest.is_empty() { true => String::new(), false => format!("; {}", existing(.nearest)) })]
-pub struct BadFilter {
-    /// What it asks.
-    pub unfit: Unfit,
-    /// Existing properties, the nearest names first, where one is unknown.
-    pub nearest: Vec<String>,
-}
-
-/// Why there is no list of similar items.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the served model does not know the item {:?}", .0.as_str())]
-pub struct UnknownItem(pub ItemId);
-
-/// Why there is no slate of a category.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the served model has no category {name:?}; {}", existing(.nearest))]
-pub struct UnknownCategory {
-    /// The requested name.
-    pub name: String,
-    /// Existing categories, the nearest names first.
-    pub nearest: Vec<String>,
-}
-
-fn existing(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        return "it has none at all".to_owned();
-    }
-    let names: Vec<String> = nearest.iter().map(|name| format!("{name:?}")).collect();
-    format!("the nearest are {}", names.join(", "))
-}
-
 /// The row of a category.
 fn category(snapshot: &Snapshot, name: &str) -> Result<CategoryIdx, UnknownCategory> {
     let items = snapshot.items();
@@ -221,15 +122,6 @@ fn given_profile(snapshot: &Snapshot, query: &CheckedQuery) -> Result<Option<Pro
             if refused.is_empty() { Ok(None) } else { Err(BadProfile(refused)) }
         }
     }
-}
-
-/// The names most similar to `name`, ignoring case; equally similar ones in their order.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
-    let distance = |other: &&str| strsim::osa_distance(&name, &other.to_lowercase());
-    let mut names: Vec<&str> = names.take(COMPARED).collect();
-    names.sort_by_cached_key(distance);
-    names.into_iter().take(NEAREST).map(str::to_owned).collect()
 }
 
 impl Recommender {
@@ -280,8 +172,7 @@ impl Recommender {
         let given = given_profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin();
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
-        let given_up = (deadline.arrived + deadline.store()).into();
-        let stored = tokio::time::timeout_at(given_up, read).await;
+        let stored = tokio::time::timeout_at(deadline.store_until().into(), read).await;
         let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
         self.metrics.stages.read(&mut timed);
         let is_hidden = stored.as_ref().is_ok_and(|stored| stored.history.hides(snapshot.covered()));
@@ -418,21 +309,4 @@ fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
     record.cached.iter().all(|candidate| candidate.item.at() < items)
         && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))
         && record.seen.iter().all(|seen| seen.item.at() < items && kinds.has(seen.kind))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_category_comes_with_the_names_most_like_it() {
-        // Edit distances: 3, 1, 0 and 4.
-        assert_eq!(nearest("abcd", ["a", "abc", "Abcd", "wxyz"].into_iter()), ["Abcd", "abc", "a"]);
-        let unknown = |nearest: &[&str]| {
-            let nearest = nearest.iter().map(|name| (*name).to_owned()).collect();
-            UnknownCategory { name: "x".to_owned(), nearest }.to_string()
-        };
-        assert_eq!(unknown(&["a", "b"]), r#"the served model has no category "x"; the nearest are "a", "b""#);
-        assert_eq!(unknown(&[]), r#"the served model has no category "x"; it has none at all"#);
-    }
 }

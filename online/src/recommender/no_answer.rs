@@ -1,0 +1,106 @@
+//! Why there is no slate or list, with the nearest of the names that there are.
+
+use shared::contract::id::ItemId;
+use shared::engine::profiles::RefusedValue;
+use shared::engine::select::Unfit;
+
+use crate::store::StoreError;
+
+/// How many existing categories an error names if a category is unknown.
+const NEAREST: usize = 3;
+/// The maximum number of categories that are compared with an unknown one, and of letters of its name: both bound the
+/// cost of a wrong query.
+const COMPARED: usize = 10_000;
+const COMPARED_LETTERS: usize = 64;
+
+/// Why nothing can be recommended at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no recommender is published; `offline run` publishes one")]
+pub struct NoRecommender;
+
+/// Why there is no slate or list.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// See [`NoRecommender`].
+    #[error(transparent)]
+    NoRecommender(#[from] NoRecommender),
+    /// See [`UnknownItem`].
+    #[error(transparent)]
+    UnknownItem(#[from] UnknownItem),
+    /// See [`UnknownCategory`].
+    #[error(transparent)]
+    UnknownCategory(#[from] UnknownCategory),
+    /// See [`BadFilter`].
+    #[error(transparent)]
+    Filter(#[from] BadFilter),
+    /// See [`BadProfile`].
+    #[error(transparent)]
+    Profile(#[from] BadProfile),
+    /// The store does not answer, or the history can't be read and is being rebuilt.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The values of a profile that are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} values of the profile are refused", .0.len())]
+pub struct BadProfile(pub Vec<RefusedValue>);
+
+/// Why the served version can't be asked what a filter asks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{unfit}{}", match .nearest.is_empty() { true => String::new(), false => format!("; {}", existing(.nearest)) })]
+pub struct BadFilter {
+    /// What it asks.
+    pub unfit: Unfit,
+    /// Existing properties, the nearest names first, where one is unknown.
+    pub nearest: Vec<String>,
+}
+
+/// Why there is no list of similar items.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model does not know the item {:?}", .0.as_str())]
+pub struct UnknownItem(pub ItemId);
+
+/// Why there is no slate of a category.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model has no category {name:?}; {}", existing(.nearest))]
+pub struct UnknownCategory {
+    /// The requested name.
+    pub name: String,
+    /// Existing categories, the nearest names first.
+    pub nearest: Vec<String>,
+}
+
+fn existing(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return "it has none at all".to_owned();
+    }
+    let names: Vec<String> = nearest.iter().map(|name| format!("{name:?}")).collect();
+    format!("the nearest are {}", names.join(", "))
+}
+
+/// The names most similar to `name`, ignoring case; equally similar ones in their order.
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
+    let distance = |other: &&str| strsim::osa_distance(&name, &other.to_lowercase());
+    let mut names: Vec<&str> = names.take(COMPARED).collect();
+    names.sort_by_cached_key(distance);
+    names.into_iter().take(NEAREST).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_category_comes_with_the_names_most_like_it() {
+        // Edit distances: 3, 1, 0 and 4.
+        assert_eq!(nearest("abcd", ["a", "abc", "Abcd", "wxyz"].into_iter()), ["Abcd", "abc", "a"]);
+        let unknown = |nearest: &[&str]| {
+            let nearest = nearest.iter().map(|name| (*name).to_owned()).collect();
+            UnknownCategory { name: "x".to_owned(), nearest }.to_string()
+        };
+        assert_eq!(unknown(&["a", "b"]), r#"the served model has no category "x"; the nearest are "a", "b""#);
+        assert_eq!(unknown(&[]), r#"the served model has no category "x"; it has none at all"#);
+    }
+}
