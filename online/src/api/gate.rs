@@ -3,15 +3,23 @@
 //! In: the class of a request and when it came. Out: a [`Pass`] for as long as it is being answered, or [`Refused`].
 //! A request that costs much (recommendations, predictions) first stands in line: it gives way once to everything else
 //! that is ready, so that requests behind it are read, and cheap ones answered, before its own work begins. How long
-//! that takes is how long whatever is ready waits for a core, on 2 cores as on 64, and whatever the time goes into. A
-//! request that waited too long in a line that is more than a moment's is refused: a late answer would be of no use, and
-//! the next in line is still in time. Costs a pass through the scheduler's queue, about a microsecond.
+//! that takes is how long whatever is ready waits for a core, on 2 cores as on 64, and whatever the time goes into.
 //!
-//! Source: Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 2012 (the time in the queue is the measure, not
-//! its length); Maurer, "Fail at Scale", ACM Queue 2015 (a bound for the time in a server's queue).
+//! A request that would wait too long is refused as it comes, which costs no more than `/health`: what stands in line
+//! times the pace at which the line moves is how long it would wait. One that waited too long all the same is refused
+//! then: a late answer would be of no use, and the next in line is still in time. A line of a moment refuses nobody.
+//! Costs a pass through the scheduler's queue, about a microsecond.
+//!
+//! Source: Little, "A Proof for the Queuing Formula L = λW", 1961; Nichols and Jacobson, "Controlling Queue Delay", ACM
+//! Queue 2012 (the time in the queue is the measure, not its length); Maurer, "Fail at Scale", ACM Queue 2015 (a bound
+//! for the time in a server's queue).
+
+mod pace;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use self::pace::Pace;
 
 /// How many requests may stand in line for each core before any is refused: so few are answered sooner than a machine's
 /// hiccup is over, which alone must not refuse them.
@@ -33,7 +41,7 @@ pub enum Class {
 pub enum Refused {
     /// Too many of its class are being answered.
     Crowded,
-    /// It stood in line for too long.
+    /// It would have stood in line for too long, or did.
     Waited,
 }
 
@@ -61,6 +69,7 @@ pub struct Admission {
     intake: AtomicUsize,
     work: AtomicUsize,
     line: AtomicUsize,
+    pace: Pace,
 }
 
 /// A request that is inside; it leaves when this is dropped.
@@ -89,7 +98,8 @@ impl Admission {
     pub fn new(most: usize, longest_wait: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let [probes, intake, work, line] = std::array::from_fn(|_| AtomicUsize::new(0));
-        Self { most, longest_wait, short_line: SHORT_LINE_PER_CORE * cores, probes, intake, work, line }
+        let short_line = SHORT_LINE_PER_CORE * cores;
+        Self { most, longest_wait, short_line, probes, intake, work, line, pace: Pace::default() }
     }
 
     /// Lets a request in that arrived at `arrived`.
@@ -112,10 +122,14 @@ impl Admission {
     }
 
     async fn stand_in_line(&self, arrived: Instant) -> Result<(), Refused> {
-        let (place, _) = Pass::of(&self.line);
+        let (place, ahead) = Pass::of(&self.line);
+        if ahead >= self.short_line && self.pace.time_of(ahead) > self.longest_wait {
+            return Err(Refused::Waited);
+        }
         tokio::task::yield_now().await;
         let waiting = self.line.load(Ordering::Relaxed);
         drop(place);
+        self.pace.step(Instant::now(), waiting - 1);
         if waiting > self.short_line && arrived.elapsed() > self.longest_wait {
             return Err(Refused::Waited);
         }
@@ -164,6 +178,21 @@ mod tests {
         // All of them stand in line before the first goes in, so that 5, 4, 3, 2 and 1 are there as each does.
         assert_eq!((refused(late).await, refused(now).await), (2, 0));
         assert_eq!((gate.inside(), gate.line.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_is_refused_as_it_comes() {
+        let (gate, now) = (gate(100, 3), Instant::now());
+        gate.pace.step(now, 9);
+        gate.pace.step(now + LONG_AGO, 9);
+        let order = std::sync::Mutex::new(Vec::new());
+        let enter = async |name| {
+            let entered = gate.enter(Class::Work, now).await.map(drop);
+            order.lock().expect("no panic").push((name, entered));
+        };
+        tokio::join!(enter('a'), enter('b'), enter('c'), enter('d'));
+        let order = order.into_inner().expect("no panic");
+        assert_eq!(order, [('d', Err(Refused::Waited)), ('a', Ok(())), ('b', Ok(())), ('c', Ok(()))]);
     }
 
     #[tokio::test]
