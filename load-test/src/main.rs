@@ -1,8 +1,9 @@
 //! Load and replay against a running Tandem service.
 //!
-//! `run` measures rate and latency, `overload` what becomes of too many requests, `replay` measures quality through the real service, `consistency` checks
-//! read-your-writes, `stream` and `audit` check that no acknowledged event is lost or doubled. All of it is HTTP to a
-//! loopback address; of the other crates only the API types are used.
+//! `run` measures rate and latency, `overload` what becomes of too many requests, `soak` what becomes of the service in
+//! time, `replay` measures quality through the real service, `consistency` checks read-your-writes, `stream` and `audit`
+//! check that no acknowledged event is lost or doubled. All of it is HTTP to a loopback address; of the other crates only
+//! the API types are used.
 //!
 //! Exit code: 0 if all objectives and checks were met, 1 if one was not, 2 if the command could not be carried out (bad
 //! options or files, no service).
@@ -15,6 +16,7 @@ mod consistency;
 mod events;
 mod json_lines;
 mod measure;
+mod memory;
 mod options;
 mod overload;
 mod plan;
@@ -22,6 +24,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod soak;
 mod stream;
 #[cfg(test)]
 mod stub;
@@ -50,6 +53,7 @@ struct Cli {
 enum Command {
     Run(run::RunArgs),
     Overload(overload::OverloadArgs),
+    Soak(soak::SoakArgs),
     Replay(replay::ReplayArgs),
     Consistency(consistency::ConsistencyArgs),
     Stream(stream::StreamArgs),
@@ -89,6 +93,11 @@ fn execute(command: &Command) -> anyhow::Result<Verdict> {
             }
             Command::Overload(args) => {
                 let report = overload::overload(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(verdict::verdict(&report.objectives))
+            }
+            Command::Soak(args) => {
+                let report = soak::soak(args).await?;
                 print(args.format(), &report, report.text())?;
                 Ok(verdict::verdict(&report.objectives))
             }

@@ -11,9 +11,9 @@ use clap::Args;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::client::{Call, ClientError};
 use crate::events::{self, EventsError};
 use crate::measure::{self, Answered, Setup};
+use crate::memory::{MemoryError, resident_bytes};
 use crate::options::{self, Common};
 use crate::plan::{self, Spacing};
 use crate::tally::Failure;
@@ -33,8 +33,6 @@ const GOOD_TIMES: f64 = 2.0;
 const GOOD_MS: f64 = 10.0;
 /// An answer that takes longer is good for nobody, and no part of the goodput.
 const USEFUL: Duration = Duration::from_secs(1);
-/// The metric of the memory that the service holds.
-const MEMORY: &str = "process_resident_memory_bytes";
 
 /// Offers several times the maximum load, and reports goodput, latency, memory and recovery
 #[derive(Debug, Clone, Args)]
@@ -42,7 +40,7 @@ pub struct OverloadArgs {
     #[command(flatten)]
     common: Common,
     /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(long, value_name = "FILE", required_if_eq_any([("traffic", "known"), ("traffic", "click-then-ask")]))]
+    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS))]
     events: Option<std::path::PathBuf>,
     /// The kind of requests
     #[arg(long, value_enum)]
@@ -92,12 +90,9 @@ pub enum OverloadError {
     /// The events can't be read.
     #[error(transparent)]
     Events(#[from] EventsError),
-    /// The metrics can't be read.
+    /// The service's memory is not known.
     #[error(transparent)]
-    Metrics(#[from] ClientError),
-    /// The metrics are not those of the service.
-    #[error("/metrics has no {MEMORY}; is this the service?")]
-    NoMemory,
+    Memory(#[from] MemoryError),
     /// Not one request got a good answer.
     #[error("no request was answered well; is the service up and ready?")]
     NothingAnswered,
@@ -152,7 +147,8 @@ impl OverloadArgs {
 /// # Errors
 /// [`OverloadError`] if there is nothing to report.
 pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadError> {
-    let traffic = Arc::new(traffic_of(args)?);
+    let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
+    let traffic = Arc::new(Traffic::of(args.traffic, &records, usize::from(args.k), args.seed));
     let setup = |connections| Setup {
         target: args.common.url.clone(),
         connections: usize::from(connections),
@@ -169,11 +165,11 @@ pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadErr
     let calm = plan(CALM * maximum, args.duration);
     let calm = measure::scheduled(&clients, &traffic, calm, "calm").await;
     let calm_p99_ms = percentile(&accepted_ms(&calm), 0.99);
-    let memory_before = memory(args).await?;
+    let memory_before = resident_bytes(&mut args.common.connection()).await?;
     let fall = args.duration;
     let over = plan(args.times * maximum, fall).chain(plan(CALM * maximum, AFTER).map(move |due| fall + due));
     let answered = measure::scheduled(&clients, &traffic, over, "overload").await;
-    let memory_after = memory(args).await?;
+    let memory_after = resident_bytes(&mut args.common.connection()).await?;
     let (over, after): (Vec<Answered>, Vec<Answered>) = answered.into_iter().partition(|answered| answered.due < fall);
     let count = |is: fn(&Answered) -> bool| over.iter().filter(|answered| is(answered)).count() as u64;
     let accepted = count(|answered| answered.outcome.is_ok());
@@ -200,24 +196,6 @@ pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadErr
     };
     report.objectives = objectives(args, &report);
     Ok(report)
-}
-
-fn traffic_of(args: &OverloadArgs) -> Result<Traffic, EventsError> {
-    let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
-    let k = usize::from(args.k);
-    Ok(match args.traffic {
-        Kind::Known => traffic::known(&records, k, args.seed),
-        Kind::ClickThenAsk => traffic::click_then_ask(&records, k),
-        Kind::Health => traffic::health(),
-    })
-}
-
-/// The memory that the service holds, in bytes.
-async fn memory(args: &OverloadArgs) -> Result<f64, OverloadError> {
-    let (_, body) = args.common.connection().fetch(&Call::get("/metrics")).await?;
-    let text = String::from_utf8_lossy(&body);
-    let value = text.lines().find_map(|line| line.strip_prefix(MEMORY)?.trim().parse().ok());
-    value.ok_or(OverloadError::NoMemory)
 }
 
 /// The latencies of accepted requests in milliseconds, ascending.

@@ -28,7 +28,7 @@ pub struct RunArgs {
     #[command(flatten)]
     common: Common,
     /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(long, value_name = "FILE", required_if_eq_any([("traffic", "known"), ("traffic", "click-then-ask")]))]
+    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS))]
     events: Option<PathBuf>,
     /// The kind of requests
     #[arg(long, value_enum)]
@@ -114,8 +114,8 @@ impl RunArgs {
 /// [`RunError`] if there is nothing to report.
 pub async fn run(args: &RunArgs) -> Result<Report, RunError> {
     let records = match (&args.events, args.traffic) {
-        (Some(path), Kind::Known | Kind::ClickThenAsk) => events::read_in_time_order(path)?,
-        _ => Vec::new(),
+        (Some(path), Kind::Known | Kind::ClickThenAsk | Kind::Mixed) => events::read_in_time_order(path)?,
+        (None, _) | (_, Kind::Health) => Vec::new(),
     };
     let (before, after) = records.split_at(args.preload.min(records.len()));
     preload(args, before).await?;
@@ -139,12 +139,8 @@ async fn preload(args: &RunArgs, records: &[Record]) -> Result<(), EventsError> 
 /// The traffic: known users are those of the preloaded events, clicks are the events after them; if either would be
 /// empty, all events are used.
 fn traffic_of(args: &RunArgs, before: &[Record], after: &[Record]) -> Traffic {
-    let k = usize::from(args.k);
-    match args.traffic {
-        Kind::Known => traffic::known(if before.is_empty() { after } else { before }, k, args.seed),
-        Kind::ClickThenAsk => traffic::click_then_ask(if after.is_empty() { before } else { after }, k),
-        Kind::Health => traffic::health(),
-    }
+    let (own, other) = if args.traffic == Kind::Known { (before, after) } else { (after, before) };
+    Traffic::of(args.traffic, if own.is_empty() { other } else { own }, usize::from(args.k), args.seed)
 }
 
 fn name(kind: Kind) -> String {

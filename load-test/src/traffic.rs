@@ -11,8 +11,11 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use shared::contract::api::{NewEvent, NewEvents};
+use shared::contract::kind::KindName;
+
 use crate::client::{Call, encode};
-use crate::events::Record;
+use crate::events::{self, Record};
 
 /// The maximum number of different calls that are kept.
 pub const MAX_CALLS: usize = 1_000_000;
@@ -24,9 +27,15 @@ pub enum Kind {
     Known,
     /// Each request is one click of the file, in time order: its user, on the page of its item.
     ClickThenAsk,
+    /// A shop: each click of the file is posted as a view of now, then its user asks on the page of the item; every tenth
+    /// click, what is similar to it and what is popular are asked for too.
+    Mixed,
     /// `GET /health`: the maximum rate of the HTTP server and of this program.
     Health,
 }
+
+/// The kinds that are made of events, as values of the option `traffic`.
+pub const OF_EVENTS: [(&str, &str); 3] = [("traffic", "known"), ("traffic", "click-then-ask"), ("traffic", "mixed")];
 
 /// Prebuilt calls, sent in rotation.
 #[derive(Debug)]
@@ -39,6 +48,20 @@ impl Traffic {
     fn new(calls: Vec<Call>) -> Self {
         debug_assert!(!calls.is_empty(), "event files are not empty");
         Self { calls, next: AtomicUsize::new(0) }
+    }
+
+    /// The calls of a kind.
+    ///
+    /// * `records`: must not be empty, but for [`Kind::Health`].
+    /// * `seed`: of the order of known users.
+    #[must_use]
+    pub fn of(kind: Kind, records: &[Record], k: usize, seed: u64) -> Self {
+        match kind {
+            Kind::Known => known(records, k, seed),
+            Kind::ClickThenAsk => click_then_ask(records, k),
+            Kind::Mixed => mixed(records, k),
+            Kind::Health => health(),
+        }
     }
 
     /// The next call.
@@ -68,6 +91,25 @@ pub fn click_then_ask(records: &[Record], k: usize) -> Traffic {
         Call::get(&format!("/recommendations?user_id={user}&k={k}&item_id={item}"))
     };
     Traffic::new(records.iter().take(MAX_CALLS).map(call).collect())
+}
+
+/// A shop: posts each click, and asks for slates, similar and popular items. `records` must not be empty.
+///
+/// The events have neither a time nor an id, so that they are new ones each time the calls come round.
+#[must_use]
+pub fn mixed(records: &[Record], k: usize) -> Traffic {
+    const CALLS_EACH: usize = 3;
+    let calls = |(place, record): (usize, &Record)| {
+        let (user, item) = (encode(record.user.as_str()), encode(record.item.as_str()));
+        let view = NewEvent { timestamp: None, event_id: None, kind: KindName::VIEW, ..record.to_event(place) };
+        let both = [
+            events::post_call(&NewEvents::One(view)),
+            Call::get(&format!("/recommendations?user_id={user}&k={k}&item_id={item}")),
+        ];
+        let tenth = || [Call::get(&format!("/items/{item}/similar?k={k}")), Call::get(&format!("/popular?k={k}"))];
+        both.into_iter().chain(if place.is_multiple_of(10) { tenth().to_vec() } else { Vec::new() })
+    };
+    Traffic::new(records.iter().enumerate().take(MAX_CALLS / CALLS_EACH).flat_map(calls).collect())
 }
 
 /// The baseline: a call that costs the service nothing but HTTP.
@@ -103,6 +145,22 @@ mod tests {
             "/recommendations?user_id=b%20b&k=5&item_id=2",
             "/recommendations?user_id=a&k=5&item_id=3",
             "/recommendations?user_id=a&k=5&item_id=1",
+        ];
+        assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn a_shop_posts_each_click_and_asks_for_its_page() {
+        let traffic = mixed(&records(&[("a", "1"), ("b", "2")]), 5);
+        let paths: Vec<String> = (0..7).map(|_| traffic.next().path()).collect();
+        let expected = [
+            "/events",
+            "/recommendations?user_id=a&k=5&item_id=1",
+            "/items/1/similar?k=5",
+            "/popular?k=5",
+            "/events",
+            "/recommendations?user_id=b&k=5&item_id=2",
+            "/events",
         ];
         assert_eq!(paths, expected);
     }
