@@ -84,6 +84,12 @@ impl Call {
         Self { method: Method::POST, uri: uri(path), body: json.into() }
     }
 
+    /// The body.
+    #[cfg(test)]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The path with its query.
     #[must_use]
     pub fn path(&self) -> String {

@@ -17,7 +17,7 @@ use crate::memory::{MemoryError, resident_bytes};
 use crate::options::{self, Common};
 use crate::plan::{self, Spacing};
 use crate::tally::Failure;
-use crate::traffic::{self, Kind, Traffic};
+use crate::traffic::{self, Kind, Shape, Traffic};
 use crate::verdict::{Bound, Format, Objective};
 
 /// The share of the maximum that is offered before and after the overload.
@@ -148,7 +148,8 @@ impl OverloadArgs {
 /// [`OverloadError`] if there is nothing to report.
 pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadError> {
     let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
-    let traffic = Arc::new(Traffic::of(args.traffic, &records, usize::from(args.k), args.seed));
+    let shape = Shape { k: usize::from(args.k), batch: 1, seed: args.seed };
+    let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
     let setup = |connections| Setup {
         target: args.common.url.clone(),
         connections: usize::from(connections),

@@ -16,7 +16,7 @@ use crate::measure::{self, Schedule, Setup};
 use crate::options::{self, Common};
 use crate::plan::Spacing;
 use crate::report::{Baseline, Loop, Measurement, Report, Subject, median};
-use crate::traffic::{self, Kind, Traffic};
+use crate::traffic::{self, Kind, Shape, Traffic};
 use crate::verdict::{Bound, Objective};
 
 /// The number of events per request of the preload.
@@ -36,6 +36,9 @@ pub struct RunArgs {
     /// Items per slate, 1 to 500
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
     k: u16,
+    /// Events per request of the traffic `events`, 1 to 1000
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    batch: u16,
     /// Keep-alive connections
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
@@ -114,8 +117,8 @@ impl RunArgs {
 /// [`RunError`] if there is nothing to report.
 pub async fn run(args: &RunArgs) -> Result<Report, RunError> {
     let records = match (&args.events, args.traffic) {
-        (Some(path), Kind::Known | Kind::ClickThenAsk | Kind::Mixed) => events::read_in_time_order(path)?,
         (None, _) | (_, Kind::Health) => Vec::new(),
+        (Some(path), _) => events::read_in_time_order(path)?,
     };
     let (before, after) = records.split_at(args.preload.min(records.len()));
     preload(args, before).await?;
@@ -139,8 +142,9 @@ async fn preload(args: &RunArgs, records: &[Record]) -> Result<(), EventsError> 
 /// The traffic: known users are those of the preloaded events, clicks are the events after them; if either would be
 /// empty, all events are used.
 fn traffic_of(args: &RunArgs, before: &[Record], after: &[Record]) -> Traffic {
+    let shape = Shape { k: usize::from(args.k), batch: usize::from(args.batch), seed: args.seed };
     let (own, other) = if args.traffic == Kind::Known { (before, after) } else { (after, before) };
-    Traffic::of(args.traffic, if own.is_empty() { other } else { own }, usize::from(args.k), args.seed)
+    Traffic::of(args.traffic, if own.is_empty() { other } else { own }, shape)
 }
 
 fn name(kind: Kind) -> String {

@@ -16,7 +16,7 @@ use crate::measure::{self, Schedule, Setup};
 use crate::memory::{MemoryError, resident_bytes};
 use crate::options::{self, Common};
 use crate::plan::Spacing;
-use crate::traffic::{self, Kind, Traffic};
+use crate::traffic::{self, Kind, Shape, Traffic};
 use crate::verdict::{Bound, Format, Objective};
 
 /// Asks for a long time at one rate, and reports the drift of memory and latency
@@ -119,7 +119,8 @@ impl SoakArgs {
 /// [`SoakError`] if there is nothing to report.
 pub async fn soak(args: &SoakArgs) -> Result<SoakReport, SoakError> {
     let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
-    let traffic = Arc::new(Traffic::of(args.traffic, &records, usize::from(args.k), args.seed));
+    let shape = Shape { k: usize::from(args.k), batch: 1, seed: args.seed };
+    let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
     let window = args.duration / args.slices;
     let setup = Setup {
         target: args.common.url.clone(),

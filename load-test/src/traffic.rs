@@ -30,12 +30,26 @@ pub enum Kind {
     /// A shop: each click of the file is posted as a view of now, then its user asks on the page of the item; every tenth
     /// click, what is similar to it and what is popular are asked for too.
     Mixed,
+    /// `POST /events`: each request posts the next clicks of the file as views of now.
+    Events,
     /// `GET /health`: the maximum rate of the HTTP server and of this program.
     Health,
 }
 
 /// The kinds that are made of events, as values of the option `traffic`.
-pub const OF_EVENTS: [(&str, &str); 3] = [("traffic", "known"), ("traffic", "click-then-ask"), ("traffic", "mixed")];
+pub const OF_EVENTS: [(&str, &str); 4] =
+    [("traffic", "known"), ("traffic", "click-then-ask"), ("traffic", "mixed"), ("traffic", "events")];
+
+/// What calls are like, whatever their kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Items per slate.
+    pub k: usize,
+    /// Events per request of [`Kind::Events`].
+    pub batch: usize,
+    /// The seed of the order of known users.
+    pub seed: u64,
+}
 
 /// Prebuilt calls, sent in rotation.
 #[derive(Debug)]
@@ -53,13 +67,14 @@ impl Traffic {
     /// The calls of a kind.
     ///
     /// * `records`: must not be empty, but for [`Kind::Health`].
-    /// * `seed`: of the order of known users.
     #[must_use]
-    pub fn of(kind: Kind, records: &[Record], k: usize, seed: u64) -> Self {
+    pub fn of(kind: Kind, records: &[Record], shape: Shape) -> Self {
+        let Shape { k, batch, seed } = shape;
         match kind {
             Kind::Known => known(records, k, seed),
             Kind::ClickThenAsk => click_then_ask(records, k),
             Kind::Mixed => mixed(records, k),
+            Kind::Events => posted(records, batch),
             Kind::Health => health(),
         }
     }
@@ -93,17 +108,26 @@ pub fn click_then_ask(records: &[Record], k: usize) -> Traffic {
     Traffic::new(records.iter().take(MAX_CALLS).map(call).collect())
 }
 
+/// A view of now: it has neither a time nor an id, so that it is a new event each time it is posted.
+fn view(record: &Record) -> NewEvent {
+    NewEvent { timestamp: None, event_id: None, kind: KindName::VIEW, ..record.to_event(0) }
+}
+
+/// Views of now, so many in a request. `records` must not be empty.
+#[must_use]
+pub fn posted(records: &[Record], batch: usize) -> Traffic {
+    let call = |records: &[Record]| events::post_call(&NewEvents::Batch(records.iter().map(view).collect()));
+    Traffic::new(records.chunks(batch).take(MAX_CALLS / batch).map(call).collect())
+}
+
 /// A shop: posts each click, and asks for slates, similar and popular items. `records` must not be empty.
-///
-/// The events have neither a time nor an id, so that they are new ones each time the calls come round.
 #[must_use]
 pub fn mixed(records: &[Record], k: usize) -> Traffic {
     const CALLS_EACH: usize = 3;
     let calls = |(place, record): (usize, &Record)| {
         let (user, item) = (encode(record.user.as_str()), encode(record.item.as_str()));
-        let view = NewEvent { timestamp: None, event_id: None, kind: KindName::VIEW, ..record.to_event(place) };
         let both = [
-            events::post_call(&NewEvents::One(view)),
+            events::post_call(&NewEvents::One(view(record))),
             Call::get(&format!("/recommendations?user_id={user}&k={k}&item_id={item}")),
         ];
         let tenth = || [Call::get(&format!("/items/{item}/similar?k={k}")), Call::get(&format!("/popular?k={k}"))];
@@ -163,6 +187,15 @@ mod tests {
             "/events",
         ];
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn events_are_posted_in_batches() {
+        let traffic = posted(&records(&[("a", "1"), ("b", "2"), ("c", "3")]), 2);
+        let bodies: Vec<Vec<NewEvent>> =
+            (0..2).map(|_| serde_json::from_slice(traffic.next().body()).expect("events")).collect();
+        assert_eq!(bodies.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert!(bodies.iter().flatten().all(|event| event.event_id.is_none() && event.timestamp.is_none()));
     }
 
     #[test]

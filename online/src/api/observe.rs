@@ -46,7 +46,8 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
     let declared = matched.is_none().then(|| calls::find(&app.models, path).map(|_| path.to_owned())).flatten();
     let route = matched.as_ref().map(MatchedPath::as_str).or(declared.as_deref()).map_or(OTHER, label);
     request.extensions_mut().insert(Arrived(started));
-    let entered = app.gate.enter(class(route, method), started).await;
+    let class = class(route, method);
+    let entered = app.gate.enter(class, started).await;
     let mut response = match &entered {
         Ok(_) => match tokio::time::timeout(app.settings.request_timeout, next.run(request)).await {
             Ok(response) => response,
@@ -64,7 +65,8 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
     let labels = [route, method, status.as_str()];
     app.metrics.http_requests.with_label_values(&labels).inc();
     app.metrics.http_seconds.with_label_values(&labels).observe(elapsed.as_secs_f64());
-    if status.is_server_error() && let_in {
+    // A probe is told that the service is not ready as often as it asks: that is an answer, not a failure.
+    if status.is_server_error() && let_in && class != Class::Probe {
         tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
     } else {
         tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");
