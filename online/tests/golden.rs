@@ -36,7 +36,7 @@ fn post(name: &'static str, target: &'static str, body: impl Into<Vec<u8>>) -> C
 
 fn cases() -> Vec<Case> {
     let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
-    let filter = r#"{"user_id":"u0","filter":"(category = 'fruit') and price > 0"}"#;
+    let filter = r#"{"user_id":"u0","seen":"allow","filter":"(category = 'fruit') and price > 0"}"#;
     let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":1600000890000,"event_id":"e1"},
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
@@ -54,7 +54,7 @@ fn cases() -> Vec<Case> {
         post("recommendations_filtered", "/recommendations", filtered),
         get(
             "recommendations_filter",
-            "/recommendations?user_id=u0&filter=category%20=%20'fruit'%20and%20price%20%3E%200",
+            "/recommendations?user_id=u0&seen=allow&filter=category%20=%20'fruit'%20and%20price%20%3E%200",
         ),
         post("recommendations_filter", "/recommendations", filter),
         get("similar", "/items/pear/similar?k=3"),
@@ -94,7 +94,7 @@ fn cases() -> Vec<Case> {
         get("problem_user_empty", "/recommendations?user_id="),
         get("problem_user_missing", "/recommendations"),
         get("problem_seen", "/recommendations?user_id=u0&seen=never"),
-        get("problem_filter", "/recommendations?user_id=u0&filter=price%20%3C%20cheap"),
+        get("problem_filter", "/recommendations?user_id=u0&seen=allow&filter=price%20%3C%20cheap"),
         get("problem_filter_property", "/popular?filter=prise%20%3C%203"),
         get("problem_filter_kind", "/items/pear/similar?filter=category%20%3E%203"),
         get("problem_unknown_parameter", "/recommendations?user_id=u0&colour=red"),
