@@ -303,7 +303,7 @@ mod tests {
 
     fn recommended(id: &str, because: Option<ItemId>, source: &str) -> RecommendedItem {
         let (item_id, sources) = (ItemId::new(id).expect("an id"), vec![source.to_owned()]);
-        RecommendedItem { item_id, name: None, score: 1.0, sources, because }
+        RecommendedItem { item_id, name: None, score: 1.0, sources, because, propensity: None }
     }
 
     async fn service(does: Does) -> Stub {

@@ -15,6 +15,8 @@ use shared::contract::api::Seen;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::RedisUrl;
 
+use crate::scenarios::{Scenarios, Wrong};
+
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
@@ -27,6 +29,16 @@ pub enum ConfigError {
     /// A key is unknown or a value of the wrong type.
     #[error("config: {0}; `online --print-config` prints every key with its default")]
     Parse(#[from] Box<figment::Error>),
+    /// The rule of a scenario, or its name, is none.
+    #[error("config: scenarios.{key} = {value}: {must}")]
+    Scenario {
+        /// The scenario, and the key below it.
+        key: String,
+        /// The value that was given.
+        value: String,
+        /// What it must be.
+        must: &'static str,
+    },
     /// A value is out of its range.
     #[error("config: {key} = {value}: {must}")]
     Value {
@@ -61,6 +73,8 @@ pub struct Config {
     pub models: Models,
     /// The log output.
     pub log: Log,
+    /// Rules of the shop by name.
+    pub scenarios: Scenarios,
 }
 
 /// `[server]`; the keys are documented in `config.default.toml`.
@@ -241,6 +255,11 @@ impl Config {
             let must = format!("it must be {}, or <target>=<level>, separated by commas", levels.join(", "));
             return Err(ConfigError::Value { key: "log.level", value: self.log.level.clone(), must });
         }
+        for (name, scenario) in &self.scenarios {
+            let wrong =
+                |Wrong { key, value, must }| ConfigError::Scenario { key: format!("{name}.{key}"), value, must };
+            scenario.check().map_err(wrong)?;
+        }
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }
@@ -304,6 +323,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::scenarios::during;
 
     fn load(text: &str) -> Result<Config, ConfigError> {
         let mut file = tempfile::NamedTempFile::new().expect("temporary file");
@@ -368,6 +388,49 @@ mod tests {
         let error = load("[store]\ntimeout_ms = 0\n").expect_err("out of range");
         assert_eq!(error.to_string(), "config: store.timeout_ms = 0: it must be from 1 to 10000");
         assert!(load("[events]\nreplica = \"../x\"\n").is_err());
+    }
+
+    #[test]
+    fn scenarios_are_read_with_times_of_either_form() {
+        let config = load(
+            "[scenarios.home]\nfilter = \"not brand = 'Acme'\"\nseen = { transaction = 30 }\nmax_per = { category = 3 }\n\
+             boost = [{ filter = \"price < 5\", factor = 1.5, from = \"2026-11-27T00:00:00Z\", until = 2026-11-28T00:00:00Z }]\n\
+             exclude = [\"8\"]\npin = [{ item = \"7.0\", position = 1 }]\n[scenarios.basket]\nseen = \"exclude_all\"\n",
+        );
+        let scenarios = config.expect("loads").scenarios;
+        let home = &scenarios["home"];
+        assert_eq!(during(home.boost[0].from, home.boost[0].until), 1_795_737_600_000..1_795_824_000_000);
+        assert_eq!(during(home.pin[0].from, home.pin[0].until), i64::MIN..i64::MAX);
+        assert_eq!(home.pin[0].item.as_str(), "7");
+        assert_eq!(scenarios["basket"].seen, "exclude_all".parse().ok());
+    }
+
+    #[test]
+    fn a_rule_that_is_none_ends_the_start_with_its_key() {
+        for (rule, said) in [
+            ("filter = \"price <\"", "scenarios.s.filter"),
+            ("filter = \"price <\"", "at character 8: expected a number"),
+            ("boost = [{ filter = \"price and\", factor = 2.0 }]", "scenarios.s.boost"),
+            ("boost = [{ filter = \"price\", factor = 0 }]", "scenarios.s.boost[0].factor = 0: it must be above 0"),
+            ("boost = [{ filter = \"price\", factor = nan }]", "scenarios.s.boost[0].factor = NaN: it must be above 0"),
+            ("boost = [{ filter = \"price\" }]", "scenarios.s.boost[0].factor = 1: it changes nothing"),
+            ("bury = [{ filter = \"price\", factor = 2.0 }]", "factor"),
+            ("pin = [{ item = \"a\", position = 0 }]", "scenarios.s.pin[0].position = 0: it must be from 1 to 500"),
+            ("pin = [{ item = \"a\", position = 1, from = \"2026-11-27\" }]", "no time with its offset"),
+            ("pin = [{ item = \"a\", position = 1, until = 2026-11-27 }]", "no time with its offset"),
+            (
+                "bury = [{ filter = \"price\", from = \"2026-11-27T00:00:00Z\", until = \"2026-11-26T00:00:00Z\" }]",
+                "scenarios.s.bury[0].until = 1795651200000: it must be later than from",
+            ),
+            ("max_per = { brand = 0 }", "scenarios.s.max_per.brand = 0: it must be at least 1"),
+            ("max_pre = { brand = 1 }", "max_pre"),
+            ("seen = { transaction = 0 }", "scenarios.s.seen"),
+            ("explore = 1.5", "scenarios.s.explore = 1.5: it must be from 0 to 1"),
+            ("explore_below_events = 0", "scenarios.s.explore_below_events = 0"),
+        ] {
+            let error = load(&format!("[scenarios.s]\n{rule}\n")).expect_err(rule).to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[test]

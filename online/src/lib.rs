@@ -22,6 +22,8 @@ pub mod probe;
 pub mod recommender;
 pub mod reload;
 pub mod remember;
+pub mod rules;
+pub mod scenarios;
 pub mod service;
 pub mod store;
 pub mod tls;

@@ -82,6 +82,8 @@ pub struct Metrics {
     pub store_breaker_open: IntGaugeVec,
     /// Slates made without the user's state, or without the engine's time, by reason.
     pub fallbacks: IntCounterVec,
+    /// What scenarios name and the served version does not have, by scenario.
+    pub scenario_lacks: IntGaugeVec,
     snapshot_info: IntGaugeVec,
     /// When the served snapshot was built, seconds since the epoch.
     snapshot_built: IntGauge,
@@ -187,6 +189,13 @@ impl Default for Metrics {
                 "tandem_fallbacks_total",
                 "Slates that are not what they would be in time, by reason",
                 &["reason"],
+            ),
+            scenario_lacks: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new("tandem_scenario_lacks", "What a scenario names and the served version does not have"),
+                    &["scenario"],
+                ),
             ),
             snapshot_info: register(
                 r,

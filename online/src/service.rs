@@ -154,7 +154,7 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over what models remember"
     });
-    let recommender = Recommender::new(champion, store, metrics.clone(), config.server.seen);
+    let recommender = Recommender::new(champion, store, metrics.clone(), config.scenarios.clone(), config.server.seen);
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,

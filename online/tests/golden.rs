@@ -37,6 +37,7 @@ fn post(name: &'static str, target: &'static str, body: impl Into<Vec<u8>>) -> C
 fn cases() -> Vec<Case> {
     let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
     let filter = r#"{"user_id":"u0","seen":"allow","filter":"(category = 'fruit') and price > 0"}"#;
+    let scenario = r#"{"user_id":"u0","seen":"allow","scenario":"home"}"#;
     let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":1600000890000,"event_id":"e1"},
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
@@ -57,6 +58,8 @@ fn cases() -> Vec<Case> {
             "/recommendations?user_id=u0&seen=allow&filter=category%20=%20'fruit'%20and%20price%20%3E%200",
         ),
         post("recommendations_filter", "/recommendations", filter),
+        get("recommendations_scenario", "/recommendations?user_id=u0&k=5&seen=allow&scenario=home"),
+        post("recommendations_scenario", "/recommendations?k=5", scenario),
         get("similar", "/items/pear/similar?k=3"),
         get("similar_filter", "/items/pear/similar?k=3&filter=price%20is%20missing%20or%20events%3E12"),
         get("popular_filter", "/popular?k=3&filter=not%20category%20in%20('fruit','sailing')"),
@@ -94,7 +97,9 @@ fn cases() -> Vec<Case> {
         get("problem_user_empty", "/recommendations?user_id="),
         get("problem_user_missing", "/recommendations"),
         get("problem_seen", "/recommendations?user_id=u0&seen=never"),
-        get("problem_filter", "/recommendations?user_id=u0&seen=allow&filter=price%20%3C%20cheap"),
+        get("problem_seen_kind", "/recommendations?user_id=u0&seen=transation:30"),
+        get("problem_scenario", "/recommendations?user_id=u0&scenario=Home"),
+        get("problem_filter", "/recommendations?user_id=u0&filter=price%20%3C%20cheap"),
         get("problem_filter_property", "/popular?filter=prise%20%3C%203"),
         get("problem_filter_kind", "/items/pear/similar?filter=category%20%3E%203"),
         get("problem_unknown_parameter", "/recommendations?user_id=u0&colour=red"),
@@ -111,6 +116,18 @@ fn cases() -> Vec<Case> {
         Case { method: "DELETE", ..get("problem_method", "/popular") },
     ]
 }
+
+/// A scenario whose one explored place shows the one new item, so that nothing is left to chance.
+const SCENARIOS: &str = r#"
+    [home]
+    filter = "price is missing or price < 9"
+    boost = [{ filter = "category = 'fruit'", factor = 10 }]
+    pin = [{ item = "ink", position = 2 }]
+    max_per = { category = 2 }
+    explore = 1.0
+    explore_below_events = 1
+    [basket]
+"#;
 
 /// Requests to a version with profiles of users.
 fn cases_of_profiles() -> Vec<Case> {
@@ -177,7 +194,9 @@ fn file(name: &str) -> PathBuf {
 fn differences(artifact: &str, cases: &[Case]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("temporary folder");
     publish(folder.path(), artifact);
-    let service = Running::start(&config(folder.path()));
+    let mut config = config(folder.path());
+    config.scenarios = toml::from_str(SCENARIOS).expect("scenarios");
+    let service = Running::start(&config);
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut written = BTreeSet::new();
     let mut differences = Vec::new();

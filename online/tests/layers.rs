@@ -3,12 +3,13 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
     ("probe", &["tls"]),
-    ("config", &[]),
+    ("scenarios", &[]),
+    ("config", &["scenarios"]),
     ("metrics", &[]),
     ("champion", &["metrics"]),
     ("models", &["metrics"]),
@@ -16,7 +17,8 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("events", &["store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
     ("filters", &[]),
-    ("recommender", &["store", "champion", "filters", "metrics"]),
+    ("rules", &["scenarios", "metrics"]),
+    ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics"]),
     // It answers with the errors of the store, but never calls it.
     ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
     ("connections", &["api", "tls"]),

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use serde_json::json;
 
 use common::{Running, config, event, folder};
@@ -86,6 +88,114 @@ fn a_category_that_nobody_knows_is_refused_with_the_nearest_ones() {
     let expected = r#"the served model has no category "Even"; the nearest are "even", "odd""#;
     assert_eq!(nearest["detail"], expected);
     assert!(service.client.metric("recommendation_requests_total{outcome=\"bad_request\"}") >= 4.0);
+    service.stop();
+}
+
+/// A service with scenarios, in replay mode.
+fn with_scenarios(folder: &Path, scenarios: &str) -> Running {
+    let mut config = config(folder);
+    config.server.replay = true;
+    config.scenarios = toml::from_str(scenarios).expect("scenarios");
+    Running::start(&config)
+}
+
+#[test]
+fn the_rules_of_a_scenario_hold_beside_what_the_query_says() {
+    let folder = folder();
+    let service = with_scenarios(
+        folder.path(),
+        r#"
+        [home]
+        filter = "price >= 2"
+        exclude = ["i04"]
+        boost = [{ filter = "category = 'odd'", factor = 100, until = "2030-01-01T00:00:00Z" }]
+        bury = [{ filter = "id = 'i02'" }]
+        pin = [{ item = "i11", position = 1 }]
+        [basket]
+        max_per = { category = 1, brand = 1 }
+        "#,
+    );
+    let slate = |query: &str| {
+        let answer = service.client.get(&format!("/recommendations?user_id=u&k=5&{query}"));
+        (answer.items().join(" "), answer.json())
+    };
+    let (plain, _) = slate("");
+    assert_eq!(plain, "i00 i01 i02 i03 i04");
+    let (ruled, answer) = slate("scenario=home");
+    assert_eq!(ruled, "i11 i03 i05 i07 i09");
+    assert_eq!(answer["items"][0]["sources"], json!(["pin"]));
+    assert!(answer["items"][1].get("propensity").is_none(), "nothing is explored");
+    assert_eq!(slate("scenario=home&filter=price%3C8").0, "i03 i05 i07 i06 i02");
+    assert_eq!(slate("scenario=home&exclude=i03,i11").0, "i05 i07 i09 i06 i08");
+    assert_eq!(slate("scenario=home&now=1893456000000").0, "i11 i03 i05 i06 i07", "the boost is over");
+    assert_eq!(slate("scenario=basket").0, "i00 i01 i02 i03 i04", "nothing else is left for the third place");
+    let wrong = service.client.get("/recommendations?user_id=u&scenario=Baskets");
+    wrong.assert_problem(400, Some("scenario"));
+    let said = r#"the service has no scenario "Baskets"; the nearest are "basket", "home""#;
+    assert_eq!(wrong.json()["detail"], said);
+    // The shop has no brands.
+    assert_eq!(service.client.metric("tandem_scenario_lacks{scenario=\"basket\"}"), 1.0);
+    assert_eq!(service.client.metric("tandem_scenario_lacks{scenario=\"home\"}"), 0.0);
+    service.stop();
+}
+
+#[test]
+fn what_was_bought_comes_back_after_the_days_of_the_scenario_or_of_the_query() {
+    const DAY: i64 = 24 * 3600 * 1000;
+    let folder = folder();
+    let service =
+        with_scenarios(folder.path(), "[home]\nseen = { transaction = 30 }\n[basket]\nseen = \"exclude_all\"");
+    let client = &service.client;
+    let now = 1_700_000_000_000;
+    for (item, kind, at) in
+        [("i00", "transaction", now - 40 * DAY), ("i01", "transaction", now - DAY), ("i02", "view", now)]
+    {
+        let event = json!({"visitorid": "u", "itemid": item, "event": kind, "timestamp": at});
+        assert_eq!(client.post("/events", &event.to_string()).status, 200);
+    }
+    let left_out = |query: &str| {
+        let items = client.get(&format!("/recommendations?user_id=u&k=12&now={now}&{query}")).items();
+        (0..12).map(|item| format!("i{item:02}")).filter(|item| !items.contains(item)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(left_out(""), "i00 i01");
+    assert_eq!(left_out("scenario=home"), "i01");
+    assert_eq!(left_out("scenario=basket"), "i00 i01 i02");
+    assert_eq!(left_out("scenario=home&seen=exclude_purchased"), "i00 i01", "the query wins");
+    assert_eq!(left_out("scenario=basket&seen=transaction:41"), "i00 i01");
+    assert_eq!(left_out("seen=view:1,transaction:2"), "i01 i02");
+    let body = json!({"user_id": "u", "k": 12, "now": now, "seen": {"view": 1}}).to_string();
+    assert!(!client.post("/recommendations", &body).items().contains(&"i02".to_owned()));
+    service.stop();
+}
+
+#[test]
+fn explored_items_are_marked_with_their_propensity_and_a_replay_repeats_them() {
+    let folder = folder();
+    let service = with_scenarios(folder.path(), "[home]\nexplore = 0.5\nexplore_below_events = 1");
+    let slate = |query: &str| {
+        service.client.get(&format!("/recommendations?scenario=home&k=3&{query}")).json()["items"].clone()
+    };
+    let mut explored = 0;
+    for user in 0..60 {
+        for (place, item) in slate(&format!("user_id=u{user}")).as_array().expect("items").iter().enumerate() {
+            let id = item["item_id"].as_str().expect("an id");
+            // Of the twelve new items three are in the slate anyway.
+            let expected = if item["sources"] == json!(["explore"]) {
+                explored += 1;
+                assert!(id > "i02", "{id}");
+                0.5 / 9.0
+            } else {
+                assert_eq!(id, format!("i{place:02}"));
+                0.5
+            };
+            assert!((item["propensity"].as_f64().expect("a propensity") - expected).abs() < 1e-6, "{item}");
+        }
+    }
+    // Of 180 places half, with a standard deviation of 7.
+    assert!((50..130).contains(&explored), "{explored}");
+    let replayed: Vec<_> = (0..20).map(|now| slate(&format!("user_id=u&now={now}"))).collect();
+    assert_eq!(replayed, (0..20).map(|now| slate(&format!("user_id=u&now={now}"))).collect::<Vec<_>>());
+    assert!(replayed.iter().any(|slate| slate != &replayed[0]));
     service.stop();
 }
 

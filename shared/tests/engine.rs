@@ -21,6 +21,9 @@ use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{Interaction, SeenItem, UserState};
 use shared::tables::Values;
 
+#[path = "engine/rules.rs"]
+mod rules;
+
 fn snapshot() -> Snapshot {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2");
     Snapshot::load(&folder).expect("loads")
@@ -58,12 +61,9 @@ proptest! {
         let state = state(&history, &seen);
         let seen_policy = [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy];
         let query = Query {
-            k,
             context: context.map(ItemIdx),
-            category: None,
             exclude: exclude.iter().copied().map(ItemIdx).collect(),
-            seen: seen_policy,
-            only: None,
+            ..Query::of(k, seen_policy)
         };
         let slate = recommend(&snapshot, &state, &query, 100, &mut Scratch::default());
         let mut ruled_out: Vec<u32> = history

@@ -42,7 +42,14 @@ async fn service(log: Log) -> Stub {
             asked.parameter("seen").expect("seen")
         ));
         let items = histories.get(&user).cloned().unwrap_or_default();
-        let recommended = |item_id| RecommendedItem { item_id, name: None, score: 1.0, sources: vec![], because: None };
+        let recommended = |item_id| RecommendedItem {
+            item_id,
+            name: None,
+            score: 1.0,
+            sources: vec![],
+            because: None,
+            propensity: None,
+        };
         stub::json(&Recommendations {
             user_id: UserId::new(user).expect("an id"),
             recommendation_id: "r".to_owned(),

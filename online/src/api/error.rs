@@ -160,6 +160,8 @@ impl From<NoAnswer> for ApiError {
             NoAnswer::Store(reason) => return reason.into(),
             NoAnswer::Profile(refused) => return refused.into(),
             NoAnswer::Filter(reason) => return Self::invalid("filter", reason.to_string()),
+            NoAnswer::UnknownScenario(reason) => return Self::invalid("scenario", reason.to_string()),
+            NoAnswer::UnknownKind(reason) => return Self::invalid("seen", reason.to_string()),
             NoAnswer::UnknownItem(_) => None,
             NoAnswer::UnknownCategory(_) => Some("category".to_owned()),
         };

@@ -152,6 +152,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         item_id: one("item_id", url.item_id, body.item_id)?,
         category: one("category", url.category, body.category)?,
         filter: one("filter", url.filter, body.filter)?,
+        scenario: one("scenario", url.scenario, body.scenario)?,
         exclude: one("exclude", url.exclude, body.exclude)?,
         seen: one("seen", url.seen, body.seen)?,
         explain: one("explain", url.explain, body.explain)?,
@@ -168,14 +169,26 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
     if query.now.is_some() && clock == Clock::Service {
         return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
     }
-    let RecommendationQuery { user_id, k, item_id, category: name, filter, exclude, seen, explain, now, profile } =
-        query;
+    let RecommendationQuery {
+        user_id,
+        k,
+        item_id,
+        category: name,
+        filter,
+        scenario,
+        exclude,
+        seen,
+        explain,
+        now,
+        profile,
+    } = query;
     Ok(CheckedQuery {
         user_id: user_id.ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?,
         k: k.unwrap_or_default().get(),
         item_id,
         category: category(name)?,
         filter: self::filter(filter)?,
+        scenario,
         exclude,
         seen,
         explain: explain.unwrap_or_default(),
@@ -214,7 +227,7 @@ pub fn id<T>(field: &str, text: &str, from_outside: impl FnOnce(&str) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use shared::contract::api::Seen;
+    use shared::contract::api::{Seen, SeenPolicy};
     use shared::contract::id::ItemId;
 
     use super::*;
@@ -242,7 +255,7 @@ mod tests {
         assert_eq!((query.user_id.as_str(), query.k, query.now), ("u ä", 7, Some(9)));
         assert_eq!(query.category.as_deref(), Some("a b"));
         assert_eq!(query.item_id.as_ref().map(ItemId::as_str), Some("i"));
-        assert!(query.explain && query.seen == Some(Seen::Allow));
+        assert!(query.explain && query.seen == Some(SeenPolicy::Word(Seen::Allow)));
     }
 
     #[test]
@@ -270,6 +283,7 @@ mod tests {
         assert_eq!(field("user_id=u&user_id=v"), "user_id");
         assert_eq!(field("user_id=u&colour=red"), "colour");
         assert_eq!(field("user_id=u&seen=some"), "seen");
+        assert_eq!(field("user_id=u&seen=transaction:x"), "seen");
         assert_eq!(field("user_id=u&seen=allow&seen=allow"), "seen");
         assert_eq!(field("user_id=u&explain=yes"), "explain");
         assert_eq!(field("user_id=u&explain="), "explain");
@@ -305,8 +319,10 @@ mod tests {
             ["item_id=a", "item_id=b"],
             ["category=a", "category=b"],
             ["filter=price", "filter=brand"],
+            ["scenario=a", "scenario=b"],
             ["exclude=a", "exclude=a,b"],
             ["seen=allow", "seen=exclude_all"],
+            ["seen=transaction:30", "seen=transaction:3"],
             ["explain=true", "explain=false"],
             ["now=1", "now=2"],
         ] {

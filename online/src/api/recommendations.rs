@@ -87,12 +87,13 @@ async fn answer(
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
     let deadline = Deadline::of(arrived.0, app.settings.deadline);
-    let answered = app.recommender.recommend(&query, now_ms(), deadline).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let mut buffer = Uuid::encode_buffer();
+    let id = &*Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+    let answered = app.recommender.recommend(&query, id, now_ms(), deadline).await.map_err(ApiError::from);
+    let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
-        recommendation_id: Uuid::now_v7().hyphenated().encode_lower(&mut buffer),
+        recommendation_id: id,
         model_version: &snapshot.manifest().version,
         items: Items { snapshot: &snapshot, picks: &slate.picks },
         history: query.explain.then_some(Used { snapshot: &snapshot, history: &slate.history }),

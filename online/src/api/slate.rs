@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use shared::contract::id::UserId;
 use shared::contract::source::SourceSet;
-use shared::engine::recommend::Pick;
+use shared::engine::recommend::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{Interaction, LiveEvent};
 
@@ -52,6 +52,8 @@ struct ItemBody<'a> {
     sources: Sources,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    propensity: Option<f32>,
 }
 
 impl Serialize for Items<'_> {
@@ -61,19 +63,26 @@ impl Serialize for Items<'_> {
             item_id: items.id(pick.item),
             name: items.name(pick.item),
             score: pick.score,
-            sources: Sources(pick.sources),
+            sources: Sources(pick.sources, pick.placed),
             because: pick.because.map(|item| items.id(item)),
+            propensity: pick.propensity,
         }))
     }
 }
 
-struct Sources(SourceSet);
+/// Sources, and the rule that gave the item its place.
+struct Sources(SourceSet, Placed);
 
 impl Serialize for Sources {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut sources = serializer.serialize_seq(None)?;
         for source in self.0.iter() {
             sources.serialize_element(source.as_str())?;
+        }
+        match self.1 {
+            Placed::Ranked => {}
+            Placed::Pinned => sources.serialize_element("pin")?,
+            Placed::Explored => sources.serialize_element("explore")?,
         }
         sources.end()
     }

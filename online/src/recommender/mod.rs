@@ -1,9 +1,10 @@
 //! Turns a query into a slate: reads the user's state from the store and calls the engine.
 //!
-//! In: a [`CheckedQuery`], the champion's snapshot, the store, and by when to answer. Out: a slate. Costs one store round
-//! trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not answer in
-//! time, the slate is made without the user's state: it depends only on the item of the page and the profile, which is in
-//! the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is popular.
+//! In: a [`CheckedQuery`], the champion's snapshot, the store, and by when to answer. Out: a slate. Costs one store
+//! round trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not
+//! answer in time, the slate is made without the user's state: it depends only on the item of the page and the profile,
+//! which is in the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is
+//! popular.
 
 mod deadline;
 mod no_answer;
@@ -11,7 +12,7 @@ mod no_answer;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use shared::contract::api::Seen;
+use shared::contract::api::{Seen, SeenPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::params::Weights;
@@ -21,6 +22,8 @@ use shared::engine::item_set::ItemSet;
 use shared::engine::packed::{PackedError, unpack_user};
 use shared::engine::profiles::RefusedValue;
 use shared::engine::recommend::{self, Personal, Pick, Query, Scratch, Slate};
+use shared::engine::rerank::explore;
+use shared::engine::seen::{SeenRule, unknown_kinds};
 use shared::engine::select::{Unfit, check, names};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, LiveHistory, UserState};
@@ -29,10 +32,14 @@ use shared::tables::{CategoryIdx, Profile};
 use crate::champion::Champion;
 use crate::filters::Filters;
 use crate::metrics::{Metrics, Outcome, Timed};
+use crate::rules::Rulebook;
+use crate::scenarios::{Scenario, Scenarios};
 use crate::store::{State, StoreError, Stored, UserStore};
 pub use deadline::{Deadline, store_share};
 use no_answer::nearest;
-pub use no_answer::{BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem};
+pub use no_answer::{
+    BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem, UnknownKind, UnknownScenario,
+};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -60,10 +67,12 @@ pub struct CheckedQuery {
     pub category: Option<String>,
     /// The condition that items must fulfil, if given.
     pub filter: Option<Expression>,
+    /// The scenario whose rules hold, if one is named.
+    pub scenario: Option<String>,
     /// Items that must not be recommended.
     pub exclude: Vec<ItemId>,
-    /// Which items of the user's past may be recommended; the service's setting if absent.
-    pub seen: Option<Seen>,
+    /// Which items of the user's past may be recommended; the setting of the scenario or of the service if absent.
+    pub seen: Option<SeenPolicy>,
     /// Whether the answer includes the history that was used.
     pub explain: bool,
     /// The time of the query, if not the service's clock, milliseconds since the epoch.
@@ -78,6 +87,7 @@ pub struct Recommender {
     store: Arc<dyn UserStore>,
     metrics: Arc<Metrics>,
     filters: Filters,
+    rulebook: Rulebook,
     default_seen: Seen,
 }
 
@@ -124,11 +134,39 @@ fn given_profile(snapshot: &Snapshot, query: &CheckedQuery) -> Result<Option<Pro
     }
 }
 
+/// The rule of a seen policy.
+fn seen(policy: &SeenPolicy, snapshot: &Snapshot) -> Result<SeenRule, UnknownKind> {
+    let kinds = &snapshot.params().kinds;
+    match unknown_kinds(policy, kinds).next() {
+        None => Ok(SeenRule::of(policy, kinds)),
+        Some(name) => {
+            let names = kinds.iter().map(|(_, kind)| kind.name.as_str());
+            Err(UnknownKind { name: name.clone(), nearest: nearest(name.as_str(), names) })
+        }
+    }
+}
+
+/// What draws the explored items of an answer. A replay, whose queries carry their time, draws by that, so that it
+/// can be repeated.
+fn seed(query: &CheckedQuery, id: &str) -> u64 {
+    match query.now {
+        Some(now) => explore::seed(&now.to_string(), query.user_id.as_str()),
+        None => explore::seed(id, query.user_id.as_str()),
+    }
+}
+
 impl Recommender {
-    /// A recommender that answers from the champion and a store.
+    /// A recommender that answers from the champion and a store, by the rules of scenarios.
     #[must_use]
-    pub fn new(champion: Arc<Champion>, store: Arc<dyn UserStore>, metrics: Arc<Metrics>, default_seen: Seen) -> Self {
-        Self { champion, store, metrics, filters: Filters::default(), default_seen }
+    pub fn new(
+        champion: Arc<Champion>,
+        store: Arc<dyn UserStore>,
+        metrics: Arc<Metrics>,
+        scenarios: Scenarios,
+        default_seen: Seen,
+    ) -> Self {
+        let rulebook = Rulebook::new(scenarios, metrics.clone());
+        Self { champion, store, metrics, filters: Filters::default(), rulebook, default_seen }
     }
 
     /// The snapshot to answer with.
@@ -155,20 +193,52 @@ impl Recommender {
         Ok(Some(self.filters.set(expression, snapshot)))
     }
 
-    /// Answers a query; `clock_ms` is the time. After the deadline the slate is what is popular.
+    /// The items that the filters of a query and of its scenario leave together.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, a filter that the version can't be asked, or a profile with
-    /// values that are refused.
+    /// [`BadFilter`] when the version can't be asked what the query asks.
+    fn only_of_both(
+        &self,
+        query: &CheckedQuery,
+        scenario: Option<&Scenario>,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Option<Arc<ItemSet>>, BadFilter> {
+        let own = self.only(query.filter.as_ref(), snapshot)?;
+        let Some(of_scenario) = scenario.and_then(|scenario| scenario.filter.as_ref()) else { return Ok(own) };
+        let both = query.filter.as_ref().map(|own| Expression::And(vec![of_scenario.clone(), own.clone()]));
+        Ok(Some(self.filters.set(both.as_ref().unwrap_or(of_scenario), snapshot)))
+    }
+
+    /// The scenario that a query names, with its name.
+    ///
+    /// # Errors
+    /// [`UnknownScenario`].
+    fn scenario(&self, query: &CheckedQuery) -> Result<Option<(&str, &Scenario)>, UnknownScenario> {
+        let Some(name) = query.scenario.as_deref() else { return Ok(None) };
+        let unknown = || UnknownScenario { name: name.to_owned(), nearest: nearest(name, self.rulebook.names()) };
+        self.rulebook.scenario(name).ok_or_else(unknown).map(Some)
+    }
+
+    /// Answers a query; `clock_ms` is the time. After the deadline the slate is what is popular.
+    ///
+    /// * `id`: identifies the answer; what a scenario explores is drawn by it.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] without a recommender, for an unknown category, scenario or kind of event, a filter that the
+    /// version can't be asked, or a profile with values that are refused.
     pub async fn recommend(
         &self,
         query: &CheckedQuery,
+        id: &str,
         clock_ms: i64,
         deadline: Deadline,
     ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
-        let only = self.only(query.filter.as_ref(), &snapshot)?;
+        let scenario = self.scenario(query)?;
+        let only = self.only_of_both(query, scenario.map(|(_, scenario)| scenario), &snapshot)?;
+        let seen = query.seen.as_ref().map(|policy| seen(policy, &snapshot)).transpose()?;
+        let held = scenario.map(|scenario| self.rulebook.held(scenario, &snapshot));
         let given = given_profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin();
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
@@ -188,13 +258,18 @@ impl Recommender {
         };
         let state = state.with_profile(profile);
         let items = snapshot.items();
+        let held = held.as_deref();
+        let explores = held.is_some_and(|held| held.rules.explore.is_some());
+        let exclude = query.exclude.iter().filter_map(|item| items.index(item.as_str()));
         let asked = Query {
             k: query.k,
             context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
             category,
-            exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
-            seen: query.seen.unwrap_or(self.default_seen),
+            exclude: exclude.chain(held.into_iter().flat_map(|held| held.exclude.iter().copied())).collect(),
+            seen: seen.or_else(|| held?.seen.clone()).unwrap_or(SeenRule::Word(self.default_seen)),
             only,
+            rules: held.map(|held| held.rules.clone()),
+            seed: if explores { seed(query, id) } else { 0 },
         };
         let now_ms = query.now.unwrap_or(clock_ms);
         self.metrics.stages.joined(&mut timed);
@@ -230,8 +305,8 @@ impl Recommender {
     }
 
     /// Joins the live history of the store with the batch's record of the user. The record is the store's if it has
-    /// one, else that of the mapped artifact: the two are equal, and a store that came back empty has none. Of a user who
-    /// was erased after what the version knows, the live history is all.
+    /// one, else that of the mapped artifact: the two are equal, and a store that came back empty has none. Of a user
+    /// who was erased after what the version knows, the live history is all.
     fn state(&self, snapshot: &Snapshot, user: &UserId, stored: Stored) -> UserState {
         if stored.history.hides(snapshot.covered()) {
             return UserState::join(snapshot, BatchUser::default(), &stored.history);

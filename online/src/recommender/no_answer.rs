@@ -1,6 +1,7 @@
 //! Why there is no slate or list, with the nearest of the names that there are.
 
 use shared::contract::id::ItemId;
+use shared::contract::kind::KindName;
 use shared::engine::profiles::RefusedValue;
 use shared::engine::select::Unfit;
 
@@ -30,6 +31,12 @@ pub enum NoAnswer {
     /// See [`UnknownCategory`].
     #[error(transparent)]
     UnknownCategory(#[from] UnknownCategory),
+    /// See [`UnknownScenario`].
+    #[error(transparent)]
+    UnknownScenario(#[from] UnknownScenario),
+    /// See [`UnknownKind`].
+    #[error(transparent)]
+    UnknownKind(#[from] UnknownKind),
     /// See [`BadFilter`].
     #[error(transparent)]
     Filter(#[from] BadFilter),
@@ -68,6 +75,26 @@ pub struct UnknownCategory {
     /// The requested name.
     pub name: String,
     /// Existing categories, the nearest names first.
+    pub nearest: Vec<String>,
+}
+
+/// Why there are no rules for a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the service has no scenario {name:?}; {}", existing(.nearest))]
+pub struct UnknownScenario {
+    /// The requested name.
+    pub name: String,
+    /// Existing scenarios, the nearest names first.
+    pub nearest: Vec<String>,
+}
+
+/// Why a seen policy can't be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model has no kind of event `{name}`; {}", existing(.nearest))]
+pub struct UnknownKind {
+    /// The requested kind.
+    pub name: KindName,
+    /// Existing kinds, the nearest names first.
     pub nearest: Vec<String>,
 }
 

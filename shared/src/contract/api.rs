@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::contract::id::{self, Given, ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::profile::GivenProfile;
+pub use crate::contract::seen::{Seen, SeenPolicy};
 use crate::contract::time::Number;
 
 /// The number of items of a slate when the query does not set `k`.
@@ -16,19 +17,6 @@ pub const DEFAULT_K: usize = 10;
 pub const MAX_K: usize = 500;
 /// The most events one request may carry.
 pub const MAX_EVENTS_PER_REQUEST: usize = 1000;
-
-/// Which items of the user's own past may be recommended again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Seen {
-    /// All of them.
-    Allow,
-    /// All but those that the user bought.
-    ExcludePurchased,
-    /// None of them.
-    ExcludeAll,
-}
 
 /// The number of items that a query asks for: 1 to [`MAX_K`]; [`DEFAULT_K`] if absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -87,13 +75,23 @@ pub struct RecommendationQuery {
     /// Only items for which this condition holds are recommended, such as `price < 50 and brand in ("Acme", "Bo")`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// The rules of the shop that hold for this answer, by the name of their scenario; none if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>), param(value_type = Vec<String>, explode = false))]
     pub exclude: Vec<ItemId>,
-    /// Which items of the user's own past may be recommended; the service's setting if absent.
+    /// Which items of the user's own past may be recommended: `allow` (all), `exclude_purchased` (what was not bought),
+    /// `exclude_all` (none), or days for which events of a kind keep their items out, such as `transaction:30,addtocart:7`.
+    /// The setting of the scenario or of the service if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Seen>,
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, example = "exclude_purchased"),
+        param(value_type = Option<String>, example = "exclude_purchased")
+    )]
+    pub seen: Option<SeenPolicy>,
     /// Adds the history that was used to the answer.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[cfg_attr(feature = "openapi", schema(default = false), param(default = false))]
@@ -194,12 +192,15 @@ pub struct RecommendedItem {
     pub name: Option<String>,
     /// Comparable within one slate only.
     pub score: f32,
-    /// The candidate sources that proposed it.
+    /// The candidate sources that proposed it; `pin` or `explore` where a rule of the scenario gave it its place.
     pub sources: Vec<String>,
     /// The history item that contributed most to its score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub because: Option<ItemId>,
+    /// Where the scenario explores: the probability that an answer to this query shows this item at this place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f32>,
 }
 
 /// One event of a user's history.

@@ -14,6 +14,7 @@ pub mod kind;
 #[cfg(feature = "engine")]
 pub mod params;
 pub mod profile;
+pub mod seen;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "engine")]

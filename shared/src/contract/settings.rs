@@ -24,7 +24,7 @@ pub const OFFLINE: &str = include_str!("../../../offline/config.default.toml");
 pub const ONLINE: &str = include_str!("../../../online/config.default.toml");
 
 /// Tables whose keys are names that the shop chooses: every variable in them is a setting.
-const FREE: [&str; 2] = ["kinds__", "ingest__kinds__"];
+const FREE: [&str; 3] = ["kinds__", "ingest__kinds__", "scenarios__"];
 
 /// The prefix of every variable's name.
 const PREFIX: &str = "TANDEM_";

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::contract::api::Seen;
 use crate::contract::id::ItemIdx;
-use crate::contract::kind::{KindIdx, Kinds};
 use crate::engine::dense::Marks;
 use crate::engine::item_set::ItemSet;
+pub use crate::engine::seen::rules_out;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::UserState;
@@ -37,10 +36,11 @@ impl Filter {
             self.refused.insert(item, 0);
         }
         let kinds = &snapshot.params().kinds;
-        let past = state.seen.iter().map(|seen| (seen.item, seen.kind));
-        let live = state.history.iter().map(|event| (event.item, event.kind));
-        for (item, kind) in past.chain(live) {
-            if rules_out(query.seen, kinds, kind) {
+        let until_ms = state.seen_until_ms.unwrap_or(i64::MAX);
+        let past = state.seen.iter().map(|seen| (seen.item, seen.kind, until_ms));
+        let live = state.history.iter().map(|event| (event.item, event.kind, event.timestamp_ms));
+        for (item, kind, at_ms) in past.chain(live) {
+            if query.seen.keeps_out(kinds, kind, at_ms, now_ms) {
                 self.refused.insert(item, 0);
             }
         }
@@ -87,23 +87,19 @@ impl Filter {
     /// Appends the most popular admitted items until the slate has `k` items or the catalogue has no more. Refuses the
     /// slate's items from then on.
     pub fn fill(&mut self, snapshot: &Snapshot, k: usize, picks: &mut Vec<Pick>) {
-        for pick in picks.iter() {
-            self.refused.insert(pick.item, 0);
-        }
-        let popular = self.restricted(snapshot).unwrap_or(snapshot.popularity().order(None)).iter();
-        let rest = popular.filter(|&&item| self.admits(snapshot, item));
-        picks.extend(rest.take(k.saturating_sub(picks.len())).map(|&item| Pick::popular(item, 0.0)));
+        self.refuse(picks.iter().map(|pick| pick.item));
+        let missing = k.saturating_sub(picks.len());
+        picks.extend(self.popular(snapshot).take(missing).map(|item| Pick::popular(item, 0.0)));
     }
-}
 
-/// Whether a seen policy keeps an item out of slates because of an event of this kind in the user's past; a blocked item
-/// is kept out by every policy.
-#[must_use]
-pub fn rules_out(seen: Seen, kinds: &Kinds, kind: KindIdx) -> bool {
-    kinds.blocks(kind)
-        || match seen {
-            Seen::Allow => false,
-            Seen::ExcludePurchased => kinds.buys(kind),
-            Seen::ExcludeAll => true,
-        }
+    /// Refuses further items.
+    pub fn refuse(&mut self, items: impl Iterator<Item = ItemIdx>) {
+        items.for_each(|item| self.refused.insert(item, 0));
+    }
+
+    /// The admitted items, most popular first.
+    pub fn popular<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = ItemIdx> {
+        let order = self.restricted(snapshot).unwrap_or(snapshot.popularity().order(None));
+        order.iter().copied().filter(|&item| self.admits(snapshot, item))
+    }
 }

@@ -32,6 +32,10 @@ impl UserState {
         let (params, items, covered) = (snapshot.params(), snapshot.items(), snapshot.covered());
         let kinds = &params.kinds;
         let in_record = history.len();
+        // What the record has seen beyond its history was before that.
+        let mut seen_until_ms =
+            if seen.is_empty() { Some(i64::MIN) } else { history.first().map(|first| first.timestamp_ms) };
+        let mut seen_at = |at_ms: i64| seen_until_ms = seen_until_ms.map(|until_ms| until_ms.max(at_ms));
         let mut told: Vec<(Interaction, Origin)> = history.into_iter().map(|event| (event, Origin::Record)).collect();
         for event in live.recent.iter().filter(|event| !covered.covers(event.place)) {
             let known = told[..in_record].iter().any(|(other, _)| other.event_key == event.event_key);
@@ -56,13 +60,17 @@ impl UserState {
         let mut history = Vec::with_capacity(told.len());
         for (event, from) in told {
             match from {
-                Origin::Older => seen.push(SeenItem { item: event.item, kind: event.kind }),
+                Origin::Older => {
+                    seen_at(event.timestamp_ms);
+                    seen.push(SeenItem { item: event.item, kind: event.kind });
+                }
                 Origin::Record | Origin::Recent => history.push(event),
             }
         }
         let surplus = history.len().saturating_sub(params.max_history);
+        history[..surplus].iter().for_each(|event| seen_at(event.timestamp_ms));
         seen.extend(history.drain(..surplus).map(|event| SeenItem { item: event.item, kind: event.kind }));
-        Self { cached, history, seen, profile: None }
+        Self { cached, history, seen, seen_until_ms, profile: None }
     }
 }
 

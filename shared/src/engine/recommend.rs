@@ -1,7 +1,7 @@
 //! The engine: makes a slate from a snapshot, a user's state, a query and a time.
 //!
 //! ```text
-//! query ─▶ question ─▶ retrieve ─▶ blend ─▶ rank the blend's best ─▶ append the rest by blend ─▶ fill
+//! query ─▶ question ─▶ retrieve ─▶ blend ─▶ rank the blend's best ─▶ append the rest by blend ─▶ rules ─▶ fill
 //! ```
 //!
 //! Pure: the same arguments give the same slate, in the service, in the evaluation and in the batch. Which candidates
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::contract::api::Seen;
+use crate::contract::api::{MAX_K, Seen};
 use crate::contract::id::ItemIdx;
 use crate::contract::params::Weights;
 use crate::contract::source::Source;
@@ -24,8 +24,10 @@ use crate::engine::rank::features::{self, FeatureScratch};
 pub use crate::engine::rank::features::{Ranked, Shortlist};
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::rank::trees::probability;
+use crate::engine::rerank::{self, Wanted};
 use crate::engine::retrieve::{self, Candidates, Limits, retrieve};
-pub use crate::engine::slate::{Personal, Pick, Query, Slate};
+use crate::engine::rules::Rules;
+pub use crate::engine::slate::{Personal, Pick, Placed, Query, Slate};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stages::{Stage, Stopwatch};
 use crate::engine::state::UserState;
@@ -83,26 +85,35 @@ fn answer(
 ) -> Slate {
     let (question, candidates) = candidates(snapshot, weights, state, query, now_ms, scratch);
     let found = Found { question: &question, candidates: &candidates, weights };
+    let rules = query.rules.as_deref();
+    // Rules order the same items whatever `k` is, and may lift what is far down.
+    let depth = if rules.is_some_and(Rules::reorder) { query.k.max(MAX_K) } else { query.k };
     let mut picks = match (ranker, &snapshot.params().ranker) {
         (Some(ranker), Some(params)) => {
-            let by_blend = by_blend(&candidates, weights, params.candidates.max(query.k));
+            let by_blend = by_blend(&candidates, weights, params.candidates.max(depth));
             scratch.stopwatch.lap(Stage::Blend);
             let (best, rest) = by_blend.split_at(params.candidates.min(by_blend.len()));
             let shortlist = Shortlist { question: &question, candidates: &candidates, ranked: best };
-            let mut picks = rank(&shortlist, weights, ranker, query.k, scratch);
+            let mut picks = rank(&shortlist, weights, ranker, depth, scratch);
             append(&mut picks, found, &scratch.own, rest);
             picks
         }
         _ => {
-            let by_blend = by_blend(&candidates, weights, query.k);
+            let by_blend = by_blend(&candidates, weights, depth);
             scratch.stopwatch.lap(Stage::Blend);
             by_blend.iter().map(|ranked| found.pick(ranked, ranked.blended, &scratch.own)).collect()
         }
     };
     let proposed = candidates.proposed;
-    let candidates = extend(&mut picks, &question, candidates, weights, query.k, scratch);
-    picks.truncate(query.k);
-    scratch.filter.fill(snapshot, query.k, &mut picks);
+    let candidates = extend(&mut picks, &question, candidates, weights, depth, scratch);
+    picks.truncate(depth);
+    match rules {
+        None => scratch.filter.fill(snapshot, query.k, &mut picks),
+        Some(rules) => {
+            let wanted = Wanted { snapshot, k: query.k, seed: query.seed, now_ms };
+            picks = rerank::apply(rules, wanted, picks, &mut scratch.filter);
+        }
+    }
     descend(&mut picks);
     scratch.stopwatch.lap(Stage::Slate);
     let by_profile = proposed[Source::Profile.column()] > 0;
@@ -171,7 +182,7 @@ impl Found<'_> {
             Some(from) => Some(self.question.recent[from as usize].item),
             None => own.contains(item).then_some(item),
         };
-        Pick { item, score, sources: self.candidates.proposed_by()[row], because }
+        Pick { sources: self.candidates.proposed_by()[row], because, ..Pick::unexplained(item, score) }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::contract::api::Seen;
 use crate::contract::id::ItemIdx;
+use crate::contract::seen::Seen;
 use crate::contract::source::{Source, SourceSet};
 use crate::engine::item_set::ItemSet;
+use crate::engine::rules::Rules;
+use crate::engine::seen::SeenRule;
 use crate::engine::state::Interaction;
 use crate::tables::CategoryIdx;
 
@@ -21,16 +23,21 @@ pub struct Query {
     /// Not these items.
     pub exclude: Vec<ItemIdx>,
     /// Which items of the user's past may be recommended.
-    pub seen: Seen,
+    pub seen: SeenRule,
     /// Only these items.
     pub only: Option<Arc<ItemSet>>,
+    /// The rules of the shop.
+    pub rules: Option<Arc<Rules>>,
+    /// What draws the places and items that the rules explore.
+    pub seed: u64,
 }
 
 impl Query {
     /// A query for `k` items of the whole catalogue, without a page.
     #[must_use]
     pub fn of(k: usize, seen: Seen) -> Self {
-        Self { k, context: None, category: None, exclude: Vec::new(), seen, only: None }
+        let seen = SeenRule::Word(seen);
+        Self { k, context: None, category: None, exclude: Vec::new(), seen, only: None, rules: None, seed: 0 }
     }
 }
 
@@ -46,13 +53,35 @@ pub struct Pick {
     pub sources: SourceSet,
     /// The history item that contributed most.
     pub because: Option<ItemIdx>,
+    /// How it came to its place.
+    pub placed: Placed,
+    /// Where the rules explore: the probability that this item is at this place, see [`super::rerank::explore`].
+    pub propensity: Option<f32>,
+}
+
+/// How an item came to its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// By its score, or since the slate had to be filled.
+    Ranked,
+    /// A rule gave it the place.
+    Pinned,
+    /// It was drawn from the new items.
+    Explored,
 }
 
 impl Pick {
     /// An item that is there because it is popular.
     #[must_use]
     pub fn popular(item: ItemIdx, score: f32) -> Self {
-        Self { item, score, sources: SourceSet::default().with(Source::Popularity), because: None }
+        let sources = SourceSet::default().with(Source::Popularity);
+        Self { sources, ..Self::unexplained(item, score) }
+    }
+
+    /// An item that no source proposed.
+    #[must_use]
+    pub fn unexplained(item: ItemIdx, score: f32) -> Self {
+        Self { item, score, sources: SourceSet::default(), because: None, placed: Placed::Ranked, propensity: None }
     }
 }
 

@@ -234,6 +234,8 @@ pub struct UserState {
     pub history: Vec<Interaction>,
     /// Items of the past that are no longer in the history, in no order; an item may occur more than once.
     pub seen: Vec<SeenItem>,
+    /// No event of `seen` that is not in the history is later; `None` if that is not known.
+    pub seen_until_ms: Option<i64>,
     /// What is known of the user beside events.
     pub profile: Option<Profile>,
 }

@@ -156,6 +156,12 @@ impl Items {
         if first == [NO_CATEGORY] { &[] } else { bytemuck::cast_slice(first) }
     }
 
+    /// An item's first category, without the levels above it.
+    #[must_use]
+    pub fn first_category(&self, item: ItemIdx) -> Option<CategoryIdx> {
+        Some(self.table.category[item.at()]).filter(|&row| row != NO_CATEGORY).map(CategoryIdx)
+    }
+
     /// Whether an item is of a category.
     #[must_use]
     pub fn is_of(&self, item: ItemIdx, category: CategoryIdx) -> bool {
