@@ -4,12 +4,16 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use shared::contract::api::Seen;
+use shared::engine::item_set::ItemSet;
 use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Query, Scratch, by_blend, candidates, recommend};
+use shared::engine::rerank::explore;
+use shared::engine::rules::{Boost, Cap, Explore, Rules};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::stages::Stage;
 use shared::engine::state::{LiveHistory, UserState};
@@ -32,6 +36,17 @@ fn states(snapshot: &Snapshot) -> Vec<(UserState, i64)> {
         .map(|state| (state.history[state.history.len() - 1].timestamp_ms, state))
         .map(|(at, state)| (state, at))
         .collect()
+}
+
+/// Rules of every kind that looks at all ranked items: half of the catalogue is boosted, and a tenth of the slate new.
+fn rules(snapshot: &Snapshot) -> Rules {
+    let half = Arc::new(ItemSet::new(snapshot.items().len(), |item| item.0 % 2 == 0));
+    Rules {
+        boosts: vec![Boost { items: half, factor: 1.5, add: 0.0, during: i64::MIN..i64::MAX }],
+        caps: vec![Cap { property: "category".into(), most: 4 }],
+        explore: Some(Explore { share: 0.1, items: explore::new_items(snapshot, 10).into() }),
+        ..Rules::default()
+    }
 }
 
 fn requests(criterion: &mut Criterion) {
@@ -68,6 +83,14 @@ fn requests(criterion: &mut Criterion) {
         bench.iter(|| {
             for (state, now_ms) in &states {
                 black_box(recommend(&snapshot, state, &query, *now_ms, &mut scratch));
+            }
+        });
+    });
+    let ruled = Query { rules: Some(Arc::new(rules(&snapshot))), ..query.clone() };
+    group.bench_function("ruled", |bench| {
+        bench.iter(|| {
+            for (state, now_ms) in &states {
+                black_box(recommend(&snapshot, state, &ruled, *now_ms, &mut scratch));
             }
         });
     });
