@@ -406,6 +406,19 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_scenarios_are_valid() {
+        let readme =
+            include_str!("../README.md").split("```toml\n").find(|block| block.starts_with("[scenarios.home]"));
+        let readme = readme.and_then(|block| block.split("```").next()).expect("an example");
+        let home = &load(readme).expect("loads").scenarios["home"];
+        assert_eq!((home.boost[0].factor, home.pin[0].position, home.explore), (1.5, 2, 0.05));
+        let (_, commented) = DEFAULTS.split_once("# [scenarios.home]\n").expect("an example");
+        let lines: Vec<&str> = commented.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+        let home = &load(&format!("[scenarios.home]\n{}", lines.join("\n"))).expect("loads").scenarios["home"];
+        assert_eq!((home.boost.len(), home.bury.len(), home.pin.len(), home.max_per["brand"]), (1, 1, 1, 2));
+    }
+
+    #[test]
     fn a_rule_that_is_none_ends_the_start_with_its_key() {
         for (rule, said) in [
             ("filter = \"price <\"", "scenarios.s.filter"),
