@@ -69,7 +69,11 @@ pub async fn post_recommendations(
     answer(&app, arrived, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
 }
 
-fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
+/// Reads the parameters of a POST: those of the URL's query string, and those of the body.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the field.
+pub fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
     let url = query::recommendations(text)?;
     if bytes.is_empty() {
         return Ok(url);

@@ -304,7 +304,8 @@ impl Recommender {
 }
 
 /// Whether a record refers only to items and kinds of the snapshot; a record of another shop's artifact may not.
-fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
+#[must_use]
+pub fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
     let (items, kinds) = (snapshot.items().len(), &snapshot.params().kinds);
     record.cached.iter().all(|candidate| candidate.item.at() < items)
         && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))
