@@ -342,5 +342,11 @@ fn the_description_says_how_a_key_is_given() {
     let schemes = &description["components"]["securitySchemes"];
     assert_eq!((&schemes["bearer"]["scheme"], &schemes["header"]["name"]), (&"bearer".into(), &"X-API-Key".into()));
     assert_eq!(description["security"].as_array().map(Vec::len), Some(3), "either of them, or none");
+    let answers = |path: &str, method: &str| -> Vec<String> {
+        description["paths"][path][method]["responses"].as_object().expect("answers").keys().cloned().collect()
+    };
+    assert_eq!(answers("/events", "post"), ["200", "202", "400", "401", "403", "413", "415", "429", "503"]);
+    assert_eq!(answers("/popular", "get"), ["200", "400", "401", "403", "404", "429", "503"]);
+    assert_eq!(answers("/health", "get"), ["200", "503"], "a probe needs no key");
     service.stop();
 }
