@@ -3,28 +3,41 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
     ("probe", &["tls"]),
-    ("config", &[]),
-    ("metrics", &[]),
+    ("traces", &[]),
+    ("config", &["traces"]),
+    ("metrics", &["traces"]),
     ("champion", &["metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
     ("filters", &[]),
-    ("recommender", &["store", "champion", "filters", "metrics"]),
+    ("recommender", &["store", "champion", "filters", "metrics", "traces"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
+    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store", "traces"]),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
     (
         "service",
-        &["config", "api", "champion", "doors", "store", "events", "models", "remember", "recommender", "metrics"],
+        &[
+            "config",
+            "api",
+            "champion",
+            "doors",
+            "store",
+            "events",
+            "models",
+            "remember",
+            "recommender",
+            "metrics",
+            "traces",
+        ],
     ),
 ];
 

@@ -90,8 +90,9 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
-    let deadline = Deadline::of(arrived.0, app.settings.deadline);
-    let answered = app.recommender.recommend(&query, now_ms(), deadline).await.map_err(ApiError::from);
+    let deadline = Deadline::of(arrived.at, app.settings.deadline);
+    let answered =
+        app.recommender.recommend(&query, now_ms(), deadline, arrived.trace.as_ref()).await.map_err(ApiError::from);
     let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let mut buffer = Uuid::encode_buffer();
     let body = SlateBody {

@@ -30,6 +30,7 @@ use crate::champion::Champion;
 use crate::filters::Filters;
 use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
+use crate::traces::Trace;
 pub use deadline::{Deadline, store_share};
 use no_answer::nearest;
 pub use no_answer::{BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem};
@@ -157,6 +158,8 @@ impl Recommender {
 
     /// Answers a query; `clock_ms` is the time. After the deadline the slate is what is popular.
     ///
+    /// * `trace`: gets the parts of the answer, if the request is traced.
+    ///
     /// # Errors
     /// [`NoAnswer`] without a recommender, for an unknown category, a filter that the version can't be asked, or a profile with
     /// values that are refused.
@@ -165,12 +168,13 @@ impl Recommender {
         query: &CheckedQuery,
         clock_ms: i64,
         deadline: Deadline,
+        trace: Option<&Trace>,
     ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let only = self.only(query.filter.as_ref(), &snapshot)?;
         let given = given_profile(&snapshot, query)?;
-        let mut timed = self.metrics.stages.begin();
+        let mut timed = self.metrics.stages.begin(trace);
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
         let stored = tokio::time::timeout_at(deadline.store_until().into(), read).await;
         let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
