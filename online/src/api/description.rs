@@ -1,6 +1,7 @@
 //! The OpenAPI description of `/openapi.json`: the parts that the attributes of the handlers can't express.
 
 use axum::http::Method;
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -39,8 +40,8 @@ pub fn head() -> Description {
 }
 
 /// Completes a description with all routes: how a key is given, and what any call may be answered; and in the URL of a
-/// POST, `user_id` is optional, since it may be in the body.
-pub fn finish(mut description: Description) -> Description {
+/// POST, `user_id` is optional, since it may be in the body. An id in a body is a text or a number.
+pub fn finish(mut description: Description) -> Value {
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
     let components = description.components.get_or_insert_default();
@@ -55,8 +56,31 @@ pub fn finish(mut description: Description) -> Description {
             parameter.required = Required::False;
         }
     }
+    let mut description = serde_json::to_value(description).unwrap_or_default();
+    for (schema, id) in IDS {
+        let place = format!("/components/schemas/{schema}/properties/{id}/type");
+        if let Some(kind) = description.pointer_mut(&place) {
+            let mut kinds = match kind.take() {
+                Value::Array(kinds) => kinds,
+                one => vec![one],
+            };
+            kinds.push("number".into());
+            *kind = kinds.into();
+        }
+    }
     description
 }
+
+/// The ids in bodies.
+const IDS: [(&str, &str); 7] = [
+    ("NewEvent", "visitorid"),
+    ("NewEvent", "itemid"),
+    ("NewEvent", "transactionid"),
+    ("NewEvent", "event_id"),
+    ("RecommendationQuery", "user_id"),
+    ("RecommendationQuery", "item_id"),
+    ("RecommendationQuery", "exclude/items"),
+];
 
 /// Adds what any call may be answered, where a handler does not say more of it.
 fn add_answers(route: &str, path: &mut PathItem) {

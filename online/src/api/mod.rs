@@ -179,7 +179,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
 /// All routes, and what is done around every request.
 fn router(app: Arc<App>, gate: Gate) -> Router {
     let (router, description) = described().split_for_parts();
-    let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
+    let description = description::finish(description);
     let cors = cors::layer(&app.settings.cors_origins);
     let router = router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
