@@ -16,8 +16,9 @@ use super::access::{self, Need};
     title = "Tandem",
     description = "Recommendations that know the user's last click.\n\nPaths answer with and without a trailing slash. \
                    Every answer has `Cache-Control: no-store`. Errors are problem details (RFC 9457) that name the \
-                   field; with 503 and 429 comes `Retry-After`. Where the service has API keys, every call but the probes \
-                   needs one: 401 without, 403 if it lacks the scope, 429 if it sends too much."
+                   field; with 503 and 429 comes `Retry-After`; a URL of 64 KiB is too long (414, without a body). Where \
+                   the service has API keys, every call but the probes needs one: 401 without, 403 if it lacks the scope, \
+                   429 if it sends too much."
 ))]
 struct Head;
 

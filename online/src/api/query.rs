@@ -34,7 +34,7 @@ pub struct SimilarQuery {
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
     /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
-    #[param(min_length = 1, max_length = 8192)]
+    #[param(min_length = 1)]
     pub filter: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct PopularQuery {
     #[param(min_length = 1)]
     pub category: Option<String>,
     /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
-    #[param(min_length = 1, max_length = 8192)]
+    #[param(min_length = 1)]
     pub filter: Option<String>,
 }
 

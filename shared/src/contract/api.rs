@@ -97,11 +97,7 @@ pub struct RecommendationQuery {
     pub category: Option<String>,
     /// Only items for which this condition holds are recommended, such as `price < 50 and brand in ("Acme", "Bo")`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(min_length = 1, max_length = 8192),
-        param(min_length = 1, max_length = 8192)
-    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 8192), param(min_length = 1))]
     pub filter: Option<String>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
