@@ -3,7 +3,9 @@
 CARGO ?= cargo
 RELEASE = target/release
 
-.PHONY: demo demo-score serve test check bench build redis
+.PHONY: demo demo-score serve test check bench fuzz build redis
+
+SECONDS ?= 60
 
 demo:                  ## build, train on the sample, serve, show the loop closing; serves until Ctrl-C
 	@bash data/demo.sh
@@ -30,6 +32,9 @@ check:                 ## formatting, lints, docs, container files, dependencies
 
 bench: build           ## requests per second beside /health, both kinds of traffic
 	@bash load-test/bench.sh
+
+fuzz:                  ## every fuzz target for SECONDS=60 each; needs nightly and cargo-fuzz, see fuzz/README.md
+	@bash fuzz/run.sh $(SECONDS)
 
 redis:                 ## the tests start their own redis-server; here it is installed where that is allowed
 	@command -v redis-server >/dev/null || bash .ci/install-redis

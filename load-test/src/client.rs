@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -19,6 +19,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::target::Target;
+
+/// The header with the API key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -96,11 +99,14 @@ impl Call {
         self.uri.to_string()
     }
 
-    fn request(&self, host: &HeaderValue) -> Request<Full<Bytes>> {
+    fn request(&self, target: &Target) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        request.headers_mut().insert(HOST, host.clone());
+        request.headers_mut().insert(HOST, target.host.clone());
+        if let Some(key) = &target.key {
+            request.headers_mut().insert(API_KEY, key.clone());
+        }
         if self.method == Method::POST {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
@@ -226,7 +232,7 @@ impl Connection {
             Some(wire) => wire,
             closed => closed.insert(connect(self.target.address).await?),
         };
-        Ok(wire.sender.send_request(call.request(&self.target.host)).await?)
+        Ok(wire.sender.send_request(call.request(&self.target)).await?)
     }
 }
 
@@ -260,6 +266,19 @@ mod tests {
             assert_eq!(connection.send(&Call::get("/health")).await.expect("answered"), (StatusCode::OK, 2));
         }
         assert_eq!((stub.connections(), stub.requests()), (1, 10));
+    }
+
+    #[tokio::test]
+    async fn the_key_goes_with_every_request_and_is_not_printed() {
+        let stub = stub::serve(|asked| stub::ok(asked.key.unwrap_or_default())).await;
+        let mut key = HeaderValue::from_static("tandem_5e");
+        key.set_sensitive(true);
+        let target = Target { key: Some(key), ..stub.target() };
+        assert!(!format!("{target} {target:?}").contains("tandem_5e"));
+        let mut connection = Connection::new(target, Duration::from_secs(5));
+        for call in [Call::get("/health"), Call::post("/events", b"{}".to_vec())] {
+            assert_eq!(connection.fetch(&call).await.expect("answered").1, "tandem_5e");
+        }
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
 //! Options that several commands share, and how their values are read.
 
+use std::fs;
 use std::time::Duration;
 
 use clap::Args;
+use hyper::header::HeaderValue;
 
 use crate::client::Connection;
 use crate::target::Target;
@@ -20,14 +22,36 @@ pub struct Common {
     /// The format of the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// A file with the API key to send, for a service that has keys
+    #[arg(long = "key-file", value_name = "FILE", env = "LOAD_TEST_KEY_FILE", value_parser = key_of)]
+    pub key: Option<HeaderValue>,
 }
 
 impl Common {
+    /// The service, with the key.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target { key: self.key.clone(), ..self.url.clone() }
+    }
+
     /// A connection to the service, not open yet.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        Connection::new(self.url.clone(), self.timeout)
+        Connection::new(self.target(), self.timeout)
     }
+}
+
+/// Reads the API key of a file. On the command line itself all users of the machine could read it.
+///
+/// # Errors
+/// What is wrong with the file; nothing of it is quoted.
+pub fn key_of(path: &str) -> Result<HeaderValue, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{error}; write the key into a file of its own"))?;
+    let key = HeaderValue::from_str(text.trim()).ok().filter(|key| !key.is_empty());
+    let mut key =
+        key.ok_or("it holds no key; write the one that `online keys new` showed into it, and nothing else")?;
+    key.set_sensitive(true);
+    Ok(key)
 }
 
 /// Reads a positive number of seconds, at most a day.
@@ -74,6 +98,19 @@ pub fn share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_read_from_a_file_and_no_error_quotes_it() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("key").display().to_string();
+        let read = |text: &str| fs::write(&path, text).map_err(|error| error.to_string()).and_then(|()| key_of(&path));
+        assert_eq!(read("tandem_5e\n").expect("a key").as_bytes(), b"tandem_5e");
+        for wrong in ["", " \n", "tandem_5e\ntandem_5f\n"] {
+            let error = read(wrong).expect_err("no key");
+            assert!(error.contains("online keys new") && !error.contains("tandem_5"), "{error}");
+        }
+        assert!(key_of("/nowhere").is_err());
+    }
 
     #[test]
     fn numbers_out_of_range_are_refused() {

@@ -151,7 +151,7 @@ pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadErr
     let shape = Shape { k: usize::from(args.k), batch: 1, seed: args.seed };
     let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
     let setup = |connections| Setup {
-        target: args.common.url.clone(),
+        target: args.common.target(),
         connections: usize::from(connections),
         timeout: args.common.timeout,
         warm_up: Duration::ZERO,

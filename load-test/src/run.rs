@@ -170,7 +170,7 @@ fn empty_report(args: &RunArgs, preloaded: usize) -> Report {
 
 async fn measure_all(args: &RunArgs, traffic: &Arc<Traffic>, report: &mut Report) -> Result<(), RunError> {
     let setup = Setup {
-        target: args.common.url.clone(),
+        target: args.common.target(),
         connections: usize::from(args.connections),
         timeout: args.common.timeout,
         warm_up: args.warm_up,

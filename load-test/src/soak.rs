@@ -123,7 +123,7 @@ pub async fn soak(args: &SoakArgs) -> Result<SoakReport, SoakError> {
     let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
     let window = args.duration / args.slices;
     let setup = Setup {
-        target: args.common.url.clone(),
+        target: args.common.target(),
         connections: usize::from(args.connections),
         timeout: args.common.timeout,
         warm_up: Duration::ZERO,

@@ -25,6 +25,8 @@ pub struct Asked {
     pub path: String,
     /// The query, still percent-encoded.
     pub query: String,
+    /// The API key.
+    pub key: Option<String>,
     /// The body.
     pub body: Bytes,
 }
@@ -88,8 +90,9 @@ pub async fn serve(answer: impl Fn(Asked) -> Answer + Send + Sync + 'static) -> 
                     answered.fetch_add(1, Ordering::SeqCst);
                     let (path, query) =
                         (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+                    let key = request.headers().get("x-api-key").map(|key| key.to_str().expect("text").to_owned());
                     let body = request.into_body().collect().await.expect("a whole body").to_bytes();
-                    Ok::<_, Infallible>(answer(Asked { path, query, body }))
+                    Ok::<_, Infallible>(answer(Asked { path, query, key, body }))
                 }
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));

@@ -29,6 +29,8 @@ pub struct Target {
     pub address: SocketAddr,
     /// The `Host` header of each request.
     pub host: HeaderValue,
+    /// The API key of each request; it is printed nowhere.
+    pub key: Option<HeaderValue>,
 }
 
 impl FromStr for Target {
@@ -50,7 +52,7 @@ impl FromStr for Target {
             return Err(not_loopback());
         }
         let address = SocketAddr::new(ip, authority.port_u16().unwrap_or(80));
-        Ok(Self { address, host: HeaderValue::from_str(authority.as_str()).map_err(|_| form())? })
+        Ok(Self { address, host: HeaderValue::from_str(authority.as_str()).map_err(|_| form())?, key: None })
     }
 }
 

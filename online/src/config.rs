@@ -13,7 +13,9 @@ use figment::providers::{Format, Toml};
 use serde::Deserialize;
 use shared::contract::api::Seen;
 use shared::contract::settings::{self, SettingsError};
-use shared::contract::url::RedisUrl;
+use shared::contract::url::{RedisUrl, without_user_info};
+
+use crate::traces::Collector;
 
 use crate::scenarios::{Scenarios, Wrong};
 
@@ -71,6 +73,8 @@ pub struct Config {
     pub events: Events,
     /// Models of rows.
     pub models: Models,
+    /// Traces of requests.
+    pub traces: Traces,
     /// The log output.
     pub log: Log,
     /// Rules of the shop by name.
@@ -190,6 +194,16 @@ pub struct Models {
     pub drift_rows: u64,
 }
 
+/// `[traces]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Traces {
+    #[serde(deserialize_with = "settings::text")]
+    pub endpoint: String,
+    pub every: u64,
+}
+
 /// `[log]`; the keys are documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -248,6 +262,12 @@ impl Config {
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;
         within("models.drift_rows", self.models.drift_rows, 500..=1_000_000_000)?;
+        within("traces.every", self.traces.every, 1..=1_000_000_000)?;
+        if let (false, Err(must)) = (self.traces.endpoint.is_empty(), self.traces.endpoint.parse::<Collector>()) {
+            // It may hold a password, which is not told.
+            let (key, value) = ("traces.endpoint", without_user_info(&self.traces.endpoint));
+            return Err(ConfigError::Value { key, value: format!("{value:?}"), must: must.to_string() });
+        }
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
         // A word that is no level would be taken for a target, and switch all others off.

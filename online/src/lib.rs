@@ -27,3 +27,4 @@ pub mod scenarios;
 pub mod service;
 pub mod store;
 pub mod tls;
+pub mod traces;

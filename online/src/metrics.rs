@@ -108,6 +108,8 @@ pub struct Metrics {
     pub log_bad_lines: IntCounter,
     /// Duration of one append with its sync.
     pub log_append_seconds: Histogram,
+    /// Traces that did not reach the collector.
+    pub traces_dropped: IntCounter,
     /// The stages of requests for recommendations.
     pub stages: StageMetrics,
     /// Those of models of rows.
@@ -225,6 +227,10 @@ impl Default for Metrics {
             log_append_seconds: seconds(
                 "tandem_event_log_append_duration_seconds",
                 "Duration of one append to the event log, sync included",
+            ),
+            traces_dropped: counter(
+                "tandem_traces_dropped_total",
+                "Traces that did not reach the collector: it did not take them, or too many waited",
             ),
             stages: StageMetrics::new(r),
             models: ModelMetrics::new(r),

@@ -4,7 +4,7 @@
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
 //! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
-//!        ▶ log closed ▶ mark moved
+//!        ▶ last traces sent ▶ log closed ▶ mark moved
 //! ```
 
 use std::io;
@@ -29,6 +29,7 @@ use crate::recommender::{Recommender, store_share};
 use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
+use crate::traces::{Collector, Traces};
 
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -167,7 +168,8 @@ async fn start_with(
         deadline: deadline(config),
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
-    let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, settings));
+    let traces = open_traces(config, &metrics, &mut parts);
+    let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, traces, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let entrances = doors.open(listener, &app).await?;
     if config.server.replay {
@@ -239,6 +241,20 @@ async fn sweep(store: Arc<Embedded>, rows: Arc<EmbeddedRows>, retention: Retenti
     }
 }
 
+/// The traces that the config asks for, with the task that sends them.
+fn open_traces(config: &Config, metrics: &Metrics, parts: &mut JoinSet<&'static str>) -> Traces {
+    // Checked by the config.
+    let Ok(collector) = config.traces.endpoint.parse::<Collector>() else { return Traces::default() };
+    tracing::info!(%collector, "traces are sent");
+    let (every, replica) = (config.traces.every, config.events.replica.clone());
+    let (traces, exporter) = Traces::to(collector, every, replica, metrics.traces_dropped.clone());
+    parts.spawn(async move {
+        exporter.run().await;
+        "the export of traces"
+    });
+    traces
+}
+
 /// Makes the service unready when a part of the event log ends.
 async fn watch_over(ended: watch::Receiver<Option<Ended>>, app: Arc<App>) -> &'static str {
     let reason = first(ended).await;
@@ -297,6 +313,7 @@ impl Service {
         if tokio::time::timeout(self.shutdown_timeout, self.entrances.close()).await.is_err() {
             tracing::warn!("requests were still in flight at the shutdown timeout");
         }
+        self.app.traces.flush().await;
         self.parts.shutdown().await;
         self.app.memory.close().await;
         self.events.close(self.running).await;

@@ -1,6 +1,8 @@
 //! What clients send as times, ids and fields: read as it was meant, or refused with the field and the reason.
 
 mod common;
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
 
 use online::events::{now_ms, reader};
 use online::store::Position;
@@ -271,4 +273,24 @@ fn bodies_of_other_shapes_are_refused_with_what_is_right() {
     client.send("POST", "/events", form, b"visitorid=u").expect("an answer").assert_problem(415, None);
     assert!(history(&client, "u").is_empty());
     service.stop();
+}
+
+/// As many bytes of a seed are changed one at a time.
+const CHANGED: usize = 24;
+
+#[test]
+fn what_is_nearly_right_is_read_or_refused_by_every_decoder() {
+    for target in fuzz::TARGETS {
+        let seeds = (target.seeds)();
+        assert!(!seeds.is_empty(), "{}", target.name);
+        for seed in seeds {
+            (target.run)(&seed);
+            for at in (0..seed.len()).step_by(seed.len().div_ceil(CHANGED).max(1)) {
+                let mut changed = seed.clone();
+                changed[at] ^= 1 << (at % 8);
+                (target.run)(&changed);
+                (target.run)(&seed[..at]);
+            }
+        }
+    }
 }

@@ -3,14 +3,15 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
     ("probe", &["tls"]),
     ("scenarios", &[]),
-    ("config", &["scenarios"]),
-    ("metrics", &[]),
+    ("traces", &[]),
+    ("config", &["scenarios", "traces"]),
+    ("metrics", &["traces"]),
     ("champion", &["metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
@@ -18,15 +19,27 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("remember", &["events", "models", "store", "metrics"]),
     ("filters", &[]),
     ("rules", &["scenarios", "metrics"]),
-    ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics"]),
+    ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store"]),
+    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store", "traces"]),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
     (
         "service",
-        &["config", "api", "champion", "doors", "store", "events", "models", "remember", "recommender", "metrics"],
+        &[
+            "config",
+            "api",
+            "champion",
+            "doors",
+            "store",
+            "events",
+            "models",
+            "remember",
+            "recommender",
+            "metrics",
+            "traces",
+        ],
     ),
 ];
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use common::collector::Collector;
 use common::{Running, config, event, folder};
 
 #[test]
@@ -320,4 +321,58 @@ fn request_ids_are_kept_or_made() {
     let ids = [0, 1].map(|_| service.client.get("/health").header("x-request-id").expect("an id").to_owned());
     assert_ne!(ids[0], ids[1]);
     service.stop();
+}
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+#[test]
+fn a_request_whose_caller_is_traced_becomes_spans_of_the_same_trace() {
+    let (folder, collector) = (folder(), Collector::start());
+    let mut config = config(folder.path());
+    config.traces.endpoint = collector.endpoint();
+    // Nobody is traced who does not ask for it.
+    config.traces.every = 1_000_000_000;
+    let service = Running::start(&config);
+    let client = service.client;
+    let _first_is_drawn = client.get("/health");
+    let traced = |target: &str, flags: &str| {
+        let header = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-{flags}\r\n");
+        client.send("GET", target, &header, b"").expect("an answer").status
+    };
+    assert_eq!(traced("/recommendations?user_id=secretive&k=3", "00"), 200);
+    assert_eq!(traced("/recommendations?user_id=secretive&k=0", "01"), 400);
+    assert_eq!(traced("/recommendations?user_id=secretive&item_id=i01&k=3", "01"), 200);
+    let spans = collector.trace(TRACE, "write");
+    let text = |name: &str, field: &str| spans[name][field].as_str().expect(field).to_owned();
+    let root = "GET /recommendations";
+    assert_eq!((text(root, "parentSpanId"), spans[root]["kind"].as_u64()), ("b7ad6b7169203331".to_owned(), Some(2)));
+    assert_eq!(spans[root]["attributes"][1]["value"]["stringValue"], "/recommendations");
+    assert_eq!(spans[root]["attributes"][2]["value"]["intValue"], "200");
+    for part in ["read", "join", "engine", "write"] {
+        assert_eq!(text(part, "parentSpanId"), text(root, "spanId"), "{part}");
+    }
+    for stage in ["question", "retrieve", "slate"] {
+        assert_eq!(text(stage, "parentSpanId"), text("engine", "spanId"), "{stage}");
+    }
+    let ns = |name: &str, field: &str| -> u128 { text(name, field).parse().expect("nanoseconds") };
+    for name in spans.keys() {
+        let (from, until) = (ns(name, "startTimeUnixNano"), ns(name, "endTimeUnixNano"));
+        assert!(from <= until && ns(root, "startTimeUnixNano") <= from, "{name}");
+        assert!(until <= ns(root, "endTimeUnixNano"), "{name}");
+    }
+    assert!(!format!("{spans:?}").contains("secretive"), "no trace names a user");
+    assert_eq!(client.metric("tandem_traces_dropped_total"), 0.0);
+    service.stop();
+}
+
+#[test]
+fn the_last_traces_are_sent_before_the_service_stops() {
+    let (folder, collector) = (folder(), Collector::start());
+    let mut config = config(folder.path());
+    config.traces.endpoint = collector.endpoint();
+    let service = Running::start(&config);
+    let header = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-01\r\n");
+    service.client.send("GET", "/popular?k=2", &header, b"").expect("an answer");
+    service.stop();
+    assert_eq!(collector.trace(TRACE, "GET /popular").len(), 1);
 }

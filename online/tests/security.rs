@@ -9,7 +9,7 @@ use std::path::Path;
 use online::auth::issue::{Order, issue};
 use online::auth::scopes::Scope;
 use online::config::Config;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use common::http::{Answer, Client};
 use common::process::{end, free_address, online, with_settings};
@@ -342,5 +342,17 @@ fn the_description_says_how_a_key_is_given() {
     let schemes = &description["components"]["securitySchemes"];
     assert_eq!((&schemes["bearer"]["scheme"], &schemes["header"]["name"]), (&"bearer".into(), &"X-API-Key".into()));
     assert_eq!(description["security"].as_array().map(Vec::len), Some(3), "either of them, or none");
+    let answers = |path: &str, method: &str| -> Vec<String> {
+        description["paths"][path][method]["responses"].as_object().expect("answers").keys().cloned().collect()
+    };
+    assert_eq!(answers("/events", "post"), ["200", "202", "400", "401", "403", "413", "415", "429", "503"]);
+    assert_eq!(answers("/popular", "get"), ["200", "400", "401", "403", "404", "429", "503"]);
+    assert_eq!(answers("/health", "get"), ["200", "503"], "a probe needs no key");
+    let schemas = &description["components"]["schemas"];
+    let kinds = |schema: &str, id: &str| schemas[schema]["properties"][id]["type"].clone();
+    assert_eq!(kinds("NewEvent", "visitorid"), json!(["string", "number"]), "an id is a text or a number");
+    assert_eq!(kinds("RecommendationQuery", "item_id"), json!(["string", "null", "number"]));
+    let excluded = &schemas["RecommendationQuery"]["properties"]["exclude"];
+    assert_eq!(excluded["items"]["type"], json!(["string", "number"]));
     service.stop();
 }

@@ -15,7 +15,11 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::time", &[]),
     ("contract::profile", &[]),
     ("contract::seen", &["contract::kind"]),
-    ("contract::api", &["contract::id", "contract::kind", "contract::profile", "contract::seen", "contract::time"]),
+    ("contract::given", &["contract::id"]),
+    (
+        "contract::api",
+        &["contract::given", "contract::id", "contract::kind", "contract::profile", "contract::seen", "contract::time"],
+    ),
     ("engine::topk", &["contract::id"]),
     ("engine::stages", &[]),
     ("engine::dense", &["contract::id"]),

@@ -25,7 +25,8 @@ impl Config {
         let per_source = self.engine.per_source;
         range((1..=10_000).contains(&per_source), "engine.per_source", per_source, "1 to 10000")?;
         let decay = self.engine.position_decay;
-        range(decay > 0.0, "engine.position_decay", decay, "greater than 0")?;
+        let is_decay = decay > 0.0 && decay <= 10_000.0;
+        range(is_decay, "engine.position_decay", decay, "greater than 0, at most 10000")?;
         let validation = self.blend.validation_share;
         range(validation > 0.0 && validation < 0.9, "blend.validation_share", validation, "between 0 and 0.9")?;
         let (ranker, trees) = (&self.ranker, &self.trees);

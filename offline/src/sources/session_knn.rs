@@ -69,8 +69,10 @@ pub const TRAINER: Trainer = Trainer {
 
 fn check(config: &SourcesConfig) -> Result<(), OutOfRange> {
     let config = &config.session_knn;
-    range(config.position_decay > 0.0, "session_knn.position_decay", config.position_decay, "greater than 0")?;
-    range(config.distance_decay > 0.0, "session_knn.distance_decay", config.distance_decay, "greater than 0")?;
+    let decay = |decay: f32| decay > 0.0 && decay <= 10_000.0;
+    let within = "greater than 0, at most 10000";
+    range(decay(config.position_decay), "session_knn.position_decay", config.position_decay, within)?;
+    range(decay(config.distance_decay), "session_knn.distance_decay", config.distance_decay, within)?;
     range(config.neighbours > 0, "session_knn.neighbours", config.neighbours, "at least 1")?;
     range(config.longest_session > 1, "session_knn.longest_session", config.longest_session, "at least 2")
 }

@@ -56,7 +56,10 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
 /// Parses one event or a batch that arrived at `now_ms`. If one of them is invalid, none is accepted.
 ///
 /// * `kinds`: those of the served version.
-fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Vec<Event>, ApiError> {
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the field.
+pub fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Vec<Event>, ApiError> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
         let Object(event): Object<NewEvent> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;

@@ -61,6 +61,7 @@ use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::recommender::Recommender;
 use crate::remember::Memory;
+use crate::traces::Traces;
 
 /// A request may stand in line for this part of its deadline: it may have waited as long before it was read, and its
 /// store is still to be asked.
@@ -101,6 +102,8 @@ pub struct App {
     pub events: Arc<Events>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// Which requests are traced, and where their traces go.
+    pub traces: Traces,
     /// The settings of the API.
     pub settings: Settings,
     /// Lets requests in.
@@ -120,13 +123,14 @@ impl App {
         memory: Arc<Memory>,
         events: Arc<Events>,
         metrics: Arc<Metrics>,
+        traces: Traces,
         settings: Settings,
     ) -> Self {
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
         let stopping = AtomicBool::new(false);
-        Self { recommender, models, memory, events, metrics, settings, gate, long_work, stopping }
+        Self { recommender, models, memory, events, metrics, traces, settings, gate, long_work, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.
@@ -175,7 +179,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
 /// All routes, and what is done around every request.
 fn router(app: Arc<App>, gate: Gate) -> Router {
     let (router, description) = described().split_for_parts();
-    let description = serde_json::to_value(description::finish(description)).unwrap_or_default();
+    let description = description::finish(description);
     let cors = cors::layer(&app.settings.cors_origins);
     let router = router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))

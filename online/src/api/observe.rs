@@ -1,8 +1,8 @@
 //! The middleware around every request, whatever its route.
 //!
 //! A request gets an id (the client's `x-request-id`, or a new one). It is refused if there is more to do than can be
-//! done in time ([`gate`](super::gate)), and answered with an error if it takes too long. Its outcome is counted, and
-//! logged if it failed; refused ones are counted alone, since an overload would fill the log.
+//! done in time ([`gate`](super::gate)), and answered with an error if it takes too long. Its outcome is counted, logged
+//! if it failed, and its trace ends; refused ones are counted alone, since an overload would fill the log.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::gate::Class;
 use super::{App, calls};
+use crate::traces::Trace;
 
 /// The header with a request's id, of requests and of answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,9 +32,14 @@ const OTHER: &str = "other";
 static PROCESS: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().simple().to_string());
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// When a request arrived, for handlers that have to answer within a time.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrived(pub Instant);
+/// What handlers that have to answer within a time are told of a request.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// When it arrived.
+    pub at: Instant,
+    /// Its trace, if it is traced.
+    pub trace: Option<Trace>,
+}
 
 /// Wraps the handling of a request.
 pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, next: Next) -> Response {
@@ -45,7 +51,8 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
     let path = request.uri().path();
     let declared = matched.is_none().then(|| calls::find(&app.models, path).map(|_| path.to_owned())).flatten();
     let route = matched.as_ref().map(MatchedPath::as_str).or(declared.as_deref()).map_or(OTHER, label);
-    request.extensions_mut().insert(Arrived(started));
+    let trace = app.traces.begin(request.headers(), started);
+    request.extensions_mut().insert(Arrived { at: started, trace: trace.clone() });
     let class = class(route, method);
     let entered = app.gate.enter(class, started).await;
     let mut response = match &entered {
@@ -70,6 +77,10 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
         tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
     } else {
         tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");
+    }
+    // As in the log: an overload is counted alone.
+    if let Some(trace) = trace.filter(|_| let_in) {
+        app.traces.end(trace, method, route, status.as_u16());
     }
     response.headers_mut().insert(REQUEST_ID, id);
     response

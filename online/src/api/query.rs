@@ -34,6 +34,7 @@ pub struct SimilarQuery {
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
     /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
+    #[param(min_length = 1)]
     pub filter: Option<String>,
 }
 
@@ -46,8 +47,10 @@ pub struct PopularQuery {
     #[param(value_type = Option<usize>, default = 10, minimum = 1, maximum = 500)]
     pub k: K,
     /// Only items of this category are listed. A category without items is an error.
+    #[param(min_length = 1)]
     pub category: Option<String>,
     /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
+    #[param(min_length = 1)]
     pub filter: Option<String>,
 }
 

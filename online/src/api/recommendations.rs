@@ -69,7 +69,11 @@ pub async fn post_recommendations(
     answer(&app, arrived, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
 }
 
-fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
+/// Reads the parameters of a POST: those of the URL's query string, and those of the body.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the field.
+pub fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<RecommendationQuery, ApiError> {
     let url = query::recommendations(text)?;
     if bytes.is_empty() {
         return Ok(url);
@@ -86,10 +90,11 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
-    let deadline = Deadline::of(arrived.0, app.settings.deadline);
+    let deadline = Deadline::of(arrived.at, app.settings.deadline);
     let mut buffer = Uuid::encode_buffer();
     let id = &*Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
-    let answered = app.recommender.recommend(&query, id, now_ms(), deadline).await.map_err(ApiError::from);
+    let trace = arrived.trace.as_ref();
+    let answered = app.recommender.recommend(&query, id, now_ms(), deadline, trace).await.map_err(ApiError::from);
     let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,

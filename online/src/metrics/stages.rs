@@ -1,4 +1,5 @@
-//! Where the time of a request for recommendations goes: a histogram for each stage, of every so many requests.
+//! Where the time of a request for recommendations goes: a histogram for each stage, of every so many requests; and the
+//! parts of the requests that are traced.
 //!
 //! ```text
 //! read ▶ join ▶ the engine's stages (shared::engine::stages) ▶ write
@@ -11,6 +12,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry};
 use shared::engine::stages::Stage;
 
 use super::register;
+use crate::traces::Trace;
 
 /// One of so many requests is timed: the clock is read a dozen times for it.
 const EVERY: u64 = 16;
@@ -26,15 +28,44 @@ pub struct StageMetrics {
     write: Histogram,
 }
 
-/// The time at which the last stage of a request that is timed ended.
-#[derive(Debug, Clone, Copy)]
-pub struct Timed(Instant);
+/// A request that is timed.
+#[derive(Debug, Clone)]
+pub struct Timed {
+    /// When the last stage ended.
+    last: Instant,
+    into: Into,
+}
+
+/// Where the times of a request go.
+#[derive(Debug, Clone)]
+enum Into {
+    Histograms,
+    /// Not into the histograms: which requests are traced is up to their callers.
+    Trace(Trace),
+    Both(Trace),
+}
 
 impl Timed {
-    fn lap(&mut self, histogram: &Histogram) {
+    fn lap(&mut self, name: &'static str, histogram: &Histogram) {
         let now = Instant::now();
-        histogram.observe((now - self.0).as_secs_f64());
-        self.0 = now;
+        if let Some(trace) = self.trace() {
+            trace.add(name, self.last..now, Vec::new());
+        }
+        if self.is_counted() {
+            histogram.observe((now - self.last).as_secs_f64());
+        }
+        self.last = now;
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        match &self.into {
+            Into::Histograms => None,
+            Into::Trace(trace) | Into::Both(trace) => Some(trace),
+        }
+    }
+
+    fn is_counted(&self) -> bool {
+        !matches!(self.into, Into::Trace(_))
     }
 }
 
@@ -48,35 +79,49 @@ impl StageMetrics {
         Self { requests: AtomicU64::new(0), read: of("read"), join: of("join"), engine, write: of("write") }
     }
 
-    /// Begins a request; `None` if it is not timed.
+    /// Begins a request; `None` if it is not timed: neither one of so many, nor traced.
     #[must_use]
-    pub fn begin(&self) -> Option<Timed> {
-        let timed = self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY);
-        timed.then(|| Timed(Instant::now()))
+    pub fn begin(&self, trace: Option<&Trace>) -> Option<Timed> {
+        let counted = self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY);
+        let into = match (counted, trace) {
+            (false, None) => return None,
+            (true, None) => Into::Histograms,
+            (false, Some(trace)) => Into::Trace(trace.clone()),
+            (true, Some(trace)) => Into::Both(trace.clone()),
+        };
+        Some(Timed { last: Instant::now(), into })
     }
 
     /// The store has answered.
     pub fn read(&self, timed: &mut Option<Timed>) {
-        timed.iter_mut().for_each(|timed| timed.lap(&self.read));
+        timed.iter_mut().for_each(|timed| timed.lap("read", &self.read));
     }
 
     /// The record and the live history are joined.
     pub fn joined(&self, timed: &mut Option<Timed>) {
-        timed.iter_mut().for_each(|timed| timed.lap(&self.join));
+        timed.iter_mut().for_each(|timed| timed.lap("join", &self.join));
     }
 
     /// The engine has answered; `spent` on each of its stages, in their order.
     pub fn answered(&self, timed: &mut Option<Timed>, spent: &[Duration]) {
         if let Some(timed) = timed {
-            let passed = self.engine.iter().zip(spent).filter(|(_, spent)| !spent.is_zero());
-            passed.for_each(|(histogram, spent)| histogram.observe(spent.as_secs_f64()));
-            timed.0 = Instant::now();
+            let now = Instant::now();
+            let passed = || Stage::ALL.iter().zip(spent).zip(&self.engine).filter(|((_, spent), _)| !spent.is_zero());
+            if timed.is_counted() {
+                passed().for_each(|((_, spent), histogram)| histogram.observe(spent.as_secs_f64()));
+            }
+            if let Some(trace) = timed.trace() {
+                // A stage that was passed more than once stands where it was first.
+                let stages = passed().map(|(((_, name), spent), _)| (*name, *spent)).collect();
+                trace.add("engine", timed.last..now, stages);
+            }
+            timed.last = now;
         }
     }
 
     /// The answer is written.
     pub fn written(&self, mut timed: Option<Timed>) {
-        timed.iter_mut().for_each(|timed| timed.lap(&self.write));
+        timed.iter_mut().for_each(|timed| timed.lap("write", &self.write));
     }
 }
 
@@ -88,7 +133,7 @@ mod tests {
     fn one_of_so_many_requests_is_timed_and_only_in_the_stages_that_it_passed() {
         let stages = StageMetrics::new(&Registry::new());
         for _ in 0..2 * EVERY {
-            let mut timed = stages.begin();
+            let mut timed = stages.begin(None);
             stages.read(&mut timed);
             stages.answered(&mut timed, &[Duration::from_micros(3), Duration::ZERO]);
             stages.written(timed);

@@ -35,6 +35,7 @@ use crate::metrics::{Metrics, Outcome, Timed};
 use crate::rules::Rulebook;
 use crate::scenarios::{Scenario, Scenarios};
 use crate::store::{State, StoreError, Stored, UserStore};
+use crate::traces::Trace;
 pub use deadline::{Deadline, store_share};
 use no_answer::nearest;
 pub use no_answer::{
@@ -195,6 +196,8 @@ impl Recommender {
 
     /// The items that the filters of a query and of its scenario leave together.
     ///
+    /// * `trace`: gets the parts of the answer, if the request is traced.
+    ///
     /// # Errors
     /// [`BadFilter`] when the version can't be asked what the query asks.
     fn only_of_both(
@@ -232,6 +235,7 @@ impl Recommender {
         id: &str,
         clock_ms: i64,
         deadline: Deadline,
+        trace: Option<&Trace>,
     ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
@@ -240,7 +244,7 @@ impl Recommender {
         let seen = query.seen.as_ref().map(|policy| seen(policy, &snapshot)).transpose()?;
         let held = scenario.map(|scenario| self.rulebook.held(scenario, &snapshot));
         let given = given_profile(&snapshot, query)?;
-        let mut timed = self.metrics.stages.begin();
+        let mut timed = self.metrics.stages.begin(trace);
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
         let stored = tokio::time::timeout_at(deadline.store_until().into(), read).await;
         let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
@@ -379,7 +383,8 @@ impl Recommender {
 }
 
 /// Whether a record refers only to items and kinds of the snapshot; a record of another shop's artifact may not.
-fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
+#[must_use]
+pub fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
     let (items, kinds) = (snapshot.items().len(), &snapshot.params().kinds);
     record.cached.iter().all(|candidate| candidate.item.at() < items)
         && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))

@@ -4,6 +4,7 @@
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
+pub mod collector;
 pub mod http;
 pub mod process;
 pub mod proxy;

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::contract::id::{self, Given, ItemId, UserId};
+use crate::contract::given::{ids, milliseconds, optional_flag, optional_id, optional_integer, optional_text};
+use crate::contract::id::{self, ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::profile::GivenProfile;
 pub use crate::contract::seen::{Seen, SeenPolicy};
@@ -40,7 +41,8 @@ impl Default for K {
 impl<'de> Deserialize<'de> for K {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "an integer from 1 to 500";
-        let number = integer(deserializer, expected)?;
+        let number = optional_integer(deserializer, expected)?;
+        let number = number.ok_or_else(|| de::Error::invalid_type(Unexpected::Unit, &expected))?;
         let k = usize::try_from(number).ok().filter(|k| (1..=MAX_K).contains(k));
         k.map(Self).ok_or_else(|| de::Error::invalid_value(Unexpected::Signed(number), &expected))
     }
@@ -55,7 +57,11 @@ impl<'de> Deserialize<'de> for K {
 pub struct RecommendationQuery {
     /// The user to recommend to. Required; an unknown user without a profile gets a non-personal slate.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String), param(value_type = String, required = true))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, min_length = 1, max_length = 255),
+        param(value_type = String, required = true, min_length = 1, max_length = 255)
+    )]
     pub user_id: Option<UserId>,
     /// The number of items, 1 to 500.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,13 +73,19 @@ pub struct RecommendationQuery {
     pub k: Option<K>,
     /// The item whose page the user is on; it extends the history for this answer and is not recommended itself.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>), param(value_type = Option<String>))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, min_length = 1, max_length = 255),
+        param(value_type = Option<String>, min_length = 1, max_length = 255)
+    )]
     pub item_id: Option<ItemId>,
     /// Only items of this category are recommended. A category without items is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1), param(min_length = 1))]
     pub category: Option<String>,
     /// Only items for which this condition holds are recommended, such as `price < 50 and brand in ("Acme", "Bo")`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 8192), param(min_length = 1))]
     pub filter: Option<String>,
     /// The rules of the shop that hold for this answer, by the name of their scenario; none if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +105,7 @@ pub struct RecommendationQuery {
     )]
     pub seen: Option<SeenPolicy>,
     /// Adds the history that was used to the answer.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_flag")]
     #[cfg_attr(feature = "openapi", schema(default = false), param(default = false))]
     pub explain: Option<bool>,
     /// The time of the query, milliseconds since the epoch. Only a service in replay mode accepts it.
@@ -108,58 +120,6 @@ pub struct RecommendationQuery {
         param(ignore)
     )]
     pub profile: Option<GivenProfile>,
-}
-
-/// Reads a value that is present as `Some`: without this an empty value in a URL would count as absent.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-fn optional_id<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    Given<T>: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.map(|Given(id)| id))
-}
-
-fn ids<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    Given<T>: Deserialize<'de>,
-{
-    let given: Vec<Given<T>> = Vec::deserialize(deserializer)?;
-    Ok(given.into_iter().map(|Given(id)| id).collect())
-}
-
-/// Reads a text, or a number as the text of it; absent if it is `null`.
-fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text(#[serde(deserialize_with = "id::text_or_number")] String);
-    Ok(Option::deserialize(deserializer)?.map(|Text(text)| text))
-}
-
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    integer(deserializer, "an integer, milliseconds since the epoch").map(Some)
-}
-
-/// Reads an integer, or a string of its digits: every value in a URL is a string.
-fn integer<'de, D: Deserializer<'de>>(deserializer: D, expected: &'static str) -> Result<i64, D::Error> {
-    struct Visitor(&'static str);
-    impl de::Visitor<'_> for Visitor {
-        type Value = i64;
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str(self.0)
-        }
-        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
-            Ok(number)
-        }
-        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
-            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
-            text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-        }
-    }
-    deserializer.deserialize_any(Visitor(expected))
 }
 
 /// A slate: the answer to a query for recommendations.
@@ -303,16 +263,16 @@ impl<'de> Deserialize<'de> for GivenTime {
 pub struct NewEvent {
     /// The user.
     #[serde(rename = "visitorid", alias = "user_id", deserialize_with = "id::given")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
     pub user: UserId,
     /// The item.
     #[serde(rename = "itemid", alias = "item_id", deserialize_with = "id::given")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
     pub item: ItemId,
     /// What the user did: `view`, `addtocart`, `transaction`, or another kind of the served version, such as `like`,
     /// `dislike`, `hide`, `wishlist`, `remove_from_cart` and `refund`.
     #[serde(rename = "event")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "view"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[a-z0-9_]{1,32}$", example = "view"))]
     pub kind: KindName,
     /// The time of the event: seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by their
     /// size, or a text with its offset such as `2024-01-31T12:00:00Z` (RFC 3339). The time of arrival if absent, and
@@ -326,11 +286,13 @@ pub struct NewEvent {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "optional_text"
     )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub transaction_id: Option<String>,
     /// Makes the event idempotent: a second event of the user with the same id is a duplicate, whatever its other
     /// fields. Each line of an order needs an id of its own: lines posted under the order's id are refused in one
     /// request, and one event in several. The service makes an id if absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub event_id: Option<String>,
 }
 

@@ -9,6 +9,7 @@ pub mod event;
 #[cfg(feature = "engine")]
 pub mod event_log;
 pub mod expression;
+mod given;
 pub mod id;
 pub mod kind;
 #[cfg(feature = "engine")]

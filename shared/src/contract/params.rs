@@ -200,6 +200,53 @@ pub struct EngineParams {
     pub ranker: Option<RankerParams>,
 }
 
+/// The most of anything that parameters count: a request has to have room for it.
+const MOST: usize = 1_000_000;
+/// The largest decay: what lies six decays away is looked at.
+const LARGEST_DECAY: f32 = 10_000.0;
+
+impl EngineParams {
+    /// Checks that the engine can work with them, whoever wrote them.
+    ///
+    /// # Errors
+    /// The first parameter that is out of its range, and the range.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { session_knn: sessions, als, .. } = self;
+        let counts = [
+            ("max_history", self.max_history),
+            ("per_source", self.per_source),
+            ("session_knn.history", sessions.history),
+            ("session_knn.neighbours", sessions.neighbours),
+            ("ann_ef_search", self.ann_ef_search),
+            ("ranker.candidates", self.ranker.as_ref().map_or(0, |ranker| ranker.candidates)),
+        ];
+        let decays = [
+            ("position_decay", self.position_decay),
+            ("session_knn.position_decay", sessions.position_decay),
+            ("session_knn.distance_decay", sessions.distance_decay),
+        ];
+        let numbers = [
+            ("earlier_session_weight", self.earlier_session_weight),
+            ("session_knn.before_weight", sessions.before_weight),
+            ("session_knn.own_weight", sessions.own_weight),
+            ("als.unobserved_weight", als.unobserved_weight),
+            ("als.regularization", als.regularization),
+            ("als.regularization_power", als.regularization_power),
+        ];
+        let weights = Source::ALL.map(|source| (source.as_str(), self.weights.get(source)));
+        if let Some((name, count)) = counts.iter().find(|(_, count)| *count > MOST) {
+            return Err(format!("`{name}` is {count}, and at most {MOST}"));
+        }
+        if let Some((name, decay)) = decays.iter().find(|(_, decay)| !(*decay > 0.0 && *decay <= LARGEST_DECAY)) {
+            return Err(format!("`{name}` is {decay}, and must be above 0 and at most {LARGEST_DECAY}"));
+        }
+        match numbers.iter().chain(&weights).find(|(_, number)| !number.is_finite()) {
+            Some((name, number)) => Err(format!("`{name}` is {number}, and must be a number")),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -235,6 +282,21 @@ pub(crate) mod tests {
         assert!(fields.remove("kinds").is_some_and(|kinds| kinds.is_array()));
         fields.insert("kind_weights".to_owned(), serde_json::json!([1.0, 3.0, 5.0]));
         assert_eq!(serde_json::from_value::<EngineParams>(written).expect("reads"), params());
+    }
+
+    #[test]
+    fn parameters_that_would_take_all_memory_are_refused_by_their_names() {
+        assert_eq!(params().check(), Ok(()));
+        let check = |change: fn(&mut EngineParams)| {
+            let mut changed = params();
+            change(&mut changed);
+            changed.check().expect_err("out of range")
+        };
+        assert!(check(|params| params.per_source = usize::MAX).starts_with("`per_source` is 18446744073709551615"));
+        // Six decays are looked at: 10^30 of them would be a list without an end.
+        assert!(check(|params| params.session_knn.distance_decay = 1e30).starts_with("`session_knn.distance_decay`"));
+        assert!(check(|params| params.position_decay = 0.0).starts_with("`position_decay` is 0"));
+        assert!(check(|params| params.als.regularization = f32::INFINITY).contains("must be a number"));
     }
 
     #[test]

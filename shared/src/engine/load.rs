@@ -36,6 +36,7 @@ impl Snapshot {
     }
 
     fn with_index(manifest: Manifest, tables: Tables, index: Option<Index>) -> Result<Self, String> {
+        manifest.engine.check()?;
         let profiles = Profiles::new(tables.profiles.clone())?;
         let ranker = match (&manifest.engine.ranker, &tables.ranker) {
             (Some(params), Some(table)) => {

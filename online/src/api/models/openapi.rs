@@ -6,6 +6,7 @@ use shared::engine::tabular::schema::{Field, FieldKind};
 
 use super::describe::example;
 use super::remember;
+use crate::api::description::{BODIES, OVERLOAD, REFUSALS};
 use crate::models::Models;
 
 /// Adds the paths of the served models to a description.
@@ -14,13 +15,13 @@ pub fn add(description: &mut Value, models: &Models) {
     for served in models.all().values() {
         let manifest = served.manifest();
         let row = row(manifest);
-        let many = json!({ "oneOf": [row, { "type": "array", "items": row }] });
+        let many = json!({ "oneOf": [row, { "type": "array", "minItems": 1, "items": row }] });
         let title = title("rows", manifest);
         let path = format!("/models/{}/predict", manifest.name);
         paths.insert(path, post(&title, &many, &example(manifest), &[]));
         if let Some(row) = remember::example(&served.champion) {
             let title = format!("Takes rows that the model {} is to remember", manifest.name);
-            let schema = json!({ "oneOf": [{ "type": "object" }, { "type": "array", "items": { "type": "object" } }] });
+            let schema = json!({ "oneOf": [{ "type": "object" }, { "type": "array", "minItems": 1, "items": { "type": "object" } }] });
             paths.insert(format!("/models/{}/rows", manifest.name), post(&title, &schema, &row, &[]));
         }
         if let Some(serve) = &manifest.serve {
@@ -67,6 +68,14 @@ fn post(title: &str, schema: &Value, example: &Value, parameters: &[Value]) -> V
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
         json!({ "description": what, "content": { "application/problem+json": { "schema": schema } } })
     };
+    let mut answers = json!({
+        "200": { "description": "", "content": { "application/json": {} } },
+        "400": problem("The body is no row, and no list of rows"),
+        "422": problem("Lists every field that is refused, and what it may be"),
+    });
+    for (status, what) in REFUSALS.iter().chain(&BODIES).chain([&OVERLOAD]) {
+        answers[status] = problem(what);
+    }
     json!({ "post": {
         "tags": ["models"],
         "summary": title,
@@ -75,10 +84,7 @@ fn post(title: &str, schema: &Value, example: &Value, parameters: &[Value]) -> V
             "required": true,
             "content": { "application/json": { "schema": schema, "example": example } },
         },
-        "responses": {
-            "200": { "description": "", "content": { "application/json": {} } },
-            "422": problem("Lists every field that is refused, and what it may be"),
-        },
+        "responses": answers,
     } })
 }
 
@@ -107,19 +113,24 @@ fn property(field: &Field) -> Value {
         FieldKind::Ordinal { .. } => json!({ "type": ["string", "number"] }),
         FieldKind::Time { .. } => json!({ "type": ["string", "number"] }),
     };
-    if let (FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. }, false) =
-        (&field.kind, field.nullable)
-    {
-        property["description"] = json!(format!("one of {}", levels.join(", ")));
-    }
     if field.nullable
         && let Some(types) = property["type"].as_array_mut()
     {
         types.push(json!("null"));
+    }
+    if let FieldKind::Ordinal { levels } | FieldKind::Category { levels, only: true, .. } = &field.kind {
+        property["enum"] = one_of(levels, field.nullable);
     }
     if let Some(default) = &field.default {
         property["default"] = default.clone();
     }
     property["example"] = field.example.clone();
     property
+}
+
+/// Levels as values: one that is a number may be given as one.
+fn one_of(levels: &[String], nullable: bool) -> Value {
+    let texts = levels.iter().map(|level| json!(level));
+    let numbers = levels.iter().filter_map(|level| serde_json::from_str::<Value>(level).ok()).filter(Value::is_number);
+    texts.chain(numbers).chain(nullable.then_some(Value::Null)).collect()
 }

@@ -93,9 +93,9 @@ impl Model {
             return Err(format!("{} histories, not {}", histories.len(), widths.len()));
         }
         histories.iter().zip(&widths).try_for_each(|(history, width)| history.check(*width))?;
-        let own: usize = manifest.outputs.iter().map(|output| output.trees).sum();
-        if outputs == 0 || own * parameters.depth != trees.features.len() {
-            return Err(format!("the {outputs} outputs have {own} trees, which are not those that there are"));
+        let own = manifest.outputs.iter().try_fold(0, |own: usize, output| own.checked_add(output.trees));
+        if outputs == 0 || own != Some(trees.features.len() / parameters.depth) {
+            return Err(format!("the trees of the {outputs} outputs are not those that there are"));
         }
         if let Some(drift) = &manifest.drift {
             let whole = drift.inputs.iter().flatten().chain(&drift.scores).all(Bins::is_whole);

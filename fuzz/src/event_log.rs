@@ -1,0 +1,53 @@
+//! The files of the event log, read in one go and line by line.
+
+use online::events::reader::{Chunk, read};
+use online::store::Position;
+use shared::contract::erasure::{file_id, is_blank, is_half_blank};
+use shared::contract::event::Event;
+
+use super::scratch::Scratch;
+use super::texts;
+
+const REPLICA: &str = "a";
+const LOG: &str = "events-a-00000001.jsonl";
+
+thread_local! {
+    static FOLDER: Scratch = Scratch::empty();
+}
+
+pub fn run(bytes: &[u8]) {
+    FOLDER.with(|folder| {
+        folder.put(LOG, bytes);
+        let chunk = |from, most| -> Chunk<Event> {
+            read(folder.path(), REPLICA, from, None, i64::MIN, most).expect("a folder that can be read")
+        };
+        let whole = chunk(Position::START, u64::MAX);
+        let (mut events, mut erasures, mut bad_lines) = (Vec::new(), Vec::new(), 0);
+        let mut from = Position::START;
+        loop {
+            let line = chunk(from, 1);
+            events.extend(line.events);
+            erasures.extend(line.erasures);
+            bad_lines += line.bad_lines;
+            if line.next == from {
+                break;
+            }
+            from = line.next;
+        }
+        assert_eq!((events, erasures, bad_lines), (whole.events, whole.erasures, whole.bad_lines));
+        assert_eq!(from, whole.next);
+    });
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let _ = (is_blank(line), is_half_blank(line), file_id(line));
+    }
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let event = r#"{"timestamp":5,"visitorid":"u1","event":"view","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
+    let erased = r#"{"erase":"u1","received":9}"#;
+    texts([
+        &format!("{event}\n{erased}\n{event}\n"),
+        &format!("{{\"blank\":\"0123456789abcdef\"}}    \n{event}\nno event\n   \n{event}"),
+        "\n\n{}\n",
+    ])
+}
