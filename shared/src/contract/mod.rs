@@ -10,6 +10,8 @@ pub mod event;
 pub mod event_log;
 pub mod expression;
 pub mod id;
+#[cfg(feature = "engine")]
+pub mod item_change;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod params;
