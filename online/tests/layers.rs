@@ -3,17 +3,18 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
     ("probe", &["tls"]),
     ("config", &[]),
     ("metrics", &[]),
-    ("champion", &["metrics"]),
+    ("catalogue", &["store"]),
+    ("champion", &["catalogue", "metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
-    ("events", &["store", "metrics"]),
+    ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
     ("filters", &[]),
     ("recommender", &["store", "champion", "filters", "metrics"]),
@@ -24,7 +25,19 @@ const TABLE: [(&str, &[&str]); 17] = [
     // Puts all of them together; the binary adds arguments, logging and signals.
     (
         "service",
-        &["config", "api", "champion", "doors", "store", "events", "models", "remember", "recommender", "metrics"],
+        &[
+            "config",
+            "api",
+            "catalogue",
+            "champion",
+            "doors",
+            "store",
+            "events",
+            "models",
+            "remember",
+            "recommender",
+            "metrics",
+        ],
     ),
 ];
 
