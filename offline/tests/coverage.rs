@@ -12,8 +12,10 @@ use shared::contract::artifact::Manifest;
 use shared::contract::event::event_key;
 use shared::contract::event_log::{self, Coverage, CoveredFile, LogFile, Place};
 use shared::contract::kind::KindIdx;
+use shared::engine::snapshot::Snapshot;
+use shared::tables::{Items, Property};
 
-use support::{champion, offline, text};
+use support::{SMALL, champion, offline, offline_with, text, write_shop};
 
 /// A line as the service writes it, of about 1000 bytes.
 fn line(user: &str, item: &str, kind: &str, timestamp_ms: i64, event_id: &str) -> String {
@@ -157,4 +159,68 @@ fn an_event_id_identifies_within_one_user() {
         log.events.iter().map(|event| (&*log.users[event.user.at()], &*log.items.ids[event.item.at()])).collect();
     assert_eq!(events, [("u", "x"), ("v", "x"), ("u", "y")]);
     assert!(log.covered().is_empty(), "no file of the service's log");
+}
+
+/// Name, price, categories, whether it is available, colours.
+type ToldOf = (String, f32, Vec<String>, bool, Vec<String>);
+
+/// What a version says of an item: name, price, categories, whether it is available, colours.
+fn told_of(snapshot: &Snapshot, id: &str) -> Option<ToldOf> {
+    let items: &Items = snapshot.items();
+    let item = items.index(id)?;
+    let names: Vec<&str> = items.categories().collect();
+    let categories = items.categories_of(item).iter().map(|category| names[category.0 as usize].to_owned()).collect();
+    let Some(Property::Texts(colours)) = snapshot.properties().get("colour") else { panic!("texts") };
+    let texts = &snapshot.properties().texts;
+    let colours = colours.of(item).iter().map(|&row| texts.get(row as usize).to_owned()).collect();
+    let name = items.name(item).unwrap_or_default().to_owned();
+    Some((name, items.price(item), categories, items.availability().at(item, i64::MAX - 1), colours))
+}
+
+#[test]
+fn what_the_service_was_told_of_items_is_in_the_next_version_as_of_its_time() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (shop, table) = (folder.path().join("shop.csv"), folder.path().join("items.csv"));
+    write_shop(&shop, 0..12, 0..4);
+    let rows = (0..12).map(|item| format!("i{item:02},Item {item},plain,{item},{}\n", ["red", "blue"][item % 2]));
+    fs::write(&table, "id,name,category,price,colour\n".to_owned() + &rows.collect::<String>()).expect("writes");
+    // Day 2 ends at 259,200,000 ms.
+    let changes = [
+        r#"{"change":"i01","set":{"available":false,"category":["late"],"colour":["green","red"],"price":9.5},"timestamp":260000000,"received":260000000}"#,
+        r#"{"change":"i01","set":{"name":"Early","price":5},"timestamp":90000000,"received":90000000}"#,
+        r#"{"change":"new","set":{"category":["plain"],"colour":["blue"],"name":"New","price":3},"timestamp":260000001,"received":260000001}"#,
+        r#"{"change":"i02","set":{"colour":null,"price":null},"timestamp":900000000,"received":900000000}"#,
+    ];
+    let log = event_log::path(&folder.path().join("log"), "a", 1);
+    fs::create_dir_all(folder.path().join("log")).expect("a folder");
+    fs::write(&log, changes.map(|line| format!("{line}\n")).concat()).expect("writes");
+    let run = |artifacts: &Path, more: &[&str]| {
+        let (log, table, artifacts_text) = (folder.path().join("log"), text(&table), text(artifacts));
+        let fixed = ["run", "--events", text(&shop), text(&log), "--items", table, "--artifacts", artifacts_text];
+        let output = offline_with(&[&fixed[..], more].concat(), &SMALL);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        (Snapshot::load(&champion(artifacts)).expect("loads"), said)
+    };
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let (all, said) = run(&folder.path().join("all"), &[]);
+    assert!(said.contains("skipped 4: what the service was told of an item"), "{said}");
+    let changed = ("Early".to_owned(), 9.5, texts(&["late"]), false, texts(&["green", "red"]));
+    assert_eq!(told_of(&all, "i01"), Some(changed));
+    assert_eq!(told_of(&all, "new"), Some(("New".to_owned(), 3.0, texts(&["plain"]), true, texts(&["blue"]))));
+    let cleared = told_of(&all, "i02").expect("known");
+    assert!(cleared.1.is_nan() && cleared.4.is_empty());
+    assert_eq!(told_of(&all, "i03"), Some(("Item 3".to_owned(), 3.0, texts(&["plain"]), true, texts(&["blue"]))));
+    let bytes = log.metadata().expect("there").len();
+    assert_eq!(all.manifest().covered.iter().map(|file| file.bytes).collect::<Vec<_>>(), [bytes]);
+    // A table that was written later has what was said of its items until then.
+    let (as_of, _) = run(&folder.path().join("as-of"), &["--items-as-of", "260000000"]);
+    let as_listed = ("Item 1".to_owned(), 1.0, texts(&["plain"]), true, texts(&["blue"]));
+    assert_eq!((told_of(&as_of, "i01"), told_of(&as_of, "new")), (Some(as_listed), told_of(&all, "new")));
+    assert!(told_of(&as_of, "i02").is_some_and(|(_, price, ..)| price.is_nan()));
+    // Of what came after a time nothing is in the version of that time.
+    let (early, _) = run(&folder.path().join("early"), &["--until", "259200000"]);
+    let until = ("Early".to_owned(), 5.0, texts(&["plain"]), true, texts(&["blue"]));
+    assert_eq!((told_of(&early, "i01"), told_of(&early, "new")), (Some(until), None));
+    assert!(early.manifest().covered.is_empty(), "the first line is of later");
 }

@@ -1,6 +1,7 @@
-//! Keeps the served snapshot: watches the champion pointer, loads the version that it names, and swaps it in.
+//! Keeps the served snapshot: watches the champion pointer, loads the version that it names, and swaps it in, with what was
+//! said of items since it was learnt.
 //!
-//! In: the artifacts folder. Out: an `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails
+//! In: the artifacts folder, and changes of items. Out: an `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails
 //! a request. Loading verifies checksums and takes up to seconds, on a thread of its own. A version that can't be
 //! loaded leaves the old one serving.
 
@@ -14,12 +15,13 @@ use shared::contract::artifact::manifest::{MANIFEST, may_be_served, read_champio
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
 use shared::engine::snapshot::Snapshot;
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::Instant;
 
+use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 
-/// The time after which a version that could not be loaded is tried again.
+/// The time after which what could not be loaded is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The served snapshot.
@@ -27,6 +29,9 @@ pub struct Champion {
     folder: PathBuf,
     /// Empty until a recommender is published, for a service that began with models of rows alone.
     current: ArcSwapOption<Snapshot>,
+    /// The same version without the changes of the catalogue. Whoever holds the lock swaps.
+    plain: AsyncMutex<Option<Arc<Snapshot>>>,
+    catalogue: Arc<Catalogue>,
     covered: watch::Sender<Arc<Coverage>>,
     /// The manifest of the served version as a file: another one when `offline erase` has rewritten the version.
     stamp: Mutex<Option<Stamp>>,
@@ -70,25 +75,27 @@ impl Champion {
     ///
     /// # Errors
     /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
-    pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
+    pub fn open(folder: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
         let version = read_champion(folder)?;
         let stamp = stamp(folder, &version);
         let Loaded { snapshot, covered } = load(folder, &version)?;
         let manifest = snapshot.manifest();
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
-        let champion = Self::awaited(folder, metrics);
+        let snapshot = Arc::new(snapshot);
+        let mut champion = Self::awaited(folder, catalogue, metrics);
         *champion.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
-        champion.current.store(Some(Arc::new(snapshot)));
+        *champion.plain.get_mut() = Some(snapshot.clone());
+        champion.current.store(Some(snapshot));
         champion.covered.send_replace(Arc::new(covered));
         Ok(champion)
     }
 
     /// Nothing yet: [`Self::watch`] loads what is published.
     #[must_use]
-    pub fn awaited(folder: &Path, metrics: Arc<Metrics>) -> Self {
-        let (current, covered) = (ArcSwapOption::empty(), watch::Sender::default());
-        Self { folder: folder.to_owned(), current, covered, stamp: Mutex::default(), metrics }
+    pub fn awaited(folder: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Self {
+        let (current, plain, covered) = (ArcSwapOption::empty(), AsyncMutex::default(), watch::Sender::default());
+        Self { folder: folder.to_owned(), current, plain, catalogue, covered, stamp: Mutex::default(), metrics }
     }
 
     /// The snapshot to answer with, if one was published.
@@ -101,6 +108,41 @@ impl Champion {
     #[must_use]
     pub fn covered(&self) -> watch::Receiver<Arc<Coverage>> {
         self.covered.subscribe()
+    }
+
+    /// Serves the version with each change of the catalogue, for ever.
+    pub async fn follow(&self) {
+        loop {
+            self.catalogue.wanted().await;
+            if let Err(error) = self.patch().await {
+                tracing::error!(error, "changes of items can't be served yet");
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+
+    /// Serves the version with all that was said of items so far.
+    ///
+    /// # Errors
+    /// The panic of the thread that makes the snapshot.
+    pub async fn patch(&self) -> Result<(), String> {
+        let plain = self.plain.lock().await;
+        self.serve(plain.clone()).await.map(|_| ())
+    }
+
+    /// Serves a version with all that was said of items so far; returns the snapshot before. The caller holds the lock of
+    /// the version.
+    async fn serve(&self, plain: Option<Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, String> {
+        let told = self.catalogue.told();
+        let changes = told.changes.clone();
+        let patch = move || plain.map(|plain| plain.with_changes(&changes));
+        let timer = self.metrics.catalogue_patch_seconds.start_timer();
+        let patched = tokio::task::spawn_blocking(patch).await;
+        timer.observe_duration();
+        let old = self.current.swap(patched.map_err(|panic| panic.to_string())?);
+        self.metrics.items_changed.set(told.changes.len() as i64);
+        self.catalogue.serve(told.times);
+        Ok(old)
     }
 
     /// Reads the pointer every `poll` and swaps in the version that it names, for ever.
@@ -146,8 +188,8 @@ impl Champion {
         }
     }
 
-    /// Loads a version and serves it from now on; returns the previous snapshot.
-    async fn swap(&self, version: &str) -> Result<Option<Arc<Snapshot>>, String> {
+    /// Loads a version and serves it from now on; returns the previous snapshots, with the changes and without.
+    async fn swap(&self, version: &str) -> Result<Vec<Arc<Snapshot>>, String> {
         let (folder, name) = (self.folder.clone(), version.to_owned());
         let Loaded { snapshot, covered } = tokio::task::spawn_blocking(move || load(&folder, &name))
             .await
@@ -156,10 +198,14 @@ impl Champion {
         self.metrics.serve(version, snapshot.manifest().built_ms);
         self.metrics.swaps.inc();
         self.covered.send_replace(Arc::new(covered));
-        let old = self.current.swap(Some(Arc::new(snapshot)));
+        let snapshot = Arc::new(snapshot);
+        let mut plain = self.plain.lock().await;
+        let old = self.serve(Some(snapshot.clone())).await?;
+        let mut retired = Vec::from_iter(plain.replace(snapshot));
         let before = old.as_ref().map_or("none", |old| &old.manifest().version);
         tracing::info!(version, before, "snapshot swapped");
-        Ok(old)
+        retired.extend(old.filter(|old| !retired.iter().any(|plain| Arc::ptr_eq(plain, old))));
+        Ok(retired)
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::engine::recommend ─▶ slate
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
+//! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ catalogue (what is said of items) ─▶ champion
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
 //! ```
 //!
@@ -10,6 +11,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod catalogue;
 pub mod champion;
 pub mod config;
 pub mod connections;

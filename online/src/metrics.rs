@@ -102,6 +102,12 @@ pub struct Metrics {
     pub events_deferred: IntCounter,
     /// Users erased, each time anew.
     pub users_erased: IntCounter,
+    /// Changes of items that are on disk.
+    pub item_changes: IntCounter,
+    /// Items of which something was said that not every version has.
+    pub items_changed: IntGauge,
+    /// How long it takes to make a snapshot with them.
+    pub catalogue_patch_seconds: Histogram,
     /// Events applied again from the log, after a start or a lost store.
     pub events_reapplied: IntCounter,
     /// Lines of the log that can't be read.
@@ -219,6 +225,15 @@ impl Default for Metrics {
                 "Events acknowledged with 202, before the store had them",
             ),
             users_erased: counter("tandem_users_erased_total", "Erasures of users that are on disk"),
+            item_changes: counter("tandem_item_changes_total", "Changes of items that are on disk"),
+            items_changed: gauge(
+                "tandem_items_changed",
+                "Items of which something was said that is not in every version",
+            ),
+            catalogue_patch_seconds: seconds(
+                "tandem_catalogue_patch_duration_seconds",
+                "Time to make a snapshot with the changes of items",
+            ),
             events_reapplied: counter(
                 "tandem_events_reapplied_total",
                 "Events applied again from the event log after a start or a lost store",

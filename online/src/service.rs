@@ -19,6 +19,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
 use crate::api::{self, App};
+use crate::catalogue::Catalogue;
+use crate::catalogue::replicas::Replicas;
 use crate::champion::Champion;
 use crate::config::{self, Config};
 use crate::doors::{DoorError, Doors, Entrances};
@@ -116,9 +118,10 @@ async fn start_with(
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
+    let catalogue = Arc::new(Catalogue::default());
     let (champion, models) = {
-        let (config, metrics) = (config.clone(), metrics.clone());
-        tokio::task::spawn_blocking(move || open_artifacts(&config, &metrics)).await??
+        let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
+        tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
     };
     let mut parts = JoinSet::new();
     let doors = Doors::new(config, &metrics, &mut parts)?;
@@ -134,9 +137,26 @@ async fn start_with(
         queue: config.events.queue,
         retention: retention(config),
     };
-    let (events, running) = Events::open(settings.clone(), store.clone(), champion.covered(), metrics.clone()).await?;
+    let (covered, poll) = (champion.covered(), Duration::from_millis(config.artifacts.poll_ms));
+    let (events, running) =
+        Events::open(settings.clone(), store.clone(), catalogue.clone(), covered, metrics.clone()).await?;
     let events = Arc::new(events);
-    let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
+    let changed = champion.clone();
+    parts.spawn(async move {
+        changed.follow().await;
+        "the watch over the catalogue"
+    });
+    if !config.store.redis_url.is_empty() {
+        let mut replicas = Replicas::new(store.clone(), catalogue.clone(), champion.covered());
+        // What is not heard now is heard later.
+        let _ = replicas.listen().await;
+        parts.spawn(async move {
+            replicas.watch(poll).await;
+            "the watch over what other replicas are told"
+        });
+    }
+    catalogue.in_service().await;
+    let watched = champion.clone();
     parts.spawn(async move {
         watched.watch(poll).await;
         "the watch over the champion pointer"
@@ -183,11 +203,17 @@ async fn start_with(
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
-fn open_artifacts(config: &Config, metrics: &Arc<Metrics>) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
+fn open_artifacts(
+    config: &Config,
+    catalogue: &Arc<Catalogue>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
     let folder = &config.artifacts.path;
     let models = Arc::new(Models::open(folder, metrics.clone(), config.models.drift_rows));
-    let champion = match Champion::open(folder, metrics.clone()) {
-        Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => Champion::awaited(folder, metrics.clone()),
+    let champion = match Champion::open(folder, catalogue.clone(), metrics.clone()) {
+        Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => {
+            Champion::awaited(folder, catalogue.clone(), metrics.clone())
+        }
         opened => opened?,
     };
     Ok((Arc::new(champion), models))

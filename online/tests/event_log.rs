@@ -197,7 +197,7 @@ async fn whole_lines_that_this_release_can_t_read_stay_are_passed_over_and_count
     let before = fs::read(&path).expect("reads");
     let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(Embedded::new(RETENTION)));
     let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), metrics.clone())
+        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), metrics.clone())
             .await
             .expect("opens");
     events.accept(vec![event("u", 3)]).await.expect("accepts");
@@ -280,7 +280,7 @@ async fn a_start_applies_the_logs_of_all_replicas() {
     }
     let store = Arc::new(Embedded::new(RETENTION));
     let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), Arc::default())
+        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
             .await
             .expect("opens");
     for user in ["of-a", "of-b"] {
@@ -370,7 +370,7 @@ async fn until_a_history_is_rebuilt_the_mark_stays_before_the_events_that_wait_f
     others.append(&lines(&[event("torn", 1), event("u", 2)])).expect("appends");
     let store = Arc::new(Torn { inner: Embedded::new(RETENTION), state: Mutex::default() });
     let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), nothing_covered(), Arc::default())
+        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
             .await
             .expect("opens");
     let before = store.applied().await.expect("reads");

@@ -42,6 +42,7 @@ fn cases() -> Vec<Case> {
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
     let look = r#"{"visitorid":"shopper","itemid":"rope","event":"look"}"#;
+    let changed = r#"{"name":"Novelty","categories":["fruit"],"price":7.5,"colour":["red","blue"]}"#;
     let row = r#"{"id":"c1","income":20.5,"colour":"red","grade":"low","at":"2026-03-01T03:00:00","note":null}"#;
     let rows = format!(r#"[{row},{{"income":90,"colour":"mauve","at":"2026-03-01T12:00:00","note":"long"}}]"#);
     let bad = r#"[{"income":1001,"colour":["red"],"grade":"none","at":"soon","not":"long"},{}]"#;
@@ -114,6 +115,9 @@ fn cases() -> Vec<Case> {
         get("problem_unknown_item", "/items/nothing/similar"),
         get("problem_unknown_path", "/nowhere"),
         Case { method: "DELETE", ..get("problem_method", "/popular") },
+        Case { method: "PUT", ..post("item_changed", "/items/novelty", changed) },
+        get("popular_changed", "/popular?k=3&filter=colour%20=%20'red'"),
+        Case { method: "PUT", ..post("problem_item", "/items/novelty", r#"{"price":"7,50"}"#) },
     ]
 }
 

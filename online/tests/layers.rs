@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 21] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -12,10 +12,11 @@ const TABLE: [(&str, &[&str]); 20] = [
     ("traces", &[]),
     ("config", &["scenarios", "traces"]),
     ("metrics", &["traces"]),
-    ("champion", &["metrics"]),
+    ("catalogue", &["store"]),
+    ("champion", &["catalogue", "metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
-    ("events", &["store", "metrics"]),
+    ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
     ("filters", &[]),
     ("rules", &["scenarios", "metrics"]),
@@ -30,6 +31,7 @@ const TABLE: [(&str, &[&str]); 20] = [
         &[
             "config",
             "api",
+            "catalogue",
             "champion",
             "doors",
             "store",

@@ -426,3 +426,54 @@ fn an_erasure_takes_effect_on_every_replica_at_once_and_when_redis_is_filled_ane
     a.stop();
     b.stop();
 }
+
+/// Says what the price of an item is.
+fn put_price(client: &Client, item: &str, price: u32) -> u16 {
+    let body = format!("{{\"price\":{price}}}");
+    let target = format!("/items/{item}");
+    client.send("PUT", &target, "content-type: application/json\r\n", body.as_bytes()).expect("an answer").status
+}
+
+/// How many items cost so much.
+fn of_price(client: &Client, price: u32) -> usize {
+    client.get(&format!("/popular?filter=price%3D{price}")).items().len()
+}
+
+#[test]
+fn replicas_learn_what_the_others_were_told_of_items_also_those_that_start_afresh_or_on_an_emptied_redis() {
+    let (folder, server) = (folder(), RedisServer::start());
+    // A log of its own each, so that they hear of each other by Redis alone.
+    let own = |replica: &str| {
+        let mut config = on_redis(folder.path(), &server, replica);
+        config.events.path = folder.path().join(replica);
+        config
+    };
+    let a = Running::start(&own("a"));
+    let b = Running::start(&own("b"));
+    assert_eq!((put_price(&a.client, "i01", 71), of_price(&a.client, 71)), (200, 1));
+    eventually("heard", || (of_price(&b.client, 71) == 1).then_some(()));
+    // The later one counts, whoever was told.
+    assert_eq!((put_price(&b.client, "i01", 72), of_price(&b.client, 72)), (200, 1));
+    eventually("heard back", || (of_price(&a.client, 72) == 1).then_some(()));
+    assert_eq!(put_price(&a.client, "novel", 73), 200);
+    let c = Running::start(&own("c"));
+    assert_eq!((of_price(&c.client, 72), of_price(&c.client, 73)), (1, 1));
+    c.stop();
+    server.command::<()>(&["FLUSHALL"]);
+    assert_eq!(put_price(&b.client, "i02", 74), 200);
+    eventually("heard again", || (of_price(&a.client, 74) == 1).then_some(()));
+    // What was said before is in the store again as the marks show that it lost it.
+    let afresh = |replica: &str| {
+        let d = Running::start(&own(replica));
+        let found = [72, 73, 74].map(|price| of_price(&d.client, price));
+        d.stop();
+        (found == [1, 1, 1]).then_some(())
+    };
+    let mut number = 0;
+    eventually("filled anew", || {
+        number += 1;
+        afresh(&format!("d{number}"))
+    });
+    a.stop();
+    b.stop();
+}

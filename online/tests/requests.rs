@@ -223,6 +223,9 @@ fn no_answer_may_be_stored_by_a_cache() {
     answers.push(client.post("/recommendations", r#"{"user_id":"u"}"#));
     answers.push(client.post("/events", &event("u", "i01", "e")));
     answers.push(client.send("DELETE", "/popular", "", b"").expect("an answer"));
+    answers.push(
+        client.send("PUT", "/items/i01", "content-type: application/json\r\n", b"{\"price\":5}").expect("an answer"),
+    );
     // A body that never comes: the answer of the deadline.
     answers.push(client.send_head("POST", "/events", "content-length: 9\r\n", b"").expect("an answer"));
     let statuses: std::collections::BTreeSet<u16> = answers.iter().map(|answer| answer.status).collect();

@@ -308,6 +308,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/",
         "/events",
         "/health",
+        "/items/{item_id}",
         "/items/{item_id}/similar",
         "/metrics",
         "/model/metadata",

@@ -1,4 +1,5 @@
-//! A request through the engine, stage by stage: the users of a published version ask for a slate, on one thread.
+//! A request through the engine, stage by stage: the users of a published version ask for a slate, on one thread. And what
+//! it takes to say something of items: a snapshot with changes of a field of some items, and with new ones.
 //!
 //! `TANDEM_VERSION=$PWD/artifacts/<version> cargo bench -p shared --bench request`
 
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use shared::contract::api::Seen;
+use shared::contract::event_log::{FileId, Place};
+use shared::contract::id::{ItemId, ItemIdx};
+use shared::contract::item_change::{Changes, FieldValue, ItemChange};
 use shared::engine::item_set::ItemSet;
 use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Query, Scratch, by_blend, candidates, recommend};
@@ -54,7 +58,7 @@ fn requests(criterion: &mut Criterion) {
         eprintln!("skipped: needs TANDEM_VERSION, the folder of a published version");
         return;
     };
-    let snapshot = Snapshot::load(Path::new(&version)).expect("loads");
+    let snapshot = Arc::new(Snapshot::load(Path::new(&version)).expect("loads"));
     let states = states(&snapshot);
     let weights = &snapshot.params().weights;
     let (query, mut scratch) = (Query::of(K, Seen::Allow), Scratch::default());
@@ -94,6 +98,14 @@ fn requests(criterion: &mut Criterion) {
             }
         });
     });
+    let changed = snapshot.with_changes(&changes(&snapshot, "price", CHANGED, CHANGED));
+    group.bench_function("whole_changed", |bench| {
+        bench.iter(|| {
+            for (state, now_ms) in &states {
+                black_box(recommend(&changed, state, &query, *now_ms, &mut scratch));
+            }
+        });
+    });
     group.bench_function("candidates", |bench| {
         bench.iter(|| {
             for (state, now_ms) in &states {
@@ -105,5 +117,56 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, requests);
+/// A field of some known items and of some new ones.
+fn changes(snapshot: &Snapshot, field: &str, known: usize, new: usize) -> Changes {
+    let items = snapshot.items();
+    let every = (items.len() / known.max(1)).max(1);
+    let known = (0..items.len()).step_by(every).take(known).map(|item| items.id(ItemIdx(item as u32)).to_owned());
+    let new = (0..new).map(|item| format!("new {item}"));
+    let category = items.categories().next().unwrap_or("category").to_owned();
+    let mut changes = Changes::default();
+    for (at, id) in (1..).zip(known.chain(new)) {
+        let value = match field {
+            "category" | "colour" => FieldValue::Texts(vec![category.as_str().into()]),
+            "name" => FieldValue::Text(id.as_str().into()),
+            "available" => FieldValue::Flag(at % 2 == 0),
+            _ => FieldValue::Number(at as f64),
+        };
+        let set = [("category".into(), Some(FieldValue::Texts(vec![category.as_str().into()])))];
+        let mut set: std::collections::BTreeMap<_, _> = set.into_iter().filter(|_| id.starts_with("new ")).collect();
+        set.insert(field.into(), Some(value));
+        let item = ItemId::new(id).expect("an id");
+        let place = Place { file: FileId::new(1).expect("not 0"), end: at };
+        changes.add(ItemChange { item, set, timestamp_ms: 1, received_ms: 1 }, place);
+    }
+    changes
+}
+
+/// How many items are changed, and how many are new, where many are.
+const CHANGED: usize = 1000;
+
+fn patches(criterion: &mut Criterion) {
+    let Some(version) = std::env::var_os("TANDEM_VERSION") else { return };
+    let snapshot = Arc::new(Snapshot::load(Path::new(&version)).expect("loads"));
+    let mut group = criterion.benchmark_group(format!("patch/{}_items", snapshot.items().len()));
+    group.sample_size(10);
+    for (field, known, new) in [
+        ("price", 1, 0),
+        ("price", CHANGED, 0),
+        ("available", 1, 0),
+        ("name", 1, 0),
+        ("category", 1, 0),
+        ("colour", 1, 0),
+        ("price", 0, 1),
+        ("price", CHANGED, CHANGED),
+    ] {
+        let changes = changes(&snapshot, field, known, new);
+        group.bench_function(format!("{field}_of_{known}_and_{new}_new"), |bench| {
+            bench.iter(|| black_box(snapshot.with_changes(&changes)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, requests, patches);
 criterion_main!(benches);

@@ -1,5 +1,8 @@
 //! The engine's promises: a full slate, nothing that was ruled out, a reason for what is there.
 
+#[path = "engine/patch.rs"]
+mod patch;
+
 use std::path::Path;
 use std::sync::Arc;
 

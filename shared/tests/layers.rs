@@ -11,6 +11,7 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::erasure", &["contract::event", "contract::id"]),
     ("contract::complaint", &["contract::url"]),
     ("contract::event_log", &["contract::erasure"]),
+    ("contract::item_change", &["contract::event", "contract::event_log", "contract::id"]),
     ("contract::expression", &[]),
     ("contract::time", &[]),
     ("contract::profile", &[]),
@@ -228,6 +229,10 @@ const TABLE: &layers::Table<'_> = &[
             "tables",
             "engine::topk",
         ],
+    ),
+    (
+        "engine::patch",
+        &["contract::artifact", "contract::id", "contract::item_change", "engine::snapshot", "engine::topk", "tables"],
     ),
     ("contract::settings", &[]),
 ];

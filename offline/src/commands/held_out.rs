@@ -60,7 +60,7 @@ pub fn read_parts(
     rejects: impl Fn(&str) -> PathBuf,
     progress: &mut Progress,
 ) -> anyhow::Result<Parts> {
-    let beside = Beside { items: input.items.as_deref(), users: &input.users };
+    let beside = Beside { items: input.items.as_deref(), users: &input.users, ..Beside::default() };
     if !input.train.is_empty() {
         let train = read(&input.train, beside, config, &rejects("rejects"), progress)?;
         // What became known later is not known at the questions.

@@ -47,6 +47,10 @@ pub struct Input {
     /// The item table.
     #[arg(long)]
     pub items: Option<PathBuf>,
+    /// When the item table was written, milliseconds since the epoch or a date: what the service was told of its items up to
+    /// then is in it. Left out, whatever the service was told is newer.
+    #[arg(long, value_parser = time_ms, requires = "items")]
+    pub items_as_of: Option<i64>,
     /// Tables of users: files, folders or patterns; a row a user, or a row a user and time.
     #[arg(long, num_args = 1..)]
     pub users: Vec<PathBuf>,
@@ -56,7 +60,7 @@ impl Input {
     /// The tables beside the logs.
     #[must_use]
     pub fn beside(&self) -> Beside<'_> {
-        Beside { items: self.items.as_deref(), users: &self.users }
+        Beside { items: self.items.as_deref(), items_as_of: self.items_as_of, users: &self.users }
     }
 }
 
@@ -65,6 +69,8 @@ impl Input {
 pub struct Beside<'a> {
     /// The item table.
     pub items: Option<&'a Path>,
+    /// When it was written, milliseconds since the epoch, if that is known.
+    pub items_as_of: Option<i64>,
     /// The user tables; empty for none.
     pub users: &'a [PathBuf],
 }

@@ -88,7 +88,10 @@ pub fn gather(
     apart(events.iter().cloned().chain(beside.paths()), &[("--rejects", Some(rejects))])?;
     progress.counted("ingest", 0, |done| {
         let catalogue = match beside.items {
-            Some(path) => read_catalogue(path, &config.items, &config.ingest, rejects)?,
+            Some(path) => {
+                let table = read_catalogue(path, &config.items, &config.ingest, rejects)?;
+                Catalogue { as_of_ms: beside.items_as_of, ..table }
+            }
             None => Catalogue::new(&config.items),
         };
         let reader = ingest::Reader { config: &config.ingest, kinds: &config.kinds, keep, rejects, progress: done };
@@ -215,7 +218,7 @@ const WORDS: usize = 12;
 pub fn until(log: Log, until_ms: Option<i64>) -> anyhow::Result<Log> {
     let Some(until_ms) = until_ms else { return Ok(log) };
     let (mut part, first_ms) = (log.before(until_ms), log.first_ms());
-    part.items.withdraw_as(&log.items);
+    part.items = part.items.withdrawn_as(&log.items, until_ms.saturating_sub(1));
     anyhow::ensure!(
         !part.events.is_empty(),
         "--until {until_ms}: the log has no events before; it begins at {first_ms} (milliseconds since the epoch)"

@@ -32,7 +32,7 @@ const ADMIN: Need = Need::Scope(Scope::Admin);
 
 /// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages.
 /// Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place); 27] = [
+const TABLE: [(&str, &str, Need, Place); 28] = [
     ("GET", "/health", Need::Nothing, Both),
     ("GET", "/ready", Need::Nothing, Both),
     ("GET", "/metrics", READ, Admin),
@@ -41,6 +41,7 @@ const TABLE: [(&str, &str, Need, Place); 27] = [
     ("GET", "/openapi.json", READ, Admin),
     ("GET", "/recommendations", READ, Both),
     ("POST", "/recommendations", READ, Both),
+    ("PUT", "/items/{item_id}", WRITE, Both),
     ("GET", "/items/{item_id}/similar", READ, Both),
     ("GET", "/popular", READ, Both),
     ("POST", "/events", WRITE, Both),

@@ -20,7 +20,7 @@ pub fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins.to_vec())
-            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, API_KEY, request_id.clone()])
             .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, request_id])
             .max_age(MAX_AGE)

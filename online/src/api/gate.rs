@@ -30,7 +30,8 @@ const SHORT_LINE_PER_CORE: usize = 4;
 pub enum Class {
     /// Supervisors and balancers ask; it is answered in any case.
     Probe,
-    /// Events, rows or an erasure are taken in: cheap, and nobody has them but the client. They have a queue of their own.
+    /// Events, rows, an erasure or a change of an item are taken in: cheap, and nobody has them but the client. They have
+    /// a queue of their own.
     Intake,
     /// Anything else; most of it is work for the engine or for a model.
     Work,

@@ -12,6 +12,7 @@ pub mod access;
 pub mod authorize;
 pub mod body;
 pub mod calls;
+pub mod catalogue;
 pub mod cors;
 pub mod description;
 pub mod error;
@@ -154,6 +155,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(description::head())
         .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
+        .routes(routes!(catalogue::put_item))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))
         .routes(routes!(events::post_events))

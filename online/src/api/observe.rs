@@ -101,7 +101,9 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
 fn class(route: &str, method: &str) -> Class {
     match (route, method) {
         ("/health" | "/ready" | "/metrics", _) => Class::Probe,
-        ("/events" | "/models/{name}/rows", "POST") | ("/users/{id}", "DELETE") => Class::Intake,
+        ("/events" | "/models/{name}/rows", "POST") | ("/users/{id}", "DELETE") | ("/items/{item_id}", "PUT") => {
+            Class::Intake
+        }
         _ => Class::Work,
     }
 }

@@ -86,7 +86,7 @@ pub fn check(event: NewEvent, now_ms: i64) -> Result<Event, Refusal> {
 }
 
 /// The time in milliseconds, at most a day ahead of `now_ms`.
-fn time_ms(given: GivenTime, now_ms: i64) -> Result<i64, Refusal> {
+pub(super) fn time_ms(given: GivenTime, now_ms: i64) -> Result<i64, Refusal> {
     let time_ms = match &given {
         GivenTime::Number(number) => of_number(*number)?,
         GivenTime::Text(text) => of_text(text).ok_or_else(|| Refusal::Text(text.clone()))?,

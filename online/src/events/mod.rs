@@ -9,7 +9,9 @@
 //! the store can't read is rebuilt from it.
 
 pub mod apply;
+pub mod changes;
 pub mod check;
+pub mod item;
 pub mod kinds;
 pub mod lock;
 pub mod reader;
@@ -27,14 +29,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::Coverage;
-use shared::contract::id::UserId;
+use shared::contract::id::{ItemId, UserId};
+use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
 use self::apply::Applier;
+use self::item::Said;
 pub use self::supervise::Ended;
 use self::supervise::Guard;
 use self::writer::{Append, Request, Writer};
+use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::store::{Retention, StoreError, UserStore};
 
@@ -125,8 +130,11 @@ pub enum Visible {
 pub struct Events {
     requests: mpsc::Sender<Request>,
     store: Arc<dyn UserStore>,
+    catalogue: Arc<Catalogue>,
     /// The latest time of an erasure; what is accepted after it has a later one.
     erased_ms: AtomicI64,
+    /// The time of the latest change of an item; the next one has a later one.
+    changed_ms: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
@@ -162,13 +170,15 @@ impl Events {
     pub async fn open(
         settings: Settings,
         store: Arc<dyn UserStore>,
+        catalogue: Arc<Catalogue>,
         covered: watch::Receiver<Arc<Coverage>>,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Running), LogError> {
         let writer = Writer::open(&settings, metrics.clone())?;
         let (requests, queue) = mpsc::channel(settings.queue);
         let (groups, durable) = mpsc::channel(GROUPS);
-        let mut applier = Applier::new(&settings, writer.end(), store.clone(), covered, metrics.clone());
+        let mut applier =
+            Applier::new(&settings, writer.end(), store.clone(), catalogue.clone(), covered, metrics.clone());
         applier.recover().await?;
         let (sender, ended) = watch::channel(None);
         let guard = Guard::new(Ended::Writer, &sender);
@@ -184,7 +194,9 @@ impl Events {
             applier.run(durable).await;
         });
         let erased_ms = AtomicI64::new(i64::MIN);
-        Ok((Self { requests, store, erased_ms, metrics }, Running { writer, applier, ended }))
+        let changed_ms = AtomicI64::new(catalogue.told().changes.latest_ms());
+        let events = Self { requests, store, catalogue, erased_ms, changed_ms, metrics };
+        Ok((events, Running { writer, applier, ended }))
     }
 
     /// Makes events durable and applies them.
@@ -224,6 +236,26 @@ impl Events {
         let visible = self.append(Append::erasure(Erasure { user, received_ms }, reply), answer).await?;
         self.erased_ms.fetch_max(received_ms, Ordering::AcqRel);
         self.metrics.users_erased.inc();
+        Ok(visible)
+    }
+
+    /// Makes a change of an item durable, and waits until it is in service.
+    ///
+    /// A change is accepted later than those before it, so that of two without times of their own the one that came last counts.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then the change is not acknowledged, and asking again is safe.
+    pub async fn change(&self, item: ItemId, said: Said) -> Result<Visible, AcceptError> {
+        let now_ms = now_ms();
+        let next = |last: i64| last.saturating_add(1).max(now_ms);
+        let last = self.changed_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
+        let received_ms = last.map_or_else(next, next);
+        let Said { set, timestamp_ms } = said;
+        let change = ItemChange { item, set, timestamp_ms: timestamp_ms.unwrap_or(received_ms), received_ms };
+        let (reply, answer) = oneshot::channel();
+        let visible = self.append(Append::change(change, reply), answer).await?;
+        self.metrics.item_changes.inc();
+        self.catalogue.in_service().await;
         Ok(visible)
     }
 

@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use shared::contract::erasure::{Erasure, is_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, LogFile, Place};
+use shared::contract::item_change::{ItemChange, Latest, Stamp};
 use shared::engine::state::LiveErasure;
 
-use crate::store::{Arrival, Departure, Position};
+use crate::store::{Arrival, Departure, Position, Said};
 
 /// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,15 @@ impl From<Logged<Event>> for Arrival {
     }
 }
 
+impl Logged<ItemChange> {
+    /// What it says, field by field.
+    pub fn said(self) -> impl Iterator<Item = Said> {
+        let Self { event: ItemChange { item, set, timestamp_ms, received_ms }, place } = self;
+        let stamp = Stamp { timestamp_ms, received_ms, place };
+        set.into_iter().map(move |(field, value)| Said { item: item.clone(), field, latest: Latest { stamp, value } })
+    }
+}
+
 impl From<Logged<Erasure>> for Departure {
     fn from(Logged { event: Erasure { user, received_ms }, place }: Logged<Erasure>) -> Self {
         Self { user, erasure: LiveErasure { received_ms, place: Some(place) } }
@@ -40,12 +50,14 @@ impl From<Logged<Erasure>> for Departure {
 }
 
 /// A chunk of the log.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Chunk<T> {
     /// Its events.
     pub events: Vec<Logged<T>>,
     /// Its erasures.
     pub erasures: Vec<Logged<Erasure>>,
+    /// Its changes of items.
+    pub changes: Vec<Logged<ItemChange>>,
     /// Lines that are no events; erased ones are not counted.
     pub bad_lines: u64,
     /// The position where the first of these begins.
@@ -57,8 +69,8 @@ pub struct Chunk<T> {
 /// Reads the events of a replica after `from`, about `max_bytes` of them.
 ///
 /// * `until`: the position where the log ends; if absent, the end of its last file.
-/// * `oldest_ms`: of files that were last written before this time only erasures are read, since a version may know the
-///   user however long ago that was.
+/// * `oldest_ms`: of files that were last written before this time only erasures and changes of items are read, since a
+///   version may know the user, and lack the change, however long ago that was.
 ///
 /// Nothing is left if the chunk's `next` is `from` again. If the file of a position is gone, reading continues in the
 /// next file.
@@ -74,7 +86,8 @@ pub fn read<T: DeserializeOwned>(
     max_bytes: u64,
 ) -> io::Result<Chunk<T>> {
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
-    let mut chunk = Chunk { events: Vec::new(), erasures: Vec::new(), bad_lines: 0, first_bad: None, next: from };
+    let (events, erasures, changes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut chunk = Chunk { events, erasures, changes, bad_lines: 0, first_bad: None, next: from };
     let mut bytes = 0;
     for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {
@@ -97,6 +110,8 @@ pub fn read<T: DeserializeOwned>(
             let place = Place { file: id, end: chunk.next.offset + length };
             if let Some(event) = Erasure::read(&line) {
                 chunk.erasures.push(Logged { event, place });
+            } else if let Some(event) = ItemChange::read(&line) {
+                chunk.changes.push(Logged { event, place });
             } else if !is_older {
                 match serde_json::from_slice(&line) {
                     Ok(event) => chunk.events.push(Logged { event, place }),

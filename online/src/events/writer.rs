@@ -15,6 +15,7 @@ use std::sync::Arc;
 use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, FileId, LogFile, Place};
+use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lock::lock;
@@ -38,7 +39,7 @@ pub enum Request {
     Close,
 }
 
-/// Events, or an erasure, to be made durable.
+/// Events, an erasure, or a change of an item, to be made durable.
 pub struct Append {
     /// Their lines.
     pub lines: Vec<u8>,
@@ -46,6 +47,8 @@ pub struct Append {
     pub arrivals: Vec<(Arrival, u64)>,
     /// The erasure, which has the only line.
     pub erasure: Option<Erasure>,
+    /// The change, which has the only line.
+    pub change: Option<ItemChange>,
     /// The channel for the answer.
     pub reply: Reply,
 }
@@ -64,7 +67,7 @@ impl Append {
             lines.push(b'\n');
             arrivals.push((Arrival::from(event), lines.len() as u64));
         }
-        Self { lines, arrivals, erasure: None, reply }
+        Self { lines, arrivals, erasure: None, change: None, reply }
     }
 
     /// Makes the line of an erasure.
@@ -75,7 +78,18 @@ impl Append {
     pub fn erasure(erasure: Erasure, reply: Reply) -> Self {
         let mut lines = serde_json::to_vec(&erasure).expect("texts and numbers serialise into memory");
         lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), reply }
+        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), change: None, reply }
+    }
+
+    /// Makes the line of a change.
+    ///
+    /// # Panics
+    /// Never: as [`Self::new`].
+    #[must_use]
+    pub fn change(change: ItemChange, reply: Reply) -> Self {
+        let mut lines = serde_json::to_vec(&change).expect("texts and numbers serialise into memory");
+        lines.push(b'\n');
+        Self { lines, arrivals: Vec::new(), erasure: None, change: Some(change), reply }
     }
 }
 
@@ -85,6 +99,8 @@ pub struct Placed {
     pub arrivals: Vec<Arrival>,
     /// Its erasure.
     pub departure: Option<Departure>,
+    /// Its change of an item.
+    pub change: Option<Logged<ItemChange>>,
     /// The channel for the answer.
     pub reply: Reply,
 }
@@ -292,15 +308,16 @@ impl Writer {
 
 /// What requests appended, each with its position in the log; their lines were appended one after the other.
 fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<Placed> {
-    let place = |Append { lines, arrivals, erasure, reply }: Append| {
+    let place = |Append { lines, arrivals, erasure, change, reply }: Append| {
         let arrival = |(mut arrival, end): (Arrival, u64)| {
             arrival.event.place = Some(Place { file, end: start + end });
             arrival
         };
         let arrivals = arrivals.into_iter().map(arrival).collect();
         start += lines.len() as u64;
-        let departure = erasure.map(|event| Logged { event, place: Place { file, end: start } }.into());
-        Placed { arrivals, departure, reply }
+        let place = Place { file, end: start };
+        let departure = erasure.map(|event| Logged { event, place }.into());
+        Placed { arrivals, departure, change: change.map(|event| Logged { event, place }), reply }
     };
     appends.into_iter().map(place).collect()
 }

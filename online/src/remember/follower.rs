@@ -257,9 +257,14 @@ impl Follower {
                 }
                 let chunk = match from {
                     // The log was set back to an earlier state: what it lost is remembered.
-                    Some(mark) if mark > end => {
-                        Chunk { events: Vec::new(), erasures: Vec::new(), bad_lines: 0, first_bad: None, next: end }
-                    }
+                    Some(mark) if mark > end => Chunk {
+                        events: Vec::new(),
+                        erasures: Vec::new(),
+                        changes: Vec::new(),
+                        bad_lines: 0,
+                        first_bad: None,
+                        next: end,
+                    },
                     _ => self.read(replica, from.unwrap_or(Position::START), end).await?,
                 };
                 let rows = chunk.events.iter().map(|logged| &logged.event);

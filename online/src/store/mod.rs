@@ -7,6 +7,8 @@
 //! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
+//! keep    (applier)  what was said of items, for other replicas; of each field the latest
+//! kept    (replicas) the same, as far as it is new
 //! ```
 //!
 //! Histories are derived from the event log, so a store may lose everything: it is refilled. A history that exists but
@@ -25,7 +27,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use shared::contract::event::{Event, event_key};
-use shared::contract::id::UserId;
+use shared::contract::id::{ItemId, UserId};
+use shared::contract::item_change::Latest;
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
@@ -69,6 +72,42 @@ pub trait UserStore: Send + Sync {
     /// Moves the mark from `from` to `to`, unless it is elsewhere, which means that the store was reset to an earlier
     /// state or came back empty.
     fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark>;
+
+    /// Keeps what was said of items, for other replicas: of each field the latest. Keeping it twice changes nothing. A store
+    /// of one process has nobody to keep it for.
+    fn keep<'a>(&'a self, _said: &'a [Said]) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What is kept with a number above `after`, or the first part of it.
+    fn kept(&self, _after: u64) -> Answer<'_, Kept> {
+        Box::pin(async { Ok(Kept::default()) })
+    }
+
+    /// Drops what is kept, unless something later was said since.
+    fn drop_kept<'a>(&'a self, _said: &'a [Said]) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What was said of a field of an item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The item.
+    pub item: ItemId,
+    /// The field.
+    pub field: Box<str>,
+    /// What, and when.
+    pub latest: Latest,
+}
+
+/// What is kept of what was said of items.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// The last number that there is; it falls only when the store comes back empty.
+    pub last: u64,
+    /// What was asked for, each with its number, ascending.
+    pub said: Vec<(u64, Said)>,
 }
 
 /// The state of a user in a store.

@@ -337,6 +337,17 @@ pub struct Erased {
     pub applied: bool,
 }
 
+/// The acknowledgement of `PUT /items/{item_id}`: what was said is on disk, and in service here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ItemChanged {
+    /// The item.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub item_id: ItemId,
+    /// Whether the other replicas learn of it at once (status 200); if not (202), they do once the store is back.
+    pub applied: bool,
+}
+
 /// An error, as RFC 9457 problem details (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -226,6 +226,12 @@ impl Coverage {
         place.is_some_and(|place| self.0.get(&place.file).is_some_and(|&bytes| place.end <= bytes))
     }
 
+    /// Up to which offset a file is covered.
+    #[must_use]
+    pub fn of(&self, file: FileId) -> u64 {
+        self.0.get(&file).copied().unwrap_or_default()
+    }
+
     /// What is covered by both.
     #[must_use]
     pub fn both(&self, other: &Self) -> Self {

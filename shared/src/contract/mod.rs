@@ -11,6 +11,8 @@ pub mod event_log;
 pub mod expression;
 mod given;
 pub mod id;
+#[cfg(feature = "engine")]
+pub mod item_change;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod params;

@@ -6,6 +6,9 @@
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user, see [`crate::engine::packed::pack_user`] |
 //! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
 //! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log of rows is in that history |
+//! | `{prefix}:{items}:said` | what was said of items since every version was learnt, a hash |
+//! | `{prefix}:{items}:order` | the order in which it came, a sorted set |
+//! | `{prefix}:{items}:last` | how often something came |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
 //! | `{prefix}:applied:<replica>:{<tag>}` | in a Redis Cluster: the same of one of 64 parts of the slots |
 //!
@@ -58,6 +61,24 @@ pub fn user_key(prefix: &str, user: &UserId, version: &str) -> String {
 #[must_use]
 pub fn user_keys_pattern(prefix: &str, version: &str) -> String {
     format!("{prefix}:{{*}}:user:{version}")
+}
+
+/// The key of what was said of items.
+#[must_use]
+pub fn said_key(prefix: &str) -> String {
+    format!("{prefix}:{{items}}:said")
+}
+
+/// The key of the order in which it came.
+#[must_use]
+pub fn said_order_key(prefix: &str) -> String {
+    format!("{prefix}:{{items}}:order")
+}
+
+/// The key of the number of what came last.
+#[must_use]
+pub fn said_last_key(prefix: &str) -> String {
+    format!("{prefix}:{{items}}:last")
 }
 
 /// The key of the position up to which a replica's event log has been applied.

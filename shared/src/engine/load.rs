@@ -50,7 +50,8 @@ impl Snapshot {
         let (items, als) = (Arc::new(Items::new(tables.items.clone())), Arc::new(Als::new(tables.als.clone(), index)));
         let item_rows = Arc::new(ItemRows::new(tables.statistics.columns()));
         let covered = manifest.covered.iter().collect();
-        Ok(Self { manifest, covered, tables, items, item_rows, als, repeat, ranker, profiles: profiles.map(Arc::new) })
+        let (profiles, likeness) = (profiles.map(Arc::new), None);
+        Ok(Self { manifest, covered, tables, items, item_rows, als, repeat, ranker, profiles, likeness })
     }
 }
 

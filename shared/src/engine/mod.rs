@@ -14,6 +14,7 @@ mod join;
 pub mod keys;
 mod load;
 pub mod packed;
+mod patch;
 pub mod profiles;
 pub mod question;
 pub mod rank;

@@ -10,8 +10,8 @@ use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
 use crate::tables::{
-    Als, ItemRows, Items, Neighbours, Popularity, Profile, PropertyTable, Ranker, Repeat, Sessions, Statistics, Tables,
-    Users,
+    Als, ItemRows, Items, Likeness, Neighbours, Popularity, Profile, PropertyTable, Ranker, Repeat, Sessions,
+    Statistics, Tables, Users,
 };
 
 /// A verified version. Clones share its tables.
@@ -26,6 +26,7 @@ pub struct Snapshot {
     pub(crate) repeat: Option<Repeat>,
     pub(crate) ranker: Option<Ranker>,
     pub(crate) profiles: Option<Arc<Profiles>>,
+    pub(crate) likeness: Option<Arc<Likeness>>,
 }
 
 impl Snapshot {
@@ -87,6 +88,12 @@ impl Snapshot {
     #[must_use]
     pub fn neighbours(&self, source: Source) -> Option<&Neighbours> {
         self.tables.neighbours(source)
+    }
+
+    /// What the source `content` goes on with for items that came after the version, if there are any.
+    #[must_use]
+    pub fn likeness(&self, source: Source) -> Option<&Likeness> {
+        self.likeness.as_deref().filter(|_| source == Source::Content)
     }
 
     /// Past sessions.

@@ -94,12 +94,18 @@ impl Als {
     /// The norm of an item's factors; at least 1e-12, so that it may be a divisor.
     #[must_use]
     pub fn norm(&self, item: ItemIdx) -> f32 {
-        self.norms[item.at()]
+        self.norms.get(item.at()).copied().unwrap_or(1e-12)
     }
 
-    /// The factors of an item.
+    /// Whether the table has a row for an item: not so for one that came after the version.
+    #[must_use]
+    pub fn has(&self, item: ItemIdx) -> bool {
+        item.at() < self.norms.len()
+    }
+
+    /// The factors of an item; none for one that came after the version, whose products with others are 0.
     #[must_use]
     pub fn item(&self, item: ItemIdx) -> &[f32] {
-        &self.item_factors[item.at() * self.factors..][..self.factors]
+        self.item_factors.get(item.at() * self.factors..(item.at() + 1) * self.factors).unwrap_or_default()
     }
 }

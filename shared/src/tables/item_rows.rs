@@ -11,6 +11,8 @@ use crate::contract::id::ItemIdx;
 pub struct ItemRows {
     width: usize,
     values: Vec<f32>,
+    /// The row of items that came after the version: nothing is known.
+    unknown: Vec<f32>,
 }
 
 impl ItemRows {
@@ -22,13 +24,13 @@ impl ItemRows {
         for (at, (_, column)) in columns.iter().enumerate() {
             values.iter_mut().skip(at).step_by(width).zip(&**column).for_each(|(cell, value)| *cell = *value);
         }
-        Self { width, values }
+        Self { width, values, unknown: vec![f32::NAN; width] }
     }
 
     /// The statistics of an item, in the order of the columns.
     #[must_use]
     pub fn row(&self, item: ItemIdx) -> &[f32] {
-        &self.values[item.at() * self.width..][..self.width]
+        self.values.get(item.at() * self.width..(item.at() + 1) * self.width).unwrap_or(&self.unknown)
     }
 }
 
@@ -41,6 +43,7 @@ mod tests {
         let columns = [("a".to_owned(), vec![1.0, 2.0].into()), ("b".to_owned(), vec![3.0, 4.0].into())];
         let rows = ItemRows::new(&columns);
         assert_eq!((rows.row(ItemIdx(0)), rows.row(ItemIdx(1))), (&[1.0, 3.0][..], &[2.0, 4.0][..]));
+        assert!(rows.row(ItemIdx(2)).iter().all(|value| value.is_nan()) && rows.row(ItemIdx(2)).len() == 2);
         assert_eq!(ItemRows::new(&[]).row(ItemIdx(7)).len(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! The item table: ids, names, categories, prices, and when items may be recommended.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use safetensors::tensor::Dtype;
@@ -52,6 +53,16 @@ table! {
 }
 
 impl ItemTable {
+    /// The categories of an item, ascending.
+    #[must_use]
+    pub fn categories_of(&self, item: ItemIdx) -> &[CategoryIdx] {
+        if let [start, end, ..] = self.categories_starts.get(item.at()..).unwrap_or_default() {
+            return &self.categories[*start as usize..*end as usize];
+        }
+        let first = &self.category[item.at()..=item.at()];
+        if first == [NO_CATEGORY] { &[] } else { bytemuck::cast_slice(first) }
+    }
+
     pub(super) fn check(&self) -> Result<(), Misfit> {
         let items = self.id.len();
         if self.name.len() != items {
@@ -85,7 +96,7 @@ impl ItemTable {
 /// The item table with a hash index from external ids to rows.
 pub struct Items {
     table: ItemTable,
-    rows: HashTable<ItemIdx>,
+    rows: Arc<HashTable<ItemIdx>>,
     hasher: DefaultHashBuilder,
     availability: Availability,
 }
@@ -102,7 +113,28 @@ impl Items {
             });
         }
         let availability = Availability::new(table.available_from.clone(), table.available_until.clone());
+        Self { table, rows: Arc::new(rows), hasher, availability }
+    }
+
+    /// The items of another table, which has those of this one in the same rows, and may have more behind them. The index
+    /// is shared, or copied if there are more.
+    #[must_use]
+    pub fn over(&self, table: ItemTable) -> Self {
+        let mut rows = self.rows.clone();
+        let (hasher, ids) = (self.hasher.clone(), &table.id);
+        for row in self.len()..ids.len() {
+            Arc::make_mut(&mut rows).insert_unique(hasher.hash_one(ids.get(row)), ItemIdx(row as u32), |item| {
+                hasher.hash_one(ids.get(item.at()))
+            });
+        }
+        let availability = Availability::new(table.available_from.clone(), table.available_until.clone());
         Self { table, rows, hasher, availability }
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &ItemTable {
+        &self.table
     }
 
     /// How many items there are.
@@ -149,11 +181,7 @@ impl Items {
     /// The categories of an item, ascending.
     #[must_use]
     pub fn categories_of(&self, item: ItemIdx) -> &[CategoryIdx] {
-        if let [start, end, ..] = self.table.categories_starts.get(item.at()..).unwrap_or_default() {
-            return &self.table.categories[*start as usize..*end as usize];
-        }
-        let first = &self.table.category[item.at()..=item.at()];
-        if first == [NO_CATEGORY] { &[] } else { bytemuck::cast_slice(first) }
+        self.table.categories_of(item)
     }
 
     /// An item's first category, without the levels above it.

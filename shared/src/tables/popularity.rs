@@ -32,16 +32,16 @@ impl Popularity {
         check_items("trend.order", &self.trending, items)
     }
 
-    /// The popularity of an item, at least 0.
+    /// The popularity of an item, at least 0; 0 for one that came after the version.
     #[must_use]
     pub fn score(&self, item: ItemIdx) -> f32 {
-        self.scores[item.at()]
+        self.scores.get(item.at()).copied().unwrap_or(0.0)
     }
 
-    /// How much more popular an item is lately than it was, at least 0.
+    /// How much more popular an item is lately than it was, at least 0; 0 for one that came after the version.
     #[must_use]
     pub fn trend(&self, item: ItemIdx) -> f32 {
-        self.trends[item.at()]
+        self.trends.get(item.at()).copied().unwrap_or(0.0)
     }
 
     /// All items by their trend, the strongest first.

@@ -140,7 +140,8 @@ impl ProfileTable {
     /// The share that an item has among what users of a profile take, up to a factor that is the same for all items.
     #[must_use]
     pub fn score(&self, profile: &Profile, item: ItemIdx) -> f32 {
-        self.shares[item.at()] * bounded_exp(self.total(profile, item))
+        let share = self.shares.get(item.at()).copied().unwrap_or(0.0);
+        share * bounded_exp(self.total(profile, item))
     }
 
     /// The number of a profile's bin in a column of numbers, from 0; missing where the value is.

@@ -81,6 +81,12 @@ pub struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    /// The rows of its texts in the table.
+    #[must_use]
+    pub fn rows(&self) -> Range<usize> {
+        self.table.texts_of(self.property)
+    }
+
     /// The row of a text; `None` if no item has it.
     #[must_use]
     pub fn row(&self, text: &str) -> Option<u32> {
@@ -201,6 +207,14 @@ impl Values {
         let place = |own: &Vec<Box<str>>| lists.binary_search(&list(own)).map_or(Self::NONE, |at| at as u32);
         let of_items = of_items.iter().map(place).collect();
         Self::Texts { of_items, texts: texts.into(), lists: lists.into() }
+    }
+
+    /// The texts of each item, of a property of texts.
+    #[must_use]
+    pub fn texts_of_items(&self) -> Vec<Vec<Box<str>>> {
+        let Self::Texts { texts, lists, of_items } = self else { return Vec::new() };
+        let of_list = |&list: &u32| lists.get(list as usize).map_or(&[][..], |list| list);
+        of_items.iter().map(|list| of_list(list).iter().map(|&row| texts[row as usize].clone()).collect()).collect()
     }
 
     /// What the values are.

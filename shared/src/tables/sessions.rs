@@ -84,9 +84,11 @@ impl Sessions {
         self.weights[session as usize]
     }
 
-    /// The sessions an item occurs in, the latest first, at most as many as the index keeps.
+    /// The sessions an item occurs in, the latest first, at most as many as the index keeps; none for an item that came
+    /// after the version.
     pub fn postings(&self, item: ItemIdx) -> impl Iterator<Item = Posting> {
-        let range = self.posting_starts[item.at()] as usize..self.posting_starts[item.at() + 1] as usize;
+        let bounds = self.posting_starts.get(item.at()..item.at() + 2).unwrap_or(&[0, 0]);
+        let range = bounds[0] as usize..bounds[1] as usize;
         let places = self.posting_places[range.clone()].iter();
         self.posting_sessions[range].iter().zip(places).map(|(&session, &place)| Posting { session, place })
     }
@@ -94,12 +96,12 @@ impl Sessions {
     /// The weight of an item in a match: more for a rare item.
     #[must_use]
     pub fn rarity(&self, item: ItemIdx) -> f32 {
-        self.rarity[item.at()]
+        self.rarity.get(item.at()).copied().unwrap_or(1.0)
     }
 
     /// The factor of a candidate's score: less for a frequent item.
     #[must_use]
     pub fn damping(&self, item: ItemIdx) -> f32 {
-        self.damping[item.at()]
+        self.damping.get(item.at()).copied().unwrap_or(1.0)
     }
 }

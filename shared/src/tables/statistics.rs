@@ -86,9 +86,9 @@ impl Statistics {
         self.habits[habit as usize].as_deref()
     }
 
-    /// A [`Habit`] of an item; missing (NaN) if the version does not have it.
+    /// A [`Habit`] of an item; missing (NaN) if the version does not have it, or the item came after the version.
     #[must_use]
     pub fn habit(&self, habit: Habit, item: ItemIdx) -> f32 {
-        self.of_all(habit).map_or(f32::NAN, |values| values[item.at()])
+        self.of_all(habit).and_then(|values| values.get(item.at())).copied().unwrap_or(f32::NAN)
     }
 }

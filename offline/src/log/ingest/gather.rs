@@ -5,8 +5,10 @@
 //! ```
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use shared::contract::item_change::ItemChange;
 use shared::contract::kind::Kinds;
 
 use super::bots;
@@ -14,6 +16,8 @@ use super::covered::FileRead;
 use super::equal::{self, drop_equal};
 use super::erased::{ERASED, ERASURE, Erased};
 use super::first_row::Orders;
+use super::items::ItemChanges;
+use super::items::changed::CHANGE;
 use super::plan::{Plan, Plausible};
 use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
@@ -79,6 +83,7 @@ pub fn gather(
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
     let left_out = found.left_out.iter().cloned();
     let erased = Erased::of_files(&found.files)?;
+    gathered.report.changes = Arc::new(ItemChanges::of_files(&found.files)?);
     gathered.report.left_out = left_out.map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
         0 => Rejects::instead_of_earlier(rejects, &found.files)?,
@@ -198,6 +203,13 @@ impl Gathered {
                     note(&mut service, |file| file.note_none(at));
                     let reason = erased.reason(raw.as_bytes()).unwrap_or(ERASED);
                     self.report.skipped.add(reason, || example(path, at.number, ""));
+                }
+                Ok(Values { raw: Some(raw), .. })
+                    if service.is_some()
+                        && let Some(change) = ItemChange::read(raw.as_bytes()) =>
+                {
+                    note(&mut service, |file| file.note_event(at, change.timestamp_ms));
+                    self.report.skipped.add(CHANGE, || example(path, at.number, change.item.as_str()));
                 }
                 Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
                 {

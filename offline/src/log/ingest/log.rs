@@ -82,6 +82,8 @@ impl Log {
     pub fn build(read: Read, kinds: &Kinds, config: &IngestConfig) -> Self {
         let Read { raw: RawLog { users, items, events, told, .. }, mut report, catalogue } = read;
         let (users, user_rows) = sorted(users);
+        let changes = catalogue.newer(&report.changes);
+        let (catalogue, new) = catalogue.with_new(&changes);
         let (mut items, item_rows) = catalogue.with_seen(items.texts().into_iter().map(Into::into).collect());
         items.told = told.told(&item_rows, &items);
         let end_ms = events.last().map_or(0, |event| event.timestamp_ms);
@@ -89,7 +91,8 @@ impl Log {
             let warning = format!("{count} different prices of the log can't be read, such as `{example}`");
             items.report.warnings.push(warning);
         }
-        let items = items.as_told(end_ms);
+        // What was said after the last event is covered as well.
+        let items = items.as_told(end_ms).as_changed(changes, Arc::new(new), i64::MAX);
         let mut events: Vec<LogEvent> = events
             .into_iter()
             .map(|event| LogEvent {
@@ -168,9 +171,16 @@ impl Log {
     /// As [`Log::part`], for any events of this log. The part covers nothing of the service's event log.
     #[must_use]
     pub fn only(&self, keep: impl Fn(Told<'_>) -> bool) -> Self {
+        self.kept(keep, None)
+    }
+
+    /// * `end_ms`: up to when the items are known; up to the last event if absent.
+    fn kept(&self, keep: impl Fn(Told<'_>) -> bool, end_ms: Option<i64>) -> Self {
         let mut events: Vec<LogEvent> = self.told().filter(|told| keep(*told)).map(|told| *told.event()).collect();
         let mut has_user = vec![false; self.users.len()];
-        let mut has_item = self.items.listed.clone();
+        let last_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
+        let end_ms = end_ms.unwrap_or(last_ms);
+        let mut has_item = self.items.listed_at(end_ms);
         for event in &events {
             has_user[event.user.at()] = true;
             has_item[event.item.at()] = true;
@@ -183,18 +193,17 @@ impl Log {
             event.item = ItemIdx(item_rows[event.item.at()]);
         }
         number_sessions(&mut events);
-        let end_ms = events.last().map_or(i64::MIN, |event| event.timestamp_ms);
         let Resolution { events, taken_back, blocked, .. } = resolved(events, users.len(), &self.kinds, self.bots);
         let (items, report) = (self.items.part(&has_item, end_ms), self.report.of_part());
         let (kinds, sessions, bots) = (self.kinds.clone(), self.sessions, self.bots);
-        let profiles = self.profiles.until(end_ms);
+        let profiles = self.profiles.until(last_ms);
         Self { users, items, events, taken_back, blocked, profiles, kinds, sessions, bots, report }
     }
 
     /// The part of the log before a time. What was taken back or blocked later stands in it.
     #[must_use]
     pub fn before(&self, time_ms: i64) -> Self {
-        let mut before = self.only(|told| told.event().timestamp_ms < time_ms);
+        let mut before = self.kept(|told| told.event().timestamp_ms < time_ms, Some(time_ms.saturating_sub(1)));
         before.profiles = self.profiles.until(time_ms.saturating_sub(1));
         before.report.service_files =
             self.report.service_files.iter().map(|file: &FileRead| file.before(time_ms)).collect();

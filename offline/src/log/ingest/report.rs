@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::covered::FileRead;
 use super::erased::Erased;
+use super::items::ItemChanges;
 
 /// The rows with one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -138,6 +140,9 @@ pub struct IngestReport {
     /// The users who were erased.
     #[serde(skip)]
     pub erased: Erased,
+    /// What the service was told of items.
+    #[serde(skip)]
+    pub changes: Arc<ItemChanges>,
 }
 
 impl IngestReport {

@@ -10,6 +10,8 @@
 //! Histories that can't be read are skipped and rebuilt from the log at the same time. Until they are written the mark
 //! does not move, so that a crash does not lose their events.
 //!
+//! Changes of items go to the catalogue, whatever the store does, and into the store for other replicas.
+//!
 //! Every second the mark in the store is moved to `done` by compare-and-set; a mark that differs from what this task
 //! wrote shows that the store lost data.
 
@@ -23,16 +25,19 @@ use std::time::Duration;
 
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, Coverage, FileId, LogFile};
+use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::health::{FIRST_PAUSE, Health};
 use self::rebuild::Rebuild;
-use super::reader::{self, Chunk};
+use super::changes;
+use super::reader::{self, Chunk, Logged};
 use super::writer::{Group, Placed, Reply};
 use super::{LogError, Settings, Visible, now_ms};
+use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
-use crate::store::{Added, Arrival, Bounds, Departure, Position, UserStore};
+use crate::store::{Added, Arrival, Bounds, Departure, Position, Said, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
@@ -47,6 +52,7 @@ const START_FAILURES: u32 = 5;
 pub struct Applier {
     settings: Settings,
     store: Arc<dyn UserStore>,
+    catalogue: Arc<Catalogue>,
     metrics: Arc<Metrics>,
     /// How much of the log is in every version that may be served.
     covered: watch::Receiver<Arc<Coverage>>,
@@ -72,6 +78,7 @@ impl Applier {
         settings: &Settings,
         end: Position,
         store: Arc<dyn UserStore>,
+        catalogue: Arc<Catalogue>,
         covered: watch::Receiver<Arc<Coverage>>,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -79,6 +86,7 @@ impl Applier {
         Self {
             settings: settings.clone(),
             store,
+            catalogue,
             metrics,
             covered,
             followed,
@@ -96,6 +104,7 @@ impl Applier {
     /// # Errors
     /// [`LogError`] when the log can't be read or the store fails several times.
     pub async fn recover(&mut self) -> Result<(), LogError> {
+        self.tell_changes()?;
         let mark = self.store.applied().await?;
         self.restart_from(mark)?;
         let (before, started) = (self.metrics.events_reapplied.get(), Instant::now());
@@ -179,9 +188,20 @@ impl Applier {
         if !covered.includes(&self.followed) && !covered.includes(&self.followed.of_files(&self.files()?)) {
             tracing::warn!("a version covers less of the event log than those before; the log is applied again");
             self.begin_again()?;
+            self.followed = covered.clone();
+            self.tell_changes()?;
         }
+        self.catalogue.forget(&covered);
         self.followed = covered.clone();
         Ok(covered)
+    }
+
+    /// Tells the catalogue what the logs say of items.
+    fn tell_changes(&self) -> Result<(), LogError> {
+        let Settings { folder, replica, .. } = &self.settings;
+        let changes = changes::read(folder, &self.followed, replica, self.end).map_err(LogError::io(folder))?;
+        self.catalogue.tell(changes, &self.followed);
+        Ok(())
     }
 
     /// The files of the log that are in the folder.
@@ -198,20 +218,24 @@ impl Applier {
         let mut replies: Vec<(Reply, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut departures: Vec<Departure> = Vec::new();
+        let mut changes: Vec<Logged<ItemChange>> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
-            for Placed { arrivals: events, departure, reply } in group.appends {
+            for Placed { arrivals: events, departure, change, reply } in group.appends {
                 replies.push((reply, events.len()));
                 arrivals.extend(events);
                 departures.extend(departure);
+                changes.extend(change);
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
         self.end = end;
+        // Whether the store is there or not.
+        self.catalogue.tell(changes.iter().map(|logged| (logged.event.clone(), logged.place)), &self.followed);
         let added = match self.health {
             Health::Down(..) => None,
-            Health::Up => match self.apply(&arrivals, &departures).await {
+            Health::Up => match self.apply(&arrivals, &departures, changes).await {
                 Ok(added) => Some(added),
                 Err(error) => {
                     self.note(Err(error));
@@ -231,9 +255,19 @@ impl Applier {
         }
     }
 
-    /// Applies events and erasures; their order does not matter, since erasures go by times.
-    async fn apply(&mut self, arrivals: &[Arrival], departures: &[Departure]) -> Result<Vec<Added>, LogError> {
+    /// Applies events, erasures and changes of items; their order does not matter, since they go by times.
+    async fn apply(
+        &mut self,
+        arrivals: &[Arrival],
+        departures: &[Departure],
+        changes: Vec<Logged<ItemChange>>,
+    ) -> Result<Vec<Added>, LogError> {
         let covered = self.follow()?;
+        let changes = changes.into_iter().filter(|logged| !covered.covers(Some(logged.place)));
+        let said: Vec<Said> = changes.flat_map(Logged::said).collect();
+        if !said.is_empty() {
+            self.store.keep(&said).await?;
+        }
         let bounds = Bounds { covered: &covered, now_ms: now_ms() };
         if !departures.is_empty() {
             self.store.erase(departures, bounds).await?;
@@ -253,7 +287,7 @@ impl Applier {
         };
         let chunk = self.read(replica, from).await?;
         let departures: Vec<Departure> = chunk.erasures.into_iter().map(Departure::from).collect();
-        self.apply(&[], &departures).await?;
+        self.apply(&[], &departures, chunk.changes).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
             self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;

@@ -8,6 +8,7 @@
 mod breaker;
 mod endpoints;
 mod histories;
+mod items;
 mod link;
 mod marks;
 mod nodes;
@@ -28,7 +29,9 @@ use shared::engine::state::LiveHistory;
 use self::endpoints::Endpoints;
 use self::link::IoThread;
 use self::nodes::Nodes;
-use super::{Added, Answer, Arrival, Bounds, Departure, Mark, Position, Retention, StoreError, Stored, UserStore};
+use super::{
+    Added, Answer, Arrival, Bounds, Departure, Kept, Mark, Position, Retention, Said, StoreError, Stored, UserStore,
+};
 use crate::metrics::Metrics;
 
 /// The number of attempts to connect at the start.
@@ -173,5 +176,17 @@ impl UserStore for Redis {
 
     fn advance(&self, from: Option<Position>, to: Position) -> Answer<'_, Mark> {
         Box::pin(self.observed("advance", self.move_marks(from, to)))
+    }
+
+    fn keep<'a>(&'a self, said: &'a [Said]) -> Answer<'a, ()> {
+        Box::pin(self.observed("keep", self.keep_said(said)))
+    }
+
+    fn kept(&self, after: u64) -> Answer<'_, Kept> {
+        Box::pin(self.observed("kept", self.said_after(after)))
+    }
+
+    fn drop_kept<'a>(&'a self, said: &'a [Said]) -> Answer<'a, ()> {
+        Box::pin(self.observed("drop", self.drop_said(said)))
     }
 }

@@ -54,6 +54,27 @@ impl Strings {
         writer.add(&format!("{name}.bytes"), &self.bytes);
     }
 
+    /// The column with other strings in some rows, and of `len` rows: new ones are empty unless they are given. What stays
+    /// is copied in stretches.
+    ///
+    /// * `edits`: rows with their strings, ascending.
+    #[must_use]
+    pub fn edited(&self, edits: &[(usize, &str)], len: usize) -> Self {
+        let (mut starts, mut bytes) = (Vec::with_capacity(len + 1), Vec::with_capacity(self.bytes.len()));
+        let mut next = 0;
+        for &(row, string) in edits.iter().chain(&[(len, "")]) {
+            let kept = next.min(self.len())..row.min(self.len());
+            let from = self.starts[kept.start];
+            let shift = |start: &u64| start - from + bytes.len() as u64;
+            starts.extend(self.starts[kept.clone()].iter().map(shift));
+            bytes.extend_from_slice(&self.bytes[from as usize..self.starts[kept.end] as usize]);
+            starts.resize(row + 1, bytes.len() as u64);
+            bytes.extend_from_slice(string.as_bytes());
+            next = row + 1;
+        }
+        Self { starts: starts.into(), bytes: bytes.into() }
+    }
+
     /// How many strings there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -110,5 +131,15 @@ mod tests {
         assert_eq!((0..3).map(|row| strings.get(row)).collect::<Vec<_>>(), ["", "b", "ä"]);
         assert_eq!(strings.position("ä"), Some(2));
         assert_eq!(strings.position("c"), None);
+    }
+
+    #[test]
+    fn an_edited_column_has_the_other_rows_as_they_were() {
+        let strings: Strings = ["a", "", "ä", "d"].into_iter().collect();
+        let all = |strings: &Strings| (0..strings.len()).map(|row| strings.get(row).to_owned()).collect::<Vec<_>>();
+        assert_eq!(all(&strings.edited(&[], 4)), all(&strings));
+        assert_eq!(all(&strings.edited(&[(0, "long"), (3, "")], 4)), ["long", "", "ä", ""]);
+        assert_eq!(all(&strings.edited(&[(1, "b"), (5, "f")], 7)), ["a", "b", "ä", "d", "", "f", ""]);
+        assert_eq!(all(&Strings::default().edited(&[(0, "x")], 2)), ["x", ""]);
     }
 }

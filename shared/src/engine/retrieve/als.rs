@@ -30,7 +30,8 @@ pub struct FoldIn {
 impl FoldIn {
     /// Solves for the user's factors; returns whether the history has an item with factors.
     pub fn fold(&mut self, als: &Als, params: &EngineParams, history: &[Interaction]) -> bool {
-        let weights = history.iter().map(|event| (event.item.0, params.kinds.weight(event.kind)));
+        let known = history.iter().filter(|event| als.has(event.item));
+        let weights = known.map(|event| (event.item.0, params.kinds.weight(event.kind)));
         self.weights.clear();
         self.weights.extend(weights);
         // Stable: the weights of an item are added in the order of its events.

@@ -95,7 +95,10 @@ pub fn retrieve(
             Kind::Neighbours(_, order) => {
                 if let Some(table) = snapshot.neighbours(source) {
                     let (mut pool, sums) = candidates.pool(source, places, admit_other);
-                    neighbours::accumulate(table, recent, order, &mut pool, sums);
+                    neighbours::accumulate(|item| table.list(item), recent, order, &mut pool, sums);
+                    if let Some(lists) = snapshot.likeness(source) {
+                        neighbours::accumulate(|item| lists.list(item), recent, order, &mut pool, sums);
+                    }
                 }
                 continue;
             }

@@ -7,11 +7,12 @@ use crate::contract::source::Order;
 use crate::engine::dense::{LINE, fetch};
 use crate::engine::history::Recent;
 use crate::engine::retrieve::candidates::{Pool, Sums};
-use crate::tables::Neighbours;
 
 /// Adds `weight · score` for every neighbour of every item of the history; `recent` is newest first.
-pub fn accumulate<F: Fn(ItemIdx) -> bool>(
-    neighbours: &Neighbours,
+///
+/// * `list`: the neighbours of an item, with their scores.
+pub fn accumulate<'a, F: Fn(ItemIdx) -> bool>(
+    list: impl Fn(ItemIdx) -> (&'a [ItemIdx], &'a [f32]),
     recent: &[Recent],
     order: Order,
     pool: &mut Pool<'_, F>,
@@ -22,7 +23,7 @@ pub fn accumulate<F: Fn(ItemIdx) -> bool>(
             Order::Matters => own.session_weight,
             Order::Ignored => 1.0,
         };
-        let (items, scores) = neighbours.list(own.item);
+        let (items, scores) = list(own.item);
         fetch(items.iter().step_by(LINE).map(|item| item.0));
         fetch(scores.iter().step_by(LINE).copied());
         for (&neighbour, score) in items.iter().zip(scores) {

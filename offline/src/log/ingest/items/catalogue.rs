@@ -7,6 +7,7 @@ use shared::contract::id::ItemIdx;
 use shared::tables::NO_CATEGORY;
 
 use super::availability::Validity;
+use super::changed::Changed;
 use super::facts::Fact;
 use super::report::ItemsReport;
 use super::told::{Field, Told};
@@ -47,6 +48,10 @@ pub struct Catalogue {
     pub complete: Complete,
     /// What the log says about items, of which the item table says nothing.
     pub told: Told,
+    /// When the item table was written, milliseconds since the epoch, if that is known.
+    pub as_of_ms: Option<i64>,
+    /// What the service was told of items, and the catalogue without it.
+    pub changed: Option<Changed>,
     /// How the item table was read.
     pub report: ItemsReport,
 }
@@ -201,7 +206,7 @@ impl Catalogue {
     }
 
     /// Sets the categories of some items; the names are those of the item table, and these.
-    fn set_categories(&mut self, told: &BTreeMap<usize, Vec<String>>) {
+    pub(super) fn set_categories(&mut self, told: &BTreeMap<usize, Vec<String>>) {
         let mut names = self.listed_categories.clone();
         names.extend(told.values().flatten().map(|name| name.as_str().into()));
         names.sort_unstable();
@@ -225,36 +230,28 @@ impl Catalogue {
             values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value.clone()).collect()
         }
         let kept_rows = || (0..keep.len()).filter(|&row| keep[row]).map(Some);
+        let plain = self.plain();
         let part = Self {
-            ids: kept(&self.ids, keep),
-            names: kept(&self.names, keep),
-            category_of: kept(&self.category_of, keep),
-            more_categories: kept(&self.more_categories, keep),
-            prices: kept(&self.prices, keep),
-            properties: kept(&self.properties, keep),
-            facts: self.facts.iter().map(|fact| fact.joined(kept_rows())).collect(),
-            vectors: self.vectors.part(keep),
-            listed: kept(&self.listed, keep),
-            validity: kept(&self.validity, keep),
+            ids: kept(&plain.ids, keep),
+            names: kept(&plain.names, keep),
+            category_of: kept(&plain.category_of, keep),
+            more_categories: kept(&plain.more_categories, keep),
+            prices: kept(&plain.prices, keep),
+            properties: kept(&plain.properties, keep),
+            facts: plain.facts.iter().map(|fact| fact.joined(kept_rows())).collect(),
+            vectors: plain.vectors.part(keep),
+            listed: kept(&plain.listed, keep),
+            validity: kept(&plain.validity, keep),
             withdrawn: Vec::new(),
-            categories: self.categories.clone(),
-            listed_categories: self.listed_categories.clone(),
-            complete: self.complete,
-            told: self.told.part(keep),
-            report: self.report.clone(),
+            categories: plain.categories.clone(),
+            listed_categories: plain.listed_categories.clone(),
+            complete: plain.complete,
+            told: plain.told.part(keep),
+            as_of_ms: plain.as_of_ms,
+            changed: None,
+            report: plain.report.clone(),
         };
-        part.as_told(now_ms)
-    }
-
-    /// Withdraws the items that another catalogue of the same log withdraws.
-    pub fn withdraw_as(&mut self, other: &Self) {
-        let withdrawn = |id: &str| {
-            let row = other.ids.binary_search_by(|known| (**known).cmp(id)).ok();
-            row.and_then(|row| other.withdrawn.get(row)) == Some(&true)
-        };
-        if !other.withdrawn.is_empty() {
-            self.withdrawn = self.ids.iter().map(|id| withdrawn(id)).collect();
-        }
+        part.as_told(now_ms).changed_as(self, now_ms)
     }
 
     /// Adds all fields to a digest.
@@ -336,10 +333,9 @@ mod tests {
         let (joined, _) = Catalogue { complete: Complete::Yes, ..table() }.with_seen(seen(&["c", "a"]));
         assert_eq!(joined.withdrawn, [true, false, false]);
         assert_eq!(joined.report.withdrawn, 1);
-        let mut part = joined.part(&[true, false, true], 0);
+        let part = joined.part(&[true, false, true], 0);
         assert!(part.withdrawn.is_empty(), "it was there before the end");
-        part.withdraw_as(&joined);
-        assert_eq!(part.withdrawn, [true, false]);
+        assert_eq!(part.withdrawn_as(&joined, 0).withdrawn, [true, false]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //! file ─▶ schema ─▶ columns ─▶ each row: id, name, categories, price, properties, availability ─▶ the last row of an item
 //! log  ─▶ told (changes in time)                                                                ─▶ catalogue
+//! log of the service ─▶ changed (what it was told of items)                                     ─▶ catalogue
 //! ```
 //!
 //! Bad rows are counted by reason and written to the rejects, as those of logs. Memory: one copy of each text.
@@ -10,6 +11,7 @@
 pub mod availability;
 pub mod catalogue;
 pub mod categories;
+pub mod changed;
 pub mod columns;
 pub mod facts;
 pub mod price;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::Catalogue;
 use categories::Cuts;
+pub use changed::ItemChanges;
 use price::Decimal;
 use property::Property;
 pub use read::read_catalogue;

@@ -15,9 +15,9 @@ pub fn features() -> Vec<Group> {
             fill_each(column, |row| (popularity.score(shortlist.item(row)).max(1e-6) / score).ln());
         }),
         column("events_of_last", |shortlist, column| {
-            let events = shortlist.question.snapshot.statistics().of_all(Habit::Events);
-            let (Some(last), Some(events)) = (shortlist.last(), events) else { return };
-            fill_each(column, |row| events[shortlist.item(row).at()] - events[last.at()]);
+            let statistics = shortlist.question.snapshot.statistics();
+            let Some(last) = shortlist.last().map(|last| statistics.habit(Habit::Events, last)) else { return };
+            fill_each(column, |row| statistics.habit(Habit::Events, shortlist.item(row)) - last);
         }),
         column("category_of_last", |shortlist, column| {
             let items = shortlist.question.snapshot.items();
