@@ -283,7 +283,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(%error, "events refused");
                 for Append { reply, .. } in appends {
-                    let _ = reply.send(Err(AcceptError::Write(error.to_string())));
+                    let _ = reply.send(Err(AcceptError::from(&error)));
                 }
             }
         }
