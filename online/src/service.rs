@@ -135,6 +135,13 @@ async fn start_with(
     };
     let (events, running) = Events::open(settings.clone(), store.clone(), champion.covered(), metrics.clone()).await?;
     let events = Arc::new(events);
+    if config.events.compress {
+        let packing = events::pack::watch(settings.folder.clone(), settings.replica.clone(), champion.covered());
+        parts.spawn(async move {
+            packing.await;
+            "the packing of the event log"
+        });
+    }
     let (watched, poll) = (champion.clone(), Duration::from_millis(config.artifacts.poll_ms));
     parts.spawn(async move {
         watched.watch(poll).await;

@@ -198,9 +198,10 @@ fn a_full_disk_loses_nothing_and_takes_events_again_when_there_is_room() {
         return;
     };
     // The log as the process sees it.
-    let log = Path::new("/proc").join(child.id().to_string()).join("root").join(
-        folder.path().canonicalize().expect("a path").join("log").strip_prefix("/").expect("absolute"),
-    );
+    let log = Path::new("/proc")
+        .join(child.id().to_string())
+        .join("root")
+        .join(folder.path().canonicalize().expect("a path").join("log").strip_prefix("/").expect("absolute"));
     let ballast = log.join("ballast");
     std::fs::write(&ballast, vec![0; 48 << 10]).expect("writes");
     let mut acknowledged = Vec::new();

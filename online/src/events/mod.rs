@@ -12,6 +12,7 @@ pub mod apply;
 pub mod check;
 pub mod kinds;
 pub mod lock;
+pub mod pack;
 pub mod reader;
 pub mod repair;
 pub mod supervise;

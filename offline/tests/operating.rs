@@ -1,0 +1,103 @@
+//! What operators do with a shop: its log is packed.
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::contract::artifact::Manifest;
+use shared::contract::event_log;
+use support::service::Running;
+use support::{SMALL, champion, offline_with, text, write_shop};
+
+/// Runs `offline`, which must succeed, with a small model and settings.
+fn offline_set(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let output = offline_with(arguments, &[&SMALL, settings].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn offline(arguments: &[&str]) -> String {
+    offline_set(arguments, &[])
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts a service whose log files are small.
+fn start(folder: &Path) -> Running {
+    Running::start_with(folder, |config| config.events.max_file_bytes = 4096)
+}
+
+/// Sends events of a user.
+fn view(service: &Running, user: &str, count: usize) {
+    for number in 0..count {
+        let event = json!({"visitorid": user, "itemid": format!("i{:02}", number % 12), "event": "view"});
+        assert_eq!(service.client.post("/events", &event.to_string()).status, 200);
+    }
+}
+
+fn get(service: &Running, target: &str) -> Value {
+    service.client.get(target).json()
+}
+
+/// The files of the log in a folder that are packed, and that are not.
+fn packed_and_plain(log: &Path) -> (usize, usize) {
+    let files = event_log::list(log).expect("lists");
+    let packed = files.iter().filter(|file| file.is_packed()).count();
+    (packed, files.len() - packed)
+}
+
+#[test]
+fn a_log_that_the_service_packs_is_the_same_log_to_whoever_reads_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, artifacts, shop) =
+        (folder.path().join("log"), folder.path().join("artifacts"), folder.path().join("shop.csv"));
+    write_shop(&shop, 0..20, 0..10);
+    let build = |keep: &str| {
+        let arguments = ["run", "--events", text(&shop), text(&log), "--artifacts", text(&artifacts), "--no-gate"];
+        offline_set(&[&arguments[..], &["--allow-shrink"]].concat(), &[("TANDEM_PUBLISH__KEEP", keep)]);
+        Manifest::read(&champion(&artifacts)).expect("a manifest")
+    };
+    fs::create_dir(&log).expect("a folder");
+    build("2");
+    let service = start(folder.path());
+    view(&service, "u001", 60);
+    view(&service, "u002", 20);
+    let before = packed_and_plain(&log);
+    assert!(before.0 == 0 && before.1 > 3, "{before:?}");
+    let history = get(&service, "/users/u001/history");
+    let first = build("2");
+    // The version before lacks these events, so nothing is packed until it is gone.
+    eventually("the version is served", || get(&service, "/model/metadata")["version"] == json!(first.version));
+    assert_eq!(packed_and_plain(&log), before);
+    build("1");
+    let last = build("1");
+    assert_eq!((&last.data_fingerprint, &last.covered), (&first.data_fingerprint, &first.covered));
+    eventually("all but the last are packed", || packed_and_plain(&log) == (before.1 - 1, 1));
+    // No event is new to the batch, none is lost, and the histories are made from packed files.
+    let again = build("2");
+    assert_eq!((&again.data_fingerprint, &again.covered), (&first.data_fingerprint, &first.covered));
+    drop(service);
+    let service = start(folder.path());
+    assert_eq!(get(&service, "/users/u001/history"), history);
+    assert_eq!(service.client.metric("tandem_events_reapplied_total"), 80.0);
+    view(&service, "u001", 1);
+    let (packed, plain) = packed_and_plain(&log);
+    assert!(packed >= before.1 - 1 && packed + plain == before.1 + 1, "a new file is begun");
+    offline(&["erase", "--user", "u001", "--events", text(&log), "--artifacts", text(&artifacts), "--settle", "0"]);
+    for file in event_log::list(&log).expect("lists") {
+        let mut lines = String::new();
+        file.open().and_then(|mut text| text.read_to_string(&mut lines)).expect("reads");
+        assert!(!lines.contains("u001"), "{}", file.path.display());
+    }
+    assert_eq!(build("1").covered[..before.1], first.covered);
+}
