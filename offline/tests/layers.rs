@@ -42,6 +42,7 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::evaluate", &["measure::metrics", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
     ("erase", &["config", "publish"]),
+    ("capacity", &["config", "publish"]),
     ("log::export", &["log::ingest"]),
     (
         "config",
@@ -100,6 +101,7 @@ const TABLE: &layers::Table<'_> = &[
     (
         "commands",
         &[
+            "capacity",
             "config",
             "log::cuts",
             "measure::evaluate",

@@ -1,5 +1,7 @@
-//! What operators do with a shop: its log is packed.
+//! What operators do with a shop: its log is packed, and they are told what it takes.
 
+#[path = "../../shared/tests/support/redis_server.rs"]
+mod redis_server;
 mod support;
 
 use std::fs;
@@ -7,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use redis_server::RedisServer;
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::event_log;
@@ -100,4 +103,23 @@ fn a_log_that_the_service_packs_is_the_same_log_to_whoever_reads_it() {
         assert!(!lines.contains("u001"), "{}", file.path.display());
     }
     assert_eq!(build("1").covered[..before.1], first.covered);
+}
+
+#[test]
+fn what_users_take_in_redis_is_what_the_formula_says() {
+    let server = RedisServer::start();
+    let url = server.url();
+    let sizes = [["--events", "3", "--item-id", "4"], ["--events", "40", "--item-id", "12"]];
+    for (size, cached) in sizes.iter().zip(["20", "100"]) {
+        let shop =
+            ["capacity", "--users", "10000000", "--items", "50000", "--json", "--redis", &url, "--measure", "20000"];
+        let report = offline_set(&[&shop, &size[..]].concat(), &[("TANDEM_USERS__CACHED", cached)]);
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        for part in ["histories", "records"] {
+            let bytes = |of: &str| report["measured"][of][part].as_f64().expect("a number");
+            let off = bytes("predicted") / bytes("measured") - 1.0;
+            assert!(off.abs() < 0.15, "{size:?}: {part} off by {off:.3}: {report}");
+        }
+        assert_eq!(server.command::<u64>(&["DBSIZE"]), 0);
+    }
 }

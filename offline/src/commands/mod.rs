@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, with its options and the order of its stages.
 
 mod build;
+mod capacity;
 mod compare;
 mod erase;
 mod evaluate;
@@ -49,6 +50,7 @@ enum Command {
     Erase(erase::EraseArgs),
     Publish(publish::PublishArgs),
     Rollback(rollback::RollbackArgs),
+    Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
@@ -72,6 +74,7 @@ impl Arguments {
             Command::Evaluate(args) => evaluate::evaluate(args, progress),
             Command::Publish(args) => publish::publish(args, progress),
             Command::Rollback(args) => rollback::rollback(args, progress),
+            Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
