@@ -42,6 +42,7 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::evaluate", &["measure::metrics", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
     ("erase", &["config", "publish"]),
+    ("backup", &[]),
     ("capacity", &["config", "publish"]),
     ("log::export", &["log::ingest"]),
     (
@@ -101,6 +102,7 @@ const TABLE: &layers::Table<'_> = &[
     (
         "commands",
         &[
+            "backup",
             "capacity",
             "config",
             "log::cuts",

@@ -1,4 +1,4 @@
-//! What operators do with a shop: its log is packed, and they are told what it takes.
+//! What operators do with a shop: its log is packed, they are told what it takes, and it is saved and restored.
 
 #[path = "../../shared/tests/support/redis_server.rs"]
 mod redis_server;
@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
@@ -122,4 +123,105 @@ fn what_users_take_in_redis_is_what_the_formula_says() {
         }
         assert_eq!(server.command::<u64>(&["DBSIZE"]), 0);
     }
+}
+
+/// What a shop answers: histories, and slates with the version that they are of.
+fn answers(service: &Running) -> Vec<Value> {
+    let users = (0..24).map(|number| format!("u{number:03}"));
+    let of_user = |user: String| {
+        let slate = get(service, &format!("/recommendations?user_id={user}&k=10&explain=true"));
+        let history = get(service, &format!("/users/{user}/history"));
+        // Scores may go by the time of day.
+        let items = slate["items"].as_array().expect("items").iter().map(|item| item["item_id"].clone());
+        json!([items.collect::<Vec<_>>(), slate["history"], slate["model_version"], history["events"]])
+    };
+    users.map(of_user).collect()
+}
+
+#[test]
+fn a_shop_comes_back_from_its_backup_alone() {
+    let (folder, redis) = (tempfile::tempdir().expect("a folder"), [RedisServer::start(), RedisServer::start()]);
+    let (shop, restored) = (folder.path().join("shop"), folder.path().join("restored"));
+    let (log, artifacts, events) = (shop.join("log"), shop.join("artifacts"), folder.path().join("shop.csv"));
+    let place = |of: &Path, name: &str| of.join(name).to_str().expect("a path in UTF-8").to_owned();
+    write_shop(&events, 0..20, 0..10);
+    offline(&[
+        "run",
+        "--events",
+        text(&events),
+        "--artifacts",
+        text(&artifacts),
+        "--redis",
+        &redis[0].url(),
+        "--no-gate",
+    ]);
+    let start = |folder: &Path, url: String| {
+        Running::start_with(folder, |config| {
+            config.events.max_file_bytes = 4096;
+            config.store.redis_url = url.into();
+        })
+    };
+    let command = |name: &str, of: &Path, more: &[&str]| {
+        let (artifacts, log, rows) = (place(of, "artifacts"), place(of, "log"), place(of, "rows"));
+        let arguments = [name, "--artifacts", &artifacts, "--events", &log, "--rows", &rows];
+        offline_with(&[&arguments[..], more].concat(), &SMALL)
+    };
+    let service = start(&shop, redis[0].url());
+    view(&service, "u003", 30);
+
+    // While it serves: what was acknowledged before is there, and every line is whole.
+    let (stop, first) = (AtomicBool::new(false), folder.path().join("first"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                view(&service, "u005", 1)
+            }
+        });
+        let accepted = || service.client.metric("tandem_events_accepted_total");
+        eventually("events come in", || accepted() > 60.0);
+        let before = accepted();
+        let saved = command("backup", &shop, &["--to", text(&first)]);
+        stop.store(true, Ordering::Relaxed);
+        assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+        let files = event_log::list(&first.join("events")).expect("lists");
+        let lines: String = files.iter().map(|file| fs::read_to_string(&file.path).expect("text")).collect();
+        assert!(lines.ends_with('\n') && lines.lines().count() as f64 >= before);
+        assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    });
+
+    assert_eq!(service.client.send("DELETE", "/users/u007", "", b"").expect("an answer").status, 200);
+    let of_another = event_log::path(&log, "gone", 1);
+    fs::write(&of_another, "{\"timestamp\":1,\"visit").expect("writes");
+    let backup = folder.path().join("backup");
+    assert!(command("backup", &shop, &["--to", text(&backup)]).status.success());
+    let before = answers(&service);
+    drop(service);
+
+    let output = command("restore", &restored, &["--from", text(&backup)]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(event_log::path(&restored.join("log"), "gone", 1)).expect("reads"), b"");
+    for url in [redis[1].url(), String::new()] {
+        let service = start(&restored, url);
+        assert_eq!(answers(&service), before);
+        assert_eq!(get(&service, "/users/u007/history")["events"], json!([]));
+    }
+    let refused = |of: &Path, from: &Path| {
+        let output = command("restore", of, &["--from", text(from)]);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).expect("text")
+    };
+    assert!(refused(&restored, &backup).contains("is not empty"));
+    let again = command("backup", &shop, &["--to", text(&backup)]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is not empty"));
+    // One byte of one file, and a backup that was not finished.
+    let mut bytes = fs::read(event_log::path(&backup.join("events"), "0", 1)).expect("reads");
+    bytes[20] ^= 1;
+    fs::write(event_log::path(&backup.join("events"), "0", 1), bytes).expect("writes");
+    assert!(
+        refused(&folder.path().join("none"), &backup)
+            .contains("events-0-00000001.jsonl: is not the file that was saved")
+    );
+    fs::remove_file(backup.join("backup.json")).expect("removes");
+    assert!(refused(&folder.path().join("none"), &backup).contains("no whole backup"));
+    assert!(!folder.path().join("none").exists());
 }
