@@ -8,6 +8,8 @@
 //! A stage is a function of its input and its settings: seeded, without a clock. The same log, settings and seed give a
 //! byte-identical artifact for any number of threads, except for the graph's files and the time of the build.
 
+pub mod backup;
+pub mod capacity;
 pub mod cholesky;
 pub mod commands;
 pub mod config;

@@ -42,6 +42,8 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::evaluate", &["measure::metrics", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
     ("erase", &["config", "publish"]),
+    ("backup", &[]),
+    ("capacity", &["config", "publish"]),
     ("log::export", &["log::ingest"]),
     (
         "config",
@@ -100,6 +102,8 @@ const TABLE: &layers::Table<'_> = &[
     (
         "commands",
         &[
+            "backup",
+            "capacity",
             "config",
             "log::cuts",
             "measure::evaluate",

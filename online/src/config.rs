@@ -179,6 +179,7 @@ pub struct Events {
     pub replica: String,
     pub max_file_bytes: u64,
     pub max_disk_bytes: u64,
+    pub compress: bool,
     pub queue: usize,
 }
 

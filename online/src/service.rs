@@ -156,6 +156,13 @@ async fn start_with(
         });
     }
     catalogue.in_service().await;
+    if config.events.compress {
+        let packing = events::pack::watch(settings.folder.clone(), settings.replica.clone(), champion.covered());
+        parts.spawn(async move {
+            packing.await;
+            "the packing of the event log"
+        });
+    }
     let watched = champion.clone();
     parts.spawn(async move {
         watched.watch(poll).await;

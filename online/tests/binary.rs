@@ -101,6 +101,9 @@ fn kills_of_a_service_on_redis_lose_and_double_nothing_even_if_redis_forgets() {
     });
 }
 
+/// An event.
+const VIEW: &str = r#"{"visitorid":"u","itemid":"i01","event":"view"}"#;
+
 /// A service whose files can't have more than so many blocks: that behaves as a full disk does, for each file by itself.
 /// A write stops half way, the next fails.
 fn start_with_limit(blocks: u32, folder: &Path, address: SocketAddr, stderr: Stdio) -> Child {
@@ -127,13 +130,13 @@ fn a_full_disk_refuses_events_and_leaves_the_log_whole() {
             assert!(acknowledged < 1000, "the limit was never met");
         } else {
             refused += 1;
-            answer.assert_problem(503, None);
-            assert_eq!(answer.header("retry-after"), Some("1"));
+            answer.assert_problem(507, None);
+            assert_eq!(answer.header("retry-after"), Some("30"));
             assert_eq!(client.get("/recommendations?user_id=u").status, 200);
         }
     }
     assert!(acknowledged > 15);
-    assert!(client.metric("tandem_events_refused_total{reason=\"log\"}") > 2.0);
+    assert!(client.metric("tandem_events_refused_total{reason=\"no_room\"}") > 2.0);
     end(child);
     // What was refused was taken back, and what followed went into another file.
     let files = event_log::list(&folder.path().join("log")).expect("lists");
@@ -148,15 +151,82 @@ fn a_disk_without_any_room_refuses_events_and_leaves_nothing() {
     let folder = folder();
     let address = free_address();
     let client = Client::new(address);
+    let log = folder.path().join("log");
+    std::fs::create_dir(&log).expect("a folder");
+    let whole = format!("{}\n", r#"{"timestamp":5,"visitorid":"u","event":"view","itemid":"i01","event_id":"e"}"#);
+    // What a power cut left; there is no room to keep it, and the service starts.
+    std::fs::write(event_log::path(&log, "7", 1), format!("{whole}{{\"timest")).expect("writes");
     let child = start_with_limit(0, folder.path(), address, Stdio::null());
     for _ in 0..5 {
-        client.post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#).assert_problem(503, None);
+        client.post("/events", VIEW).assert_problem(507, None);
     }
+    client.send("DELETE", "/users/u", "", b"").expect("an answer").assert_problem(507, None);
     assert_eq!(client.get("/recommendations?user_id=u").status, 200);
     end(child);
-    let files = event_log::list(&folder.path().join("log")).expect("lists");
-    let lengths: Vec<u64> = files.iter().map(|file| file.path.metadata().expect("a file").len()).collect();
-    assert_eq!(lengths, [0]);
+    assert_eq!(std::fs::read_to_string(event_log::path(&log, "7", 1)).expect("text"), whole);
+    let others: Vec<_> = std::fs::read_dir(&log).expect("lists").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(others.iter().all(|path| !path.to_string_lossy().contains("torn")), "{others:?}");
+}
+
+/// Starts a service whose event log lies on a disk of its own of so many KiB; `None` where this user may not mount one.
+fn start_on_small_disk(kib: u32, folder: &Path, address: SocketAddr) -> Option<Child> {
+    let log = folder.join("log");
+    std::fs::create_dir(&log).expect("a folder");
+    let script = format!("mount -t tmpfs -o size={kib}k tmpfs {} && exec \"$@\"", log.display());
+    // As root, or as one who is root in a namespace alone. The disk goes with the process.
+    let ways: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
+    let unshare = |way: &[&str], program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(way).args(["sh", "-c", &script, "sh", program]).stderr(Stdio::null());
+        command
+    };
+    let works = |way: &&&[&str]| unshare(way, "true").status().is_ok_and(|status| status.success());
+    let way = ways.iter().find(works)?;
+    let mut command = unshare(way, env!("CARGO_BIN_EXE_online"));
+    let child = with_settings(&mut command, folder, address, "").spawn().expect("starts");
+    await_health(address);
+    Some(child)
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_takes_events_again_when_there_is_room() {
+    let folder = folder();
+    let address = free_address();
+    let client = Client::new(address);
+    let Some(child) = start_on_small_disk(64, folder.path(), address) else {
+        eprintln!("skipped: this user may not mount a file system");
+        return;
+    };
+    // The log as the process sees it.
+    let log = Path::new("/proc")
+        .join(child.id().to_string())
+        .join("root")
+        .join(folder.path().canonicalize().expect("a path").join("log").strip_prefix("/").expect("absolute"));
+    let ballast = log.join("ballast");
+    std::fs::write(&ballast, vec![0; 48 << 10]).expect("writes");
+    let mut acknowledged = Vec::new();
+    let mut send = || {
+        let id = format!("e{}", acknowledged.len());
+        let event = json!({"visitorid": "u", "itemid": "i01", "event": "view", "event_id": id});
+        let answer = client.post("/events", &event.to_string());
+        match answer.status {
+            200 => acknowledged.push(id),
+            _ => answer.assert_problem(507, None),
+        }
+        answer.status
+    };
+    let answers: Vec<u16> = (0..300).map(|_| send()).collect();
+    let first = answers.iter().position(|&status| status == 507).expect("the disk is full");
+    assert!(first > 20 && answers.ends_with(&[507; 20]), "{answers:?}");
+    assert_eq!(client.get("/recommendations?user_id=u").status, 200);
+    std::fs::remove_file(ballast).expect("removes");
+    assert_eq!([send(), send()], [200, 200]);
+    let files = event_log::list(&log).expect("lists");
+    let text: String = files.iter().map(|file| std::fs::read_to_string(&file.path).expect("text")).collect();
+    assert!(text.ends_with('\n'));
+    let ids = text.lines().map(|line| serde_json::from_str::<Event>(line).expect("a whole line").event_id);
+    assert_eq!(ids.collect::<Vec<_>>(), acknowledged);
+    end(child);
 }
 
 #[test]
@@ -168,7 +238,7 @@ fn a_process_whose_log_thread_dies_ends_with_an_error() {
     drop(child.stderr.take());
     let refused = Client::new(address).try_post("/events", r#"{"visitorid":"u","itemid":"i01","event":"view"}"#);
     // It may be gone before it answers.
-    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status == 503));
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status == 507));
     let status = eventually("ended", || child.try_wait().expect("own child"));
     assert!(!status.success(), "{status}");
 }

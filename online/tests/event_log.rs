@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use online::events::pack::to_pack;
 use online::events::reader::{self, Chunk};
 use online::events::writer::{Append, Request, Writer};
 use online::events::{Events, LogError, Settings, Visible, now_ms};
@@ -17,7 +18,8 @@ use online::store::{
 };
 use proptest::prelude::*;
 use shared::contract::event::Event;
-use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
+use shared::contract::event_log::packed::pack;
+use shared::contract::event_log::{Coverage, CoveredFile, Place, is_aside, of_replica};
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::kind::KindName;
 use shared::engine::state::LiveHistory;
@@ -397,6 +399,8 @@ enum Step {
     Kill(usize, usize),
     /// The process stops and starts.
     Restart,
+    /// The files that are covered are packed, all but the last so many.
+    Pack(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -404,6 +408,7 @@ fn step() -> impl Strategy<Value = Step> {
         (1usize..6).prop_map(Step::Append),
         (1usize..4, 0usize..600).prop_map(|(events, bytes)| Step::Kill(events, bytes)),
         Just(Step::Restart),
+        (0usize..4).prop_map(Step::Pack),
     ]
 }
 
@@ -444,6 +449,18 @@ proptest! {
                     drop(writer.take());
                     writer = Some(open(folder.path()));
                 }
+                Step::Pack(spared) => {
+                    let files = of_replica(folder.path(), "a").expect("lists");
+                    let ids = files.iter().rev().skip(spared).filter_map(|file| {
+                        let (replica, number) = (file.replica.clone(), file.number);
+                        let id = file.id().expect("reads")?;
+                        Some(CoveredFile { replica, number, id, bytes: file.length().expect("reads") })
+                    });
+                    let covered: Vec<CoveredFile> = ids.collect();
+                    for file in to_pack(folder.path(), "a", &covered.iter().collect()).expect("reads") {
+                        pack(&file).expect("packs");
+                    }
+                }
             }
         }
         let chunk = read(folder.path(), Position::START, u64::MAX);
@@ -455,7 +472,7 @@ proptest! {
             prop_assert_eq!(found.get(id), Some(place), "{}", id);
         }
         let files = of_replica(folder.path(), "a").expect("lists");
-        let in_log: u64 = files.iter().map(|file| file.path.metadata().expect("a file").len()).sum();
+        let in_log: u64 = files.iter().map(|file| file.length().expect("reads")).sum();
         let in_torn: u64 = torn(folder.path()).iter().map(|(_, bytes)| bytes.len() as u64).sum();
         prop_assert_eq!(in_log + in_torn, bytes);
     }

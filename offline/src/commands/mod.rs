@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand, with its options and the order of its stages.
 
+mod backup;
 mod build;
+mod capacity;
 mod compare;
 mod erase;
 mod evaluate;
@@ -49,6 +51,9 @@ enum Command {
     Erase(erase::EraseArgs),
     Publish(publish::PublishArgs),
     Rollback(rollback::RollbackArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
@@ -72,6 +77,9 @@ impl Arguments {
             Command::Evaluate(args) => evaluate::evaluate(args, progress),
             Command::Publish(args) => publish::publish(args, progress),
             Command::Rollback(args) => rollback::rollback(args, progress),
+            Command::Backup(args) => backup::backup(args, progress),
+            Command::Restore(args) => backup::restore(args, progress),
+            Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),

@@ -4,14 +4,18 @@
 //! The service may append to the file meanwhile. It cuts off the parts of a failed append under the file's lock, which is
 //! taken here for each line, so that a line that was cut off is not written again. Events go before the erasures that hide
 //! them.
+//!
+//! A packed file is packed anew. One that the service packs meanwhile is gone when the lock is free, and what was written to it is
+//! done once more in the packed one.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
 use serde::Deserialize;
 use shared::contract::erasure::{blank, is_half_blank};
 use shared::contract::event_log::LogFile;
+use shared::contract::event_log::packed::repack;
 use shared::contract::id::UserId;
 
 use super::{EraseError, Users};
@@ -35,6 +39,36 @@ struct Line {
 /// # Errors
 /// [`EraseError::Io`].
 pub fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
+    if log.is_packed() {
+        return erase_packed(log, users);
+    }
+    let lines = match erase_plain(log, users) {
+        Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => 0,
+        lines => lines?,
+    };
+    match LogFile::at(&log.packed_path()).filter(|packed| packed.path.is_file()) {
+        Some(packed) => erase_packed(&packed, users).map(|again| lines.max(again)),
+        None => Ok(lines),
+    }
+}
+
+fn erase_packed(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
+    let failed = || EraseError::io(&log.path);
+    let mut bytes = Vec::new();
+    log.open().and_then(|mut lines| lines.read_to_end(&mut bytes)).map_err(failed())?;
+    let Some(id) = log.id().map_err(failed())? else { return Ok(0) };
+    let lines = lines_of(&bytes[..], users).map_err(failed())?;
+    for Line { start, bytes: line, .. } in &lines {
+        let at = *start as usize;
+        blank(&mut bytes[at..at + line.len()], (*start == 0).then_some(id.get()));
+    }
+    if !lines.is_empty() {
+        repack(log, &bytes).map_err(failed())?;
+    }
+    Ok(lines.len() as u64)
+}
+
+fn erase_plain(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
     let failed = || EraseError::io(&log.path);
     let Some(id) = log.id().map_err(failed())? else { return Ok(0) };
     let file = File::options().read(true).write(true).open(&log.path).map_err(failed())?;
@@ -55,7 +89,7 @@ pub fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
     Ok(lines.len() as u64)
 }
 
-fn lines_of(file: &File, users: &Users) -> std::io::Result<Vec<Line>> {
+fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut lines, mut start, mut line) = (Vec::new(), 0, Vec::new());
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
@@ -74,6 +108,8 @@ fn lines_of(file: &File, users: &Users) -> std::io::Result<Vec<Line>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use shared::contract::event_log::packed::pack;
 
     use super::*;
 
@@ -106,5 +142,18 @@ mod tests {
         let half = [&erased[..fourth + 7], &text.concat()[fourth + 7..]].concat();
         fs::write(&path, half).expect("writes");
         assert_eq!(erase(&log, &Users::new()).expect("erases"), 1);
+        // In a packed file, and in one that was packed since it was listed.
+        fs::write(&path, text.concat()).expect("writes");
+        let id = log.id().expect("reads");
+        pack(&log).expect("packs");
+        let packed = LogFile::at(&log.packed_path()).expect("a log file");
+        let others: Users = [UserId::new("u2").expect("an id")].into();
+        assert_eq!((erase(&packed, &others).expect("erases"), erase(&log, &users).expect("erases")), (1, 3));
+        let mut unpacked = String::new();
+        packed.open().and_then(|mut lines| lines.read_to_string(&mut unpacked)).expect("reads");
+        assert_eq!((unpacked.len(), unpacked.lines().count()), (text.concat().len(), 5));
+        assert!(!unpacked.contains("visitorid") && !unpacked.contains("erase") && !path.exists());
+        assert_eq!(log.id().expect("reads"), id);
+        assert_eq!(erase(&log, &users).expect("erases"), 0);
     }
 }

@@ -1,11 +1,12 @@
 //! What lies beside versions and logs: rejected rows, torn ends; and a look for files that still name somebody.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem::Finder;
 use shared::contract::artifact::manifest::replace;
-use shared::contract::event_log::is_aside;
+use shared::contract::event_log::{LogFile, is_aside};
 
 use super::{EraseError, Users};
 
@@ -63,7 +64,7 @@ pub fn still_named(paths: &[PathBuf], users: &Users) -> Result<Vec<PathBuf>, Era
         let all = if path.is_dir() { files(path)? } else { vec![path.clone()] };
         for file in all {
             // A version's files may be pruned, and a log's removed, while this looks.
-            let Ok(bytes) = fs::read(&file) else { continue };
+            let Ok(bytes) = unpacked(&file) else { continue };
             if finders.iter().any(|finder| finder.find(&bytes).is_some()) {
                 found.push(file);
             }
@@ -72,6 +73,14 @@ pub fn still_named(paths: &[PathBuf], users: &Users) -> Result<Vec<PathBuf>, Era
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// The bytes of a file; of one of the event log as they are unpacked.
+fn unpacked(file: &Path) -> io::Result<Vec<u8>> {
+    let Some(log) = LogFile::at(file) else { return fs::read(file) };
+    let mut bytes = Vec::new();
+    log.open()?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// All files below a folder.

@@ -10,7 +10,7 @@ use shared::engine::snapshot::Snapshot;
 use shared::tables::Users;
 
 use super::loss::{Accept, Champion, Comparison, Facts};
-use super::{Artifacts, PublishError, store, versions};
+use super::{Artifacts, PublishError, prune, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
@@ -99,8 +99,11 @@ pub enum Move {
     Back,
 }
 
-/// Makes a version the champion: compares it with the champion, writes its user records to Redis, and moves the pointer
-/// last. Returns the comparison with the former champion; `None` if there was none.
+/// Makes a version the champion: compares it with the champion, writes its user records to Redis, and moves the pointer.
+/// Returns the comparison with the former champion; `None` if there was none.
+///
+/// The records of the former champion get a lifetime, in which every replica goes over to the new one. One that does not reads
+/// users from the artifact that it serves, as with a Redis that is empty.
 ///
 /// The types ensure that the caller holds the folder's lock and that the version is complete.
 ///
@@ -122,7 +125,14 @@ pub fn promote(
         let users = Users::open(&artifacts.version(name))?;
         progress.counted("redis", users.len() as u64, |done| store::write_users(&users, name, config, done))?;
     }
+    let former = read_champion(artifacts.path()).ok().filter(|former| former != name);
     point(artifacts, name, by)?;
+    if let Some(former) = former.filter(|_| !config.redis_url.is_empty())
+        && let Err(error) = prune::expire(artifacts, &former, config, progress)
+    {
+        // They take room, and do no harm.
+        eprintln!("the user records of {former} stay in Redis until it is pruned: {error}");
+    }
     Ok(comparison)
 }
 

@@ -1,4 +1,4 @@
-//! Removes old versions that rollback no longer needs, and lets their user records in Redis expire.
+//! Removes old versions that rollback no longer needs, and lets user records in Redis expire.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,7 +13,7 @@ use crate::config::PublishConfig;
 use crate::progress::Progress;
 
 /// Removes every version older than the last `publish.keep` champions, whether it ever was a champion or not. The user
-/// records of these versions in Redis get a lifetime that outlasts any replica still serving them.
+/// records of these versions in Redis get a lifetime once more, in case that Redis was away when they were replaced.
 ///
 /// Call this only after a promotion: on nights when nothing is promoted, nothing may be removed.
 ///
@@ -79,7 +79,10 @@ fn doomed(versions: &[String], kept: &[String], champion: &str) -> Vec<String> {
 }
 
 /// Gives the user records of a version a lifetime, whatever its format, and even if it is damaged.
-fn expire(
+///
+/// # Errors
+/// [`PublishError`] when Redis is away.
+pub(super) fn expire(
     artifacts: &Artifacts,
     version: &str,
     config: &PublishConfig,
@@ -87,9 +90,9 @@ fn expire(
 ) -> Result<(), PublishError> {
     match Users::open(&artifacts.version(version)) {
         Ok(users) => {
-            progress.counted("prune", users.len() as u64, |done| store::expire_users(&users, version, config, done))?
+            progress.counted("expire", users.len() as u64, |done| store::expire_users(&users, version, config, done))?
         }
-        Err(_) => progress.counted("prune", 0, |done| store::expire_version(version, config, done))?,
+        Err(_) => progress.counted("expire", 0, |done| store::expire_version(version, config, done))?,
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::config::PublishConfig;
 
 /// The number of keys written in one round trip.
 const BATCH: usize = 1000;
-/// How long the records of a pruned version live on, in seconds: longer than any replica takes to swap.
-const PRUNED_TTL_SECS: i64 = 24 * 3600;
+/// How long the records of a version live on that is no longer the champion, in seconds: longer than replicas take to swap.
+const RETIRED_TTL_SECS: i64 = 3600;
 
 /// Why Redis can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub fn check(config: &PublishConfig) -> Result<(), StoreError> {
     connect(config).map(|_| ())
 }
 
-/// Writes the records of all users of a version. They live until the version is pruned.
+/// Writes the records of all users of a version. They live until another version is the champion.
 ///
 /// # Errors
 /// [`StoreError`] when Redis is away or refuses a write.
@@ -99,10 +99,10 @@ pub fn expire_version(version: &str, config: &PublishConfig, done: &dyn Fn(u64))
     Ok(())
 }
 
-/// Gives a key the lifetime of the records of a pruned version.
+/// Gives a key the lifetime of the records of a version that is no longer the champion.
 fn expire(key: &[u8]) -> Cmd {
     let mut expire = cmd("EXPIRE");
-    expire.arg(key).arg(PRUNED_TTL_SECS);
+    expire.arg(key).arg(RETIRED_TTL_SECS);
     expire
 }
 

@@ -68,10 +68,16 @@ pub enum ApiError {
     Store(#[from] StoreError),
     /// Events are not accepted.
     #[error("events can't be accepted now; send them again in a second: with ids of their own none counts twice")]
-    Events(#[from] AcceptError),
+    Events(AcceptError),
     /// Rows that a model is to remember are not accepted.
     #[error("rows can't be taken now; send them again in a second (if it stays so, the service's log says why)")]
     NotRemembered(AcceptError),
+    /// There is no room for events or rows on the disk of their log.
+    #[error(
+        "the service's log has no room on its disk: nothing of this request was taken, and what was acknowledged before is \
+         safe; send it again when there is room (the service's log names the folder)"
+    )]
+    NoRoom(AcceptError),
     /// A defect of the service.
     #[error("internal error")]
     Internal(String),
@@ -108,6 +114,11 @@ impl ApiError {
         Self::Invalid { field, detail: format!("{detail}{nearest}") }
     }
 
+    /// Makes the error about rows that a model is to remember.
+    pub fn of_rows(error: AcceptError) -> Self {
+        if matches!(error, AcceptError::NoRoom(_)) { Self::NoRoom(error) } else { Self::NotRemembered(error) }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Refused(Refusal::NoKey | Refusal::UnknownKey) => StatusCode::UNAUTHORIZED,
@@ -122,6 +133,7 @@ impl ApiError {
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -132,7 +144,7 @@ impl ApiError {
             Self::Internal(cause) => tracing::error!(cause, "request failed"),
             Self::Store(cause) => tracing::warn!(%cause, "request failed: store"),
             // The writer has logged a failed append already; a full queue is only counted.
-            Self::Events(cause) => tracing::debug!(%cause, "request failed: events"),
+            Self::Events(cause) | Self::NoRoom(cause) => tracing::debug!(%cause, "request failed: events"),
             Self::NotRemembered(cause) => tracing::debug!(%cause, "request failed: rows"),
             _ => {}
         }
@@ -151,6 +163,12 @@ fn nearest_of_unknown(detail: &str) -> Option<&str> {
         (begins || 2 * changes <= unknown.len()).then_some(changes)
     };
     names.filter_map(|name| Some((distance(name)?, name))).min().map(|(_, name)| name)
+}
+
+impl From<AcceptError> for ApiError {
+    fn from(error: AcceptError) -> Self {
+        if matches!(error, AcceptError::NoRoom(_)) { Self::NoRoom(error) } else { Self::Events(error) }
+    }
 }
 
 impl From<NoAnswer> for ApiError {
@@ -206,8 +224,14 @@ impl IntoResponse for ApiError {
         let body = serde_json::to_vec(&problem).expect("texts and a number serialise into memory");
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (status, [content_type], body).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            // Somebody has to make room first.
+            StatusCode::INSUFFICIENT_STORAGE => Some("30"),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         if let Some(refusal) = refusal {
             authorize::explain(refusal, response.headers_mut());

@@ -32,6 +32,7 @@ use crate::events::{Visible, now_ms};
         (status = ACCEPTED, body = Accepted),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {

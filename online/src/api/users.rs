@@ -56,6 +56,7 @@ pub async fn get_history(
         (status = ACCEPTED, body = Erased),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete_user(

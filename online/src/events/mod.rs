@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! request ─▶ check ─▶ writer thread: append many, sync once ─▶ applier task: apply to the store ─▶ answer
-//!                        │ can't write: 503                        │ store away: 202, applied later from the log
+//!                        │ can't write: 503, no room: 507          │ store away: 202, applied later from the log
 //! ```
 //!
 //! The log is the truth: an acknowledged event is on disk. The histories are derived from it, see [`apply`]; one that
@@ -14,6 +14,7 @@ pub mod check;
 pub mod item;
 pub mod kinds;
 pub mod lock;
+pub mod pack;
 pub mod reader;
 pub mod repair;
 pub mod supervise;
@@ -98,20 +99,40 @@ impl LogError {
         let path = path.into();
         move |source| Self::Io { path, source }
     }
+
+    /// Whether the disk, a quota, a limit of the process or the bound of the log leaves no room.
+    pub(crate) fn lacks_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Self::NoRoom { .. } => true,
+            Self::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+            Self::Locked(_) | Self::Store(_) => false,
+        }
+    }
 }
 
 /// Why events are not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AcceptError {
     /// Too many requests wait for the log.
     #[error("too many events are waiting to be written")]
     Full,
-    /// The events can't be written, such as on a full disk; none of them is in the log.
+    /// The events can't be written; none of them is in the log.
     #[error("event log can't be written: {0}")]
     Write(String),
+    /// There is no room for them; none of them is in the log.
+    #[error("event log has no room: {0}")]
+    NoRoom(String),
     /// The service is stopping.
     #[error("the event log is closed")]
     Closed,
+}
+
+impl From<&LogError> for AcceptError {
+    fn from(error: &LogError) -> Self {
+        let text = error.to_string();
+        if error.lacks_room() { Self::NoRoom(text) } else { Self::Write(text) }
+    }
 }
 
 /// Whether the user's next slate takes the events of a request into account.
@@ -210,7 +231,11 @@ impl Events {
         let (reply, answer) = oneshot::channel();
         let append = Append::new(events, reply);
         let refused = |error: AcceptError| {
-            let reason = if matches!(error, AcceptError::Full) { "queue_full" } else { "log" };
+            let reason = match error {
+                AcceptError::Full => "queue_full",
+                AcceptError::NoRoom(_) => "no_room",
+                AcceptError::Write(_) | AcceptError::Closed => "log",
+            };
             self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);
             error
         };

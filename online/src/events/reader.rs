@@ -3,8 +3,7 @@
 //! Only whole lines are read. A line that this release does not read as an event is skipped and counted, so that the
 //! rest of the log is never lost silently. Erased lines are passed over without a word.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -98,8 +97,7 @@ pub fn read<T: DeserializeOwned>(
         let is_older = is_older(&file, oldest_ms)?;
         chunk.next = Position { file: file.number, offset };
         let Some(id) = file.id()? else { continue };
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
-        reader.seek(SeekFrom::Start(offset))?;
+        let mut reader = file.open_at(offset)?;
         let mut line = Vec::new();
         while bytes < max_bytes && chunk.next.offset < end {
             line.clear();
@@ -131,9 +129,8 @@ pub fn read<T: DeserializeOwned>(
 
 /// Whether a file was last written before a time.
 fn is_older(file: &LogFile, oldest_ms: i64) -> io::Result<bool> {
-    let written = file.path.metadata()?.modified()?;
     let oldest = UNIX_EPOCH + Duration::from_millis(oldest_ms.max(0).unsigned_abs());
-    Ok(written < oldest)
+    Ok(file.modified()? < oldest)
 }
 
 /// Whether a position exists in this log: its file exists and is long enough.
@@ -143,7 +140,7 @@ fn is_older(file: &LogFile, oldest_ms: i64) -> io::Result<bool> {
 pub fn holds(folder: &Path, replica: &str, position: Position) -> io::Result<bool> {
     for file in event_log::of_replica(folder, replica)? {
         if file.number == position.file {
-            return Ok(file.path.metadata()?.len() >= position.offset);
+            return Ok(file.length()? >= position.offset);
         }
     }
     Ok(position == Position::START)

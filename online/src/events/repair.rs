@@ -1,9 +1,10 @@
 //! Repairs the last log file at a start: an unfinished last line is cut off and kept in a file beside the log.
 //!
 //! A crash leaves such a line. It was never acknowledged: an event is acknowledged only after its line is complete and
-//! synced. A complete line is kept whatever it holds, since another release may read what this one can't.
+//! synced. A complete line is kept whatever it holds, since another release may read what this one can't. On a full disk
+//! the unfinished line is cut off without a copy: the service has to start there too.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -36,16 +37,19 @@ fn whole_length(file: &mut File) -> io::Result<u64> {
 /// * `file`: open for reading and writing.
 ///
 /// # Errors
-/// [`LogError::Io`], such as on a full disk; then nothing is cut off.
+/// [`LogError::Io`]; then nothing is cut off.
 pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64, LogError> {
     let failed = || LogError::io(&log.path);
     let whole = whole_length(file).map_err(failed())?;
     let torn = file.metadata().map_err(failed())?.len() - whole;
     if torn > 0 {
-        let kept = keep(folder, log, file, whole)?;
+        let kept = match keep(folder, log, file, whole) {
+            Err(error) if error.lacks_room() => format!("not kept: {error}"),
+            kept => kept?.display().to_string(),
+        };
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed())?;
-        let (path, kept) = (log.path.display(), kept.display());
-        tracing::warn!(%path, bytes = torn, %kept, "the event log's end was torn: no whole line, never acknowledged");
+        let path = log.path.display();
+        tracing::warn!(%path, bytes = torn, kept, "the event log's end was torn: no whole line, never acknowledged");
     }
     Ok(whole)
 }
@@ -59,7 +63,10 @@ fn keep(folder: &Path, log: &LogFile, file: &mut File, whole: u64) -> Result<Pat
             created => created.map_err(LogError::io(&path))?,
         };
         file.seek(SeekFrom::Start(whole)).map_err(LogError::io(&log.path))?;
-        io::copy(file, &mut kept).and_then(|_| kept.sync_all()).map_err(LogError::io(&path))?;
+        if let Err(error) = io::copy(file, &mut kept).and_then(|_| kept.sync_all()) {
+            fs::remove_file(&path).map_err(LogError::io(&path))?;
+            return Err(LogError::io(path)(error));
+        }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io(folder))?;
         return Ok(path);
     }

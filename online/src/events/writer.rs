@@ -177,7 +177,8 @@ impl Writer {
         fs::create_dir_all(folder).map_err(LogError::io(folder))?;
         let lock = lock(folder, replica)?;
         let last = event_log::of_replica(folder, replica).map_err(LogError::io(folder))?.pop();
-        let number = last.map_or(1, |last| last.number);
+        // One that is packed is closed for ever; there is none behind it if those were moved away.
+        let number = last.map_or(1, |last| last.number + u64::from(last.is_packed()));
         let path = event_log::path(folder, replica, number);
         let mut file = open_file(folder, &path)?;
         let log = LogFile { replica: replica.clone(), number, path };
@@ -299,7 +300,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(%error, "events refused");
                 for Append { reply, .. } in appends {
-                    let _ = reply.send(Err(AcceptError::Write(error.to_string())));
+                    let _ = reply.send(Err(AcceptError::from(&error)));
                 }
             }
         }

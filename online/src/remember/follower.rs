@@ -159,12 +159,12 @@ impl Follower {
             Err(error) => {
                 tracing::error!(model = self.model, %error, "rows refused");
                 self.metrics.models.count_forgotten(&self.model, rows);
-                Err(error.to_string())
+                Err(AcceptError::from(&error))
             }
         };
         for reply in replies {
             // A request that no longer waits has been dropped or has timed out.
-            let _ = reply.send(answer.clone().map_err(AcceptError::Write));
+            let _ = reply.send(answer.clone());
         }
         true
     }

@@ -50,7 +50,7 @@ pub fn left(settings: &Settings) -> Result<Vec<Log>, LogError> {
             held => held?,
         };
         let name = LogName::new(&file.replica, &id(folder, &file.replica)?);
-        let offset = file.path.metadata().map_err(LogError::io(&file.path))?.len();
+        let offset = file.length().map_err(LogError::io(&file.path))?;
         let end = Position { file: file.number, offset };
         left.push(Log { name, replica: file.replica, end, _lock: Some(held) });
     }

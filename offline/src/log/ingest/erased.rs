@@ -4,8 +4,7 @@
 //! erasure. Their events up to it do not count, whichever file they are in, nor does a row of a user table unless an event
 //! came after it. Costs a pass over the service's files.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use hashbrown::HashMap;
@@ -33,9 +32,9 @@ impl Erased {
     pub fn of_files(files: &[PathBuf]) -> Result<Self, IngestError> {
         let mut erased = Self::default();
         let mut line = Vec::new();
-        for path in files.iter().filter(|path| LogFile::at(path).is_some()) {
-            let failed = |error| IngestError::read(path, error);
-            let mut lines = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+        for log in files.iter().filter_map(|path| LogFile::at(path)) {
+            let failed = |error| IngestError::read(&log.path, error);
+            let mut lines = log.open().map_err(failed)?;
             while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
                 if let Some(Erasure { user, received_ms }) = Erasure::read(&line) {
                     let last_ms = erased.0.entry(user.as_str().into()).or_insert(received_ms);

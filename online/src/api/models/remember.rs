@@ -58,6 +58,7 @@ pub struct Remembered<'a> {
             body = Problem, content_type = "application/problem+json"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
         (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn post_rows(
@@ -74,7 +75,7 @@ pub async fn post_rows(
         let work = tokio::task::spawn_blocking(move || lines(&served, &bytes, most));
         work.await.map_err(|panic| ApiError::Internal(panic.to_string()))??
     };
-    let applied = app.memory.accept(&served, lines, rows).await.map_err(ApiError::NotRemembered)? == Told::Now;
+    let applied = app.memory.accept(&served, lines, rows).await.map_err(ApiError::of_rows)? == Told::Now;
     let status = if applied { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, &Remembered { model: &served.manifest().name, accepted: rows, applied }))
 }

@@ -1,5 +1,6 @@
 //! Finds the files to read, and says which are left out.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -155,6 +156,12 @@ fn once(found: Found) -> Result<Found, IngestError> {
             left_out.push((path, "named twice".to_owned()));
         }
     }
+    let spared = in_several(&kept)?;
+    let others = kept.extract_if(.., |path| spared.contains_key(path));
+    left_out.extend(others.map(|path| {
+        let reason = spared[&path].clone();
+        (path, reason)
+    }));
     // Files of the service's log come first: how much of them was read is noted.
     let mut order: Vec<usize> = (0..kept.len()).collect();
     order.sort_by_key(|&at| LogFile::at(&kept[at]).is_none());
@@ -188,6 +195,35 @@ fn once(found: Found) -> Result<Found, IngestError> {
     }
     folder_of.retain(|path, _| files.contains(path));
     Ok(Found { files, left_out, folder_of })
+}
+
+/// Files of the service's log that are there more than once, one of them packed, with the reason not to read them: others have
+/// all their events. A file that is packed and not, as after a crash, or in an archive, is such a one.
+fn in_several(paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, IngestError> {
+    let mut by_name: BTreeMap<(String, u64), Vec<LogFile>> = BTreeMap::new();
+    for log in paths.iter().filter_map(|path| LogFile::at(path)) {
+        by_name.entry((log.replica.clone(), log.number)).or_default().push(log);
+    }
+    by_name.retain(|_, logs| logs.len() > 1 && logs.iter().any(LogFile::is_packed));
+    let mut spared = BTreeMap::new();
+    for logs in by_name.into_values() {
+        let mut longest: BTreeMap<_, (u64, PathBuf)> = BTreeMap::new();
+        for log in logs {
+            let failed = |error| IngestError::read(&log.path, error);
+            let (id, length) = (log.id().map_err(failed)?, log.length().map_err(failed)?);
+            let path = match longest.entry(id) {
+                Entry::Vacant(first) => {
+                    first.insert((length, log.path));
+                    continue;
+                }
+                Entry::Occupied(mut other) if other.get().0 < length => other.insert((length, log.path)).1,
+                Entry::Occupied(_) => log.path,
+            };
+            let reason = format!("the same events as {}", longest[&id].1.display());
+            spared.insert(path, reason);
+        }
+    }
+    Ok(spared)
 }
 
 /// Whether a file is one of the service's log, and not the same one as the other: each is covered by itself.
@@ -302,5 +338,23 @@ mod tests {
         let (files, left_out) = told(&[path("*.jsonl")]);
         assert_eq!(files, ["events-0-00000001.jsonl", "events-1-00000001.jsonl"]);
         assert_eq!(left_out, ["backup.jsonl: the same"]);
+    }
+
+    #[test]
+    fn a_file_of_the_service_s_log_that_is_packed_somewhere_is_read_once_and_the_longest_of_it() {
+        let (log, archive) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let (name, packed) = ("events-0-00000001.jsonl", "events-0-00000001.jsonl.zst");
+        let pack = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("packs");
+        fs::write(log.path().join(name), "{\"a\":1}\n{\"a\":2}\n").expect("writes");
+        fs::write(archive.path().join(packed), pack("{\"a\":1}\n")).expect("writes");
+        let both = [archive.path().to_owned(), log.path().to_owned()];
+        let (files, left_out) = told(&both);
+        assert_eq!((files, left_out), (vec![name.to_owned()], vec![format!("{packed}: the same")]));
+        // As after a crash.
+        fs::write(log.path().join(packed), pack("{\"a\":1}\n{\"a\":2}\n")).expect("writes");
+        assert_eq!(told(&both[1..]).0, [name]);
+        // A file of another log has the name, too.
+        fs::write(log.path().join(packed), pack("{\"b\":1}\n")).expect("writes");
+        assert_eq!(told(&both[1..]).0, [name, packed]);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! events-<replica>-<number>.jsonl           a replica's events, one JSON object per line; numbers ascend
+//! events-<replica>-<number>.jsonl.zst       the same, packed: [`packed`]
 //! events-<replica>-<number>.torn-<offset>   an unfinished last line, cut off when the service started; never read
 //! events-<replica>.lock                     held by the process that writes
 //! events-<replica>.id                       of a log of rows: which log this is, for the marks in a store
@@ -13,10 +14,11 @@
 //! identifies a file by its name and first line, so that a copy in another folder counts as the same file, and a new file
 //! under an old name as another one.
 
+pub mod packed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,9 @@ pub struct LogFile {
     /// Its path.
     pub path: PathBuf,
 }
+
+/// The ending of a file that is being packed.
+const PACKING: &str = "packing";
 
 /// Digits of a file's number, at least.
 const NUMBER_DIGITS: usize = 8;
@@ -71,15 +76,16 @@ pub fn torn_path(folder: &Path, replica: &str, number: u64, offset: u64, copy: u
     folder.join(format!("{}.torn-{offset}{suffix}", stem(replica, number)))
 }
 
-/// Whether a path is that of a lock, an id or a torn end: these files lie beside the log and are no part of it.
+/// Whether a path is that of a lock, an id, a torn end or a half-packed file: these lie beside the log and are no part of it.
 #[must_use]
 pub fn is_aside(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("events-") && (ending == "lock" || ending == "id" || ending.starts_with("torn-"))
+    name.starts_with("events-") && (["lock", "id", PACKING].contains(&ending) || ending.starts_with("torn-"))
 }
 
-/// The log files of all replicas in a folder, those of each replica in the order they were written.
+/// The log files of all replicas in a folder, those of each replica in the order they were written. Of a file that is there
+/// both packed and not, as after a crash, the plain one.
 ///
 /// # Errors
 /// [`io::Error`] when the folder can't be read; one that is not there has no files.
@@ -92,7 +98,8 @@ pub fn list(folder: &Path) -> io::Result<Vec<LogFile>> {
     for entry in entries {
         files.extend(LogFile::at(&entry?.path()));
     }
-    files.sort_by(|a, b| (&a.replica, a.number).cmp(&(&b.replica, b.number)));
+    files.sort_by(|a, b| (&a.replica, a.number, a.is_packed()).cmp(&(&b.replica, b.number, b.is_packed())));
+    files.dedup_by(|packed, plain| (&packed.replica, packed.number) == (&plain.replica, plain.number));
     Ok(files)
 }
 
@@ -111,7 +118,8 @@ impl LogFile {
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
-        let (replica, number) = name.strip_prefix("events-")?.strip_suffix(".jsonl")?.rsplit_once('-')?;
+        let stem = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".jsonl")?;
+        let (replica, number) = stem.strip_prefix("events-")?.rsplit_once('-')?;
         if number.len() < NUMBER_DIGITS || !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -124,7 +132,7 @@ impl LogFile {
     /// [`io::Error`] when it can't be read.
     pub fn id(&self) -> io::Result<Option<FileId>> {
         let mut line = Vec::new();
-        BufReader::new(File::open(&self.path)?).read_until(b'\n', &mut line)?;
+        self.open()?.read_until(b'\n', &mut line)?;
         Ok((line.last() == Some(&b'\n')).then(|| FileId::of(&self.replica, self.number, &line)))
     }
 }

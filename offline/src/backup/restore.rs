@@ -1,0 +1,61 @@
+//! Restores a shop into empty folders.
+
+use std::fs;
+use std::path::{Component, Path};
+
+use super::copy::{Extent, copy, sealed};
+use super::{BackupError, Contents, FORMAT, LIST, Part, make_empty};
+
+/// Reads the list of a backup, and compares every file with it.
+///
+/// # Errors
+/// [`BackupError`] names the first file that is missing or differs.
+pub fn check(from: &Path) -> Result<Contents, BackupError> {
+    let no_backup = |reason: String| BackupError::NoBackup { path: from.to_owned(), reason };
+    let text = fs::read(from.join(LIST)).map_err(|error| no_backup(format!("{LIST}: {error}")))?;
+    let contents: Contents = serde_json::from_slice(&text).map_err(|error| no_backup(format!("{LIST}: {error}")))?;
+    if contents.format != FORMAT {
+        return Err(no_backup(format!("format {}, this release reads {FORMAT}", contents.format)));
+    }
+    for (name, expected) in &contents.files {
+        if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(no_backup(format!("{LIST} names {name:?}, which is not in the backup")));
+        }
+        if sealed(&from.join(name))? != *expected {
+            return Err(BackupError::Differs(from.join(name)));
+        }
+    }
+    Ok(contents)
+}
+
+/// Copies the parts of a backup that was checked to their folders, which must be empty; compares what was written with the list.
+/// Pointers to champions come last, so that nobody serves half of a version. Returns how many files were restored.
+///
+/// * `done`: called with the number of bytes copied.
+///
+/// # Errors
+/// [`BackupError`]; what was written stays, and is to be removed by who asked.
+pub fn restore(from: &Path, contents: &Contents, parts: &[Part], done: &dyn Fn(u64)) -> Result<usize, BackupError> {
+    for part in parts.iter().filter(|part| contents.files.keys().any(|name| Path::new(name).starts_with(part.name))) {
+        make_empty(&part.folder)?;
+    }
+    let is_pointer = |name: &str| Path::new(name).file_name().is_some_and(|name| name == "champion");
+    let mut files: Vec<_> = contents.files.iter().collect();
+    files.sort_by_key(|(name, _)| is_pointer(name));
+    let (mut restored, mut bytes) = (0, 0);
+    for (name, expected) in files {
+        let in_part = parts.iter().find_map(|part| Some((part, Path::new(name).strip_prefix(part.name).ok()?)));
+        let Some((part, path)) = in_part else { continue };
+        let to = part.folder.join(path);
+        let copied = copy(&from.join(name), &to, Extent::Whole)?;
+        if copied != *expected {
+            return Err(BackupError::Differs(from.join(name)));
+        }
+        if sealed(&to)? != *expected {
+            return Err(BackupError::Differs(to));
+        }
+        (restored, bytes) = (restored + 1, bytes + copied.bytes);
+        done(bytes);
+    }
+    Ok(restored)
+}

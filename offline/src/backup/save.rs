@@ -1,0 +1,98 @@
+//! Saves a shop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use shared::contract::artifact::manifest::replace;
+use shared::contract::event_log::{LogFile, is_aside, list};
+
+use super::copy::{Extent, copy};
+use super::{BackupError, Contents, FORMAT, LIST, Part, is_hidden, make_empty};
+
+/// Copies the parts of a shop, in this order, to a new folder, and writes the list last: a folder without it is no backup.
+///
+/// * `done`: called with the number of bytes copied.
+///
+/// # Errors
+/// [`BackupError`]; what was copied stays there, and is no backup.
+pub fn save(parts: &[Part], to: &Path, done: &dyn Fn(u64)) -> Result<Contents, BackupError> {
+    make_empty(to)?;
+    let mut contents = Contents { format: FORMAT, files: BTreeMap::new() };
+    for Part { name, folder } in parts {
+        save_folder(folder, to, Path::new(name), &mut contents, done)?;
+    }
+    let text = serde_json::to_string_pretty(&contents).expect("texts and numbers serialise into memory");
+    replace(to, LIST, &text).map_err(|error| BackupError::io(to)(io::Error::other(error)))?;
+    Ok(contents)
+}
+
+/// Copies a folder, and those in it.
+///
+/// * `below`: its path in the backup.
+fn save_folder(
+    folder: &Path,
+    to: &Path,
+    below: &Path,
+    contents: &mut Contents,
+    done: &dyn Fn(u64),
+) -> Result<(), BackupError> {
+    let logs = logs(folder).map_err(BackupError::io(folder))?;
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder).map_err(BackupError::io(folder))? {
+        let path = entry.map_err(BackupError::io(folder))?.path();
+        if !is_left_out(&path) {
+            others.push(path);
+        }
+    }
+    others.sort();
+    let mut add = |from: &Path, extent: Extent| -> Result<(), BackupError> {
+        let path = below.join(from.file_name().unwrap_or_default());
+        let sealed = copy(from, &to.join(&path), extent)?;
+        contents.files.insert(path.to_string_lossy().into_owned(), sealed);
+        done(contents.bytes());
+        Ok(())
+    };
+    for log in logs {
+        match add(&log.path, if log.is_packed() { Extent::Whole } else { Extent::Lines }) {
+            // It was packed since it was listed.
+            Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                add(&log.packed_path(), Extent::Whole)?;
+            }
+            added => added?,
+        }
+    }
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = others.into_iter().partition(|path| path.is_dir());
+    for file in files {
+        add(&file, Extent::Whole)?;
+    }
+    for inner in folders {
+        let below = below.join(inner.file_name().unwrap_or_default());
+        save_folder(&inner, to, &below, contents, done)?;
+    }
+    Ok(())
+}
+
+/// The files of the event log in a folder, up to the last one of each replica.
+///
+/// A listing may miss a file that is being packed, under both its names, so that there are two. A file that is new in the second
+/// is left out: lines that were appended to the one before it may be missing.
+fn logs(folder: &Path) -> io::Result<Vec<LogFile>> {
+    let (mut found, again) = (list(folder)?, list(folder)?);
+    let known: BTreeSet<(String, u64)> = found.iter().map(|log| (log.replica.clone(), log.number)).collect();
+    let is_missing = |log: &LogFile| {
+        let last = found.iter().rev().find(|other| other.replica == log.replica);
+        !known.contains(&(log.replica.clone(), log.number)) && last.is_some_and(|last| log.number < last.number)
+    };
+    let missing: Vec<LogFile> = again.into_iter().filter(is_missing).collect();
+    found.extend(missing);
+    Ok(found)
+}
+
+/// Whether what is in a folder is not saved, or as a file of the event log: locks, torn ends, folders that are worked in.
+fn is_left_out(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_id = path.extension().is_some_and(|ending| ending == "id");
+    is_hidden(&name) || LogFile::at(path).is_some() || (is_aside(path) && !is_id)
+}

@@ -1,0 +1,92 @@
+//! `offline backup` and `offline restore`: a shop on disk, saved and brought back.
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use clap::Args;
+use indicatif::DecimalBytes;
+
+use super::options::ArtifactsOptions;
+use crate::backup::{self, Contents, Part};
+use crate::progress::Progress;
+
+/// Where the service keeps what it writes.
+#[derive(Debug, Args)]
+struct LogOptions {
+    /// The folder of the service's event log.
+    #[arg(long, value_name = "FOLDER", env = "TANDEM_EVENTS__PATH", default_value = "data/events")]
+    events: PathBuf,
+    /// The folder of the rows that models remember; it may be absent.
+    #[arg(long, value_name = "FOLDER", env = "TANDEM_MODELS__ROWS", default_value = "data/rows")]
+    rows: PathBuf,
+}
+
+/// Saves versions, event logs and the rows of models to a new folder. Services and their Redis go on meanwhile.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    #[command(flatten)]
+    artifacts: ArtifactsOptions,
+    #[command(flatten)]
+    logs: LogOptions,
+    /// The folder of the backup, which must be new or empty.
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+}
+
+/// Checks a backup, and restores it into empty folders.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    artifacts: ArtifactsOptions,
+    #[command(flatten)]
+    logs: LogOptions,
+    /// The folder of the backup.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// Only checks that every file is what was saved.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Saves a shop.
+pub fn backup(args: &BackupArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    // Nothing is pruned, and no erased user overwritten, while this copies.
+    let held = args.artifacts.hold_existing("offline backup")?;
+    ensure!(
+        args.logs.events.is_dir(),
+        "{}: no folder; name that of the event log by --events",
+        args.logs.events.display()
+    );
+    let mut parts = parts(&args.artifacts, &args.logs);
+    parts.retain(|part| part.folder.is_dir());
+    let contents = progress.counted("backup", 0, |done| backup::save(&parts, &args.to, done))?;
+    drop(held);
+    println!("{}: {}", args.to.display(), told(&contents));
+    Ok(())
+}
+
+/// Restores a shop.
+pub fn restore(args: &RestoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
+    let contents = progress.stage("check", || backup::check(&args.from))?;
+    println!("{}: {}, every one as it was saved", args.from.display(), told(&contents));
+    if args.check {
+        return Ok(());
+    }
+    let parts = parts(&args.artifacts, &args.logs);
+    let _held = args.artifacts.hold("offline restore")?;
+    let total = contents.bytes();
+    let files = progress.counted("restore", total, |done| backup::restore(&args.from, &contents, &parts, done))?;
+    println!("{files} files restored; start the service, which fills its store from the log");
+    println!("users who were erased since the backup are in it again: `offline erase --users` with their ids");
+    Ok(())
+}
+
+/// What is saved, versions before the logs that they were learnt from.
+fn parts(artifacts: &ArtifactsOptions, logs: &LogOptions) -> Vec<Part> {
+    let part = |name, folder: &PathBuf| Part { name, folder: folder.clone() };
+    vec![part("artifacts", &artifacts.artifacts), part("events", &logs.events), part("rows", &logs.rows)]
+}
+
+fn told(contents: &Contents) -> String {
+    format!("{} files, {}", contents.files.len(), DecimalBytes(contents.bytes()))
+}
