@@ -7,6 +7,7 @@ use online::api::recommendations::of_url_and_body;
 use online::recommender::CheckedQuery;
 use shared::contract::api::Seen;
 use shared::engine::recommend::Query;
+use shared::engine::seen::SeenRule;
 use shared::engine::select::{check, select};
 use shared::engine::state::UserState;
 
@@ -39,13 +40,14 @@ fn ask(query: CheckedQuery) {
         return;
     }
     let state = UserState::default().with_profile(profile.or_else(|| SHOP.profile_of(query.user_id.as_str())));
+    let kinds = &SHOP.params().kinds;
     let asked = Query {
-        k: query.k,
         context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
         category: category.flatten(),
         exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
-        seen: query.seen.unwrap_or(Seen::Allow),
+        seen: query.seen.as_ref().map_or(SeenRule::Word(Seen::Allow), |policy| SeenRule::of(policy, kinds)),
         only,
+        ..Query::of(query.k, Seen::Allow)
     };
     answer(&SHOP, &state, &asked, query.now.unwrap_or(SHOP.manifest().last_event_ms));
 }

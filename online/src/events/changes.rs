@@ -3,8 +3,7 @@
 //! The catalogue is in memory, whatever store the histories are in: it is told everything anew at every start, and when
 //! a version is served that covers less than those before. Cost: a pass over what is not in every version.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, BufRead};
 use std::path::Path;
 
 use shared::contract::event_log::{self, Coverage, Place};
@@ -29,8 +28,7 @@ pub fn read(folder: &Path, covered: &Coverage, replica: &str, end: Position) -> 
             _ => u64::MAX,
         };
         let mut place = Place { file, end: covered.of(file) };
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(&log.path)?);
-        reader.seek(SeekFrom::Start(place.end))?;
+        let mut reader = log.open_at(place.end)?;
         let mut line = Vec::new();
         while place.end < until && reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             place.end += line.len() as u64;

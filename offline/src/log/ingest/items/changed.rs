@@ -6,8 +6,7 @@
 //! values of its own time. Costs a pass over the service's files, and a copy of the catalogue where there are changes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,12 +35,10 @@ impl ItemChanges {
     pub fn of_files(files: &[PathBuf]) -> Result<Self, IngestError> {
         let mut changes = Vec::new();
         let mut line = Vec::new();
-        for path in files {
-            let failed = |error| IngestError::read(path, error);
-            let Some(file) = LogFile::at(path).map(|log| log.id()).transpose().map_err(failed)?.flatten() else {
-                continue;
-            };
-            let mut lines = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+        for log in files.iter().filter_map(|path| LogFile::at(path)) {
+            let failed = |error| IngestError::read(&log.path, error);
+            let Some(file) = log.id().map_err(failed)? else { continue };
+            let mut lines = log.open().map_err(failed)?;
             let mut end = 0;
             while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 && line.ends_with(b"\n") {
                 end += line.len() as u64;
@@ -262,4 +259,27 @@ fn edited(known: Option<Values>, said: &BTreeMap<usize, Option<FieldValue>>, ite
         return Values::Flags(numbers.into_iter().map(flag).collect());
     }
     Values::Numbers(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use shared::contract::event_log::packed::pack;
+
+    use super::*;
+
+    #[test]
+    fn a_packed_log_says_the_same_at_the_same_places() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events-0-00000001.jsonl");
+        let view = r#"{"visitorid":"u","itemid":"a","event":"view","timestamp":1,"event_id":"e","received":1}"#;
+        let change = r#"{"change":"a","set":{"price":2.5},"timestamp":3,"received":3}"#;
+        fs::write(&path, format!("{view}\n{change}\n{view}\n")).expect("writes");
+        let plain = ItemChanges::of_files(std::slice::from_ref(&path)).expect("reads");
+        assert!(!plain.is_empty());
+        let log = LogFile::at(&path).expect("a log file");
+        pack(&log).expect("packs");
+        assert_eq!(ItemChanges::of_files(&[log.packed_path()]).expect("reads"), plain);
+    }
 }
