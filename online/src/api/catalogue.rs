@@ -67,6 +67,7 @@ impl<'de> Deserialize<'de> for Fields {
         (status = ACCEPTED, body = ItemChanged),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn put_item(
