@@ -346,6 +346,7 @@ fn the_description_says_how_a_key_is_given() {
         description["paths"][path][method]["responses"].as_object().expect("answers").keys().cloned().collect()
     };
     assert_eq!(answers("/events", "post"), ["200", "202", "400", "401", "403", "413", "415", "429", "503", "507"]);
+    assert_eq!(answers("/items/{item_id}", "put"), answers("/events", "post"));
     assert_eq!(answers("/popular", "get"), ["200", "400", "401", "403", "404", "429", "503"]);
     assert_eq!(answers("/health", "get"), ["200", "503"], "a probe needs no key");
     let schemas = &description["components"]["schemas"];

@@ -85,7 +85,8 @@ const IDS: [(&str, &str); 7] = [
 
 /// Adds what any call may be answered, where a handler does not say more of it.
 fn add_answers(route: &str, path: &mut PathItem) {
-    let methods = [(Method::GET, &mut path.get), (Method::POST, &mut path.post), (Method::DELETE, &mut path.delete)];
+    let PathItem { get, post, put, delete, .. } = path;
+    let methods = [(Method::GET, get), (Method::POST, post), (Method::PUT, put), (Method::DELETE, delete)];
     for (method, operation) in methods {
         let Some(operation) = operation else { continue };
         let needs_key = access::of(&method, Some(route)).0 != Need::Nothing;
