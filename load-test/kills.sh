@@ -31,7 +31,7 @@ done
 wait "$stream"
 "$bin/load-test" audit --url "http://127.0.0.1:$port" --log "$work/acknowledged.jsonl" --event-log "$work/events"
 stop
-"$bin/offline" ingest --events "$work/events/*.jsonl" --out "$work/ingested.jsonl" --rejects "$work/rejects.jsonl" 2>/dev/null
+"$bin/offline" ingest --events "$work/events" --out "$work/ingested.jsonl" --rejects "$work/rejects.jsonl" 2>/dev/null
 acknowledged=$(wc -l < "$work/acknowledged.jsonl") read=$(wc -l < "$work/ingested.jsonl")
 [ "$acknowledged" = "$read" ] || { echo "BROKEN: $acknowledged events acknowledged, the batch reads $read"; exit 1; }
 echo "kept: $kills kills, the batch reads each of $read acknowledged events once"

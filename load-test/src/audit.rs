@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub struct AuditArgs {
     /// The acknowledged events: what `load-test stream --log` wrote
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// A folder with event log files (*.jsonl, in subfolders too); once per replica
+    /// A folder with event log files (*.jsonl and *.jsonl.zst, in subfolders too); once per replica
     #[arg(long, value_name = "DIR", required = true)]
     event_log: Vec<PathBuf>,
     /// How many seconds a history may lack events before they count as lost, such as after a refill of the store
@@ -136,7 +136,7 @@ fn check_logs(folders: &[PathBuf], acknowledged: &[Acknowledged], report: &mut A
     for folder in folders {
         for path in log_files(folder)? {
             let failed = |source| AuditError::EventLog { path: path.clone(), source };
-            for line in BufReader::new(File::open(&path).map_err(failed)?).split(b'\n') {
+            for line in lines_of(&path).map_err(failed)?.split(b'\n') {
                 match serde_json::from_slice::<Logged>(&line.map_err(failed)?) {
                     Ok(Logged { event_id }) => {
                         if let Some(count) = event_id.as_deref().and_then(|id| lines.get_mut(id)) {
@@ -158,7 +158,16 @@ fn check_logs(folders: &[PathBuf], acknowledged: &[Acknowledged], report: &mut A
     Ok(())
 }
 
-/// All `*.jsonl` files below a folder, by name.
+/// The lines of a file, which is unpacked if the service has packed it.
+fn lines_of(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let file = File::open(path)?;
+    if path.extension().is_some_and(|extension| extension == "zst") {
+        return Ok(Box::new(BufReader::new(zstd::Decoder::new(file)?)));
+    }
+    Ok(Box::new(BufReader::new(file)))
+}
+
+/// All `*.jsonl` and `*.jsonl.zst` files below a folder, by name.
 fn log_files(folder: &Path) -> Result<Vec<PathBuf>, AuditError> {
     let failed = |source| AuditError::EventLog { path: folder.to_owned(), source };
     let mut files = Vec::new();
@@ -166,7 +175,7 @@ fn log_files(folder: &Path) -> Result<Vec<PathBuf>, AuditError> {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
             files.extend(log_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+        } else if [".jsonl", ".jsonl.zst"].iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
             files.push(path);
         }
     }
@@ -269,8 +278,11 @@ mod tests {
         let lines: String = logged.iter().map(|n| format!("{{\"event_id\":\"e{n}\",\"itemid\":\"i\"}}\n")).collect();
         let event_log = folder.path().join("events/replica");
         fs::create_dir_all(&event_log).expect("created");
-        fs::write(event_log.join("1.jsonl"), lines + torn).expect("written");
-        fs::write(event_log.join("2.txt"), "not a log").expect("written");
+        let (closed, open) = lines.split_at(lines.find('\n').map_or(0, |at| at + 1));
+        fs::write(event_log.join("1.jsonl.zst"), zstd::encode_all(closed.as_bytes(), 1).expect("packs"))
+            .expect("written");
+        fs::write(event_log.join("2.jsonl"), open.to_owned() + torn).expect("written");
+        fs::write(event_log.join("3.txt"), "not a log").expect("written");
         let answered = AtomicUsize::new(0);
         let stub = stub::serve(move |asked| {
             assert_eq!(asked.path, "/users/u%201/history");

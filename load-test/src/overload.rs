@@ -18,7 +18,7 @@ use crate::options::{self, Common};
 use crate::plan::{self, Spacing};
 use crate::tally::Failure;
 use crate::traffic::{self, Kind, Shape, Traffic};
-use crate::verdict::{Bound, Format, Objective};
+use crate::verdict::{self, Bound, Format, Objective};
 
 /// The share of the maximum that is offered before and after the overload.
 const CALM: f64 = 0.5;
@@ -255,17 +255,13 @@ impl OverloadReport {
             Some(secs) => format!("{secs:.1} s"),
             None => format!("not within {} s", AFTER.as_secs()),
         };
-        let mut text = format!(
+        let text = format!(
             "{url}: maximum {maximum:.0} answers/s, p99 at half of it {calm_p99_ms:.1} ms\n\
              offered {offered_rate:.0}/s: {offered} requests, {accepted} accepted, {shed} shed, {failed} failed\n\
              goodput {goodput_share:.2} of the maximum; accepted p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, p99.9 {p999_ms:.1} ms\n\
              memory {before:.1} MB before, {after:.1} MB after; latency back after {recovery}\n",
         );
-        for objective in &self.objectives {
-            text.push_str(&objective.line());
-            text.push('\n');
-        }
-        text
+        text + &verdict::lines(&self.objectives)
     }
 }
 

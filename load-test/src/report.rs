@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::tally::Figures;
-use crate::verdict::Objective;
+use crate::verdict::{self, Objective};
 
 /// The kind of load of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -145,10 +145,7 @@ impl Report {
             let Baseline { health_rate, rate, ratio } = baseline;
             write_line(&mut text, &format!("beside /health: {rate:.0} / {health_rate:.0} = {ratio:.3}"));
         }
-        for objective in &self.objectives {
-            write_line(&mut text, &objective.line());
-        }
-        text
+        text + &verdict::lines(&self.objectives)
     }
 }
 

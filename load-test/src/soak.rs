@@ -17,7 +17,7 @@ use crate::memory::{MemoryError, resident_bytes};
 use crate::options::{self, Common};
 use crate::plan::Spacing;
 use crate::traffic::{self, Kind, Shape, Traffic};
-use crate::verdict::{Bound, Format, Objective};
+use crate::verdict::{self, Bound, Format, Objective};
 
 /// Asks for a long time at one rate, and reports the drift of memory and latency
 #[derive(Debug, Clone, Args)]
@@ -189,11 +189,7 @@ impl SoakReport {
         }
         let percent = 100.0 * growth;
         text.push_str(&format!("memory {percent:+.1}%, p99 × {p99_times:.2} from the first slices to the last\n"));
-        for objective in &self.objectives {
-            text.push_str(&objective.line());
-            text.push('\n');
-        }
-        text
+        text + &verdict::lines(&self.objectives)
     }
 }
 

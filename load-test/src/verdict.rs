@@ -70,6 +70,12 @@ impl Objective {
     }
 }
 
+/// A line for each objective.
+#[must_use]
+pub fn lines(objectives: &[Objective]) -> String {
+    objectives.iter().map(|objective| objective.line() + "\n").collect()
+}
+
 /// Whether all objectives were met.
 #[must_use]
 pub fn verdict(objectives: &[Objective]) -> Verdict {
