@@ -4,12 +4,14 @@
 //! asked for lately are kept by their one form: at most 128 of them, a bit for each item of the catalogue.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use shared::contract::expression::Expression;
 use shared::engine::item_set::ItemSet;
 use shared::engine::select::select;
 use shared::engine::snapshot::Snapshot;
+
+use crate::per_snapshot::PerSnapshot;
 
 /// So many different expressions make those before them old; the old ones that are not asked for meanwhile are forgotten.
 const YOUNG: usize = 64;
@@ -19,7 +21,6 @@ type Sets = HashMap<String, Arc<ItemSet>>;
 /// The sets of one version.
 #[derive(Default)]
 struct Kept {
-    of: Weak<Snapshot>,
     young: Sets,
     old: Sets,
 }
@@ -44,29 +45,19 @@ impl Kept {
 
 /// The sets of the served version.
 #[derive(Default)]
-pub struct Filters(Mutex<Kept>);
+pub struct Filters(PerSnapshot<Kept>);
 
 impl Filters {
     /// The items of a snapshot that an expression holds for.
     pub fn set(&self, expression: &Expression, snapshot: &Arc<Snapshot>) -> Arc<ItemSet> {
         let text = expression.to_string();
-        if let Some(set) = self.with(snapshot, |kept| kept.get(&text)) {
+        if let Some(set) = self.0.with(snapshot, |kept| kept.get(&text)) {
             return set;
         }
         // Two requests may both evaluate it: cheaper than that one waits.
         let set = Arc::new(select(expression, snapshot));
-        self.with(snapshot, |kept| kept.keep(text, set.clone()));
+        self.0.with(snapshot, |kept| kept.keep(text, set.clone()));
         set
-    }
-
-    /// Looks into the sets of a snapshot; those of another one are forgotten.
-    fn with<T>(&self, snapshot: &Arc<Snapshot>, look: impl FnOnce(&mut Kept) -> T) -> T {
-        // Whatever panicked, the maps are whole.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::ptr::eq(kept.of.as_ptr(), Arc::as_ptr(snapshot)) {
-            *kept = Kept { of: Arc::downgrade(snapshot), ..Kept::default() };
-        }
-        look(&mut kept)
     }
 }
 
@@ -102,7 +93,6 @@ mod tests {
             assert!(Arc::ptr_eq(&asked, &filters.set(&price(1000), &snapshot)));
         }
         assert!(!Arc::ptr_eq(&left, &filters.set(&price(1001), &snapshot)));
-        let kept = filters.0.lock().expect("whole");
-        assert!(kept.young.len() + kept.old.len() <= 2 * YOUNG);
+        assert!(filters.0.with(&snapshot, |kept| kept.young.len() + kept.old.len()) <= 2 * YOUNG);
     }
 }

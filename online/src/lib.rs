@@ -20,6 +20,7 @@ pub mod events;
 pub mod filters;
 pub mod metrics;
 pub mod models;
+pub mod per_snapshot;
 pub mod probe;
 pub mod recommender;
 pub mod reload;

@@ -5,7 +5,7 @@
 //! nothing. The log says so once for each version, and a metric has their number.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::contract::expression::Expression;
 use shared::contract::id::ItemIdx;
@@ -18,11 +18,14 @@ use shared::engine::snapshot::Snapshot;
 use shared::tables::Habit;
 
 use crate::metrics::Metrics;
+use crate::per_snapshot::PerSnapshot;
 use crate::scenarios::{Scenario, Scenarios, during};
 
 /// What holds for the requests of a scenario, in the indices of one snapshot.
 #[derive(Debug)]
 pub struct Held {
+    /// Only these items.
+    pub only: Option<Arc<ItemSet>>,
     /// Not these items.
     pub exclude: Vec<ItemIdx>,
     /// Which items of a user's past may be recommended, if the scenario says so.
@@ -35,23 +38,16 @@ pub struct Held {
 pub struct Rulebook {
     scenarios: Scenarios,
     metrics: Arc<Metrics>,
-    kept: Mutex<Kept>,
-}
-
-/// What was made for one snapshot.
-#[derive(Default)]
-struct Kept {
-    of: Weak<Snapshot>,
-    held: BTreeMap<String, Arc<Held>>,
+    held: PerSnapshot<BTreeMap<String, Arc<Held>>>,
     /// The version of which it was said what it lacks, by scenario: a version may have several snapshots.
-    told: BTreeMap<String, String>,
+    told: Mutex<BTreeMap<String, String>>,
 }
 
 impl Rulebook {
     /// The rules of scenarios.
     #[must_use]
     pub fn new(scenarios: Scenarios, metrics: Arc<Metrics>) -> Self {
-        Self { scenarios, metrics, kept: Mutex::default() }
+        Self { scenarios, metrics, held: PerSnapshot::default(), told: Mutex::default() }
     }
 
     /// A scenario with its name in the config.
@@ -67,33 +63,20 @@ impl Rulebook {
 
     /// What holds for the requests of a scenario.
     pub fn held(&self, (name, scenario): (&str, &Scenario), snapshot: &Arc<Snapshot>) -> Arc<Held> {
-        if let Some(held) = self.with(snapshot, |kept| kept.held.get(name).cloned()) {
+        if let Some(held) = self.held.with(snapshot, |made| made.get(name).cloned()) {
             return held;
         }
         // Two requests may both make it: cheaper than that one waits.
         let held = Arc::new(held(scenario, snapshot));
         let lacks = lacks(scenario, snapshot);
         self.metrics.scenario_lacks.with_label_values(&[name]).set(lacks.len() as i64);
+        self.held.with(snapshot, |made| made.insert(name.to_owned(), held.clone()));
         let version = &snapshot.manifest().version;
-        let is_told = self.with(snapshot, |kept| {
-            kept.held.insert(name.to_owned(), held.clone());
-            kept.told.insert(name.to_owned(), version.clone()).is_some_and(|told| told == *version)
-        });
-        for lack in lacks.iter().filter(|_| !is_told) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), version.clone());
+        for lack in lacks.iter().filter(|_| told.as_ref() != Some(version)) {
             tracing::warn!(scenario = name, version, "{lack}; the rest of the scenario holds");
         }
         held
-    }
-
-    /// Looks into what was made for a snapshot; what was made for another one is forgotten.
-    fn with<T>(&self, snapshot: &Arc<Snapshot>, look: impl FnOnce(&mut Kept) -> T) -> T {
-        // Whatever panicked, the maps are whole.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::ptr::eq(kept.of.as_ptr(), Arc::as_ptr(snapshot)) {
-            let told = std::mem::take(&mut kept.told);
-            *kept = Kept { of: Arc::downgrade(snapshot), held: BTreeMap::new(), told };
-        }
-        look(&mut kept)
     }
 }
 
@@ -124,6 +107,7 @@ fn held(scenario: &Scenario, snapshot: &Snapshot) -> Held {
         explore: (scenario.explore > 0.0).then(explore),
     };
     Held {
+        only: scenario.filter.as_ref().map(set),
         exclude: scenario.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
         seen: scenario.seen.as_ref().map(|policy| SeenRule::of(policy, &snapshot.params().kinds)),
         rules: Arc::new(rules),

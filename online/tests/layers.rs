@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 22] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -18,8 +18,9 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("store", &["metrics"]),
     ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
-    ("filters", &[]),
-    ("rules", &["scenarios", "metrics"]),
+    ("per_snapshot", &[]),
+    ("filters", &["per_snapshot"]),
+    ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     // It answers with the errors of the store, but never calls it.
     ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store", "traces"]),

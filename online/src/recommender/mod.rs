@@ -32,7 +32,7 @@ use shared::tables::{CategoryIdx, Profile};
 use crate::champion::Champion;
 use crate::filters::Filters;
 use crate::metrics::{Metrics, Outcome, Timed};
-use crate::rules::Rulebook;
+use crate::rules::{Held, Rulebook};
 use crate::scenarios::{Scenario, Scenarios};
 use crate::store::{State, StoreError, Stored, UserStore};
 use crate::traces::Trace;
@@ -196,20 +196,21 @@ impl Recommender {
 
     /// The items that the filters of a query and of its scenario leave together.
     ///
-    /// * `trace`: gets the parts of the answer, if the request is traced.
-    ///
     /// # Errors
     /// [`BadFilter`] when the version can't be asked what the query asks.
     fn only_of_both(
         &self,
         query: &CheckedQuery,
-        scenario: Option<&Scenario>,
+        scenario: Option<(&Scenario, &Held)>,
         snapshot: &Arc<Snapshot>,
     ) -> Result<Option<Arc<ItemSet>>, BadFilter> {
-        let own = self.only(query.filter.as_ref(), snapshot)?;
-        let Some(of_scenario) = scenario.and_then(|scenario| scenario.filter.as_ref()) else { return Ok(own) };
-        let both = query.filter.as_ref().map(|own| Expression::And(vec![of_scenario.clone(), own.clone()]));
-        Ok(Some(self.filters.set(both.as_ref().unwrap_or(of_scenario), snapshot)))
+        let of_scenario = scenario.and_then(|(scenario, held)| Some((scenario.filter.as_ref()?, held.only.as_ref()?)));
+        Ok(match (self.only(query.filter.as_ref(), snapshot)?, query.filter.as_ref().zip(of_scenario)) {
+            (_, Some((own, (filter, _)))) => {
+                Some(self.filters.set(&Expression::And(vec![filter.clone(), own.clone()]), snapshot))
+            }
+            (own, None) => own.or_else(|| of_scenario.map(|(_, only)| only.clone())),
+        })
     }
 
     /// The scenario that a query names, with its name.
@@ -225,6 +226,7 @@ impl Recommender {
     /// Answers a query; `clock_ms` is the time. After the deadline the slate is what is popular.
     ///
     /// * `id`: identifies the answer; what a scenario explores is drawn by it.
+    /// * `trace`: gets the parts of the answer, if the request is traced.
     ///
     /// # Errors
     /// [`NoAnswer`] without a recommender, for an unknown category, scenario or kind of event, a filter that the
@@ -240,9 +242,10 @@ impl Recommender {
         let snapshot = self.snapshot()?;
         let category = query.category.as_deref().map(|name| category(&snapshot, name)).transpose()?;
         let scenario = self.scenario(query)?;
-        let only = self.only_of_both(query, scenario.map(|(_, scenario)| scenario), &snapshot)?;
-        let seen = query.seen.as_ref().map(|policy| seen(policy, &snapshot)).transpose()?;
         let held = scenario.map(|scenario| self.rulebook.held(scenario, &snapshot));
+        let held = held.as_deref();
+        let only = self.only_of_both(query, scenario.map(|(_, scenario)| scenario).zip(held), &snapshot)?;
+        let seen = query.seen.as_ref().map(|policy| seen(policy, &snapshot)).transpose()?;
         let given = given_profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin(trace);
         let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
@@ -262,7 +265,6 @@ impl Recommender {
         };
         let state = state.with_profile(profile);
         let items = snapshot.items();
-        let held = held.as_deref();
         let explores = held.is_some_and(|held| held.rules.explore.is_some());
         let exclude = query.exclude.iter().filter_map(|item| items.index(item.as_str()));
         let asked = Query {
