@@ -130,8 +130,9 @@ impl Admission {
         tokio::task::yield_now().await;
         let waiting = self.line.load(Ordering::Relaxed);
         drop(place);
-        self.pace.step(Instant::now(), waiting - 1);
-        if waiting > self.short_line && arrived.elapsed() > self.longest_wait {
+        let now = Instant::now();
+        self.pace.step(now, waiting - 1);
+        if waiting > self.short_line && now.saturating_duration_since(arrived) > self.longest_wait {
             return Err(Refused::Waited);
         }
         Ok(())
