@@ -1,0 +1,130 @@
+use std::io::Write;
+
+use super::*;
+use crate::scenarios::during;
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+    file.write_all(text.as_bytes()).expect("writes");
+    Config::load(Some(file.path()))
+}
+
+#[test]
+fn the_documented_defaults_are_valid() {
+    let config = Config::load(None).expect("defaults");
+    assert_eq!(config.server.listen, "127.0.0.1:8080");
+    assert_eq!(config.server.seen, Seen::ExcludePurchased);
+    assert!(config.store.redis_url.is_empty());
+}
+
+#[test]
+fn a_file_overrides_key_by_key() {
+    let config = load("[events]\nreplica = 7\n").expect("loads");
+    assert_eq!(config.events.replica, "7");
+    assert_eq!(config.events.queue, 1024);
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_its_name() {
+    let error = load("[store]\nredis = \"x\"\n").expect_err("unknown key");
+    assert!(error.to_string().contains("redis"), "{error}");
+}
+
+#[test]
+fn the_service_listens_on_addresses_and_host_names() {
+    for listen in ["0.0.0.0:8080", "localhost:0", "[::1]:8080", "tandem.shop.internal:80"] {
+        assert_eq!(load(&format!("[server]\nlisten = \"{listen}\"\n")).expect(listen).server.listen, listen);
+    }
+    for listen in
+        ["\"localhost\"", "8080", "\":8080\"", "\"::1:8080\"", "\"http://localhost:8080\"", "\"h:99999\"", "\"\""]
+    {
+        let error = load(&format!("[server]\nlisten = {listen}\n")).expect_err(listen).to_string();
+        assert!(error.contains("server.listen = ") && error.contains("localhost:8080"), "{error}");
+    }
+}
+
+#[test]
+fn pages_that_may_call_are_named_by_their_origin() {
+    for good in ["https://shop.example", "http://localhost:3000", "http://[::1]:3000"] {
+        let config = load(&format!("[server]\ncors_origins = [\"{good}\"]\n")).expect(good);
+        assert_eq!(config.server.cors_origins, [good]);
+    }
+    for bad in ["*", "shop.example", "https://shop.example/", "https://*.shop.example", "https://", "null"] {
+        let error = load(&format!("[server]\ncors_origins = [\"{bad}\"]\n")).expect_err(bad).to_string();
+        assert!(error.contains("server.cors_origins"), "{error}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_named_with_its_key() {
+    let error = load("[store]\ntimeout_ms = \"soon\"\n").expect_err("no number").to_string();
+    assert!(error.contains("store.timeout_ms"), "{error}");
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_the_range() {
+    let error = load("[store]\ntimeout_ms = 0\n").expect_err("out of range");
+    assert_eq!(error.to_string(), "config: store.timeout_ms = 0: it must be from 1 to 10000");
+    assert!(load("[events]\nreplica = \"../x\"\n").is_err());
+}
+
+#[test]
+fn scenarios_are_read_with_times_of_either_form() {
+    let config = load(
+        "[scenarios.home]\nfilter = \"not brand = 'Acme'\"\nseen = { transaction = 30 }\nmax_per = { category = 3 }\n\
+         boost = [{ filter = \"price < 5\", factor = 1.5, from = \"2026-11-27T00:00:00Z\", until = 2026-11-28T00:00:00Z }]\n\
+         exclude = [\"8\"]\npin = [{ item = \"7.0\", position = 1 }]\n[scenarios.basket]\nseen = \"exclude_all\"\n",
+    );
+    let scenarios = config.expect("loads").scenarios;
+    let home = &scenarios["home"];
+    assert_eq!(during(home.boost[0].from, home.boost[0].until), 1_795_737_600_000..1_795_824_000_000);
+    assert_eq!(during(home.pin[0].from, home.pin[0].until), i64::MIN..i64::MAX);
+    assert_eq!(home.pin[0].item.as_str(), "7");
+    assert_eq!(scenarios["basket"].seen, "exclude_all".parse().ok());
+}
+
+#[test]
+fn the_documented_scenarios_are_valid() {
+    let readme = include_str!("../../README.md").split("```toml\n").find(|block| block.starts_with("[scenarios.home]"));
+    let readme = readme.and_then(|block| block.split("```").next()).expect("an example");
+    let home = &load(readme).expect("loads").scenarios["home"];
+    assert_eq!((home.boost[0].factor, home.pin[0].position, home.explore), (1.5, 2, 0.05));
+    let (_, commented) = DEFAULTS.split_once("# [scenarios.home]\n").expect("an example");
+    let lines: Vec<&str> = commented.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+    let home = &load(&format!("[scenarios.home]\n{}", lines.join("\n"))).expect("loads").scenarios["home"];
+    assert_eq!((home.boost.len(), home.bury.len(), home.pin.len(), home.max_per["brand"]), (1, 1, 1, 2));
+}
+
+#[test]
+fn a_rule_that_is_none_ends_the_start_with_its_key() {
+    for (rule, said) in [
+        ("filter = \"price <\"", "scenarios.s.filter"),
+        ("filter = \"price <\"", "at character 8: expected a number"),
+        ("boost = [{ filter = \"price and\", factor = 2.0 }]", "scenarios.s.boost"),
+        ("boost = [{ filter = \"price\", factor = 0 }]", "scenarios.s.boost[0].factor = 0: it must be above 0"),
+        ("boost = [{ filter = \"price\", factor = nan }]", "scenarios.s.boost[0].factor = NaN: it must be above 0"),
+        ("boost = [{ filter = \"price\" }]", "scenarios.s.boost[0].factor = 1: it changes nothing"),
+        ("bury = [{ filter = \"price\", factor = 2.0 }]", "factor"),
+        ("pin = [{ item = \"a\", position = 0 }]", "scenarios.s.pin[0].position = 0: it must be from 1 to 500"),
+        ("pin = [{ item = \"a\", position = 1, from = \"2026-11-27\" }]", "no time with its offset"),
+        ("pin = [{ item = \"a\", position = 1, until = 2026-11-27 }]", "no time with its offset"),
+        (
+            "bury = [{ filter = \"price\", from = \"2026-11-27T00:00:00Z\", until = \"2026-11-26T00:00:00Z\" }]",
+            "scenarios.s.bury[0].until = 1795651200000: it must be later than from",
+        ),
+        ("max_per = { brand = 0 }", "scenarios.s.max_per.brand = 0: it must be at least 1"),
+        ("max_pre = { brand = 1 }", "max_pre"),
+        ("seen = { transaction = 0 }", "scenarios.s.seen"),
+        ("explore = 1.5", "scenarios.s.explore = 1.5: it must be from 0 to 1"),
+        ("explore_below_events = 0", "scenarios.s.explore_below_events = 0"),
+    ] {
+        let error = load(&format!("[scenarios.s]\n{rule}\n")).expect_err(rule).to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn an_absent_file_is_an_error() {
+    let error = Config::load(Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
+    assert!(error.contains("/nowhere.toml: no such config file"), "{error}");
+}
