@@ -7,7 +7,7 @@ use std::fs;
 use shared::contract::artifact::ArtifactError;
 use shared::engine::snapshot::Snapshot;
 
-use support::{assert_same, champion, offline, offline_with, sample, text};
+use support::{QUICK, assert_same, champion, offline_small, offline_with, sample, succeeds, text};
 
 #[test]
 fn the_number_of_threads_does_not_change_a_byte() {
@@ -51,9 +51,9 @@ fn other_events_after_the_time_leave_the_version_until_it_as_it_is() {
 
     let versions = [("a", &events), ("b", &replaced)].map(|(name, events)| {
         let artifacts = folder.path().join(name);
-        let until = until.to_string();
-        let to = text(&artifacts);
-        offline(&["run", "--events", text(events), "--items", text(&items), "--artifacts", to, "--until", &until]);
+        let (to, until) = (text(&artifacts), until.to_string());
+        let run = ["run", "--events", text(events), "--items", text(&items), "--artifacts", to, "--until", &until];
+        succeeds(&run, &QUICK);
         champion(&artifacts)
     });
     assert_same(&versions[0], &versions[1]);
@@ -67,7 +67,7 @@ fn time_of(row: &str) -> i64 {
 fn a_torn_file_is_refused_by_its_name() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, _) = sample();
-    offline(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
+    offline_small(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
     let version = champion(folder.path());
     let torn = version.join("als.safetensors");
     let bytes = fs::read(&torn).expect("reads");

@@ -8,18 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use shared::contract::artifact::manifest::MANIFEST;
 
-use support::{champion, offline_with, sample, text};
-
-/// Settings under which a training takes a second.
-const QUICK: [(&str, &str); 7] = [
-    ("TANDEM_ALS__FACTORS", "8"),
-    ("TANDEM_ALS__SWEEPS", "3"),
-    ("TANDEM_BLEND__MAX_CASES", "500"),
-    ("TANDEM_RANKER__MAX_CASES", "1000"),
-    ("TANDEM_RANKER__WINDOWS", "1"),
-    ("TANDEM_TREES__TREES", "20"),
-    ("TANDEM_TREES__DEPTH", "4"),
-];
+use support::{QUICK, champion, offline_with, sample, text};
 
 /// Nothing but popularity is served.
 const WORSE: [(&str, &str); 2] = [

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{assert_same, champion, offline, offline_fails, sample, text, write_log};
+use support::{assert_same, champion, offline, offline_fails, offline_small, sample, text, write_log};
 
 #[test]
 fn json_lines_of_the_same_events_give_the_same_version() {
@@ -15,7 +15,7 @@ fn json_lines_of_the_same_events_give_the_same_version() {
     offline(&["ingest", "--events", text(&events), "--out", text(&lines), "--rejects", text(&folder.path().join("r"))]);
     let versions = [("csv", &events), ("jsonl", &lines)].map(|(name, events)| {
         let artifacts = folder.path().join(name);
-        offline(&["run", "--events", text(events), "--items", text(&items), "--artifacts", text(&artifacts)]);
+        offline_small(&["run", "--events", text(events), "--items", text(&items), "--artifacts", text(&artifacts)]);
         champion(&artifacts)
     });
     assert_same(&versions[0], &versions[1]);

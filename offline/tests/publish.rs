@@ -14,13 +14,13 @@ use shared::engine::snapshot::Snapshot;
 
 use redis_cluster::RedisCluster;
 use redis_server::RedisServer;
-use support::{SMALL, champion, offline, offline_fails, offline_with, sample, text, versions, write_shop};
+use support::{SMALL, champion, offline, offline_fails, offline_small, offline_with, sample, text, versions, write_shop};
 
 #[test]
 fn only_the_kept_versions_remain_and_rollback_goes_back_one() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, _) = sample();
-    let run = || offline(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
+    let run = || offline_small(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
     let printed: Vec<String> = (0..5).map(|_| run()).collect();
     let versions = versions(folder.path());
     assert_eq!(versions.len(), 3);
@@ -36,9 +36,9 @@ fn only_the_kept_versions_remain_and_rollback_goes_back_one() {
 fn train_leaves_the_champion_and_publish_moves_it() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, _) = sample();
-    offline(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
+    offline_small(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
     let first = champion(folder.path());
-    offline(&["train", "--events", text(&events), "--artifacts", text(folder.path())]);
+    offline_small(&["train", "--events", text(&events), "--artifacts", text(folder.path())]);
     assert_eq!(champion(folder.path()), first);
     offline(&["publish", "--artifacts", text(folder.path())]);
     assert_ne!(champion(folder.path()), first);
@@ -51,7 +51,7 @@ fn rollback_puts_back_records_that_redis_lost() {
     let (events, _) = sample();
     for _ in 0..2 {
         let to = text(folder.path());
-        offline(&["run", "--events", text(&events), "--artifacts", to, "--redis", &redis.url()]);
+        offline_small(&["run", "--events", text(&events), "--artifacts", to, "--redis", &redis.url()]);
     }
     let [first, last] = &versions(folder.path())[..] else { panic!("two versions") };
     let all_records = || {
@@ -77,7 +77,7 @@ fn rollback_puts_back_records_that_redis_lost() {
 fn a_redis_that_is_away_leaves_the_champion_as_it_is() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, _) = sample();
-    offline(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
+    offline_small(&["run", "--events", text(&events), "--artifacts", text(folder.path())]);
     let before = champion(folder.path());
     let away = ["run", "--events", text(&events), "--artifacts", text(folder.path()), "--redis", "redis://127.0.0.1:1"];
     let error = offline_fails(&away);

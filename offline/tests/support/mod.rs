@@ -19,6 +19,17 @@ pub const SMALL: [(&str, &str); 4] = [
     ("TANDEM_EMBEDDING__FACTORS", "4"),
 ];
 
+/// Settings under which all that is learnt of the sample is, from fewer cases.
+pub const QUICK: [(&str, &str); 7] = [
+    ("TANDEM_ALS__FACTORS", "8"),
+    ("TANDEM_ALS__SWEEPS", "3"),
+    ("TANDEM_BLEND__MAX_CASES", "500"),
+    ("TANDEM_RANKER__MAX_CASES", "1000"),
+    ("TANDEM_RANKER__WINDOWS", "1"),
+    ("TANDEM_TREES__TREES", "20"),
+    ("TANDEM_TREES__DEPTH", "4"),
+];
+
 /// The command `offline`, to be given arguments and more.
 pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_offline"))
@@ -40,7 +51,17 @@ pub fn offline_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output 
 
 /// Runs `offline`, which must succeed; returns what it printed.
 pub fn offline(arguments: &[&str]) -> String {
-    let output = offline_with(arguments, &[]);
+    succeeds(arguments, &[])
+}
+
+/// Runs `offline` under the settings of [`SMALL`], which must succeed; returns what it printed.
+pub fn offline_small(arguments: &[&str]) -> String {
+    succeeds(arguments, &SMALL)
+}
+
+/// Runs `offline` with arguments and environment, which must succeed; returns what it printed.
+pub fn succeeds(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = offline_with(arguments, environment);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "offline {arguments:?} failed:\n{errors}");
     String::from_utf8(output.stdout).expect("UTF-8")
