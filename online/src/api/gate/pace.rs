@@ -1,13 +1,16 @@
 //! The pace at which a line moves: the mean time from one departure to the next while others wait.
 //!
 //! An exponentially weighted mean, in nanoseconds; threads that write at once may lose a step of each other, which a mean
-//! bears.
+//! bears. A step counts for no more than a few times the mean (Huber's bound), so that a machine that stood still once does
+//! not pass for a slow line; a line that has become slow is known after some steps more.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The weight of a step in the mean.
 const WEIGHT: f64 = 1.0 / 32.0;
+/// How many times the mean a step may count for.
+const LONGEST_STEP: f64 = 5.0;
 
 /// The pace of a line; nothing is known of it at first, and [`Pace::time_of`] is zero.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl Pace {
             return;
         }
         let (took, mean) = (now.saturating_sub(last) as f64, self.mean.load(Ordering::Relaxed) as f64);
-        let mean = if mean == 0.0 { took } else { mean + WEIGHT * (took - mean) };
+        let mean = if mean == 0.0 { took } else { mean + WEIGHT * (took.min(LONGEST_STEP * mean) - mean) };
         self.mean.store(mean as u64, Ordering::Relaxed);
     }
 
@@ -73,6 +76,23 @@ mod tests {
         }
         let found = pace.time_of(10).as_secs_f64() / (20 * STEP).as_secs_f64();
         assert!((0.99..=1.01).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn a_hiccup_is_no_pace_and_a_line_that_became_slow_is_known_after_some_steps() {
+        let pace = Pace::default();
+        let mut now = pace.since;
+        let mut steps = |count: usize, step: Duration| {
+            for _ in 0..count {
+                now += step;
+                pace.step(now, 5);
+            }
+            pace.time_of(1)
+        };
+        steps(9, STEP);
+        assert!(steps(1, 100 * STEP) < STEP * 5 / 4);
+        let slow = steps(100, 100 * STEP);
+        assert!((50 * STEP..=100 * STEP).contains(&slow), "{slow:?}");
     }
 
     #[test]
