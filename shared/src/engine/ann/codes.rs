@@ -79,19 +79,24 @@ impl Codes {
     }
 }
 
+/// Plain loops: adapters of iterators are compiled for any machine, and call the closures of a faster version one element
+/// at a time.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 fn inner_products(rows: &[Line], scales: &[f32], query: &[i16], scale: f32, items: &[ItemIdx], scores: &mut [f32]) {
     let (query, _) = query.as_chunks::<LINE>();
     // An item that came after the version has no row.
     let row = |item: ItemIdx| rows.get(item.at() * query.len()..(item.at() + 1) * query.len()).unwrap_or_default();
+    let scale_of = |item: ItemIdx| scales.get(item.at()).copied().unwrap_or(0.0);
     for (scores, items) in scores.chunks_mut(FETCHED).zip(items.chunks(FETCHED)) {
-        fetch(items.iter().map(|&item| row(item).first().map_or(0, |line| line.0[0])));
+        fetch(items.iter().map(|&item| (row(item).first().map_or(0, |line| line.0[0]), scale_of(item))));
         for (score, &item) in scores.iter_mut().zip(items) {
-            let products = |(line, query): (&Line, &[i16; LINE])| {
-                line.0.iter().zip(query).map(|(&code, &query)| i32::from(code) * i32::from(query)).sum::<i32>()
-            };
-            let total: i32 = row(item).iter().zip(query).map(products).sum();
-            *score = total as f32 * (scales.get(item.at()).copied().unwrap_or(0.0) * scale);
+            let mut total = 0;
+            for (Line(codes), query) in row(item).iter().zip(query) {
+                for (&code, &query) in codes.iter().zip(query) {
+                    total += i32::from(code) * i32::from(query);
+                }
+            }
+            *score = total as f32 * (scale_of(item) * scale);
         }
     }
 }
