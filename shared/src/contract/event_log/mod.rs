@@ -15,6 +15,7 @@
 //! under an old name as another one.
 
 pub mod packed;
+mod seek_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

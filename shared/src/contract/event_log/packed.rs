@@ -2,23 +2,24 @@
 //!
 //! ```text
 //! events-<replica>-<number>.packing      one that is being written, or that a crash left; never read
-//! events-<replica>-<number>.jsonl.zst    frames of zstd, each of FRAME_BYTES of the log (the last of fewer), with its length
+//! events-<replica>-<number>.jsonl.zst    frames of zstd, each of FRAME_BYTES of the log (the last of fewer), then their table
 //! ```
 //!
 //! Every offset into the log stays true, since [`LogFile::open_at`] counts the bytes of the log. It passes over whole frames by
-//! their lengths, so that reading a file in chunks unpacks each frame once or twice. `zstd -d` reads such a file as well, and
-//! one that `zstd` wrote is read here, if slower.
+//! the [`seek_table`], so that reading a file in chunks reads and unpacks each frame once or twice. `zstd -d` reads such a
+//! file as well, and one that `zstd` wrote, which has no table, is read here, if slower.
 //!
 //! A file is packed beside itself, synced, renamed, and removed last. After a crash both may be there, with the same events:
 //! [`super::list`] names the plain one alone, and packing it once more finishes the work.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 use zstd::{Decoder, bulk::Compressor};
 
+use super::seek_table::{self, Frame};
 use super::{LogFile, PACKING, stem};
 
 /// The bytes of the log in one frame.
@@ -84,7 +85,7 @@ impl LogFile {
                 Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
             }
             Stored::Packed(file) if offset == 0 => Ok(Box::new(BufReader::new(Decoder::new(file)?))),
-            Stored::Packed(file) => unpacked_from(&file, offset),
+            Stored::Packed(file) => unpacked_from(file, offset),
         }
     }
 
@@ -95,7 +96,7 @@ impl LogFile {
     pub fn length(&self) -> io::Result<u64> {
         match self.stored()? {
             Stored::Plain(file) => Ok(file.metadata()?.len()),
-            Stored::Packed(file) => frames(&whole(&file)?).map(|frame| Ok(frame?.content)).sum(),
+            Stored::Packed(file) => Ok(frames(&file)?.iter().map(|frame| frame.content).sum()),
         }
     }
 
@@ -109,55 +110,45 @@ impl LogFile {
     }
 }
 
-fn whole(mut file: &File) -> io::Result<Vec<u8>> {
+/// The frames of a packed file, in order.
+fn frames(mut file: &File) -> io::Result<Vec<Frame>> {
+    if let Some(frames) = seek_table::read(file)? {
+        return Ok(frames);
+    }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// A frame of a packed file.
-struct Frame {
-    /// Its length in the file.
-    packed: usize,
-    /// The bytes of the log in it.
-    content: u64,
-}
-
-/// The frames of a packed file, in order.
-fn frames(mut bytes: &[u8]) -> impl Iterator<Item = io::Result<Frame>> {
+    file.rewind()?;
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "is no whole file of zstd");
-    std::iter::from_fn(move || {
-        (!bytes.is_empty()).then(|| {
-            let packed = find_frame_compressed_size(bytes).map_err(|_| damaged())?;
-            let (frame, rest) = bytes.split_at_checked(packed).ok_or_else(damaged)?;
-            bytes = rest;
-            let content = match get_frame_content_size(frame) {
-                Ok(Some(content)) => content,
-                // `zstd` does not know it of what comes through a pipe.
-                _ => io::copy(&mut Decoder::new(frame)?, &mut io::sink())?,
-            };
-            Ok(Frame { packed, content })
-        })
-    })
+    let (mut rest, mut frames) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let packed = find_frame_compressed_size(rest).map_err(|_| damaged())?;
+        let (frame, behind) = rest.split_at_checked(packed).ok_or_else(damaged)?;
+        rest = behind;
+        let content = match get_frame_content_size(frame) {
+            Ok(Some(content)) => content,
+            // `zstd` does not know it of what comes through a pipe.
+            _ => io::copy(&mut Decoder::new(frame)?, &mut io::sink())?,
+        };
+        frames.push(Frame { packed: packed as u64, content });
+    }
+    Ok(frames)
 }
 
-fn unpacked_from(file: &File, offset: u64) -> io::Result<Lines> {
-    let bytes = whole(file)?;
+fn unpacked_from(mut file: File, offset: u64) -> io::Result<Lines> {
     let (mut start, mut passed) = (0, 0);
-    for frame in frames(&bytes) {
-        let Frame { packed, content } = frame?;
-        if passed + content > offset {
-            break;
-        }
-        (start, passed) = (start + packed, passed + content);
+    let frames = frames(&file)?;
+    let mut rest = frames.iter();
+    while let Some(frame) = rest.as_slice().first().filter(|frame| passed + frame.content <= offset) {
+        (start, passed) = (start + frame.packed, passed + frame.content);
+        rest.next();
     }
-    if start == bytes.len() {
+    let packed: u64 = rest.map(|frame| frame.packed).sum();
+    if packed == 0 {
         // No frame follows, which the decoder would take for half of one.
         return Ok(Box::new(io::empty()));
     }
-    let mut rest = Cursor::new(bytes);
-    rest.set_position(start as u64);
-    let mut lines = BufReader::new(Decoder::with_buffer(rest)?);
+    file.seek(SeekFrom::Start(start))?;
+    let mut lines = BufReader::new(Decoder::new(file.take(packed))?);
     io::copy(&mut (&mut lines).take(offset - passed), &mut io::sink())?;
     Ok(Box::new(lines))
 }
@@ -215,14 +206,19 @@ fn write(path: &Path, modified: std::time::SystemTime, mut from: impl Read) -> i
     let mut to = File::create(path)?;
     let mut compressor = Compressor::new(LEVEL)?;
     compressor.include_checksum(true)?;
-    let mut frame = Vec::with_capacity(FRAME_BYTES);
+    let (mut content, mut frames) = (Vec::with_capacity(FRAME_BYTES), Vec::new());
     loop {
-        frame.clear();
-        from.by_ref().take(FRAME_BYTES as u64).read_to_end(&mut frame)?;
-        if frame.is_empty() {
+        content.clear();
+        from.by_ref().take(FRAME_BYTES as u64).read_to_end(&mut content)?;
+        if content.is_empty() {
             break;
         }
-        to.write_all(&compressor.compress(&frame)?)?;
+        let packed = compressor.compress(&content)?;
+        to.write_all(&packed)?;
+        frames.push(Frame { packed: packed.len() as u64, content: content.len() as u64 });
+    }
+    if let Some(table) = seek_table::encode(&frames) {
+        to.write_all(&table)?;
     }
     to.set_modified(modified)?;
     to.sync_all()?;
