@@ -61,7 +61,7 @@ fn what_is_said_of_an_item_is_there_and_all_else_is_as_it_was() {
     let base = snapshot();
     let (first, second) = (base.items().id(ItemIdx(0)).to_owned(), base.items().id(ItemIdx(1)).to_owned());
     let said = [
-        (first.as_str(), r#"{"price":777.5,"category":["aaa","zzz"],"name":"Other","stars":4,"tags":["b","a"]}"#),
+        (first.as_str(), r#"{"price":777.5,"category":["zzz","aaa"],"name":"Other","stars":4,"tags":["b","a"]}"#),
         (second.as_str(), r#"{"available":false,"price":null}"#),
     ];
     let patched = base.with_changes(&changes(&said));
@@ -81,10 +81,16 @@ fn what_is_said_of_an_item_is_there_and_all_else_is_as_it_was() {
         let own = snapshot.items().categories_of(ItemIdx(item)).iter();
         own.map(|category| names[category.0 as usize].clone()).collect::<Vec<_>>()
     };
+    let first = |snapshot: &Snapshot, item: ItemIdx| {
+        let category = snapshot.items().first_category(item)?;
+        snapshot.items().categories().nth(category.0 as usize).map(str::to_owned)
+    };
     assert_eq!(categories(&patched, 0), ["aaa", "zzz"]);
+    assert_eq!(first(&patched, ItemIdx(0)).as_deref(), Some("zzz"));
     for item in 2..base.items().len() as u32 {
         let item = ItemIdx(item);
         assert_eq!(categories(&patched, item.0), categories(&base, item.0));
+        assert_eq!(first(&patched, item), first(&base, item));
         assert_eq!(patched.items().name(item), base.items().name(item));
         assert_eq!(patched.items().price(item).to_bits(), base.items().price(item).to_bits());
     }

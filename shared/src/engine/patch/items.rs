@@ -75,16 +75,21 @@ fn categories(table: &mut ItemTable, patch: &Patch<'_>) {
     starts.push(0);
     for item in 0..patch.items {
         let begin = rows.len();
-        match said.next_if(|(row, _)| *row == item) {
-            Some((_, texts)) => rows.extend(texts.iter().map(|text| CategoryIdx(row(text)))),
+        // The first one given, as in the batch.
+        let own_first = match said.next_if(|(row, _)| *row == item) {
+            Some((_, texts)) => {
+                rows.extend(texts.iter().map(|text| CategoryIdx(row(text))));
+                rows.get(begin).map(|category| category.0)
+            }
             None if item < patch.known => {
                 let own = table.categories_of(ItemIdx(item as u32));
                 rows.extend(own.iter().map(|old| CategoryIdx(moved[old.0 as usize])));
+                table.category.get(item).and_then(|&old| moved.get(old as usize)).copied()
             }
-            None => {}
-        }
+            None => None,
+        };
         rows[begin..].sort_unstable();
-        first.push(rows.get(begin).map_or(NO_CATEGORY, |category: &CategoryIdx| category.0));
+        first.push(own_first.unwrap_or(NO_CATEGORY));
         starts.push(rows.len() as u64);
     }
     let names: Strings = names.iter().collect();
