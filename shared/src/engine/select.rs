@@ -137,17 +137,17 @@ fn of_test(test: &Test, snapshot: &Snapshot) -> ItemSet {
     };
     match column {
         Column::Id => {
-            let own: Vec<ItemIdx> = texts_of(asks).iter().filter_map(|id| items.index(id)).collect();
-            of_texts(asks, items.len(), |_| true, |item| own.contains(&item))
+            let own = sorted(texts_of(asks).iter().filter_map(|id| items.index(id)));
+            of_texts(asks, items.len(), |_| true, |item| own.binary_search(&item).is_ok())
         }
         Column::Category => {
-            let own: Vec<_> = texts_of(asks).iter().filter_map(|name| items.category(name)).collect();
-            let has = |item| items.categories_of(item).iter().any(|category| own.contains(category));
+            let own = sorted(texts_of(asks).iter().filter_map(|name| items.category(name)));
+            let has = |item| items.categories_of(item).iter().any(|category| own.binary_search(category).is_ok());
             of_texts(asks, items.len(), |item| !items.categories_of(item).is_empty(), has)
         }
         Column::Texts(texts) => {
-            let own: Vec<u32> = texts_of(asks).iter().filter_map(|text| texts.row(text)).collect();
-            let has = |item| texts.of(item).iter().any(|row| own.contains(row));
+            let own = sorted(texts_of(asks).iter().filter_map(|text| texts.row(text)));
+            let has = |item| texts.of(item).iter().any(|row| own.binary_search(row).is_ok());
             of_texts(asks, items.len(), |item| !texts.of(item).is_empty(), has)
         }
         Column::Number(value) => {
@@ -167,6 +167,13 @@ fn of_test(test: &Test, snapshot: &Snapshot) -> ItemSet {
             set(&|_| holds(asks, &own, 1.0))
         }
     }
+}
+
+/// What is asked for, for a search: a list may name thousands of ids.
+fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values
 }
 
 /// The items whose texts fit.
