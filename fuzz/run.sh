@@ -15,6 +15,7 @@ targets=("$@")
 failed=()
 for target in "${targets[@]}"; do
     log=$(mktemp)
+    cargo +nightly fuzz build "$target" >"$log" 2>&1 || { tail -n 60 "$log"; echo "$target can't be built"; exit 1; }
     cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=10 \
         -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || failed+=("$target")
     executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${BIN:-target/release} work=${WORK:-target/rolling} port=${PORT:-8090}
 rounds=${ROUNDS:-3} swaps=${SWAPS:-50} rate=${RATE:-300}
-proxy=$port first=$((port + 1)) second=$((port + 2)) redis=$((port + 3)) load=
+proxy=$port first=$((port + 1)) second=$((port + 2)) redis=$((port + 3)) load= haproxy= store=
 rm -rf "$work" && mkdir -p "$work"
 declare -A replica
 trap 'kill "${replica[@]}" $load $haproxy $store 2>/dev/null || true' EXIT

@@ -22,12 +22,13 @@ pub fn run(bytes: &[u8]) {
             read(folder.path(), REPLICA, from, None, i64::MIN, most).expect("a folder that can be read")
         };
         let whole = chunk(Position::START, u64::MAX);
-        let (mut events, mut erasures, mut bad_lines) = (Vec::new(), Vec::new(), 0);
+        let (mut events, mut erasures, mut changes, mut bad_lines) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let mut from = Position::START;
         loop {
             let line = chunk(from, 1);
             events.extend(line.events);
             erasures.extend(line.erasures);
+            changes.extend(line.changes);
             bad_lines += line.bad_lines;
             if line.next == from {
                 break;
@@ -35,6 +36,7 @@ pub fn run(bytes: &[u8]) {
             from = line.next;
         }
         assert_eq!((events, erasures, bad_lines), (whole.events, whole.erasures, whole.bad_lines));
+        assert_eq!(changes, whole.changes);
         assert_eq!(from, whole.next);
     });
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -45,8 +47,9 @@ pub fn run(bytes: &[u8]) {
 pub fn seeds() -> Vec<Vec<u8>> {
     let event = r#"{"timestamp":5,"visitorid":"u1","event":"view","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
     let erased = r#"{"erase":"u1","received":9}"#;
+    let changed = r#"{"change":"7","set":{"colour":null,"price":1.5},"timestamp":7,"received":8}"#;
     texts([
-        &format!("{event}\n{erased}\n{event}\n"),
+        &format!("{event}\n{erased}\n{changed}\n{event}\n"),
         &format!("{{\"blank\":\"0123456789abcdef\"}}    \n{event}\nno event\n   \n{event}"),
         "\n\n{}\n",
     ])
