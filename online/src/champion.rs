@@ -1,9 +1,9 @@
 //! Keeps the served snapshot: watches the champion pointer, loads the version that it names, and swaps it in, with what was
 //! said of items since it was learnt.
 //!
-//! In: the artifacts folder, and changes of items. Out: an `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails
-//! a request. Loading verifies checksums and takes up to seconds, on a thread of its own. A version that can't be
-//! loaded leaves the old one serving.
+//! In: the artifacts folder, changes of items, and the folder of the event log for what a version lacks of these. Out: an
+//! `Arc<Snapshot>` that a request takes once and uses throughout; a swap never fails a request. Loading verifies checksums
+//! and takes up to seconds, on a thread of its own. A version that can't be loaded leaves the old one serving.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,9 @@ use shared::engine::snapshot::Snapshot;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::Instant;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Known, logs};
 use crate::metrics::Metrics;
+use crate::store::Said;
 
 /// The time after which what could not be loaded is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -27,15 +28,28 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The served snapshot.
 pub struct Champion {
     folder: PathBuf,
+    /// The folder of the event log.
+    log: PathBuf,
     /// Empty until a recommender is published, for a service that began with models of rows alone.
     current: ArcSwapOption<Snapshot>,
-    /// The same version without the changes of the catalogue. Whoever holds the lock swaps.
-    plain: AsyncMutex<Option<Arc<Snapshot>>>,
+    /// What it is made of. Whoever holds the lock swaps.
+    base: Arc<AsyncMutex<Base>>,
+    /// Snapshots that are served no more, until no request uses them.
+    retired: Mutex<Vec<Arc<Snapshot>>>,
     catalogue: Arc<Catalogue>,
     covered: watch::Sender<Arc<Coverage>>,
     /// The manifest of the served version as a file: another one when `offline erase` has rewritten the version.
     stamp: Mutex<Option<Stamp>>,
     metrics: Arc<Metrics>,
+}
+
+/// What the served snapshot is made of.
+#[derive(Default)]
+struct Base {
+    /// The version without changes of items.
+    plain: Option<Arc<Snapshot>>,
+    /// These changes.
+    known: Known,
 }
 
 /// What tells one file of a name from another: its number and when it was changed.
@@ -50,6 +64,26 @@ fn stamp(folder: &Path, version: &str) -> Option<Stamp> {
 struct Loaded {
     snapshot: Snapshot,
     covered: Coverage,
+}
+
+/// What is served instead of the version that is.
+struct Next {
+    snapshot: Arc<Snapshot>,
+    covered: Arc<Coverage>,
+    /// What was forgotten, and this version may lack.
+    said: Vec<Said>,
+}
+
+/// Loads the version that is served next.
+///
+/// * `before`: what the versions cover that were served before.
+fn next(folder: &Path, version: &str, log: &Path, before: &Coverage) -> Result<Next, String> {
+    let Loaded { snapshot, covered } = load(folder, version).map_err(|error| error.to_string())?;
+    let said = match covered.includes(before) {
+        true => Vec::new(),
+        false => logs::read(log, &covered).map_err(|error| format!("{}: {error}", log.display()))?.said,
+    };
+    Ok(Next { snapshot: Arc::new(snapshot), covered: Arc::new(covered), said })
 }
 
 /// Loads a version. Blocks while its checksums are verified.
@@ -73,9 +107,16 @@ fn covered_by_all(folder: &Path, served: &Manifest) -> Coverage {
 impl Champion {
     /// Loads the version that the pointer names.
     ///
+    /// * `log`: the folder of the event log.
+    ///
     /// # Errors
     /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
-    pub fn open(folder: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Result<Self, ArtifactError> {
+    pub fn open(
+        folder: &Path,
+        log: &Path,
+        catalogue: Arc<Catalogue>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ArtifactError> {
         let version = read_champion(folder)?;
         let stamp = stamp(folder, &version);
         let Loaded { snapshot, covered } = load(folder, &version)?;
@@ -83,9 +124,9 @@ impl Champion {
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
         let snapshot = Arc::new(snapshot);
-        let mut champion = Self::awaited(folder, catalogue, metrics);
+        let mut champion = Self::awaited(folder, log, catalogue, metrics);
         *champion.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
-        *champion.plain.get_mut() = Some(snapshot.clone());
+        champion.base = Arc::new(AsyncMutex::new(Base { plain: Some(snapshot.clone()), known: Known::default() }));
         champion.current.store(Some(snapshot));
         champion.covered.send_replace(Arc::new(covered));
         Ok(champion)
@@ -93,9 +134,18 @@ impl Champion {
 
     /// Nothing yet: [`Self::watch`] loads what is published.
     #[must_use]
-    pub fn awaited(folder: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Self {
-        let (current, plain, covered) = (ArcSwapOption::empty(), AsyncMutex::default(), watch::Sender::default());
-        Self { folder: folder.to_owned(), current, plain, catalogue, covered, stamp: Mutex::default(), metrics }
+    pub fn awaited(folder: &Path, log: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            log: log.to_owned(),
+            current: ArcSwapOption::empty(),
+            base: Arc::default(),
+            retired: Mutex::default(),
+            catalogue,
+            covered: watch::Sender::default(),
+            stamp: Mutex::default(),
+            metrics,
+        }
     }
 
     /// The snapshot to answer with, if one was published.
@@ -114,35 +164,74 @@ impl Champion {
     pub async fn follow(&self) {
         loop {
             self.catalogue.wanted().await;
-            if let Err(error) = self.patch().await {
+            if let Err(error) = self.serve(None).await {
                 tracing::error!(error, "changes of items can't be served yet");
                 tokio::time::sleep(RETRY_AFTER).await;
+            }
+            self.release().await;
+        }
+    }
+
+    /// Serves a version, or the one that is served, with all that was said of items so far.
+    ///
+    /// # Errors
+    /// The panic of the thread that makes the snapshot; then nothing has changed.
+    async fn serve(&self, next: Option<Next>) -> Result<(), String> {
+        let mut base = self.base.clone().lock_owned().await;
+        let (told, times) = self.catalogue.take();
+        base.known.add(told);
+        if next.is_some() || base.known.is_news {
+            let metrics = self.metrics.clone();
+            let patch = move || {
+                let _timer = metrics.catalogue_patch_seconds.start_timer();
+                let (plain, covered) = match next {
+                    Some(Next { snapshot, covered, said }) => {
+                        base.known.add(said);
+                        (Some(snapshot), Some(covered))
+                    }
+                    None => (base.plain.clone(), None),
+                };
+                let patched = plain.as_ref().map(|plain| plain.with_changes(&base.known.changes));
+                // Only now, so that after a panic all is as it was.
+                if let Some(covered) = covered {
+                    base.known.changes.forget(&covered);
+                }
+                base.known.is_news = false;
+                (std::mem::replace(&mut base.plain, plain), patched, base)
+            };
+            let made = tokio::task::spawn_blocking(patch).await;
+            let (plain, patched, base) = made.map_err(|panic| panic.to_string())?;
+            let old = self.current.swap(patched.clone());
+            self.metrics.items_changed.set(base.known.changes.len() as i64);
+            let used = [&base.plain, &patched].map(Option::as_ref);
+            self.retire(plain.into_iter().chain(old), &used);
+        }
+        self.catalogue.serve(times);
+        Ok(())
+    }
+
+    /// Keeps snapshots until no request uses them, but for those that are still in service.
+    fn retire(&self, snapshots: impl Iterator<Item = Arc<Snapshot>>, used: &[Option<&Arc<Snapshot>>]) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        for snapshot in snapshots {
+            let mut others = used.iter().copied().flatten().chain(retired.iter());
+            if !others.any(|other| Arc::ptr_eq(other, &snapshot)) {
+                retired.push(snapshot);
             }
         }
     }
 
-    /// Serves the version with all that was said of items so far.
-    ///
-    /// # Errors
-    /// The panic of the thread that makes the snapshot.
-    pub async fn patch(&self) -> Result<(), String> {
-        let plain = self.plain.lock().await;
-        self.serve(plain.clone()).await.map(|_| ())
-    }
-
-    /// Serves a version with all that was said of items so far; returns the snapshot before. The caller holds the lock of
-    /// the version.
-    async fn serve(&self, plain: Option<Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, String> {
-        let told = self.catalogue.told();
-        let changes = told.changes.clone();
-        let patch = move || plain.map(|plain| plain.with_changes(&changes));
-        let timer = self.metrics.catalogue_patch_seconds.start_timer();
-        let patched = tokio::task::spawn_blocking(patch).await;
-        timer.observe_duration();
-        let old = self.current.swap(patched.map_err(|panic| panic.to_string())?);
-        self.metrics.items_changed.set(told.changes.len() as i64);
-        self.catalogue.serve(told.times);
-        Ok(old)
+    /// Frees the snapshots that no request uses any more, off the request path: unmapping gigabytes takes a while.
+    async fn release(&self) {
+        let free = {
+            let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+            let (free, used) = retired.drain(..).partition::<Vec<_>, _>(|snapshot| Arc::strong_count(snapshot) == 1);
+            *retired = used;
+            free
+        };
+        if !free.is_empty() && tokio::task::spawn_blocking(move || drop(free)).await.is_err() {
+            tracing::warn!("freeing a snapshot panicked");
+        }
     }
 
     /// Reads the pointer every `poll` and swaps in the version that it names, for ever.
@@ -150,10 +239,9 @@ impl Champion {
         let mut ticks = tokio::time::interval(poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failed: Option<(String, Instant)> = None;
-        let mut retired: Vec<Arc<Snapshot>> = Vec::new();
         loop {
             ticks.tick().await;
-            release(&mut retired).await;
+            self.release().await;
             let version = match read_champion(&self.folder) {
                 Ok(version) => version,
                 Err(ArtifactError::NoChampion { .. }) if self.current.load().is_none() => continue,
@@ -174,9 +262,8 @@ impl Champion {
                 continue;
             }
             match self.swap(&version).await {
-                Ok(old) => {
+                Ok(()) => {
                     *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
-                    retired.extend(old);
                     failed = None;
                 }
                 Err(error) => {
@@ -188,32 +275,21 @@ impl Champion {
         }
     }
 
-    /// Loads a version and serves it from now on; returns the previous snapshots, with the changes and without.
-    async fn swap(&self, version: &str) -> Result<Vec<Arc<Snapshot>>, String> {
-        let (folder, name) = (self.folder.clone(), version.to_owned());
-        let Loaded { snapshot, covered } = tokio::task::spawn_blocking(move || load(&folder, &name))
+    /// Loads a version and serves it from now on.
+    async fn swap(&self, version: &str) -> Result<(), String> {
+        let (folder, log, name) = (self.folder.clone(), self.log.clone(), version.to_owned());
+        let before = self.covered.borrow().clone();
+        let next = tokio::task::spawn_blocking(move || next(&folder, &name, &log, &before))
             .await
-            .map_err(|panic| panic.to_string())?
-            .map_err(|error| error.to_string())?;
-        self.metrics.serve(version, snapshot.manifest().built_ms);
+            .map_err(|panic| panic.to_string())??;
+        let (covered, built_ms) = (next.covered.clone(), next.snapshot.manifest().built_ms);
+        let old = self.current();
+        self.serve(Some(next)).await?;
+        self.covered.send_replace(covered);
+        self.metrics.serve(version, built_ms);
         self.metrics.swaps.inc();
-        self.covered.send_replace(Arc::new(covered));
-        let snapshot = Arc::new(snapshot);
-        let mut plain = self.plain.lock().await;
-        let old = self.serve(Some(snapshot.clone())).await?;
-        let mut retired = Vec::from_iter(plain.replace(snapshot));
         let before = old.as_ref().map_or("none", |old| &old.manifest().version);
         tracing::info!(version, before, "snapshot swapped");
-        retired.extend(old.filter(|old| !retired.iter().any(|plain| Arc::ptr_eq(plain, old))));
-        Ok(retired)
-    }
-}
-
-/// Frees the snapshots that no request uses any more, off the request path: unmapping gigabytes takes a while.
-async fn release(retired: &mut Vec<Arc<Snapshot>>) {
-    let (free, used) = retired.drain(..).partition::<Vec<_>, _>(|snapshot| Arc::strong_count(snapshot) == 1);
-    *retired = used;
-    if !free.is_empty() && tokio::task::spawn_blocking(move || drop(free)).await.is_err() {
-        tracing::warn!("freeing a snapshot panicked");
+        Ok(())
     }
 }

@@ -215,11 +215,11 @@ fn open_artifacts(
     catalogue: &Arc<Catalogue>,
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
-    let folder = &config.artifacts.path;
+    let (folder, log) = (&config.artifacts.path, &config.events.path);
     let models = Arc::new(Models::open(folder, metrics.clone(), config.models.drift_rows));
-    let champion = match Champion::open(folder, catalogue.clone(), metrics.clone()) {
+    let champion = match Champion::open(folder, log, catalogue.clone(), metrics.clone()) {
         Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => {
-            Champion::awaited(folder, catalogue.clone(), metrics.clone())
+            Champion::awaited(folder, log, catalogue.clone(), metrics.clone())
         }
         opened => opened?,
     };

@@ -157,6 +157,10 @@ fn a_version_that_has_a_change_is_served_as_it_is_and_one_that_lacks_it_with_the
         put(&client, "i05", &json!({"price": 77}));
         (client.metric("tandem_items_changed") == 2.0).then_some(())
     });
+    // What was forgotten is there again with the first answer of a version that lacks it.
+    shop::write(&artifacts, "v4");
+    swap_to("v4");
+    assert_eq!(filtered(&client, "price = 77"), set(["i03", "i04", "i05"]));
     service.stop();
 }
 

@@ -18,6 +18,7 @@ use online::metrics::Metrics;
 use online::store::{
     Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
 };
+use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
 use shared::contract::id::{ItemId, UserId};
@@ -295,6 +296,23 @@ async fn a_start_applies_the_logs_of_all_replicas() {
     let end = store.applied().await.expect("reads").expect("a mark");
     assert_eq!(read(folder.path(), Position::START, u64::MAX).next, end);
     assert!(events.accept(vec![event("of-a", 51)]).await.is_err());
+}
+
+#[tokio::test]
+async fn after_a_start_what_arrives_counts_though_the_clock_is_behind_that_of_an_erasure() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let user = UserId::new("u").expect("valid id");
+    let erasure = Erasure { user: user.clone(), received_ms: now_ms() + 3_600_000 };
+    let line = Append::erasure(erasure, oneshot::channel().0).lines;
+    open(folder.path()).append(&line).expect("appends");
+    let store = Arc::new(Embedded::new(RETENTION));
+    let (events, running) =
+        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
+            .await
+            .expect("opens");
+    assert_eq!(events.accept(vec![event("u", 1)]).await.expect("accepts"), Visible::Now { new: 1 });
+    assert_eq!(store.read(&user, "v", now_ms()).await.expect("reads").history.recent.len(), 1);
+    events.close(running).await;
 }
 
 /// A store that can't read the history of the user `torn` until that is rebuilt, which has no effect before it `may`.

@@ -13,7 +13,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("config", &["scenarios", "traces"]),
     ("metrics", &["traces"]),
     ("catalogue", &["store"]),
-    ("champion", &["catalogue", "metrics"]),
+    ("champion", &["catalogue", "store", "metrics"]),
     ("models", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["catalogue", "store", "metrics"]),

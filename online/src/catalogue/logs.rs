@@ -1,40 +1,58 @@
-//! Reads the changes of items in the logs of all replicas, from where no version covers them.
+//! Reads what the logs of all replicas say of items, from where no version covers them.
 //!
-//! The catalogue is in memory, whatever store the histories are in: it is told everything anew at every start, and when
-//! a version is served that covers less than those before. Cost: a pass over what is not in every version.
+//! What was said is in memory, whatever store the histories are in: it is read anew at every start, and before a version
+//! is served that covers less than those before. Cost: a pass over what is not in every version. Blocks.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use shared::contract::event_log::{self, Coverage, Place};
+use shared::contract::erasure::Erasure;
+use shared::contract::event_log::{self, Coverage, FileId, LogFile, Place};
 use shared::contract::item_change::ItemChange;
 
-use crate::store::Position;
+use crate::store::Said;
 
-/// The changes that not every version has, with their places.
+/// What logs say.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// What was said of items.
+    pub said: Vec<Said>,
+    /// When the latest erasure was accepted, milliseconds since the epoch; the earliest of all times without any.
+    pub erased_ms: i64,
+}
+
+/// Reads what not every version has.
 ///
-/// * `replica`, `end`: a log that is being written, and where it ends.
+/// A line that is being appended may be among it before it is acknowledged: then its client is told so, or sends it again.
 ///
 /// # Errors
 /// [`io::Error`] when a file can't be read.
-pub fn read(folder: &Path, covered: &Coverage, replica: &str, end: Position) -> io::Result<Vec<(ItemChange, Place)>> {
-    let mut changes = Vec::new();
+pub fn read(folder: &Path, covered: &Coverage) -> io::Result<Read> {
+    let mut found = Read { said: Vec::new(), erased_ms: i64::MIN };
     for log in event_log::list(folder)? {
         let Some(file) = log.id()? else { continue };
-        let is_own = log.replica == replica;
-        let until = match log.number.cmp(&end.file) {
-            std::cmp::Ordering::Equal if is_own => end.offset,
-            std::cmp::Ordering::Greater if is_own => 0,
-            _ => u64::MAX,
-        };
         let mut place = Place { file, end: covered.of(file) };
         let mut reader = log.open_at(place.end)?;
         let mut line = Vec::new();
-        while place.end < until && reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             place.end += line.len() as u64;
-            changes.extend(ItemChange::read(&line).map(|change| (change, place)));
+            if let Some(change) = ItemChange::read(&line) {
+                found.said.extend(Said::of(change, place));
+            } else if let Some(erasure) = Erasure::read(&line) {
+                found.erased_ms = found.erased_ms.max(erasure.received_ms);
+            }
             line.clear();
         }
     }
-    Ok(changes)
+    Ok(found)
+}
+
+/// The files of the logs that are in the folder.
+///
+/// # Errors
+/// [`io::Error`] when the folder or a file can't be read.
+pub fn files(folder: &Path) -> io::Result<BTreeSet<FileId>> {
+    let ids: Vec<Option<FileId>> = event_log::list(folder)?.iter().map(LogFile::id).collect::<io::Result<_>>()?;
+    Ok(ids.into_iter().flatten().collect())
 }

@@ -58,7 +58,7 @@ impl Replicas {
             if !gone.is_empty() {
                 self.store.drop_kept(&gone).await?;
             }
-            self.catalogue.hear(news.into_iter().map(|Said { item, field, latest }| (item, field, latest)));
+            self.catalogue.tell(news);
             self.after = next;
         }
     }

@@ -9,7 +9,6 @@
 //! the store can't read is rebuilt from it.
 
 pub mod apply;
-pub mod changes;
 pub mod check;
 pub mod item;
 pub mod kinds;
@@ -154,8 +153,6 @@ pub struct Events {
     catalogue: Arc<Catalogue>,
     /// The latest time of an erasure; what is accepted after it has a later one.
     erased_ms: AtomicI64,
-    /// The time of the latest change of an item; the next one has a later one.
-    changed_ms: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
@@ -200,7 +197,7 @@ impl Events {
         let (groups, durable) = mpsc::channel(GROUPS);
         let mut applier =
             Applier::new(&settings, writer.end(), store.clone(), catalogue.clone(), covered, metrics.clone());
-        applier.recover().await?;
+        let erased_ms = AtomicI64::new(applier.recover().await?);
         let (sender, ended) = watch::channel(None);
         let guard = Guard::new(Ended::Writer, &sender);
         let write = move || {
@@ -214,9 +211,7 @@ impl Events {
             let _guard = guard;
             applier.run(durable).await;
         });
-        let erased_ms = AtomicI64::new(i64::MIN);
-        let changed_ms = AtomicI64::new(catalogue.told().changes.latest_ms());
-        let events = Self { requests, store, catalogue, erased_ms, changed_ms, metrics };
+        let events = Self { requests, store, catalogue, erased_ms, metrics };
         Ok((events, Running { writer, applier, ended }))
     }
 
@@ -266,15 +261,13 @@ impl Events {
 
     /// Makes a change of an item durable, and waits until it is in service.
     ///
-    /// A change is accepted later than those before it, so that of two without times of their own the one that came last counts.
+    /// A change is accepted later than those before it that this replica knows of, so that of two without times of their
+    /// own the one that came last counts.
     ///
     /// # Errors
     /// [`AcceptError`]; then the change is not acknowledged, and asking again is safe.
     pub async fn change(&self, item: ItemId, said: Said) -> Result<Visible, AcceptError> {
-        let now_ms = now_ms();
-        let next = |last: i64| last.saturating_add(1).max(now_ms);
-        let last = self.changed_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
-        let received_ms = last.map_or_else(next, next);
+        let received_ms = self.catalogue.accept_ms(now_ms());
         let Said { set, timestamp_ms } = said;
         let change = ItemChange { item, set, timestamp_ms: timestamp_ms.unwrap_or(received_ms), received_ms };
         let (reply, answer) = oneshot::channel();

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use shared::contract::erasure::{Erasure, is_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::{self, LogFile, Place};
-use shared::contract::item_change::{ItemChange, Latest, Stamp};
+use shared::contract::item_change::ItemChange;
 use shared::engine::state::LiveErasure;
 
-use crate::store::{Arrival, Departure, Position, Said};
+use crate::store::{Arrival, Departure, Position};
 
 /// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +30,6 @@ impl From<Logged<Event>> for Arrival {
         let mut arrival = Self::from(event);
         arrival.event.place = Some(place);
         arrival
-    }
-}
-
-impl Logged<ItemChange> {
-    /// What it says, field by field.
-    pub fn said(self) -> impl Iterator<Item = Said> {
-        let Self { event: ItemChange { item, set, timestamp_ms, received_ms }, place } = self;
-        let stamp = Stamp { timestamp_ms, received_ms, place };
-        set.into_iter().map(move |(field, value)| Said { item: item.clone(), field, latest: Latest { stamp, value } })
     }
 }
 

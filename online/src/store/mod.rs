@@ -27,8 +27,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use shared::contract::event::{Event, event_key};
+use shared::contract::event_log::Place;
 use shared::contract::id::{ItemId, UserId};
-use shared::contract::item_change::Latest;
+use shared::contract::item_change::{ItemChange, Latest, Stamp};
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
@@ -99,6 +100,15 @@ pub struct Said {
     pub field: Box<str>,
     /// What, and when.
     pub latest: Latest,
+}
+
+impl Said {
+    /// What a change says, field by field.
+    pub fn of(change: ItemChange, place: Place) -> impl Iterator<Item = Self> {
+        let ItemChange { item, set, timestamp_ms, received_ms } = change;
+        let stamp = Stamp { timestamp_ms, received_ms, place };
+        set.into_iter().map(move |(field, value)| Self { item: item.clone(), field, latest: Latest { stamp, value } })
+    }
 }
 
 /// What is kept of what was said of items.

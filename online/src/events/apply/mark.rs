@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::contract::event_log;
 
-use super::super::{LogError, Settings, reader};
+use super::super::{LogError, reader};
 use super::Applier;
 use crate::store::{Mark, Position};
 
@@ -28,38 +28,37 @@ impl Applier {
                     found = text(found),
                     "the store lost events; applying them again from the event log"
                 );
-                self.restart_from(found)?;
+                self.restart_from(found).await?;
             }
         }
         Ok(())
     }
 
     /// Sets how far the log is applied to `mark`; the rest of the log will be applied.
-    pub(super) fn restart_from(&mut self, mark: Option<Position>) -> Result<(), LogError> {
-        let Settings { folder, replica, .. } = &self.settings;
+    pub(super) async fn restart_from(&mut self, mark: Option<Position>) -> Result<(), LogError> {
         self.mark = mark;
-        let holds = |at| reader::holds(folder, replica, at).map_err(LogError::io(folder));
-        match mark {
-            Some(at) if at != Position::START && at <= self.end && holds(at)? => {
+        if let Some(at) = mark.filter(|at| *at != Position::START && *at <= self.end) {
+            let replica = self.settings.replica.clone();
+            if self.in_folder(move |folder| reader::holds(folder, &replica, at)).await? {
                 self.done = at;
                 self.others.clear();
-                Ok(())
+                return Ok(());
             }
-            _ => self.begin_again(),
         }
+        self.begin_again().await
     }
 
     /// Prepares to apply the logs of all replicas from their start.
-    pub(super) fn begin_again(&mut self) -> Result<(), LogError> {
+    pub(super) async fn begin_again(&mut self) -> Result<(), LogError> {
+        self.others = self.other_replicas().await?.into_iter().map(|name| (name, Position::START)).collect();
         self.done = Position::START;
         self.rebuild = None;
-        self.others = self.other_replicas()?.into_iter().map(|name| (name, Position::START)).collect();
         Ok(())
     }
 
     /// The other replicas that have a log in the folder.
-    pub(super) fn other_replicas(&self) -> Result<BTreeSet<String>, LogError> {
-        let files = event_log::list(&self.settings.folder).map_err(LogError::io(&self.settings.folder))?;
+    pub(super) async fn other_replicas(&self) -> Result<BTreeSet<String>, LogError> {
+        let files = self.in_folder(event_log::list).await?;
         let names = files.into_iter().map(|file| file.replica);
         Ok(names.filter(|name| *name != self.settings.replica).collect())
     }

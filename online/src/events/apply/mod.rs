@@ -19,23 +19,22 @@ mod health;
 mod mark;
 mod rebuild;
 
-use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::event::Event;
-use shared::contract::event_log::{self, Coverage, FileId, LogFile};
-use shared::contract::item_change::ItemChange;
+use shared::contract::event_log::{self, Coverage};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::health::{FIRST_PAUSE, Health};
 use self::rebuild::Rebuild;
-use super::changes;
 use super::reader::{self, Chunk, Logged};
 use super::writer::{Group, Placed, Reply};
 use super::{LogError, Settings, Visible, now_ms};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, logs};
 use crate::metrics::Metrics;
 use crate::store::{Added, Arrival, Bounds, Departure, Position, Said, UserStore};
 
@@ -99,14 +98,17 @@ impl Applier {
         }
     }
 
-    /// Brings the store up to date before the first request.
+    /// Brings the store and the catalogue up to date before the first request; returns the time of the latest erasure
+    /// that the logs tell of.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read or the store fails several times.
-    pub async fn recover(&mut self) -> Result<(), LogError> {
-        self.tell_changes()?;
+    pub async fn recover(&mut self) -> Result<i64, LogError> {
+        let covered = self.followed.clone();
+        let logs::Read { said, erased_ms } = self.in_folder(move |folder| logs::read(folder, &covered)).await?;
+        self.catalogue.tell(said);
         let mark = self.store.applied().await?;
-        self.restart_from(mark)?;
+        self.restart_from(mark).await?;
         let (before, started) = (self.metrics.events_reapplied.get(), Instant::now());
         let mut failures = 0;
         while self.is_behind() {
@@ -124,7 +126,7 @@ impl Applier {
         self.metrics.store_up.set(1);
         let (events, seconds) = (self.metrics.events_reapplied.get() - before, started.elapsed().as_secs_f32());
         tracing::info!(events, seconds, end = %self.end, "event log applied");
-        Ok(())
+        Ok(erased_ms)
     }
 
     /// Applies groups as they arrive, and what the store lacks of the log, until the channel of groups is closed.
@@ -174,42 +176,37 @@ impl Applier {
 
     /// The work of every second.
     async fn tick(&mut self) -> Result<(), LogError> {
-        self.follow()?;
+        self.follow().await?;
         self.move_mark().await
     }
 
     /// The coverage by which histories are shortened from now on. If it covers less than before of the files that are
-    /// there, the log is applied again to restore what was forgotten.
-    fn follow(&mut self) -> Result<Arc<Coverage>, LogError> {
+    /// there, the log is applied again to restore what was forgotten. Each piece of work asks once, before it begins: the
+    /// positions that it goes on from may change here.
+    async fn follow(&mut self) -> Result<Arc<Coverage>, LogError> {
         let covered = self.covered.borrow().clone();
         if Arc::ptr_eq(&covered, &self.followed) {
             return Ok(covered);
         }
-        if !covered.includes(&self.followed) && !covered.includes(&self.followed.of_files(&self.files()?)) {
-            tracing::warn!("a version covers less of the event log than those before; the log is applied again");
-            self.begin_again()?;
-            self.followed = covered.clone();
-            self.tell_changes()?;
+        if !covered.includes(&self.followed) {
+            let files = self.in_folder(logs::files).await?;
+            if !covered.includes(&self.followed.of_files(&files)) {
+                tracing::warn!("a version covers less of the event log than those before; the log is applied again");
+                self.begin_again().await?;
+            }
         }
-        self.catalogue.forget(&covered);
         self.followed = covered.clone();
         Ok(covered)
     }
 
-    /// Tells the catalogue what the logs say of items.
-    fn tell_changes(&self) -> Result<(), LogError> {
-        let Settings { folder, replica, .. } = &self.settings;
-        let changes = changes::read(folder, &self.followed, replica, self.end).map_err(LogError::io(folder))?;
-        self.catalogue.tell(changes, &self.followed);
-        Ok(())
-    }
-
-    /// The files of the log that are in the folder.
-    fn files(&self) -> Result<BTreeSet<FileId>, LogError> {
-        let failed = LogError::io(&self.settings.folder);
-        let ids = event_log::list(&self.settings.folder).and_then(|files| files.iter().map(LogFile::id).collect());
-        let ids: Vec<Option<FileId>> = ids.map_err(failed)?;
-        Ok(ids.into_iter().flatten().collect())
+    /// Reads the folder of the log, on a thread that may block.
+    async fn in_folder<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let folder = self.settings.folder.clone();
+        let read = tokio::task::spawn_blocking(move || read(&folder)).await;
+        read.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(LogError::io(&self.settings.folder))
     }
 
     /// Applies a group, with those that wait behind it, and answers their requests.
@@ -218,7 +215,7 @@ impl Applier {
         let mut replies: Vec<(Reply, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut departures: Vec<Departure> = Vec::new();
-        let mut changes: Vec<Logged<ItemChange>> = Vec::new();
+        let mut said: Vec<Said> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
@@ -226,22 +223,22 @@ impl Applier {
                 replies.push((reply, events.len()));
                 arrivals.extend(events);
                 departures.extend(departure);
-                changes.extend(change);
+                said.extend(change.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)));
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
         self.end = end;
         // Whether the store is there or not.
-        self.catalogue.tell(changes.iter().map(|logged| (logged.event.clone(), logged.place)), &self.followed);
+        self.catalogue.tell(said.iter().cloned());
         let added = match self.health {
             Health::Down(..) => None,
-            Health::Up => match self.apply(&arrivals, &departures, changes).await {
-                Ok(added) => Some(added),
-                Err(error) => {
-                    self.note(Err(error));
-                    None
-                }
-            },
+            Health::Up => {
+                let result = match self.follow().await {
+                    Ok(covered) => self.apply(&arrivals, &departures, said, &covered).await,
+                    Err(error) => Err(error),
+                };
+                result.map_err(|error| self.note(Err(error))).ok()
+            }
         };
         if added.is_some() && self.done == start {
             self.done = end;
@@ -257,18 +254,17 @@ impl Applier {
 
     /// Applies events, erasures and changes of items; their order does not matter, since they go by times.
     async fn apply(
-        &mut self,
+        &self,
         arrivals: &[Arrival],
         departures: &[Departure],
-        changes: Vec<Logged<ItemChange>>,
+        mut said: Vec<Said>,
+        covered: &Coverage,
     ) -> Result<Vec<Added>, LogError> {
-        let covered = self.follow()?;
-        let changes = changes.into_iter().filter(|logged| !covered.covers(Some(logged.place)));
-        let said: Vec<Said> = changes.flat_map(Logged::said).collect();
+        said.retain(|said| !covered.covers(Some(said.latest.stamp.place)));
         if !said.is_empty() {
             self.store.keep(&said).await?;
         }
-        let bounds = Bounds { covered: &covered, now_ms: now_ms() };
+        let bounds = Bounds { covered, now_ms: now_ms() };
         if !departures.is_empty() {
             self.store.erase(departures, bounds).await?;
         }
@@ -280,14 +276,15 @@ impl Applier {
 
     /// Applies the next chunk of what the store lacks: other replicas' logs first, since the mark stands for them too.
     async fn catch_up(&mut self) -> Result<(), LogError> {
-        let covered = self.follow()?;
+        let covered = self.follow().await?;
         let (replica, from) = match self.others.last() {
             Some((replica, from)) => (replica.clone(), *from),
             None => (self.settings.replica.clone(), self.done),
         };
         let chunk = self.read(replica, from).await?;
         let departures: Vec<Departure> = chunk.erasures.into_iter().map(Departure::from).collect();
-        self.apply(&[], &departures, chunk.changes).await?;
+        let said = chunk.changes.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)).collect();
+        self.apply(&[], &departures, said, &covered).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
             self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;
@@ -307,20 +304,18 @@ impl Applier {
 
     /// Reads a chunk of a replica's log; of this replica's log only the durable part.
     async fn read(&self, replica: String, from: Position) -> Result<Chunk<Event>, LogError> {
-        let folder = self.settings.folder.clone();
         let until = (replica == self.settings.replica).then_some(self.end);
         let oldest_ms = self.settings.retention.oldest_ms(now_ms());
-        let chunk = tokio::task::spawn_blocking(move || {
-            let chunk = reader::read(&folder, &replica, from, until, oldest_ms, CHUNK_BYTES)?;
+        let read = move |folder: &Path| {
+            let chunk = reader::read(folder, &replica, from, until, oldest_ms, CHUNK_BYTES)?;
             if let Some(at) = chunk.first_bad {
-                let (lines, first) = (chunk.bad_lines, event_log::path(&folder, &replica, at.file));
+                let (lines, first) = (chunk.bad_lines, event_log::path(folder, &replica, at.file));
                 let (first, offset) = (first.display(), at.offset);
                 tracing::warn!(lines, %first, offset, "lines of the event log are no events to this release; they stay");
             }
             Ok(chunk)
-        });
-        let chunk = chunk.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-        let chunk = chunk.map_err(LogError::io(&self.settings.folder))?;
+        };
+        let chunk: Chunk<Event> = self.in_folder(read).await?;
         self.metrics.log_bad_lines.inc_by(chunk.bad_lines);
         Ok(chunk)
     }
@@ -341,3 +336,6 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

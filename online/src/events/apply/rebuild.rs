@@ -69,10 +69,10 @@ impl Applier {
 
     /// Reads the next chunk for the rebuild, or writes the histories when all logs are read.
     pub(super) async fn rebuild(&mut self) -> Result<(), LogError> {
-        let covered = self.follow()?;
+        let covered = self.follow().await?;
         let mut rebuild = match self.rebuild.take() {
             Some(rebuild) => rebuild,
-            None => Rebuild::of(self.store.damaged(MAX_USERS), self.other_replicas()?),
+            None => Rebuild::of(self.store.damaged(MAX_USERS), self.other_replicas().await?),
         };
         let result = self.go_on_with(&mut rebuild, Bounds { covered: &covered, now_ms: now_ms() }).await;
         if !matches!(result, Ok(Progress::Done)) {
