@@ -97,6 +97,29 @@ fn every_route_but_the_probes_asks_for_a_key_with_its_scope() {
 }
 
 #[test]
+fn strangers_take_no_room_from_those_who_have_keys() {
+    let folder = folder();
+    let (key, entry) = new_key("shop", &[Scope::Read, Scope::Write], None);
+    let mut config = with_keys(folder.path(), &entry);
+    config.server.max_in_flight = 1;
+    let service = Running::start(&config);
+    let client = &service.client;
+    // A request whose body has not come yet is inside.
+    let mut inside = client.connect().expect("connects");
+    let head = format!("POST /events HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\ncontent-length: 9\r\n");
+    inside.write_all(format!("{head}content-type: application/json\r\n\r\n").as_bytes()).expect("writes");
+    let shed = "http_requests_shed_total{reason=\"in_flight\"}";
+    eventually("inside", || (send(client, "POST", "/events", &key).status == 503).then_some(()));
+    let before = metric(client, &key, shed);
+    for _ in 0..5 {
+        send(client, "POST", "/events", "tandem_00").assert_problem(401, None);
+    }
+    assert_eq!(metric(client, &key, shed), before);
+    drop(inside);
+    service.stop();
+}
+
+#[test]
 fn a_key_in_a_header_of_its_own_does_too_and_the_answer_is_that_of_no_keys() {
     let folder = folder();
     let (key, entry) = new_key("shop", &[Scope::Read, Scope::Write], None);

@@ -251,6 +251,18 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     assert!(client.metric("http_requests_shed_total{reason=\"in_flight\"}") >= 1.0);
     drop(slow);
     eventually("free again", || (client.post("/events", &event("u", "i01", "e")).status == 200).then_some(()));
+    // Changes of items keep no event out.
+    let head = head.replace("POST /events", "PUT /items/i01");
+    let mut slow = Vec::new();
+    eventually("refused", || {
+        let mut stream = std::net::TcpStream::connect(client.address()).expect("connects");
+        stream.write_all(head.as_bytes()).expect("writes");
+        slow.push(stream);
+        let json = "content-type: application/json\r\n";
+        let answer = client.send("PUT", "/items/i02", json, br#"{"price": 5}"#).expect("an answer");
+        (answer.status == 503).then_some(())
+    });
+    assert_eq!(client.post("/events", &event("u", "i01", "e2")).status, 200);
     service.stop();
 }
 

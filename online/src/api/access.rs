@@ -1,9 +1,10 @@
-//! Which scope each route needs of an API key, and at which address it answers: the one table of it.
+//! Which scope each route needs of an API key, at which address it answers, and what it costs: the one table of it.
 //!
 //! A route that is not in the table needs `admin`, and a test finds it: forgetting an entry opens nothing.
 
 use axum::http::Method;
 
+use super::gate::Class;
 use crate::auth::scopes::Scope;
 
 /// What a route needs of who calls it.
@@ -24,60 +25,73 @@ pub enum Place {
     Admin,
 }
 
+use Class::{Change, Intake, Probe, Work};
 use Place::{Admin, Both};
 
 const READ: Need = Need::Scope(Scope::Read);
 const WRITE: Need = Need::Scope(Scope::Write);
 const ADMIN: Need = Need::Scope(Scope::Admin);
 
-/// Method, path, need and place of every route. A history is what one person did, and so no call for a shop's pages.
+/// What is known of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// What it needs of who calls it.
+    pub need: Need,
+    /// Where it answers.
+    pub place: Place,
+    /// What it costs.
+    pub class: Class,
+}
+
+/// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's pages.
 /// Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place); 28] = [
-    ("GET", "/health", Need::Nothing, Both),
-    ("GET", "/ready", Need::Nothing, Both),
-    ("GET", "/metrics", READ, Admin),
-    ("GET", "/", READ, Admin),
-    ("GET", "/docs", READ, Admin),
-    ("GET", "/openapi.json", READ, Admin),
-    ("GET", "/recommendations", READ, Both),
-    ("POST", "/recommendations", READ, Both),
-    ("PUT", "/items/{item_id}", WRITE, Both),
-    ("GET", "/items/{item_id}/similar", READ, Both),
-    ("GET", "/popular", READ, Both),
-    ("POST", "/events", WRITE, Both),
-    ("DELETE", "/users/{id}", ADMIN, Admin),
-    ("GET", "/users/{id}/history", ADMIN, Admin),
-    ("GET", "/model/metadata", READ, Both),
-    ("GET", "/model/params", READ, Both),
-    ("GET", "/model/metrics", READ, Both),
-    ("GET", "/models", READ, Both),
-    ("GET", "/models/{name}", READ, Both),
-    ("GET", "/models/{name}/metadata", READ, Both),
-    ("GET", "/models/{name}/params", READ, Both),
-    ("GET", "/models/{name}/metrics", READ, Both),
-    ("GET", "/models/{name}/schema", READ, Both),
-    ("GET", "/models/{name}/drift", READ, Both),
-    ("POST", "/models/{name}/predict", READ, Both),
-    ("POST", "/models/{name}/rows", WRITE, Both),
+const TABLE: [(&str, &str, Need, Place, Class); 28] = [
+    ("GET", "/health", Need::Nothing, Both, Probe),
+    ("GET", "/ready", Need::Nothing, Both, Probe),
+    ("GET", "/metrics", READ, Admin, Probe),
+    ("GET", "/", READ, Admin, Work),
+    ("GET", "/docs", READ, Admin, Work),
+    ("GET", "/openapi.json", READ, Admin, Work),
+    ("GET", "/recommendations", READ, Both, Work),
+    ("POST", "/recommendations", READ, Both, Work),
+    ("PUT", "/items/{item_id}", WRITE, Both, Change),
+    ("GET", "/items/{item_id}/similar", READ, Both, Work),
+    ("GET", "/popular", READ, Both, Work),
+    ("POST", "/events", WRITE, Both, Intake),
+    ("DELETE", "/users/{id}", ADMIN, Admin, Intake),
+    ("GET", "/users/{id}/history", ADMIN, Admin, Work),
+    ("GET", "/model/metadata", READ, Both, Work),
+    ("GET", "/model/params", READ, Both, Work),
+    ("GET", "/model/metrics", READ, Both, Work),
+    ("GET", "/models", READ, Both, Work),
+    ("GET", "/models/{name}", READ, Both, Work),
+    ("GET", "/models/{name}/metadata", READ, Both, Work),
+    ("GET", "/models/{name}/params", READ, Both, Work),
+    ("GET", "/models/{name}/metrics", READ, Both, Work),
+    ("GET", "/models/{name}/schema", READ, Both, Work),
+    ("GET", "/models/{name}/drift", READ, Both, Work),
+    ("POST", "/models/{name}/predict", READ, Both, Work),
+    ("POST", "/models/{name}/rows", WRITE, Both, Intake),
     // What no route has: the calls of known systems, which score rows, and paths at which there is nothing.
-    ("GET", OTHER, READ, Both),
-    ("POST", OTHER, READ, Both),
+    ("GET", OTHER, READ, Both, Work),
+    ("POST", OTHER, READ, Both, Work),
 ];
 
 /// Stands for every path that no route has.
 const OTHER: &str = "";
 
-/// What a request needs, and where it is answered.
+/// What is known of the route of a request.
 ///
 /// * `route`: the path of its route, with the names of its parameters; `None` if it has none.
 #[must_use]
-pub fn of(method: &Method, route: Option<&str>) -> (Need, Place) {
+pub fn of(method: &Method, route: Option<&str>) -> Access {
     // HEAD is answered by the handler of GET.
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     // All files of the documentation pages are as their page.
     let route = route.map_or(OTHER, |route| if route.starts_with("/docs/") { "/docs" } else { route });
     let found = TABLE.iter().find(|(of, path, ..)| *path == route && *of == method);
-    found.map_or((ADMIN, Admin), |&(.., need, place)| (need, place))
+    let (need, place, class) = found.map_or((ADMIN, Admin, Work), |&(_, _, need, place, class)| (need, place, class));
+    Access { need, place, class }
 }
 
 #[cfg(test)]
@@ -111,10 +125,14 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_needs_the_most() {
-        assert_eq!(of(&Method::DELETE, Some("/popular")), (ADMIN, Admin));
-        assert_eq!(of(&Method::GET, Some("/new")), (ADMIN, Admin));
-        assert_eq!(of(&Method::GET, None), (READ, Both));
-        assert_eq!(of(&Method::HEAD, Some("/health")), (Need::Nothing, Both));
-        assert_eq!(of(&Method::GET, Some("/docs/{*rest}")), (READ, Admin));
+        let of = |method: Method, route| {
+            let Access { need, place, class } = of(&method, route);
+            (need, place, class)
+        };
+        assert_eq!(of(Method::DELETE, Some("/popular")), (ADMIN, Admin, Work));
+        assert_eq!(of(Method::GET, Some("/new")), (ADMIN, Admin, Work));
+        assert_eq!(of(Method::GET, None), (READ, Both, Work));
+        assert_eq!(of(Method::HEAD, Some("/health")), (Need::Nothing, Both, Probe));
+        assert_eq!(of(Method::GET, Some("/docs/{*rest}")), (READ, Admin, Work));
     }
 }

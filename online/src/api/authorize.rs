@@ -1,4 +1,4 @@
-//! The middleware that lets a request through to its handler, or refuses it.
+//! The middleware that lets a request through to the [gate](super::gate), or refuses it.
 //!
 //! In: a request whose route is known. Out: the handler's answer, or 401, 403 or 429 before a byte of the body is read.
 //! Without keys every request is let through: [`crate::service`] sees to it that only this machine can send one then.
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::access::{self, Need, Place};
+use super::access::{self, Access, Need, Place};
 use super::error::ApiError;
 use crate::auth::keys::KeyFile;
 use crate::auth::scopes::Scope;
@@ -47,7 +47,7 @@ pub async fn authorize(
     next: Next,
 ) -> Result<Response, ApiError> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let (need, place) = access::of(request.method(), route);
+    let Access { need, place, .. } = access::of(request.method(), route);
     if place == Place::Admin && gate.door == Door::Public {
         let detail = format!("{} is answered at the admin address (server.admin_listen)", request.uri().path());
         return Err(ApiError::NotFound { field: None, detail });

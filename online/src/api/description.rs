@@ -89,7 +89,7 @@ fn add_answers(route: &str, path: &mut PathItem) {
     let methods = [(Method::GET, get), (Method::POST, post), (Method::PUT, put), (Method::DELETE, delete)];
     for (method, operation) in methods {
         let Some(operation) = operation else { continue };
-        let needs_key = access::of(&method, Some(route)).0 != Need::Nothing;
+        let needs_key = access::of(&method, Some(route)).need != Need::Nothing;
         let refusals = REFUSALS.iter().filter(|_| needs_key);
         let bodies = BODIES.iter().filter(|_| operation.request_body.is_some());
         for (status, what) in refusals.chain(bodies).chain([&OVERLOAD]) {

@@ -31,9 +31,10 @@ const SHORT_LINE_PER_CORE: usize = 4;
 pub enum Class {
     /// Supervisors and balancers ask; it is answered in any case.
     Probe,
-    /// Events, rows, an erasure or a change of an item are taken in: cheap, and nobody has them but the client. They have
-    /// a queue of their own.
+    /// Events, rows or an erasure are taken in: cheap, and nobody has them but the client. They have a queue of their own.
     Intake,
+    /// A change of an item is taken in: it stays inside until a snapshot has it, and must not keep events out meanwhile.
+    Change,
     /// Anything else; most of it is work for the engine or for a model.
     Work,
 }
@@ -61,7 +62,7 @@ impl Refused {
 /// The door, with the counts of those inside.
 #[derive(Debug)]
 pub struct Admission {
-    /// How many of [`Class::Intake`], and how many of [`Class::Work`], may be inside.
+    /// How many of each class but [`Class::Probe`] may be inside.
     most: usize,
     /// How long a request may stand in line.
     longest_wait: Duration,
@@ -69,6 +70,7 @@ pub struct Admission {
     short_line: usize,
     probes: AtomicUsize,
     intake: AtomicUsize,
+    changes: AtomicUsize,
     work: AtomicUsize,
     line: AtomicUsize,
     pace: Pace,
@@ -99,9 +101,9 @@ impl Admission {
     #[must_use]
     pub fn new(most: usize, longest_wait: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let [probes, intake, work, line] = std::array::from_fn(|_| AtomicUsize::new(0));
+        let [probes, intake, changes, work, line] = std::array::from_fn(|_| AtomicUsize::new(0));
         let short_line = SHORT_LINE_PER_CORE * cores;
-        Self { most, longest_wait, short_line, probes, intake, work, line, pace: Pace::default() }
+        Self { most, longest_wait, short_line, probes, intake, changes, work, line, pace: Pace::default() }
     }
 
     /// Lets a request in that arrived at `arrived`.
@@ -112,6 +114,7 @@ impl Admission {
         let ((pass, others), most) = match class {
             Class::Probe => (Pass::of(&self.probes), usize::MAX),
             Class::Intake => (Pass::of(&self.intake), self.most),
+            Class::Change => (Pass::of(&self.changes), self.most),
             Class::Work => (Pass::of(&self.work), self.most),
         };
         if others >= most {
@@ -144,7 +147,7 @@ impl Admission {
     /// How many requests are inside.
     #[must_use]
     pub fn inside(&self) -> usize {
-        [&self.probes, &self.intake, &self.work].map(|count| count.load(Ordering::Relaxed)).iter().sum()
+        [&self.probes, &self.intake, &self.changes, &self.work].map(|count| count.load(Ordering::Relaxed)).iter().sum()
     }
 }
 
@@ -165,8 +168,10 @@ mod tests {
         assert_eq!(gate.enter(Class::Work, now).await.err(), Some(Refused::Crowded));
         let _intake = gate.enter(Class::Intake, now).await.expect("the first of its class");
         assert_eq!(gate.enter(Class::Intake, now).await.err(), Some(Refused::Crowded));
+        let _change = gate.enter(Class::Change, now).await.expect("the first of its class");
+        assert_eq!(gate.enter(Class::Change, now).await.err(), Some(Refused::Crowded));
         let _probes = [gate.enter(Class::Probe, now).await, gate.enter(Class::Probe, now).await].map(Result::unwrap);
-        assert_eq!(gate.inside(), 4);
+        assert_eq!(gate.inside(), 5);
         drop(work);
         assert!(gate.enter(Class::Work, now).await.is_ok());
     }

@@ -2,13 +2,14 @@
 //!
 //! A handler reads the request ([`query`], [`body`]), calls the module that does the work (`recommender`, `events`) and
 //! writes the answer as JSON, except for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`].
-//! The rules for all requests are here, in [`observe`] and in [`authorize`]: no answer may be stored by caches, a panic is a 500, and a
+//! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer may be stored by caches, a panic is a 500, and a
 //! path works with and without a trailing slash.
 //!
 //! Paths kept free for other APIs that may be added: `/api/…`, `/v1/…`, and `POST /recommendations` with a
 //! `campaignArn`.
 
 pub mod access;
+pub mod admit;
 pub mod authorize;
 pub mod body;
 pub mod calls;
@@ -190,8 +191,9 @@ fn router(app: Arc<App>, gate: Gate) -> Router {
             |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
         )
         .method_not_allowed_fallback(|| async { ApiError::Method })
-        .layer(axum::middleware::from_fn_with_state(Arc::new(gate), authorize::authorize))
         .layer(CatchPanicLayer::custom(after_panic))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), admit::admit))
+        .layer(axum::middleware::from_fn_with_state(Arc::new(gate), authorize::authorize))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
         .with_state(app);

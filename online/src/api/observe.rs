@@ -1,8 +1,7 @@
-//! The middleware around every request, whatever its route.
+//! The middleware around every request, whatever its route, and whoever sent it.
 //!
-//! A request gets an id (the client's `x-request-id`, or a new one). It is refused if there is more to do than can be
-//! done in time ([`gate`](super::gate)), and answered with an error if it takes too long. Its outcome is counted, logged
-//! if it failed, and its trace ends; refused ones are counted alone, since an overload would fill the log.
+//! A request gets an id (the client's `x-request-id`, or a new one). Its outcome is counted, and logged if it failed;
+//! requests that were refused at the [gate](super::gate) are counted alone, since an overload would fill the log.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,11 +13,10 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, State};
 use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::error::ApiError;
-use super::gate::Class;
-use super::{App, calls};
+use super::gate::{Class, Refused};
+use super::{App, access, calls};
 use crate::traces::Trace;
 
 /// The header with a request's id, of requests and of answers.
@@ -37,7 +35,7 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 pub struct Arrived {
     /// When it arrived.
     pub at: Instant,
-    /// Its trace, if it is traced.
+    /// Its trace, if it was let in and is traced.
     pub trace: Option<Trace>,
 }
 
@@ -51,35 +49,21 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
     let path = request.uri().path();
     let declared = matched.is_none().then(|| calls::find(&app.models, path).map(|_| path.to_owned())).flatten();
     let route = matched.as_ref().map(MatchedPath::as_str).or(declared.as_deref()).map_or(OTHER, label);
-    let trace = app.traces.begin(request.headers(), started);
-    request.extensions_mut().insert(Arrived { at: started, trace: trace.clone() });
-    let class = class(route, method);
-    let entered = app.gate.enter(class, started).await;
-    let mut response = match &entered {
-        Ok(_) => match tokio::time::timeout(app.settings.request_timeout, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => ApiError::Busy("the request took too long").into_response(),
-        },
-        Err(refused) => {
-            app.metrics.http_refused.with_label_values(&[refused.label()]).inc();
-            ApiError::Busy("too many requests at once").into_response()
-        }
-    };
-    let let_in = entered.is_ok();
-    drop(entered);
+    let is_probe = access::of(request.method(), matched.as_ref().map(MatchedPath::as_str)).class == Class::Probe;
+    request.extensions_mut().insert(Arrived { at: started, trace: None });
+    let mut response = next.run(request).await;
     let elapsed = started.elapsed();
     let status = response.status();
     let labels = [route, method, status.as_str()];
     app.metrics.http_requests.with_label_values(&labels).inc();
     app.metrics.http_seconds.with_label_values(&labels).observe(elapsed.as_secs_f64());
     // A probe is told that the service is not ready as often as it asks: that is an answer, not a failure.
-    if status.is_server_error() && let_in && class != Class::Probe {
+    if status.is_server_error() && response.extensions().get::<Refused>().is_none() && !is_probe {
         tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
     } else {
         tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");
     }
-    // As in the log: an overload is counted alone.
-    if let Some(trace) = trace.filter(|_| let_in) {
+    if let Some(trace) = response.extensions_mut().remove::<Trace>() {
         app.traces.end(trace, method, route, status.as_u16());
     }
     response.headers_mut().insert(REQUEST_ID, id);
@@ -96,16 +80,6 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
         let _ = write!(id, "{}-{:x}", *PROCESS, REQUESTS.fetch_add(1, Ordering::Relaxed));
         HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static(OTHER))
     })
-}
-
-fn class(route: &str, method: &str) -> Class {
-    match (route, method) {
-        ("/health" | "/ready" | "/metrics", _) => Class::Probe,
-        ("/events" | "/models/{name}/rows", "POST") | ("/users/{id}", "DELETE") | ("/items/{item_id}", "PUT") => {
-            Class::Intake
-        }
-        _ => Class::Work,
-    }
 }
 
 /// The route as a metric label: all files of the documentation pages share one.
