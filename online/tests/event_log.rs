@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use online::events::reader::{self, Chunk};
 use online::events::writer::{Append, Request, Writer};
@@ -336,8 +336,14 @@ impl Torn {
 }
 
 impl UserStore for Torn {
-    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
-        self.inner.read(user, version, now_ms)
+    fn read_until<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        self.inner.read_until(until, user, version, now_ms)
     }
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         let waits = self.state().rebuilt.is_none() && arrivals.iter().any(|arrival| arrival.user.as_str() == "torn");
@@ -347,7 +353,7 @@ impl UserStore for Torn {
             self.inner.apply(arrivals, bounds)
         }
     }
-    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.inner.erase(departures, bounds)
     }
     fn damaged(&self, _most: usize) -> Vec<UserId> {

@@ -144,6 +144,29 @@ fn a_bad_network_to_redis_costs_no_answer_and_no_event() {
 }
 
 #[test]
+fn a_store_that_hangs_is_not_asked_any_more_after_a_few_slates() {
+    let (folder, server) = (folder(), RedisServer::start());
+    let redis = server.url().trim_start_matches("redis://").trim_end_matches('/').parse().expect("an address");
+    let proxy = Proxy::start(redis);
+    let mut config = on_redis(folder.path(), &server, "a");
+    config.store.redis_url = format!("redis://{}/", proxy.address()).into();
+    // The store may take 80 ms of it.
+    config.server.deadline_ms = 100;
+    let service = Running::start(&config);
+    assert_eq!(post(&service.client, "u", 1), 200);
+    proxy.set(Fault::HalfOpen);
+    let is_open = || service.client.metric("tandem_store_breaker_open{link=\"reads\"}") == 1.0;
+    // Sooner than a PING would find it out.
+    let asked = (1..=20).find(|_| {
+        assert_eq!(service.client.get("/recommendations?user_id=u&k=3").status, 200);
+        is_open()
+    });
+    assert!(asked.is_some_and(|asked| (8..=12).contains(&asked)), "{asked:?}");
+    proxy.set(Fault::None);
+    service.stop();
+}
+
+#[test]
 fn a_store_emptied_while_serving_is_refilled() {
     let (folder, server) = (folder(), RedisServer::start());
     let a = Running::start(&on_redis(folder.path(), &server, "a"));

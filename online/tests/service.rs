@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use online::events::Ended;
 use online::service::Failure;
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, StoreError, Stored, UserStore,
 };
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
@@ -127,19 +127,30 @@ fn a_torn_version_leaves_the_old_one_serving() {
 struct Faulty(Embedded);
 
 impl UserStore for Faulty {
-    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
-        match user.as_str() {
-            "silent" => return Box::pin(std::future::pending()),
-            "late" => std::thread::sleep(Duration::from_millis(150)),
+    fn read_until<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        match (user.as_str(), until) {
+            ("silent", Some(until)) => {
+                return Box::pin(async move {
+                    tokio::time::sleep_until(until.into()).await;
+                    Err(StoreError::Late(80))
+                });
+            }
+            ("late", _) => std::thread::sleep(Duration::from_millis(150)),
             _ => {}
         }
-        self.0.read(user, version, now_ms)
+        self.0.read_until(until, user, version, now_ms)
     }
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         assert!(arrivals.iter().all(|arrival| arrival.user.as_str() != "fault"), "a fault");
         self.0.apply(arrivals, bounds)
     }
-    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.0.erase(departures, bounds)
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {

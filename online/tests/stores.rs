@@ -8,16 +8,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use online::catalogue::Catalogue;
+use online::catalogue::replicas::Replicas;
 use online::metrics::Metrics;
 use online::store::redis::Settings;
-use online::store::{Added, Arrival, Bounds, Embedded, Mark, Position, Redis, Retention, State, UserStore};
+use online::store::{
+    Added, Arrival, Bounds, Departure, Embedded, Mark, Position, Redis, Retention, Said, State, UserStore,
+};
 use proptest::prelude::*;
 use shared::contract::event_log::{Coverage, CoveredFile, FileId, Place};
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::item_change::{FieldValue, ItemChange};
 use shared::contract::kind::KindName;
-use shared::engine::keys::{applied_key, history_key, user_key};
+use shared::engine::keys::{applied_key, history_key, said_key, said_last_key, said_order_key, user_key};
 use shared::engine::packed::pack_history;
-use shared::engine::state::{LiveEvent, LiveHistory};
+use shared::engine::state::{LiveErasure, LiveEvent, LiveHistory};
+use tokio::sync::watch;
 
 use common::redis_cluster::RedisCluster;
 use common::redis_server::RedisServer;
@@ -237,6 +243,44 @@ fn a_history_of_a_newer_release_is_left_alone_and_its_events_wait() {
         assert!(store.waits_for_upgrade() && store.damaged(10).is_empty());
         store.rebuild(&histories(&[arrival(1, 1, now_ms)], bounds), bounds).await.expect("rebuilds");
         assert_eq!(server.command::<Vec<u8>>(&["GET", &key]), newer);
+        // So does the erasure of its user.
+        let store = open(&server, "p", RETENTION).await;
+        let departures = [1, 2].map(|number| {
+            let erasure = LiveErasure { received_ms: now_ms, place: None };
+            Departure { user: user(number), erasure }
+        });
+        assert_eq!(store.erase(&departures, bounds).await.expect("erases"), [Added::Waits, Added::New]);
+        assert!(store.waits_for_upgrade() && store.damaged(10).is_empty());
+        assert_eq!(server.command::<Vec<u8>>(&["GET", &key]), newer);
+    });
+}
+
+#[test]
+fn what_a_newer_release_says_of_an_item_is_looked_at_once_and_holds_up_nothing() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let metrics = Arc::new(Metrics::default());
+        let store = Arc::new(open_counting(&server, "p", RETENTION, metrics.clone()).await);
+        let said = |end: u64| {
+            let set = BTreeMap::from([("price".into(), Some(FieldValue::Number(end as f64)))]);
+            let item = ItemId::new(format!("i{end}")).expect("valid id");
+            let change = ItemChange { item, set, timestamp_ms: 1, received_ms: 1 };
+            Said::of(change, Place { file: file(1), end }).next().expect("a field")
+        };
+        store.keep(&[said(1)]).await.expect("keeps");
+        // More than a call takes.
+        let newer = "for i=1,1500 do redis.call('HSET',KEYS[1],'i'..i..'\tprice','a format to come') \
+                     redis.call('ZADD',KEYS[2],redis.call('INCR',KEYS[3]),'i'..i..'\tprice') end";
+        let keys = [said_key("p"), said_order_key("p"), said_last_key("p")];
+        server.command::<()>(&["EVAL", newer, "3", &keys[0], &keys[1], &keys[2]]);
+        store.keep(&[said(2000)]).await.expect("keeps");
+        let catalogue = Arc::new(Catalogue::default());
+        let mut replicas = Replicas::new(store.clone(), catalogue.clone(), watch::channel(Arc::default()).1);
+        for _ in 0..2 {
+            replicas.listen().await.expect("hears");
+            assert_eq!(metrics.store_unreadable.with_label_values(&["item"]).get(), 1500);
+        }
+        assert_eq!(catalogue.take().0, [said(2000)]);
     });
 }
 

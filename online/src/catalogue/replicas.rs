@@ -49,17 +49,14 @@ impl Replicas {
                 self.after = 0;
                 continue;
             }
-            let Some(next) = kept.said.last().map(|(number, _)| *number) else { return Ok(()) };
-            let (gone, news): (Vec<Said>, Vec<Said>) = kept
-                .said
-                .into_iter()
-                .map(|(_, said)| said)
-                .partition(|said| covered.covers(Some(said.latest.stamp.place)));
+            let Some(seen) = kept.seen else { return Ok(()) };
+            let (gone, news): (Vec<Said>, Vec<Said>) =
+                kept.said.into_iter().partition(|said| covered.covers(Some(said.latest.stamp.place)));
             if !gone.is_empty() {
                 self.store.drop_kept(&gone).await?;
             }
             self.catalogue.tell(news);
-            self.after = next;
+            self.after = seen;
         }
     }
 

@@ -16,15 +16,10 @@ impl Deadline {
         Self { arrived, within }
     }
 
-    /// How long after its arrival the store is given up: the last fifth is kept for the engine, for which a request waits
-    /// for a core once more after the store's answer.
-    pub(super) fn store(self) -> Duration {
-        store_share(self.within)
-    }
-
-    /// When the store is given up.
+    /// When the store is given up: the last fifth is kept for the engine, for which a request waits for a core once more
+    /// after the store's answer.
     pub(super) fn store_until(self) -> Instant {
-        self.arrived + self.store()
+        self.arrived + store_share(self.within)
     }
 
     /// Whether it is over.

@@ -248,9 +248,8 @@ impl Recommender {
         let seen = query.seen.as_ref().map(|policy| seen(policy, &snapshot)).transpose()?;
         let given = given_profile(&snapshot, query)?;
         let mut timed = self.metrics.stages.begin(trace);
-        let read = self.store.read(&query.user_id, &snapshot.manifest().version, clock_ms);
-        let stored = tokio::time::timeout_at(deadline.store_until().into(), read).await;
-        let stored = stored.unwrap_or_else(|_| Err(StoreError::Late(deadline.store().as_millis())));
+        let (until, version) = (deadline.store_until(), &snapshot.manifest().version);
+        let stored = self.store.read_until(Some(until), &query.user_id, version, clock_ms).await;
         self.metrics.stages.read(&mut timed);
         let is_hidden = stored.as_ref().is_ok_and(|stored| stored.history.hides(snapshot.covered()));
         let own = || if is_hidden { None } else { snapshot.profile_of(query.user_id.as_str()) };

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use shared::contract::id::UserId;
 use shared::engine::state::{Applied, LiveHistory};
@@ -109,7 +110,13 @@ impl Embedded {
 }
 
 impl UserStore for Embedded {
-    fn read<'a>(&'a self, user: &'a UserId, _version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+    fn read_until<'a>(
+        &'a self,
+        _until: Option<Instant>,
+        user: &'a UserId,
+        _version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
         let history = self.get(user, now_ms);
         Box::pin(async { Ok(Stored { history, state: State::Whole, record: None }) })
     }
@@ -119,9 +126,9 @@ impl UserStore for Embedded {
         Box::pin(async { Ok(added) })
     }
 
-    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.take_out(departures, bounds);
-        Box::pin(async { Ok(()) })
+        Box::pin(async { Ok(vec![Added::New; departures.len()]) })
     }
 
     fn damaged(&self, _most: usize) -> Vec<UserId> {

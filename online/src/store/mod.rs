@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use shared::contract::event::{Event, event_key};
 use shared::contract::event_log::Place;
@@ -46,19 +47,33 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 pub trait UserStore: Send + Sync {
     /// Reads the state of a user in one round trip: the live history, and the batch's record in `version` if the store
     /// holds it.
-    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored>;
+    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
+        self.read_until(None, user, version, now_ms)
+    }
+
+    /// As [`Self::read`], for somebody who goes on without it.
+    ///
+    /// * `until`: when the read is given up, if not sooner. The store sees to it itself, so that it learns who is late.
+    fn read_until<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored>;
 
     /// Adds events to the histories of their users, and returns the result of each. Applying an event twice changes
     /// nothing. After an error some of them may be applied.
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
 
-    /// Erases users from the histories. Erasing twice changes nothing. After an error some of them may be erased.
-    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()>;
+    /// Erases users from the histories, and returns the result of each. Erasing twice changes nothing. After an error some of
+    /// them may be erased.
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
 
-    /// Whether events wait for histories that only a newer release can read. They stay in the log, which is applied to
+    /// Whether events or erasures wait for histories that only a newer release can read. They stay in the log, which is applied to
     /// these histories once this replica runs that release.
     fn waits_for_upgrade(&self) -> bool;
 
@@ -116,8 +131,10 @@ impl Said {
 pub struct Kept {
     /// The last number that there is; it falls only when the store comes back empty.
     pub last: u64,
-    /// What was asked for, each with its number, ascending.
-    pub said: Vec<(u64, Said)>,
+    /// The number of the last that was looked at, whether it can be read or not; `None` if there was nothing.
+    pub seen: Option<u64>,
+    /// What was asked for and can be read, in the order of its numbers.
+    pub said: Vec<Said>,
 }
 
 /// The state of a user in a store.
@@ -168,7 +185,7 @@ impl From<Event> for Arrival {
     }
 }
 
-/// The result of applying an event.
+/// The result of applying an event, or an erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The history has it now.

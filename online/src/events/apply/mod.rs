@@ -212,7 +212,7 @@ impl Applier {
     /// Applies a group, with those that wait behind it, and answers their requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
-        let mut replies: Vec<(Reply, usize)> = Vec::new();
+        let mut replies: Vec<(Reply, usize, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut departures: Vec<Departure> = Vec::new();
         let mut said: Vec<Said> = Vec::new();
@@ -220,7 +220,7 @@ impl Applier {
         while let Some(group) = next {
             end = group.end;
             for Placed { arrivals: events, departure, change, reply } in group.appends {
-                replies.push((reply, events.len()));
+                replies.push((reply, events.len(), usize::from(departure.is_some())));
                 arrivals.extend(events);
                 departures.extend(departure);
                 said.extend(change.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)));
@@ -243,12 +243,14 @@ impl Applier {
         if added.is_some() && self.done == start {
             self.done = end;
         }
-        let mut rest = added.as_deref();
-        for (reply, count) in replies {
-            let own = rest.and_then(|added| added.split_at_checked(count));
-            rest = own.map(|(_, rest)| rest);
+        let mut rest = added.map(|Applied { events, erasures }| (events.into_iter(), erasures.into_iter()));
+        for (reply, events, erasures) in replies {
+            let own = rest.as_mut().map(|rest| {
+                let own: Vec<Added> = rest.0.by_ref().take(events).chain(rest.1.by_ref().take(erasures)).collect();
+                visible(&own)
+            });
             // A request that no longer waits has been dropped or has timed out.
-            let _ = reply.send(Ok(own.map_or(Visible::Later, |(own, _)| visible(own))));
+            let _ = reply.send(Ok(own.unwrap_or(Visible::Later)));
         }
     }
 
@@ -259,19 +261,20 @@ impl Applier {
         departures: &[Departure],
         mut said: Vec<Said>,
         covered: &Coverage,
-    ) -> Result<Vec<Added>, LogError> {
+    ) -> Result<Applied, LogError> {
         said.retain(|said| !covered.covers(Some(said.latest.stamp.place)));
         if !said.is_empty() {
             self.store.keep(&said).await?;
         }
         let bounds = Bounds { covered, now_ms: now_ms() };
+        let mut applied = Applied::default();
         if !departures.is_empty() {
-            self.store.erase(departures, bounds).await?;
+            applied.erasures = self.store.erase(departures, bounds).await?;
         }
-        if arrivals.is_empty() {
-            return Ok(Vec::new());
+        if !arrivals.is_empty() {
+            applied.events = self.store.apply(arrivals, bounds).await?;
         }
-        Ok(self.store.apply(arrivals, bounds).await?)
+        Ok(applied)
     }
 
     /// Applies the next chunk of what the store lacks: other replicas' logs first, since the mark stands for them too.
@@ -321,7 +324,14 @@ impl Applier {
     }
 }
 
-/// Whether the next answer takes all events of a request into account, or not all of them yet.
+/// What the store did with what it was given, one by one.
+#[derive(Default)]
+struct Applied {
+    events: Vec<Added>,
+    erasures: Vec<Added>,
+}
+
+/// Whether the next answer takes all that a request brought into account, or not all of them yet.
 fn visible(added: &[Added]) -> Visible {
     if added.contains(&Added::Waits) {
         return Visible::Later;

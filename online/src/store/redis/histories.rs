@@ -6,9 +6,10 @@
 //! history: so a half-finished rebuild is never visible after a crash or to another replica. A value of a newer release
 //! is left alone: this release would lose what it does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use shared::contract::id::UserId;
@@ -69,10 +70,16 @@ fn unpack(value: Option<&[u8]>) -> Result<LiveHistory, Unreadable> {
 
 impl Redis {
     /// Reads the state of a user.
-    pub(super) async fn get(&self, user: &UserId, version: &str, now_ms: i64) -> Result<Stored, StoreError> {
+    pub(super) async fn get(
+        &self,
+        until: Option<Instant>,
+        user: &UserId,
+        version: &str,
+        now_ms: i64,
+    ) -> Result<Stored, StoreError> {
         let prefix = &self.settings.prefix;
         let keys = [history_key(prefix, user), user_key(prefix, user, version)];
-        let [history, record] = self.get_both(&keys).await?;
+        let [history, record] = self.get_both(&keys, until).await?;
         match unpack(history.as_deref()) {
             Ok(mut history) => {
                 forget(&mut history, self.settings.retention.oldest_ms(now_ms));
@@ -86,18 +93,20 @@ impl Redis {
     }
 
     /// Reads two keys of one slot in one round trip.
-    async fn get_both(&self, keys: &[String; 2]) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+    async fn get_both(&self, keys: &[String; 2], until: Option<Instant>) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+        let until = self.reads.deadline(until);
         let get = |keys: &[String]| {
             let mut command = cmd("MGET");
             command.arg(keys);
             Keyed::new(&keys[0], command)
         };
         let told = |error: RedisError| StoreError::Answer(error.to_string());
-        let answer = self.reads.calls(vec![get(keys)]).await?.pop();
+        let answer = self.reads.calls_until(until, vec![get(keys)]).await?.pop();
         match answer.unwrap_or_else(|| Ok([None, None])) {
             // While a slot moves to another node, both of them refuse what is half here and half there.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::TryAgain) => {
-                let answers = self.reads.calls(keys.iter().map(|key| get(std::slice::from_ref(key))).collect()).await?;
+                let each = keys.iter().map(|key| get(std::slice::from_ref(key))).collect();
+                let answers = self.reads.calls_until(until, each).await?;
                 let found: RedisResult<Vec<[Option<Vec<u8>>; 1]>> = answers.into_iter().collect();
                 let mut found = found.map_err(told)?.into_iter().map(|[found]| found);
                 Ok([found.next().flatten(), found.next().flatten()])
@@ -136,9 +145,13 @@ impl Redis {
         Ok(added)
     }
 
-    /// Erases users. What can't be read of a user is replaced as a whole: nothing in it may count any more, and what came
-    /// after the erasure is rebuilt from the event log.
-    pub(super) async fn take_out(&self, departures: &[Departure], bounds: Bounds<'_>) -> Result<(), StoreError> {
+    /// Erases users. What is damaged of a user is replaced as a whole: nothing in it may count any more, and what came
+    /// after the erasure is rebuilt from the event log. What a newer release wrote is left alone, and the erasure waits.
+    pub(super) async fn take_out(
+        &self,
+        departures: &[Departure],
+        bounds: Bounds<'_>,
+    ) -> Result<Vec<Added>, StoreError> {
         let retention = self.settings.retention;
         let mut last: BTreeMap<&UserId, LiveErasure> = BTreeMap::new();
         for Departure { user, erasure } in departures {
@@ -146,14 +159,22 @@ impl Redis {
             *known = if known.received_ms < erasure.received_ms { *erasure } else { *known };
         }
         let last: Vec<(&UserId, LiveErasure)> = last.into_iter().collect();
+        let mut waiting: BTreeSet<&UserId> = BTreeSet::new();
         for chunk in last.chunks(USERS_PER_PIPELINE) {
             let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
             self.edit(&names, |at, history| {
                 let (user, erasure) = chunk[at];
+                // It may have been written by others since it was read.
+                waiting.remove(user);
                 let before = match history {
                     Ok(history) => history,
                     Err(reason) => {
                         self.note_unreadable(user, &reason);
+                        if matches!(reason, Unreadable::Newer(_)) {
+                            self.waits_for_upgrade.store(true, Ordering::Release);
+                            waiting.insert(user);
+                            return None;
+                        }
                         LiveHistory::default()
                     }
                 };
@@ -163,7 +184,11 @@ impl Redis {
             })
             .await?;
         }
-        Ok(())
+        let result = |departure: &Departure| match waiting.contains(&departure.user) {
+            true => Added::Waits,
+            false => Added::New,
+        };
+        Ok(departures.iter().map(result).collect())
     }
 
     /// Replaces histories that can't be read by rebuilt ones.

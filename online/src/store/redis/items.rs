@@ -98,10 +98,11 @@ impl Redis {
         command.arg(AFTER).arg(3).arg(&keys).arg(after).arg(FIELDS_PER_CALL);
         let found: Vec<String> = self.writes.call(Keyed::new(&keys[0], command)).await?;
         let number = |text: &String| text.parse::<f64>().map_or(0, |number| number as u64);
-        let mut kept = Kept { last: found.first().map_or(0, number), said: Vec::new() };
+        let mut kept = Kept { last: found.first().map_or(0, number), ..Kept::default() };
         for row in found.get(1..).unwrap_or_default().chunks_exact(3) {
+            kept.seen = Some(number(&row[1]));
             match unpack(&row[0], &row[2]) {
-                Some(said) => kept.said.push((number(&row[1]), said)),
+                Some(said) => kept.said.push(said),
                 None => {
                     self.metrics.store_unreadable.with_label_values(&["item"]).inc();
                     tracing::warn!(name = row[0], "what was said of an item can't be read; the event log has it");

@@ -75,6 +75,8 @@ pub struct Link(Arc<Shared>);
 
 struct Shared {
     client: Client,
+    /// Within which a call is to be answered.
+    deadline: Duration,
     connection: ArcSwapOption<MultiplexedConnection>,
     breaker: Breaker,
     /// Wakes the keeper.
@@ -95,6 +97,7 @@ impl Link {
     ) -> Self {
         let shared = Arc::new(Shared {
             client,
+            deadline,
             connection: ArcSwapOption::empty(),
             breaker: Breaker::open_at_first(open),
             trouble: Notify::new(),
@@ -102,7 +105,7 @@ impl Link {
         if let Some(connection) = connection {
             shared.connected(connection);
         }
-        io.spawn(keep(Arc::downgrade(&shared), deadline));
+        io.spawn(keep(Arc::downgrade(&shared)));
         Self(shared)
     }
 
@@ -120,7 +123,7 @@ impl Link {
         until: Instant,
         commands: &Pipeline,
     ) -> Result<Vec<RedisResult<T>>, StoreError> {
-        let Shared { connection, breaker, trouble, .. } = &*self.0;
+        let Shared { connection, breaker, trouble, deadline, .. } = &*self.0;
         let connection = match connection.load_full() {
             Some(connection) if !breaker.is_open() => connection,
             Some(_) => return Err(StoreError::Away("it was late several times in a row".to_owned())),
@@ -139,11 +142,15 @@ impl Link {
             }
             Ok(Err(error)) => Err(StoreError::Answer(error.to_string())),
             Err(_) => {
-                breaker.missed();
+                let given = until.saturating_duration_since(asked);
+                // Who asks at the last moment learns nothing of the server.
+                if given >= *deadline / 2 {
+                    breaker.missed();
+                }
                 if breaker.is_open() {
                     trouble.notify_one();
                 }
-                Err(StoreError::Late((until - asked).as_millis()))
+                Err(StoreError::Late(given.as_millis()))
             }
         }
     }
@@ -165,11 +172,11 @@ impl Shared {
     }
 
     /// Asks a connection for a sign of life, and closes the breaker if it comes within the deadline of a call.
-    async fn probe(&self, connection: &Arc<MultiplexedConnection>, deadline: Duration) {
+    async fn probe(&self, connection: &Arc<MultiplexedConnection>) {
         let (mut sender, asked) = (MultiplexedConnection::clone(connection), Instant::now());
         match timeout(CONNECT_TIMEOUT, redis::cmd("PING").query_async::<()>(&mut sender)).await {
             Ok(Ok(())) if !self.breaker.is_open() => {}
-            Ok(Ok(())) if asked.elapsed() <= deadline => {
+            Ok(Ok(())) if asked.elapsed() <= self.deadline => {
                 tracing::info!("Redis answers in time again");
                 self.breaker.close();
             }
@@ -180,7 +187,7 @@ impl Shared {
 }
 
 /// The keeper: connects whenever there is no connection and probes the one there is, until the link is dropped.
-async fn keep(link: Weak<Shared>, deadline: Duration) {
+async fn keep(link: Weak<Shared>) {
     loop {
         let Some(shared) = link.upgrade() else { return };
         match shared.connection.load_full() {
@@ -189,7 +196,7 @@ async fn keep(link: Weak<Shared>, deadline: Duration) {
                     // Either is reason enough to look.
                     let _ = timeout(LOOK_EVERY, shared.trouble.notified()).await;
                 }
-                shared.probe(&connection, deadline).await;
+                shared.probe(&connection).await;
             }
             None => match connect(&shared.client).await {
                 Ok(connection) => {

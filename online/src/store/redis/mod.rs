@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::RedisError;
 use shared::contract::id::UserId;
@@ -80,7 +80,7 @@ pub struct Redis {
     metrics: Arc<Metrics>,
     /// The users whose histories are damaged.
     damaged: Mutex<BTreeSet<UserId>>,
-    /// Whether an event waits for a history that a newer release wrote.
+    /// Whether an event or an erasure waits for a history that a newer release wrote.
     waits_for_upgrade: AtomicBool,
     /// Whether such a history has been warned of.
     told_of_upgrade: AtomicBool,
@@ -146,15 +146,21 @@ impl Redis {
 }
 
 impl UserStore for Redis {
-    fn read<'a>(&'a self, user: &'a UserId, version: &'a str, now_ms: i64) -> Answer<'a, Stored> {
-        Box::pin(self.observed("read", self.get(user, version, now_ms)))
+    fn read_until<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        Box::pin(self.observed("read", self.get(until, user, version, now_ms)))
     }
 
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("apply", self.put(arrivals, bounds)))
     }
 
-    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, ()> {
+    fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("erase", self.take_out(departures, bounds)))
     }
 

@@ -9,7 +9,7 @@
 //! refreshes the slots, calls to all nodes wait, up to the timeouts of a node that hangs; and a call that is given up at
 //! its deadline is dropped before its error is seen, so that a primary that hangs is not found out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ struct Shared {
     io: Handle,
     map: ArcSwap<Map>,
     /// Nodes without slots that commands were sent on to.
-    asked: Mutex<Vec<Address>>,
+    asked: Mutex<BTreeSet<Address>>,
     /// Wakes the keeper of the slots.
     trouble: Arc<Notify>,
 }
@@ -150,7 +150,24 @@ impl Nodes {
     /// # Errors
     /// [`StoreError::Away`], [`StoreError::Late`] or [`StoreError::Answer`]; some commands may have been carried out.
     pub async fn calls<T: FromRedisValue>(&self, commands: Vec<Keyed>) -> Result<Vec<RedisResult<T>>, StoreError> {
-        let until = Instant::now() + self.0.deadline;
+        self.calls_until(self.deadline(None), commands).await
+    }
+
+    /// When a call that begins now is given up: at its deadline, or `until` then if that is sooner.
+    pub fn deadline(&self, until: Option<std::time::Instant>) -> Instant {
+        let own = Instant::now() + self.0.deadline;
+        until.map_or(own, |until| own.min(until.into()))
+    }
+
+    /// As [`Self::calls`], with a deadline of their own.
+    ///
+    /// # Errors
+    /// As [`Self::calls`].
+    pub async fn calls_until<T: FromRedisValue>(
+        &self,
+        until: Instant,
+        commands: Vec<Keyed>,
+    ) -> Result<Vec<RedisResult<T>>, StoreError> {
         let answers = self.route(&commands, until).await;
         if answers.is_err() {
             self.0.trouble.notify_one();
@@ -198,7 +215,7 @@ impl Nodes {
         let (Way::Owner(address) | Way::Ask(address)) = way;
         let Some(link) = self.0.map.load().links.get(address).cloned() else {
             // The keeper connects to it.
-            self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).push(address.clone());
+            self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
             return Err(StoreError::Away("a slot has moved to a new node".to_owned()));
         };
         let mut pipeline = Pipeline::with_capacity(places.len());
