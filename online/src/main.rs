@@ -21,6 +21,9 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The signal of a write beyond the largest file that the process may have: the same number on Linux, the BSDs and macOS.
+const SIGXFSZ: std::ffi::c_int = 25;
+
 /// Answers recommendations over HTTP from a published artifact and the user's live history.
 #[derive(Parser)]
 #[command(version)]
@@ -101,6 +104,8 @@ fn new_key(order: &Order) -> anyhow::Result<()> {
 async fn run_service(config: &Config) -> anyhow::Result<()> {
     // Installed before the start, so that a signal while the log is applied is not lost.
     let mut signals = Signals::catch()?;
+    // A file that has reached a limit of the process is an error of the write then, and does not end the process.
+    let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("SIGXFSZ")?;
     let mut service = tokio::select! {
         service = service::start(config) => service?,
         () = signals.next() => return Ok(()),
