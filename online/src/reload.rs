@@ -58,8 +58,12 @@ impl<const N: usize> Files<N> {
             tokio::time::sleep(every).await;
             let paths = self.paths.clone();
             let error = match tokio::task::spawn_blocking(|| Self::read(paths)).await {
-                Ok(Ok(read)) if read.contents == self.contents => continue,
+                Ok(Ok(read)) if read.contents == self.contents => {
+                    told.clear();
+                    continue;
+                }
                 Ok(Ok(read)) => {
+                    told.clear();
                     self = read;
                     take(&self.contents).err().map(|error| error.to_string())
                 }
@@ -107,13 +111,23 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(20), seen).await.expect("taken");
             assert_eq!((taken.load(Ordering::Relaxed), failures.get()), (changes, refused));
         }
-        std::fs::remove_file(&path).expect("removes");
-        let seen = async {
-            while failures.get() < 2 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), seen).await.expect("counted");
+        // Each time that it is gone is one.
+        for (refused, changes) in [(2, 4), (3, 5)] {
+            std::fs::remove_file(&path).expect("removes");
+            let seen = async {
+                while failures.get() < refused {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                let next = folder.path().join("next");
+                std::fs::write(&next, format!("back {refused}")).expect("writes");
+                std::fs::rename(&next, &path).expect("in place");
+                while taken.load(Ordering::Relaxed) < changes {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), seen).await.expect("counted");
+            assert_eq!(failures.get(), refused);
+        }
         watch.abort();
     }
 }
