@@ -129,14 +129,7 @@ async fn start_with(
         Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
         None => open_store(config, &metrics, &mut parts).await?,
     };
-    let settings = events::Settings {
-        folder: config.events.path.clone(),
-        replica: config.events.replica.clone(),
-        max_file_bytes: config.events.max_file_bytes,
-        max_disk_bytes: config.events.max_disk_bytes,
-        queue: config.events.queue,
-        retention: retention(config),
-    };
+    let settings = event_log(config);
     let (covered, poll) = (champion.covered(), Duration::from_millis(config.artifacts.poll_ms));
     let (events, running) =
         Events::open(settings.clone(), store.clone(), catalogue.clone(), covered, metrics.clone()).await?;
@@ -173,8 +166,7 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over the models"
     });
-    let logs = events::Settings { folder: config.models.rows.clone(), ..settings };
-    let memory = Arc::new(Memory::new(logs, models.clone(), rows, metrics.clone()));
+    let memory = Arc::new(Memory::new(logs_of_rows(config), models.clone(), rows, metrics.clone()));
     // What can't be opened is told and tried again by the watch.
     let _ = memory.open().await;
     let watched = memory.clone();
@@ -236,6 +228,22 @@ fn retention(config: &Config) -> Retention {
     const DAY_MS: i64 = 24 * 3600 * 1000;
     let config::History { max_events, max_older, ttl_days } = config.history;
     Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
+}
+
+fn event_log(config: &Config) -> events::Settings {
+    events::Settings {
+        folder: config.events.path.clone(),
+        replica: config.events.replica.clone(),
+        max_file_bytes: config.events.max_file_bytes,
+        max_disk_bytes: config.events.max_disk_bytes,
+        queue: config.events.queue,
+        retention: retention(config),
+    }
+}
+
+/// What the logs of rows have in common, of each model and origin. The bound is one of the event log.
+fn logs_of_rows(config: &Config) -> events::Settings {
+    events::Settings { folder: config.models.rows.clone(), max_disk_bytes: 0, ..event_log(config) }
 }
 
 /// Opens the store that the config names, of users and of what models remember.
@@ -351,5 +359,19 @@ impl Service {
         self.app.memory.close().await;
         self.events.close(self.running).await;
         tracing::info!("stopped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_of_the_event_log_is_none_of_the_rows() {
+        let mut config = Config::load(None).expect("defaults are valid");
+        config.events.max_disk_bytes = 6000;
+        let (events, rows) = (event_log(&config), logs_of_rows(&config));
+        assert_eq!((events.max_disk_bytes, rows.max_disk_bytes), (6000, 0));
+        assert_eq!((events.folder, rows.folder), (config.events.path, config.models.rows));
     }
 }

@@ -231,13 +231,23 @@ fn what_an_earlier_start_wrote_is_not_appended_to() {
     let third = writer.append(&lines(&[event("u", 3)])).expect("appends");
     assert_ne!(third.file, second.file);
     assert_eq!((third.start, writer.end().file), (0, 2));
-    // After somebody moved the log away there is a new one under the old names.
+    // After somebody moved the log away there is a new one, and no name is given again.
     drop(writer);
     for file in of_replica(folder.path(), "a").expect("lists") {
         fs::remove_file(file.path).expect("removes");
     }
-    let other = open(folder.path()).append(&lines(&[event("u", 4)])).expect("appends");
+    let mut writer = open(folder.path());
+    let other = writer.append(&lines(&[event("u", 4)])).expect("appends");
     assert!(other.file != first.file && other.file != third.file);
+    assert_eq!(writer.end().file, 3);
+    drop(writer);
+    // A start that wrote nothing takes no name.
+    for file in of_replica(folder.path(), "a").expect("lists") {
+        fs::remove_file(file.path).expect("removes");
+    }
+    for _ in 0..2 {
+        assert_eq!(open(folder.path()).end().file, 4);
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
-//! The lock of a replica's event log, which allows only one writer.
+//! The lock of a replica's event log, which allows only one writer, and holds the number of the last file that was written.
+//!
+//! With that number no name is given twice, even if all files were moved to another folder.
 
 use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use shared::contract::event_log::lock_path;
@@ -13,7 +16,8 @@ use super::LogError;
 /// [`LogError::Locked`] when another process holds it.
 pub fn lock(folder: &Path, replica: &str) -> Result<File, LogError> {
     let path = lock_path(folder, replica);
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(LogError::io(&path))?;
+    let file =
+        File::options().create(true).read(true).write(true).truncate(false).open(&path).map_err(LogError::io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Locked(path)),
@@ -21,9 +25,44 @@ pub fn lock(folder: &Path, replica: &str) -> Result<File, LogError> {
     }
 }
 
+/// The number of the last file that was written, as far as the lock knows; 0 if it knows none.
+///
+/// # Errors
+/// [`io::Error`] when the lock can't be read.
+pub fn last_number(mut lock: &File) -> io::Result<u64> {
+    let mut text = Vec::new();
+    lock.rewind()?;
+    lock.read_to_end(&mut text)?;
+    Ok(std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default())
+}
+
+/// Notes the number of a file that is about to be written, for good.
+///
+/// # Errors
+/// [`io::Error`], such as on a full disk.
+pub fn note_number(mut lock: &File, number: u64) -> io::Result<()> {
+    lock.rewind()?;
+    // Of one length, so that a later one covers all of it.
+    lock.write_all(format!("{number:020}\n").as_bytes())?;
+    lock.sync_data()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_number_is_the_one_that_was_noted_last() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let held = lock(folder.path(), "a").expect("free");
+        assert_eq!(last_number(&held).expect("reads"), 0);
+        for number in [9, 10, 7] {
+            note_number(&held, number).expect("writes");
+            assert_eq!(last_number(&held).expect("reads"), number);
+        }
+        drop(held);
+        assert_eq!(last_number(&lock(folder.path(), "a").expect("free again")).expect("reads"), 7);
+    }
 
     #[test]
     fn a_log_is_locked_by_one_at_a_time() {

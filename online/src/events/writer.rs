@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
-use shared::contract::event_log::{self, FileId, LogFile, Place};
+use shared::contract::event_log::{self, FileId, LogFile, Place, lock_path};
 use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, oneshot};
 
-use super::lock::lock;
+use super::lock::{last_number, lock, note_number};
 use super::reader::Logged;
 use super::repair::cut_torn_end;
 use super::{AcceptError, LogError, Settings, Visible};
@@ -138,7 +138,9 @@ pub struct Writer {
     stored: u64,
     tail: Tail,
     /// Held as long as the writer lives.
-    _lock: File,
+    lock: File,
+    /// The number that it holds.
+    noted: u64,
 }
 
 /// The state of the file after its synced end.
@@ -177,15 +179,20 @@ impl Writer {
         fs::create_dir_all(folder).map_err(LogError::io(folder))?;
         let lock = lock(folder, replica)?;
         let last = event_log::of_replica(folder, replica).map_err(LogError::io(folder))?.pop();
-        // One that is packed is closed for ever; there is none behind it if those were moved away.
-        let number = last.map_or(1, |last| last.number + u64::from(last.is_packed()));
+        let noted = last_number(&lock).map_err(LogError::io(lock_path(folder, replica)))?;
+        let number = match last.filter(|last| last.number >= noted) {
+            // One that is packed is closed for ever.
+            Some(last) => last.number + u64::from(last.is_packed()),
+            // The last one was moved away, and keeps its name to itself.
+            None => noted + 1,
+        };
         let path = event_log::path(folder, replica, number);
         let mut file = open_file(folder, &path)?;
         let log = LogFile { replica: replica.clone(), number, path };
         let offset = cut_torn_end(folder, &log, &mut file)?;
         let (path, end) = (log.path, Position { file: number, offset });
         let (settings, stored) = (settings.clone(), stored(settings)?);
-        Ok(Self { settings, metrics, file, path, id: None, end, stored, tail: Tail::Closed, _lock: lock })
+        Ok(Self { settings, metrics, file, path, id: None, end, stored, tail: Tail::Closed, lock, noted })
     }
 
     /// The position where the log ends.
@@ -212,6 +219,7 @@ impl Writer {
         } else if start > 0 && (self.tail == Tail::Closed || start >= self.settings.max_file_bytes) {
             self.begin_file(number + 1)?;
         }
+        self.note_number()?;
         if let Err(source) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             self.tail = Tail::Torn;
             // If this fails, it is tried again before the next append.
@@ -246,6 +254,16 @@ impl Writer {
         let path = event_log::path(&self.settings.folder, &self.settings.replica, number);
         self.file = open_file(&self.settings.folder, &path)?;
         (self.path, self.id, self.end) = (path, None, Position { file: number, offset: 0 });
+        Ok(())
+    }
+
+    /// Notes that the name of the file is taken, before it is first written to.
+    fn note_number(&mut self) -> Result<(), LogError> {
+        let Settings { folder, replica, .. } = &self.settings;
+        if self.end.file > self.noted {
+            note_number(&self.lock, self.end.file).map_err(LogError::io(lock_path(folder, replica)))?;
+            self.noted = self.end.file;
+        }
         Ok(())
     }
 
