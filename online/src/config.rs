@@ -95,6 +95,7 @@ pub struct Http {
     pub seen: Seen,
     pub max_body_bytes: usize,
     pub max_in_flight: usize,
+    pub max_connections: usize,
     pub deadline_ms: u64,
     pub request_timeout_ms: u64,
     pub idle_timeout_ms: u64,
@@ -245,6 +246,7 @@ impl Config {
         self.server.cors_origins.iter().try_for_each(|value| origin(value))?;
         within("server.max_body_bytes", self.server.max_body_bytes, 1024..=64 << 20)?;
         within("server.max_in_flight", self.server.max_in_flight, 1..=100_000)?;
+        within("server.max_connections", self.server.max_connections, 1..=1_000_000)?;
         within("server.deadline_ms", self.server.deadline_ms, 4..=3_600_000)?;
         within("server.request_timeout_ms", self.server.request_timeout_ms, 100..=3_600_000)?;
         within("server.idle_timeout_ms", self.server.idle_timeout_ms, 100..=3_600_000)?;

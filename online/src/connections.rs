@@ -1,8 +1,10 @@
 //! Accepts connections and answers requests on each until it ends, is idle for too long, or the service stops.
 //!
 //! In: a listener, the API, and TLS if there is some. A connection is closed if the client sends no whole request head
-//! within the idle timeout, at first or after an answer: the limit of concurrent requests does not count it, so it could
-//! be held for ever. Costs one timer per request.
+//! within the idle timeout, at first or after an answer, or takes nothing of an answer for as long: the limit of concurrent
+//! requests does not count it, so it could be held for ever. Costs one timer per request.
+//!
+//! There are so many connections at most; others wait in the system's queue until one ends.
 //!
 //! Handshakes of TLS are tasks of their own, so that one that takes long keeps nobody waiting; when the service stops,
 //! those that are under way are given up.
@@ -10,7 +12,10 @@
 //! Failures of single connections do not stop accepting, and it pauses if the system has no file descriptors or memory
 //! left. Only the loss of the listener ends it, which [`Connections::broken`] reports.
 
+mod patient;
+
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -20,18 +25,50 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt;
 
+use self::patient::Patient;
 use crate::api::Api;
 use crate::tls::Tls;
 
 /// The first pause when the system has run out of a resource; it doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The bounds of connections.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long a client may send no whole request head, or take nothing of an answer.
+    pub idle_timeout: Duration,
+    /// How many connections there are at most.
+    pub most: usize,
+    /// How many there are.
+    pub open: IntGauge,
+}
+
+/// A connection that counts, until it is dropped.
+struct Place {
+    open: IntGauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, open: &IntGauge) -> Self {
+        open.inc();
+        Self { open: open.clone(), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
 
 /// Connections that are being accepted and answered.
 pub struct Connections {
@@ -43,12 +80,12 @@ pub struct Connections {
 impl Connections {
     /// Starts to accept connections.
     #[must_use]
-    pub fn open(listener: TcpListener, api: Api, tls: Option<Tls>, idle_timeout: Duration) -> Self {
+    pub fn open(listener: TcpListener, api: Api, tls: Option<Tls>, limits: Limits) -> Self {
         let (close, closed) = oneshot::channel();
         let (tell, broken) = oneshot::channel();
         let mut protocol = http1::Builder::new();
-        protocol.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
-        let answers = Answers { protocol, api };
+        protocol.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
+        let answers = Answers { protocol, api, limits };
         Self { close, broken, task: tokio::spawn(run(listener, answers, tls, closed, tell)) }
     }
 
@@ -71,15 +108,18 @@ impl Connections {
 struct Answers {
     protocol: http1::Builder,
     api: Api,
+    limits: Limits,
 }
 
 impl Answers {
     /// Answers the requests of a connection until it ends, in a task of its own.
-    fn to(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, watcher: Watcher) {
+    fn to(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, place: Place, watcher: Watcher) {
+        let stream = Patient::new(stream, self.limits.idle_timeout);
         let service = self.api.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
         let connection = self.protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = watcher.watch(connection);
         tokio::spawn(async move {
+            let _place = place;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection broken off");
             }
@@ -97,19 +137,25 @@ async fn run(
 ) {
     let connections = GracefulShutdown::new();
     let mut handshakes = JoinSet::new();
+    let room = Arc::new(Semaphore::new(answers.limits.most));
     loop {
-        let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+        let next = async {
+            let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let stream = accept(&listener).await?;
+            Ok((stream, Place::new(permit, &answers.limits.open)))
+        };
+        let next = tokio::select! {
+            next = next => next,
             Some(shaken) = handshakes.join_next() => {
-                if let Ok(Some(stream)) = shaken {
-                    answers.to(stream, connections.watcher());
+                if let Ok((Some(stream), place)) = shaken {
+                    answers.to(stream, place, connections.watcher());
                 }
                 continue;
             }
             _ = &mut closed => break,
         };
-        let stream = match stream {
-            Ok(stream) => stream,
+        let (stream, place) = match next {
+            Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "no more connections are accepted");
                 // There is no receiver while the service stops.
@@ -122,8 +168,8 @@ async fn run(
             tracing::debug!(%error, "TCP_NODELAY can't be set");
         }
         match tls.clone() {
-            Some(tls) => drop(handshakes.spawn(tls.accept(stream))),
-            None => answers.to(stream, connections.watcher()),
+            Some(tls) => drop(handshakes.spawn(async move { (tls.accept(stream).await, place) })),
+            None => answers.to(stream, place, connections.watcher()),
         }
     }
     drop(listener);

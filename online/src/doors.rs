@@ -15,7 +15,7 @@ use crate::api::authorize::{Door, Gate};
 use crate::api::{self, App};
 use crate::auth::keys::{self, KeyFile};
 use crate::config::Config;
-use crate::connections::Connections;
+use crate::connections::{Connections, Limits};
 use crate::metrics::Metrics;
 use crate::tls::{Tls, TlsError};
 
@@ -55,7 +55,7 @@ pub struct Doors {
     listen: String,
     admin_listen: String,
     open: bool,
-    idle_timeout: Duration,
+    limits: Limits,
     keys: Option<Arc<KeyFile>>,
     tls: Option<Tls>,
 }
@@ -73,7 +73,11 @@ impl Doors {
             listen: config.server.listen.clone(),
             admin_listen: config.server.admin_listen.clone(),
             open: config.auth.open,
-            idle_timeout,
+            limits: Limits {
+                idle_timeout,
+                most: config.server.max_connections,
+                open: metrics.http_connections.clone(),
+            },
             keys: None,
             tls: None,
         };
@@ -131,7 +135,8 @@ impl Doors {
         }
         let gate = Gate { door, keys: self.keys.clone(), metrics: app.metrics.clone() };
         let api = api::build(app.clone(), gate);
-        Ok(Entrance { address, connections: Connections::open(listener, api, self.tls.clone(), self.idle_timeout) })
+        let connections = Connections::open(listener, api, self.tls.clone(), self.limits.clone());
+        Ok(Entrance { address, connections })
     }
 }
 

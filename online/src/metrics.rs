@@ -54,6 +54,8 @@ pub struct Metrics {
     pub http_seconds: HistogramVec,
     /// Requests being answered.
     pub http_in_flight: IntGauge,
+    /// Connections, at all addresses.
+    pub http_connections: IntGauge,
     /// Requests that were refused for their key, by reason.
     pub requests_refused: IntCounterVec,
     /// Changed files of keys and certificates that could not be used, by file.
@@ -155,6 +157,7 @@ impl Default for Metrics {
                 &http,
             ),
             http_in_flight: gauge("http_requests_in_flight", "Requests being answered"),
+            http_connections: gauge("tandem_http_connections", "Connections at all addresses"),
             requests_refused: counters(
                 "tandem_requests_refused_total",
                 "Requests refused for their key by reason",
