@@ -1,13 +1,16 @@
 //! Options that several commands share, and how their values are read.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use hyper::header::HeaderValue;
 
 use crate::client::Connection;
+use crate::events::{self, EventsError, Record};
 use crate::target::Target;
+use crate::traffic::{self, Shape};
 use crate::verdict::Format;
 
 /// The options of all commands: the service, and the format of the report.
@@ -38,6 +41,44 @@ impl Common {
     #[must_use]
     pub fn connection(&self) -> Connection {
         Connection::new(self.target(), self.timeout)
+    }
+}
+
+/// The options of commands that offer a load: what its requests are made of. Their option `traffic` says of which kind they
+/// are.
+#[derive(Debug, Clone, Args)]
+pub struct Load {
+    /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_if_eq_any(traffic::OF_EVENTS),
+        required_unless_present = "traffic"
+    )]
+    pub events: Option<PathBuf>,
+    /// Items per slate, 1 to 500
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub k: u16,
+    /// Seed of the schedule and of the order of known users
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+impl Load {
+    /// The events in the order of their times; none without a file.
+    ///
+    /// # Errors
+    /// [`EventsError`] when the file can't be read.
+    pub fn records(&self) -> Result<Vec<Record>, EventsError> {
+        self.events.as_deref().map(events::read_in_time_order).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// What the requests are like.
+    ///
+    /// * `batch`: events per request that posts some.
+    #[must_use]
+    pub fn shape(&self, batch: u16) -> Shape {
+        Shape { k: usize::from(self.k), batch: usize::from(batch), seed: self.seed }
     }
 }
 

@@ -11,13 +11,13 @@ use clap::Args;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::events::{self, EventsError};
+use crate::events::EventsError;
 use crate::measure::{self, Answered, Setup};
 use crate::memory::{MemoryError, resident_bytes};
-use crate::options::{self, Common};
+use crate::options::{self, Common, Load};
 use crate::plan::{self, Spacing};
 use crate::tally::Failure;
-use crate::traffic::{self, Kind, Shape, Traffic};
+use crate::traffic::{Kind, Traffic};
 use crate::verdict::{self, Bound, Format, Objective};
 
 /// The share of the maximum that is offered before and after the overload.
@@ -39,15 +39,11 @@ const USEFUL: Duration = Duration::from_secs(1);
 pub struct OverloadArgs {
     #[command(flatten)]
     common: Common,
-    /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS))]
-    events: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    load: Load,
     /// The kind of requests
     #[arg(long, value_enum)]
     traffic: Kind,
-    /// Items per slate, 1 to 500
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-    k: u16,
     /// How many times the maximum is offered
     #[arg(long, default_value_t = 3.0, value_parser = times)]
     times: f64,
@@ -57,9 +53,6 @@ pub struct OverloadArgs {
     /// Keep-alive connections of the open loops: so many clients, who do not wait for each other
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..=16384))]
     clients: u16,
-    /// Seed of the schedule and of the order of known users
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Seconds of the maximum, of the calm before, and of the overload
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = options::seconds)]
     duration: Duration,
@@ -147,9 +140,7 @@ impl OverloadArgs {
 /// # Errors
 /// [`OverloadError`] if there is nothing to report.
 pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadError> {
-    let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
-    let shape = Shape { k: usize::from(args.k), batch: 1, seed: args.seed };
-    let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
+    let traffic = Arc::new(Traffic::of(args.traffic, &args.load.records()?, args.load.shape(1)));
     let setup = |connections| Setup {
         target: args.common.target(),
         connections: usize::from(connections),
@@ -161,7 +152,7 @@ pub async fn overload(args: &OverloadArgs) -> Result<OverloadReport, OverloadErr
     if maximum <= 0.0 {
         return Err(OverloadError::NothingAnswered);
     }
-    let plan = |rate, duration| plan::arrivals(Spacing::Poisson, rate, duration, args.seed);
+    let plan = |rate, duration| plan::arrivals(Spacing::Poisson, rate, duration, args.load.seed);
     let clients = setup(args.clients);
     let calm = plan(CALM * maximum, args.duration);
     let calm = measure::scheduled(&clients, &traffic, calm, "calm").await;

@@ -4,7 +4,6 @@
 //! maximum just found. With a baseline, `/health` is measured alternately with the traffic, so that both have the same
 //! conditions.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use shared::contract::api::NewEvents;
 
 use crate::events::{self, EventsError, Record};
 use crate::measure::{self, Schedule, Setup};
-use crate::options::{self, Common};
+use crate::options::{self, Common, Load};
 use crate::plan::Spacing;
 use crate::report::{Baseline, Loop, Measurement, Report, Subject, median};
-use crate::traffic::{self, Kind, Shape, Traffic};
+use crate::traffic::{self, Kind, Traffic};
 use crate::verdict::{Bound, Objective};
 
 /// The number of events per request of the preload.
@@ -27,15 +26,11 @@ const PRELOAD_BATCH: usize = 500;
 pub struct RunArgs {
     #[command(flatten)]
     common: Common,
-    /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS))]
-    events: Option<PathBuf>,
+    #[command(flatten)]
+    load: Load,
     /// The kind of requests
     #[arg(long, value_enum)]
     traffic: Kind,
-    /// Items per slate, 1 to 500
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-    k: u16,
     /// Events per request of the traffic `events`, 1 to 1000
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     batch: u16,
@@ -51,9 +46,6 @@ pub struct RunArgs {
     /// The distribution of gaps between the requests of an open loop
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     spacing: Spacing,
-    /// Seed of the schedule and of the order of known users
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Seconds of each measurement
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = options::seconds)]
     duration: Duration,
@@ -116,10 +108,7 @@ impl RunArgs {
 /// # Errors
 /// [`RunError`] if there is nothing to report.
 pub async fn run(args: &RunArgs) -> Result<Report, RunError> {
-    let records = match (&args.events, args.traffic) {
-        (None, _) | (_, Kind::Health) => Vec::new(),
-        (Some(path), _) => events::read_in_time_order(path)?,
-    };
+    let records = if args.traffic == Kind::Health { Vec::new() } else { args.load.records()? };
     let (before, after) = records.split_at(args.preload.min(records.len()));
     preload(args, before).await?;
     let traffic = Arc::new(traffic_of(args, before, after));
@@ -142,7 +131,7 @@ async fn preload(args: &RunArgs, records: &[Record]) -> Result<(), EventsError> 
 /// The traffic: known users are those of the preloaded events, clicks are the events after them; if either would be
 /// empty, all events are used.
 fn traffic_of(args: &RunArgs, before: &[Record], after: &[Record]) -> Traffic {
-    let shape = Shape { k: usize::from(args.k), batch: usize::from(args.batch), seed: args.seed };
+    let shape = args.load.shape(args.batch);
     let (own, other) = if args.traffic == Kind::Known { (before, after) } else { (after, before) };
     Traffic::of(args.traffic, if own.is_empty() { other } else { own }, shape)
 }
@@ -155,11 +144,11 @@ fn empty_report(args: &RunArgs, preloaded: usize) -> Report {
     Report {
         url: args.common.url.to_string(),
         traffic: name(args.traffic),
-        k: usize::from(args.k),
+        k: usize::from(args.load.k),
         connections: usize::from(args.connections),
         duration_secs: args.duration.as_secs_f64(),
         warm_up_secs: args.warm_up.as_secs_f64(),
-        seed: args.seed,
+        seed: args.load.seed,
         preloaded,
         measurements: Vec::new(),
         max_rate: None,
@@ -205,7 +194,7 @@ async fn measure_all(args: &RunArgs, traffic: &Arc<Traffic>, report: &mut Report
     for (subject, name, traffic) in &subjects {
         let share_of_maximum = args.at.map(|share| share * closed_maximum(report, *subject));
         let Some(rate) = args.rate.or(share_of_maximum).filter(|&rate| rate > 0.0) else { continue };
-        let schedule = Schedule { rate, spacing: args.spacing, seed: args.seed };
+        let schedule = Schedule { rate, spacing: args.spacing, seed: args.load.seed };
         let figures = measure::open_loop(&setup, traffic, schedule, name).await;
         let (kind, scheduled_rate) = (Loop::Open, Some(rate));
         let measurement = Measurement { subject: *subject, traffic: name.clone(), kind, scheduled_rate, figures };

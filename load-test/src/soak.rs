@@ -4,19 +4,18 @@
 //! drift is that of the last quarter of the slices against the quarter after the first slice. Histories fill up to their
 //! bound while events are posted, which is no leak; let it run for longer than that takes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::events::{self, EventsError};
+use crate::events::EventsError;
 use crate::measure::{self, Schedule, Setup};
 use crate::memory::{MemoryError, resident_bytes};
-use crate::options::{self, Common};
+use crate::options::{self, Common, Load};
 use crate::plan::Spacing;
-use crate::traffic::{self, Kind, Shape, Traffic};
+use crate::traffic::{Kind, Traffic};
 use crate::verdict::{self, Bound, Format, Objective};
 
 /// Asks for a long time at one rate, and reports the drift of memory and latency
@@ -24,24 +23,17 @@ use crate::verdict::{self, Bound, Format, Objective};
 pub struct SoakArgs {
     #[command(flatten)]
     common: Common,
-    /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS), required_unless_present = "traffic")]
-    events: Option<PathBuf>,
+    #[command(flatten)]
+    load: Load,
     /// The kind of requests
     #[arg(long, value_enum, default_value = "mixed")]
     traffic: Kind,
-    /// Items per slate, 1 to 500
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-    k: u16,
     /// Requests per second
     #[arg(long, value_name = "PER_SEC", value_parser = options::rate)]
     rate: f64,
     /// Keep-alive connections
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
-    /// Seed of the schedule and of the order of known users
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Seconds of all slices together
     #[arg(long, value_name = "SECS", default_value = "1800", value_parser = options::seconds)]
     duration: Duration,
@@ -118,9 +110,7 @@ impl SoakArgs {
 /// # Errors
 /// [`SoakError`] if there is nothing to report.
 pub async fn soak(args: &SoakArgs) -> Result<SoakReport, SoakError> {
-    let records = args.events.as_deref().map(events::read_in_time_order).transpose()?.unwrap_or_default();
-    let shape = Shape { k: usize::from(args.k), batch: 1, seed: args.seed };
-    let traffic = Arc::new(Traffic::of(args.traffic, &records, shape));
+    let traffic = Arc::new(Traffic::of(args.traffic, &args.load.records()?, args.load.shape(1)));
     let window = args.duration / args.slices;
     let setup = Setup {
         target: args.common.target(),
@@ -131,7 +121,7 @@ pub async fn soak(args: &SoakArgs) -> Result<SoakReport, SoakError> {
     };
     let mut slices = Vec::new();
     for number in 0..args.slices {
-        let seed = args.seed.wrapping_add(u64::from(number));
+        let seed = args.load.seed.wrapping_add(u64::from(number));
         let schedule = Schedule { rate: args.rate, spacing: Spacing::Poisson, seed };
         let label = format!("soak, slice {} of {}", number + 1, args.slices);
         let figures = measure::open_loop(&setup, &traffic, schedule, &label).await;
