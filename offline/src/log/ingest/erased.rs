@@ -1,19 +1,12 @@
 //! Which users were erased, by the lines of the service's event log that say so.
 //!
-//! In: the files of a log; only those of the service's own have such lines. Out: the users with the time of their last
-//! erasure. Their events up to it do not count, whichever file they are in, nor does a row of a user table unless an event
-//! came after it. Costs a pass over the service's files.
-
-use std::io::BufRead;
-use std::path::PathBuf;
+//! In: the lines that say so, see [`super::service_log`]. Out: the users with the time of their last erasure. Their events
+//! up to it do not count, whichever file they are in, nor does a row of a user table unless an event came after it.
 
 use hashbrown::HashMap;
 use serde::Deserialize;
 use shared::contract::erasure::{Erasure, is_blank};
-use shared::contract::event_log::LogFile;
 use shared::contract::id::UserId;
-
-use super::IngestError;
 
 /// The reason for lines that say that somebody was erased, or that were erased themselves.
 pub const ERASURE: &str = "the erasure of a user, or a line that one left";
@@ -25,25 +18,10 @@ pub const ERASED: &str = "before the erasure of its user";
 pub struct Erased(HashMap<Box<str>, i64>);
 
 impl Erased {
-    /// Reads the erasures of the service's files among these.
-    ///
-    /// # Errors
-    /// [`IngestError::Read`] when one can't be read.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self, IngestError> {
-        let mut erased = Self::default();
-        let mut line = Vec::new();
-        for log in files.iter().filter_map(|path| LogFile::at(path)) {
-            let failed = |error| IngestError::read(&log.path, error);
-            let mut lines = log.open().map_err(failed)?;
-            while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-                if let Some(Erasure { user, received_ms }) = Erasure::read(&line) {
-                    let last_ms = erased.0.entry(user.as_str().into()).or_insert(received_ms);
-                    *last_ms = received_ms.max(*last_ms);
-                }
-                line.clear();
-            }
-        }
-        Ok(erased)
+    /// Adds an erasure.
+    pub fn add(&mut self, erasure: &Erasure) {
+        let last_ms = self.0.entry(erasure.user.as_str().into()).or_insert(erasure.received_ms);
+        *last_ms = erasure.received_ms.max(*last_ms);
     }
 
     /// Whether an event of a user is from before their erasure.

@@ -1,7 +1,8 @@
 //! Reads all files of a log into one time-ordered [`RawLog`], and counts what became of each row.
 //!
 //! ```text
-//! files ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows; bots are named
+//! files ─▶ erasures, changes of items ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows
+//!       ─▶ bots are named
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -14,17 +15,17 @@ use shared::contract::kind::Kinds;
 use super::bots;
 use super::covered::FileRead;
 use super::equal::{self, drop_equal};
-use super::erased::{ERASED, ERASURE, Erased};
+use super::erased::{ERASED, ERASURE};
 use super::first_row::Orders;
-use super::items::ItemChanges;
 use super::items::changed::CHANGE;
 use super::plan::{Plan, Plausible};
 use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
-use super::read::{NoRow, Values, for_each_row};
+use super::read::{Found, Layout, NoRow, Values, for_each_row};
 use super::rejects::Rejects;
 use super::report::{FileReport, IngestReport, LeftOut, WordReport, example};
 use super::rows::{Judge, SeenIds, Verdict, refund};
+use super::service_log::ServiceLog;
 use super::settings::{IngestConfig, Role};
 use super::unused::Unused;
 use super::words::{KindWords, Meaning};
@@ -77,25 +78,37 @@ pub fn gather(
     reader: Reader<'_>,
     catalogue: &Catalogue,
 ) -> Result<(RawLog, IngestReport), IngestError> {
+    let found = read::files(paths)?;
+    let service = ServiceLog::of_files(&found.files)?;
+    gather_files(&found, service, reader, catalogue)
+}
+
+/// Reads the files of a log, those of the service up to the ends that they had.
+///
+/// # Errors
+/// As [`gather`].
+pub(super) fn gather_files(
+    found: &Found,
+    service: ServiceLog,
+    reader: Reader<'_>,
+    catalogue: &Catalogue,
+) -> Result<(RawLog, IngestReport), IngestError> {
     let Reader { config, rejects, .. } = reader;
     let plausible = plausible(config)?;
-    let found = read::files(paths)?;
     let mut gathered = Gathered { raw: RawLog::default(), report: IngestReport::default(), seen_ids: SeenIds::new() };
     let left_out = found.left_out.iter().cloned();
-    let erased = Erased::of_files(&found.files)?;
-    gathered.report.changes = Arc::new(ItemChanges::of_files(&found.files)?);
     gathered.report.left_out = left_out.map(|(path, reason)| LeftOut { path, reason }).collect();
     let mut out = match catalogue.report.rejected_rows() {
         0 => Rejects::instead_of_earlier(rejects, &found.files)?,
         _ => Rejects::after_others(rejects),
     };
     let mut unused = Unused::new(config);
-    for (number, (path, planned)) in (0..).zip(found.files.iter().zip(plans(&found, &reader, plausible)?)) {
+    for (number, (path, planned)) in (0..).zip(found.files.iter().zip(plans(found, &reader, plausible)?)) {
         unused.file(path);
         match planned {
             Planned::File(plan) => {
                 unused.plan(&plan);
-                gathered.file(&plan, number, reader, &erased, &mut out)?;
+                gathered.file(&plan, number, reader, &service, &mut out)?;
             }
             Planned::LeftOut(reason) => gathered.report.left_out.push(LeftOut { path: path.clone(), reason }),
         }
@@ -105,7 +118,7 @@ pub fn gather(
     gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
-    report.erased = erased;
+    (report.erased, report.changes) = (service.erased, Arc::new(service.changes));
     check::rejects(&report, config, rejects)?;
     check::duplicates(&report, config)?;
     raw.sort();
@@ -162,11 +175,13 @@ impl Gathered {
         plan: &Plan,
         number: u32,
         reader: Reader<'_>,
-        erased: &Erased,
+        log: &ServiceLog,
         out: &mut Rejects,
     ) -> Result<(), IngestError> {
         let Reader { config, kinds, keep, progress, .. } = reader;
-        let path = &plan.form.path;
+        let (path, erased) = (&plan.form.path, &log.erased);
+        // Other offsets are not those of the file.
+        let end = log.end(path).filter(|_| plan.form.layout == Layout::JsonLines);
         let mut service = FileRead::begin(path)?;
         let mut judge = Judge {
             plan,
@@ -181,6 +196,10 @@ impl Gathered {
         let mut orders = Orders::new(plan);
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
         for_each_row(&plan.form, &plan.wanted, "ingest.columns", &mut |at, row| -> Result<(), IngestError> {
+            if end.is_some_and(|end| at.end > end) {
+                // It was appended since, and may be younger than an erasure or a change that nobody looked for.
+                return Ok(());
+            }
             self.report.rows += 1;
             if self.report.rows.is_multiple_of(1 << 16) {
                 progress(self.report.rows);

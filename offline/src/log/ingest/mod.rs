@@ -1,7 +1,8 @@
 //! The only reader: event logs and item tables in, a time-ordered [`Log`] out.
 //!
 //! ```text
-//! files ─▶ plan: form, schema, columns, times ─▶ read (rows of text) ─▶ rows (events, or why not)
+//! files ─▶ service_log (erasures, changes of items, and up to where the service's files are read)
+//!       ─▶ plan: form, schema, columns, times ─▶ read (rows of text) ─▶ rows (events, or why not)
 //!       ─▶ gather (in time order, without equal rows and the surplus of bots)
 //!       ─▶ log (users and items indexed by their sorted ids)
 //!       ─▶ resolved (what users took back or blocked is set aside)
@@ -34,6 +35,7 @@ mod report;
 mod resolved;
 mod rows;
 pub mod schema;
+mod service_log;
 pub mod settings;
 mod skip;
 pub mod texts;

@@ -1,16 +1,14 @@
 //! What the service was told of items while it served, by the lines of its event log that say it.
 //!
-//! In: the files of a log; only those of the service's own have such lines. Out: a catalogue in which the latest that was
+//! In: the lines that say it, see [`crate::log::ingest::service_log`]. Out: a catalogue in which the latest that was
 //! said of a field takes the place of what the item table says. A change is newer than the table, unless the table is
 //! said to be of a later time. At any time only what was said up to then is known, so that a part of a log has the
-//! values of its own time. Costs a pass over the service's files, and a copy of the catalogue where there are changes.
+//! values of its own time. Costs a copy of the catalogue where there are changes.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use shared::contract::event_log::{LogFile, Place};
+use shared::contract::event_log::Place;
 use shared::contract::item_change::{AVAILABLE, CATEGORY, Changes, FieldValue, ItemChange, NAME, PRICE};
 use shared::tables::{PropertyKind, Values};
 
@@ -18,7 +16,6 @@ use super::Complete;
 use super::availability::Validity;
 use super::catalogue::{BRAND, Catalogue};
 use super::facts::Fact;
-use crate::log::ingest::IngestError;
 
 /// The reason for lines that say something of an item.
 pub const CHANGE: &str = "what the service was told of an item, which is in the catalogue";
@@ -28,25 +25,11 @@ pub const CHANGE: &str = "what the service was told of an item, which is in the 
 pub struct ItemChanges(Vec<(ItemChange, Place)>);
 
 impl ItemChanges {
-    /// Reads the changes of the service's files among these.
+    /// Adds what a line says.
     ///
-    /// # Errors
-    /// [`IngestError::Read`] when one can't be read.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self, IngestError> {
-        let mut changes = Vec::new();
-        let mut line = Vec::new();
-        for log in files.iter().filter_map(|path| LogFile::at(path)) {
-            let failed = |error| IngestError::read(&log.path, error);
-            let Some(file) = log.id().map_err(failed)? else { continue };
-            let mut lines = log.open().map_err(failed)?;
-            let mut end = 0;
-            while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 && line.ends_with(b"\n") {
-                end += line.len() as u64;
-                changes.extend(ItemChange::read(&line).map(|change| (change, Place { file, end })));
-                line.clear();
-            }
-        }
-        Ok(Self(changes))
+    /// * `place`: the position of the line.
+    pub fn add(&mut self, change: ItemChange, place: Place) {
+        self.0.push((change, place));
     }
 
     /// Whether there are none.
@@ -259,27 +242,4 @@ fn edited(known: Option<Values>, said: &BTreeMap<usize, Option<FieldValue>>, ite
         return Values::Flags(numbers.into_iter().map(flag).collect());
     }
     Values::Numbers(numbers)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use shared::contract::event_log::packed::pack;
-
-    use super::*;
-
-    #[test]
-    fn a_packed_log_says_the_same_at_the_same_places() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("events-0-00000001.jsonl");
-        let view = r#"{"visitorid":"u","itemid":"a","event":"view","timestamp":1,"event_id":"e","received":1}"#;
-        let change = r#"{"change":"a","set":{"price":2.5},"timestamp":3,"received":3}"#;
-        fs::write(&path, format!("{view}\n{change}\n{view}\n")).expect("writes");
-        let plain = ItemChanges::of_files(std::slice::from_ref(&path)).expect("reads");
-        assert!(!plain.is_empty());
-        let log = LogFile::at(&path).expect("a log file");
-        pack(&log).expect("packs");
-        assert_eq!(ItemChanges::of_files(&[log.packed_path()]).expect("reads"), plain);
-    }
 }

@@ -163,6 +163,17 @@ impl IngestConfig {
     }
 }
 
+#[cfg(test)]
+impl IngestConfig {
+    /// The settings as they are shipped.
+    pub fn of_tests() -> Self {
+        use figment::Figment;
+        use figment::providers::{Format, Toml};
+        let defaults = Toml::string(include_str!("../../../../config.default.toml"));
+        Figment::from(defaults).extract_inner("ingest").expect("defaults")
+    }
+}
+
 /// Writes an absent encoding as `auto`.
 mod auto {
     use serde::de::IntoDeserializer;
