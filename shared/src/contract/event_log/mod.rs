@@ -41,6 +41,8 @@ pub struct LogFile {
 
 /// The ending of a file that is being packed.
 const PACKING: &str = "packing";
+/// The ending of a packed file that is being packed anew.
+const REPACKING: &str = "repacking";
 
 /// Digits of a file's number, at least.
 const NUMBER_DIGITS: usize = 8;
@@ -77,12 +79,31 @@ pub fn torn_path(folder: &Path, replica: &str, number: u64, offset: u64, copy: u
     folder.join(format!("{}.torn-{offset}{suffix}", stem(replica, number)))
 }
 
+/// Whether a path is that of an end that was cut off.
+#[must_use]
+pub fn is_torn_end(path: &Path) -> bool {
+    ending(path).starts_with("torn-") && is_of_log(path)
+}
+
+/// Whether a path is that of a file that is being packed, or that was when a process ended.
+#[must_use]
+pub fn is_half_packed(path: &Path) -> bool {
+    [PACKING, REPACKING].contains(&ending(path)) && is_of_log(path)
+}
+
+fn ending(path: &Path) -> &str {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+}
+
+fn is_of_log(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("events-"))
+}
+
 /// Whether a path is that of a lock, an id, a torn end or a half-packed file: these lie beside the log and are no part of it.
 #[must_use]
 pub fn is_aside(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("events-") && (["lock", "id", PACKING].contains(&ending) || ending.starts_with("torn-"))
+    let is_named = is_of_log(path) && ["lock", "id"].contains(&ending(path));
+    is_named || is_torn_end(path) || is_half_packed(path)
 }
 
 /// The log files of all replicas in a folder, those of each replica in the order they were written. Of a file that is there

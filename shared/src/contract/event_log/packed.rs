@@ -1,7 +1,8 @@
 //! Packed files of the event log: the same bytes in a fifth of the room, once nothing is appended any more.
 //!
 //! ```text
-//! events-<replica>-<number>.packing      one that is being written, or that a crash left; never read
+//! events-<replica>-<number>.packing      one that is being written by [`pack`], or that a crash left; never read
+//! events-<replica>-<number>.repacking    the same of [`repack`], which may run beside it
 //! events-<replica>-<number>.jsonl.zst    frames of zstd, each of FRAME_BYTES of the log (the last of fewer), then their table
 //! ```
 //!
@@ -20,7 +21,7 @@ use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 use zstd::{Decoder, bulk::Compressor};
 
 use super::seek_table::{self, Frame};
-use super::{LogFile, PACKING, stem};
+use super::{LogFile, PACKING, REPACKING, stem};
 
 /// The bytes of the log in one frame.
 const FRAME_BYTES: usize = 1 << 20;
@@ -195,9 +196,12 @@ pub fn pack(log: &LogFile) -> io::Result<u64> {
 /// [`io::Error`], such as on a full disk; the file is then as it was.
 pub fn repack(log: &LogFile, bytes: &[u8]) -> io::Result<()> {
     let folder = log.path.parent().unwrap_or(Path::new("."));
-    let working = folder.join(format!("{}.{PACKING}", stem(&log.replica, log.number)));
-    write(&working, log.modified()?, bytes)?;
-    fs::rename(&working, &log.path)?;
+    let working = folder.join(format!("{}.{REPACKING}", stem(&log.replica, log.number)));
+    if let Err(error) = write(&working, log.modified()?, bytes).and_then(|_| fs::rename(&working, &log.path)) {
+        // It may not even have been made.
+        let _ = fs::remove_file(&working);
+        return Err(error);
+    }
     File::open(folder).and_then(|folder| folder.sync_all())
 }
 
@@ -337,6 +341,15 @@ mod tests {
         let packed = LogFile::at(&plain.packed_path()).expect("a log file");
         let (before, other) = (packed.modified().expect("reads"), text.replace('7', " "));
         repack(&packed, other.as_bytes()).expect("packs");
-        assert_eq!((read(&packed, 0), packed.modified().expect("reads")), (other, before));
+        assert_eq!((read(&packed, 0), packed.modified().expect("reads")), (other.clone(), before));
+        // What another process packs meanwhile is its own, and what fails leaves nothing.
+        let [packing, repacking] =
+            ["packing", "repacking"].map(|ending| packed.path.with_extension("").with_extension(ending));
+        fs::write(&packing, "half").expect("writes");
+        repack(&packed, text.as_bytes()).expect("packs");
+        assert_eq!((read(&packed, 0), fs::read(&packing).expect("reads")), (text, b"half".to_vec()));
+        assert!(is_aside(&repacking) && !repacking.exists());
+        fs::remove_file(&packed.path).and_then(|()| fs::create_dir(&packed.path)).expect("makes");
+        assert!(repack(&packed, other.as_bytes()).is_err() && !repacking.exists());
     }
 }
