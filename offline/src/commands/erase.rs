@@ -11,7 +11,7 @@ use shared::contract::event_log::LogFile;
 use shared::contract::id::UserId;
 
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
-use crate::erase::{Users, lines, redis, rest, versions};
+use crate::erase::{EraseError, Users, lines, redis, rest, versions};
 use crate::log::ingest::read;
 
 /// Erases users from kept versions, the service's event log and Redis. `DELETE /users/{id}` of the service comes first.
@@ -82,7 +82,8 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
         if !done.versions.is_empty() {
             std::thread::sleep(Duration::from_secs(args.settle));
         }
-        done.redis = Some(redis::erase(&users, &publish).map_err(crate::erase::EraseError::from)?);
+        let failed = |source| EraseError::Redis { url: publish.redis_url.clone(), source };
+        done.redis = Some(redis::erase(&users, &publish).map_err(failed)?);
     }
     let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();
     done.still_named = rest::still_named(&searched, &users)?;

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use shared::contract::artifact::ArtifactError;
 use shared::contract::id::UserId;
+use shared::contract::url::RedisUrl;
 
 /// The users to erase.
 pub type Users = BTreeSet<UserId>;
@@ -37,8 +38,13 @@ pub enum EraseError {
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     /// Redis can't be written.
-    #[error("redis: {0}; start it, and run the same command again")]
-    Redis(#[from] ::redis::RedisError),
+    #[error("redis at {url}: {}; start it, and run the same command again", crate::publish::servers::reason(.source))]
+    Redis {
+        /// Where it is.
+        url: RedisUrl,
+        /// What it said.
+        source: ::redis::RedisError,
+    },
 }
 
 impl EraseError {

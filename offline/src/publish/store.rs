@@ -6,7 +6,7 @@ use shared::contract::url::RedisUrl;
 use shared::engine::keys::{user_key, user_keys_pattern};
 use shared::tables::Users;
 
-use super::servers::Servers;
+use super::servers::{Servers, reason};
 use crate::config::PublishConfig;
 
 /// The number of keys written in one round trip.
@@ -30,7 +30,7 @@ const REASON: usize = 200;
 
 impl StoreError {
     fn new(config: &PublishConfig, error: &RedisError) -> Self {
-        let all = error.to_string();
+        let all = reason(error);
         let mut reason: String = all.chars().take(REASON).collect();
         if reason.len() < all.len() {
             reason.push_str("...");
