@@ -34,7 +34,8 @@ pub fn erase(users: &Users, config: &PublishConfig) -> RedisResult<Done> {
     let mut done = Done::default();
     for mut primary in Servers::connect(config)?.primaries()? {
         done.keys += remove(users, &config.prefix, &mut primary)?;
-        if info(&mut primary, "aof_enabled")? != "0" {
+        // One that does not tell may have it.
+        if field(&info(&mut primary)?, "aof_enabled") != Some("0") {
             let busy = ["aof_rewrite_in_progress", "aof_rewrite_scheduled"];
             let written = written(&mut primary, "BGREWRITEAOF", &busy, "aof_last_bgrewrite_status");
             done.files.push(told("append-only file", "BGREWRITEAOF", written));
@@ -80,11 +81,14 @@ fn saves(connection: &mut Connection) -> bool {
     points.map_or(true, |points| points.get(1).is_none_or(|points| !points.is_empty()))
 }
 
-/// A field of `INFO persistence`.
-fn info(connection: &mut Connection, field: &str) -> RedisResult<String> {
-    let text: String = cmd("INFO").arg("persistence").query(connection)?;
-    let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    Ok(value.unwrap_or_default().trim().to_owned())
+/// What Redis tells of its files.
+fn info(connection: &mut Connection) -> RedisResult<String> {
+    cmd("INFO").arg("persistence").query(connection)
+}
+
+/// A field of what Redis tells; `None` if it does not tell it.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// Has a file written anew, from after this call on, and waits until it is.
@@ -93,25 +97,50 @@ fn written(connection: &mut Connection, command: &str, busy: &[&str], status: &s
     // One that is under way may have begun before the keys were removed.
     wait(connection, busy, begin)?;
     cmd(command).query::<String>(connection).map_err(|error| error.to_string())?;
-    wait(connection, busy, begin)?;
-    match info(connection, status).map_err(|error| error.to_string())?.as_str() {
-        "ok" => Ok(()),
-        other => Err(format!("{status} is {other:?}")),
+    let info = wait(connection, busy, begin)?;
+    match field(&info, status) {
+        Some("ok") => Ok(()),
+        Some(other) => Err(format!("{status} is {other:?}")),
+        None => Err(not_told(status)),
     }
 }
 
-fn wait(connection: &mut Connection, busy: &[&str], begin: Instant) -> Result<(), String> {
+/// Waits until none of these is under way; returns what Redis tells then.
+fn wait(connection: &mut Connection, busy: &[&str], begin: Instant) -> Result<String, String> {
     loop {
-        let mut fields = Vec::with_capacity(busy.len());
-        for field in busy {
-            fields.push(info(connection, field).map_err(|error| error.to_string())?);
-        }
-        if fields.iter().all(|value| value == "0") {
-            return Ok(());
+        let info = info(connection).map_err(|error| error.to_string())?;
+        if is_free(&info, busy)? {
+            return Ok(info);
         }
         if begin.elapsed() > PATIENCE {
             return Err("it takes too long".to_owned());
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Whether none of these is under way.
+fn is_free(info: &str, busy: &[&str]) -> Result<bool, String> {
+    let fields: Result<Vec<&str>, String> =
+        busy.iter().map(|name| field(info, name).ok_or_else(|| not_told(name))).collect();
+    Ok(fields?.into_iter().all(|value| value == "0"))
+}
+
+fn not_told(field: &str) -> String {
+    format!("INFO persistence does not tell {field}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_does_not_tell_is_not_waited_for() {
+        let info = "# Persistence\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\nrdb_bgsave_in_progress:1\r\n";
+        assert_eq!((field(info, "aof_enabled"), field(info, "aof")), (Some("1"), None));
+        assert_eq!(is_free(info, &["aof_rewrite_in_progress"]), Ok(true));
+        assert_eq!(is_free(info, &["aof_rewrite_in_progress", "rdb_bgsave_in_progress"]), Ok(false));
+        let untold = is_free(info, &["aof_rewrite_in_progress", "aof_rewrite_scheduled"]).expect_err("is not told");
+        assert!(untold.ends_with("does not tell aof_rewrite_scheduled"), "{untold}");
     }
 }
