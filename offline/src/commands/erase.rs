@@ -66,14 +66,10 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let mut done = Done { users: users.len(), ..Done::default() };
     done.versions = versions::erase(&artifacts, &users)?.into_iter().collect();
     let files = read::files(&args.events)?.files;
+    let logs: Vec<LogFile> = files.iter().filter_map(|path| LogFile::at(path)).collect();
+    done.lines = lines::erase(&logs, &users)?;
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
-    for log in files.iter().filter_map(|path| LogFile::at(path)) {
-        let lines = lines::erase(&log, &users)?;
-        if lines > 0 {
-            done.lines.insert(log.path.clone(), lines);
-        }
-        folders.extend(log.path.parent().map(Path::to_path_buf));
-    }
+    folders.extend(logs.iter().filter_map(|log| log.path.parent().map(Path::to_path_buf)));
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         done.torn_ends.extend(rest::torn_ends(folder, &users)?);
     }

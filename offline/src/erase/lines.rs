@@ -2,15 +2,17 @@
 //! that a running service holds, those that manifests cover, and the marks in a store.
 //!
 //! The service may append to the file meanwhile. It cuts off the parts of a failed append under the file's lock, which is
-//! taken here for each line, so that a line that was cut off is not written again. Events go before the erasures that hide
-//! them.
+//! taken here for each line, so that a line that was cut off is not written again. The events of all files go before the
+//! first erasure, since an erasure hides what other files have: wherever a run ends, nothing that is left comes to light.
 //!
 //! A packed file is packed anew. One that the service packs meanwhile is gone when the lock is free, and what was written to it is
 //! done once more in the packed one.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use shared::contract::erasure::{blank, is_half_blank};
@@ -27,37 +29,74 @@ struct About {
     erase: Option<UserId>,
 }
 
-/// A line to overwrite.
+/// Which lines are overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// All but erasures.
+    Events,
+    /// Erasures.
+    Erasures,
+}
+
+/// A line that names one of the users, or that an interrupted run left.
 struct Line {
-    is_erasure: bool,
+    which: Which,
     start: u64,
     bytes: Vec<u8>,
 }
 
-/// Overwrites the lines of a file that name one of the users, and what an interrupted run left; returns how many.
-///
-/// # Errors
-/// [`EraseError::Io`].
-pub fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
-    if log.is_packed() {
-        return erase_packed(log, users);
-    }
-    let lines = match erase_plain(log, users) {
-        Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => 0,
-        lines => lines?,
-    };
-    match LogFile::at(&log.packed_path()).filter(|packed| packed.path.is_file()) {
-        Some(packed) => erase_packed(&packed, users).map(|again| lines.max(again)),
-        None => Ok(lines),
-    }
+/// The lines of a file.
+#[derive(Default)]
+struct Counts {
+    /// Those that were overwritten.
+    overwritten: u64,
+    /// The erasures, which may be among them.
+    erasures: u64,
 }
 
-fn erase_packed(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
+/// Overwrites the lines of some files that name one of the users, and what an interrupted run left; returns how many, by file.
+///
+/// # Errors
+/// [`EraseError::Io`]; no erasure is overwritten then unless all events were.
+pub fn erase(logs: &[LogFile], users: &Users) -> Result<BTreeMap<PathBuf, u64>, EraseError> {
+    let mut lines: BTreeMap<PathBuf, u64> = BTreeMap::new();
+    let mut with_erasures = Vec::new();
+    let mut add = |log: &LogFile, count: u64| *lines.entry(log.path.clone()).or_default() += count;
+    for log in logs {
+        let Counts { overwritten, erasures } = erase_file(log, users, Which::Events)?;
+        add(log, overwritten);
+        if erasures > 0 {
+            with_erasures.push(log);
+        }
+    }
+    for log in with_erasures {
+        add(log, erase_file(log, users, Which::Erasures)?.overwritten);
+    }
+    lines.retain(|_, count| *count > 0);
+    Ok(lines)
+}
+
+fn erase_file(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
+    if log.is_packed() {
+        return erase_packed(log, users, which);
+    }
+    let counts = match erase_plain(log, users, which) {
+        Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Counts::default(),
+        counts => counts?,
+    };
+    let Some(packed) = LogFile::at(&log.packed_path()).filter(|packed| packed.path.is_file()) else {
+        return Ok(counts);
+    };
+    let again = erase_packed(&packed, users, which)?;
+    Ok(Counts { overwritten: counts.overwritten.max(again.overwritten), erasures: counts.erasures.max(again.erasures) })
+}
+
+fn erase_packed(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
     let failed = || EraseError::io(&log.path);
     let mut bytes = Vec::new();
     log.open().and_then(|mut lines| lines.read_to_end(&mut bytes)).map_err(failed())?;
-    let Some(id) = log.id().map_err(failed())? else { return Ok(0) };
-    let lines = lines_of(&bytes[..], users).map_err(failed())?;
+    let Some(id) = log.id().map_err(failed())? else { return Ok(Counts::default()) };
+    let (lines, counts) = counted(lines_of(&bytes[..], users).map_err(failed())?, which);
     for Line { start, bytes: line, .. } in &lines {
         let at = *start as usize;
         blank(&mut bytes[at..at + line.len()], (*start == 0).then_some(id.get()));
@@ -65,15 +104,14 @@ fn erase_packed(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
     if !lines.is_empty() {
         repack(log, &bytes).map_err(failed())?;
     }
-    Ok(lines.len() as u64)
+    Ok(counts)
 }
 
-fn erase_plain(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
+fn erase_plain(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
     let failed = || EraseError::io(&log.path);
-    let Some(id) = log.id().map_err(failed())? else { return Ok(0) };
+    let Some(id) = log.id().map_err(failed())? else { return Ok(Counts::default()) };
     let file = File::options().read(true).write(true).open(&log.path).map_err(failed())?;
-    let mut lines = lines_of(&file, users).map_err(failed())?;
-    lines.sort_by_key(|line| line.is_erasure);
+    let (lines, counts) = counted(lines_of(&file, users).map_err(failed())?, which);
     for Line { start, bytes, .. } in &lines {
         let mut there = vec![0; bytes.len()];
         let mut blanked = bytes.clone();
@@ -86,7 +124,15 @@ fn erase_plain(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
     if !lines.is_empty() {
         file.sync_data().map_err(failed())?;
     }
-    Ok(lines.len() as u64)
+    Ok(counts)
+}
+
+/// The lines that are to be overwritten, and how many there are.
+fn counted(mut lines: Vec<Line>, which: Which) -> (Vec<Line>, Counts) {
+    let erasures = lines.iter().filter(|line| line.which == Which::Erasures).count() as u64;
+    lines.retain(|line| line.which == which);
+    let overwritten = lines.len() as u64;
+    (lines, Counts { overwritten, erasures })
 }
 
 fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
@@ -97,7 +143,8 @@ fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
         let named = about.as_ref().and_then(|about| about.erase.as_ref().or(about.visitorid.as_ref()));
         if named.is_some_and(|user| users.contains(user)) || is_half_blank(&line) {
             let is_erasure = about.is_some_and(|about| about.erase.is_some());
-            lines.push(Line { is_erasure, start, bytes: line.clone() });
+            let which = if is_erasure { Which::Erasures } else { Which::Events };
+            lines.push(Line { which, start, bytes: line.clone() });
         }
         start += line.len() as u64;
         line.clear();
@@ -113,20 +160,49 @@ mod tests {
 
     use super::*;
 
+    fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
+        super::erase(std::slice::from_ref(log), users).map(|lines| lines.values().sum())
+    }
+
+    fn event(user: &str) -> String {
+        format!("{{\"timestamp\":1,\"visitorid\":\"{user}\",\"event\":\"view\",\"itemid\":\"u1\"}}\n")
+    }
+
+    const ERASURE: &str = "{\"erase\":\"u1\",\"received\":5}\n";
+
+    #[test]
+    fn a_run_that_fails_at_any_file_leaves_the_erasures_that_hide_what_it_left() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let [first, packed, last] = ["a", "b", "c"].map(|replica| {
+            LogFile::at(&shared::contract::event_log::path(folder.path(), replica, 1)).expect("a log file")
+        });
+        fs::write(&first.path, [&event("u1"), ERASURE, &event("u1")].concat()).expect("writes");
+        fs::write(&packed.path, [ERASURE, &event("u1")].concat()).expect("writes");
+        pack(&packed).expect("packs");
+        fs::create_dir(&last.path).expect("makes what can't be read");
+        let (logs, users) = ([first, packed, last], [UserId::new("u1").expect("an id")].into());
+        let has = |log: &LogFile, what: &str| {
+            let mut text = String::new();
+            log.open().and_then(|mut lines| lines.read_to_string(&mut text)).expect("reads");
+            text.contains(what)
+        };
+        assert!(super::erase(&logs, &users).is_err());
+        for log in &logs[..2] {
+            assert!(has(log, "erase") && !has(log, "visitorid"), "{}", log.path.display());
+        }
+        fs::remove_dir(&logs[2].path).and_then(|()| fs::write(&logs[2].path, event("u1"))).expect("writes");
+        let lines = super::erase(&logs, &users).expect("erases");
+        assert_eq!(lines.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
+        assert!(logs.iter().all(|log| !has(log, "u1")));
+        assert!(super::erase(&logs, &users).expect("erases").is_empty());
+    }
+
     #[test]
     fn what_a_user_did_is_overwritten_in_place_and_an_interrupted_run_is_finished() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("events-a-00000001.jsonl");
         let log = LogFile::at(&path).expect("a log file");
-        let event =
-            |user: &str| format!("{{\"timestamp\":1,\"visitorid\":\"{user}\",\"event\":\"view\",\"itemid\":\"u1\"}}\n");
-        let text = [
-            event("u1"),
-            event("u2"),
-            "no event of u1\n".to_owned(),
-            event("u1"),
-            "{\"erase\":\"u1\",\"received\":5}\n".to_owned(),
-        ];
+        let text = [event("u1"), event("u2"), "no event of u1\n".to_owned(), event("u1"), ERASURE.to_owned()];
         fs::write(&path, text.concat() + "{\"visitorid\":\"u1\"").expect("writes");
         let id = log.id().expect("reads");
         let users: Users = [UserId::new("u1").expect("an id")].into();
