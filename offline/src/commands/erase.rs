@@ -48,13 +48,15 @@ struct Done {
     versions: BTreeMap<String, usize>,
     /// Overwritten lines by file.
     lines: BTreeMap<PathBuf, u64>,
-    /// Torn ends that were removed.
+    /// Torn ends and half-packed files that were removed.
     torn_ends: Vec<PathBuf>,
     /// Rejected rows that were dropped.
     rejects: usize,
     redis: Option<redis::Done>,
     /// Files that still name one of the users.
     still_named: Vec<PathBuf>,
+    /// Ids that are too short to look for in them.
+    not_looked_for: usize,
 }
 
 /// Erases users.
@@ -71,7 +73,7 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
     folders.extend(logs.iter().filter_map(|log| log.path.parent().map(Path::to_path_buf)));
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        done.torn_ends.extend(rest::torn_ends(folder, &users)?);
+        done.torn_ends.extend(rest::beside(folder, &users)?);
     }
     done.rejects = rest::rejects(artifacts.path(), &users)?;
     if !publish.redis_url.is_empty() {
@@ -83,6 +85,7 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     }
     let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();
     done.still_named = rest::still_named(&searched, &users)?;
+    done.not_looked_for = rest::too_short(&users);
     print(&done, args)
 }
 
@@ -103,6 +106,12 @@ fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {
         redis.files.iter().for_each(|file| println!("redis: {file}"));
     }
     done.still_named.iter().for_each(|path| println!("STILL NAMED in {}", path.display()));
+    if done.not_looked_for > 0 {
+        println!(
+            "not looked for in files: {} ids, for they are short and stand anywhere by chance",
+            done.not_looked_for
+        );
+    }
     println!("not looked at: backups, user tables, logs of rows, and copies elsewhere");
     Ok(())
 }
