@@ -138,7 +138,7 @@ pub fn checksums(folder: &Path) -> Result<BTreeMap<String, String>, ArtifactErro
         let path = entry.map_err(ArtifactError::io(folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name != MANIFEST {
-            files.insert(name, sha256(&path)?);
+            files.insert(name, sha256(&path).map_err(ArtifactError::io(&path))?);
             File::open(&path).and_then(|file| file.sync_all()).map_err(ArtifactError::io(&path))?;
         }
     }
@@ -152,7 +152,7 @@ pub fn checksums(folder: &Path) -> Result<BTreeMap<String, String>, ArtifactErro
 pub fn verify(files: &BTreeMap<String, String>, folder: &Path) -> Result<(), ArtifactError> {
     for (name, expected) in files {
         let path = folder.join(name);
-        if sha256(&path)? != *expected {
+        if sha256(&path).map_err(ArtifactError::io(&path))? != *expected {
             return Err(ArtifactError::Checksum { path });
         }
     }
@@ -219,12 +219,15 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The SHA-256 of a file, in hexadecimal.
-fn sha256(path: &Path) -> Result<String, ArtifactError> {
-    let mut file = File::open(path).map_err(ArtifactError::io(path))?;
+///
+/// # Errors
+/// [`io::Error`] when it can't be read.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
-        match file.read(&mut buffer).map_err(ArtifactError::io(path))? {
+        match file.read(&mut buffer)? {
             0 => return Ok(hex(&digest.finalize())),
             filled => digest.update(&buffer[..filled]),
         }

@@ -2,11 +2,10 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use shared::contract::artifact::manifest::sha256;
 use shared::contract::event_log::{self, LogFile};
 
 use crate::log::ingest::IngestError;
@@ -174,7 +173,7 @@ fn once(found: Found) -> Result<Found, IngestError> {
     for (_, same) in by_size.into_iter().filter(|(size, same)| *size > 0 && same.len() > 1) {
         let mut firsts = BTreeMap::new();
         for at in same {
-            let digest = digest(&kept[at]).map_err(|error| IngestError::read(&kept[at], error))?;
+            let digest = sha256(&kept[at]).map_err(|error| IngestError::read(&kept[at], error))?;
             match firsts.get(&digest) {
                 None => {
                     firsts.insert(digest, at);
@@ -230,20 +229,6 @@ fn in_several(paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, IngestErro
 fn is_other_log(path: &Path, other: &Path) -> bool {
     let name = |path| LogFile::at(path).map(|file| (file.replica, file.number));
     name(path).is_some_and(|name_of| name(other) != Some(name_of))
-}
-
-fn digest(path: &Path) -> io::Result<[u8; 32]> {
-    let mut digest = Sha256::new();
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    loop {
-        let bytes = file.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(digest.finalize().into());
-        }
-        digest.update(bytes);
-        let length = bytes.len();
-        file.consume(length);
-    }
 }
 
 #[cfg(test)]
