@@ -7,25 +7,17 @@ mod redis_server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
 use serde_json::{Value, json};
 use support::service::Running;
-use support::{SMALL, champion, offline_with, text, versions, write_shop};
+use support::{champion, eventually, offline_small, text, versions, write_shop};
 
 /// Erased by the service first.
 const ASKED: &str = "0b6f7c1e-58f3-4e0e-9a53-6d0a1c2b3d4e";
 /// Erased by the command alone.
 const FORCED: &str = "7d1f2a90-1c55-4c7a-8a31-5e9b8f7a6c10";
 const OTHER: &str = "c4a5b6d7-2222-4b1b-9c0d-111213141516";
-
-/// Runs `offline`, which must succeed, with a small model.
-fn offline(arguments: &[&str]) -> String {
-    let output = offline_with(arguments, &SMALL);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// The files below a folder that have an id in their bytes.
 fn having(folder: &Path, id: &str) -> Vec<PathBuf> {
@@ -51,14 +43,6 @@ fn is_in_redis(server: &RedisServer, id: &str) -> bool {
     })
 }
 
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// How many events of a user a slate goes by.
 fn past(service: &Running, user: &str) -> usize {
     let answer = service.client.get(&format!("/recommendations?user_id={user}&explain=true"));
@@ -81,7 +65,7 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
     let url = server.url();
     let build = |events: &[&str], users: &[&str]| {
         let output = ["--artifacts", text(&artifacts), "--redis", &url, "--no-gate", "--allow-shrink"];
-        offline(&[&["run", "--events"][..], events, users, &output].concat());
+        offline_small(&[&["run", "--events"][..], events, users, &output].concat());
     };
     build(&[text(&shop)], &[]);
     let start = || Running::start_with(folder.path(), |config| config.store.redis_url = url.clone().into());
@@ -112,7 +96,7 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
     let list = outside.path().join("list");
     fs::write(&list, format!("{FORCED}\n")).expect("writes");
     let erase = || -> Value {
-        let report = offline(&[
+        let report = offline_small(&[
             "erase",
             "--user",
             ASKED,

@@ -8,32 +8,17 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::event_log;
 use support::service::Running;
-use support::{SMALL, champion, offline_with, text, write_shop};
+use support::{SMALL, champion, eventually, offline_small, offline_with, succeeds, text, write_shop};
 
 /// Runs `offline`, which must succeed, with a small model and settings.
 fn offline_set(arguments: &[&str], settings: &[(&str, &str)]) -> String {
-    let output = offline_with(arguments, &[&SMALL, settings].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn offline(arguments: &[&str]) -> String {
-    offline_set(arguments, &[])
-}
-
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    succeeds(arguments, &[&SMALL, settings].concat())
 }
 
 /// Starts a service whose log files are small.
@@ -97,7 +82,17 @@ fn a_log_that_the_service_packs_is_the_same_log_to_whoever_reads_it() {
     view(&service, "u001", 1);
     let (packed, plain) = packed_and_plain(&log);
     assert!(packed >= before.1 - 1 && packed + plain == before.1 + 1, "a new file is begun");
-    offline(&["erase", "--user", "u001", "--events", text(&log), "--artifacts", text(&artifacts), "--settle", "0"]);
+    offline_small(&[
+        "erase",
+        "--user",
+        "u001",
+        "--events",
+        text(&log),
+        "--artifacts",
+        text(&artifacts),
+        "--settle",
+        "0",
+    ]);
     for file in event_log::list(&log).expect("lists") {
         let mut lines = String::new();
         file.open().and_then(|mut text| text.read_to_string(&mut lines)).expect("reads");
@@ -145,7 +140,7 @@ fn a_shop_comes_back_from_its_backup_alone() {
     let (log, artifacts, events) = (shop.join("log"), shop.join("artifacts"), folder.path().join("shop.csv"));
     let place = |of: &Path, name: &str| of.join(name).to_str().expect("a path in UTF-8").to_owned();
     write_shop(&events, 0..20, 0..10);
-    offline(&[
+    offline_small(&[
         "run",
         "--events",
         text(&events),

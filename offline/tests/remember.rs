@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::clicks::{COUNTED, await_rows, eventually, impression, impressions, probability};
+use support::clicks::{COUNTED, await_rows, impression, impressions, probability};
 use support::loans::{Bank, drawn};
-use support::offline_with;
 use support::service::Running;
+use support::{eventually, offline_with};
 
 #[test]
 fn scored_rows_count_and_counts_outlive_the_service() {

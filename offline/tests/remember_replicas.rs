@@ -6,7 +6,8 @@ mod support;
 mod redis_server;
 
 use redis_server::RedisServer;
-use support::clicks::{COUNTED, await_rows, eventually, impressions, probability};
+use support::clicks::{COUNTED, await_rows, impressions, probability};
+use support::eventually;
 use support::loans::Bank;
 use support::service::Running;
 

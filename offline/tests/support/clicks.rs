@@ -2,10 +2,10 @@
 #![allow(dead_code)]
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::eventually;
 use super::loans::drawn;
 use super::service::Running;
 
@@ -48,12 +48,4 @@ pub fn probability(service: &Running, device: &str, minute: u32) -> f64 {
 pub fn await_rows(service: &Running, origin: &str, rows: u64) {
     let line = format!("model_rows_remembered_total{{model=\"loans\",origin=\"{origin}\"}} {rows}");
     eventually(&line, || String::from_utf8_lossy(&service.client.get("/metrics").body).lines().any(|own| own == line));
-}
-
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

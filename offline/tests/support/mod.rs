@@ -10,6 +10,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Settings under which a small log is learnt in a moment.
 pub const SMALL: [(&str, &str); 4] = [
@@ -72,6 +73,15 @@ pub fn offline_fails(arguments: &[&str]) -> String {
     let output = offline_with(arguments, &[]);
     assert!(!output.status.success(), "offline {arguments:?} should have failed");
     String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The committed sample's events and items.
