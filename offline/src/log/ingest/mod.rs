@@ -84,6 +84,19 @@ pub enum IngestError {
         /// The path or pattern.
         path: PathBuf,
     },
+    /// Packed files of the service's event log are not among those to read, and plain ones are.
+    #[error(
+        "{folder}: {count} packed files of the event log are not among those to read, such as {first}; name the folder, or \
+         files by `*.jsonl*`; move a file elsewhere to read it alone"
+    )]
+    Unnamed {
+        /// The folder.
+        folder: PathBuf,
+        /// One of the files.
+        first: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
     /// The file is of a kind that can't be read.
     #[error("{path}: is {kind}; expected CSV, Parquet or JSON, as it is or packed by gzip or zstd")]
     Kind {

@@ -42,9 +42,12 @@ impl Found {
 /// service that has not recorded an event yet.
 ///
 /// # Errors
-/// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern.
+/// [`IngestError::Absent`] where nothing is at a path, or nothing matches a pattern; [`IngestError::Unnamed`] as
+/// [`with_packed`].
 pub fn files(paths: &[PathBuf]) -> Result<Found, IngestError> {
-    once(every(paths)?)
+    let found = every(paths)?;
+    with_packed(&found.files)?;
+    once(found)
 }
 
 /// The same, with copies: equal rows of a table are rows all the same.
@@ -139,6 +142,29 @@ fn of_pattern(pattern: &Path, found: &mut Found) -> Result<(), IngestError> {
     }
     matches.sort();
     found.files.append(&mut matches);
+    Ok(())
+}
+
+/// Makes sure that who names plain files of the service's log names the packed ones of the same folder, too: a pattern
+/// that had all of them, such as `log/*.jsonl`, has fewer each night.
+///
+/// # Errors
+/// [`IngestError::Unnamed`] names the folder.
+pub fn with_packed(files: &[PathBuf]) -> Result<(), IngestError> {
+    let mut named: BTreeMap<&Path, Vec<LogFile>> = BTreeMap::new();
+    for path in files {
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        named.entry(folder).or_default().extend(LogFile::at(path));
+    }
+    for (folder, named) in named.into_iter().filter(|(_, named)| named.iter().any(|log| !log.is_packed())) {
+        let is_named = |log: &LogFile| named.iter().any(|one| (&one.replica, one.number) == (&log.replica, log.number));
+        let listed = event_log::list(folder).map_err(|error| IngestError::read(folder, error))?;
+        let mut unnamed = listed.into_iter().filter(|log| log.is_packed() && !is_named(log));
+        if let Some(first) = unnamed.next() {
+            let (folder, first) = (folder.to_owned(), first.path);
+            return Err(IngestError::Unnamed { folder, first, count: 1 + unnamed.count() });
+        }
+    }
     Ok(())
 }
 
@@ -341,5 +367,25 @@ mod tests {
         // A file of another log has the name, too.
         fs::write(log.path().join(packed), pack("{\"b\":1}\n")).expect("writes");
         assert_eq!(told(&both[1..]).0, [name, packed]);
+    }
+
+    #[test]
+    fn plain_files_of_the_service_s_log_are_not_read_without_the_packed_ones_beside_them() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["events-0-00000001.jsonl.zst", "events-0-00000002.jsonl.zst"] {
+            fs::write(path(name), zstd::encode_all(name.as_bytes(), 1).expect("packs")).expect("writes");
+        }
+        for name in ["events-0-00000002.jsonl", "events-0-00000003.jsonl", "events-1-00000001.jsonl"] {
+            fs::write(path(name), name).expect("writes");
+        }
+        for less in ["*.jsonl", "events-0-*.jsonl", "events-1-00000001.jsonl"] {
+            let error = files_of(&path(less)).expect_err("refused").to_string();
+            assert!(error.contains("1 packed") && error.contains("events-0-00000001.jsonl.zst"), "{less}: {error}");
+        }
+        // All, and packed ones by themselves.
+        for (all, count) in [("", 4), ("*.jsonl*", 4), ("*.zst", 2), ("events-0-00000001.jsonl.zst", 1)] {
+            assert_eq!(files_of(&path(all)).expect("files").files.len(), count, "{all}");
+        }
     }
 }

@@ -38,7 +38,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::IngestError;
 use batch::{Batch, Each};
 pub use batch::{NoRow, RowAt, Values};
-pub use files::{Found, every, files};
+pub use files::{Found, every, files, with_packed};
 pub use form::{Form, Layout, Names, recognise};
 pub use options::{Encoding, Header, Quoting, ReadOptions};
 use quiet::guarded;
