@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use redis_server::RedisServer;
 use serde_json::{Value, json};
+use shared::contract::event_log::packed::pack;
+use shared::contract::event_log::{self, LogFile};
 use support::service::Running;
-use support::{champion, eventually, offline_small, text, versions, write_shop};
+use support::{champion, eventually, offline_small, offline_with, text, versions, write_shop};
 
 /// Erased by the service first.
 const ASKED: &str = "0b6f7c1e-58f3-4e0e-9a53-6d0a1c2b3d4e";
@@ -149,4 +151,35 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
     assert_eq!(service.client.metric("tandem_event_log_bad_lines_total"), 0.0);
     build(&[text(&shop), text(&log)], &[]);
     assert!(having(&champion(&artifacts), FORCED).is_empty() && versions(&artifacts).len() >= 3);
+}
+
+#[test]
+fn copies_of_a_log_name_the_same_users_and_a_pattern_that_misses_packed_files_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (artifacts, log, archive) =
+        (folder.path().join("artifacts"), folder.path().join("log"), folder.path().join("archive"));
+    [&artifacts, &log, &archive].into_iter().for_each(|path| fs::create_dir(path).expect("makes"));
+    let event = |user: &str| json!({"timestamp": 1, "visitorid": user, "event": "view", "itemid": "i"}).to_string();
+    let text_of_log = format!("{}\n{}\n", event(ASKED), event("u1"));
+    for (folder, number) in [(&log, 1), (&archive, 1), (&log, 2), (&archive, 2)] {
+        fs::write(event_log::path(folder, "0", number), &text_of_log).expect("writes");
+    }
+    let second = event_log::path(&archive, "0", 2);
+    LogFile::at(&second).map(|log| pack(&log)).expect("a log file").expect("packs");
+    let erase = |events: &[&str]| {
+        let output = ["--artifacts", text(&artifacts), "--settle", "0", "--json"];
+        offline_with(&[&["erase", "--user", ASKED, "u1", "--events"][..], events, &output].concat(), &[])
+    };
+    let pattern = archive.join("*.jsonl");
+    let refused = erase(&[text(&log), text(&pattern)]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("1 packed files") && told.contains("00000002"), "{told}");
+
+    let output = erase(&[text(&log), text(&archive)]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let lines = report["lines"].as_object().expect("files");
+    assert!(lines.len() == 4 && lines.values().all(|lines| lines == 2), "{report}");
+    assert_eq!(report["not_looked_for"], 1);
+    assert_eq!(having(folder.path(), ASKED), Vec::<PathBuf>::new());
 }

@@ -67,7 +67,9 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let artifacts = args.output.hold_existing("offline erase")?;
     let mut done = Done { users: users.len(), ..Done::default() };
     done.versions = versions::erase(&artifacts, &users)?.into_iter().collect();
-    let files = read::files(&args.events)?.files;
+    // A copy of a file names the same users.
+    let files = read::every(&args.events)?.files;
+    read::with_packed(&files)?;
     let logs: Vec<LogFile> = files.iter().filter_map(|path| LogFile::at(path)).collect();
     done.lines = lines::erase(&logs, &users)?;
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
