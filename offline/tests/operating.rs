@@ -220,3 +220,33 @@ fn a_shop_comes_back_from_its_backup_alone() {
     assert!(refused(&folder.path().join("none"), &backup).contains("no whole backup"));
     assert!(!folder.path().join("none").exists());
 }
+
+#[test]
+fn a_backup_has_every_folder_of_logs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path in UTF-8").to_owned();
+    fs::create_dir(folder.path().join("artifacts")).expect("makes");
+    for (log, line) in [("log", "{\"a\":1}\n"), ("older", "{\"a\":2}\n")] {
+        fs::create_dir(folder.path().join(log)).expect("makes");
+        fs::write(event_log::path(&folder.path().join(log), "0", 1), line).expect("writes");
+    }
+    let run = |command: &[&str], logs: &[&str]| {
+        let logs: Vec<String> = logs.iter().map(|name| path(name)).collect();
+        let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+        let output = offline_with(&[command, &["--rows", &path("rows"), "--events"], &logs].concat(), &[]);
+        (output.status.success(), String::from_utf8(output.stderr).expect("text"))
+    };
+    let (artifacts, to, restored) = (path("artifacts"), path("backup"), path("restored"));
+    let backup = ["backup", "--artifacts", &artifacts, "--to", &to];
+    let restore = ["restore", "--artifacts", &restored, "--from", &to];
+
+    let (saved, told) = run(&backup, &["log", "older"]);
+    assert!(saved, "{told}");
+    let (is_whole, told) = run(&restore, &["log-2"]);
+    assert!(!is_whole && told.contains("the backup has events-2"), "{told}");
+    assert!(!folder.path().join("log-2").exists(), "nothing was begun");
+    assert!(run(&restore, &["log-2", "older-2"]).0);
+    for (log, line) in [("log-2", "{\"a\":1}\n"), ("older-2", "{\"a\":2}\n")] {
+        assert_eq!(fs::read_to_string(event_log::path(&folder.path().join(log), "0", 1)).expect("reads"), line);
+    }
+}

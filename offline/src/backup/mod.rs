@@ -35,7 +35,7 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Clone)]
 pub struct Part {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// The folder of the shop.
     pub folder: PathBuf,
 }
@@ -89,6 +89,9 @@ pub enum BackupError {
         /// What is wrong.
         reason: String,
     },
+    /// The backup has a folder that nothing is named for.
+    #[error("the backup has {0}, and no folder is named for it; name as many event logs by --events as were saved")]
+    NoPlace(String),
     /// A file is not what was saved.
     #[error("{0}: is not the file that was saved: its length or SHA-256 differs; take another backup")]
     Differs(PathBuf),

@@ -36,17 +36,21 @@ pub fn check(from: &Path) -> Result<Contents, BackupError> {
 /// # Errors
 /// [`BackupError`]; what was written stays, and is to be removed by who asked.
 pub fn restore(from: &Path, contents: &Contents, parts: &[Part], done: &dyn Fn(u64)) -> Result<usize, BackupError> {
-    for part in parts.iter().filter(|part| contents.files.keys().any(|name| Path::new(name).starts_with(part.name))) {
+    let mut files = Vec::with_capacity(contents.files.len());
+    for (name, expected) in &contents.files {
+        let in_part = |part: &Part| Some(part.folder.join(Path::new(name).strip_prefix(&part.name).ok()?));
+        let Some(to) = parts.iter().find_map(in_part) else {
+            let part = Path::new(name).iter().next().unwrap_or_default();
+            return Err(BackupError::NoPlace(part.to_string_lossy().into_owned()));
+        };
+        files.push((name, expected, to));
+    }
+    for part in parts.iter().filter(|part| contents.files.keys().any(|name| Path::new(name).starts_with(&part.name))) {
         make_empty(&part.folder)?;
     }
-    let is_pointer = |name: &str| Path::new(name).file_name().is_some_and(|name| name == "champion");
-    let mut files: Vec<_> = contents.files.iter().collect();
-    files.sort_by_key(|(name, _)| is_pointer(name));
+    files.sort_by_key(|(_, _, to)| to.file_name().is_some_and(|name| name == "champion"));
     let (mut restored, mut bytes) = (0, 0);
-    for (name, expected) in files {
-        let in_part = parts.iter().find_map(|part| Some((part, Path::new(name).strip_prefix(part.name).ok()?)));
-        let Some((part, path)) = in_part else { continue };
-        let to = part.folder.join(path);
+    for (name, expected, to) in files {
         let copied = copy(&from.join(name), &to, Extent::Whole)?;
         if copied != *expected {
             return Err(BackupError::Differs(from.join(name)));

@@ -13,9 +13,10 @@ use crate::progress::Progress;
 /// Where the service keeps what it writes.
 #[derive(Debug, Args)]
 struct LogOptions {
-    /// The folder of the service's event log.
-    #[arg(long, value_name = "FOLDER", env = "TANDEM_EVENTS__PATH", default_value = "data/events")]
-    events: PathBuf,
+    /// The folder of the service's event log; several for those of several replicas, or with files that were moved away.
+    /// In the same order for both commands.
+    #[arg(long, value_name = "FOLDER", num_args = 1.., env = "TANDEM_EVENTS__PATH", default_value = "data/events")]
+    events: Vec<PathBuf>,
     /// The folder of the rows that models remember; it may be absent.
     #[arg(long, value_name = "FOLDER", env = "TANDEM_MODELS__ROWS", default_value = "data/rows")]
     rows: PathBuf,
@@ -52,11 +53,9 @@ pub struct RestoreArgs {
 pub fn backup(args: &BackupArgs, progress: &mut Progress) -> anyhow::Result<()> {
     // Nothing is pruned, and no erased user overwritten, while this copies.
     let held = args.artifacts.hold_existing("offline backup")?;
-    ensure!(
-        args.logs.events.is_dir(),
-        "{}: no folder; name that of the event log by --events",
-        args.logs.events.display()
-    );
+    for folder in &args.logs.events {
+        ensure!(folder.is_dir(), "{}: no folder; name that of the event log by --events", folder.display());
+    }
     let mut parts = parts(&args.artifacts, &args.logs);
     parts.retain(|part| part.folder.is_dir());
     let contents = progress.counted("backup", 0, |done| backup::save(&parts, &args.to, done))?;
@@ -83,8 +82,13 @@ pub fn restore(args: &RestoreArgs, progress: &mut Progress) -> anyhow::Result<()
 
 /// What is saved, versions before the logs that they were learnt from.
 fn parts(artifacts: &ArtifactsOptions, logs: &LogOptions) -> Vec<Part> {
-    let part = |name, folder: &PathBuf| Part { name, folder: folder.clone() };
-    vec![part("artifacts", &artifacts.artifacts), part("events", &logs.events), part("rows", &logs.rows)]
+    let part = |name: &str, folder: &PathBuf| Part { name: name.to_owned(), folder: folder.clone() };
+    let mut parts = vec![part("artifacts", &artifacts.artifacts)];
+    for (number, folder) in (1..).zip(&logs.events) {
+        parts.push(part(&if number == 1 { "events".to_owned() } else { format!("events-{number}") }, folder));
+    }
+    parts.push(part("rows", &logs.rows));
+    parts
 }
 
 fn told(contents: &Contents) -> String {
