@@ -89,6 +89,14 @@ pub enum BackupError {
         /// What is wrong.
         reason: String,
     },
+    /// The backup would be a part of itself.
+    #[error("{to}: lies in {folder}, which is saved; name a folder outside of it")]
+    Inside {
+        /// The folder of the backup.
+        to: PathBuf,
+        /// The folder of the shop.
+        folder: PathBuf,
+    },
     /// The backup has a folder that nothing is named for.
     #[error("the backup has {0}, and no folder is named for it; name as many event logs by --events as were saved")]
     NoPlace(String),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use shared::contract::artifact::manifest::replace;
 use shared::contract::event_log::{LogFile, is_aside, list};
@@ -18,6 +18,7 @@ use super::{BackupError, Contents, FORMAT, LIST, Part, is_hidden, make_empty};
 /// # Errors
 /// [`BackupError`]; what was copied stays there, and is no backup.
 pub fn save(parts: &[Part], to: &Path, done: &dyn Fn(u64)) -> Result<Contents, BackupError> {
+    outside(parts, to)?;
     make_empty(to)?;
     let mut contents = Contents { format: FORMAT, files: BTreeMap::new() };
     for Part { name, folder } in parts {
@@ -26,6 +27,27 @@ pub fn save(parts: &[Part], to: &Path, done: &dyn Fn(u64)) -> Result<Contents, B
     let text = serde_json::to_string_pretty(&contents).expect("texts and numbers serialise into memory");
     replace(to, LIST, &text).map_err(|error| BackupError::io(to)(io::Error::other(error)))?;
     Ok(contents)
+}
+
+/// Refuses a folder for the backup that is in one of those that are saved.
+fn outside(parts: &[Part], to: &Path) -> Result<(), BackupError> {
+    let to = place(to).map_err(BackupError::io(to))?;
+    for Part { folder, .. } in parts {
+        if to.starts_with(folder.canonicalize().map_err(BackupError::io(folder))?) {
+            return Err(BackupError::Inside { to, folder: folder.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Where a folder is or would be made.
+fn place(folder: &Path) -> io::Result<PathBuf> {
+    let absolute = path::absolute(folder)?;
+    let there = absolute.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
+    Ok(match there {
+        Some((there, place)) => place.join(absolute.strip_prefix(there).unwrap_or(Path::new(""))),
+        None => absolute,
+    })
 }
 
 /// Copies a folder, and those in it.
@@ -95,4 +117,26 @@ fn is_left_out(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_id = path.extension().is_some_and(|ending| ending == "id");
     is_hidden(&name) || LogFile::at(path).is_some() || (is_aside(path) && !is_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_not_made_in_what_it_saves_by_whatever_way_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        fs::create_dir_all(log.join("old")).expect("makes");
+        std::os::unix::fs::symlink(&log, folder.path().join("link")).expect("links");
+        let parts = [Part { name: "events".to_owned(), folder: log.join("../link") }];
+        for inside in ["log", "log/old", "log/new/new", "link/new", "log/old/../new"] {
+            let error = save(&parts, &folder.path().join(inside), &|_| ()).expect_err("is inside").to_string();
+            assert!(error.contains("which is saved"), "{inside}: {error}");
+        }
+        assert!(fs::read_dir(&log).expect("a folder").count() == 1, "nothing was made");
+        for outside in ["log-2", "new/new", "link/../beside"] {
+            save(&parts, &folder.path().join(outside), &|_| ()).expect("saves");
+        }
+    }
 }
