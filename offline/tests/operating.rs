@@ -8,7 +8,9 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use offline::publish::Artifacts;
 use redis_server::RedisServer;
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
@@ -222,10 +224,12 @@ fn a_shop_comes_back_from_its_backup_alone() {
 }
 
 #[test]
-fn a_backup_has_every_folder_of_logs() {
+fn a_backup_is_of_one_moment_and_has_every_folder_of_logs() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("a path in UTF-8").to_owned();
-    fs::create_dir(folder.path().join("artifacts")).expect("makes");
+    let model = folder.path().join("artifacts/models/loans");
+    fs::create_dir_all(model.join("v000001-aa")).expect("makes");
+    fs::write(model.join("v000001-aa/manifest.json"), "{}").expect("writes");
     for (log, line) in [("log", "{\"a\":1}\n"), ("older", "{\"a\":2}\n")] {
         fs::create_dir(folder.path().join(log)).expect("makes");
         fs::write(event_log::path(&folder.path().join(log), "0", 1), line).expect("writes");
@@ -240,6 +244,10 @@ fn a_backup_has_every_folder_of_logs() {
     let backup = ["backup", "--artifacts", &artifacts, "--to", &to];
     let restore = ["restore", "--artifacts", &restored, "--from", &to];
 
+    let held = Artifacts::hold(&model, "offline score train", Duration::ZERO).expect("is free");
+    let (saved, told) = run(&backup, &["log", "older"]);
+    assert!(!saved && told.contains("models/loans: held by") && told.contains("offline score train"), "{told}");
+    drop(held);
     let (saved, told) = run(&backup, &["log", "older"]);
     assert!(saved, "{told}");
     let (is_whole, told) = run(&restore, &["log-2"]);

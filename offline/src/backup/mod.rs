@@ -6,7 +6,7 @@
 //!
 //! | part | why it is saved | as of |
 //! |---|---|---|
-//! | versions, models and which of them are champions | learning them again takes a night | one moment: the folder is held |
+//! | versions, models and which of them are champions | learning them again takes a night | one moment: the folder is held, and every model's |
 //! | the event log, the rows of models | everything else is made from them | the last whole line when a file is read |
 //!
 //! Redis is not saved. Its histories are applied from the logs, its records copied from the champion, and both again whenever a

@@ -9,6 +9,8 @@ use indicatif::DecimalBytes;
 use super::options::ArtifactsOptions;
 use crate::backup::{self, Contents, Part};
 use crate::progress::Progress;
+use crate::publish::Artifacts;
+use crate::score::registry;
 
 /// Where the service keeps what it writes.
 #[derive(Debug, Args)]
@@ -51,15 +53,18 @@ pub struct RestoreArgs {
 
 /// Saves a shop.
 pub fn backup(args: &BackupArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    // Nothing is pruned, and no erased user overwritten, while this copies.
+    // Nothing is pruned, no erased user overwritten and no champion changed while this copies.
     let held = args.artifacts.hold_existing("offline backup")?;
+    let models = registry::models(held.path())?;
+    let hold = |name: &String| registry::hold(held.path(), name, "offline backup", args.artifacts.patience());
+    let of_models: Vec<Artifacts> = models.iter().map(hold).collect::<Result<_, _>>()?;
     for folder in &args.logs.events {
         ensure!(folder.is_dir(), "{}: no folder; name that of the event log by --events", folder.display());
     }
     let mut parts = parts(&args.artifacts, &args.logs);
     parts.retain(|part| part.folder.is_dir());
     let contents = progress.counted("backup", 0, |done| backup::save(&parts, &args.to, done))?;
-    drop(held);
+    drop((held, of_models));
     println!("{}: {}", args.to.display(), told(&contents));
     Ok(())
 }

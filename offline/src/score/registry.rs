@@ -292,12 +292,14 @@ fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<Option<Beca
     succeed(held, version)
 }
 
-pub(super) fn hold(
-    artifacts: &Path,
-    name: &str,
-    command: &str,
-    patience: Duration,
-) -> Result<Artifacts, RegistryError> {
+/// Takes the lock of a model that is there.
+///
+/// * `command`: the name of the command, without arguments.
+/// * `patience`: how long to wait for another batch that holds it.
+///
+/// # Errors
+/// [`RegistryError`] where there is no such model, or another batch holds it.
+pub fn hold(artifacts: &Path, name: &str, command: &str, patience: Duration) -> Result<Artifacts, RegistryError> {
     Ok(Artifacts::hold(&existing(artifacts, name)?, command, patience)?)
 }
 
