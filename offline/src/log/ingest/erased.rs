@@ -1,6 +1,6 @@
 //! Which users were erased, by the lines of the service's event log that say so.
 //!
-//! In: the lines that say so, see [`super::service_log`]. Out: the users with the time of their last erasure. Their events
+//! In: the lines that say so, see `service_log`. Out: the users with the time of their last erasure. Their events
 //! up to it do not count, whichever file they are in, nor does a row of a user table unless an event came after it.
 
 use hashbrown::HashMap;

@@ -1,6 +1,6 @@
 //! What the service was told of items while it served, by the lines of its event log that say it.
 //!
-//! In: the lines that say it, see [`crate::log::ingest::service_log`]. Out: a catalogue in which the latest that was
+//! In: the lines that say it, see `service_log`. Out: a catalogue in which the latest that was
 //! said of a field takes the place of what the item table says. A change is newer than the table, unless the table is
 //! said to be of a later time. At any time only what was said up to then is known, so that a part of a log has the
 //! values of its own time. Costs a copy of the catalogue where there are changes.
