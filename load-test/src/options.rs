@@ -49,12 +49,7 @@ impl Common {
 #[derive(Debug, Clone, Args)]
 pub struct Load {
     /// Events as JSON lines (timestamp, visitorid, itemid), whose users and items the requests are made of
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_if_eq_any(traffic::OF_EVENTS),
-        required_unless_present = "traffic"
-    )]
+    #[arg(long, value_name = "FILE", required_if_eq_any(traffic::OF_EVENTS), required_unless_present = "traffic")]
     pub events: Option<PathBuf>,
     /// Items per slate, 1 to 500
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]

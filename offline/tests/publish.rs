@@ -14,7 +14,9 @@ use shared::engine::snapshot::Snapshot;
 
 use redis_cluster::RedisCluster;
 use redis_server::RedisServer;
-use support::{SMALL, champion, offline, offline_fails, offline_small, offline_with, sample, text, versions, write_shop};
+use support::{
+    SMALL, champion, offline, offline_fails, offline_small, offline_with, sample, text, versions, write_shop,
+};
 
 #[test]
 fn only_the_kept_versions_remain_and_rollback_goes_back_one() {
