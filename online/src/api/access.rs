@@ -43,8 +43,8 @@ pub struct Access {
     pub class: Class,
 }
 
-/// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's pages.
-/// Metrics name nobody: who collects them needs no key that erases users.
+/// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
+/// pages. Metrics name nobody: who collects them needs no key that erases users.
 const TABLE: [(&str, &str, Need, Place, Class); 28] = [
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),

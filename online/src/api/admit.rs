@@ -1,8 +1,8 @@
-//! The middleware that lets a request in to its handler, or refuses it because there is more to do than can be done in time.
+//! The middleware that lets a request in to its handler, or refuses it: there is more to do than can be done in time.
 //!
-//! In: a request whose key is good ([`authorize`](super::authorize)), so that strangers neither stand in line nor ask for
-//! traces. Out: the handler's answer with the request's trace, if it is traced, for [`observe`](super::observe) to end; or
-//! 503, if the [`gate`](super::gate) refuses it or it takes too long.
+//! In: a request whose key is good ([`authorize`](super::authorize)), so that strangers neither stand in line nor ask
+//! for traces. Out: the handler's answer with the request's trace, if it is traced, for [`observe`](super::observe) to
+//! end; or 503, if the [`gate`](super::gate) refuses it or it takes too long.
 
 use std::sync::Arc;
 

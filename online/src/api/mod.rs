@@ -2,8 +2,8 @@
 //!
 //! A handler reads the request ([`query`], [`body`]), calls the module that does the work (`recommender`, `events`) and
 //! writes the answer as JSON, except for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`].
-//! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer may be stored by caches, a panic is a 500, and a
-//! path works with and without a trailing slash.
+//! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer
+//! may be stored by caches, a panic is a 500, and a path works with and without a trailing slash.
 //!
 //! Paths kept free for other APIs that may be added: `/api/…`, `/v1/…`, and `POST /recommendations` with a
 //! `campaignArn`.
