@@ -1,6 +1,8 @@
 //! The event log on disk: group commit, rotation, torn ends, lines of other releases, locks, and what is applied from it
 //! at a start.
 
+#[path = "event_log/start.rs"]
+mod start;
 #[path = "event_log/whatever_happens.rs"]
 mod whatever_happens;
 
@@ -18,7 +20,6 @@ use online::metrics::Metrics;
 use online::store::{
     Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
 };
-use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
 use shared::contract::id::{ItemId, UserId};
@@ -281,48 +282,6 @@ fn a_log_beyond_what_a_position_knows_is_not_held() {
     let mut writer = open(folder.path());
     writer.append(&lines(&[event("u", 1)])).expect("appends");
     assert!(holds(1, writer.end().offset) && !holds(1, writer.end().offset + 1) && !holds(2, 0));
-}
-
-#[tokio::test]
-async fn a_start_applies_the_logs_of_all_replicas() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    for replica in ["a", "b"] {
-        let mut writer = Writer::open(&settings(folder.path(), replica), Arc::default()).expect("opens");
-        let events: Vec<Event> = (0..50).map(|number| event(&format!("of-{replica}"), number)).collect();
-        writer.append(&lines(&events)).expect("appends");
-    }
-    let store = Arc::new(Embedded::new(RETENTION));
-    let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
-            .await
-            .expect("opens");
-    for user in ["of-a", "of-b"] {
-        let user = UserId::new(user).expect("valid id");
-        let stored = store.read(&user, "v", now_ms()).await.expect("reads");
-        assert_eq!(stored.history.recent.len(), 50);
-    }
-    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now { new: 1 });
-    events.close(running).await;
-    let end = store.applied().await.expect("reads").expect("a mark");
-    assert_eq!(read(folder.path(), Position::START, u64::MAX).next, end);
-    assert!(events.accept(vec![event("of-a", 51)]).await.is_err());
-}
-
-#[tokio::test]
-async fn after_a_start_what_arrives_counts_though_the_clock_is_behind_that_of_an_erasure() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let user = UserId::new("u").expect("valid id");
-    let erasure = Erasure { user: user.clone(), received_ms: now_ms() + 3_600_000 };
-    let line = Append::erasure(erasure, oneshot::channel().0).lines;
-    open(folder.path()).append(&line).expect("appends");
-    let store = Arc::new(Embedded::new(RETENTION));
-    let (events, running) =
-        Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
-            .await
-            .expect("opens");
-    assert_eq!(events.accept(vec![event("u", 1)]).await.expect("accepts"), Visible::Now { new: 1 });
-    assert_eq!(store.read(&user, "v", now_ms()).await.expect("reads").history.recent.len(), 1);
-    events.close(running).await;
 }
 
 /// A store that can't read the history of the user `torn` until that is rebuilt, which has no effect before it `may`.

@@ -1,9 +1,11 @@
 //! The service on its embedded store, over HTTP: slates, swaps, overload, failures, inspection.
 
 mod common;
+#[path = "service/connections.rs"]
+mod connections;
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -274,69 +276,6 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
         (answer.status == 503).then_some(())
     });
     assert_eq!(client.post("/events", &event("u", "i01", "e2")).status, 200);
-    service.stop();
-}
-
-#[test]
-fn a_connection_without_a_whole_request_head_is_closed() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    config.server.idle_timeout_ms = 200;
-    let service = Running::start(&config);
-    let whole = "GET /health HTTP/1.1\r\nhost: test\r\n\r\n";
-    // One that sends nothing, one that stops half way, one that stays after its answer.
-    for (sent, answers) in [("", 0), (&whole[..30], 0), (whole, 1)] {
-        let mut stream = std::net::TcpStream::connect(service.client.address()).expect("connects");
-        stream.set_read_timeout(Some(common::PATIENCE)).expect("a timeout");
-        stream.write_all(sent.as_bytes()).expect("writes");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("closed by the service");
-        assert_eq!(answer.matches("HTTP/1.1 200").count(), answers, "{answer}");
-    }
-    assert_eq!(service.client.get("/health").status, 200);
-    service.stop();
-}
-
-#[test]
-fn a_client_that_reads_no_answer_is_given_up() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    config.server.idle_timeout_ms = 300;
-    let service = Running::start(&config);
-    let mut stream = std::net::TcpStream::connect(service.client.address()).expect("connects");
-    stream.set_write_timeout(Some(common::PATIENCE)).expect("a timeout");
-    let many = "GET /openapi.json HTTP/1.1\r\nhost: test\r\n\r\n".repeat(100);
-    // It fills what the system keeps for both, and is broken off then.
-    let error = (0..10_000).find_map(|_| stream.write_all(many.as_bytes()).err()).expect("broken off");
-    assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-    eventually("gone", || (service.client.metric("tandem_http_connections") == 1.0).then_some(()));
-    service.stop();
-}
-
-#[test]
-fn more_connections_than_there_may_be_wait_until_one_ends() {
-    let folder = folder();
-    let mut config = config(folder.path());
-    config.server.max_connections = 2;
-    let service = Running::start(&config);
-    let client = service.client;
-    let hold = || {
-        let mut stream = client.connect().expect("connects");
-        stream.write_all(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n").expect("writes");
-        stream
-    };
-    let answered = |mut stream: &std::net::TcpStream| {
-        stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-        stream.read(&mut [0; 16]).is_ok()
-    };
-    let (first, second) = (hold(), hold());
-    assert!(answered(&first) && answered(&second));
-    let third = hold();
-    assert!(!answered(&third));
-    drop(first);
-    eventually("its turn", || answered(&third).then_some(()));
-    drop((second, third));
-    eventually("room", || client.try_post("/events", &event("u", "i01", "e")).ok());
     service.stop();
 }
 
