@@ -16,7 +16,7 @@ use shared::contract::id::{self, Given, ItemId};
 /// All scenarios, by name.
 pub type Scenarios = BTreeMap<String, Scenario>;
 
-/// `[scenarios.NAME]`; the keys are documented in `README.md`.
+/// `[scenarios.NAME]`; the keys are documented in `RULES.md`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs)]

@@ -85,7 +85,7 @@ fn scenarios_are_read_with_times_of_either_form() {
 
 #[test]
 fn the_documented_scenarios_are_valid() {
-    let readme = include_str!("../../README.md").split("```toml\n").find(|block| block.starts_with("[scenarios.home]"));
+    let readme = include_str!("../../RULES.md").split("```toml\n").find(|block| block.starts_with("[scenarios.home]"));
     let readme = readme.and_then(|block| block.split("```").next()).expect("an example");
     let home = &load(readme).expect("loads").scenarios["home"];
     assert_eq!((home.boost[0].factor, home.pin[0].position, home.explore), (1.5, 2, 0.05));
