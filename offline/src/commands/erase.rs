@@ -53,6 +53,8 @@ struct Done {
     /// Rejected rows that were dropped.
     rejects: usize,
     redis: Option<redis::Done>,
+    /// Users whom logs of the shop's own still name, or may name: the erasures in the event log stay, which hide them.
+    still_hidden: usize,
     /// Files that still name one of the users.
     still_named: Vec<PathBuf>,
     /// Ids that are too short to look for in them.
@@ -70,8 +72,11 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     // A copy of a file names the same users.
     let files = read::every(&args.events)?.files;
     read::with_packed(&files)?;
-    let logs: Vec<LogFile> = files.iter().filter_map(|path| LogFile::at(path)).collect();
-    done.lines = lines::erase(&logs, &users)?;
+    let (of_service, of_shop): (Vec<_>, Vec<_>) = files.iter().partition(|path| LogFile::at(path).is_some());
+    let logs: Vec<LogFile> = of_service.into_iter().filter_map(|path| LogFile::at(path)).collect();
+    let hidden = rest::named(&of_shop, &users)?;
+    done.lines = lines::erase(&logs, &users, &hidden)?;
+    done.still_hidden = hidden.len();
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
     folders.extend(logs.iter().filter_map(|log| log.path.parent().map(Path::to_path_buf)));
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
@@ -88,7 +93,14 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();
     done.still_named = rest::still_named(&searched, &users)?;
     done.not_looked_for = rest::too_short(&users);
-    print(&done, args)
+    print(&done, args)?;
+    anyhow::ensure!(
+        done.still_hidden == 0,
+        "{} of the users are, or may be, in logs that are not the service's; the event log keeps their erasures, so that they \
+         stay hidden: take them out of those logs, and run the same command again",
+        done.still_hidden
+    );
+    Ok(())
 }
 
 fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {

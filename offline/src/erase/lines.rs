@@ -56,9 +56,11 @@ struct Counts {
 
 /// Overwrites the lines of some files that name one of the users, and what an interrupted run left; returns how many, by file.
 ///
+/// * `hidden`: users whose erasures stay, since they hide what other logs have of them.
+///
 /// # Errors
 /// [`EraseError::Io`]; no erasure is overwritten then unless all events were.
-pub fn erase(logs: &[LogFile], users: &Users) -> Result<BTreeMap<PathBuf, u64>, EraseError> {
+pub fn erase(logs: &[LogFile], users: &Users, hidden: &Users) -> Result<BTreeMap<PathBuf, u64>, EraseError> {
     let mut lines: BTreeMap<PathBuf, u64> = BTreeMap::new();
     let mut with_erasures = Vec::new();
     let mut add = |log: &LogFile, count: u64| *lines.entry(log.path.clone()).or_default() += count;
@@ -69,8 +71,9 @@ pub fn erase(logs: &[LogFile], users: &Users) -> Result<BTreeMap<PathBuf, u64>, 
             with_erasures.push(log);
         }
     }
+    let gone = users - hidden;
     for log in with_erasures {
-        add(log, erase_file(log, users, Which::Erasures)?.overwritten);
+        add(log, erase_file(log, &gone, Which::Erasures)?.overwritten);
     }
     lines.retain(|_, count| *count > 0);
     Ok(lines)
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
 
     fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
-        super::erase(std::slice::from_ref(log), users).map(|lines| lines.values().sum())
+        super::erase(std::slice::from_ref(log), users, &Users::new()).map(|lines| lines.values().sum())
     }
 
     fn event(user: &str) -> String {
@@ -186,15 +189,15 @@ mod tests {
             log.open().and_then(|mut lines| lines.read_to_string(&mut text)).expect("reads");
             text.contains(what)
         };
-        assert!(super::erase(&logs, &users).is_err());
+        assert!(super::erase(&logs, &users, &Users::new()).is_err());
         for log in &logs[..2] {
             assert!(has(log, "erase") && !has(log, "visitorid"), "{}", log.path.display());
         }
         fs::remove_dir(&logs[2].path).and_then(|()| fs::write(&logs[2].path, event("u1"))).expect("writes");
-        let lines = super::erase(&logs, &users).expect("erases");
+        let lines = super::erase(&logs, &users, &Users::new()).expect("erases");
         assert_eq!(lines.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
         assert!(logs.iter().all(|log| !has(log, "u1")));
-        assert!(super::erase(&logs, &users).expect("erases").is_empty());
+        assert!(super::erase(&logs, &users, &Users::new()).expect("erases").is_empty());
     }
 
     #[test]
