@@ -58,9 +58,10 @@ fn column<'a>(snapshot: &'a Snapshot, name: &str) -> Option<Column<'a>> {
         "category" => Column::Category,
         "price" => Column::Narrow(Box::new(|item| snapshot.items().price(item))),
         "available" => Column::Yes,
-        // The statistic is ln(1 + events).
+        // The statistic is ln(1 + events); an item that came after the version has none.
         "events" => Column::Number(Box::new(|item| {
-            f64::from(snapshot.statistics().habit(Habit::Events, item)).exp_m1().round()
+            let events = f64::from(snapshot.statistics().habit(Habit::Events, item)).exp_m1().round();
+            if events.is_nan() { 0.0 } else { events }
         })),
         _ => match snapshot.properties().get(name)? {
             Property::Texts(texts) => Column::Texts(texts),

@@ -129,6 +129,7 @@ fn a_new_item_is_an_empty_row_in_every_learnt_table_and_can_be_asked_for() {
     let new = patched.items().index("a novelty").expect("known now");
     assert_eq!((new.at(), patched.items().id(new), patched.items().name(new)), (known, "a novelty", Some("Novelty")));
     assert_eq!(ids(&patched, "stars > 0"), ["a novelty", "zz bare"]);
+    assert_eq!(ids(&patched, "events = 0 and stars > 0"), ["a novelty", "zz bare"]);
     assert_eq!(ids(&patched, &format!("category = '{category}' and id = 'a novelty'")), ["a novelty"]);
     let of_category = popular(&patched, patched.items().category(&category), None, 500, 0);
     assert!(of_category.iter().any(|pick| pick.item == new));
