@@ -7,7 +7,7 @@
 //! | `available` | true or false |
 //! | `category`, `categories` | a text, or a list of at most 100; one of the two fields |
 //! | `timestamp` | since when it is so, as in events |
-//! | any other | a property: a text of at most 255 bytes, a list of at most 100, a number, true or false |
+//! | any other | a property: a text of at most 255 bytes, a list of at most 100, a number, true or false; not by a name that is nearly one of the above, such as `in_stock` or `Price`, unless the served version has it |
 //!
 //! `null` says that nothing is known any more; an empty list too.
 
@@ -27,6 +27,17 @@ const CATEGORIES: &str = "categories";
 const TIMESTAMP: &str = "timestamp";
 /// The names of what nobody can say.
 const TAKEN: [&str; 3] = ["id", "item_id", "events"];
+/// Names that a property may be given by mistake, and what is meant: the batch reads columns of these names as that.
+const MISTAKEN: [(&str, &str); 8] = [
+    ("availability", AVAILABLE),
+    ("in_stock", AVAILABLE),
+    ("is_available", AVAILABLE),
+    ("active", AVAILABLE),
+    ("hidden", AVAILABLE),
+    ("title", NAME),
+    ("product_name", NAME),
+    ("sale_price", PRICE),
+];
 /// The most fields of a change.
 const MOST_FIELDS: usize = 64;
 /// The length of the longest name of an item, in bytes.
@@ -165,6 +176,13 @@ fn texts(value: Value) -> Result<Option<FieldValue>, String> {
     Ok((!texts.is_empty()).then_some(FieldValue::Texts(texts)))
 }
 
+/// The field that is meant by a name that is nearly one.
+fn meant(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase().replace([' ', '-'], "_");
+    let exact = [NAME, PRICE, AVAILABLE, CATEGORY, CATEGORIES, TIMESTAMP].into_iter().find(|field| *field == name);
+    exact.or_else(|| MISTAKEN.iter().find(|(mistaken, _)| *mistaken == name).map(|(_, meant)| *meant))
+}
+
 fn property(name: &str, value: Value, known: &BTreeMap<&str, PropertyKind>) -> Result<Option<FieldValue>, String> {
     if TAKEN.contains(&name) {
         return Err("is what the service itself knows of an item; leave it out".to_owned());
@@ -175,6 +193,9 @@ fn property(name: &str, value: Value, known: &BTreeMap<&str, PropertyKind>) -> R
         ));
     }
     let kind = known.get(name);
+    if let Some(meant) = meant(name).filter(|_| kind.is_none()) {
+        return Err(format!("would be a property of its own, which no version has; {meant} is what is read as that"));
+    }
     if kind.is_none() && known.len() >= MOST_PROPERTIES {
         return Err(format!(
             "would be one more than {MOST_PROPERTIES} properties, which is the most that there can be"
@@ -266,5 +287,16 @@ mod tests {
         let known = names.iter().map(|name| (name.as_str(), PropertyKind::Number)).collect();
         let one = |name: &str| check(vec![(name.to_owned(), json!(1))], &known, NOW);
         assert!(one("p7").is_ok() && one("another").is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_a_field_is_refused_with_the_field() {
+        for (wrong, meant) in
+            [("in_stock", "available"), ("Availability", "available"), ("Price", "price"), ("title", "name")]
+        {
+            let (field, detail) = checked(json!({wrong: 1})).expect_err(wrong);
+            assert!(field == wrong && detail.contains(&format!("{meant} is what is read")), "{detail}");
+        }
+        assert!(checked(json!({"colour": "red", "priced": true})).is_ok());
     }
 }
