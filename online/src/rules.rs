@@ -61,6 +61,13 @@ impl Rulebook {
         self.scenarios.keys().map(String::as_str)
     }
 
+    /// Makes what holds in a snapshot for all scenarios, so that what it lacks of them is told before somebody asks.
+    pub fn observe(&self, snapshot: &Arc<Snapshot>) {
+        for (name, scenario) in &self.scenarios {
+            self.held((name, scenario), snapshot);
+        }
+    }
+
     /// What holds for the requests of a scenario.
     pub fn held(&self, (name, scenario): (&str, &Scenario), snapshot: &Arc<Snapshot>) -> Arc<Held> {
         if let Some(held) = self.held.with(snapshot, |made| made.get(name).cloned()) {
@@ -183,8 +190,9 @@ mod tests {
                 "seen: the served model has no kind of event `gift`",
             ]
         );
-        let held = rulebook.held(home, &snapshot);
+        rulebook.observe(&snapshot);
         assert_eq!(rulebook.metrics.scenario_lacks.with_label_values(&["home"]).get(), 5);
+        let held = rulebook.held(home, &snapshot);
         assert_eq!((held.rules.pins.len(), held.rules.buries[0].items.len()), (1, 2));
         assert!(held.rules.boosts[0].items.is_empty());
     }

@@ -175,6 +175,7 @@ async fn start_with(
         "the watch over what models remember"
     });
     let recommender = Recommender::new(champion, store, metrics.clone(), config.scenarios.clone(), config.server.seen);
+    recommender.observe_scenarios();
     let settings = api::Settings {
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,

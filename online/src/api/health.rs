@@ -62,6 +62,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
     app.models.observe_drift();
+    app.recommender.observe_scenarios();
     let text = app.metrics.render(now_ms()).map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())

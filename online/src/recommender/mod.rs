@@ -178,6 +178,13 @@ impl Recommender {
         self.champion.current().ok_or(NoRecommender)
     }
 
+    /// Tells what the served version lacks of the scenarios: in the log once, and in the metrics.
+    pub fn observe_scenarios(&self) {
+        if let Some(snapshot) = self.champion.current() {
+            self.rulebook.observe(&snapshot);
+        }
+    }
+
     /// The items of a snapshot that a filter leaves.
     ///
     /// # Errors
