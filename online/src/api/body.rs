@@ -27,6 +27,8 @@ const MAX_DISCARDED: usize = 64 << 20;
 pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.map_or("", |value| value.to_str().unwrap_or("?")).to_owned();
+    let encoding =
+        request.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
     let mut body = request.into_body();
     let mut bytes = Vec::new();
     let mut length = 0;
@@ -46,6 +48,9 @@ pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiEr
     }
     if bytes.is_empty() {
         return Ok(bytes);
+    }
+    if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(ApiError::ContentEncoding(encoding));
     }
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -109,6 +114,21 @@ mod tests {
             Err(ApiError::Invalid { field, detail }) => (field, detail),
             other => panic!("{text}: {other:?}"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_packed_body_is_refused_as_such() {
+        let request = Request::builder().header(header::CONTENT_TYPE, "application/json");
+        let request =
+            request.header(header::CONTENT_ENCODING, "gzip").body(Body::from(vec![31, 139])).expect("a request");
+        assert!(matches!(read(request, 100).await, Err(ApiError::ContentEncoding(encoding)) if encoding == "gzip"));
+    }
+
+    #[test]
+    fn null_is_nothing_to_exclude() {
+        let Object(query) =
+            parse::<Object<RecommendationQuery>>(br#"{"user_id": "u", "exclude": null}"#).expect("valid");
+        assert!(query.exclude.is_empty());
     }
 
     #[test]

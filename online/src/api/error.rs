@@ -46,6 +46,9 @@ pub enum ApiError {
     /// The content type of the body is not JSON.
     #[error("the content type must be application/json, not {0:?}")]
     ContentType(String),
+    /// The body is packed.
+    #[error("the body must not be packed; it has the content encoding {0:?}")]
+    ContentEncoding(String),
     /// There is no such path, item or category.
     #[error("{detail}")]
     NotFound {
@@ -127,7 +130,7 @@ impl ApiError {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Rows { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {

@@ -42,8 +42,8 @@ pub(crate) fn ids<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T
 where
     Given<T>: Deserialize<'de>,
 {
-    let given: Vec<Given<T>> = Vec::deserialize(deserializer)?;
-    Ok(given.into_iter().map(|Given(id)| id).collect())
+    let given: Option<Vec<Given<T>>> = Option::deserialize(deserializer)?;
+    Ok(given.into_iter().flatten().map(|Given(id)| id).collect())
 }
 
 /// Reads a text, or a number as the text of it; absent if it is `null`.
