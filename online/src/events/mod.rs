@@ -76,7 +76,7 @@ pub enum LogError {
     },
     /// It has reached its bound.
     #[error(
-        "{folder}: the log has reached events.max_disk_bytes = {bound}; move its oldest files to another folder \
+        "{folder}: the log has reached events.max_disk_bytes = {bound}; move its oldest packed files (.jsonl.zst) to another folder \
          that the batch reads too, or raise the bound"
     )]
     NoRoom {
