@@ -14,7 +14,7 @@ start_redis() {
     redis-server --port "$redis" --bind 127.0.0.1 --save "" --appendonly yes --dir "$work/redis" >>"$work/redis.log" & store=$!
     until redis-cli -p "$redis" ping 2>/dev/null | grep -q PONG; do kill -0 "$store"; sleep 0.05; done
 }
-stop_redis() { kill -9 "$store"; wait "$store" 2>/dev/null || true; }
+stop_redis() { { kill -9 "$store" && wait "$store"; } 2>/dev/null || true; }
 # A proxy that does what the file `mode` says: none, delay (300 ms each way), cut (connections end at once), half-open (nothing
 # comes through, and nobody is told).
 cat >"$work/proxy.py" <<'PYTHON'
@@ -58,22 +58,24 @@ TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts"
     TANDEM_STORE__REDIS_URL="redis://127.0.0.1:$proxy/" TANDEM_LOG__LEVEL=error "$bin/online" 2>"$work/online.log" & service=$!
 until curl -sf -o /dev/null "http://127.0.0.1:$port/ready"; do kill -0 "$service"; sleep 0.05; done
 
-fallbacks() { curl -sf "http://127.0.0.1:$port/metrics" | awk '/^tandem_fallbacks_total/ { sum += $2 } END { print sum + 0 }'; }
+counted() { curl -sf "http://127.0.0.1:$port/metrics" | awk -v name="^$1[{ ]" '$0 ~ name { sum += $2 } END { print sum + 0 }'; }
+fallbacks() { counted tandem_fallbacks_total; }
+ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 failing() { # failing NAME COMMAND...: the command makes Redis fail and brings it back, under load
-    local name=$1 before after degraded=0
+    local name=$1 before after degraded=0 since now shed
     shift
     "$bin/load-test" run --url "http://127.0.0.1:$port" --traffic mixed --events "$work/events.jsonl" --rate "$rate" \
         --connections 64 --duration 16 --warm-up 0 >"$work/$name.txt" 2>/dev/null & load=$!
     (sleep 3; "$@") & local fault=$!
-    before=$(fallbacks)
+    before=$(fallbacks) since=$(ms) shed=$(counted http_requests_shed_total)
     while kill -0 "$load" 2>/dev/null; do
         sleep 0.1
-        after=$(fallbacks)
-        [ "$after" = "$before" ] || degraded=$((degraded + 1))
-        before=$after
+        after=$(fallbacks) now=$(ms)
+        [ "$after" = "$before" ] || degraded=$((degraded + now - since))
+        before=$after since=$now
     done
     wait "$fault"
-    echo "$name: slates lacked the user for about $((degraded / 10)).$((degraded % 10)) s"
+    echo "$name: slates lacked the user for about $degraded ms; $(($(counted http_requests_shed_total) - shed)) requests shed"
     tail -n +3 "$work/$name.txt"
 }
 killed() { stop_redis; sleep 5; start_redis; echo "$store" >"$work/pid"; }
