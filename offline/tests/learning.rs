@@ -179,7 +179,7 @@ fn tune(bank: &Bank, out: &Path, more: &[&str]) -> String {
 
 #[test]
 fn settings_are_searched_on_rows_that_are_not_measured_and_found_again() {
-    let bank = Bank::new(&with_chance(600, 4), "[trees]\ntrees = 60\npatience = 20\nl2 = 0.1\ndepth = 8\n");
+    let bank = Bank::new(&with_chance(600, 4), "[trees]\ntrees = 30\npatience = 10\nl2 = 0.1\ndepth = 8\n");
     let out = bank.path("tuned");
     let told: Value = serde_json::from_str(&tune(&bank, &out, &["--budget", "0.2", "--json"])).expect("JSON");
     let (trials, start, best) = (&told["trials"], &told["log_loss"]["start"], &told["log_loss"]["best"]);

@@ -21,9 +21,12 @@ pub const SMALL: [(&str, &str); 4] = [
 ];
 
 /// Settings under which all that is learnt of the sample is, from fewer cases.
-pub const QUICK: [(&str, &str); 7] = [
+pub const QUICK: [(&str, &str); 10] = [
     ("TANDEM_ALS__FACTORS", "8"),
     ("TANDEM_ALS__SWEEPS", "3"),
+    ("TANDEM_REPEAT__MAX_CASES", "2000"),
+    ("TANDEM_REPEAT__TREES", "20"),
+    ("TANDEM_REPEAT__DEPTH", "4"),
     ("TANDEM_BLEND__MAX_CASES", "500"),
     ("TANDEM_RANKER__MAX_CASES", "1000"),
     ("TANDEM_RANKER__WINDOWS", "1"),
