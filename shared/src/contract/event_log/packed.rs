@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every offset into the log stays true, since [`LogFile::open_at`] counts the bytes of the log. It passes over whole frames by
-//! the [`seek_table`], so that reading a file in chunks reads and unpacks each frame once or twice. `zstd -d` reads such a
+//! the `seek_table`, so that reading a file in chunks reads and unpacks each frame once or twice. `zstd -d` reads such a
 //! file as well, and one that `zstd` wrote, which has no table, is read here, if slower.
 //!
 //! A file is packed beside itself, synced, renamed, and removed last. After a crash both may be there, with the same events:
