@@ -27,7 +27,7 @@ pub const QUICK: [(&str, &str); 10] = [
     ("TANDEM_REPEAT__MAX_CASES", "2000"),
     ("TANDEM_REPEAT__TREES", "20"),
     ("TANDEM_REPEAT__DEPTH", "4"),
-    ("TANDEM_BLEND__MAX_CASES", "500"),
+    ("TANDEM_BLEND__MAX_CASES", "200"),
     ("TANDEM_RANKER__MAX_CASES", "1000"),
     ("TANDEM_RANKER__WINDOWS", "1"),
     ("TANDEM_TREES__TREES", "20"),
