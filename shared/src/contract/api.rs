@@ -92,7 +92,11 @@ pub struct RecommendationQuery {
     pub scenario: Option<String>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>), param(value_type = Vec<String>, explode = false))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Vec<String>>),
+        param(value_type = Vec<String>, explode = false)
+    )]
     pub exclude: Vec<ItemId>,
     /// Which items of the user's own past may be recommended: `allow` (all), `exclude_purchased` (what was not bought),
     /// `exclude_all` (none), or days for which events of a kind keep their items out, such as `transaction:30,addtocart:7`.
