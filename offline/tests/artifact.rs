@@ -1,13 +1,11 @@
 //! Versions: the same bytes for the same input, nothing from after the split, nothing torn served.
 
-mod support;
-
 use std::fs;
 
 use shared::contract::artifact::ArtifactError;
 use shared::engine::snapshot::Snapshot;
 
-use support::{QUICK, assert_same, champion, offline_small, offline_with, sample, succeeds, text};
+use crate::support::{QUICK, assert_same, champion, offline_small, offline_with, sample, succeeds, text};
 
 #[test]
 fn the_number_of_threads_does_not_change_a_byte() {

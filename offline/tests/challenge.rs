@@ -1,16 +1,14 @@
 //! A challenger beside the champion, and drift: what the service does of a trained model's rows beside answering.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::loans::{Bank, loans, rows_as_json, write_config};
+use crate::support::service::Running;
+use crate::support::{self, offline_fails, text};
 use serde_json::{Value, json};
-use support::loans::{Bank, loans, rows_as_json, write_config};
-use support::service::Running;
-use support::{offline_fails, text};
 
 const PREDICT: &str = "/models/loans/predict";
 

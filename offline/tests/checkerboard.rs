@@ -1,7 +1,5 @@
 //! Every source alone on a checkerboard: users and items of two colours, and only what is of one's own colour is right.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -9,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use shared::contract::source::Source;
 
-use support::{offline_with, text};
+use crate::support::{offline_with, text};
 
 const COLOURS: [&str; 2] = ["black", "white"];
 /// Items of a colour that were in the log, and those that are new.

@@ -1,12 +1,10 @@
 //! Configs measured on the same questions: two of them, or one with and without each of its sources.
 
-mod support;
-
 use std::path::PathBuf;
 
 use shared::contract::source::Source;
 
-use support::{offline, offline_fails, offline_with, text};
+use crate::support::{self, offline, offline_fails, offline_with, text};
 
 const SMALL: &str = "[ranker]\nkind = \"none\"\n[blend]\nfit = false\n[als]\nfactors = 4\n";
 

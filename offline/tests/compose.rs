@@ -1,17 +1,13 @@
 //! What the compose file runs, by the real binary: `up` after a night, or a release, must not put anything back.
 
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
 
-use redis_server::RedisServer;
-use support::{DAY_MS, SMALL, champion, offline_with, write_shop};
+use crate::redis_server::RedisServer;
+use crate::support::{DAY_MS, SMALL, champion, offline_with, write_shop};
 
 /// The command of a service in the compose file, its paths and its Redis replaced.
 fn command_of(service: &str, folder: &Path, redis: &str) -> Vec<String> {

@@ -1,7 +1,5 @@
 //! What a version says that it has of the service's event log: nothing that it has not.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +13,7 @@ use shared::contract::kind::KindIdx;
 use shared::engine::snapshot::Snapshot;
 use shared::tables::{Items, Property};
 
-use support::{SMALL, champion, offline, offline_with, text, write_shop};
+use crate::support::{SMALL, champion, offline, offline_with, text, write_shop};
 
 /// A line as the service writes it, of about 1000 bytes.
 fn line(user: &str, item: &str, kind: &str, timestamp_ms: i64, event_id: &str) -> String {

@@ -1,11 +1,9 @@
 //! Real logs: found by `TANDEM_DATASETS`, else beside the checkout. Where they are absent the tests say so, and fail only
 //! where they must not be absent (CI=true).
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::{offline, offline_with, text};
+use crate::support::{self, offline, offline_with, text};
 
 fn datasets() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");

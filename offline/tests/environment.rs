@@ -1,8 +1,6 @@
 //! Settings from the environment: what is refused, and what is passed over.
 
-mod support;
-
-use support::{offline_with, text, write_log};
+use crate::support::{offline_with, text, write_log};
 
 /// Reads a log of one event in an environment; returns whether that worked, and what was said.
 fn ingest(variable: &str) -> (bool, String) {

@@ -1,19 +1,14 @@
 //! Erasing users for good: every byte on disk and in Redis is looked through.
 
-mod support;
-
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redis_server::RedisServer;
+use crate::redis_server::RedisServer;
+use crate::support::service::Running;
+use crate::support::{champion, eventually, offline_small, offline_with, text, versions, write_shop};
 use serde_json::{Value, json};
 use shared::contract::event_log::packed::pack;
 use shared::contract::event_log::{self, LogFile};
-use support::service::Running;
-use support::{champion, eventually, offline_small, offline_with, text, versions, write_shop};
 
 /// Erased by the service first.
 const ASKED: &str = "0b6f7c1e-58f3-4e0e-9a53-6d0a1c2b3d4e";

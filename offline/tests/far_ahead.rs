@@ -1,9 +1,8 @@
 //! One event of a wrong clock does not become the model's now, and no time makes a table infinite.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{DAY_MS, write_log};
 use offline::config::Config;
 use offline::fit::fit_sources;
 use offline::log::ingest::settings::Unit;
@@ -12,7 +11,6 @@ use offline::progress::Progress;
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
-use support::{DAY_MS, write_log};
 
 const YEARS_MS: i64 = 75 * 365 * DAY_MS;
 const NOW_MS: i64 = 20_000 * DAY_MS;

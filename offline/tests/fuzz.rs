@@ -4,21 +4,13 @@
 //! `TANDEM_FUZZ_FILES=100000` makes more files. Each file has a seed of its own: a failing one is kept, named with its
 //! seed, and made again alone by `TANDEM_FUZZ_SEED=<seed> TANDEM_FUZZ_FILES=1`.
 
-#[path = "fuzz/bytes.rs"]
 mod bytes;
-#[path = "fuzz/damage.rs"]
 mod damage;
-#[path = "fuzz/judge.rs"]
 mod judge;
-#[path = "fuzz/nested.rs"]
 mod nested;
-#[path = "fuzz/rows.rs"]
 mod rows;
-#[path = "fuzz/shape.rs"]
 mod shape;
-#[path = "fuzz/spoil.rs"]
 mod spoil;
-#[path = "fuzz/truth.rs"]
 mod truth;
 
 use std::fs;

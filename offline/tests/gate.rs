@@ -1,14 +1,12 @@
 //! The gate of `run`: what is worse stays a challenger, what is as good does not flap, what is the same is not asked.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use shared::contract::artifact::manifest::MANIFEST;
 
-use support::{QUICK, champion, offline_with, sample, text};
+use crate::support::{QUICK, champion, offline_with, sample, text};
 
 /// Nothing but popularity is served.
 const WORSE: [(&str, &str); 2] = [

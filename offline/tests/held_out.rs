@@ -1,12 +1,10 @@
 //! What is held out where nothing is said of it, and what is said where there is nothing to measure.
 
-mod support;
-
 use std::path::Path;
 
 use serde_json::Value;
 
-use support::{offline_fails, offline_with, text, write_log};
+use crate::support::{self, offline_fails, offline_with, text, write_log};
 
 /// Settings under which a training takes a second.
 const QUICK: [(&str, &str); 6] = [

@@ -1,11 +1,9 @@
 //! Logs of every kind and in every state.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::{assert_same, champion, offline, offline_fails, offline_small, sample, text, write_log};
+use crate::support::{self, assert_same, champion, offline, offline_fails, offline_small, sample, text, write_log};
 
 #[test]
 fn json_lines_of_the_same_events_give_the_same_version() {

@@ -1,11 +1,10 @@
 //! Item tables: what a version made with one recommends, and what is refused.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use crate::support::{DAY_MS, SMALL, champion, offline_with, text, write_log, write_shop};
 use shared::contract::api::Seen;
 use shared::contract::id::ItemIdx;
 use shared::engine::packed::unpack_user;
@@ -13,7 +12,6 @@ use shared::engine::recommend::{Query, Scratch, popular, recommend, similar};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{LiveHistory, UserState};
 use shared::tables::Property;
-use support::{DAY_MS, SMALL, champion, offline_with, text, write_log, write_shop};
 
 /// A folder with the log of `write_shop`: eight users, the items `i00` to `i11`, twenty days.
 struct Shop {

@@ -1,7 +1,5 @@
 //! What users take back or block is so in the next version: in popularity, in their records, and in their slates.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use shared::contract::api::Seen;
@@ -12,7 +10,7 @@ use shared::engine::recommend::{Query, Scratch, recommend};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, LiveHistory, UserState};
 
-use support::{DAY_MS, SMALL, champion, offline_with, text, write_log};
+use crate::support::{DAY_MS, SMALL, champion, offline_with, text, write_log};
 
 /// Publishes a version of a log and loads it.
 fn built(folder: &Path, name: &str, rows: &[(i64, &str, &str, &str)], environment: &[(&str, &str)]) -> Snapshot {

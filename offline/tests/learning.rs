@@ -1,17 +1,15 @@
 //! How models of rows are learnt: weights, bound directions, chosen columns, searched settings.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::support::loans::{Bank, drawn, loans};
+use crate::support::{offline, offline_fails, text};
 use offline::score::build::Built;
 use offline::score::unused::Unused;
 use serde_json::Value;
 use shared::engine::tabular::column::Column;
-use support::loans::{Bank, drawn, loans};
-use support::{offline, offline_fails, text};
 
 fn log_loss(built: &Built) -> f64 {
     built.metrics["log_loss"].value

@@ -1,8 +1,6 @@
 //! The last event of each user: what is asked, of what is learnt, in evaluation and in validation windows.
 
-mod support;
-
-use support::{offline_with, text};
+use crate::support::{self, offline_with, text};
 
 /// Users with the pasts 0 1 2 3 … of one of two shelves; and one with a single event. Times say nothing.
 fn log() -> String {

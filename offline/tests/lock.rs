@@ -1,7 +1,5 @@
 //! Two batches at once in one folder: the second one says who has it, or waits; one that died is in nobody's way.
 
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use offline::publish::Artifacts;
 
-use support::{CLOCK, SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
+use crate::support::{CLOCK, SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
 
 /// A batch that takes some seconds, after it has taken the folder.
 fn slow_batch(artifacts: &Path) -> Child {

@@ -1,12 +1,10 @@
 //! Items that are known by their vectors alone are recommended before their first event.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::{self, offline_with, text};
 use serde_json::Value;
-use support::{offline_with, text};
 
 const CLUSTERS: usize = 8;
 const DAYS: usize = 20;

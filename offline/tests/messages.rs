@@ -1,11 +1,9 @@
 //! What the batch says: no option that was not given, no file that is not there, nothing twice.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::{SMALL, offline_fails, offline_with, text, write_log, write_shop};
+use crate::support::{SMALL, offline_fails, offline_with, text, write_log, write_shop};
 
 #[test]
 fn a_log_that_can_not_be_split_by_itself_does_not_blame_an_option() {

@@ -1,22 +1,18 @@
 //! What operators do with a shop: its log is packed, they are told what it takes, and it is saved and restored.
 
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-mod support;
-
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::redis_server::RedisServer;
+use crate::support::service::Running;
+use crate::support::{SMALL, champion, eventually, offline_small, offline_with, succeeds, text, write_shop};
 use offline::publish::Artifacts;
-use redis_server::RedisServer;
 use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::event_log;
-use support::service::Running;
-use support::{SMALL, champion, eventually, offline_small, offline_with, succeeds, text, write_shop};
 
 /// Runs `offline`, which must succeed, with a small model and settings.
 fn offline_set(arguments: &[&str], settings: &[(&str, &str)]) -> String {

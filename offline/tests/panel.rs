@@ -1,14 +1,12 @@
 //! Several labels at once, and rows that are told what was before them: the customers of a bank, month by month.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::support::loans::{Bank, drawn};
+use crate::support::service::Running;
 use offline::score::table::Table;
 use serde_json::{Value, json};
-use support::loans::{Bank, drawn};
-use support::service::Running;
 
 const MONTHS: [&str; 6] = ["2015-01-28", "2015-02-28", "2015-03-28", "2015-04-28", "2015-05-28", "2015-06-28"];
 const CUSTOMERS: u64 = 600;

@@ -1,7 +1,5 @@
 //! Logs in Parquet: what columns of each kind become, and what those nobody asked for must not do.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +10,7 @@ use polars_arrow::array::{
 use polars_arrow::datatypes::{ArrowDataType as Kind, TimeUnit};
 use polars_arrow::offset::OffsetsBuffer;
 
-use support::{offline, offline_fails, text, write_log};
+use crate::support::{self, offline, offline_fails, text, write_log};
 
 /// 30 events: a minute apart, of three users and two items.
 const EVENTS: i64 = 30;

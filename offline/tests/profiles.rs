@@ -1,21 +1,19 @@
 //! User tables: what is learnt of the profiles of users, from when, and what is refused.
 
-mod support;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::{
+    self, CLOCK, DAY_MS, SMALL, assert_same, champion, command, evaluated, offline_fails, offline_with, text, versions,
+    write_log,
+};
 use shared::contract::api::Seen;
 use shared::contract::source::Source;
 use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Personal, Query, Scratch, Slate, recommend};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{LiveHistory, UserState};
-use support::{
-    CLOCK, DAY_MS, SMALL, assert_same, champion, command, evaluated, offline_fails, offline_with, text, versions,
-    write_log,
-};
 
 /// Users whose taste their profile alone tells: all look at `n0` and `n1` first; then, from the third day on, those with
 /// the colour red take `r0` to `r3`, and those with blue `b0` to `b3`.

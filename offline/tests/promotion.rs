@@ -1,13 +1,11 @@
 //! Every way to the champion's place: what is less than the champion stays beside it, and nothing is lost meanwhile.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use support::{SMALL, champion, contents, offline_with, text, versions, write_shop};
+use crate::support::{SMALL, champion, contents, offline_with, text, versions, write_shop};
 
 /// A folder with a log and an artifacts folder.
 struct Shop(tempfile::TempDir);

@@ -1,20 +1,14 @@
 //! Versions on disk and in Redis: pruning, rollback, records that come back.
 
-#[path = "../../shared/tests/support/redis_cluster.rs"]
-mod redis_cluster;
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-mod support;
-
 use std::fs;
 
 use shared::contract::id::UserId;
 use shared::engine::keys::user_key;
 use shared::engine::snapshot::Snapshot;
 
-use redis_cluster::RedisCluster;
-use redis_server::RedisServer;
-use support::{
+use crate::redis_cluster::RedisCluster;
+use crate::redis_server::RedisServer;
+use crate::support::{
     SMALL, champion, offline, offline_fails, offline_small, offline_with, sample, text, versions, write_shop,
 };
 

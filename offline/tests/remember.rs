@@ -1,15 +1,13 @@
 //! Models that go on with what they remember: rows that are sent, and rows that are scored.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::support::clicks::{COUNTED, await_rows, impression, impressions, probability};
+use crate::support::loans::{Bank, drawn};
+use crate::support::service::Running;
+use crate::support::{eventually, offline_with};
 use serde_json::{Value, json};
-use support::clicks::{COUNTED, await_rows, impression, impressions, probability};
-use support::loans::{Bank, drawn};
-use support::service::Running;
-use support::{eventually, offline_with};
 
 #[test]
 fn scored_rows_count_and_counts_outlive_the_service() {

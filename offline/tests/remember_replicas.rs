@@ -1,15 +1,10 @@
 //! What models remember where there are several services: on one Redis, or one after the other.
 
-mod support;
-
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-
-use redis_server::RedisServer;
-use support::clicks::{COUNTED, await_rows, impressions, probability};
-use support::eventually;
-use support::loans::Bank;
-use support::service::Running;
+use crate::redis_server::RedisServer;
+use crate::support::clicks::{COUNTED, await_rows, impressions, probability};
+use crate::support::eventually;
+use crate::support::loans::Bank;
+use crate::support::service::Running;
 
 #[test]
 fn what_a_replica_left_is_remembered_by_another() {

@@ -1,7 +1,5 @@
 //! Labelled rows as Parquet files: what `offline rows` writes, and what `offline trees` makes of them and of others.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
@@ -15,7 +13,7 @@ use serde_json::Value;
 use shared::engine::rank::features;
 use shared::tables::Statistics;
 
-use support::{offline_fails, offline_with, text};
+use crate::support::{offline_fails, offline_with, text};
 
 const ITEMS: usize = 24;
 /// The blend ranks by popularity, with too few cases to fit anything else: what comes next is left to the trees.

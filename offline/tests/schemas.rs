@@ -1,15 +1,13 @@
 //! Every known schema reads the file of its shape right, without any setting.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{as_shipped, command, text};
 use offline::config::Config;
 use offline::log::ingest::items::catalogue::BRAND;
 use offline::log::ingest::{Catalogue, read_catalogue};
 use serde_json::{Value, json};
-use support::{as_shipped, command, text};
 
 /// The folders of fixtures in one that have a file of what is expected.
 fn folders(root: &str, expected: &str) -> Vec<PathBuf> {

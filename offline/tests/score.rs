@@ -1,15 +1,13 @@
 //! Models of rows, from files to versions and to scored files.
 
-mod support;
-
 use std::fs;
 
+use crate::support::loans::{Bank, drawn, loans, write_config};
+use crate::support::{self, contents, offline_fails, text};
 use offline::score::registry;
 use offline::score::table::Table;
 use serde_json::Value;
 use shared::engine::tabular::column::Column;
-use support::loans::{Bank, drawn, loans, write_config};
-use support::{contents, offline_fails, text};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -1,17 +1,15 @@
 //! Odd tables and settings of models of rows, each as somebody had it.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::loans::{Bank, drawn, loans, rows_as_json, write_config};
+use crate::support::{self, text};
 use offline::log::parquet::write;
 use polars_arrow::array::{ListArray, PrimitiveArray};
 use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::offset::OffsetsBuffer;
 use serde_json::{Value, json};
-use support::loans::{Bank, drawn, loans, rows_as_json, write_config};
-use support::text;
 
 /// Rows as JSON, with their labels.
 fn rows_with_labels(csv: &str) -> Vec<Value> {

@@ -1,14 +1,12 @@
 //! Reports and comparisons of models of rows.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::loans::{Bank, drawn, loans, write_config};
+use crate::support::{self, offline, offline_fails, text};
 use serde_json::Value;
-use support::loans::{Bank, drawn, loans, write_config};
-use support::{offline, offline_fails, text};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -1,17 +1,13 @@
 //! No password reaches a file, a line or an error of the batch, wherever it was given.
 
-#[path = "../../shared/tests/support/redis_server.rs"]
-mod redis_server;
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
 
-use redis_server::RedisServer;
-use support::{SMALL, champion, offline_with, text, write_shop};
+use crate::redis_server::RedisServer;
+use crate::support::{SMALL, champion, offline_with, text, write_shop};
 
 const PASSWORD: &str = "correct-horse-battery";
 

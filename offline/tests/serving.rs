@@ -1,16 +1,14 @@
 //! Models of rows, trained by the batch and scored by the service.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::loans::{Bank, loans, rows_as_json, write_config};
+use crate::support::service::Running;
+use crate::support::{offline, text};
 use serde_json::{Value, json};
-use support::loans::{Bank, loans, rows_as_json, write_config};
-use support::service::Running;
-use support::{offline, text};
 
 fn served(bank: &Bank) -> Running {
     Running::start(bank.folder.path())

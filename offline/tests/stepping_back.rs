@@ -1,13 +1,11 @@
 //! A blend that trails its best source is not what is served.
 
-mod support;
-
 use std::path::Path;
 
 use serde_json::Value;
 use shared::contract::source::Source;
 
-use support::{champion, offline_with, text, write_log};
+use crate::support::{champion, offline_with, text, write_log};
 
 const DAY_MS: i64 = 86_400_000;
 

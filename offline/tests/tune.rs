@@ -1,7 +1,5 @@
 //! The search for settings: the table of its trials, how it goes on with it, what it finds, and what it refuses.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -11,7 +9,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use shared::contract::source::Source;
 
-use support::{contents, offline, offline_with, text, write_log};
+use crate::support::{contents, offline, offline_with, text, write_log};
 
 /// The studies; all other sources are off.
 const STUDIES: [Source; 3] = [Source::ItemKnnSession, Source::ItemKnnUser, Source::Popularity];

@@ -1,7 +1,5 @@
 //! The binary as a process: kills, a full disk, signals, exit codes.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::SocketAddr;
@@ -17,10 +15,10 @@ use serde_json::json;
 use shared::contract::event::Event;
 use shared::contract::event_log;
 
-use common::eventually;
-use common::http::Client;
-use common::process::{await_health, end, folder, free_address, online, start, with_settings};
-use common::redis_server::RedisServer;
+use crate::common::eventually;
+use crate::common::http::Client;
+use crate::common::process::{await_health, end, folder, free_address, online, start, with_settings};
+use crate::common::redis_server::RedisServer;
 
 const KILLS: usize = 20;
 

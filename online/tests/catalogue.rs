@@ -1,16 +1,14 @@
 //! The live catalogue over HTTP: what is said of an item holds from the next answer on, after a restart, and until a version
 //! has it.
 
-mod common;
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use shared::contract::artifact::manifest::write_champion;
 use shared::contract::event_log::{CoveredFile, list};
 
-use common::http::{Answer, Client};
-use common::{Running, config, event, eventually, folder, process, shop};
+use crate::common::http::{Answer, Client};
+use crate::common::{Running, config, event, eventually, folder, process, shop};
 
 fn try_put(client: &Client, item: &str, body: &str) -> Answer {
     let target = format!("/items/{item}");

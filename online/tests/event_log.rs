@@ -1,9 +1,7 @@
 //! The event log on disk: group commit, rotation, torn ends, lines of other releases, locks, and what is applied from it
 //! at a start.
 
-#[path = "event_log/start.rs"]
 mod start;
-#[path = "event_log/whatever_happens.rs"]
 mod whatever_happens;
 
 use std::collections::BTreeMap;

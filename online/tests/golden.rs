@@ -3,8 +3,6 @@
 //! `UPDATE_GOLDEN=1` writes them anew. What differs from run to run is replaced: ids that the service makes up become
 //! `<id>`, and scores, which depend on the processor in their last digits, are rounded.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +12,8 @@ use shared::contract::artifact::Manifest;
 use shared::contract::artifact::manifest::write_champion;
 use shared::engine::tabular::manifest::ModelManifest;
 
-use common::http::Answer;
-use common::{Running, config};
+use crate::common::http::Answer;
+use crate::common::{Running, config};
 
 /// A request and the name of its snapshot. They are sent in this order; two of one name must be answered alike.
 struct Case {

@@ -1,7 +1,5 @@
 //! Histories of the service over HTTP: read-your-writes, restarts, and what is forgotten once versions cover it.
 
-mod common;
-
 use std::path::Path;
 
 use online::events::reader;
@@ -11,8 +9,8 @@ use shared::contract::artifact::manifest::write_champion;
 use shared::contract::event::Event;
 use shared::contract::event_log::{CoveredFile, FileId};
 
-use common::http::Client;
-use common::{Running, config, event, eventually, folder, shop};
+use crate::common::http::Client;
+use crate::common::{Running, config, event, eventually, folder, shop};
 
 #[test]
 fn an_acknowledged_event_is_in_the_very_next_answer() {

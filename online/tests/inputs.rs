@@ -1,6 +1,5 @@
 //! What clients send as times, ids and fields: read as it was meant, or refused with the field and the reason.
 
-mod common;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
@@ -9,8 +8,8 @@ use online::store::Position;
 use serde_json::{Value, json};
 use shared::contract::event::Event;
 
-use common::http::Client;
-use common::{Running, config, folder};
+use crate::common::http::Client;
+use crate::common::{Running, config, folder};
 
 const HOUR_MS: i64 = 3_600_000;
 

@@ -1,7 +1,5 @@
 //! Profiles of users: stored ones, those that a request gives, and the refusal of bad ones.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 use shared::contract::artifact::Manifest;
 use shared::contract::artifact::manifest::write_champion;
 
-use common::{Running, config, folder};
+use crate::common::{Running, config, folder};
 
 /// A service over the golden artifact with profiles: `newcomer`, a sailor of 31, has no events.
 fn shop() -> (tempfile::TempDir, Running) {

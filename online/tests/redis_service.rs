@@ -1,9 +1,6 @@
 //! The service on Redis, over HTTP: one round trip, two replicas, Redis away, Redis emptied.
 
-#[path = "redis_service/bad_network.rs"]
 mod bad_network;
-mod common;
-#[path = "redis_service/replicas.rs"]
 mod replicas;
 
 use std::path::Path;
@@ -17,10 +14,10 @@ use shared::contract::id::UserId;
 use shared::engine::keys::{applied_key, history_key, user_key};
 use shared::engine::packed::pack_user;
 
-use common::http::Client;
-use common::redis_cluster::RedisCluster;
-use common::redis_server::{RedisServer, TlsServer};
-use common::{Running, config, eventually, shop};
+use crate::common::http::Client;
+use crate::common::redis_cluster::RedisCluster;
+use crate::common::redis_server::{RedisServer, TlsServer};
+use crate::common::{Running, config, eventually, shop};
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -1,13 +1,11 @@
 //! Requests to the service: queries in URL and body, paths, headers and refusals.
 
-mod common;
-
 use std::path::Path;
 
 use serde_json::json;
 
-use common::collector::Collector;
-use common::{Running, config, event, folder};
+use crate::common::collector::Collector;
+use crate::common::{Running, config, event, folder};
 
 #[test]
 fn get_and_post_with_and_without_a_slash_answer_alike() {

@@ -1,7 +1,5 @@
 //! The stores of the rows of keys, told the same: in memory, on a redis-server, on a Redis Cluster of the test's own.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +10,8 @@ use shared::engine::keys::row_key;
 use shared::engine::tabular::column::Level;
 use shared::engine::tabular::live::{HistoryId, LiveRow, Origin};
 
-use common::redis_cluster::RedisCluster;
-use common::redis_server::RedisServer;
+use crate::common::redis_cluster::RedisCluster;
+use crate::common::redis_server::RedisServer;
 
 fn settings(url: String) -> Settings {
     Settings {

@@ -1,7 +1,5 @@
 //! No password and no API key reaches a log line, an error or an answer of the service.
 
-mod common;
-
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -12,9 +10,9 @@ use online::auth::scopes::Scope;
 use serde_json::{Value, json};
 use shared::contract::artifact::manifest::MANIFEST;
 
-use common::http::Client;
-use common::redis_server::RedisServer;
-use common::{eventually, shop};
+use crate::common::http::Client;
+use crate::common::redis_server::RedisServer;
+use crate::common::{self, eventually, shop};
 
 const PASSWORD: &str = "correct-horse-battery";
 

@@ -1,7 +1,5 @@
 //! What keeps strangers out: API keys, their scopes and limits, where the service listens, TLS, and origins of pages.
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -11,10 +9,10 @@ use online::auth::scopes::Scope;
 use online::config::Config;
 use serde_json::{Value, json};
 
-use common::http::{Answer, Client};
-use common::process::{end, free_address, online, with_settings};
-use common::tls::{Certificate, certificate, connect};
-use common::{PATIENCE, Running, config, event, eventually, folder};
+use crate::common::http::{Answer, Client};
+use crate::common::process::{end, free_address, online, with_settings};
+use crate::common::tls::{Certificate, certificate, connect};
+use crate::common::{PATIENCE, Running, config, event, eventually, folder};
 
 /// Makes a key; returns it and its entry.
 fn new_key(name: &str, scopes: &[Scope], rate: Option<u32>) -> (String, String) {

@@ -1,7 +1,5 @@
 //! The service on its embedded store, over HTTP: slates, swaps, overload, failures, inspection.
 
-mod common;
-#[path = "service/connections.rs"]
 mod connections;
 
 use std::collections::BTreeMap;
@@ -20,9 +18,9 @@ use shared::contract::artifact::manifest::write_champion;
 use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
 
-use common::http::Client;
-use common::proxy::{Fault, Proxy};
-use common::{Running, config, event, eventually, folder, shop};
+use crate::common::http::Client;
+use crate::common::proxy::{Fault, Proxy};
+use crate::common::{self, Running, config, event, eventually, folder, shop};
 
 #[test]
 fn a_slate_has_the_contract_s_shape() {

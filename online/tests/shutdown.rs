@@ -1,7 +1,5 @@
 //! The end of the service: drain, requests in flight, signals, a listener that breaks.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -14,9 +12,9 @@ use serde_json::json;
 use shared::contract::event::Event;
 use socket2::Socket;
 
-use common::http::{self, Client};
-use common::process::{await_end, await_health, folder, free_address, online, signal, start, with_settings};
-use common::{config, eventually};
+use crate::common::http::{self, Client};
+use crate::common::process::{await_end, await_health, folder, free_address, online, signal, start, with_settings};
+use crate::common::{config, eventually};
 
 const EVENT: &str = r#"{"visitorid":"u","itemid":"i01","event":"view"}"#;
 

@@ -1,8 +1,6 @@
 //! The stores against each other (in memory, on a redis-server, on a Redis Cluster), and the Redis store against a
 //! redis-server of its own.
 
-mod common;
-#[path = "stores/unreadable.rs"]
 mod unreadable;
 
 use std::collections::BTreeMap;
@@ -20,8 +18,9 @@ use shared::contract::kind::KindName;
 use shared::engine::keys::{applied_key, history_key, user_key};
 use shared::engine::state::{LiveEvent, LiveHistory};
 
-use common::redis_cluster::RedisCluster;
-use common::redis_server::RedisServer;
+use crate::common::redis_cluster::RedisCluster;
+use crate::common::redis_server::RedisServer;
+use crate::common::{PATIENCE, eventually};
 
 const RETENTION: Retention = Retention { max_events: 4, max_older: 3, ttl_ms: 1_000_000 };
 
@@ -252,14 +251,14 @@ fn calls_fail_at_once_while_redis_is_away_and_work_when_it_is_back() {
     let store = runtime.block_on(open(&server, "p", RETENTION));
     server.kill();
     let read = || runtime.block_on(store.read(&user(1), "v", start_ms()));
-    common::eventually("noticed", || read().err());
+    eventually("noticed", || read().err());
     let started = std::time::Instant::now();
     for _ in 0..100 {
         read().expect_err("away");
     }
     assert!(started.elapsed() < Duration::from_secs(1), "100 failures took {:?}", started.elapsed());
     server.restart();
-    common::eventually("back", || read().ok());
+    eventually("back", || read().ok());
 }
 
 #[test]
@@ -340,15 +339,13 @@ fn calls_to_a_node_that_hangs_fail_at_once_after_a_few_and_others_go_on() {
         while store.read(&user(1), "v", now_ms).await.is_err() {
             failed += 1;
             store.read(&other, "v", now_ms).await.expect("another node");
-            assert!(started.elapsed() < common::PATIENCE, "never back");
+            assert!(started.elapsed() < PATIENCE, "never back");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let elapsed = started.elapsed();
         println!("{failed} reads of a node that hangs failed within {elapsed:?}");
         // At 100 ms each it would be ten a second.
         assert!(failed > 2 * elapsed.as_millis() / 100, "{failed} reads failed within {elapsed:?}");
-        common::eventually("closed", || {
-            (metrics.store_breaker_open.with_label_values(&["reads"]).get() == 0).then_some(())
-        });
+        eventually("closed", || (metrics.store_breaker_open.with_label_values(&["reads"]).get() == 0).then_some(()));
     });
 }

@@ -8,8 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use polars_arrow::array::{PrimitiveArray, Utf8ViewArray};
 
-use crate::rows::{Content, Record};
-use crate::shape::{Encoding, Layout, Packed, Quoted, Shape};
+use super::rows::{Content, Record};
+use super::shape::{Encoding, Layout, Packed, Quoted, Shape};
 
 /// A text, and where in it each record lies.
 pub struct Text {

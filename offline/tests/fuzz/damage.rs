@@ -3,11 +3,11 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::bytes;
-use crate::rows::Records;
-use crate::shape::{Encoding, Layout, Packed, Shape, pick};
-use crate::spoil;
-use crate::truth::{Key, Truth};
+use super::bytes;
+use super::rows::Records;
+use super::shape::{Encoding, Layout, Packed, Shape, pick};
+use super::spoil;
+use super::truth::{Key, Truth};
 
 /// How much of a file may be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use offline::log::export;
 use offline::log::ingest::{Catalogue, Keep, Reader, gather};
 use serde_json::Value;
 
-use crate::damage::{Damage, Refusal};
-use crate::truth::{Key, Truth};
+use super::damage::{Damage, Refusal};
+use super::truth::{Key, Truth};
 
 /// What was read of a file.
 struct Reading {

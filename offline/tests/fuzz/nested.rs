@@ -5,9 +5,9 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::rows::{Content, Record, id, time};
-use crate::shape::{Layout, Shape, Times};
-use crate::truth::Truth;
+use super::rows::{Content, Record, id, time};
+use super::shape::{Layout, Shape, Times};
+use super::truth::Truth;
 
 /// The events as records; neighbours of one user, kind and time may stand in one.
 pub fn records(shape: &Shape, truth: &[Truth], random: &mut ChaCha8Rng) -> Vec<Record> {

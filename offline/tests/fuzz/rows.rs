@@ -5,9 +5,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
 
-use crate::nested;
-use crate::shape::{Layout, Shape, Times, pick};
-use crate::truth::{Id, Truth};
+use super::nested;
+use super::shape::{Layout, Shape, Times, pick};
+use super::truth::{Id, Truth};
 
 /// A record of a file, and the events that it stands for.
 #[derive(Debug, Clone)]

@@ -4,11 +4,11 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::bytes;
-use crate::damage::{Damage, Refusal};
-use crate::rows::{Content, Record, Records, time};
-use crate::shape::{Layout, Shape, Times, pick};
-use crate::truth::Truth;
+use super::bytes;
+use super::damage::{Damage, Refusal};
+use super::rows::{Content, Record, Records, time};
+use super::shape::{Layout, Shape, Times, pick};
+use super::truth::Truth;
 
 /// Fewer records than this do not tell which of them are like the others.
 const ENOUGH: usize = 8;

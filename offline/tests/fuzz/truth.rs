@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::shape::{Layout, Shape, Times, pick};
+use super::shape::{Layout, Shape, Times, pick};
 
 /// An event as it is read: time, user, kind, item.
 pub type Key = (i64, String, String, String);

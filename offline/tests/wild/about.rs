@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::reading::{read, read_with, reading, refused};
+use super::reading::{read, read_with, reading, refused};
 
 /// Rows of the columns that every log has, and one value more.
 fn log(first: &str, time: &str, value: impl Fn(usize) -> String) -> String {
@@ -58,7 +58,7 @@ fn a_table_of_users_in_a_folder_is_left_out_and_a_log_without_items_is_not() {
     let left_out = read.report["left_out"].to_string();
     assert!(left_out.contains("users.csv") && left_out.contains("table of users"), "{left_out}");
     write("users.csv", "user_id,created_at,thing\nu1,2025-01-01,a\nu1,2025-01-02,b\n");
-    let said = crate::reading::refused_paths(&[folder.path().to_owned()], None);
+    let said = super::reading::refused_paths(&[folder.path().to_owned()], None);
     assert!(said.contains("users.csv: no column tells the item"), "{said}");
 }
 

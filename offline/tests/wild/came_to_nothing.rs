@@ -1,6 +1,6 @@
 //! Purchases that came to nothing, told by states, marks, times and numbers of pieces; and those of which only a warning can be.
 
-use crate::reading::{Reading, read, read_with};
+use super::reading::{Reading, read, read_with};
 
 /// Twelve order lines of three users, of which every third has the first value in the last column.
 fn orders(column: &str, bad: &str, good: &str) -> String {

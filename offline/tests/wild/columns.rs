@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::reading::{read, read_with, refused};
+use super::reading::{read, read_with, refused};
 
 /// The columns of a role in a file with this header and one row of an event.
 fn column(role: &str, header: &str, row: &str) -> String {

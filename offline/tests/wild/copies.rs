@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::reading::{BASE_MS, HEADER, input, native, read, read_input, read_with, reading, refused, views};
+use super::reading::{BASE_MS, HEADER, input, native, read, read_input, read_with, reading, refused, views};
 use crate::support::{SMALL, as_shipped, champion, contents, text};
 
 fn log(minutes: std::ops::Range<i64>) -> Vec<u8> {
@@ -53,7 +53,7 @@ fn an_event_id_is_its_user_s() {
     let read = read_input("event-id-per-user.csv");
     assert_eq!(read.counts(), (4, 4, 0, 0));
     let twice = "timestamp,visitorid,event,itemid,event_id\n1750000000000,u1,view,i1,1\n1750000000000,u1,view,i1,1\n";
-    let read = crate::reading::read("log.csv", format!("{twice}1750000001000,u2,view,i1,1\n"));
+    let read = super::reading::read("log.csv", format!("{twice}1750000001000,u2,view,i1,1\n"));
     assert_eq!(read.counts(), (3, 2, 0, 1), "{}", read.report);
 }
 
@@ -62,11 +62,11 @@ fn lines_of_an_order_that_share_an_id_are_events_each() {
     let line = |n: i64, item: &str| format!("{},u{},transaction,{item},order-{n}\n", BASE_MS + n, n % 3);
     let orders: String = (0..30).flat_map(|n| ["a", "b", "c"].map(|item| line(n, item))).collect();
     let header = "timestamp,visitorid,event,itemid,event_id\n";
-    let read = crate::reading::read("log.csv", format!("{header}{orders}"));
+    let read = super::reading::read("log.csv", format!("{header}{orders}"));
     assert_eq!(read.counts(), (90, 90, 0, 0), "{}", read.report);
     // Sent once more, in another order of the lines.
     let again: String = orders.lines().rev().map(|line| format!("{line}\n")).collect();
-    let read = crate::reading::read("log.csv", format!("{header}{orders}{again}"));
+    let read = super::reading::read("log.csv", format!("{header}{orders}{again}"));
     assert_eq!(read.counts(), (180, 90, 0, 90), "{}", read.report);
 }
 
@@ -84,7 +84,7 @@ fn orders_of_two_shops_on_one_day_are_two() {
 #[test]
 fn two_exports_one_behind_the_other_keep_their_ids() {
     let log = format!("\u{feff}{HEADER}{BASE_MS},u1,view,i1\n\u{feff}{BASE_MS},u2,view,\u{feff}i2\n");
-    let read = crate::reading::read("log.csv", log);
+    let read = super::reading::read("log.csv", log);
     assert_eq!((read.users(), read.items()), (vec!["u1", "u2"], vec!["i1", "i2"]), "{}", read.report);
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::reading::{
+use super::reading::{
     BASE_MS, HEADER, Reading, input, read, read_with, reading, refused, refused_paths, refused_with, try_read, views,
 };
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::reading::{
+use super::reading::{
     BASE_MS, HEADER, input, read, read_input, read_with, reading, refused, refused_paths, try_read, views,
 };
 

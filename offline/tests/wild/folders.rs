@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::reading::{HEADER, try_read, views};
+use super::reading::{HEADER, try_read, views};
 use crate::support::{command, text};
 
 #[test]

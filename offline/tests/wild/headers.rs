@@ -1,6 +1,6 @@
 //! What stands before the header, and headers that are hard to tell.
 
-use crate::reading::{read, refused};
+use super::reading::{read, refused};
 
 #[test]
 fn a_separator_comments_and_a_title_before_the_header_are_passed_over() {

@@ -5,7 +5,7 @@ use std::fs;
 use offline::log::parquet::write;
 use polars_arrow::array::{PrimitiveArray, Utf8ViewArray};
 
-use crate::reading::{BASE_MS, HEADER, Reading, input, read, read_input, read_with, reading, refused_paths, views};
+use super::reading::{BASE_MS, HEADER, Reading, input, read, read_input, read_with, reading, refused_paths, views};
 
 /// A log in JSON lines of one view a value of `itemid`.
 fn items_of(values: &[&str]) -> String {

@@ -1,6 +1,6 @@
 //! Kinds of events: known words, words of the shop, and words that nobody knows.
 
-use crate::reading::{BASE_MS, HEADER, read, read_with, refused, views};
+use super::reading::{BASE_MS, HEADER, read, read_with, refused, views};
 
 /// A log of one event a word.
 fn words(words: &[&str]) -> String {
@@ -52,7 +52,7 @@ fn words_of_the_shop_are_kinds_by_a_setting() {
 #[test]
 fn a_kind_that_is_none_is_refused_with_the_nearest() {
     let log = words(&["stare"]);
-    let said = crate::reading::refused_with("[ingest.kinds]\nstare = \"veiw\"\n", &[("log.csv", log.as_bytes())]);
+    let said = super::reading::refused_with("[ingest.kinds]\nstare = \"veiw\"\n", &[("log.csv", log.as_bytes())]);
     assert!(said.contains("veiw") && said.contains("view"), "{said}");
 }
 

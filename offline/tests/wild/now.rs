@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::reading::{BASE_MS, DAY_MS, HEADER};
+use super::reading::{BASE_MS, DAY_MS, HEADER};
 use crate::support::{SMALL, as_shipped, champion, offline, text};
 
 /// Ten users who look at one of twelve items a day each, for 20 days, the first item more often than others.

@@ -1,6 +1,6 @@
 //! Orders that came to nothing, guests, and fields that only the first row of an order has.
 
-use crate::reading::{read, read_with};
+use super::reading::{read, read_with};
 
 #[test]
 fn orders_that_were_cancelled_are_no_purchases() {

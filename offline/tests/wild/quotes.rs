@@ -1,6 +1,6 @@
 //! Quotes, separators within fields, and lines: one bad line costs one row.
 
-use crate::reading::{BASE_MS, HEADER, input, read, read_input, read_with, refused_paths, try_read, views};
+use super::reading::{BASE_MS, HEADER, input, read, read_input, read_with, refused_paths, try_read, views};
 
 /// The header of the native schema with a note behind it.
 const NOTED: &str = "timestamp,visitorid,event,itemid,note\n";

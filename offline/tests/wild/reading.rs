@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{command, text};
 
-pub use crate::told::{Event, Reading};
+pub use super::told::{Event, Reading};
 
 /// The time of the first event of most logs here: 2025-06-15 15:06:40 UTC.
 pub const BASE_MS: i64 = 1_750_000_000_000;

@@ -1,6 +1,6 @@
 //! Logs in the shapes of public data sets and of trackers, read without a config.
 
-use crate::reading::{BASE_MS, Reading, read, read_with, refused};
+use super::reading::{BASE_MS, Reading, read, read_with, refused};
 
 /// Asserts the counts of events, users and items of a log that is read whole.
 fn assert_whole(read: &Reading, events: u64, users: u64, items: u64) {

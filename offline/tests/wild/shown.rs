@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::reading::{HEADER, native, try_read};
+use super::reading::{HEADER, native, try_read};
 
 /// What `offline ingest` says of a log of the items `a` and `b`, and of this table.
 fn said(table: &str) -> (u64, String) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::reading::{HEADER, views};
+use super::reading::{HEADER, views};
 use crate::support::{SMALL, as_shipped, offline, text};
 
 /// The names of the items of a version with this item table, and what was said of it.

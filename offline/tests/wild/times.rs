@@ -6,7 +6,7 @@ use offline::log::parquet::write;
 use polars_arrow::array::{PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 
-use crate::reading::{
+use super::reading::{
     BASE_MS, DAY_MS, HEADER, input, native, read, read_input, read_with, refused, refused_with, views,
 };
 
@@ -187,7 +187,7 @@ fn the_log_ends_with_its_last_event_also_if_that_takes_one_back() {
     assert_eq!(read.times(), [BASE_MS, bought, returned]);
     assert!(!read.warns_of(&["take back"]), "{}", read.report);
     let newest_first =
-        crate::reading::read("log.csv", native(&[(0, "u", "refund", "b"), (0, "u", "transaction", "b")]));
+        super::reading::read("log.csv", native(&[(0, "u", "refund", "b"), (0, "u", "transaction", "b")]));
     assert!(newest_first.warns_of(&["1 events take back", "order"]), "{}", newest_first.report);
 }
 

@@ -1,6 +1,6 @@
 //! Ways to write a table or objects that programs have, and whose content is plain.
 
-use crate::reading::{read, read_with, refused, refused_with};
+use super::reading::{read, read_with, refused, refused_with};
 
 #[test]
 fn fields_within_apostrophes_are_quoted_where_the_header_is() {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::common::proxy::{Fault, Proxy};
-use super::common::redis_server::RedisServer;
-use super::common::{Running, eventually};
 use super::{folder, history_len, on_redis, post};
+use crate::common::proxy::{Fault, Proxy};
+use crate::common::redis_server::RedisServer;
+use crate::common::{Running, eventually};
 
 #[test]
 fn a_bad_network_to_redis_costs_no_answer_and_no_event() {

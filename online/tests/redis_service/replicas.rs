@@ -4,10 +4,10 @@ use shared::contract::id::UserId;
 use shared::engine::keys::{applied_key, user_key};
 use shared::engine::packed::pack_user;
 
-use super::common::http::Client;
-use super::common::redis_server::RedisServer;
-use super::common::{Running, eventually, shop};
 use super::{folder, history_len, on_redis, post};
+use crate::common::http::Client;
+use crate::common::redis_server::RedisServer;
+use crate::common::{Running, eventually, shop};
 
 #[test]
 fn an_erasure_takes_effect_on_every_replica_at_once_and_when_redis_is_filled_anew() {

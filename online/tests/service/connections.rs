@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use super::common::{PATIENCE, Running, config, event, eventually, folder};
+use crate::common::{PATIENCE, Running, config, event, eventually, folder};
 
 #[test]
 fn a_connection_without_a_whole_request_head_is_closed() {

@@ -15,8 +15,8 @@ use shared::engine::packed::pack_history;
 use shared::engine::state::{LiveErasure, LiveHistory};
 use tokio::sync::watch;
 
-use super::common::redis_server::RedisServer;
 use super::{RETENTION, arrival, file, histories, open, open_counting, runtime, set, start_ms, user};
+use crate::common::redis_server::RedisServer;
 
 #[test]
 fn a_history_that_can_t_be_read_holds_up_nobody_and_stays_until_it_is_rebuilt() {

@@ -7,4 +7,4 @@ root=../../.. work=$(mktemp -d) name=${1:?usage: make_model.sh NAME}
 rm -rf "$name" && mkdir "$name"
 cp "$work/models/loans/$(cat "$work/models/loans/champion")"/* "$name/"
 rm -rf "$work"
-cd $root && UPDATE_GOLDEN=1 cargo test -p online --test golden && git diff --stat -- '*golden*'
+cd $root && UPDATE_GOLDEN=1 cargo test -p online --test main golden:: && git diff --stat -- '*golden*'

@@ -1,0 +1,20 @@
+//! All tests of the service: one binary to compile and to link. `cargo test -p online --test main golden::` runs those of
+//! one file.
+
+mod common;
+
+mod binary;
+mod catalogue;
+mod event_log;
+mod golden;
+mod histories;
+mod inputs;
+mod profiles;
+mod redis_service;
+mod requests;
+mod row_stores;
+mod secrets;
+mod security;
+mod service;
+mod shutdown;
+mod stores;
