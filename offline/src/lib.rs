@@ -20,6 +20,7 @@ pub mod measure;
 pub mod progress;
 pub mod publish;
 pub mod rank;
+pub mod runs;
 pub mod score;
 pub mod sources;
 pub mod train;

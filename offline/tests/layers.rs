@@ -93,6 +93,7 @@ const TABLE: &layers::Table<'_> = &[
             "trees",
         ],
     ),
+    ("runs", &["config", "measure::evaluate", "progress"]),
     ("train", &["config", "fit", "log::ingest", "progress", "rank", "sources", "user_tables"]),
     ("measure::gate", &["config", "log::cuts", "measure::evaluate", "log::ingest", "progress", "sources", "train"]),
     (
@@ -118,6 +119,7 @@ const TABLE: &layers::Table<'_> = &[
             "publish",
             "rank",
             "rank::rows",
+            "runs",
             "log::split",
             "score",
             "train",

@@ -37,6 +37,7 @@ mod publish;
 mod remember;
 mod remember_replicas;
 mod rows;
+mod runs;
 mod schemas;
 mod score;
 mod score_inputs;

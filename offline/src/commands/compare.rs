@@ -1,6 +1,6 @@
 //! `offline evaluate --compare`: measures two versions, or two configs, on the same questions.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use shared::contract::artifact::Manifest;
@@ -10,14 +10,19 @@ use super::evaluate::EvaluateArgs;
 use super::held_out::read_parts;
 use super::measure::Questions;
 use super::options::rejects_of;
+use super::recorded::{Recording, data_of};
 use crate::config::Config;
 use crate::log::ingest::Log;
 use crate::measure::evaluate::Which;
 use crate::progress::Progress;
 
 /// Measures both and prints the figures of the first, and the differences of the second from the first.
-pub fn compare(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    let [first, second] = &args.compare[..] else { anyhow::bail!("--compare takes two versions or two configs") };
+pub fn compare(
+    args: &EvaluateArgs,
+    [first, second]: [&PathBuf; 2],
+    recording: &mut Recording,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
     let preset = args.settings.preset.as_deref();
     let config_of = |path: &Path| match path.is_dir() {
         true => Config::of_version(&Manifest::read(path)?.config, &Config::load(None, preset)?)
@@ -37,6 +42,7 @@ pub fn compare(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<(
         ensure_unseen(path, &parts.train, &parts.held)?;
     }
     let questions = Questions::new(&args.measure, args.held_out.leave_last_out, &parts, &one)?;
+    recording.learns(data_of(&parts.train), serde_json::to_value((&one, &other))?, &questions.asked());
     let mut measure = |path: &Path, config: &Config| {
         progress.group(&path.display().to_string(), |progress| match path.is_dir() {
             true => questions.ask(config, &Snapshot::load(path)?, Which::Served, &mut |_| Ok(()), progress),
@@ -54,7 +60,9 @@ pub fn compare(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<(
         cases[1]
     );
     let name = format!("{} to {}", first.display(), second.display());
-    questions.print(&a, &[questions.compare(name, &a, &b)])
+    let comparisons = [questions.compare(name, &a, &b)];
+    questions.note(recording, &a, &comparisons);
+    questions.print(&a, &comparisons)
 }
 
 /// Checks that a version was trained before the held-out events, or on exactly the training part: else it has seen the

@@ -18,6 +18,7 @@ use super::held_out::{HeldOutInput, read_parts};
 use super::measure::{MeasureOptions, Questions};
 use super::options::{SettingsOptions, rejects_of};
 use super::outputs::apart;
+use super::recorded::{Recorder, Recording, data_of};
 use crate::config::Config;
 use crate::log::export;
 use crate::log::ingest::Log;
@@ -55,22 +56,32 @@ pub struct EvaluateArgs {
 }
 
 /// Trains on one part of the log, measures on the other, and prints the figures.
-pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    if !args.compare.is_empty() {
-        return compare(args, progress);
-    }
+pub fn evaluate(args: &EvaluateArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let outputs = [("--slates", args.slates.as_deref()), ("--test-events", args.test_events.as_deref())];
     apart(args.held_out.paths(), &outputs)?;
+    recorder.record("evaluate", args.artifacts.as_deref(), progress, |recording, progress| match &args.compare[..] {
+        [first, second] => compare(args, [first, second], recording, progress),
+        _ => alone(args, recording, progress),
+    })
+}
+
+/// Measures one config.
+fn alone(args: &EvaluateArgs, recording: &mut Recording, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     let parts = read_parts(&config, &args.held_out, rejects_of, progress)?;
     let questions = Questions::new(&args.measure, args.held_out.leave_last_out, &parts, &config)?;
+    recording.learns(data_of(&parts.train), serde_json::to_value(&config)?, &questions.asked());
     if let Some(path) = &args.test_events {
         let mut out = create(path)?;
         export::events(&parts.held, &mut out)?;
         out.flush()?;
     }
     let snapshot = match &args.artifacts {
-        Some(artifacts) => keep(artifacts, &parts.train, &config, progress)?,
+        Some(artifacts) => {
+            let kept = keep(artifacts, &parts.train, &config, progress)?;
+            recording.run.version = Some(kept.manifest().version.clone());
+            kept
+        }
         None => train(&parts.train, &config, progress)?,
     };
     let mut slates = args.slates.as_deref().map(create).transpose()?;
@@ -92,6 +103,7 @@ pub fn evaluate(args: &EvaluateArgs, progress: &mut Progress) -> anyhow::Result<
         let other = progress.group(&name, |progress| questions.train_and_ask(&without, progress))?;
         comparisons.push(questions.compare(name, &evaluation, &other));
     }
+    questions.note(recording, &evaluation, &comparisons);
     questions.print(&evaluation, &comparisons)
 }
 

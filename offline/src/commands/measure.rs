@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::{Value, json};
 use shared::contract::api::Seen;
 use shared::engine::snapshot::Snapshot;
 
+use super::recorded::Recording;
 use crate::config::Config;
 use crate::log::cuts::Parts;
 use crate::measure::evaluate::bootstrap::Difference;
 use crate::measure::evaluate::questions;
 use crate::measure::evaluate::{self, Evaluation, ServedSlate, Setting, Task, Which, report};
 use crate::progress::Progress;
+use crate::runs::record::{self as recorded, Figure};
 use crate::train::train;
 
 /// Options of a measurement: the task, the cut-offs, the seen policy, and the output format.
@@ -122,6 +125,38 @@ impl<'a> Questions<'a> {
     #[must_use]
     pub fn compare(&self, name: String, first: &Evaluation, second: &Evaluation) -> Comparison {
         Comparison { name, cases: second.results[0].cases, differences: first.difference(second, &self.ks) }
+    }
+
+    /// What decides the figures beside data and settings, for the record.
+    #[must_use]
+    pub fn asked(&self) -> Value {
+        json!({ "task": self.task, "seen": self.seen, "k": self.ks, "held_out": self.parts.held.fingerprint() })
+    }
+
+    /// Notes what came of it: the figures of the served model, those of the others at the last cut-off, and the differences.
+    pub fn note(&self, recording: &mut Recording, evaluation: &Evaluation, comparisons: &[Comparison]) {
+        let (last, run) = (format!("@{}", self.ks.last().copied().unwrap_or_default()), &mut recording.run);
+        for (at, result) in evaluation.results.iter().enumerate() {
+            for (name, &value) in result.figures.iter().filter(|(name, _)| at == 0 || name.ends_with(&last)) {
+                let interval = result.intervals.get(name);
+                let (low, high) = (interval.map(|own| own.low), interval.map(|own| own.high));
+                run.metrics.insert(format!("{} {name}", result.model), Figure { value, low, high });
+            }
+        }
+        for Comparison { name, differences, .. } in comparisons {
+            for (figure, Difference { mean, interval, .. }) in
+                differences.iter().filter(|(name, _)| name.ends_with(&last))
+            {
+                let figure = format!("{name}: difference {figure}");
+                run.metrics.insert(figure, Figure { value: *mean, low: Some(interval.low), high: Some(interval.high) });
+            }
+        }
+        let served = &evaluation.results[0];
+        run.questions = Some(recorded::Questions { digest: evaluation.questions.clone(), cases: served.cases as u64 });
+        let as_written = |(name, each): (String, Vec<f64>)| {
+            (format!("{} {name}", served.model), each.into_iter().map(|value| value as f32).collect())
+        };
+        recording.replicates.0 = evaluation.replicates(&self.ks).into_iter().map(as_written).collect();
     }
 
     /// Prints the figures and the differences to them.

@@ -16,9 +16,11 @@ mod options;
 pub mod outputs;
 mod publish;
 mod read;
+mod recorded;
 mod rollback;
 mod rows;
 mod run;
+mod runs;
 mod score;
 mod train;
 mod trees;
@@ -40,11 +42,14 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    recorder: recorded::Recorder,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Runs(runs::RunsArgs),
     Ingest(ingest::IngestArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
@@ -69,12 +74,14 @@ impl Arguments {
     /// # Errors
     /// What went wrong, and what to do about it.
     pub fn execute(&self, progress: &mut Progress) -> anyhow::Result<()> {
+        let recorder = &self.recorder;
         match &self.command {
-            Command::Run(args) => run::run(args, progress),
+            Command::Run(args) => run::run(args, recorder, progress),
+            Command::Runs(args) => runs::runs(args, recorder),
             Command::Ingest(args) => ingest::ingest(args, progress),
             Command::Train(args) => train::train(args, progress),
             Command::Erase(args) => erase::erase(args),
-            Command::Evaluate(args) => evaluate::evaluate(args, progress),
+            Command::Evaluate(args) => evaluate::evaluate(args, recorder, progress),
             Command::Publish(args) => publish::publish(args, progress),
             Command::Rollback(args) => rollback::rollback(args, progress),
             Command::Backup(args) => backup::backup(args, progress),
@@ -83,9 +90,9 @@ impl Arguments {
             Command::Export(args) => export::export(args),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
-            Command::Score(args) => score::score(args, progress),
+            Command::Score(args) => score::score(args, recorder, progress),
             Command::Fit(args) => fit::fit(args, progress),
-            Command::Tune(args) => tune::tune(args, progress),
+            Command::Tune(args) => tune::tune(args, recorder, progress),
             Command::Generate(args) => generate::generate(args, progress),
         }
     }

@@ -1,7 +1,7 @@
 //! `offline run`: the whole batch, from logs to a published version.
 //!
 //! ```text
-//! lock the folder ─▶ ingest ─▶ compare with the champion's log ─▶ contest ─▶ train ─▶ promote ─▶ prune
+//! lock the folder ─▶ ingest ─▶ compare with the champion's log ─▶ contest ─▶ train ─▶ promote ─▶ prune ─▶ record
 //! ```
 
 use clap::Args;
@@ -11,10 +11,13 @@ use shared::contract::artifact::ArtifactError;
 use super::build::build;
 use super::options::{ArtifactsOptions, Input, RedisOptions, SettingsOptions, time_ms};
 use super::read::{read, until};
-use crate::measure::gate;
+use super::recorded::{Recorder, Recording, data_of};
+use crate::config::Settings;
+use crate::measure::gate::{self, Verdict};
 use crate::progress::Progress;
 use crate::publish::loss::{Accept, Champion, Facts};
-use crate::publish::{self, Move, PublishError};
+use crate::publish::{self, Artifacts, Move, PublishError};
+use crate::runs::record::Status;
 
 /// Runs the whole batch: ingest, contest with the champion's configuration, train, publish.
 #[derive(Debug, Args)]
@@ -43,7 +46,7 @@ pub struct RunArgs {
 }
 
 /// Runs the whole batch.
-pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn run(args: &RunArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     // Before the lock is taken, so as not to wait for a batch whose result is not needed, and once more after.
     if nothing_to_do(args) {
@@ -53,6 +56,19 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
     if nothing_to_do(args) {
         return Ok(());
     }
+    recorder.record("run", Some(artifacts.path()), progress, |recording, progress| {
+        recorded(args, &settings, &artifacts, recording, progress)
+    })
+}
+
+/// Runs the batch in a folder that is held.
+fn recorded(
+    args: &RunArgs,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    recording: &mut Recording,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
     let (config, publish_config) = (&settings.learn, args.redis.over(&settings.run.publish));
     if !publish_config.redis_url.is_empty() {
         publish::store::check(&publish_config).map_err(PublishError::from)?;
@@ -60,6 +76,7 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let rejects = artifacts.path().join("rejects.jsonl");
     let log = read(&args.input.events, args.input.beside(), config, &rejects, progress)?;
     let log = until(log, args.until)?;
+    recording.learns(data_of(&log), serde_json::to_value(config)?, &Value::Null);
 
     let champion = Champion::read(artifacts.path())?;
     let accept = accepted(args, champion.as_ref(), settings.run.gate.max_loss);
@@ -71,15 +88,20 @@ pub fn run(args: &RunArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let (winner, metrics) = if args.no_gate {
         (config.clone(), Value::Null)
     } else {
-        let outcome = progress.group("gate", |progress| gate::contest(&log, &settings, artifacts.path(), progress))?;
+        let outcome = progress.group("gate", |progress| gate::contest(&log, settings, artifacts.path(), progress))?;
         println!("{outcome}");
+        if outcome.verdict() == Some(Verdict::Challenger) {
+            (recording.run.status, recording.run.reason) = (Status::Refused, Some(outcome.to_string()));
+        }
         (outcome.winner(config).clone(), outcome.metrics())
     };
-    let version = build(&artifacts, &log, &winner, metrics, progress)?;
+    let version = build(artifacts, &log, &winner, metrics, progress)?;
+    recording.made(version.manifest());
     progress.group("publish", |progress| {
-        publish::promote(&artifacts, &version, Move::Forward, accept, &publish_config, progress)?;
+        publish::promote(artifacts, &version, Move::Forward, accept, &publish_config, progress)?;
         println!("champion: {}", version.version());
-        publish::prune(&artifacts, &publish_config, progress)
+        recording.run.champion = Some(true);
+        publish::prune(artifacts, &publish_config, progress)
     })?;
     Ok(())
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 
 use super::options::{Input, SettingsOptions, time_ms};
 use super::read::{read, until};
+use super::recorded::{Recorder, data_of};
 use crate::measure::tune;
 use crate::progress::Progress;
 
@@ -30,16 +32,20 @@ pub struct TuneArgs {
 }
 
 /// Searches, and prints the best trial of each study.
-pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn tune(args: &TuneArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.settings.load_config()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    let rejects = args.out.join("rejects.jsonl");
-    let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
-    let log = until(log, args.until)?;
-    let trials = tune::tune(&log, &config, args.budget, &args.out, progress)?;
-    print!("{}", trials.table());
-    println!("settings: {}", args.out.join("tuned.toml").display());
-    Ok(())
+    recorder.record("tune", None, progress, |recording, progress| {
+        let rejects = args.out.join("rejects.jsonl");
+        let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
+        let log = until(log, args.until)?;
+        recording.learns(data_of(&log), serde_json::to_value(&config)?, &json!({ "minutes": args.budget }));
+        let trials = tune::tune(&log, &config, args.budget, &args.out, progress)?;
+        recording.searched(&trials);
+        print!("{}", trials.table());
+        println!("settings: {}", args.out.join("tuned.toml").display());
+        Ok(())
+    })
 }
 
 /// A number of minutes above 0.

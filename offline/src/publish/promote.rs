@@ -27,6 +27,12 @@ impl Complete {
         &self.manifest.version
     }
 
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
     /// Moves a working folder that was just sealed into the artifacts folder.
     ///
     /// # Errors

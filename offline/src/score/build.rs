@@ -18,7 +18,7 @@ use super::config::{ModelConfig, Selection};
 use super::decide::{decide, of_output};
 use super::labels::check_both;
 use super::leaks::{Leak, leaks};
-use super::measure::{Figure, metrics};
+use super::measure::{Figure, Rated, Replicated};
 use super::select::select;
 use super::several;
 use super::split::{Parts, split};
@@ -52,6 +52,8 @@ pub struct Built {
     pub probabilities: Vec<f64>,
     /// The metrics on the test rows: of the label, or of several together.
     pub metrics: BTreeMap<&'static str, Figure>,
+    /// The same on each replicate of these rows.
+    pub replicates: BTreeMap<&'static str, Vec<f64>>,
     /// Where there are several, those of each by itself.
     pub of_labels: BTreeMap<String, BTreeMap<&'static str, Figure>>,
 }
@@ -152,13 +154,15 @@ fn measured(
         model.score(&rows_of(values, &parts.test)).into_iter().map(|scored| scored.probability).collect();
     let thresholds: Vec<f64> = model.manifest().outputs.iter().map(|output| output.threshold).collect();
     let of_label = |at: usize| {
-        metrics(&labels[at], &of_output(&probabilities, at, labels.len()), thresholds[at], config.threshold)
+        let probabilities = of_output(&probabilities, at, labels.len());
+        let rated = Rated { probabilities: &probabilities, threshold: thresholds[at] };
+        Replicated::of(&labels[at], &[rated], config.threshold)
     };
-    let (metrics, of_labels) = if labels.len() == 1 {
+    let (measured, of_labels) = if labels.len() == 1 {
         (of_label(0), BTreeMap::new())
     } else {
-        let each = targets.names.iter().enumerate().map(|(at, name)| (name.clone(), of_label(at))).collect();
-        (several::metrics(&labels, &probabilities, &thresholds), each)
+        let each = targets.names.iter().enumerate().map(|(at, name)| (name.clone(), of_label(at).figures(0))).collect();
+        (several::replicated(&labels, &[(&probabilities, &thresholds)]), each)
     };
     let scores = (0..labels.len()).map(|at| Bins::of_numbers(&of_output(&probabilities, at, labels.len()))).collect();
     model.manifest_mut().drift = Some(Reference { inputs, scores });
@@ -172,7 +176,8 @@ fn measured(
         missed,
         labels,
         probabilities,
-        metrics,
+        metrics: measured.figures(0),
+        replicates: measured.each(0),
         of_labels,
     }
 }

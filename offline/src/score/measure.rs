@@ -119,6 +119,13 @@ impl Replicated {
         self.whole[model].iter().enumerate().map(figure).collect()
     }
 
+    /// The metrics of a model on each replicate.
+    #[must_use]
+    pub fn each(&self, model: usize) -> BTreeMap<&'static str, Vec<f64>> {
+        let values = |at: usize| self.replicates.iter().map(|replicate| replicate[model][at].1).collect();
+        self.whole[model].iter().enumerate().map(|(at, (name, _))| (*name, values(at))).collect()
+    }
+
     /// How much higher each metric of the second model is than that of the first, in pairs.
     #[must_use]
     pub fn differences(&self, first: usize, second: usize) -> BTreeMap<&'static str, Difference> {

@@ -34,9 +34,12 @@ pub const QUICK: [(&str, &str); 10] = [
     ("TANDEM_TREES__DEPTH", "4"),
 ];
 
-/// The command `offline`, to be given arguments and more.
+/// The command `offline`, to be given arguments and more. What it records of runs goes to a folder of the tests, unless a
+/// test says where to.
 pub fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_offline"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offline"));
+    command.env("TANDEM_RUNS", concat!(env!("CARGO_TARGET_TMPDIR"), "/runs"));
+    command
 }
 
 /// Runs `offline` with arguments and environment, with the settings as they are shipped.

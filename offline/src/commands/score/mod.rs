@@ -12,6 +12,7 @@ mod tune;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::recorded::Recorder;
 use crate::progress::Progress;
 use crate::score::config::DEFAULTS;
 
@@ -38,10 +39,10 @@ enum ScoreCommand {
 }
 
 /// Runs a subcommand.
-pub fn score(args: &ScoreArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn score(args: &ScoreArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     match &args.command {
-        ScoreCommand::Train(args) => train::train(args, progress),
-        ScoreCommand::Tune(args) => tune::tune(args, progress),
+        ScoreCommand::Train(args) => train::train(args, recorder, progress),
+        ScoreCommand::Tune(args) => tune::tune(args, recorder, progress),
         ScoreCommand::Predict(args) => predict::predict(args, progress),
         ScoreCommand::List(args) => list::list(args),
         ScoreCommand::Promote(args) => promote::promote(args),

@@ -6,16 +6,21 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use shared::contract::artifact::manifest::hex;
 use shared::engine::tabular::live::Kept;
 use shared::engine::tabular::manifest::{Importance, ModelManifest, Output};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
 use crate::commands::options::ArtifactsOptions;
+use crate::commands::recorded::{Recorder, Recording, files};
 use crate::progress::Progress;
+use crate::runs::record::{Data, Figure, Questions, Status};
 use crate::score::build::{Built, build};
 use crate::score::columns::Mixed;
 use crate::score::config::ModelConfig;
 use crate::score::contest::Outcome;
+use crate::score::measure;
 use crate::score::registry::{Schema, Stored, store};
 use crate::score::table::Table;
 use crate::score::threshold::Missed;
@@ -67,18 +72,45 @@ impl ModelOptions {
         }
         Ok(table)
     }
+
+    /// What the rows are, for the record.
+    pub fn data_of(&self, table: &Table) -> Data {
+        let unreadable = table.unreadable.as_ref().map_or(0, |(rows, _)| *rows);
+        let counts = [("rows", table.rows), ("columns", table.names.len()), ("unreadable", unreadable)];
+        Data {
+            fingerprint: table.fingerprint(),
+            files: files(self.data.iter().map(PathBuf::as_path)),
+            counts: counts.map(|(name, count)| (name.to_owned(), count as u64)).into(),
+            first_event_ms: None,
+            last_event_ms: None,
+        }
+    }
 }
 
 /// Trains, measures and stores.
-pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn train(args: &TrainArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.model.config()?;
-    let table = args.model.read(&config, progress)?;
-    let mut built = build(&table, &config, progress)?;
+    recorder.record("score train", Some(&args.artifacts.artifacts), progress, |recording, progress| {
+        recorded(args, &config, recording, progress)
+    })
+}
+
+fn recorded(
+    args: &TrainArgs,
+    config: &ModelConfig,
+    recording: &mut Recording,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let table = args.model.read(config, progress)?;
+    recording.run.model = Some(config.name.clone());
+    recording.learns(args.model.data_of(&table), json!(config), &Value::Null);
+    let mut built = build(&table, config, progress)?;
     eprint!("{}", warnings(&built));
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
     let now = Timestamp::now().as_millisecond();
     let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
     let stored = progress.stage("store", || store(folder, &mut built, &table, schema, now, patience))?;
+    note(recording, &built, &stored);
     if args.json {
         let manifest = built.model.manifest();
         let result = json!({
@@ -91,6 +123,31 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
         print!("{}", report(&built, &stored));
     }
     Ok(())
+}
+
+/// Notes what came of it.
+fn note(recording: &mut Recording, built: &Built, stored: &Stored) {
+    let Recording { run, replicates, .. } = recording;
+    let figure = |(name, figure): (&&'static str, &measure::Figure)| {
+        let (low, high) = (Some(figure.interval.low), Some(figure.interval.high));
+        ((*name).to_owned(), Figure { value: figure.value, low, high })
+    };
+    run.metrics = built.metrics.iter().map(figure).collect();
+    let as_written = |(name, each): (&&'static str, &Vec<f64>)| {
+        ((*name).to_owned(), each.iter().map(|value| *value as f32).collect())
+    };
+    replicates.0 = built.replicates.iter().map(as_written).collect();
+    run.questions = run.data.as_ref().map(|data| {
+        let mut digest = Sha256::new_with_prefix(&data.fingerprint);
+        built.parts.test.iter().for_each(|row| digest.update((*row as u64).to_le_bytes()));
+        Questions { digest: hex(&digest.finalize()), cases: built.parts.test.len() as u64 }
+    });
+    run.gate = Some(json!(stored.outcome));
+    run.version = Some(stored.version.clone());
+    run.champion = Some(stored.promoted);
+    if !stored.promoted {
+        (run.status, run.reason) = (Status::Refused, Some(told(&stored.outcome).trim().to_owned()));
+    }
 }
 
 /// From so many levels on a category that has another one in most rows is suspicious.

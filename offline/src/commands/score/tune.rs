@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::train::ModelOptions;
+use crate::commands::recorded::Recorder;
 use crate::commands::tune::minutes;
 use crate::measure::evaluate::bootstrap::Difference;
 use crate::progress::Progress;
@@ -28,19 +29,30 @@ pub struct TuneArgs {
 }
 
 /// Searches, and prints the first and the best trial.
-pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn tune(args: &TuneArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.model.config()?;
-    let table = args.model.read(&config, progress)?;
-    let tuned = search(&table, &config, args.budget, &args.out, progress)?;
+    recorder.record("score tune", None, progress, |recording, progress| {
+        let table = args.model.read(&config, progress)?;
+        recording.run.model = Some(config.name.clone());
+        recording.learns(args.model.data_of(&table), json!(config), &json!({ "minutes": args.budget }));
+        let tuned = search(&table, &config, args.budget, &args.out, progress)?;
+        recording.searched(&tuned.trials);
+        print(args, &tuned);
+        Ok(())
+    })
+}
+
+/// Prints what was found.
+fn print(args: &TuneArgs, tuned: &Tuned) {
     let path = args.out.join("tuned.toml");
-    let Tuned { trials, toml, start, best, difference } = &tuned;
+    let Tuned { trials, toml, start, best, difference } = tuned;
     if args.json {
         let result = json!({
             "trials": trials.made.len(), "log_loss": { "start": start, "best": best }, "difference": difference,
             "settings": path, "found": toml,
         });
         println!("{result:#}");
-        return Ok(());
+        return;
     }
     print!("{}", trials.table());
     println!("log-loss of the folds: {start:.4} at the start");
@@ -53,5 +65,4 @@ pub fn tune(args: &TuneArgs, progress: &mut Progress) -> anyhow::Result<()> {
     } else {
         println!("{toml}\nsettings: {}", path.display());
     }
-    Ok(())
 }

@@ -75,7 +75,7 @@ impl Replicates {
     }
 
     /// A figure's mean over the cases, replicate by replicate.
-    fn means(&self, figure: usize) -> impl Iterator<Item = f64> {
+    pub fn means(&self, figure: usize) -> impl Iterator<Item = f64> {
         self.sums[figure].iter().zip(&self.cases).map(|(&sum, &cases)| f64::from(sum) / f64::from(cases.max(1.0)))
     }
 

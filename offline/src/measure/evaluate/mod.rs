@@ -16,7 +16,9 @@ mod sums;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use shared::contract::api::Seen;
+use shared::contract::artifact::manifest::hex;
 use shared::contract::id::ItemIdx;
 use shared::contract::source::Source;
 use shared::engine::recommend::{Query, Scratch, by_blend, candidates};
@@ -81,6 +83,9 @@ pub struct Setting<'a> {
 pub struct Evaluation {
     /// The task.
     pub task: Task,
+    /// SHA-256 over the questions and the items that are asked for, in hexadecimal: evaluations with the same one asked the
+    /// same.
+    pub questions: String,
     /// The number of questions with a target that has no event in the training log: such a target is always missed.
     pub unknown_targets: usize,
     /// The time of all top-k questions, milliseconds since the epoch; none if each user's question follows their own
@@ -138,7 +143,7 @@ pub fn evaluate(
     let held_out = HeldOut::new(test, setting.asked, setting.gap_ms);
     let mut sums: Vec<Sums> = models.iter().map(|_| Sums::new(setting.ks.len())).collect();
     let (mut segments, mut unknown_targets, mut cases) = (Segments::new(last_k, popularity, test.kinds.clone()), 0, 0);
-    let mut among = [0.0; CEILINGS.len()];
+    let (mut among, mut digest) = ([0.0; CEILINGS.len()], digest_of(setting));
     let rows: Vec<usize> = (0..held_out.users()).collect();
     for block in rows.chunks(USERS_AT_A_TIME) {
         let ask = |case: &Case<'_>, scratch: &mut Scratch| answer(snapshot, &models, setting, case, scratch);
@@ -149,6 +154,7 @@ pub fn evaluate(
                 unknown_targets +=
                     usize::from(answer.total > answer.targets.len() || answer.targets.iter().any(unseen));
                 cases += 1;
+                answer.question(snapshot, &mut digest);
                 for (sums, slate) in sums.iter_mut().zip(&answer.slates) {
                     sums.add(setting.ks, slate, answer, &event_counts, snapshot);
                 }
@@ -167,6 +173,7 @@ pub fn evaluate(
     let share = |sum: f64| sum / f64::from(cases.max(1));
     Evaluation {
         task: setting.task,
+        questions: hex(&digest.finalize()),
         unknown_targets,
         asked_ms: match setting.asked {
             Asked::At(asked_ms) => Some(asked_ms),
@@ -178,7 +185,33 @@ pub fn evaluate(
     }
 }
 
+/// The digest of no questions yet: what decides their answers beside the model.
+fn digest_of(setting: &Setting<'_>) -> Sha256 {
+    Sha256::new_with_prefix(format!("{:?} {:?} {:?} {}", setting.task, setting.seen, setting.asked, setting.gap_ms))
+}
+
+impl Answer {
+    /// Adds the question to a digest: who is asked, and for what.
+    fn question(&self, snapshot: &Snapshot, digest: &mut Sha256) {
+        let mut add = |text: &str| {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        };
+        add(&self.user);
+        self.targets.iter().for_each(|target| add(snapshot.items().id(*target)));
+        digest.update((self.number as u64).to_le_bytes());
+        digest.update((self.total as u64).to_le_bytes());
+    }
+}
+
 impl Evaluation {
+    /// The figures of the served model on each replicate of the questions, by name.
+    #[must_use]
+    pub fn replicates(&self, ks: &[usize]) -> BTreeMap<String, Vec<f64>> {
+        let names = ks.iter().flat_map(|k| FIGURES.map(|name| format!("{name}@{k}")));
+        names.enumerate().map(|(at, name)| (name, self.results[0].replicates.means(at).collect())).collect()
+    }
+
     /// How much higher the figures of `other`'s served model are on the same cases.
     #[must_use]
     pub fn difference(&self, other: &Self, ks: &[usize]) -> BTreeMap<String, Difference> {

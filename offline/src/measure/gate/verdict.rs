@@ -150,6 +150,15 @@ impl Outcome {
         }
     }
 
+    /// The decision, if there was a contest.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Contested { contest, .. } => Some(contest.verdict),
+            Self::Uncontested(_) => None,
+        }
+    }
+
     /// The record for the metrics in the manifest of the published version.
     #[must_use]
     pub fn metrics(&self) -> serde_json::Value {

@@ -1,0 +1,216 @@
+//! Records what a command does: `run`, `evaluate`, `tune`, `score train` and `score tune` go through [`Recorder::record`].
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::contract::artifact::Manifest;
+use shared::contract::complaint::complaint;
+use shared::contract::url::without_user_info;
+
+use crate::log::ingest::Log;
+use crate::measure::tune::Trials;
+use crate::progress::Progress;
+use crate::publish::PublishError;
+use crate::runs::record::{Data, Figure, InputFile, Status};
+use crate::runs::{Replicates, Run, RunId, store};
+
+/// The variable that names the artifacts folder.
+const ARTIFACTS: &str = "TANDEM_ARTIFACTS__PATH";
+
+/// Where a run is recorded, and as which.
+#[derive(Debug, Args)]
+pub struct Recorder {
+    /// The id of the record that this run leaves; made up from the time if absent.
+    #[arg(long, global = true, value_name = "ID", hide_short_help = true)]
+    run_id: Option<RunId>,
+    /// The folder of the records of runs; `runs` in the artifacts folder if absent.
+    #[arg(long, global = true, value_name = "FOLDER", env = "TANDEM_RUNS", hide_short_help = true)]
+    runs: Option<PathBuf>,
+}
+
+/// A run under way: what it notes of itself.
+pub struct Recording {
+    /// The record.
+    pub run: Run,
+    /// Its figures by replicate.
+    pub replicates: Replicates,
+    folder: PathBuf,
+}
+
+impl Recorder {
+    /// Runs a command and records it: when it begins, and how it ended. A folder that can't be written is a warning, since
+    /// what the command is for comes first.
+    ///
+    /// * `artifacts`: the artifacts folder of the command, if it has one; else the one that other commands take.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn record(
+        &self,
+        command: &str,
+        artifacts: Option<&Path>,
+        progress: &mut Progress,
+        work: impl FnOnce(&mut Recording, &mut Progress) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let folder = self.folder(artifacts);
+        let mut recording = Recording { run: self.begins(command), replicates: Replicates::default(), folder };
+        let begun = match store::begin(&recording.folder, &recording.run) {
+            Ok(begun) => Some(begun),
+            // An id that a caller chose must name this run and no other.
+            Err(error) if self.run_id.is_some() => return Err(error.into()),
+            Err(error) => {
+                eprintln!("warning: this run is not recorded: {error}");
+                None
+            }
+        };
+        let result = work(&mut recording, progress);
+        let Recording { mut run, replicates, .. } = recording;
+        run.ended_ms = Some(Timestamp::now().as_millisecond());
+        run.stages = progress.stages().to_vec();
+        match &result {
+            Ok(()) if run.status == Status::Running => run.status = Status::Succeeded,
+            Ok(()) => {}
+            Err(error) => {
+                let refused = matches!(error.downcast_ref(), Some(PublishError::Loss(_)));
+                run.status = if refused { Status::Refused } else { Status::Failed };
+                run.reason = Some(complaint(error.as_ref()));
+            }
+        }
+        if let Some(begun) = begun {
+            let kept = if replicates.0.is_empty() { Ok(()) } else { replicates.write(begun.folder(), &run.id) };
+            match kept.map_err(Into::into).and_then(|()| begun.write(&run)) {
+                Ok(()) => eprintln!("recorded: {}", run.id),
+                Err(error) => eprintln!("warning: how this run ended is not recorded: {error}"),
+            }
+        }
+        result
+    }
+
+    /// The folder of the records.
+    pub fn folder(&self, artifacts: Option<&Path>) -> PathBuf {
+        self.runs.clone().unwrap_or_else(|| store::folder(&usual(artifacts)))
+    }
+
+    /// The record of a run that begins.
+    fn begins(&self, command: &str) -> Run {
+        let now = Timestamp::now();
+        let id = self.run_id.clone().unwrap_or_else(|| RunId::new(now, RandomState::new().hash_one(now) as u16));
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Run {
+            id,
+            command: command.to_owned(),
+            arguments: std::env::args().skip(1).map(|argument| without_user_info(&argument)).collect(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host.trim().to_owned(),
+            process: std::process::id(),
+            started_ms: now.as_millisecond(),
+            ended_ms: None,
+            status: Status::Running,
+            reason: None,
+            model: None,
+            identity: None,
+            data: None,
+            config: Value::Null,
+            stages: Vec::new(),
+            metrics: Default::default(),
+            series: Default::default(),
+            questions: None,
+            gate: None,
+            version: None,
+            champion: None,
+        }
+    }
+}
+
+/// The artifacts folder of a command that has none of its own.
+fn usual(artifacts: Option<&Path>) -> PathBuf {
+    let usual = || std::env::var_os(ARTIFACTS).map_or_else(|| "artifacts".into(), PathBuf::from);
+    artifacts.map_or_else(usual, Path::to_path_buf)
+}
+
+impl Recording {
+    /// Notes what the run learns from, and says which earlier run came from the same.
+    ///
+    /// * `asked`: what else decides the outcome, such as the options of a measurement.
+    pub fn learns(&mut self, data: Data, config: Value, asked: &Value) {
+        self.run.learns(data, config, asked);
+        // Nobody misses the word if the records can't be read.
+        let (before, _) = store::list(&self.folder).unwrap_or_default();
+        let same = |other: &&Run| other.identity == self.run.identity && other.status == Status::Succeeded;
+        if let Some(other) = before.iter().rev().find(same) {
+            let made = other.version.as_ref().map_or_else(String::new, |version| format!(", which made {version}"));
+            eprintln!("the same data and settings as {}{made}", other.id);
+        }
+    }
+}
+
+impl Recording {
+    /// Notes the version that was made, and its figures.
+    pub fn made(&mut self, manifest: &Manifest) {
+        let run = &mut self.run;
+        run.version = Some(manifest.version.clone());
+        run.gate = manifest.metrics.get("contest").cloned();
+        for (name, fitted) in manifest.metrics["fit"].as_object().into_iter().flatten() {
+            let Some(value) = fitted["richer_mean"].as_f64() else { continue };
+            let figure = fitted["figure"].as_str().unwrap_or_default();
+            run.metrics.insert(format!("fit {name} {figure}"), Figure::plain(value));
+            gained(run, format!("fit {name} gain"), &fitted["difference"]);
+        }
+        if let Some(contest) = &run.gate.clone() {
+            let metric = contest["metric"].as_str().unwrap_or_default();
+            for side in ["new", "champion"] {
+                let value = contest[side].as_f64().unwrap_or_default();
+                run.metrics.insert(format!("contest {side} {metric}"), Figure::plain(value));
+            }
+            gained(run, format!("contest difference {metric}"), &contest["difference"]);
+        }
+    }
+
+    /// Notes the trials of a search.
+    pub fn searched(&mut self, trials: &Trials) {
+        for trial in &trials.made {
+            self.run.series.entry(trial.study.clone()).or_default().push(trial.figure);
+            if let Some(best) = trials.best(&trial.study) {
+                self.run.metrics.insert(format!("{} best", trial.study), Figure::plain(best.figure));
+            }
+        }
+    }
+}
+
+/// Notes a difference as a manifest has it.
+fn gained(run: &mut Run, name: String, difference: &Value) {
+    if let Some(value) = difference["mean"].as_f64() {
+        let bound = |side: &str| difference["interval"][side].as_f64();
+        run.metrics.insert(name, Figure { value, low: bound("low"), high: bound("high") });
+    }
+}
+
+/// What a log is, for the record.
+pub fn data_of(log: &Log) -> Data {
+    let counts = [
+        ("rows", log.report.rows),
+        ("events", log.events.len() as u64),
+        ("rejected", log.report.rejected.total()),
+        ("skipped", log.report.skipped.total()),
+        ("users", log.users.len() as u64),
+        ("items", log.items.len() as u64),
+    ];
+    Data {
+        fingerprint: log.fingerprint(),
+        files: files(log.report.files.iter().map(|file| file.path.as_path())),
+        counts: counts.map(|(name, count)| (name.to_owned(), count)).into(),
+        first_event_ms: Some(log.first_ms()),
+        last_event_ms: Some(log.last_ms()),
+    }
+}
+
+/// The files with their lengths; 0 for one that is gone.
+pub fn files<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<InputFile> {
+    paths
+        .map(|path| InputFile { path: path.to_owned(), bytes: fs::metadata(path).map_or(0, |file| file.len()) })
+        .collect()
+}
