@@ -46,4 +46,5 @@ mod secrets;
 mod serving;
 mod stepping_back;
 mod tune;
+mod versions;
 mod wild;

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use shared::contract::artifact::manifest::{MANIFEST, may_be_served, read_champion};
+use shared::contract::artifact::alias::Alias;
+use shared::contract::artifact::manifest::{MANIFEST, may_be_served};
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
 use shared::engine::snapshot::Snapshot;
@@ -28,6 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The served snapshot.
 pub struct Champion {
     folder: PathBuf,
+    /// Which version is served: the champion, or another that is tried.
+    alias: Alias,
     /// The folder of the event log.
     log: PathBuf,
     /// Empty until a recommender is published, for a service that began with models of rows alone.
@@ -105,7 +108,7 @@ fn covered_by_all(folder: &Path, served: &Manifest) -> Coverage {
 }
 
 impl Champion {
-    /// Loads the version that the pointer names.
+    /// Loads the version that the alias names.
     ///
     /// * `log`: the folder of the event log.
     ///
@@ -113,18 +116,19 @@ impl Champion {
     /// [`ArtifactError`] when nothing is published, or it is torn or foreign.
     pub fn open(
         folder: &Path,
+        alias: &Alias,
         log: &Path,
         catalogue: Arc<Catalogue>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ArtifactError> {
-        let version = read_champion(folder)?;
+        let version = alias.read(folder)?;
         let stamp = stamp(folder, &version);
         let Loaded { snapshot, covered } = load(folder, &version)?;
         let manifest = snapshot.manifest();
         metrics.serve(&manifest.version, manifest.built_ms);
         tracing::info!(version = manifest.version, items = snapshot.items().len(), "artifact loaded");
         let snapshot = Arc::new(snapshot);
-        let mut champion = Self::awaited(folder, log, catalogue, metrics);
+        let mut champion = Self::awaited(folder, alias, log, catalogue, metrics);
         *champion.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
         champion.base = Arc::new(AsyncMutex::new(Base { plain: Some(snapshot.clone()), known: Known::default() }));
         champion.current.store(Some(snapshot));
@@ -134,9 +138,10 @@ impl Champion {
 
     /// Nothing yet: [`Self::watch`] loads what is published.
     #[must_use]
-    pub fn awaited(folder: &Path, log: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Self {
+    pub fn awaited(folder: &Path, alias: &Alias, log: &Path, catalogue: Arc<Catalogue>, metrics: Arc<Metrics>) -> Self {
         Self {
             folder: folder.to_owned(),
+            alias: alias.clone(),
             log: log.to_owned(),
             current: ArcSwapOption::empty(),
             base: Arc::default(),
@@ -242,13 +247,17 @@ impl Champion {
         loop {
             ticks.tick().await;
             self.release().await;
-            let version = match read_champion(&self.folder) {
+            let version = match self.alias.read(&self.folder) {
                 Ok(version) => version,
-                Err(ArtifactError::NoChampion { .. }) if self.current.load().is_none() => continue,
+                Err(ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. })
+                    if self.current.load().is_none() =>
+                {
+                    continue;
+                }
                 Err(error) => {
                     // The pointer is replaced by a rename, so it is never half written: it has been removed.
                     if failed.as_ref().is_none_or(|(version, _)| !version.is_empty()) {
-                        tracing::warn!(%error, "champion pointer can't be read; the loaded version keeps serving");
+                        tracing::warn!(%error, "the alias can't be read; the loaded version keeps serving");
                         failed = Some((String::new(), Instant::now()));
                     }
                     continue;

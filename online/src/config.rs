@@ -12,6 +12,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 use shared::contract::api::Seen;
+use shared::contract::artifact::alias::Alias;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
 
@@ -144,6 +145,7 @@ impl Tls {
 #[allow(missing_docs)]
 pub struct Artifacts {
     pub path: PathBuf,
+    pub alias: Alias,
     pub poll_ms: u64,
 }
 

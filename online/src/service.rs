@@ -208,11 +208,11 @@ fn open_artifacts(
     catalogue: &Arc<Catalogue>,
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
-    let (folder, log) = (&config.artifacts.path, &config.events.path);
-    let models = Arc::new(Models::open(folder, metrics.clone(), config.models.drift_rows));
-    let champion = match Champion::open(folder, log, catalogue.clone(), metrics.clone()) {
-        Err(ArtifactError::NoChampion { .. }) if !models.is_empty() => {
-            Champion::awaited(folder, log, catalogue.clone(), metrics.clone())
+    let (folder, alias, log) = (&config.artifacts.path, &config.artifacts.alias, &config.events.path);
+    let models = Arc::new(Models::open(folder, alias, metrics.clone(), config.models.drift_rows));
+    let champion = match Champion::open(folder, alias, log, catalogue.clone(), metrics.clone()) {
+        Err(ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. }) if !models.is_empty() => {
+            Champion::awaited(folder, alias, log, catalogue.clone(), metrics.clone())
         }
         opened => opened?,
     };

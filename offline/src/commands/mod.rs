@@ -25,6 +25,7 @@ mod score;
 mod train;
 mod trees;
 mod tune;
+mod versions;
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -54,6 +55,7 @@ enum Command {
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Erase(erase::EraseArgs),
+    Versions(versions::VersionsArgs),
     Publish(publish::PublishArgs),
     Rollback(rollback::RollbackArgs),
     Backup(backup::BackupArgs),
@@ -82,6 +84,7 @@ impl Arguments {
             Command::Train(args) => train::train(args, progress),
             Command::Erase(args) => erase::erase(args),
             Command::Evaluate(args) => evaluate::evaluate(args, recorder, progress),
+            Command::Versions(args) => versions::versions(args),
             Command::Publish(args) => publish::publish(args, progress),
             Command::Rollback(args) => rollback::rollback(args, progress),
             Command::Backup(args) => backup::backup(args, progress),

@@ -86,10 +86,10 @@ impl Beside<'_> {
 #[derive(Debug, Args)]
 pub struct ArtifactsOptions {
     /// The artifacts folder, which holds the versions.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, global = true, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
     pub artifacts: PathBuf,
     /// Waits while another batch holds the artifacts folder: this many seconds at most, or without a limit.
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]
+    #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]
     wait: Option<Duration>,
 }
 

@@ -9,6 +9,7 @@
 //! The pointer moves only when the version and its user records are complete. A crash at any point leaves the old
 //! champion served, and at worst a folder that the next run cleans up.
 
+pub mod labels;
 mod lock;
 pub mod loss;
 mod promote;

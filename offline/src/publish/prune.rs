@@ -5,14 +5,16 @@ use std::io;
 use std::path::Path;
 
 use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::alias::aliases;
 use shared::contract::artifact::manifest::{EVALUATED, read_champion};
 use shared::tables::Users;
 
-use super::{Artifacts, PublishError, store, versions};
+use super::{Artifacts, PublishError, labels, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
-/// Removes every version older than the last `publish.keep` champions, whether it ever was a champion or not. The user
+/// Removes every version older than the last `publish.keep` champions, whether it ever was a champion or not, but for those
+/// that have an alias. What was said of a version goes with it. The user
 /// records of these versions in Redis get a lifetime once more, in case that Redis was away when they were replaced.
 ///
 /// Call this only after a promotion: on nights when nothing is promoted, nothing may be removed.
@@ -29,7 +31,9 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
         expire(artifacts, version, config, progress)?;
     }
     versions::write_champions(artifacts, kept)?;
-    for version in doomed(&versions::list(artifacts.path())?, kept, &champion) {
+    let named: Vec<String> = aliases(artifacts.path())?.into_values().map(|named| named.version).collect();
+    let doomed = doomed(&versions::list(artifacts.path())?, kept, &champion);
+    for version in doomed.into_iter().filter(|version| !named.contains(version)) {
         if !config.redis_url.is_empty() {
             expire(artifacts, &version, config, progress)?;
         }
@@ -37,6 +41,7 @@ pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progr
         let (folder, marked) = (artifacts.version(&version), artifacts.path().join(format!(".{version}{PRUNED}")));
         fs::rename(&folder, &marked).map_err(ArtifactError::io(&folder))?;
         fs::remove_dir_all(&marked).map_err(ArtifactError::io(&marked))?;
+        labels::forget(artifacts, &version)?;
     }
     Ok(())
 }

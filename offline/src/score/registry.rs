@@ -303,7 +303,11 @@ pub fn hold(artifacts: &Path, name: &str, command: &str, patience: Duration) -> 
     Ok(Artifacts::hold(&existing(artifacts, name)?, command, patience)?)
 }
 
-fn existing(artifacts: &Path, name: &str) -> Result<PathBuf, RegistryError> {
+/// The folder of a model's versions, which must be there.
+///
+/// # Errors
+/// [`RegistryError::NoModel`] where there is no such model.
+pub fn existing(artifacts: &Path, name: &str) -> Result<PathBuf, RegistryError> {
     let known = models(artifacts)?;
     if known.iter().any(|known| known == name) {
         return Ok(folder(artifacts, name));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::artifact::ArtifactError;
-use shared::contract::artifact::manifest::read_champion;
+use shared::contract::artifact::alias::Alias;
 use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::model::Model;
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Looks at folders of models; remembers what could not be loaded, so that it is not tried, and told, at every look.
 pub struct Look {
     metrics: Arc<Metrics>,
+    /// Which version answers; the champion of a model that has none of this alias.
+    alias: Alias,
     /// How many rows half of the window has that is compared with the training rows.
     half: u64,
     /// The model and the file, and when it was tried.
@@ -30,8 +32,8 @@ pub struct Look {
 
 impl Look {
     /// A first look.
-    pub fn new(metrics: Arc<Metrics>, half: u64) -> Self {
-        Self { metrics, half, failed: HashMap::new() }
+    pub fn new(metrics: Arc<Metrics>, alias: Alias, half: u64) -> Self {
+        Self { metrics, alias, half, failed: HashMap::new() }
     }
 
     /// What is to be served of a model; `served` itself where nothing has changed.
@@ -39,7 +41,8 @@ impl Look {
         self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
         // The pointer is replaced by a rename, so that it is never half written: where there is none, nothing is promoted
         // yet.
-        let Ok(version) = read_champion(folder) else { return served.cloned() };
+        let version = self.alias.read(folder).or_else(|_| Alias::champion().read(folder));
+        let Ok(version) = version else { return served.cloned() };
         let champion = self.version(name, folder, &version, served);
         let champion = champion.or_else(|| Some(served?.champion.clone()))?;
         let challenge = match Challenge::read(folder) {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use shared::contract::artifact::alias::Alias;
 use shared::engine::tabular::model::MODELS;
 
 use crate::metrics::Metrics;
@@ -50,6 +51,7 @@ fn existing(known: &[String]) -> String {
 /// The served models.
 pub struct Models {
     folder: PathBuf,
+    alias: Alias,
     current: ArcSwap<ByName>,
     metrics: Arc<Metrics>,
     /// How many rows half of the window has that is compared with the training rows.
@@ -57,18 +59,20 @@ pub struct Models {
 }
 
 impl Models {
-    /// Loads the champion of each model of an artifacts folder. Blocks while checksums are verified.
+    /// Loads the version of each model of an artifacts folder that an alias names, else its champion. Blocks while checksums
+    /// are verified.
     ///
     /// * `drift_rows`: drift is that of the latest `drift_rows` to twice as many rows.
     #[must_use]
-    pub fn open(artifacts: &Path, metrics: Arc<Metrics>, drift_rows: u64) -> Self {
-        let models = Self { folder: artifacts.join(MODELS), current: ArcSwap::default(), metrics, half: drift_rows };
+    pub fn open(artifacts: &Path, alias: &Alias, metrics: Arc<Metrics>, drift_rows: u64) -> Self {
+        let (folder, alias) = (artifacts.join(MODELS), alias.clone());
+        let models = Self { folder, alias, current: ArcSwap::default(), metrics, half: drift_rows };
         models.look(&mut models.first_look());
         models
     }
 
     fn first_look(&self) -> Look {
-        Look::new(self.metrics.clone(), self.half)
+        Look::new(self.metrics.clone(), self.alias.clone(), self.half)
     }
 
     /// Whether none is served.

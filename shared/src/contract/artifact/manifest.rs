@@ -116,6 +116,15 @@ pub fn read_json<T: DeserializeOwned>(folder: &Path, format: u32) -> Result<T, A
     serde_json::from_slice(&text).map_err(parse_error)
 }
 
+/// Reads a part of a manifest that all formats have.
+///
+/// # Errors
+/// [`ArtifactError`] when it is absent or unreadable.
+pub fn read_any<T: DeserializeOwned>(path: &Path) -> Result<T, ArtifactError> {
+    let text = fs::read(path).map_err(ArtifactError::io(path))?;
+    serde_json::from_slice(&text).map_err(|source| ArtifactError::Manifest { path: path.to_owned(), source })
+}
+
 /// Writes a manifest beside files that match its checksums, and syncs it to disk.
 ///
 /// # Errors

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! artifacts/champion                     the version being served, one line
+//! artifacts/aliases/<alias>              a version by another name, one line
 //! artifacts/<version>/manifest.json      data it was built from, settings, SHA-256 of every file
 //! artifacts/<version>/*.safetensors      tables; the same files open in Python
 //! artifacts/<version>/ann.hnsw.*         the graph over the item factors, for large catalogues
 //! ```
 //!
 //! Writing is symmetric to reading: [`columns`] for tables, [`strings`] for id columns,
-//! [`manifest`] for the rest.
+//! [`manifest`] for the rest; [`alias`] names versions.
 
+pub mod alias;
 pub mod columns;
 pub mod manifest;
 pub mod strings;
@@ -76,6 +78,14 @@ pub enum ArtifactError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// An alias names no version.
+    #[error("{path}: no version is called {alias}; `offline versions alias {alias} VERSION` names one")]
+    NoAlias {
+        /// The file of the alias.
+        path: PathBuf,
+        /// The alias.
+        alias: String,
     },
     /// No version has been published.
     #[error(

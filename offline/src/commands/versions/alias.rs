@@ -1,0 +1,42 @@
+//! `offline versions alias`: gives a version a name that a service can serve.
+
+use clap::Args;
+use shared::contract::artifact::alias::Alias;
+
+use super::Place;
+
+/// Gives a version a name, which `artifacts.alias` of a service may be.
+#[derive(Debug, Args)]
+pub struct AliasArgs {
+    /// The name, such as `candidate`. `champion` is given by `publish` and `rollback`, of a model of rows by `score promote`
+    /// and `score rollback`.
+    alias: Alias,
+    /// The version.
+    #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+    version: Option<String>,
+    /// Takes the name away.
+    #[arg(long)]
+    remove: bool,
+}
+
+/// Names.
+pub fn alias(args: &AliasArgs, place: &Place) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !args.alias.is_champion(),
+        "the champion is compared with the one before: `offline publish --version VERSION` and `offline rollback` name it, \
+         of a model of rows `offline score promote` and `offline score rollback`"
+    );
+    let held = place.hold("offline versions alias")?;
+    match &args.version {
+        Some(version) => {
+            place.complete(&held, version)?;
+            args.alias.write(held.path(), version)?;
+            println!("{}: {version}", args.alias);
+        }
+        None => {
+            args.alias.remove(held.path())?;
+            println!("{}: no version", args.alias);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `offline versions`: the versions of the recommender, or of a model of rows, and what people call and say of them.
+
+mod alias;
+mod label;
+mod list;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::options::ArtifactsOptions;
+use crate::publish::{Artifacts, Complete, versions};
+use crate::score::registry;
+
+/// Lists versions, gives them names, and notes what is said of them.
+#[derive(Debug, Args)]
+pub struct VersionsArgs {
+    #[command(subcommand)]
+    command: VersionsCommand,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Whose versions.
+#[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    output: ArtifactsOptions,
+    /// The model of rows; the recommender if absent.
+    #[arg(long, global = true, value_name = "NAME")]
+    model: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum VersionsCommand {
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Alias(alias::AliasArgs),
+    Tag(label::TagArgs),
+    Note(label::NoteArgs),
+}
+
+/// Runs a subcommand.
+pub fn versions(args: &VersionsArgs) -> anyhow::Result<()> {
+    let place = &args.place;
+    match &args.command {
+        VersionsCommand::List(own) => list::list(own, place),
+        VersionsCommand::Show(own) => show::show(own, place),
+        VersionsCommand::Alias(own) => alias::alias(own, place),
+        VersionsCommand::Tag(own) => label::tag(own, place),
+        VersionsCommand::Note(own) => label::note(own, place),
+    }
+}
+
+impl Place {
+    /// The folder of the versions.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        let artifacts = &self.output.artifacts;
+        match &self.model {
+            Some(name) => Ok(registry::existing(artifacts, name)?),
+            None => Ok(artifacts.clone()),
+        }
+    }
+
+    /// Takes the lock of the folder.
+    fn hold(&self, command: &str) -> anyhow::Result<Artifacts> {
+        Ok(Artifacts::hold(&self.folder()?, command, self.output.patience())?)
+    }
+
+    /// Checks that there is a version of this name.
+    fn known(&self, version: &str) -> anyhow::Result<()> {
+        versions::named(&self.folder()?, version)?;
+        Ok(())
+    }
+
+    /// Checks that a version is complete, so that it can be served.
+    fn complete(&self, held: &Artifacts, version: &str) -> anyhow::Result<()> {
+        match &self.model {
+            Some(name) => drop(registry::load(&self.output.artifacts, name, Some(version))?),
+            None => drop(Complete::find(held, version)?),
+        }
+        Ok(())
+    }
+}
+
+/// A time, UTC.
+fn time(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).unwrap_or_default().strftime("%FT%TZ").to_string()
+}

@@ -1,0 +1,58 @@
+//! What versions are called, and what is said of them.
+
+use serde_json::{Value, json};
+
+use crate::support::service::Running;
+use crate::support::{eventually, offline, offline_fails, offline_small, text, versions, write_shop};
+
+#[test]
+fn an_alias_is_served_kept_from_pruning_and_taken_away() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (events, artifacts) = (folder.path().join("events.csv"), folder.path().join("artifacts"));
+    let run = |days: i64| {
+        write_shop(&events, 0..20, 0..days);
+        offline_small(&["run", "--events", text(&events), "--artifacts", text(&artifacts)]);
+        versions(&artifacts).pop().expect("a version")
+    };
+    let of = |arguments: &[&str]| offline(&[&["versions"], arguments, &["--artifacts", text(&artifacts)]].concat());
+    let first = run(10);
+    assert_eq!(of(&["alias", "candidate", &first]), format!("candidate: {first}\n"));
+    of(&["tag", &first, "approved-by=ana", "stage=trial"]);
+    of(&["note", &first, "the old prices"]);
+    let champion = run(11);
+
+    let alias = "candidate".parse().expect("an alias");
+    let service = Running::start_with(folder.path(), |config| {
+        config.artifacts.alias = alias;
+        config.artifacts.poll_ms = 10;
+    });
+    let served = || service.client.get("/model/metadata").json()["version"].clone();
+    assert_eq!(served(), json!(first));
+    of(&["alias", "candidate", &champion]);
+    eventually("the other version is served", || served() == json!(champion));
+    of(&["alias", "candidate", &first]);
+
+    // Older than the last three champions, which alone would be kept.
+    (12..16).for_each(|days| drop(run(days)));
+    let kept = versions(&artifacts);
+    assert!(kept.contains(&first) && !kept.contains(&champion), "{kept:?}");
+    let listed: Value = serde_json::from_str(&of(&["list", "--json"])).expect("JSON");
+    assert_eq!(listed[0]["tags"], json!({ "approved-by": "ana", "stage": "trial" }));
+    assert_eq!(listed[0]["notes"][0]["text"], "the old prices");
+    assert!(listed[0]["aliases"]["candidate"].is_i64() && listed.as_array().expect("a list").len() == kept.len());
+    let shown = of(&["show", &first]);
+    assert!(shown.contains("candidate since 20") && shown.contains("approved-by=ana"), "{shown}");
+
+    assert_eq!(of(&["alias", "candidate", "--remove"]), "candidate: no version\n");
+    run(16);
+    assert!(!versions(&artifacts).contains(&first), "nothing keeps it now");
+    for (arguments, said) in [
+        (["alias", "candidate", "v000099-00"], "no version v000099-00"),
+        (["alias", "champion", &champion], "`offline publish --version VERSION`"),
+        (["tag", "v000099-00", "a=b"], "no version v000099-00"),
+        (["alias", "a/b", &champion], "an alias is 1 to 64 letters"),
+    ] {
+        let error = offline_fails(&[&["versions"], &arguments[..], &["--artifacts", text(&artifacts)]].concat());
+        assert!(error.contains(said), "{arguments:?}: {error}");
+    }
+}
