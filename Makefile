@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release
 
-.PHONY: demo demo-score serve test check bench fuzz build redis
+.PHONY: demo demo-score serve test test-mlflow check bench fuzz build redis
 
 SECONDS ?= 60
 
@@ -29,6 +29,10 @@ check:                 ## formatting, lints, docs, container files, dependencies
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@if command -v python3 >/dev/null; then python3 .ci/lint-containers; else echo "skipped: container files (no python3)"; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; else echo "skipped: dependencies (no cargo-deny)"; fi
+
+test-mlflow:           ## the test with a real MLflow server, which it installs into target/
+	@command -v target/mlflow/bin/mlflow >/dev/null || (python3 -m venv target/mlflow && target/mlflow/bin/pip install --quiet mlflow)
+	TANDEM_TEST_MLFLOW=$(CURDIR)/target/mlflow/bin/mlflow $(CARGO) test -p offline --test main mlflow::
 
 bench: build           ## requests per second beside /health, both kinds of traffic
 	@bash load-test/bench.sh

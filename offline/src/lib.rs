@@ -17,6 +17,7 @@ pub mod erase;
 pub mod fit;
 pub mod log;
 pub mod measure;
+pub mod mlflow;
 pub mod progress;
 pub mod publish;
 pub mod rank;

@@ -28,6 +28,7 @@ mod leave_last_out;
 mod lock;
 mod looks_like;
 mod messages;
+mod mlflow;
 mod operating;
 mod panel;
 mod parquet;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
+use super::recorded::Recorder;
 use crate::progress::Progress;
 use crate::publish::loss::Accept;
 use crate::publish::{self, Complete, Move, versions};
@@ -27,7 +28,7 @@ pub struct PublishArgs {
 }
 
 /// Promotes the version.
-pub fn publish(args: &PublishArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn publish(args: &PublishArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     let artifacts = args.output.hold_existing("offline publish")?;
     let newest = versions::list(artifacts.path())?.pop();
@@ -43,5 +44,6 @@ pub fn publish(args: &PublishArgs, progress: &mut Progress) -> anyhow::Result<()
     }
     println!("champion: {}", version.version());
     publish::prune(&artifacts, &config, progress)?;
+    recorder.tell_champions(artifacts.path());
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use shared::contract::url::without_user_info;
 
 use crate::log::ingest::Log;
 use crate::measure::tune::Trials;
+use crate::mlflow::{Client, Names, catch_up, enqueue};
 use crate::progress::Progress;
 use crate::publish::PublishError;
 use crate::runs::record::{Data, Figure, InputFile, Status};
@@ -30,6 +32,33 @@ pub struct Recorder {
     /// The folder of the records of runs; `runs` in the artifacts folder if absent.
     #[arg(long, global = true, value_name = "FOLDER", env = "TANDEM_RUNS", hide_short_help = true)]
     runs: Option<PathBuf>,
+    /// The MLflow server that is told of runs and of champions, http[s]://host:port. Give a password in
+    /// MLFLOW_TRACKING_PASSWORD: arguments show in the list of processes.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MLFLOW_TRACKING_URI",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    mlflow: Option<String>,
+    /// The experiment of its runs.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "MLFLOW_EXPERIMENT_NAME",
+        default_value = "tandem",
+        hide_short_help = true
+    )]
+    mlflow_experiment: String,
+    /// How long a call of MLflow may take, in seconds.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 15, hide_short_help = true)]
+    mlflow_timeout: u64,
+    /// The registered model of the recommender; a model of rows is registered as NAME-<its name>.
+    #[arg(long, global = true, value_name = "NAME", default_value = "tandem", hide_short_help = true)]
+    mlflow_model: String,
 }
 
 /// A run under way: what it notes of itself.
@@ -83,11 +112,34 @@ impl Recorder {
         if let Some(begun) = begun {
             let kept = if replicates.0.is_empty() { Ok(()) } else { replicates.write(begun.folder(), &run.id) };
             match kept.map_err(Into::into).and_then(|()| begun.write(&run)) {
-                Ok(()) => eprintln!("recorded: {}", run.id),
+                Ok(()) => {
+                    eprintln!("recorded: {}", run.id);
+                    self.tell(Some(&run.id), artifacts, begun.folder());
+                }
                 Err(error) => eprintln!("warning: how this run ended is not recorded: {error}"),
             }
         }
         result
+    }
+
+    /// Tells MLflow which versions are champions now, and of runs that it was not told of, where a server is named.
+    pub fn tell_champions(&self, artifacts: &Path) {
+        self.tell(None, Some(artifacts), &self.folder(Some(artifacts)));
+    }
+
+    /// Tells MLflow of a run, and of all that wait. What can't be told waits for the next run, with a warning.
+    fn tell(&self, run: Option<&RunId>, artifacts: Option<&Path>, runs: &Path) {
+        let Some(url) = &self.mlflow else { return };
+        let names = Names { experiment: self.mlflow_experiment.clone(), model: self.mlflow_model.clone() };
+        let told = Client::new(url, Duration::from_secs(self.mlflow_timeout)).and_then(|client| {
+            run.map_or(Ok(()), |id| enqueue(runs, id))?;
+            catch_up(&client, &names, runs, &usual(artifacts))
+        });
+        match told {
+            Ok(0) => {}
+            Ok(told) => eprintln!("mlflow: told of {told} runs"),
+            Err(error) => eprintln!("warning: {error}"),
+        }
     }
 
     /// The folder of the records.

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
+use super::recorded::Recorder;
 use crate::progress::Progress;
 use crate::publish::loss::Accept;
 use crate::publish::{self, Complete, Move};
@@ -22,7 +23,7 @@ pub struct RollbackArgs {
 }
 
 /// Promotes the version however small its log is, and reports how it compares with the champion's. Nothing is removed.
-pub fn rollback(args: &RollbackArgs, progress: &mut Progress) -> anyhow::Result<()> {
+pub fn rollback(args: &RollbackArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     let artifacts = args.output.hold_existing("offline rollback")?;
     let version = match &args.to {
@@ -34,5 +35,6 @@ pub fn rollback(args: &RollbackArgs, progress: &mut Progress) -> anyhow::Result<
         println!("{comparison}");
     }
     println!("champion: {}", version.version());
+    recorder.tell_champions(artifacts.path());
     Ok(())
 }

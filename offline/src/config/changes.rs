@@ -53,7 +53,9 @@ fn effect(kind: &Value) -> Value {
     json!({ "weight": if weight < 0.0 { "below 0" } else if weight > 0.0 { "above 0" } else { "0" }, "undoes": undoes })
 }
 
-fn by_key(config: &Value) -> BTreeMap<String, Value> {
+/// Every setting by the path of keys that leads to it.
+#[must_use]
+pub fn by_key(config: &Value) -> BTreeMap<String, Value> {
     let mut keys = BTreeMap::new();
     flatten("", config, &mut keys);
     keys

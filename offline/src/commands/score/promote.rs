@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::commands::options::ArtifactsOptions;
+use crate::commands::recorded::Recorder;
 use crate::score::registry::{self, Promoted, Schema};
 
 /// Makes a version of a model the champion.
@@ -22,10 +23,11 @@ pub struct PromoteArgs {
 }
 
 /// Promotes.
-pub fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
+pub fn promote(args: &PromoteArgs, recorder: &Recorder) -> anyhow::Result<()> {
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
     let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
     tell(&args.model, &registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?);
+    recorder.tell_champions(folder);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::promote::tell;
 use crate::commands::options::ArtifactsOptions;
+use crate::commands::recorded::Recorder;
 use crate::score::registry;
 
 /// Makes the version that was the champion before the champion again.
@@ -17,8 +18,9 @@ pub struct RollbackArgs {
 }
 
 /// Goes back.
-pub fn rollback(args: &RollbackArgs) -> anyhow::Result<()> {
+pub fn rollback(args: &RollbackArgs, recorder: &Recorder) -> anyhow::Result<()> {
     let promoted = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.patience())?;
     tell(&args.model, &promoted);
+    recorder.tell_champions(&args.artifacts.artifacts);
     Ok(())
 }

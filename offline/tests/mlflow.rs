@@ -1,0 +1,179 @@
+//! An MLflow server is told of runs, versions and champions, and costs a run nothing when it is away.
+//!
+//! The real server takes a while to install (`make test-mlflow` does it): without one, named by `TANDEM_TEST_MLFLOW`, its
+//! test says so and is passed over.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{CLOCK, SMALL, command, text, write_shop};
+
+/// Runs `offline` on a small shop in a folder, with records there, and MLflow at a URL; returns what it printed.
+fn run(folder: &Path, url: &str, arguments: &[&str]) -> String {
+    let (events, artifacts) = (folder.join("events.csv"), folder.join("artifacts"));
+    write_shop(&events, 0..20, 0..10);
+    let mut offline = command();
+    offline.args(arguments).args(["--artifacts", text(&artifacts), "--mlflow-timeout", "1"]);
+    if arguments[0] == "run" {
+        offline.args(["--events", text(&events)]);
+    }
+    offline.envs(CLOCK).envs(SMALL).env("MLFLOW_TRACKING_URI", url).env_remove("TANDEM_RUNS");
+    let output = offline.output().expect("the binary runs");
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+    assert!(output.status.success(), "{printed}");
+    printed
+}
+
+/// What waits to be told, and what was.
+fn states(folder: &Path) -> Vec<String> {
+    let mut states: Vec<(String, String)> = Vec::new();
+    for entry in fs::read_dir(folder.join("artifacts/runs")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.to_string_lossy().ends_with(".mlflow.json") {
+            let state: Value = serde_json::from_slice(&fs::read(&path).expect("reads")).expect("JSON");
+            states.push((path.display().to_string(), state["state"].as_str().expect("a state").to_owned()));
+        }
+    }
+    states.sort();
+    states.into_iter().map(|(_, state)| state).collect()
+}
+
+/// A server that says this to whatever it is asked, or says nothing for ever; returns its port.
+fn answering(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            if answer.is_empty() {
+                silent.push(stream);
+                continue;
+            }
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_that_is_away_silent_or_broken_costs_a_run_nothing_and_is_told_later() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let folder = folder.path();
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
+    let broken = answering("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection: close\r\n\r\noops");
+    let another = answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+    for (port, said) in
+        [(closed, "refused"), (answering(""), "timed out"), (broken, "500: oops"), (another, "not one of MLflow")]
+    {
+        let printed = run(folder, &format!("http://me:secret-word@127.0.0.1:{port}"), &["run"]);
+        assert!(printed.contains("warning: mlflow at") && printed.contains(said), "{printed}");
+        assert!(printed.contains("champion: v") && !printed.contains("secret-word"), "{printed}");
+    }
+    assert_eq!(states(folder), ["waiting"; 4]);
+    let printed = run(folder, "databricks", &["run"]);
+    assert!(printed.contains("the URL of MLflow is http://host:port"), "{printed}");
+}
+
+/// A real server in a folder.
+struct Server {
+    child: Child,
+    http: reqwest::blocking::Client,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has children, which end when it is asked to.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(program: &str, folder: &Path, port: u16) -> Self {
+        let store = format!("sqlite:///{}", text(&folder.join("mlflow.db")));
+        let files = folder.join("files");
+        let port_text = port.to_string();
+        let mut server = Command::new(program);
+        server.args(["server", "--host", "127.0.0.1", "--port", &port_text, "--workers", "1"]);
+        server.args(["--backend-store-uri", &store, "--artifacts-destination", text(&files)]);
+        let child = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mlflow starts");
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (http, begin) = (reqwest::blocking::Client::new(), Instant::now());
+        let server = Self { child, http, url: format!("http://127.0.0.1:{port}") };
+        while server.http.get(format!("{}/health", server.url)).send().is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(120), "mlflow does not answer");
+            thread::sleep(Duration::from_millis(100));
+        }
+        server
+    }
+
+    fn get(&self, call: &str) -> Value {
+        let answer = self.http.get(format!("{}/api/2.0/{call}", self.url)).send().expect("an answer");
+        answer.json().expect("JSON")
+    }
+
+    fn runs(&self) -> Vec<Value> {
+        let asked = json!({ "experiment_ids": ["1"], "order_by": ["start_time ASC"] });
+        let call = format!("{}/api/2.0/mlflow/runs/search", self.url);
+        let found: Value = self.http.post(call).json(&asked).send().expect("an answer").json().expect("JSON");
+        found["runs"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_real_server_knows_runs_versions_and_the_champion() {
+    let Ok(program) = std::env::var("TANDEM_TEST_MLFLOW") else {
+        println!("skipped: no MLflow server; `make test-mlflow` installs one");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let folder = folder.path();
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
+    // Nobody is there yet.
+    run(folder, &format!("http://127.0.0.1:{port}"), &["run"]);
+    let server = Server::start(&program, folder, port);
+    let printed = run(folder, &server.url, &["run"]);
+    assert!(printed.contains("mlflow: told of 2 runs"), "{printed}");
+    assert_eq!(states(folder), ["sent"; 2]);
+
+    let runs = server.runs();
+    assert_eq!(runs.len(), 2);
+    let first = &runs[0];
+    assert_eq!(first["info"]["status"], "FINISHED");
+    let of = |list: &str, key: &str| {
+        let own = first["data"][list].as_array().expect("a list").iter().find(|own| own["key"] == key);
+        own.unwrap_or_else(|| panic!("{list} has no {key}"))["value"].clone()
+    };
+    assert_eq!(of("params", "als.factors"), "4");
+    assert!(of("metrics", "seconds").as_f64() > Some(0.0));
+    assert!(of("tags", "tandem.version").as_str().is_some_and(|version| version.starts_with("v000001-")));
+    assert_eq!(first["inputs"]["dataset_inputs"][0]["dataset"]["name"], "events.csv");
+    let place = first["info"]["artifact_uri"].as_str().expect("a place").trim_start_matches("mlflow-artifacts:");
+    let record = server.get(&format!("mlflow-artifacts/artifacts{place}/run.json"));
+    assert_eq!(record["command"], "run");
+
+    let champion =
+        || server.get("mlflow/registered-models/alias?name=tandem&alias=champion")["model_version"]["version"].clone();
+    assert_eq!(champion(), "2");
+    run(folder, &server.url, &["rollback"]);
+    assert_eq!(champion(), "1");
+    // Told once more, nothing is doubled.
+    let id = runs[0]["info"]["run_name"].as_str().expect("a name");
+    fs::write(folder.join(format!("artifacts/runs/{id}.mlflow.json")), "torn").expect("writes");
+    run(folder, &server.url, &["publish"]);
+    assert_eq!(champion(), "2");
+    assert_eq!(server.runs().len(), 2);
+    let versions = server.get("mlflow/model-versions/search?filter=name%3D%27tandem%27");
+    assert_eq!(versions["model_versions"].as_array().map(Vec::len), Some(2));
+}
