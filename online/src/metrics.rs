@@ -48,6 +48,8 @@ impl Outcome {
 /// The registry and its metrics.
 pub struct Metrics {
     registry: Registry,
+    /// 1 if requests should be sent here, 0 while the service is stopping.
+    pub ready: IntGauge,
     /// Requests by route, method and status.
     pub http_requests: IntCounterVec,
     /// Duration of requests by route, method and status.
@@ -143,6 +145,12 @@ impl Default for Metrics {
         let seconds_by = |name, help, labels: &[&str]| {
             register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
         };
+        // The series are there from the start, so that the first increase of each is seen as one.
+        let counters_of = |name, help, label: &str, values: &[&str]| {
+            let counters = counters(name, help, &[label]);
+            values.iter().for_each(|value| drop(counters.with_label_values(&[*value])));
+            counters
+        };
         let http = ["route", "method", "status"];
         let outcomes = counters("recommendation_requests_total", "Recommendation requests by outcome", &["outcome"]);
         let candidates = counters("tandem_candidates_total", "Candidates proposed by source", &["source"]);
@@ -150,6 +158,7 @@ impl Default for Metrics {
             seconds_by("tandem_store_duration_seconds", "Duration of store calls by operation", &["operation"]);
         let scores = HistogramOpts::new("tandem_slate_score", "Scores of recommended items").buckets(SCORES.to_vec());
         let metrics = Self {
+            ready: gauge("tandem_ready", "Whether requests should be sent here: 1 or 0"),
             http_requests: counters("http_requests_total", "Requests by route, method and status", &http),
             http_seconds: seconds_by(
                 "http_request_duration_seconds",
@@ -169,7 +178,12 @@ impl Default for Metrics {
                 &["file"],
             ),
             tls_failures: counter("tandem_tls_handshake_failures_total", "TLS handshakes that came to nothing"),
-            http_refused: counters("http_requests_shed_total", "Requests refused because of overload", &["reason"]),
+            http_refused: counters_of(
+                "http_requests_shed_total",
+                "Requests refused because of overload",
+                "reason",
+                &["wait", "in_flight"],
+            ),
             outcomes: Outcome::ALL.map(|(_, name)| outcomes.with_label_values(&[name])),
             candidates: Source::ALL.map(|source| candidates.with_label_values(&[source.as_str()])),
             slate_score: register(r, Histogram::with_opts(scores)),
@@ -196,10 +210,11 @@ impl Default for Metrics {
                     &["link"],
                 ),
             ),
-            fallbacks: counters(
+            fallbacks: counters_of(
                 "tandem_fallbacks_total",
                 "Slates that are not what they would be in time, by reason",
-                &["reason"],
+                "reason",
+                &["away", "timeout", "answer", "deadline"],
             ),
             scenario_lacks: register(
                 r,
@@ -222,7 +237,12 @@ impl Default for Metrics {
                 "Events durable in the event log by their kind",
                 &["kind"],
             ),
-            events_refused: counters("tandem_events_refused_total", "Events refused by reason", &["reason"]),
+            events_refused: counters_of(
+                "tandem_events_refused_total",
+                "Events refused by reason",
+                "reason",
+                &["no_room", "log", "queue_full", "invalid"],
+            ),
             events_deferred: counter(
                 "tandem_events_deferred_total",
                 "Events acknowledged with 202, before the store had them",

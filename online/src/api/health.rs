@@ -60,6 +60,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     responses((status = OK, body = String, content_type = "text/plain"))
 )]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    app.metrics.ready.set(i64::from(!app.is_stopping()));
     app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
     app.models.observe_drift();
     app.recommender.observe_scenarios();

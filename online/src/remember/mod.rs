@@ -140,6 +140,8 @@ impl Memory {
         let settings = Settings { folder, ..self.settings.clone() };
         let (models, store, metrics) = (self.models.clone(), self.store.clone(), self.metrics.clone());
         let follower = Follower::open(model.clone(), origin, settings, models, store, metrics).await?;
+        // From now on the series is there, so that the first rows that are forgotten are an increase.
+        self.metrics.models.count_forgotten(&model, 0);
         let (lines, queue) = mpsc::channel(self.settings.queue);
         let waiting = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(follower.run(queue, waiting.clone()));
