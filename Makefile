@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release
 
-.PHONY: demo demo-score serve test test-mlflow check bench fuzz build redis
+.PHONY: demo demo-score serve test test-mlflow check bench fuzz build tools
 
 SECONDS ?= 60
 
@@ -20,7 +20,7 @@ serve: build           ## serve artifacts/ on 127.0.0.1:8080; trains on the samp
 build:
 	$(CARGO) build --release --workspace --bins
 
-test: check redis      ## everything CI runs
+test: tools check      ## everything CI runs
 	$(CARGO) test --workspace
 
 check:                 ## formatting, lints, docs, container files, dependencies
@@ -40,5 +40,5 @@ bench: build           ## requests per second beside /health, both kinds of traf
 fuzz:                  ## every fuzz target for SECONDS=60 each; needs nightly and cargo-fuzz, see fuzz/README.md
 	@bash fuzz/run.sh $(SECONDS)
 
-redis:                 ## the tests start their own redis-server; here it is installed where that is allowed
-	@command -v redis-server >/dev/null || bash .ci/install-redis
+tools:                 ## the tests start their own redis-server and prometheus; here they are installed where that is allowed
+	@bash .ci/install-tools
