@@ -18,6 +18,7 @@ pub mod fit;
 pub mod log;
 pub mod measure;
 pub mod mlflow;
+pub mod page;
 pub mod progress;
 pub mod publish;
 pub mod rank;

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use shared::engine::tabular::column::{Column, Level};
 
+use crate::page::number::short;
 use crate::score::split::sample;
 
 /// Numbers of at most so many values have a bin each.
@@ -138,21 +139,6 @@ fn of_levels(column: &[Level], levels: &[String], rows: &[usize], labels: &[f32]
     bins
 }
 
-/// A number of at most four digits that count.
-#[must_use]
-pub fn short(number: f64) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    let size = number.abs();
-    if !(1e-4..1e7).contains(&size) {
-        return format!("{number:.2e}");
-    }
-    let digits = (3 - size.log10().floor() as i32).clamp(0, 7) as usize;
-    let text = format!("{number:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,11 +172,5 @@ mod tests {
         let rows: Vec<usize> = (0..20).collect();
         let found = bins(&column, &names, &rows, &[1.0; 20]);
         assert_eq!(counted(&found)[11..], [("l11", 1, 1), ("8 others", 8, 8)]);
-    }
-
-    #[test]
-    fn numbers_are_told_shortly() {
-        let told = [0.0, 1234.567, 0.012_345_6, -2.5, 3e9, 1e6].map(short);
-        assert_eq!(told, ["0", "1235", "0.01235", "-2.5", "3.00e9", "1000000"]);
     }
 }

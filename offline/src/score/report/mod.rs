@@ -23,7 +23,6 @@ pub mod logistic;
 pub mod periods;
 pub mod slices;
 pub mod source;
-pub mod svg;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

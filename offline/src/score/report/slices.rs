@@ -11,8 +11,8 @@ use shared::engine::tabular::column::{Column, Level};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
 use super::curves::wilson;
-use super::distribution::short;
 use crate::measure::evaluate::bootstrap::Interval;
+use crate::page::number::short;
 use crate::score::measure::{Figure, loss_of};
 
 /// Categories of at most so many levels are cut into them.

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
+use super::bins::{Size, histogram, levels};
+use crate::page::number::{count, percent};
+use crate::page::svg::heat::matrix;
 use crate::score::report::Report;
 use crate::score::report::data::ColumnFigures;
-use crate::score::report::svg::bars::{Size, count, histogram, levels};
-use crate::score::report::svg::heat::matrix;
-use crate::score::report::svg::percent;
 
 /// How many columns are drawn.
 const DRAWN: usize = 60;

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use super::text::digits;
+use crate::page::number::{cut, percent};
+use crate::page::svg::signed::{Signed, signed};
 use crate::score::report::Report;
 use crate::score::report::importance::{Explained, Share};
-use crate::score::report::svg::bars::{Signed, signed};
-use crate::score::report::svg::{cut, percent};
 
 /// How many fields are drawn.
 const SHOWN: usize = 20;

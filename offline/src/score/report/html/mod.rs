@@ -1,69 +1,36 @@
-//! A report as one page of HTML: no scripts, no fonts and nothing else from elsewhere; light or dark as the reader has it.
+//! A report as one page of HTML.
 
+mod bins;
 mod data;
 mod fields;
 mod model;
 mod text;
 
 use jiff::Timestamp;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::Report;
-use super::svg::{bars::count, percent};
+use crate::page::number::{count, percent};
+use crate::page::{Section, document};
 use text::{digits, interval};
-
-const STYLE: &str = include_str!("style.css");
 
 /// The page of a report.
 #[must_use]
 pub fn page(report: &Report) -> String {
-    let title = format!("{} {}", report.model, report.version);
+    let section = |id, name, body| Section { id, name, body };
     let sections = [
-        ("quality", "How good it is"),
-        ("labels", "Labels"),
-        ("slices", "Parts of the rows"),
-        ("importance", "What it looks at"),
-        ("rows", "Three rows"),
-        ("drift", "Training against test"),
-        ("columns", "The columns"),
-        ("time", "Over time"),
-        ("correlation", "Correlations"),
-        ("settings", "Settings"),
+        section("quality", "How good it is", model::quality(report)),
+        section("labels", "Labels", model::labels(report)),
+        section("slices", "Parts of the rows", model::slices(report)),
+        section("importance", "What it looks at", fields::importance(report)),
+        section("rows", "Three rows", fields::rows(report)),
+        section("drift", "Training against test", fields::drift(report)),
+        section("columns", "The columns", data::columns(report)),
+        section("time", "Over time", data::time(report)),
+        section("correlation", "Correlations", data::correlations(report)),
+        section("settings", "Settings", settings(report)),
     ];
-    let bodies = [
-        model::quality(report),
-        model::labels(report),
-        model::slices(report),
-        fields::importance(report),
-        fields::rows(report),
-        fields::drift(report),
-        data::columns(report),
-        data::time(report),
-        data::correlations(report),
-        settings(report),
-    ];
-    // A section without a body has nothing to say of this report.
-    let sections = || sections.iter().zip(&bodies).filter(|(_, body)| !body.0.is_empty());
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    (head(report))
-                    nav { @for ((id, name), _) in sections() { a href={ "#" (id) } { (name) } } }
-                    @for note in &report.notes { div.note { (note) } }
-                    @for ((id, name), body) in sections() { section id=(id) { h2 { (name) } (body) } }
-                }
-            }
-        }
-    };
-    page.into_string()
+    document(&format!("{} {}", report.model, report.version), &head(report), &report.notes, &sections)
 }
 
 /// The name of the version, and the first figures.

@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 
 use super::text::{called, class, digits, figure, shown, verdict};
+use crate::page::number::percent;
+use crate::page::svg::line::{Line, Point, lines};
+use crate::page::svg::{Axis, Unit};
 use crate::score::report::Report;
 use crate::score::report::beside::Beside;
 use crate::score::report::curves::{Confusion, Tenth, Threshold};
-use crate::score::report::svg::line::{Line, Point, lines};
-use crate::score::report::svg::{Axis, Unit, percent};
 
 /// Metrics and curves, beside the baseline and the champion.
 pub fn quality(report: &Report) -> Markup {

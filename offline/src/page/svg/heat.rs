@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{at, cut};
+use super::at;
+use crate::page::number::cut;
 
 /// Draws a matrix with the names of its rows; the columns have the same.
 #[must_use]

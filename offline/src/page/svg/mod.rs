@@ -1,10 +1,12 @@
 //! Plots as SVG within a page: lines, bars, matrices. Colours are classes, which the page's style sheet gives.
 
-pub mod bars;
 pub mod heat;
 pub mod line;
+pub mod rows;
+pub mod series;
+pub mod signed;
 
-use super::distribution::short;
+use super::number::{percent, thousands};
 
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,33 +81,9 @@ fn step(length: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power).find(|step| *step >= rough * 0.999).unwrap_or(rough)
 }
 
-/// A share as percent, with as many digits as small ones need.
-#[must_use]
-pub fn percent(share: f64) -> String {
-    format!("{}%", short((share * 1e6).round() / 1e4))
-}
-
-/// A number, from ten thousand on in thousands or millions.
-#[must_use]
-pub fn thousands(number: f64) -> String {
-    match number.abs() {
-        size if size >= 1e6 => format!("{}M", short(number / 1e6)),
-        size if size >= 1e4 => format!("{}k", short(number / 1e3)),
-        _ => short(number),
-    }
-}
-
-/// A name of at most so many letters.
-#[must_use]
-pub fn cut(name: &str, most: usize) -> String {
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
-
 /// A place with one digit behind the point, which is as fine as can be seen.
-fn at(place: f64) -> String {
+#[must_use]
+pub fn at(place: f64) -> String {
     format!("{place:.1}")
 }
 
@@ -119,12 +97,5 @@ mod tests {
         assert_eq!(ticks(93.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(Axis::shares("").ticks().len(), 6);
         assert_eq!(ticks(0.0), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0].map(|tick: f64| (tick / 0.2).round() * 0.2));
-    }
-
-    #[test]
-    fn numbers_and_names_are_short() {
-        assert_eq!(["0", "12.5%"], [thousands(0.0), percent(0.125)].each_ref().map(String::as_str));
-        assert_eq!((thousands(45_211.0), thousands(1_200_000.0)), ("45.21k".to_owned(), "1.2M".to_owned()));
-        assert_eq!((cut("abcdef", 4), cut("abc", 4)), ("abc…".to_owned(), "abc".to_owned()));
     }
 }
