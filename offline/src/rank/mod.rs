@@ -21,6 +21,8 @@ mod scored;
 mod slates;
 mod window;
 
+use std::collections::BTreeMap;
+
 use shared::contract::params::{Cascade, RankerParams, Weights};
 use shared::tables::{LinearTable, RankerTable};
 
@@ -103,6 +105,7 @@ pub fn fit(log: &Log, config: &Config, progress: &mut Progress) -> Result<Fitted
         long_term: long_term.beside_best_source,
         blend: served.beside_best_source,
         ranker: test,
+        importance: model.as_ref().map(|model| model.importance(&slates.names)).unwrap_or_default(),
     };
     report.tell();
     let ranker = model.map(|model| model.served(&config.ranker, slates.names));
@@ -256,6 +259,18 @@ fn tell_importance(names: &[String], mut importance: Vec<(usize, f64)>) {
 }
 
 impl Model {
+    /// The importance of the features that it looks at, by name.
+    fn importance(&self, names: &[String]) -> BTreeMap<String, f64> {
+        let of = |(at, share): (usize, f64)| (share != 0.0).then(|| (names[at].clone(), share));
+        match self {
+            Self::Trees(trees) => trees.importance.iter().copied().enumerate().filter_map(of).collect(),
+            Self::Linear(linear) => {
+                let features = linear.features.iter().map(|&feature| feature as usize);
+                features.zip(linear.weights.iter().copied()).filter_map(of).collect()
+            }
+        }
+    }
+
     /// The scores of rows; higher is better.
     fn scores(&self, rows: &Rows) -> Vec<f32> {
         match self {

@@ -1,6 +1,8 @@
 //! The report on a fit: the figures of blend and ranker on the windows at the end of the log, for the log output and
 //! the manifest.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::blend::FEWEST_CASES;
@@ -20,6 +22,10 @@ pub struct Report {
     pub blend: Option<PairedTest>,
     /// The ranker compared with the blend without it.
     pub ranker: Option<PairedTest>,
+    /// The importance of the features that the ranker looks at: of trees the share of the gain that a feature's splits have, of
+    /// a weighted sum the size of its weight. Empty without a ranker.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub importance: BTreeMap<String, f64>,
 }
 
 impl Report {
