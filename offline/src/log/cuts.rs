@@ -54,6 +54,18 @@ impl Parts {
     pub fn questions(&self, config: &Config) -> Vec<usize> {
         questions::questions(&self.train, &self.held_out(config), config.blend.objective, config.blend.seen)
     }
+
+    /// The same with the held-out events of every so many of the users with questions, so that there are about so many
+    /// questions at most; and how many there are.
+    #[must_use]
+    pub fn sampled(self, config: &Config, most: usize) -> (Self, usize) {
+        let questions = self.questions(config);
+        let step = questions.iter().sum::<usize>().div_ceil(most).max(1);
+        let asked: Vec<usize> = (0..questions.len()).filter(|&row| questions[row] > 0).step_by(step).collect();
+        let held = self.held.only(|told| asked.binary_search(&told.event().user.at()).is_ok());
+        let cases = asked.iter().map(|&row| questions[row]).sum();
+        (Self { held, ..self }, cases)
+    }
 }
 
 /// Cuts a log into the last `count` windows of the configured kind, each of a share of it, the latest first.

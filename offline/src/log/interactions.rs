@@ -127,10 +127,22 @@ impl Sessions {
 /// Cuts the log into sessions: by the pause `gap_ms`, or by the sessions that the log names.
 #[must_use]
 pub fn sessions(log: &Log, gap_ms: i64) -> Sessions {
-    let (starts, order) = by_user(log);
     let (mut indptr, mut items, mut last_ms) = (vec![0u32], Vec::new(), Vec::new());
     let mut positions = Vec::new();
     let mut longest = 0;
+    each_session(log, gap_ms, |session| {
+        items.extend(session.iter().map(|&at| log.events[at as usize].item.0));
+        positions.extend(0..session.len() as u32);
+        longest = longest.max(session.len());
+        indptr.push(items.len() as u32);
+        last_ms.push(log.events[session[session.len() - 1] as usize].timestamp_ms);
+    });
+    Sessions { items: Csr::new((last_ms.len(), longest), indptr, positions, items), last_ms, now_ms: log.now_ms() }
+}
+
+/// Calls `each` with the positions of every session's events, user by user.
+pub fn each_session(log: &Log, gap_ms: i64, mut each: impl FnMut(&[u32])) {
+    let (starts, order) = by_user(log);
     let mut row: Vec<u32> = Vec::new();
     for bounds in starts.windows(2) {
         row.clear();
@@ -146,13 +158,6 @@ pub fn sessions(log: &Log, gap_ms: i64) -> Sessions {
                 SessionsFrom::Gap => b.timestamp_ms.saturating_sub(a.timestamp_ms) <= gap_ms,
             }
         };
-        for session in row.chunk_by(same) {
-            items.extend(session.iter().map(|&at| log.events[at as usize].item.0));
-            positions.extend(0..session.len() as u32);
-            longest = longest.max(session.len());
-            indptr.push(items.len() as u32);
-            last_ms.push(log.events[session[session.len() - 1] as usize].timestamp_ms);
-        }
+        row.chunk_by(same).for_each(&mut each);
     }
-    Sessions { items: Csr::new((last_ms.len(), longest), indptr, positions, items), last_ms, now_ms: log.now_ms() }
 }

@@ -11,7 +11,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Poisson};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The number of replicates.
@@ -37,7 +37,7 @@ pub struct Replicates {
 }
 
 /// The 95% interval of a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// 2.5% of the replicates are below.
     pub low: f64,
@@ -46,7 +46,7 @@ pub struct Interval {
 }
 
 /// The difference between two models on the same cases.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The second model's figure minus the first one's.
     pub mean: f64,

@@ -88,14 +88,7 @@ pub fn contest(log: &Log, settings: &Settings, artifacts: &Path, progress: &mut 
 /// questions.
 fn window(log: &Log, config: &Config, gate: &GateConfig) -> Option<(Parts, usize)> {
     let parts = Parts::of(log, &cuts(log, config, gate.share, 1).pop()?);
-    let questions = parts.questions(config);
-    let cases: usize = questions.iter().sum();
-    let step = cases.div_ceil(gate.max_cases).max(1);
-    // Every `step`-th of the users with questions.
-    let asked: Vec<usize> = (0..questions.len()).filter(|&row| questions[row] > 0).step_by(step).collect();
-    let held = parts.held.only(|told| asked.binary_search(&told.event().user.at()).is_ok());
-    let cases = asked.iter().map(|&row| questions[row]).sum();
-    Some((Parts { held, ..parts }, cases))
+    Some(parts.sampled(config, gate.max_cases))
 }
 
 /// Trains with one side's settings and measures on the questions of the new settings' objective.
