@@ -185,9 +185,22 @@ fn a_report_refuses_what_it_can_not_show() {
     let told = refused(&["--model", "loans", "--data", text(&unlabelled)]);
     assert!(told.contains("no column `default`"), "{told}");
     assert!(!page.exists());
-    let told =
-        offline_fails(&["score", "report", "--model", "loans", "--data", text(&rows), "--artifacts", text(&artifacts)]);
-    assert!(told.contains("--out"), "{told}");
+}
+
+#[test]
+fn a_page_without_a_place_lies_where_the_service_finds_it() {
+    let bank = Bank::new(&loans(500), "");
+    bank.train(&[]);
+    let rows = bank.path("rows.csv");
+    let printed = bank.score("report", &["--data", text(&rows)]);
+    let reports = fs::read_dir(bank.path("artifacts/reports")).expect("a folder");
+    let names: Vec<String> =
+        reports.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let [name] = &names[..] else { panic!("one page: {names:?}") };
+    assert!(
+        name.starts_with("loans.v000001-") && name.ends_with(".html") && printed.contains(name),
+        "{name} {printed}"
+    );
 }
 
 #[test]

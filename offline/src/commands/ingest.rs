@@ -1,13 +1,12 @@
 //! `offline ingest`: reads logs and reports what is in them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
 use super::options::{Input, SettingsOptions};
-use super::outputs::apart;
+use super::outputs::{apart, write};
 use super::read::{built, describe, gather, summarize};
 use crate::config::Config;
 use crate::log::export;
@@ -78,25 +77,5 @@ fn explained(path: &Path, config: &Config) -> anyhow::Result<()> {
         eprintln!("  warning: {warning}");
     }
     print!("{}", explanation.config);
-    Ok(())
-}
-
-/// Writes a file beside its place and moves it there when it is whole.
-fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = || format!("can't write {}", path.display());
-    if path.exists() && !path.is_file() {
-        // A pipe or a terminal.
-        let mut out = std::io::BufWriter::new(std::fs::File::create(path).with_context(failed)?);
-        write(&mut out).with_context(failed)?;
-        return out.flush().with_context(failed);
-    }
-    // With the rights that any new file gets.
-    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    let file = tempfile::Builder::new().permissions(rights).tempfile_in(folder).with_context(failed)?;
-    let mut file = std::io::BufWriter::new(file);
-    write(&mut file).with_context(failed)?;
-    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
-    file.persist(path).with_context(failed)?;
     Ok(())
 }

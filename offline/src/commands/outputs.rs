@@ -1,8 +1,9 @@
-//! Files that are written must not be among those that are read: they would be lost.
+//! Files that are written: whole, and none of those that are read, which would be lost.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 /// Refuses an output that is an input.
 ///
@@ -27,6 +28,48 @@ pub fn apart(inputs: impl IntoIterator<Item = PathBuf>, outputs: &[(&str, Option
         }
     }
     Ok(())
+}
+
+/// Writes a file beside its place and moves it there when it is whole.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || format!("can't write {}", path.display());
+    if path.exists() && !path.is_file() {
+        // A pipe or a terminal.
+        let mut out = std::io::BufWriter::new(std::fs::File::create(path).with_context(failed)?);
+        write(&mut out).with_context(failed)?;
+        return out.flush().with_context(failed);
+    }
+    // With the rights that any new file gets.
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let file = tempfile::Builder::new().permissions(rights).tempfile_in(folder).with_context(failed)?;
+    let mut file = std::io::BufWriter::new(file);
+    write(&mut file).with_context(failed)?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
+    file.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// As [`write`]; the file's folder is made if it is not there.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_made(path: &Path, content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    write(path, content)
+}
+
+/// Where a page is in an artifacts folder, for the service to find it.
+///
+/// * `name`: what it is about.
+#[must_use]
+pub fn page_of(artifacts: &Path, name: &str) -> PathBuf {
+    artifacts.join("reports").join(format!("{name}.html"))
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
-use shared::contract::artifact::advice;
 
-use crate::commands::outputs::apart;
+use crate::commands::outputs::{apart, page_of, write_made};
 use crate::progress::Progress;
 use crate::score::report::html::page;
 use crate::score::report::{Report, Wanted, report as report_on};
@@ -23,8 +21,9 @@ pub struct ReportArgs {
     /// The rows with their labels, those of the training: files, folders or patterns; CSV, Parquet or JSON.
     #[arg(long, num_args = 1.., required = true)]
     data: Vec<PathBuf>,
-    /// The file that is written; without it JSON is printed.
-    #[arg(long, required_unless_present = "format")]
+    /// The file that is written. Left out, a page goes to `reports/MODEL.VERSION.html` in the artifacts folder, where the service
+    /// finds it, and JSON is printed.
+    #[arg(long)]
     out: Option<PathBuf>,
     /// What is written.
     #[arg(long, value_enum)]
@@ -49,7 +48,6 @@ enum Format {
 /// Measures, and writes the page.
 pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let format = args.format.unwrap_or(Format::Html);
-    anyhow::ensure!(format == Format::Json || args.out.is_some(), "--format html needs a file: --out report.html");
     if let Some(out) = &args.out {
         // Noticed before the work, not at its end.
         anyhow::ensure!(!out.is_dir(), "{}: is a folder; --out is a file, such as report.html", out.display());
@@ -69,19 +67,23 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
         Format::Html => page(&found),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&found)?),
     };
-    match &args.out {
-        Some(out) => write(out, &text, &found),
-        None => {
+    match (&args.out, format) {
+        (Some(out), _) => write_page(out, &text, &found),
+        (None, Format::Html) => write_page(&place(&args.artifacts, &found), &text, &found),
+        (None, Format::Json) => {
             print!("{text}");
             Ok(())
         }
     }
 }
 
-fn write(out: &Path, text: &str, found: &Report) -> anyhow::Result<()> {
-    std::fs::write(out, text)
-        .map_err(|error| anyhow::anyhow!(advice(&error).to_string()))
-        .with_context(|| out.display().to_string())?;
+/// Where the page of a version is, for the service to find it.
+fn place(artifacts: &Path, found: &Report) -> PathBuf {
+    page_of(artifacts, &format!("{}.{}", found.model, found.version))
+}
+
+fn write_page(out: &Path, text: &str, found: &Report) -> anyhow::Result<()> {
+    write_made(out, |file| file.write_all(text.as_bytes()))?;
     println!("{}: {} {} on {} rows", out.display(), found.model, found.version, found.measured[0]);
     Ok(())
 }

@@ -168,7 +168,7 @@ impl ModelConfig {
 
 /// Whether a path is a path, and none of the service itself.
 fn is_free(path: &str) -> bool {
-    const OWN: [&str; 11] = [
+    const OWN: [&str; 12] = [
         "docs",
         "events",
         "health",
@@ -180,6 +180,7 @@ fn is_free(path: &str) -> bool {
         "popular",
         "ready",
         "recommendations",
+        "reports",
     ];
     let letters = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~".contains(letter);
     let first = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default();
