@@ -22,6 +22,7 @@ pub mod page;
 pub mod progress;
 pub mod publish;
 pub mod rank;
+pub mod report;
 pub mod runs;
 pub mod score;
 pub mod sources;

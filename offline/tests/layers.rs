@@ -104,6 +104,22 @@ const TABLE: &layers::Table<'_> = &[
         &["config", "log::ingest", "config::knobs", "rank::linear", "progress", "rank", "sources", "trees"],
     ),
     (
+        "report",
+        &[
+            "config",
+            "log::cuts",
+            "log::ingest",
+            "log::interactions",
+            "log::split",
+            "measure::evaluate",
+            "page",
+            "progress",
+            "publish",
+            "sources",
+            "train",
+        ],
+    ),
+    (
         "commands",
         &[
             "backup",
@@ -123,6 +139,7 @@ const TABLE: &layers::Table<'_> = &[
             "publish",
             "rank",
             "rank::rows",
+            "report",
             "runs",
             "log::split",
             "score",

@@ -37,6 +37,7 @@ mod promotion;
 mod publish;
 mod remember;
 mod remember_replicas;
+mod report;
 mod rows;
 mod runs;
 mod schemas;

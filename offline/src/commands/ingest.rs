@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::options::{Input, SettingsOptions};
 use super::outputs::{apart, write};
@@ -13,6 +14,8 @@ use crate::log::export;
 use crate::log::ingest::Keep;
 use crate::log::ingest::explain::explain;
 use crate::progress::Progress;
+use crate::report::data::times::times;
+use crate::report::text::over_time;
 
 /// Reads logs and reports what is in them; with --out, also writes the events as JSON lines.
 #[derive(Debug, Args)]
@@ -56,6 +59,9 @@ pub fn ingest(args: &IngestArgs, progress: &mut Progress) -> anyhow::Result<()> 
     log.items.check()?;
     let summary = summarize(&log, &config);
     describe(&summary, &args.rejects);
+    if let Some(times) = times(&log, &TimeZone::UTC) {
+        eprint!("{}", over_time(&times));
+    }
     if let Some(path) = &args.report {
         write(path, |out| Ok(serde_json::to_writer_pretty(out, &summary)?))?;
     }

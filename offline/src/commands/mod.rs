@@ -17,6 +17,7 @@ pub mod outputs;
 mod publish;
 mod read;
 mod recorded;
+mod report;
 mod rollback;
 mod rows;
 mod run;
@@ -62,6 +63,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
+    Report(report::ReportArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
     Score(score::ScoreArgs),
@@ -91,6 +93,7 @@ impl Arguments {
             Command::Restore(args) => backup::restore(args, progress),
             Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
+            Command::Report(args) => report::report(args, progress),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
             Command::Score(args) => score::score(args, recorder, progress),

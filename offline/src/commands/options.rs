@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use shared::contract::url::RedisUrl;
 
 use crate::config::{Config, ConfigError, PublishConfig, Settings};
@@ -175,6 +176,11 @@ pub fn time_ms(text: &str) -> Result<i64, String> {
     })
 }
 
+/// Reads the name of a time zone.
+pub fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "expected the name of a time zone, such as Europe/Berlin or UTC".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +198,11 @@ mod tests {
         assert_eq!(time_ms("1970-01-02"), Ok(86_400_000));
         assert_eq!(time_ms("1970-01-02 00:00:01"), Ok(86_401_000));
         assert!(time_ms("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_time_zone_has_a_name() {
+        assert_eq!(time_zone("Europe/Berlin").expect("a zone").iana_name(), Some("Europe/Berlin"));
+        assert!(time_zone("Berlin time").is_err_and(|error| error.contains("Europe/Berlin")));
     }
 }

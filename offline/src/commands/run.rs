@@ -5,13 +5,15 @@
 //! ```
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use shared::contract::artifact::ArtifactError;
 
 use super::build::build;
-use super::options::{ArtifactsOptions, Input, RedisOptions, SettingsOptions, time_ms};
+use super::options::{ArtifactsOptions, Input, RedisOptions, SettingsOptions, time_ms, time_zone};
 use super::read::{read, until};
 use super::recorded::{Recorder, Recording, data_of};
+use super::report::of_batch;
 use crate::config::Settings;
 use crate::measure::gate::{self, Verdict};
 use crate::progress::Progress;
@@ -43,6 +45,13 @@ pub struct RunArgs {
     /// Does nothing if a champion is published that can be served.
     #[arg(long)]
     unless_published: bool,
+    /// Writes a report on the new champion to `reports/VERSION.html` in the artifacts folder, without figures on unseen events;
+    /// `offline report` measures them.
+    #[arg(long)]
+    report: bool,
+    /// The time zone of the report, such as Europe/Berlin.
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
+    time_zone: TimeZone,
 }
 
 /// Runs the whole batch.
@@ -103,6 +112,9 @@ fn recorded(
         recording.run.champion = Some(true);
         publish::prune(artifacts, &publish_config, progress)
     })?;
+    if args.report {
+        of_batch(artifacts.path(), version.version(), &log, &winner, &args.time_zone, progress);
+    }
     Ok(())
 }
 

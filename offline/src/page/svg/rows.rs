@@ -8,9 +8,9 @@ use crate::page::number::cut;
 const WIDTH: f64 = 360.0;
 const LINE: f64 = 21.0;
 /// Where bars begin and end; what is said of them follows.
-const ACROSS: [f64; 2] = [132.0, 272.0];
+const ACROSS: [f64; 2] = [150.0, 276.0];
 /// The most letters of a name.
-const LETTERS: usize = 19;
+const LETTERS: usize = 20;
 
 /// A bar.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ mod tests {
     fn the_longest_bar_or_interval_fills_the_width_and_names_are_text() {
         let with = Row { reach: Some([1.0, 4.0]), ..Row::of("<b>", 2.0, "2") };
         let drawn = rows("t", &[with, Row::of("b", 0.0, "none")]).into_string();
-        assert!(drawn.contains("width=\"70.0\"") && drawn.contains("x1=\"167.0\" x2=\"272.0\""), "{drawn}");
+        assert!(drawn.contains("width=\"63.0\"") && drawn.contains("x1=\"181.5\" x2=\"276.0\""), "{drawn}");
         assert!(drawn.contains("&lt;b&gt;") && drawn.contains("width=\"0.5\""));
     }
 }
