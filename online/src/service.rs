@@ -177,6 +177,7 @@ async fn start_with(
     let recommender = Recommender::new(champion, store, metrics.clone(), config.scenarios.clone(), config.server.seen);
     recommender.observe_scenarios();
     let settings = api::Settings {
+        artifacts: config.artifacts.path.clone(),
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },
         max_body_bytes: config.server.max_body_bytes,
         max_rows_bytes: config.models.max_body_bytes,

@@ -75,6 +75,8 @@ fn cases() -> Vec<Case> {
         get("model_metadata", "/model/metadata"),
         get("model_params", "/model/params"),
         get("model_metrics", "/model/metrics"),
+        get("reports", "/reports"),
+        get("problem_report", "/reports/v9"),
         get("models", "/models"),
         get("models_one", "/models/loans"),
         get("models_metadata", "/models/loans/metadata"),

@@ -301,6 +301,27 @@ fn what_is_served_can_be_inspected() {
 }
 
 #[test]
+fn a_report_is_shown_as_it_was_written_and_may_run_nothing() {
+    let folder = folder();
+    let reports = folder.path().join("artifacts/reports");
+    std::fs::create_dir(&reports).expect("a folder");
+    std::fs::write(reports.join("v1.html"), "<!DOCTYPE html><p>figures").expect("writes");
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    let listed = client.get("/reports").json();
+    assert_eq!((&listed["reports"][0]["path"], &listed["reports"][0]["bytes"]), (&json!("/reports/v1"), &json!(25)));
+    let page = client.get("/reports/v1");
+    assert_eq!((page.status, &page.body[..]), (200, &b"<!DOCTYPE html><p>figures"[..]));
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';") && !policy.contains("script"));
+    for other in ["/reports/v2", "/reports/..%2fchampion", "/reports/%2e%2e", "/reports/.v1", "/reports/v1.html"] {
+        client.get(other).assert_problem(404, Some("name"));
+    }
+    service.stop();
+}
+
+#[test]
 fn the_description_lists_every_route_and_its_page_needs_no_network() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));
@@ -329,6 +350,8 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/popular",
         "/ready",
         "/recommendations",
+        "/reports",
+        "/reports/{name}",
         "/users/{id}",
         "/users/{id}/history",
     ];

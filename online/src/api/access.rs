@@ -45,7 +45,7 @@ pub struct Access {
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
 /// pages. Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place, Class); 28] = [
+const TABLE: [(&str, &str, Need, Place, Class); 30] = [
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
@@ -63,6 +63,8 @@ const TABLE: [(&str, &str, Need, Place, Class); 28] = [
     ("GET", "/model/metadata", READ, Both, Work),
     ("GET", "/model/params", READ, Both, Work),
     ("GET", "/model/metrics", READ, Both, Work),
+    ("GET", "/reports", ADMIN, Admin, Work),
+    ("GET", "/reports/{name}", ADMIN, Admin, Work),
     ("GET", "/models", READ, Both, Work),
     ("GET", "/models/{name}", READ, Both, Work),
     ("GET", "/models/{name}/metadata", READ, Both, Work),

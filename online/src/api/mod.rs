@@ -26,11 +26,13 @@ pub mod models;
 pub mod observe;
 pub mod query;
 pub mod recommendations;
+pub mod reports;
 pub mod root;
 pub mod slate;
 pub mod users;
 
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -72,6 +74,8 @@ const WAIT_SHARE: u32 = 4;
 /// The settings of the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The artifacts folder, which has the reports of the batch.
+    pub artifacts: PathBuf,
     /// Whether queries may carry `now`.
     pub clock: Clock,
     /// The maximum size of a body, in bytes.
@@ -168,6 +172,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(model::get_metadata))
         .routes(routes!(model::get_params))
         .routes(routes!(model::get_metrics))
+        .routes(routes!(reports::get_reports))
+        .routes(routes!(reports::get_report))
         .routes(routes!(models::describe::get_models))
         .routes(routes!(models::describe::get_model))
         .routes(routes!(models::describe::get_model_metadata))
