@@ -8,17 +8,20 @@
 //! A stage is a function of its input and its settings: seeded, without a clock. The same log, settings and seed give a
 //! byte-identical artifact for any number of threads, except for the graph's files and the time of the build.
 
+pub mod backoff;
 pub mod backup;
 pub mod capacity;
 pub mod cholesky;
 pub mod commands;
 pub mod config;
+pub mod durations;
 pub mod erase;
 pub mod fit;
 pub mod log;
 pub mod measure;
 pub mod mlflow;
 pub mod page;
+pub mod notices;
 pub mod progress;
 pub mod publish;
 pub mod rank;

@@ -9,6 +9,9 @@ mod layers;
 const TABLE: &layers::Table<'_> = &[
     ("log::generate", &[]),
     ("cholesky", &[]),
+    ("durations", &[]),
+    ("backoff", &[]),
+    ("notices", &["backoff", "durations"]),
     ("progress", &[]),
     ("page", &[]),
     ("log::parquet", &[]),

@@ -1,0 +1,41 @@
+//! Durations as people write them: `90s`, `30m`, `1h 30m`.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer};
+
+/// Reads a duration; an empty text is none.
+///
+/// # Errors
+/// That of `D` for anything else, and for a negative one.
+pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration; write it as 90s, 30m or 2h")))
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    if text.is_empty() {
+        return Some(Duration::ZERO);
+    }
+    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// Whole milliseconds; more than fit are the most that do.
+#[must_use]
+pub fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_units_and_none_is_empty() {
+        assert_eq!(parse("1h 30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse(""), Some(Duration::ZERO));
+        assert!(["90", "-2s", "2 days", "soon"].into_iter().all(|text| parse(text).is_none()));
+    }
+}
