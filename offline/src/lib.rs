@@ -27,6 +27,7 @@ pub mod publish;
 pub mod rank;
 pub mod report;
 pub mod runs;
+pub mod schedule;
 pub mod score;
 pub mod sources;
 pub mod train;

@@ -12,6 +12,7 @@ const TABLE: &layers::Table<'_> = &[
     ("durations", &[]),
     ("backoff", &[]),
     ("notices", &["backoff", "durations"]),
+    ("schedule", &["backoff", "durations", "notices"]),
     ("progress", &[]),
     ("page", &[]),
     ("log::parquet", &[]),

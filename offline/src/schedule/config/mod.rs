@@ -1,0 +1,301 @@
+//! The settings of the scheduler, checked before anything runs.
+//!
+//! In: `schedule.default.toml`, which documents every key, and the file of `--config`. Out: a [`Plan`], every value of
+//! which is in its range. A job is `[jobs]`, overridden key by key by its `[[job]]`.
+
+mod job;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::Dict;
+use serde::Deserialize;
+use shared::contract::url::RedisUrl;
+
+pub use job::{Job, JobConfig, Missed, Overlap, Trigger};
+
+use crate::durations;
+use crate::notices::channels::{self, ChannelError, Channels};
+use crate::notices::config::{EmailConfig, NoticesConfig, SlackConfig, TelegramConfig, WebhookConfig};
+use crate::schedule::times::{Times, TimesError};
+
+/// Every setting with its default.
+pub const DEFAULTS: &str = include_str!("../../../schedule.default.toml");
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file is not there.
+    #[error("{}: no such config file; `offline schedule --defaults` prints one to begin with", .0.display())]
+    Absent(PathBuf),
+    /// A key is unknown, missing or of the wrong type.
+    #[error("{place}{source}; `offline schedule --defaults` lists every key")]
+    Parse {
+        /// The job, in words; empty where it is none.
+        place: String,
+        /// What is wrong.
+        source: Box<figment::Error>,
+    },
+    /// A value is not possible.
+    #[error("{place}: {what}")]
+    Value {
+        /// The job or the key.
+        place: String,
+        /// What is wrong, and what it must be.
+        what: String,
+    },
+    /// The times of a job can't be read.
+    #[error("job {job}: {source}")]
+    Times {
+        /// The job.
+        job: String,
+        /// Why.
+        source: TimesError,
+    },
+    /// A channel can't be used.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+}
+
+/// Where the scheduler keeps what, and how it stops. See `schedule.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ScheduleConfig {
+    pub state: PathBuf,
+    pub listen: String,
+    lock: String,
+    lock_env: String,
+    pub lock_name: String,
+    #[serde(deserialize_with = "durations::read")]
+    pub stop_grace: Duration,
+    pub keep_runs: usize,
+    pub output_kib: u64,
+}
+
+/// What lets one scheduler at a time run the jobs. The file in the state folder always does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockConfig {
+    /// Nothing else.
+    File,
+    /// A lease in Redis, too.
+    Redis(RedisUrl),
+}
+
+/// What the scheduler does.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where it keeps what.
+    pub schedule: ScheduleConfig,
+    /// What lets it run.
+    pub lock: LockConfig,
+    /// The jobs, in the order of the file.
+    pub jobs: Vec<Job>,
+    /// Whom it tells.
+    pub channels: Channels,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sections {
+    schedule: ScheduleConfig,
+    jobs: Dict,
+    #[serde(default)]
+    job: Vec<Dict>,
+    notices: NoticesConfig,
+    #[serde(default)]
+    webhook: Vec<WebhookConfig>,
+    #[serde(default)]
+    slack: Vec<SlackConfig>,
+    #[serde(default)]
+    telegram: Vec<TelegramConfig>,
+    #[serde(default)]
+    email: Vec<EmailConfig>,
+}
+
+impl Plan {
+    /// Reads and checks the settings: the defaults, overridden by `file`.
+    ///
+    /// # Errors
+    /// [`PlanError`] names the job or the key, and what it must be.
+    pub fn load(file: &Path) -> Result<Self, PlanError> {
+        if !file.is_file() {
+            return Err(PlanError::Absent(file.to_owned()));
+        }
+        Self::read(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(file)))
+    }
+
+    fn read(figment: &Figment) -> Result<Self, PlanError> {
+        let parse = |place: String| move |source| PlanError::Parse { place, source: Box::new(source) };
+        let sections: Sections = figment.extract().map_err(parse(String::new()))?;
+        let lock = lock(&sections.schedule)?;
+        let mut jobs = Vec::with_capacity(sections.job.len());
+        for (number, own) in (1..).zip(sections.job) {
+            let place = match own.get("name").and_then(|name| name.as_str()) {
+                Some(name) => format!("job {name}: "),
+                None => format!("job number {number}: "),
+            };
+            let all = Figment::from(Serialized::defaults(&sections.jobs)).merge(Serialized::defaults(&own));
+            jobs.push(checked(all.extract().map_err(parse(place))?)?);
+        }
+        let names: Vec<&str> = jobs.iter().map(Job::name).collect();
+        check_names(&jobs, &names)?;
+        let Sections { notices, webhook, slack, telegram, email, .. } = sections;
+        let channels = channels::check(notices, (webhook, slack, telegram, email), &names)?;
+        let plan = Self { schedule: sections.schedule, lock, channels, jobs };
+        plan.check_ranges()?;
+        Ok(plan)
+    }
+
+    /// The job of a name.
+    #[must_use]
+    pub fn job(&self, name: &str) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.name() == name)
+    }
+
+    fn check_ranges(&self) -> Result<(), PlanError> {
+        if !(1..=10_000).contains(&self.schedule.keep_runs) {
+            return Err(wrong("schedule.keep_runs", "it must be from 1 to 10000"));
+        }
+        if !(1..=1 << 20).contains(&self.schedule.output_kib) {
+            return Err(wrong("schedule.output_kib", "it must be from 1 to 1048576"));
+        }
+        Ok(())
+    }
+}
+
+fn wrong(place: impl Into<String>, what: impl Into<String>) -> PlanError {
+    PlanError::Value { place: place.into(), what: what.into() }
+}
+
+fn lock(schedule: &ScheduleConfig) -> Result<LockConfig, PlanError> {
+    let named = match schedule.lock_env.as_str() {
+        "" => schedule.lock.clone(),
+        name => std::env::var(name)
+            .map_err(|_| wrong("schedule.lock_env", format!("the environment has no variable {name}; set it")))?,
+    };
+    match named.as_str() {
+        "file" => Ok(LockConfig::File),
+        url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+            Ok(LockConfig::Redis(RedisUrl::from(named)))
+        }
+        _ => Err(wrong("schedule.lock", "it must be file, or a URL that begins with redis:// or rediss://")),
+    }
+}
+
+/// Checks what a job says of itself.
+fn checked(config: JobConfig) -> Result<Job, PlanError> {
+    let place = format!("job {}", config.name);
+    let known = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if !(1..=64).contains(&config.name.len()) || !config.name.chars().all(known) || config.name.starts_with('.') {
+        return Err(wrong(place, "a name has 1 to 64 letters, digits or any of `-_.`, and does not begin with `.`"));
+    }
+    if config.command.is_empty() {
+        return Err(wrong(place, "`command` is empty; write the arguments of `offline`, such as [\"run\", ...]"));
+    }
+    if config.timeout.is_zero() || config.retries > 100 {
+        return Err(wrong(place, "`timeout` must be more than 0, and `retries` at most 100"));
+    }
+    if config.backoff_cap < config.backoff {
+        return Err(wrong(place, "`backoff_cap` must be at least `backoff`"));
+    }
+    let trigger = match (config.cron.trim(), config.after.as_slice()) {
+        ("", []) => return Err(wrong(place, "it has neither `cron` nor `after`, and would never run")),
+        ("", names) => Trigger::After(names.to_vec()),
+        (cron, []) => {
+            let times = Times::parse(cron, &config.time_zone);
+            Trigger::Times(Box::new(times.map_err(|source| PlanError::Times { job: config.name.clone(), source })?))
+        }
+        _ => return Err(wrong(place, "it has `cron` and `after`; one of them must go")),
+    };
+    Ok(Job { config, trigger })
+}
+
+/// Checks what jobs say of each other.
+fn check_names(jobs: &[Job], names: &[&str]) -> Result<(), PlanError> {
+    let mut seen = BTreeSet::new();
+    for job in jobs {
+        if !seen.insert(job.name()) {
+            return Err(wrong(format!("job {}", job.name()), "there are two of this name"));
+        }
+        for other in &job.config.after {
+            if other == job.name() || !names.contains(&other.as_str()) {
+                let what = format!("`after` names {other}, which is no other job");
+                return Err(wrong(format!("job {}", job.name()), what));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Plan, String> {
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text));
+        Plan::read(&figment).map_err(|error| error.to_string())
+    }
+
+    const NIGHTLY: &str = "[[job]]\nname = 'nightly'\ncron = '@daily'\ncommand = ['run']\n";
+
+    #[test]
+    fn a_job_has_the_defaults_but_for_its_own_keys() {
+        let plan = read(&format!("[jobs]\nretries = 7\ntimeout = '1h'\n{NIGHTLY}timeout = '2h'")).expect("a plan");
+        let job = &plan.job("nightly").expect("it is there").config;
+        assert_eq!((job.retries, job.timeout, job.overlap), (7, Duration::from_secs(7200), Overlap::Skip));
+        assert_eq!((plan.lock, plan.schedule.listen.as_str()), (LockConfig::File, "127.0.0.1:9091"));
+        assert_eq!(plan.jobs.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_job() {
+        for (text, said) in [
+            ("[[job]]\nname = 'a'\ncommand = ['run']", "job a: it has neither `cron` nor `after`"),
+            ("[[job]]\ncommand = ['run']", "job number 1: missing field `name`"),
+            ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = []", "job a: `command` is empty"),
+            ("[[job]]\nname = 'a'\ncron = '61 * * * *'\ncommand = ['run']", "job a: cron \"61 * * * *\""),
+            ("[[job]]\nname = 'a'\ncron = '@daily'\ntime_zone = 'Berlin'\ncommand = ['run']", "no time zone Berlin"),
+            ("[[job]]\nname = 'a'\nafter = ['b']\ncommand = ['run']", "job a: `after` names b"),
+            ("[[job]]\nname = 'a b'\ncron = '@daily'\ncommand = ['run']", "job a b: a name has"),
+            ("[jobs]\nretry = 1\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "unknown field"),
+            ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'", "\"long\" is no duration"),
+            ("[schedule]\nlock = 'zookeeper'", "schedule.lock: it must be file"),
+            ("[schedule]\nkeep_runs = 0", "schedule.keep_runs"),
+            ("[scheduler]\nstate = 'x'", "scheduler"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        assert!(read(&format!("{NIGHTLY}{NIGHTLY}")).expect_err("two").contains("two of this name"));
+    }
+
+    #[test]
+    fn a_url_of_the_lock_is_printed_without_its_password() {
+        let plan = read("[schedule]\nlock = 'redis://:secret@h:1'").expect("a plan");
+        assert_eq!(format!("{:?}", plan.lock), "Redis(RedisUrl(redis://h:1))");
+    }
+
+    #[test]
+    fn variables_are_passed_on_by_name_or_by_how_they_begin() {
+        let plan = read(&format!("{NIGHTLY}environment = ['A', 'B_*']")).expect("a plan");
+        let job = plan.job("nightly").expect("it is there");
+        let passed = ["PATH", "A", "AB", "B_1", "TANDEM_X"].map(|name| job.passes(name));
+        assert_eq!(passed, [true, true, false, true, false]);
+    }
+
+    #[test]
+    fn the_records_of_a_job_are_where_its_command_says() {
+        let of = |command: &str| {
+            let plan = read(&format!("[[job]]\nname='a'\ncron='@daily'\nenvironment=[]\ncommand = [{command}]"));
+            plan.expect("a plan").jobs[0].records()
+        };
+        assert_eq!(of("'run', '--artifacts', '/x'"), Path::new("/x/runs"));
+        assert_eq!(of("'run', '--artifacts=/y'"), Path::new("/y/runs"));
+        assert_eq!(of("'run', '--runs', '/z', '--artifacts', '/x'"), Path::new("/z"));
+        assert_eq!(of("'run'"), Path::new("artifacts/runs"));
+    }
+}
