@@ -32,7 +32,9 @@ fn main() -> ExitCode {
     let mut progress = Progress::default();
     match arguments.execute(&mut progress) {
         Ok(()) => {
-            eprint!("{}", progress.summary());
+            if !progress.stages().is_empty() {
+                eprint!("{}", progress.summary());
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -40,6 +40,7 @@ mod remember_replicas;
 mod report;
 mod rows;
 mod runs;
+mod schedule;
 mod schemas;
 mod score;
 mod score_inputs;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use crate::support::{
     QUICK, SMALL, champion, offline, offline_fails, offline_small, sample, succeeds, text, versions, write_log,
 };
+use serde_json::Value;
 
 /// Most sources are left out, so that little is learnt.
 const OFF: [(&str, &str); 1] = [(

@@ -22,6 +22,7 @@ mod rollback;
 mod rows;
 mod run;
 mod runs;
+mod schedule;
 mod score;
 mod train;
 mod trees;
@@ -67,6 +68,7 @@ enum Command {
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
     Score(score::ScoreArgs),
+    Schedule(schedule::ScheduleArgs),
     Fit(fit::FitArgs),
     Tune(tune::TuneArgs),
     Generate(generate::GenerateArgs),
@@ -97,6 +99,7 @@ impl Arguments {
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
             Command::Score(args) => score::score(args, recorder, progress),
+            Command::Schedule(args) => schedule::schedule(args),
             Command::Fit(args) => fit::fit(args, progress),
             Command::Tune(args) => tune::tune(args, recorder, progress),
             Command::Generate(args) => generate::generate(args, progress),

@@ -1,9 +1,31 @@
 //! The scheduler: jobs at their times, each a process of its own, for years.
 //!
-//! So far: which jobs, and when.
+//! ```text
+//! clock ─▶ due ─▶ state.json ─▶ supervisor ─▶ `offline run ...`
+//!                                   │ ended.json, and the batch's record
+//!          state.json ◀─ settle ◀───┘
+//!              └─▶ notices, /metrics, /jobs, --status
+//! ```
+//!
+//! `due` and `settle` are pure rules over what is known ([`state`]); `lead` is the loop that looks, decides, writes down
+//! and only then acts. Everything that is done can be done again: see [`runs`] for why a run is begun once.
 
+mod asked;
 pub mod config;
+mod due;
+pub mod http;
+pub mod lead;
+pub mod lock;
+pub mod metrics;
+mod record;
+mod report;
+pub mod runs;
+pub mod serve;
+mod settle;
+pub mod state;
+pub mod status;
 pub mod times;
+pub mod view;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,159 @@
+//! `offline schedule`: jobs at their times.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Parser};
+
+use super::{Arguments, Command};
+use crate::notices::secret::Redaction;
+use crate::notices::{Kind, samples, send, text};
+use crate::schedule::config::{DEFAULTS, Plan};
+use crate::schedule::runs::supervise::supervise;
+use crate::schedule::serve::{self, IfHeld};
+use crate::schedule::state::State;
+use crate::schedule::status;
+
+/// Runs jobs at their times, each a process of its own; see SCHEDULE.md.
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// The jobs, in TOML; `--defaults` prints every key.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["defaults", "supervise"])]
+    config: Option<PathBuf>,
+    /// Runs these jobs at once, beside their times; all if none is named. Another scheduler that runs the jobs is asked to.
+    #[arg(long, value_name = "JOB", num_args = 0..)]
+    now: Option<Vec<String>>,
+    /// Where /health, /metrics and /jobs answer, instead of schedule.listen.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Ends where another scheduler runs the jobs, instead of standing by.
+    #[arg(long)]
+    no_wait: bool,
+    /// Prints what is known of the jobs.
+    #[arg(long)]
+    status: bool,
+    /// Prints it as JSON.
+    #[arg(long, requires = "status")]
+    json: bool,
+    /// Only checks the config.
+    #[arg(long)]
+    check: bool,
+    /// Sends a made-up notice of each kind to every channel.
+    #[arg(long)]
+    test_notices: bool,
+    /// Prints every setting with its default.
+    #[arg(long)]
+    defaults: bool,
+    /// Watches over the run of a folder: what the scheduler starts.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    supervise: Option<PathBuf>,
+}
+
+/// Runs the scheduler, or tells of it.
+pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
+    if args.defaults {
+        print!("{DEFAULTS}");
+        return Ok(());
+    }
+    if let Some(folder) = &args.supervise {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("tokio runtime")?;
+        let done = runtime.block_on(supervise(folder));
+        // A process that the job left behind may hold its streams for ever.
+        runtime.shutdown_background();
+        return Ok(done?);
+    }
+    let file = args.config.as_deref().context("--config FILE is missing")?;
+    let load = || load(file, args.listen.as_deref());
+    let plan = load()?;
+    if args.check {
+        println!("{}: {} jobs, {} channels, nothing wrong", file.display(), plan.jobs.len(), plan.channels.all.len());
+        return Ok(());
+    }
+    if args.status {
+        return print_status(&plan, args.json);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.context("tokio runtime")?;
+    if args.test_notices {
+        return runtime.block_on(test_notices(&plan));
+    }
+    let now = asked(&plan, args.now.as_deref())?;
+    let if_held = if args.no_wait { IfHeld::Leave } else { IfHeld::StandBy };
+    let done = runtime.block_on(serve::serve(load, &now, if_held));
+    // A receiver that hangs is not waited for.
+    runtime.shutdown_background();
+    done
+}
+
+/// Reads the plan, and checks that every command is one.
+fn load(file: &Path, listen: Option<&str>) -> anyhow::Result<Plan> {
+    let mut plan = Plan::load(file).with_context(|| file.display().to_string())?;
+    if let Some(address) = listen {
+        address.clone_into(&mut plan.schedule.listen);
+    }
+    for job in &plan.jobs {
+        let words = ["offline".to_owned()].into_iter().chain(job.config.command.iter().cloned());
+        match Arguments::try_parse_from(words) {
+            Ok(Arguments { command: Command::Schedule(_), .. }) => {
+                bail!("{}: job {}: a scheduler is no job", file.display(), job.name())
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let why = error.render().to_string();
+                let why = why.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                bail!("{}: job {}: `command`: {why}", file.display(), job.name())
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// The jobs of `--now`.
+fn asked(plan: &Plan, now: Option<&[String]>) -> anyhow::Result<Vec<String>> {
+    let all: Vec<String> = plan.jobs.iter().map(|job| job.name().to_owned()).collect();
+    let Some(names) = now else { return Ok(Vec::new()) };
+    if let Some(name) = names.iter().find(|name| plan.job(name).is_none()) {
+        bail!("--now {name}: no such job; there are: {}", all.join(", "));
+    }
+    Ok(if names.is_empty() { all } else { names.to_vec() })
+}
+
+fn print_status(plan: &Plan, json: bool) -> anyhow::Result<()> {
+    let folder = &plan.schedule.state;
+    ensure!(
+        serve::has_state(folder),
+        "{}: no scheduler has run here; `offline schedule --config ...` does",
+        folder.display()
+    );
+    let state = State::read(folder)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&status::jobs(plan, &state))?);
+    } else {
+        print!("{}", status::table(plan, &state));
+    }
+    Ok(())
+}
+
+async fn test_notices(plan: &Plan) -> anyhow::Result<()> {
+    let channels = &plan.channels;
+    ensure!(!channels.all.is_empty(), "the config has no channel; add one as `offline schedule --defaults` shows it");
+    let client = send::client(channels).map_err(anyhow::Error::msg)?;
+    let redaction = Redaction::new(channels.secrets());
+    let mut failed = 0;
+    for channel in &channels.all {
+        for kind in Kind::CHOICES {
+            let mut notice = samples::sample(kind);
+            notice.shop = format!("{} (a test)", channels.shop);
+            match send::send(channel, channels, &client, &notice).await {
+                Ok(()) => println!("{}: `{}` taken", channel.name, text::subject(&notice)),
+                Err(failure) => {
+                    failed += 1;
+                    let why = redaction.of(&failure.to_string());
+                    println!("{}: `{}` not taken: {why}", channel.name, text::subject(&notice));
+                }
+            }
+        }
+    }
+    ensure!(failed == 0, "{failed} notices were not taken; see above");
+    Ok(())
+}
