@@ -53,7 +53,7 @@ pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<
     Ok(())
 }
 
-/// As [`write`]; the file's folder is made if it is not there.
+/// As [`write()`]; the file's folder is made if it is not there.
 ///
 /// # Errors
 /// When it can't be written.
