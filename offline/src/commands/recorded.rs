@@ -26,8 +26,8 @@ const ARTIFACTS: &str = "TANDEM_ARTIFACTS__PATH";
 /// Where a run is recorded, and as which.
 #[derive(Debug, Args)]
 pub struct Recorder {
-    /// The id of the record that this run leaves; made up from the time if absent.
-    #[arg(long, global = true, value_name = "ID", hide_short_help = true)]
+    /// The id of the record that this run leaves; made up from the time if absent. `offline schedule` gives one.
+    #[arg(long, global = true, value_name = "ID", env = "TANDEM_RUN_ID", hide_short_help = true)]
     run_id: Option<RunId>,
     /// The folder of the records of runs; `runs` in the artifacts folder if absent.
     #[arg(long, global = true, value_name = "FOLDER", env = "TANDEM_RUNS", hide_short_help = true)]
