@@ -1,6 +1,6 @@
 //! Filters: read, written in their one form, checked and evaluated.
 
-use shared::contract::expression::{Asks, Expression, Test};
+use shared::contract::expression::{Asks, Expression, MAX_BYTES, Test};
 use shared::contract::id::ItemIdx;
 use shared::engine::select::{check, select};
 
@@ -11,7 +11,10 @@ pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(expression) = Expression::parse(text) else { return };
     let written = expression.to_string();
-    assert_eq!(Expression::parse(&written).as_ref(), Ok(&expression), "{written} reads back as it was written");
+    // In its one form a filter may be longer than what may be asked.
+    if written.len() <= MAX_BYTES {
+        assert_eq!(Expression::parse(&written).as_ref(), Ok(&expression), "{written} reads back as it was written");
+    }
     let _ = check(&expression, &SHOP);
     let set = select(&expression, &SHOP);
     let opposite = select(&Expression::Not(Box::new(expression.clone())), &SHOP);
