@@ -15,6 +15,7 @@ use shared::contract::api::Seen;
 use shared::contract::artifact::alias::Alias;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
+use shared::objects::{Location, ObjectsError};
 
 use crate::traces::Collector;
 
@@ -145,6 +146,9 @@ impl Tls {
 #[allow(missing_docs)]
 pub struct Artifacts {
     pub path: PathBuf,
+    #[serde(deserialize_with = "settings::text")]
+    pub url: String,
+    pub max_cache_bytes: u64,
     pub alias: Alias,
     pub poll_ms: u64,
 }
@@ -184,6 +188,15 @@ pub struct Events {
     pub max_disk_bytes: u64,
     pub compress: bool,
     pub queue: usize,
+    #[serde(deserialize_with = "settings::text")]
+    pub ship_to: String,
+    pub ship_open_every_s: u64,
+}
+
+/// A text that may be empty as the store that it names; checked by [`Config::load`].
+#[must_use]
+pub fn store_at(url: &str) -> Option<Location> {
+    url.parse().ok()
 }
 
 /// `[models]`; the keys are documented in `config.default.toml`.
@@ -255,6 +268,8 @@ impl Config {
         within("server.drain_ms", self.server.drain_ms, 0..=3_600_000)?;
         within("server.shutdown_timeout_ms", self.server.shutdown_timeout_ms, 0..=3_600_000)?;
         within("artifacts.poll_ms", self.artifacts.poll_ms, 10..=60_000)?;
+        within("artifacts.max_cache_bytes", self.artifacts.max_cache_bytes, 0..=1 << 50)?;
+        store("artifacts.url", &self.artifacts.url)?;
         within("store.timeout_ms", self.store.timeout_ms, 1..=10_000)?;
         within("store.write_timeout_ms", self.store.write_timeout_ms, 10..=60_000)?;
         within("history.max_events", self.history.max_events, 1..=10_000)?;
@@ -263,6 +278,8 @@ impl Config {
         within("events.max_file_bytes", self.events.max_file_bytes, 4096..=1 << 40)?;
         within("events.max_disk_bytes", self.events.max_disk_bytes, 0..=1 << 50)?;
         within("events.queue", self.events.queue, 1..=100_000)?;
+        within("events.ship_open_every_s", self.events.ship_open_every_s, 1..=86_400)?;
+        store("events.ship_to", &self.events.ship_to)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;
@@ -318,6 +335,19 @@ fn origin(value: &str) -> Result<(), ConfigError> {
     }
     let must = "it must be a scheme and a host, such as https://shop.example, without a path or *".to_owned();
     Err(ConfigError::Value { key: "server.cors_origins", value: format!("{value:?}"), must })
+}
+
+/// Checks that a text is empty or the URL of an object store.
+fn store(key: &'static str, value: &str) -> Result<(), ConfigError> {
+    let parsed: Result<Location, ObjectsError> = value.parse();
+    match parsed {
+        Err(error) if !value.is_empty() => {
+            // It may hold a password, which is not told.
+            let value = format!("{:?}", without_user_info(value));
+            Err(ConfigError::Value { key, value, must: error.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that a number is in its range.

@@ -5,6 +5,7 @@
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ catalogue (what is said of items) ─▶ champion
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
+//! offline ─▶ object store ─▶ objects ─▶ the artifacts folder;  the event log ─▶ objects ─▶ object store ─▶ offline
 //! ```
 //!
 //! [`service::start`] puts it together; the binary adds arguments, logging and signals.
@@ -20,6 +21,7 @@ pub mod events;
 pub mod filters;
 pub mod metrics;
 pub mod models;
+pub mod objects;
 pub mod per_snapshot;
 pub mod probe;
 pub mod recommender;

@@ -4,7 +4,10 @@
 //! something for each value of a label, the counters are looked up once, when the registry is made.
 
 mod models;
+mod objects;
 mod stages;
+
+use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -15,6 +18,7 @@ use prometheus::{
 use shared::contract::source::Source;
 
 pub use models::ModelMetrics;
+pub use objects::ObjectMetrics;
 pub use stages::{StageMetrics, Timed};
 
 /// Bucket bounds of durations, in seconds.
@@ -124,6 +128,10 @@ pub struct Metrics {
     pub stages: StageMetrics,
     /// Those of models of rows.
     pub models: ModelMetrics,
+    /// The object store that artifacts come from.
+    pub artifact_objects: Arc<ObjectMetrics>,
+    /// The object store that the event log is shipped to.
+    pub event_objects: Arc<ObjectMetrics>,
 }
 
 /// Registers a metric; names are distinct constants of this file.
@@ -151,6 +159,7 @@ impl Default for Metrics {
             values.iter().for_each(|value| drop(counters.with_label_values(&[*value])));
             counters
         };
+        let [artifact_objects, event_objects] = objects::of(r);
         let http = ["route", "method", "status"];
         let outcomes = counters("recommendation_requests_total", "Recommendation requests by outcome", &["outcome"]);
         let candidates = counters("tandem_candidates_total", "Candidates proposed by source", &["source"]);
@@ -272,6 +281,8 @@ impl Default for Metrics {
             ),
             stages: StageMetrics::new(r),
             models: ModelMetrics::new(r),
+            artifact_objects,
+            event_objects,
             registry,
         };
         metrics

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::artifact::ArtifactError;
+use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
@@ -22,11 +23,14 @@ use crate::api::{self, App};
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
 use crate::champion::Champion;
-use crate::config::{self, Config};
+use crate::config::{self, Config, store_at};
 use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::objects;
+use crate::objects::artifacts::Cache;
+use crate::objects::shipping::Shipping;
 use crate::recommender::{Recommender, store_share};
 use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
@@ -51,6 +55,12 @@ pub enum StartError {
     /// Nobody can be let in.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// An object store can't be used.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// There can be no thread for it.
+    #[error("a thread for the object store: {0}")]
+    Thread(io::Error),
     /// A task of the start panicked.
     #[error("loading failed: {0}")]
     Panic(#[from] tokio::task::JoinError),
@@ -81,6 +91,7 @@ pub struct Service {
     entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
+    shipping: Option<Ships>,
     drain: Duration,
     shutdown_timeout: Duration,
 }
@@ -119,6 +130,7 @@ async fn start_with(
 ) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let catalogue = Arc::new(Catalogue::default());
+    let cache = bring_artifacts(config, &metrics).await?;
     let (champion, models) = {
         let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
         tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
@@ -161,6 +173,15 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over the champion pointer"
     });
+    if let Some(cache) = cache {
+        let ended = objects::on_thread("artifacts", move || cache.watch(poll)).map_err(StartError::Thread)?;
+        parts.spawn(async move {
+            // It ends by a panic alone.
+            let _ = ended.await;
+            "the watch over the object store"
+        });
+    }
+    let shipping = ship_events(config, &metrics)?;
     let watched = models.clone();
     parts.spawn(async move {
         watched.watch(poll).await;
@@ -200,7 +221,38 @@ async fn start_with(
     tracing::info!(address = %entrances.address(), admin, "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { app, events, running, entrances, parts, drain, shutdown_timeout })
+    Ok(Service { app, events, running, entrances, parts, shipping, drain, shutdown_timeout })
+}
+
+/// The thread that ships the event log.
+struct Ships {
+    /// Says that the log is written no more.
+    closed: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Brings what the batch published in an object store, if the config names one.
+async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Option<Cache>, StartError> {
+    let Some(location) = store_at(&config.artifacts.url) else { return Ok(None) };
+    let (folder, max_bytes) = (config.artifacts.path.clone(), config.artifacts.max_cache_bytes);
+    let mut cache = Cache::of(&location, folder, max_bytes, metrics.artifact_objects.clone())?;
+    let brought = objects::on_thread("artifacts", move || async move {
+        let began = cache.begin().await;
+        began.map(|()| cache)
+    });
+    let brought = brought.map_err(StartError::Thread)?.await;
+    Ok(Some(brought.map_err(|_| StartError::Thread(io::Error::other("it ended")))??))
+}
+
+/// Ships the event log to an object store, if the config names one.
+fn ship_events(config: &Config, metrics: &Metrics) -> Result<Option<Ships>, StartError> {
+    let Some(location) = store_at(&config.events.ship_to) else { return Ok(None) };
+    let (folder, replica) = (config.events.path.clone(), config.events.replica.clone());
+    let open_every = Duration::from_secs(config.events.ship_open_every_s);
+    let shipping = Shipping::of(&location, folder, replica, open_every, metrics.event_objects.clone())?;
+    let (closed, closing) = watch::channel(false);
+    let ended = objects::on_thread("shipping", move || shipping.run(closing)).map_err(StartError::Thread)?;
+    Ok(Some(Ships { closed, ended }))
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
@@ -360,6 +412,14 @@ impl Service {
         self.parts.shutdown().await;
         self.app.memory.close().await;
         self.events.close(self.running).await;
+        if let Some(Ships { closed, ended }) = self.shipping {
+            closed.send_replace(true);
+            if tokio::time::timeout(self.shutdown_timeout, ended).await.is_err() {
+                tracing::warn!(
+                    "the end of the event log is not in the object store yet; it is shipped after the next start"
+                );
+            }
+        }
         tracing::info!("stopped");
     }
 }

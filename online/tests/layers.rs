@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -15,6 +15,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("catalogue", &["store"]),
     ("champion", &["catalogue", "store", "metrics"]),
     ("models", &["metrics"]),
+    ("objects", &["metrics"]),
     ("store", &["metrics"]),
     ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
@@ -38,6 +39,7 @@ const TABLE: [(&str, &[&str]); 22] = [
             "store",
             "events",
             "models",
+            "objects",
             "remember",
             "recommender",
             "metrics",

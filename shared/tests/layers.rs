@@ -45,6 +45,7 @@ const TABLE: &layers::Table<'_> = &[
         ],
     ),
     ("contract::artifact", &["contract::id", "contract::event_log", "contract::params"]),
+    ("objects", &["contract::artifact", "contract::event_log", "contract::url"]),
     ("engine::tabular::column", &["contract::artifact"]),
     ("engine::tabular::encoding", &["engine::tabular::column"]),
     ("engine::tabular::history", &["engine::tabular::column"]),

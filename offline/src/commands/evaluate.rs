@@ -16,6 +16,7 @@ use super::compare::compare;
 use super::create;
 use super::held_out::{HeldOutInput, read_parts};
 use super::measure::{MeasureOptions, Questions};
+use super::mirrors::mirrored;
 use super::options::{SettingsOptions, rejects_of};
 use super::outputs::apart;
 use super::recorded::{Recorder, Recording, data_of};
@@ -38,7 +39,7 @@ pub struct EvaluateArgs {
     pub measure: MeasureOptions,
     /// Keeps the measured version in this artifacts folder, as `evaluated-...`. It was not trained on the held-out
     /// events: it never becomes the champion by itself, and no command removes it.
-    #[arg(long)]
+    #[arg(long, value_parser = mirrored)]
     artifacts: Option<PathBuf>,
     /// A file for the slates of the served model, as JSON lines.
     #[arg(long)]

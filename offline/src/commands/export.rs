@@ -8,6 +8,7 @@ use shared::contract::artifact::manifest::read_champion;
 use shared::engine::snapshot::Snapshot;
 
 use super::create;
+use super::mirrors::mirrored;
 use crate::log::export::{self, Table};
 use crate::publish::versions;
 
@@ -15,7 +16,7 @@ use crate::publish::versions;
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The artifacts folder.
-    #[arg(long, default_value = "artifacts")]
+    #[arg(long, default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
     /// The version; the champion if absent.
     #[arg(long)]

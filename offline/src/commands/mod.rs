@@ -12,6 +12,7 @@ mod generate;
 mod held_out;
 mod ingest;
 mod measure;
+mod mirrors;
 mod options;
 pub mod outputs;
 mod publish;
@@ -29,13 +30,17 @@ mod trees;
 mod tune;
 mod versions;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use shared::objects::pull::Need;
 
+use self::mirrors::{Access, Mirrors};
 use crate::progress::Progress;
 
 /// Trains, measures and publishes recommenders from event logs.
@@ -47,6 +52,11 @@ pub struct Arguments {
     command: Command,
     #[command(flatten)]
     recorder: recorded::Recorder,
+    #[clap(skip)]
+    mirrors: Mirrors,
+    /// How long to wait for another batch.
+    #[clap(skip)]
+    patience: Duration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,12 +84,49 @@ enum Command {
     Generate(generate::GenerateArgs),
 }
 
+impl Command {
+    /// What it does with the artifacts that it is given.
+    fn access(&self) -> Access {
+        match self {
+            Self::Run(_) | Self::Train(_) | Self::Publish(_) | Self::Erase(_) | Self::Restore(_) => Access::Build,
+            Self::Score(args) => args.access(),
+            Self::Rollback(_) => Access::Note(Need::All),
+            Self::Versions(_) | Self::Evaluate(_) | Self::Report(_) | Self::Tune(_) => Access::Note(Need::Named),
+            Self::Backup(_) | Self::Export(_) | Self::Trees(_) => Access::Read(Need::All),
+            Self::Runs(_) => Access::Read(Need::Manifests),
+            Self::Ingest(_)
+            | Self::Capacity(_)
+            | Self::Rows(_)
+            | Self::Schedule(_)
+            | Self::Fit(_)
+            | Self::Generate(_) => Access::Read(Need::Named),
+        }
+    }
+}
+
 impl Arguments {
-    /// Runs the subcommand.
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// [`clap::Error`] for one that can't be read, and for a question for help.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        let mut arguments = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        arguments.mirrors = Mirrors::of(&matches);
+        arguments.patience = mirrors::patience(&matches);
+        Ok(arguments)
+    }
+
+    /// Runs the subcommand, in folders that mirror the stores that it names.
     ///
     /// # Errors
     /// What went wrong, and what to do about it.
     pub fn execute(&self, progress: &mut Progress) -> anyhow::Result<()> {
+        self.mirrors.around(self.command.access(), self.patience, || self.in_folders(progress))
+    }
+
+    fn in_folders(&self, progress: &mut Progress) -> anyhow::Result<()> {
         let recorder = &self.recorder;
         match &self.command {
             Command::Run(args) => run::run(args, recorder, progress),

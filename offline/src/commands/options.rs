@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use shared::contract::url::RedisUrl;
 
+use super::mirrors::mirrored;
 use crate::config::{Config, ConfigError, PublishConfig, Settings};
 use crate::publish::{Artifacts, PublishError};
 
@@ -42,8 +43,8 @@ impl SettingsOptions {
 /// The input files.
 #[derive(Debug, Args)]
 pub struct Input {
-    /// Event logs: files, folders or patterns; .csv, .parquet, .jsonl.
-    #[arg(long, num_args = 1.., required = true)]
+    /// Event logs: files, folders or patterns; .csv, .parquet, .jsonl; or s3://BUCKET/PREFIX, where replicas ship theirs.
+    #[arg(long, num_args = 1.., required = true, value_parser = mirrored)]
     pub events: Vec<PathBuf>,
     /// The item table.
     #[arg(long)]
@@ -86,8 +87,8 @@ impl Beside<'_> {
 /// The artifacts folder, and whether to wait for it.
 #[derive(Debug, Args)]
 pub struct ArtifactsOptions {
-    /// The artifacts folder, which holds the versions.
-    #[arg(long, global = true, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    /// The artifacts folder, which holds the versions, or s3://BUCKET/PREFIX, gs:// or az://.
+    #[arg(long, global = true, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     pub artifacts: PathBuf,
     /// Waits while another batch holds the artifacts folder: this many seconds at most, or without a limit.
     #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "inf", value_parser = patience)]

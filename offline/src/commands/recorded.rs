@@ -12,6 +12,7 @@ use shared::contract::artifact::Manifest;
 use shared::contract::complaint::complaint;
 use shared::contract::url::without_user_info;
 
+use super::mirrors::mirrored;
 use crate::log::ingest::Log;
 use crate::measure::tune::Trials;
 use crate::mlflow::{Client, Names, catch_up, enqueue};
@@ -180,8 +181,8 @@ impl Recorder {
 
 /// The artifacts folder of a command that has none of its own.
 fn usual(artifacts: Option<&Path>) -> PathBuf {
-    let usual = || std::env::var_os(ARTIFACTS).map_or_else(|| "artifacts".into(), PathBuf::from);
-    artifacts.map_or_else(usual, Path::to_path_buf)
+    let named = || std::env::var(ARTIFACTS).ok().and_then(|text| mirrored(&text).ok());
+    artifacts.map_or_else(|| named().unwrap_or_else(|| "artifacts".into()), Path::to_path_buf)
 }
 
 impl Recording {

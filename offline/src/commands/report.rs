@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use shared::contract::artifact::manifest::read_champion;
 use shared::contract::artifact::{ArtifactError, Manifest};
 
+use super::mirrors::mirrored;
 use super::options::{Input, SettingsOptions, rejects_of, time_ms, time_zone};
 use super::outputs::{apart, page_of, write_made};
 use super::read::read;
@@ -26,7 +27,7 @@ pub struct ReportArgs {
     #[command(flatten)]
     input: Input,
     /// The artifacts folder, which holds the versions.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
     /// The version; the champion if absent. Where there is none, the report is on the log alone.
     #[arg(long)]

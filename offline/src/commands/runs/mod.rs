@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use super::recorded::Recorder;
+use crate::commands::mirrors::mirrored;
 use crate::runs::Run;
 use crate::runs::record::Figure;
 
@@ -19,7 +20,7 @@ pub struct RunsArgs {
     #[command(subcommand)]
     command: RunsCommand,
     /// The artifacts folder, which holds the records.
-    #[arg(long, global = true, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, global = true, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
     /// Prints JSON.
     #[arg(long, global = true)]

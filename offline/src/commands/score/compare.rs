@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::commands::mirrors::mirrored;
 use crate::progress::Progress;
 use crate::score::compare::{Both, Comparison, compare as compare_versions};
 
@@ -24,7 +25,7 @@ pub struct CompareArgs {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// The artifacts folder, which holds the models.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
 }
 

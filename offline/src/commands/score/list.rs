@@ -8,6 +8,7 @@ use shared::contract::artifact::manifest::read_champion;
 use shared::engine::tabular::challenge::Challenge;
 use shared::engine::tabular::manifest::ModelManifest;
 
+use crate::commands::mirrors::mirrored;
 use crate::publish::versions;
 use crate::score::registry::{CHALLENGER, folder, models};
 
@@ -18,7 +19,7 @@ pub struct ListArgs {
     #[arg(long)]
     model: Option<String>,
     /// The artifacts folder, which holds the models.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
 }
 

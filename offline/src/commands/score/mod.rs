@@ -11,7 +11,9 @@ mod train;
 mod tune;
 
 use clap::{Args, Subcommand};
+use shared::objects::pull::Need;
 
+use crate::commands::mirrors::Access;
 use crate::commands::recorded::Recorder;
 use crate::progress::Progress;
 use crate::score::config::DEFAULTS;
@@ -36,6 +38,21 @@ enum ScoreCommand {
     Compare(compare::CompareArgs),
     /// Prints every setting of a model with its default.
     Defaults,
+}
+
+impl ScoreArgs {
+    /// What it does with artifacts.
+    pub fn access(&self) -> Access {
+        match &self.command {
+            ScoreCommand::Train(_) => Access::Build,
+            ScoreCommand::Promote(_) | ScoreCommand::Rollback(_) | ScoreCommand::Challenge(_) => {
+                Access::Note(Need::All)
+            }
+            ScoreCommand::Report(_) | ScoreCommand::Tune(_) => Access::Note(Need::All),
+            ScoreCommand::Predict(_) | ScoreCommand::Compare(_) => Access::Read(Need::All),
+            ScoreCommand::List(_) | ScoreCommand::Defaults => Access::Read(Need::Manifests),
+        }
+    }
 }
 
 /// Runs a subcommand.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::commands::mirrors::mirrored;
 use crate::commands::outputs::apart;
 use crate::progress::Progress;
 use crate::score::input::inputs;
@@ -26,7 +27,7 @@ pub struct PredictArgs {
     #[arg(long)]
     out: PathBuf,
     /// The artifacts folder, which holds the models.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::commands::mirrors::mirrored;
 use crate::commands::outputs::{apart, page_of, write_made};
 use crate::progress::Progress;
 use crate::score::report::html::page;
@@ -32,7 +33,7 @@ pub struct ReportArgs {
     #[arg(long)]
     label: Option<String>,
     /// The artifacts folder, which holds the models.
-    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts")]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
 }
 

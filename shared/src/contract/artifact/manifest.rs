@@ -201,14 +201,14 @@ pub fn write_champion(artifacts: &Path, version: &str) -> Result<(), ArtifactErr
     replace(artifacts, CHAMPION, &format!("{version}\n"))
 }
 
-/// Replaces a small file of a folder, atomically and durably: a reader finds the old text or the new one, even after a
+/// Replaces a small file of a folder, atomically and durably: a reader finds the old content or the new one, even after a
 /// power cut.
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
-pub fn replace(folder: &Path, name: &str, text: &str) -> Result<(), ArtifactError> {
+pub fn replace(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<(), ArtifactError> {
     let (path, temporary) = (folder.join(name), folder.join(format!(".{name}.new")));
-    write_synced(&temporary, text.as_bytes()).map_err(ArtifactError::io(&temporary))?;
+    write_synced(&temporary, content.as_ref()).map_err(ArtifactError::io(&temporary))?;
     fs::rename(&temporary, &path).map_err(ArtifactError::io(&path))?;
     sync_folder(folder)
 }

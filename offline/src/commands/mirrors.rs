@@ -1,0 +1,304 @@
+//! Artifacts and event logs in object stores: a command that is given the URL of one works in a folder that mirrors it.
+//!
+//! ```text
+//! lease (who builds) ─▶ pull ─▶ the command, in the folder ─▶ push ─▶ lease given back
+//! ```
+//!
+//! What a command made is pushed even if it failed: its record, and versions that are not served. The pointers move in the
+//! store last, and not if somebody moved them meanwhile. A process that is killed leaves the store as it was; the next
+//! command on this machine brings there what it left complete.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::ArgMatches;
+use jiff::Timestamp;
+use shared::objects::lease::{self, Lease, RENEW_MS};
+use shared::objects::logs::fetch;
+use shared::objects::mirror::{Found, look};
+use shared::objects::pull::{Need, Seen, pull};
+use shared::objects::push::{Orphans, push};
+use shared::objects::{Location, ObjectsError, Remote};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::schedule::lock::holder;
+
+/// The variable that names the folder of mirrors.
+const CACHE: &str = "TANDEM_CACHE";
+/// The lock of a mirror, held while it is compared with the store.
+const LOCK: &str = ".mirror.lock";
+/// The time between two tries to take a lease that another has.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a command does with artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It reads.
+    Read(Need),
+    /// It writes what can't be in another's way: records, reports, labels, pointers.
+    Note(Need),
+    /// It makes versions, or removes some: one at a time, on all machines.
+    Build,
+}
+
+/// The stores that a command line names.
+#[derive(Debug, Default)]
+pub struct Mirrors {
+    artifacts: Option<Location>,
+    events: Vec<Location>,
+}
+
+/// The folder that an argument means: a path, or the mirror of a store.
+pub fn mirrored(text: &str) -> Result<PathBuf, String> {
+    if !Location::is_meant(text) {
+        return Ok(PathBuf::from(text));
+    }
+    let location: Location = text.parse().map_err(|error: ObjectsError| error.to_string())?;
+    Ok(mirror_of(&location))
+}
+
+/// The folder that mirrors a store: in `TANDEM_CACHE`, or where the system keeps what can be had again.
+fn mirror_of(location: &Location) -> PathBuf {
+    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = home(CACHE)
+        .or_else(|| home("XDG_CACHE_HOME").map(|cache| cache.join("tandem")))
+        .or_else(|| home("HOME").map(|home| home.join(".cache/tandem")))
+        .unwrap_or_else(|| std::env::temp_dir().join("tandem"));
+    cache.join(location.folder_name())
+}
+
+/// How long a command line is willing to wait for another batch.
+#[must_use]
+pub fn patience(matches: &ArgMatches) -> Duration {
+    let mut level = Some(matches);
+    let mut patience = Duration::ZERO;
+    while let Some(matches) = level {
+        patience = matches.try_get_one::<Duration>("wait").ok().flatten().copied().unwrap_or(patience);
+        level = matches.subcommand().map(|(_, matches)| matches);
+    }
+    patience
+}
+
+impl Mirrors {
+    /// Those of a command line, and of the variables that stand for its arguments.
+    #[must_use]
+    pub fn of(matches: &ArgMatches) -> Self {
+        let mut mirrors = Self::default();
+        let mut level = Some(matches);
+        while let Some(matches) = level {
+            let named = |id: &str| {
+                let raw = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+                raw.filter_map(OsStr::to_str).filter_map(|text| text.parse().ok()).collect::<Vec<Location>>()
+            };
+            mirrors.artifacts = named("artifacts").pop().or(mirrors.artifacts);
+            mirrors.events.extend(named("events"));
+            level = matches.subcommand().map(|(_, matches)| matches);
+        }
+        mirrors
+    }
+
+    /// Runs a command in the folders that mirror its stores.
+    ///
+    /// * `patience`: how long to wait for another that builds.
+    ///
+    /// # Errors
+    /// Those of the command, or what went wrong with a store.
+    pub fn around(
+        &self,
+        access: Access,
+        patience: Duration,
+        command: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if self.artifacts.is_none() && self.events.is_empty() {
+            return command();
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().context("a runtime for the object store")?;
+        for location in &self.events {
+            let folder = mirror_of(location);
+            eprintln!("events: {location}, mirrored in {}", folder.display());
+            let remote = location.open()?;
+            let _lock = lock(&folder)?;
+            runtime.block_on(fetch(&remote, &folder, &mut tell))?;
+        }
+        match &self.artifacts {
+            None => command(),
+            Some(location) => in_mirror(location, access, patience, &runtime, command),
+        }
+    }
+}
+
+fn in_mirror(
+    location: &Location,
+    access: Access,
+    patience: Duration,
+    runtime: &Runtime,
+    command: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (remote, folder) = (location.open()?, mirror_of(location));
+    eprintln!("artifacts: {location}, mirrored in {}", folder.display());
+    let (need, held) = match access {
+        Access::Read(need) | Access::Note(need) => (need, None),
+        Access::Build => (Need::Named, Some(Held::take(&remote, patience, runtime)?)),
+    };
+    let (seen, before) = {
+        let _lock = lock(&folder)?;
+        let seen = runtime.block_on(pull(&remote, &folder, need, &mut tell))?;
+        (seen, look(&folder)?)
+    };
+    let done = command();
+    let published = match access {
+        Access::Read(_) => Ok(()),
+        Access::Note(_) | Access::Build => publish(&remote, &folder, &before, &seen, held, runtime),
+    };
+    match (done, published) {
+        (Ok(()), published) => published.with_context(|| {
+            format!("{}: what was made is here, and not in the store; the next command brings it", folder.display())
+        }),
+        (Err(error), published) => {
+            if let Err(error) = published {
+                eprintln!("warning: what was made before it failed is not in the store: {error}");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Brings to the store what the command made, and lets others build.
+fn publish(
+    remote: &Remote,
+    folder: &Path,
+    before: &Found,
+    seen: &Seen,
+    held: Option<Held>,
+    runtime: &Runtime,
+) -> anyhow::Result<()> {
+    let lease = held.map(Held::end);
+    // One that slept too long finds out before it writes.
+    let lease = match lease {
+        Some(mut lease) => {
+            runtime.block_on(lease::renew(remote, &mut lease, now_ms()))?;
+            Some(lease)
+        }
+        None => None,
+    };
+    let pushed = {
+        let _lock = lock(folder)?;
+        let orphans = if lease.is_some() { Orphans::Go } else { Orphans::Stay };
+        runtime.block_on(push(remote, folder, before, seen, orphans, &token(), &mut tell))
+    };
+    if let Some(lease) = lease
+        && let Err(error) = runtime.block_on(lease::give_back(remote, lease))
+    {
+        eprintln!("warning: others wait until the lease ends by itself: {error}");
+    }
+    if pushed? {
+        eprintln!("published: {}", remote.location());
+    }
+    Ok(())
+}
+
+/// A lease that a thread renews.
+struct Held {
+    stop: Sender<()>,
+    renewer: JoinHandle<Lease>,
+}
+
+impl Held {
+    /// Takes the lease.
+    fn take(remote: &Remote, patience: Duration, runtime: &Runtime) -> anyhow::Result<Self> {
+        let (begin, me, token, mut told) = (Instant::now(), holder(), token(), false);
+        let lease = loop {
+            match runtime.block_on(lease::take(remote, &me, &token, now_ms())) {
+                Err(ObjectsError::Held { location, holder }) if begin.elapsed() < patience => {
+                    if !told {
+                        eprintln!("waiting for {location}, which is held by {holder}");
+                        told = true;
+                    }
+                    std::thread::sleep(LOOK_EVERY);
+                }
+                taken => break taken?,
+            }
+        };
+        let (remote, (stop, stopped)) = (remote.clone(), mpsc::channel());
+        let renewer = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            let mut lease = lease;
+            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return lease };
+            let every = Duration::from_millis(RENEW_MS.unsigned_abs());
+            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = runtime.block_on(lease::renew(&remote, &mut lease, now_ms())) {
+                    // Whether it still is ours is asked before anything is written.
+                    tracing::warn!(%error, "the lease can't be renewed");
+                }
+            }
+            lease
+        })?;
+        Ok(Self { stop, renewer })
+    }
+
+    /// Stops renewing.
+    fn end(self) -> Lease {
+        // The thread may have ended before.
+        let _ = self.stop.send(());
+        self.renewer.join().expect("the thread that renews does not panic")
+    }
+}
+
+/// Holds a mirror for a comparison with the store; others on this machine wait.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let path = folder.join(LOCK);
+    let open = || {
+        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    open().with_context(|| path.display().to_string())
+}
+
+/// Says what is on its way.
+fn tell(name: &str, bytes: u64) {
+    eprintln!("  {name}: {:.1} MB", bytes as f64 / 1e6);
+}
+
+/// A text that no other process has.
+fn token() -> String {
+    let now = Timestamp::now();
+    format!("{now}-{:016x}", RandomState::new().hash_one((now, std::process::id())))
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command};
+
+    use super::*;
+
+    #[test]
+    fn a_url_is_a_folder_of_its_own_and_a_path_is_a_path() {
+        assert_eq!(mirrored("artifacts"), Ok(PathBuf::from("artifacts")));
+        assert!(mirrored("s3://shop/a").expect("a folder").to_string_lossy().contains("s3---shop-a-"));
+        assert!(mirrored("http://shop/a").expect_err("is none").contains("s3://BUCKET/PREFIX"));
+    }
+
+    #[test]
+    fn the_stores_of_a_command_line_are_found_at_each_level() {
+        let argument = |name: &'static str| Arg::new(name).long(name).num_args(1..);
+        let command = Command::new("offline")
+            .arg(argument("other"))
+            .subcommand(Command::new("run").arg(argument("artifacts")).arg(argument("events")));
+        let line =
+            ["offline", "--other", "s3://x/y", "run", "--artifacts", "s3://shop/a", "--events", "log", "gs://shop/log"];
+        let mirrors = Mirrors::of(&command.get_matches_from(line));
+        assert_eq!(mirrors.artifacts.expect("is there").to_string(), "s3://shop/a");
+        assert_eq!(mirrors.events.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gs://shop/log"]);
+    }
+}

@@ -1,0 +1,116 @@
+//! The artifacts folder as a cache of what the batch published in an object store.
+//!
+//! In: the store. Out: a folder with the versions that pointers name, which [`crate::champion`] and [`crate::models`]
+//! watch as they watch any. One small request a turn asks whether anything was published. A version is in the folder
+//! before the pointer moves; what was cut goes on where it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::contract::artifact::alias::aliases;
+use shared::objects::mirror::REVISION;
+use shared::objects::pull::{Need, pull, shrink};
+use shared::objects::{Location, ObjectsError, Remote};
+use tokio::time::{Instant, timeout};
+
+use super::Outage;
+use crate::metrics::ObjectMetrics;
+
+/// How long a start waits for a store that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often all objects are listed, should a publisher have died before it said that it was done.
+const LIST_EVERY: Duration = Duration::from_secs(60);
+
+/// A folder that mirrors a store.
+pub struct Cache {
+    remote: Remote,
+    folder: PathBuf,
+    max_bytes: u64,
+    metrics: Arc<ObjectMetrics>,
+    /// What the store's revision was when the folder was brought up to date.
+    revision: Option<String>,
+    listed: Option<Instant>,
+    outage: Outage,
+}
+
+impl Cache {
+    /// A folder that is to mirror a store.
+    ///
+    /// * `max_bytes`: the most bytes of versions in it, but for those that a pointer names.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Location`].
+    pub fn of(
+        location: &Location,
+        folder: PathBuf,
+        max_bytes: u64,
+        metrics: Arc<ObjectMetrics>,
+    ) -> Result<Self, ObjectsError> {
+        let (revision, listed, outage) = (None, None, Outage::default());
+        Ok(Self { remote: location.open()?, folder, max_bytes, metrics, revision, listed, outage })
+    }
+
+    /// Brings what is published, for a start. If the store does not answer, what the folder has is served.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] when the folder has nothing either.
+    pub async fn begin(&mut self) -> Result<(), ObjectsError> {
+        let answered = timeout(PATIENCE, self.remote.read(REVISION)).await;
+        let failed = match answered {
+            Ok(Ok(_)) => match self.refresh().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        self.metrics.failures.inc();
+        if aliases(&self.folder)?.is_empty() {
+            // Asked again, for the error in full.
+            return self.refresh().await;
+        }
+        tracing::warn!(store = self.remote.location(), failed, "the object store fails; the cache is served");
+        Ok(())
+    }
+
+    /// Looks for what is published, for ever.
+    pub async fn watch(mut self, poll: Duration) {
+        let mut turns = tokio::time::interval(poll);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            let looked = self.refresh().await;
+            self.outage.observe("artifacts", looked, &self.metrics);
+        }
+    }
+
+    /// Brings the folder up to date, if anything was published.
+    async fn refresh(&mut self) -> Result<(), ObjectsError> {
+        let changed = self.remote.read_unless(REVISION, self.revision.as_deref()).await?;
+        let is_listed = self.listed.is_some_and(|at| at.elapsed() < LIST_EVERY);
+        if changed.is_none() && is_listed {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let seen = pull(&self.remote, &self.folder, Need::Named, &mut |_, _| {}).await?;
+        if seen.objects.is_empty() {
+            return Err(ObjectsError::Empty { location: self.remote.location().to_owned() });
+        }
+        if seen.brought > 0 {
+            self.metrics.bytes.inc_by(seen.brought);
+            tracing::info!(bytes = seen.brought, took = ?begin.elapsed(), "artifacts brought from the object store");
+        }
+        // A cache that can't be made smaller is no reason not to serve what was brought.
+        match shrink(&self.folder, self.max_bytes) {
+            Ok(0) => {}
+            Ok(freed) => tracing::info!(freed, "versions that no pointer names left the cache"),
+            Err(error) => tracing::warn!(%error, "the cache can't be made smaller"),
+        }
+        if let Some(found) = changed {
+            self.revision = found.map(|revision| revision.etag);
+        }
+        self.listed = Some(Instant::now());
+        Ok(())
+    }
+}

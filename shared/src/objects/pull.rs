@@ -1,0 +1,312 @@
+//! From the store to a folder: manifests, the files of the versions that are needed, and then the small files, pointers last.
+//!
+//! ```text
+//! list ─▶ manifests, pointers (in memory) ─▶ files of versions to .incoming/ ─▶ rename ─▶ small files ─▶ pointers
+//! ```
+//!
+//! What is cut goes on where it was: a file of a version is kept in `.incoming/` up to the byte that came. Where a small
+//! file changed on both sides the store's is taken: nobody but the folder knew of the other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::mirror::{Files, Mirror, digest, files_of, is_pointer, is_whole, look, object_of, part_of, version_of};
+use super::remote::{Listed, Small};
+use super::transfer::{Wanted, download};
+use super::{ObjectsError, Remote};
+use crate::contract::artifact::manifest::{MANIFEST, replace, sync_folder};
+
+/// Where versions are brought together.
+const INCOMING: &str = ".incoming";
+/// The name that a version has while another of its name takes its place.
+const OUTGOING: &str = ".outgoing";
+/// So many small objects are asked for at once.
+const READS_AT_ONCE: usize = 16;
+/// So many files of a version are brought at once.
+const DOWNLOADS_AT_ONCE: usize = 4;
+
+/// Which versions are brought with all their files; of the others the manifest is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// None.
+    Manifests,
+    /// Those that a pointer names: champions, aliases, challengers.
+    Named,
+    /// All.
+    All,
+}
+
+/// What a store had when it was looked at.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// All objects.
+    pub objects: BTreeMap<String, Listed>,
+    /// How many bytes of versions were brought.
+    pub brought: u64,
+}
+
+/// Brings to a folder what the store has.
+///
+/// * `tell`: is called for each file of a version that is brought, with its name and length in bytes.
+///
+/// # Errors
+/// [`ObjectsError`]; the folder's pointers are then what they were.
+pub async fn pull(
+    remote: &Remote,
+    folder: &Path,
+    need: Need,
+    tell: &mut (dyn FnMut(&str, u64) + Send),
+) -> Result<Seen, ObjectsError> {
+    fs::create_dir_all(folder).map_err(ObjectsError::file(folder))?;
+    let mut mirror = Mirror::read(folder, remote.location())?;
+    let objects = remote.list().await?;
+    let versions: Vec<&str> =
+        objects.keys().filter_map(|name| version_of(name)).filter(|name| is_plain(name)).collect();
+    let is_small = |name: &str| {
+        is_plain(name) && !STORES_OWN.contains(&name) && version_of(name).is_none() && part_of(name).is_none()
+    };
+    let small: Vec<&String> = objects.keys().filter(|name| is_small(name)).collect();
+
+    let reads = stream::iter(&small).map(|&name| {
+        let change = changed(remote, folder, &mirror, name, &objects[name]);
+        async move { Ok::<_, ObjectsError>((name.clone(), change.await?)) }
+    });
+    let read: Vec<_> = reads.buffer_unordered(READS_AT_ONCE).try_collect().await?;
+    let contents: BTreeMap<_, _> = read.into_iter().filter_map(|(name, content)| Some((name, content?))).collect();
+    let pointers = pointers(folder, &small, &contents)?;
+    let mut brought = 0;
+    for version in &versions {
+        let name = format!("{version}/{MANIFEST}");
+        let manifest = changed(remote, folder, &mirror, &name, &objects[&name]).await?;
+        let is_needed = match need {
+            Need::Manifests => false,
+            Need::Named => pointers.iter().any(|(pointer, text)| names(pointer, text, version)),
+            Need::All => true,
+        };
+        brought += bring(remote, folder, version, manifest.as_ref(), is_needed, &objects, tell).await?;
+        if let Some(Small { bytes, etag }) = manifest {
+            mirror.alike(&name, etag, &bytes);
+            mirror.write(folder)?;
+        }
+    }
+    let (last, first): (Vec<_>, Vec<_>) = contents.into_iter().partition(|(name, _)| is_pointer(name));
+    for (name, Small { bytes, etag }) in first.into_iter().chain(last) {
+        put(folder, &name, &bytes)?;
+        mirror.alike(&name, etag, &bytes);
+    }
+    remove_gone(folder, &mut mirror, &objects)?;
+    remove_folder(&folder.join(INCOMING))?;
+    mirror.write(folder)?;
+    Ok(Seen { objects, brought })
+}
+
+/// The objects that a folder has no use for.
+const STORES_OWN: [&str; 2] = [super::mirror::REVISION, super::lease::LEASE];
+
+/// Whether no part of a name is one that a folder keeps for itself.
+fn is_plain(name: &str) -> bool {
+    name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'))
+}
+
+/// The content of a small object, unless the folder has it.
+async fn changed(
+    remote: &Remote,
+    folder: &Path,
+    mirror: &Mirror,
+    name: &str,
+    listed: &Listed,
+) -> Result<Option<Small>, ObjectsError> {
+    let is_here = folder.join(name).is_file();
+    if is_here && mirror.files.get(name).is_some_and(|alike| alike.etag == listed.etag) {
+        return Ok(None);
+    }
+    // One that is gone since the listing is taken for gone at the next look.
+    remote.read(name).await
+}
+
+/// The texts of all pointers, as they will be.
+fn pointers(
+    folder: &Path,
+    small: &[&String],
+    contents: &BTreeMap<String, Small>,
+) -> Result<Vec<(String, String)>, ObjectsError> {
+    let mut pointers = Vec::new();
+    for &name in small.iter().filter(|name| is_pointer(name) && !name.ends_with("champions")) {
+        let text = match contents.get(name) {
+            Some(content) => content.bytes.clone(),
+            None => read_if_there(&folder.join(name))?.unwrap_or_default(),
+        };
+        pointers.push((name.clone(), String::from_utf8_lossy(&text).into_owned()));
+    }
+    Ok(pointers)
+}
+
+/// Whether a pointer, which is beside the version or in a folder there, names it.
+fn names(pointer: &str, text: &str, version: &str) -> bool {
+    let (beside, name) = version.rsplit_once('/').unwrap_or(("", version));
+    let of_same = match beside {
+        "" => !pointer.starts_with("models/"),
+        beside => pointer.strip_prefix(beside).is_some_and(|rest| rest.starts_with('/')),
+    };
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    of_same && text.split(|c| !is_of_name(c)).any(|word| word == name)
+}
+
+/// Brings a version to the folder: with its files where they are needed, or were there before.
+///
+/// * `manifest`: the store's, if the folder has another or none.
+async fn bring(
+    remote: &Remote,
+    folder: &Path,
+    version: &str,
+    manifest: Option<&Small>,
+    is_needed: bool,
+    objects: &BTreeMap<String, Listed>,
+    tell: &mut (dyn FnMut(&str, u64) + Send),
+) -> Result<u64, ObjectsError> {
+    let here = files_of(folder, version)?;
+    let was_whole = here.as_ref().is_some_and(|files| is_whole(folder, version, files));
+    let there: Files = match (manifest, &here) {
+        (Some(small), _) => parse(remote, version, &small.bytes)?,
+        (None, Some(files)) => files.clone(),
+        (None, None) => return Ok(0),
+    };
+    let is_same = here.as_ref().is_some_and(|here| here.files == there.files);
+    if is_same && (was_whole || !is_needed) || !(is_needed || was_whole) {
+        if let Some(small) = manifest {
+            put(folder, &format!("{version}/{MANIFEST}"), &small.bytes)?;
+        }
+        return Ok(0);
+    }
+    let (target, incoming) = (folder.join(version), folder.join(INCOMING).join(version));
+    fs::create_dir_all(&incoming).map_err(ObjectsError::file(&incoming))?;
+    let mut wanted = Vec::new();
+    for (file, sha256) in &there.files {
+        if !is_plain(file) || file.contains('/') {
+            return Err(ObjectsError::Checksum { object: remote.called(&format!("{version}/{file}")) });
+        }
+        let to = incoming.join(file);
+        let is_here =
+            here.as_ref().is_some_and(|here| here.files.get(file) == Some(sha256)) && target.join(file).is_file();
+        if is_here && !to.exists() {
+            fs::hard_link(target.join(file), &to).map_err(ObjectsError::file(&to))?;
+        }
+        if !to.exists() {
+            let object = object_of(version, file, sha256);
+            tell(&format!("{version}/{file}"), objects.get(&object).map_or(0, |listed| listed.bytes));
+            wanted.push((object, sha256, to));
+        }
+    }
+    let downloads = wanted.iter().map(|(object, sha256, to)| download(remote, object, Wanted::Digest(sha256), to));
+    let brought: Vec<u64> = stream::iter(downloads).buffer_unordered(DOWNLOADS_AT_ONCE).try_collect().await?;
+    let bytes = match manifest {
+        Some(small) => small.bytes.clone(),
+        None => fs::read(target.join(MANIFEST)).map_err(ObjectsError::file(&target))?,
+    };
+    put(&incoming, MANIFEST, &bytes)?;
+    take_place(folder, &incoming, &target)?;
+    Ok(brought.iter().sum())
+}
+
+fn parse(remote: &Remote, version: &str, manifest: &[u8]) -> Result<Files, ObjectsError> {
+    let object = || remote.called(&format!("{version}/{MANIFEST}"));
+    serde_json::from_slice(manifest).map_err(|_| ObjectsError::Checksum { object: object() })
+}
+
+/// Gives a folder that was brought its name.
+fn take_place(folder: &Path, incoming: &Path, target: &Path) -> Result<(), ObjectsError> {
+    let outgoing = folder.join(OUTGOING);
+    remove_folder(&outgoing)?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).map_err(ObjectsError::file(parent))?;
+    }
+    match fs::rename(target, &outgoing) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ObjectsError::file(target)(error)),
+        _ => {}
+    }
+    fs::rename(incoming, target).map_err(ObjectsError::file(target))?;
+    sync_folder(target.parent().unwrap_or(folder))?;
+    remove_folder(&outgoing)
+}
+
+/// Removes what the folder had of the store, and the store has no more.
+fn remove_gone(folder: &Path, mirror: &mut Mirror, objects: &BTreeMap<String, Listed>) -> Result<(), ObjectsError> {
+    let gone: Vec<String> = mirror.files.keys().filter(|&name| !objects.contains_key(name)).cloned().collect();
+    for name in gone {
+        match version_of(&name) {
+            Some(version) => remove_folder(&folder.join(version))?,
+            None => remove_file(&folder.join(&name))?,
+        }
+        mirror.files.remove(&name);
+    }
+    Ok(())
+}
+
+/// Removes the files of versions that no pointer names, oldest first, until the versions take no more than `most` bytes;
+/// their manifests stay. Returns how many bytes were freed.
+///
+/// # Errors
+/// [`ObjectsError::File`].
+pub fn shrink(folder: &Path, most: u64) -> Result<u64, ObjectsError> {
+    let found = look(folder)?;
+    let small: Vec<&String> = found.small.iter().collect();
+    let pointers = pointers(folder, &small, &BTreeMap::new())?;
+    let (mut sizes, mut total) = (Vec::new(), 0);
+    for version in &found.versions {
+        let Some(files) = files_of(folder, version)? else { continue };
+        let length = |file: &String| fs::metadata(folder.join(version).join(file)).map_or(0, |file| file.len());
+        let bytes: u64 = files.files.keys().map(length).sum();
+        total += bytes;
+        if !pointers.iter().any(|(pointer, text)| names(pointer, text, version)) {
+            sizes.push((version, files, bytes));
+        }
+    }
+    let before = total;
+    for (version, files, bytes) in sizes {
+        if total <= most {
+            break;
+        }
+        files.files.keys().try_for_each(|file| remove_file(&folder.join(version).join(file)))?;
+        total -= bytes;
+    }
+    Ok(before - total)
+}
+
+fn put(folder: &Path, name: &str, content: &[u8]) -> Result<(), ObjectsError> {
+    let path = folder.join(name);
+    if fs::read(&path).is_ok_and(|old| digest(&old) == digest(content)) {
+        return Ok(());
+    }
+    let (Some(parent), Some(file)) = (path.parent(), path.file_name().and_then(|file| file.to_str())) else {
+        return Ok(());
+    };
+    fs::create_dir_all(parent).map_err(ObjectsError::file(parent))?;
+    replace(parent, file, content)?;
+    Ok(())
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, ObjectsError> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ObjectsError::file(path)(error)),
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), ObjectsError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ObjectsError::file(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_folder(path: &Path) -> Result<(), ObjectsError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ObjectsError::file(path)(error)),
+        _ => Ok(()),
+    }
+}
