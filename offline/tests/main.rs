@@ -40,6 +40,7 @@ mod remember_replicas;
 mod report;
 mod rows;
 mod runs;
+mod s3;
 mod schedule;
 mod schemas;
 mod score;

@@ -15,7 +15,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use shared::contract::artifact::manifest::{CHAMPION, MANIFEST, sha256};
 use shared::contract::event_log;
-use shared::objects::lease::{self, LIFE_MS};
+use shared::objects::lease::{self, LEASE, LIFE_MS};
 use shared::objects::logs::{self, Round, Ship, Shipped};
 use shared::objects::mirror::{Found, REVISION, look};
 use shared::objects::pull::{Need, Seen, pull, shrink};
@@ -258,16 +258,16 @@ async fn the_revision_is_another_after_each_publication_and_costs_nothing_to_ask
 #[tokio::test]
 async fn a_lease_has_one_holder_until_it_is_given_back_or_runs_out() {
     let remote = store();
-    let mut first = lease::take(&remote, "the first", "1", 0).await.expect("is free");
-    let error = lease::take(&remote, "the second", "2", LIFE_MS - 1).await.expect_err("is held").to_string();
+    let mut first = lease::take(&remote, LEASE, "the first", "1", 0).await.expect("is free");
+    let error = lease::take(&remote, LEASE, "the second", "2", LIFE_MS - 1).await.expect_err("is held").to_string();
     assert!(error.contains("held by the first"), "{error}");
     lease::renew(&remote, &mut first, LIFE_MS - 1).await.expect("renews");
-    assert!(lease::take(&remote, "the second", "2", LIFE_MS + 1).await.is_err());
-    let second = lease::take(&remote, "the second", "2", 2 * LIFE_MS).await.expect("ran out");
+    assert!(lease::take(&remote, LEASE, "the second", "2", LIFE_MS + 1).await.is_err());
+    let second = lease::take(&remote, LEASE, "the second", "2", 2 * LIFE_MS).await.expect("ran out");
     assert!(matches!(lease::renew(&remote, &mut first, 2 * LIFE_MS).await, Err(ObjectsError::Conflict { .. })));
     lease::give_back(&remote, first).await.expect_err("is another's");
     lease::give_back(&remote, second).await.expect("gives back");
-    lease::take(&remote, "the third", "3", 2 * LIFE_MS).await.expect("is free");
+    lease::take(&remote, LEASE, "the third", "3", 2 * LIFE_MS).await.expect("is free");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::ArgMatches;
 use jiff::Timestamp;
-use shared::objects::lease::{self, Lease, RENEW_MS};
+use shared::objects::lease::{self, LEASE, Lease, RENEW_MS};
 use shared::objects::logs::fetch;
 use shared::objects::mirror::{Found, look};
 use shared::objects::pull::{Need, Seen, pull};
@@ -214,7 +214,7 @@ impl Held {
     fn take(remote: &Remote, patience: Duration, runtime: &Runtime) -> anyhow::Result<Self> {
         let (begin, me, token, mut told) = (Instant::now(), holder(), token(), false);
         let lease = loop {
-            match runtime.block_on(lease::take(remote, &me, &token, now_ms())) {
+            match runtime.block_on(lease::take(remote, LEASE, &me, &token, now_ms())) {
                 Err(ObjectsError::Held { location, holder }) if begin.elapsed() < patience => {
                     if !told {
                         eprintln!("waiting for {location}, which is held by {holder}");

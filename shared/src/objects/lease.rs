@@ -1,7 +1,7 @@
 //! Who may publish versions: one holder at a time, across hosts, for as long as it says that it lives.
 //!
 //! ```text
-//! <prefix>/lease.json    { "holder": "process 7 on h: `offline run`", "token": …, "until_ms": … }
+//! <prefix>/.lease.json    { "holder": "process 7 on h: `offline run`", "token": …, "until_ms": … }
 //! ```
 //!
 //! A holder writes it anew before `until_ms`. Whoever finds it past may take it, on the condition that it is still the one
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::remote::If;
 use super::{ObjectsError, Remote};
 
-/// The object.
-pub const LEASE: &str = "lease.json";
+/// The object of the lease of those who publish versions.
+pub const LEASE: &str = ".lease.json";
 /// For how long a lease is taken, in milliseconds.
 pub const LIFE_MS: i64 = 120_000;
 /// After how long it is renewed, in milliseconds.
@@ -25,6 +25,7 @@ pub const RENEW_MS: i64 = 20_000;
 /// A lease that is held.
 #[derive(Debug, Clone)]
 pub struct Lease {
+    object: String,
     said: Said,
     etag: String,
 }
@@ -40,15 +41,22 @@ struct Said {
     until_ms: i64,
 }
 
-/// Takes the lease, if nobody has it.
+/// Takes a lease, if nobody has it.
 ///
+/// * `object`: its name, such as [`LEASE`]; it begins with a dot, since it is no file of artifacts.
 /// * `token`: a text that no other process has.
 ///
 /// # Errors
 /// [`ObjectsError::Held`] names who has it.
-pub async fn take(remote: &Remote, holder: &str, token: &str, now_ms: i64) -> Result<Lease, ObjectsError> {
+pub async fn take(
+    remote: &Remote,
+    object: &str,
+    holder: &str,
+    token: &str,
+    now_ms: i64,
+) -> Result<Lease, ObjectsError> {
     let said = Said { holder: holder.to_owned(), token: token.to_owned(), until_ms: now_ms + LIFE_MS };
-    let found = remote.read(LEASE).await?;
+    let found = remote.read(object).await?;
     let when = match &found {
         None => If::Absent,
         Some(small) => match serde_json::from_slice::<Said>(&small.bytes) {
@@ -56,8 +64,8 @@ pub async fn take(remote: &Remote, holder: &str, token: &str, now_ms: i64) -> Re
             _ => If::Is(&small.etag),
         },
     };
-    match write(remote, &said, when).await {
-        Ok(etag) => Ok(Lease { said, etag }),
+    match write(remote, object, &said, when).await {
+        Ok(etag) => Ok(Lease { object: object.to_owned(), said, etag }),
         Err(ObjectsError::Conflict { .. }) => Err(held(remote, "another process, which was faster")),
         Err(error) => Err(error),
     }
@@ -69,10 +77,12 @@ pub async fn take(remote: &Remote, holder: &str, token: &str, now_ms: i64) -> Re
 /// [`ObjectsError::Conflict`] where another has taken it.
 pub async fn renew(remote: &Remote, lease: &mut Lease, now_ms: i64) -> Result<(), ObjectsError> {
     let said = Said { until_ms: now_ms + LIFE_MS, ..lease.said.clone() };
-    lease.etag = match write(remote, &said, If::Is(&lease.etag)).await {
+    lease.etag = match write(remote, &lease.object, &said, If::Is(&lease.etag)).await {
         // An earlier try may have been written although it failed here.
-        Err(error @ ObjectsError::Conflict { .. }) => match remote.read(LEASE).await? {
-            Some(found) if is_of(&found.bytes, &said.token) => write(remote, &said, If::Is(&found.etag)).await?,
+        Err(error @ ObjectsError::Conflict { .. }) => match remote.read(&lease.object).await? {
+            Some(found) if is_of(&found.bytes, &said.token) => {
+                write(remote, &lease.object, &said, If::Is(&found.etag)).await?
+            }
             _ => return Err(error),
         },
         written => written?,
@@ -87,13 +97,13 @@ pub async fn renew(remote: &Remote, lease: &mut Lease, now_ms: i64) -> Result<()
 /// [`ObjectsError`]; it then ends by itself.
 pub async fn give_back(remote: &Remote, lease: Lease) -> Result<(), ObjectsError> {
     // Written first, since stores remove without conditions: another's must not be removed.
-    let over = Said { until_ms: 0, ..lease.said };
-    write(remote, &over, If::Is(&lease.etag)).await.map(drop)
+    let over = Said { until_ms: 0, ..lease.said.clone() };
+    write(remote, &lease.object, &over, If::Is(&lease.etag)).await.map(drop)
 }
 
-async fn write(remote: &Remote, said: &Said, when: If<'_>) -> Result<String, ObjectsError> {
+async fn write(remote: &Remote, object: &str, said: &Said, when: If<'_>) -> Result<String, ObjectsError> {
     let text = serde_json::to_vec(said).expect("texts and numbers are JSON");
-    remote.write(LEASE, &text, when).await
+    remote.write(object, &text, when).await
 }
 
 fn is_of(content: &[u8], token: &str) -> bool {

@@ -19,7 +19,7 @@ use crate::contract::artifact::manifest::{CHAMPION, MANIFEST, hex, read_any, rep
 /// The file of the state.
 const STATE: &str = ".mirror.json";
 /// The object that changes with every publication.
-pub const REVISION: &str = "revision";
+pub const REVISION: &str = ".revision";
 /// What of an artifacts folder is the folder's own: notes for people about a batch that ran there.
 const OWN: [&str; 1] = ["rejects.jsonl"];
 /// So many digits of its SHA-256 tell one file of a version from another.

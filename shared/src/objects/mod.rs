@@ -4,8 +4,8 @@
 //! <prefix>/v000001-ab12cd34/manifest.json                   a version; complete when this is there
 //! <prefix>/v000001-ab12cd34/<sha256>/als.safetensors        its files, under the start of what they hash to
 //! <prefix>/champion, aliases/…, labels/…, runs/…, models/…  the small files of the artifacts folder, as they are there
-//! <prefix>/revision                                         changes with every publication
-//! <prefix>/lease.json                                       who may publish versions, until when
+//! <prefix>/.revision                                        changes with every publication
+//! <prefix>/.lease.json                                      who may publish versions, until when
 //! ```
 //!
 //! A folder is a *mirror* of it ([`mirror`]): [`pull`] brings to the folder what a command needs, [`push`] brings to the

@@ -66,9 +66,7 @@ pub async fn pull(
     let objects = remote.list().await?;
     let versions: Vec<&str> =
         objects.keys().filter_map(|name| version_of(name)).filter(|name| is_plain(name)).collect();
-    let is_small = |name: &str| {
-        is_plain(name) && !STORES_OWN.contains(&name) && version_of(name).is_none() && part_of(name).is_none()
-    };
+    let is_small = |name: &str| is_plain(name) && version_of(name).is_none() && part_of(name).is_none();
     let small: Vec<&String> = objects.keys().filter(|name| is_small(name)).collect();
 
     let reads = stream::iter(&small).map(|&name| {
@@ -104,10 +102,7 @@ pub async fn pull(
     Ok(Seen { objects, brought })
 }
 
-/// The objects that a folder has no use for.
-const STORES_OWN: [&str; 2] = [super::mirror::REVISION, super::lease::LEASE];
-
-/// Whether no part of a name is one that a folder keeps for itself.
+/// Whether no part of a name is one that a folder, or the store, keeps for itself.
 fn is_plain(name: &str) -> bool {
     name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'))
 }

@@ -14,6 +14,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::Dict;
 use serde::Deserialize;
 use shared::contract::url::RedisUrl;
+use shared::objects::Location;
 
 pub use job::{Job, JobConfig, Missed, Overlap, Trigger};
 
@@ -83,6 +84,8 @@ pub enum LockConfig {
     File,
     /// A lease in Redis, too.
     Redis(RedisUrl),
+    /// A lease in an object store, too.
+    Objects(Location),
 }
 
 /// What the scheduler does.
@@ -182,7 +185,14 @@ fn lock(schedule: &ScheduleConfig) -> Result<LockConfig, PlanError> {
         url if url.starts_with("redis://") || url.starts_with("rediss://") => {
             Ok(LockConfig::Redis(RedisUrl::from(named)))
         }
-        _ => Err(wrong("schedule.lock", "it must be file, or a URL that begins with redis:// or rediss://")),
+        url if Location::is_meant(url) => match url.parse() {
+            Ok(location) => Ok(LockConfig::Objects(location)),
+            Err(error) => Err(wrong("schedule.lock", format!("it must be file, redis://HOST, or a store: {error}"))),
+        },
+        _ => Err(wrong(
+            "schedule.lock",
+            "it must be file, or a URL that begins with redis://, rediss://, s3://, gs:// or az://",
+        )),
     }
 }
 

@@ -1,19 +1,22 @@
 //! What lets one scheduler at a time run the jobs; another one waits until the first is gone.
 //!
-//! The lock of the state folder is always taken. A lease in Redis comes on top where the folder is that of several
-//! machines, whose locks may not reach each other.
+//! The lock of the state folder is always taken. A lease in Redis or in an object store comes on top where the folder is
+//! that of several machines, whose locks may not reach each other.
 
 mod file;
+mod objects;
 mod redis;
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use shared::contract::artifact::ArtifactError;
+use shared::objects::ObjectsError;
 
 use crate::schedule::config::LockConfig;
 
 pub use file::FileLock;
+pub use objects::ObjectLease;
 pub use redis::{Lease, LeaseError};
 
 /// Why no lock can be asked for.
@@ -25,6 +28,9 @@ pub enum LockError {
     /// Redis is away.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// The object store is away.
+    #[error("the lock: {0}; or correct schedule.lock")]
+    Objects(#[from] ObjectsError),
 }
 
 /// A lock that is held.
@@ -32,8 +38,10 @@ pub enum LockError {
 pub enum Held {
     /// That of the folder.
     File(FileLock),
-    /// That of the folder, and a lease.
+    /// That of the folder, and a lease in Redis.
     Redis(FileLock, Box<Lease>),
+    /// That of the folder, and a lease in an object store.
+    Objects(FileLock, Box<ObjectLease>),
 }
 
 impl Held {
@@ -43,13 +51,16 @@ impl Held {
         match self {
             Self::File(_) => true,
             Self::Redis(_, lease) => lease.is_held(),
+            Self::Objects(_, lease) => lease.is_held(),
         }
     }
 
     /// Gives it back.
     pub async fn release(self) {
-        if let Self::Redis(_, lease) = &self {
-            lease.release().await;
+        match self {
+            Self::File(_) => {}
+            Self::Redis(_, lease) => lease.release().await,
+            Self::Objects(_, lease) => lease.release().await,
         }
     }
 }
@@ -78,6 +89,10 @@ pub async fn take(config: &LockConfig, name: &str, folder: &Path) -> Result<Resu
         LockConfig::Redis(url) => {
             let lease = redis::take(url, name, &holder).await?;
             Ok(lease.map(|lease| Held::Redis(file, Box::new(lease))))
+        }
+        LockConfig::Objects(location) => {
+            let lease = objects::take(location.open()?, name, &holder).await?;
+            Ok(lease.map(|lease| Held::Objects(file, Box::new(lease))))
         }
     }
 }
