@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::contract::artifact::alias::aliases;
-use shared::objects::mirror::REVISION;
+use shared::objects::mirror::{REVISION, look};
 use shared::objects::pull::{Need, pull, shrink};
 use shared::objects::{Location, ObjectsError, Remote};
 use tokio::time::{Instant, timeout};
@@ -56,22 +55,26 @@ impl Cache {
     /// # Errors
     /// [`ObjectsError`] when the folder has nothing either.
     pub async fn begin(&mut self) -> Result<(), ObjectsError> {
-        let answered = timeout(PATIENCE, self.remote.read(REVISION)).await;
-        let failed = match answered {
+        let failed = match timeout(PATIENCE, self.remote.read(REVISION)).await {
             Ok(Ok(_)) => match self.refresh().await {
                 Ok(()) => return Ok(()),
-                Err(error) => error.to_string(),
+                Err(error) => Some(error),
             },
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {PATIENCE:?}"),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
         };
         self.metrics.failures.inc();
-        if aliases(&self.folder)?.is_empty() {
-            // Asked again, for the error in full.
-            return self.refresh().await;
+        let has_versions = self.folder.is_dir() && !look(&self.folder)?.versions.is_empty();
+        match failed {
+            failed if has_versions => {
+                let failed = failed.map_or_else(|| format!("no answer within {PATIENCE:?}"), |error| error.to_string());
+                tracing::warn!(store = self.remote.location(), failed, "the object store fails; the cache is served");
+                Ok(())
+            }
+            Some(error) => Err(error),
+            // Without a cache there is nothing to do but wait.
+            None => self.refresh().await,
         }
-        tracing::warn!(store = self.remote.location(), failed, "the object store fails; the cache is served");
-        Ok(())
     }
 
     /// Looks for what is published, for ever.
