@@ -119,6 +119,8 @@ const TABLE: &layers::Table<'_> = &[
             "page",
             "progress",
             "publish",
+            "rank",
+            "runs",
             "sources",
             "train",
         ],
