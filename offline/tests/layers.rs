@@ -12,7 +12,7 @@ const TABLE: &layers::Table<'_> = &[
     ("durations", &[]),
     ("backoff", &[]),
     ("notices", &["backoff", "durations"]),
-    ("schedule", &["backoff", "durations", "notices"]),
+    ("schedule", &["backoff", "durations", "notices", "runs"]),
     ("progress", &[]),
     ("page", &[]),
     ("log::parquet", &[]),

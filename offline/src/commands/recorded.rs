@@ -151,30 +151,7 @@ impl Recorder {
     fn begins(&self, command: &str) -> Run {
         let now = Timestamp::now();
         let id = self.run_id.clone().unwrap_or_else(|| RunId::new(now, RandomState::new().hash_one(now) as u16));
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Run {
-            id,
-            command: command.to_owned(),
-            arguments: std::env::args().skip(1).map(|argument| without_user_info(&argument)).collect(),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            host: host.trim().to_owned(),
-            process: std::process::id(),
-            started_ms: now.as_millisecond(),
-            ended_ms: None,
-            status: Status::Running,
-            reason: None,
-            model: None,
-            identity: None,
-            data: None,
-            config: Value::Null,
-            stages: Vec::new(),
-            metrics: Default::default(),
-            series: Default::default(),
-            questions: None,
-            gate: None,
-            version: None,
-            champion: None,
-        }
+        Run::begins(id, command, now)
     }
 }
 

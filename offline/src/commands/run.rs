@@ -113,7 +113,7 @@ fn recorded(
         publish::prune(artifacts, &publish_config, progress)
     })?;
     if args.report {
-        of_batch(artifacts.path(), version.version(), &log, &winner, &args.time_zone, progress);
+        of_batch(artifacts.path(), version.version(), &log, &winner, &recording.run, &args.time_zone, progress);
     }
     Ok(())
 }

@@ -33,13 +33,13 @@ use crate::config::Config;
 use crate::log::ingest::{DAY_MS, Log};
 use crate::progress::Progress;
 use crate::publish::{PublishError, versions};
+use crate::runs::Run;
 use crate::sources::FitError;
 use changes::{ChangesSince, ContestFigures};
 use data::Data;
 use findings::Finding;
 use model::Model;
 use model::measured::{Measured, On, measured};
-use runs::Run;
 
 /// The sections of a page, in their order: what links lead to them by, and their headings.
 pub const SECTIONS: [(&str, &str); 5] =
