@@ -78,6 +78,7 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
             None => Figures::Measure,
         },
         zone: args.time_zone.clone(),
+        fingerprint: log.fingerprint(),
     };
     let found = report_on(&log, &config, &wanted, progress)?;
     for note in &found.notes {
@@ -113,6 +114,7 @@ pub fn of_batch(
         since: Against::ChampionBefore,
         figures: Figures::None,
         zone: zone.clone(),
+        fingerprint: run.data.as_ref().map_or_else(|| log.fingerprint(), |data| data.fingerprint.clone()),
     };
     let out = page_of(artifacts, version);
     let written = report_on(log, config, &wanted, progress).map_err(anyhow::Error::from).and_then(|found| {

@@ -85,7 +85,9 @@ fn recorded(
     let rejects = artifacts.path().join("rejects.jsonl");
     let log = read(&args.input.events, args.input.beside(), config, &rejects, progress)?;
     let log = until(log, args.until)?;
-    recording.learns(data_of(&log), serde_json::to_value(config)?, &Value::Null);
+    let data = data_of(&log);
+    let fingerprint = data.fingerprint.clone();
+    recording.learns(data, serde_json::to_value(config)?, &Value::Null);
 
     let champion = Champion::read(artifacts.path())?;
     let accept = accepted(args, champion.as_ref(), settings.run.gate.max_loss);
@@ -104,7 +106,7 @@ fn recorded(
         }
         (outcome.winner(config).clone(), outcome.metrics())
     };
-    let version = build(artifacts, &log, &winner, metrics, progress)?;
+    let version = build(&artifacts, &log, &fingerprint, &winner, metrics, progress)?;
     recording.made(version.manifest());
     progress.group("publish", |progress| {
         publish::promote(artifacts, &version, Move::Forward, accept, &publish_config, progress)?;

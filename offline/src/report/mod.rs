@@ -141,6 +141,8 @@ pub struct Wanted<'a> {
     pub figures: Figures<'a>,
     /// The zone that hours and days are of.
     pub zone: TimeZone,
+    /// The fingerprint of the log.
+    pub fingerprint: String,
 }
 
 /// Reports on a log, and on a version.
@@ -186,7 +188,7 @@ fn of_version(
         counts: manifest.counts.clone(),
         between_ms: [manifest.first_event_ms, manifest.last_event_ms],
     });
-    if manifest.data_fingerprint != log.fingerprint() {
+    if manifest.data_fingerprint != wanted.fingerprint {
         report.notes.push(format!(
             "The version was learnt from another log than this one: from {} events, where this one has {}.",
             manifest.counts.get("events").copied().unwrap_or(0),
