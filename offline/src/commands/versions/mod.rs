@@ -1,8 +1,10 @@
-//! `offline versions`: the versions of the recommender, or of a model of rows, and what people call and say of them.
+//! `offline versions`: the versions of the recommender, or of a model of rows, what people call and say of them, and which of
+//! them replicas serve.
 
 mod alias;
 mod label;
 mod list;
+mod served;
 mod show;
 
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ struct Place {
 enum VersionsCommand {
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Served(served::ServedArgs),
     Alias(alias::AliasArgs),
     Tag(label::TagArgs),
     Note(label::NoteArgs),
@@ -48,6 +51,7 @@ pub fn versions(args: &VersionsArgs) -> anyhow::Result<()> {
     match &args.command {
         VersionsCommand::List(own) => list::list(own, place),
         VersionsCommand::Show(own) => show::show(own, place),
+        VersionsCommand::Served(own) => served::served(own, place),
         VersionsCommand::Alias(own) => alias::alias(own, place),
         VersionsCommand::Tag(own) => label::tag(own, place),
         VersionsCommand::Note(own) => label::note(own, place),
