@@ -59,7 +59,9 @@ pub struct EvaluateArgs {
 pub fn evaluate(args: &EvaluateArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let outputs = [("--slates", args.slates.as_deref()), ("--test-events", args.test_events.as_deref())];
     apart(args.held_out.paths(), &outputs)?;
-    recorder.record("evaluate", args.artifacts.as_deref(), progress, |recording, progress| match &args.compare[..] {
+    let settings = args.settings.load()?;
+    let (kept, mlflow) = (args.artifacts.as_deref(), &settings.run.mlflow);
+    recorder.record("evaluate", kept, mlflow, progress, |recording, progress| match &args.compare[..] {
         [first, second] => compare(args, [first, second], recording, progress),
         _ => alone(args, recording, progress),
     })
