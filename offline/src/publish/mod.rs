@@ -103,8 +103,8 @@ pub enum PublishError {
     },
     /// The champion moved while a rollback waited for the lock.
     #[error(
-        "the champion was {}, and has become {} meanwhile; `offline versions list` shows what there is, and a rollback with a \
-         version in it goes there",
+        "the champion was {}, and has become {} while this waited; look at `offline versions list`, and ask again for what is \
+         still wanted",
         or_none(seen),
         or_none(champion)
     )]
