@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::service::Running;
-use crate::support::{eventually, offline, offline_fails, offline_small, text, versions, write_shop};
+use crate::support::{eventually, offline, offline_fails, offline_small, offline_with, text, versions, write_shop};
 
 #[test]
 fn an_alias_is_served_kept_from_pruning_and_taken_away() {
@@ -55,4 +55,40 @@ fn an_alias_is_served_kept_from_pruning_and_taken_away() {
         let error = offline_fails(&[&["versions"], &arguments[..], &["--artifacts", text(&artifacts)]].concat());
         assert!(error.contains(said), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn replicas_are_asked_what_they_serve_and_one_that_differs_or_is_away_fails_the_command() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (events, artifacts) = (folder.path().join("events.csv"), folder.path().join("artifacts"));
+    let run = |days: i64| {
+        write_shop(&events, 0..20, 0..days);
+        offline_small(&["run", "--events", text(&events), "--artifacts", text(&artifacts)]);
+        versions(&artifacts).pop().expect("a version")
+    };
+    let first = run(10);
+    offline(&["versions", "alias", "candidate", &first, "--artifacts", text(&artifacts)]);
+    let champion = run(11);
+    let alias = "candidate".parse().expect("an alias");
+    let service = Running::start_with(folder.path(), |config| config.artifacts.alias = alias);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let (url, away) = (service.url(), format!("http://me:secret-word@{closed}"));
+    let served = |arguments: &[&str]| {
+        let asked = ["versions", "served", "--artifacts", text(&artifacts), "--url", &url];
+        let output = offline_with(&[&asked[..], arguments].concat(), &[]);
+        let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+        (output.status.success(), printed)
+    };
+    let (done, printed) = served(&["--alias", "candidate"]);
+    assert!(done && printed.contains(&format!("{url}  {first}  ok         candidate since 20")), "{printed}");
+    let (done, printed) = served(&[]);
+    assert!(!done && printed.contains(&format!("{first}  DIFFERS    candidate since 20")), "{printed}");
+    assert!(printed.contains("1 of 1 replicas do not serve what champion names"), "{printed}");
+    let (done, printed) = served(&["--alias", "candidate", "--url", &away, "--json"]);
+    let replicas: Value = serde_json::from_str(printed.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&replicas[0]["state"], &replicas[1]["state"]), (&json!("ok"), &json!("away")));
+    assert!(!done && !printed.contains("secret-word") && champion != first, "{printed}");
+    // A model of rows that the service does not have.
+    let (done, printed) = served(&["--model", "loans"]);
+    assert!(!done && printed.contains("AWAY") && printed.contains("404"), "{printed}");
 }

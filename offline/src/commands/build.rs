@@ -14,23 +14,26 @@ use crate::train::{train, write};
 
 /// Trains a version and moves it into the artifacts folder, beside the other versions.
 ///
+/// * `fingerprint`: that of the log, which takes a pass over all events.
 /// * `metrics`: measurements to add to the metrics in its manifest; null if there are none.
 pub fn build(
     artifacts: &Artifacts,
     log: &Log,
+    fingerprint: &str,
     config: &Config,
     metrics: Value,
     progress: &mut Progress,
 ) -> anyhow::Result<Complete> {
     let working = versions::working_folder(artifacts)?;
-    let version = versions::next(artifacts.path(), &log.fingerprint())?;
-    let manifest = seal(log, config, &version, metrics, &working, progress)?;
+    let version = versions::next(artifacts.path(), fingerprint)?;
+    let manifest = seal(log, fingerprint, config, &version, metrics, &working, progress)?;
     Ok(Complete::place(artifacts, &working, manifest)?)
 }
 
-/// Trains a version and writes it into an empty folder.
+/// Trains a version and writes it into an empty folder; see [`build`].
 pub fn seal(
     log: &Log,
+    fingerprint: &str,
     config: &Config,
     version: &str,
     metrics: Value,
@@ -41,7 +44,7 @@ pub fn seal(
     let mut manifest = Manifest {
         version: version.to_owned(),
         built_ms: now_ms(),
-        data_fingerprint: log.fingerprint(),
+        data_fingerprint: fingerprint.to_owned(),
         config: serde_json::to_value(config)?,
         ..snapshot.manifest().clone()
     };

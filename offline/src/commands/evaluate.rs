@@ -60,7 +60,9 @@ pub struct EvaluateArgs {
 pub fn evaluate(args: &EvaluateArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let outputs = [("--slates", args.slates.as_deref()), ("--test-events", args.test_events.as_deref())];
     apart(args.held_out.paths(), &outputs)?;
-    recorder.record("evaluate", args.artifacts.as_deref(), progress, |recording, progress| match &args.compare[..] {
+    let settings = args.settings.load()?;
+    let (kept, mlflow) = (args.artifacts.as_deref(), &settings.run.mlflow);
+    recorder.record("evaluate", kept, mlflow, progress, |recording, progress| match &args.compare[..] {
         [first, second] => compare(args, [first, second], recording, progress),
         _ => alone(args, recording, progress),
     })
@@ -71,7 +73,9 @@ fn alone(args: &EvaluateArgs, recording: &mut Recording, progress: &mut Progress
     let config = args.settings.load_config()?;
     let parts = read_parts(&config, &args.held_out, rejects_of, progress)?;
     let questions = Questions::new(&args.measure, args.held_out.leave_last_out, &parts, &config)?;
-    recording.learns(data_of(&parts.train), serde_json::to_value(&config)?, &questions.asked());
+    let data = data_of(&parts.train);
+    let fingerprint = data.fingerprint.clone();
+    recording.learns(data, serde_json::to_value(&config)?, &questions.asked());
     if let Some(path) = &args.test_events {
         let mut out = create(path)?;
         export::events(&parts.held, &mut out)?;
@@ -79,7 +83,7 @@ fn alone(args: &EvaluateArgs, recording: &mut Recording, progress: &mut Progress
     }
     let snapshot = match &args.artifacts {
         Some(artifacts) => {
-            let kept = keep(artifacts, &parts.train, &config, progress)?;
+            let kept = keep(artifacts, &parts.train, &fingerprint, &config, progress)?;
             recording.run.version = Some(kept.manifest().version.clone());
             kept
         }
@@ -109,13 +113,19 @@ fn alone(args: &EvaluateArgs, recording: &mut Recording, progress: &mut Progress
 }
 
 /// Trains a version and keeps it in an artifacts folder, without taking the folder's lock.
-fn keep(artifacts: &Path, log: &Log, config: &Config, progress: &mut Progress) -> anyhow::Result<Snapshot> {
+fn keep(
+    artifacts: &Path,
+    log: &Log,
+    fingerprint: &str,
+    config: &Config,
+    progress: &mut Progress,
+) -> anyhow::Result<Snapshot> {
     fs::create_dir_all(artifacts).with_context(|| artifacts.display().to_string())?;
     // The service may run as another user.
     let mut working = tempfile::Builder::new();
     let working = working.prefix(EVALUATING).permissions(Permissions::from_mode(0o755)).tempdir_in(artifacts)?;
     let _in_use = in_use(working.path())?;
-    let manifest = seal(log, config, "evaluated", Value::Null, working.path(), progress)?;
+    let manifest = seal(log, fingerprint, config, "evaluated", Value::Null, working.path(), progress)?;
     let version = place_evaluated(artifacts, working.path(), manifest)?;
     let folder = artifacts.join(&version);
     eprintln!(

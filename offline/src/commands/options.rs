@@ -8,8 +8,11 @@ use jiff::tz::TimeZone;
 use shared::contract::url::RedisUrl;
 
 use super::mirrors::mirrored;
-use crate::config::{Config, ConfigError, PublishConfig, Settings};
-use crate::publish::{Artifacts, PublishError};
+use crate::config::{Config, ConfigError, MlflowConfig, PublishConfig, Settings};
+use crate::publish::{Artifacts, Pointers, PublishError};
+
+/// How long who moves a pointer waits for another: it takes moments, or as long as user records take to be written.
+const MOMENTS: Duration = Duration::from_secs(60);
 
 /// The options that choose the settings.
 #[derive(Debug, Args)]
@@ -117,6 +120,21 @@ impl ArtifactsOptions {
         Artifacts::hold(&self.artifacts, command, self.patience())
     }
 
+    /// Takes the short lock of the artifacts folder, for a command that moves pointers alone. A batch that builds does not
+    /// have it.
+    ///
+    /// # Errors
+    /// [`PublishError::Held`] where another command has it for longer than `--wait` says, or a minute.
+    pub fn pointers(&self, command: &str) -> Result<Pointers, PublishError> {
+        Pointers::take(&self.artifacts, command, self.moments())
+    }
+
+    /// How long to wait for another command that moves a pointer.
+    #[must_use]
+    pub fn moments(&self) -> Duration {
+        self.wait.unwrap_or(MOMENTS)
+    }
+
     /// How long to wait for another batch.
     #[must_use]
     pub fn patience(&self) -> Duration {
@@ -142,6 +160,53 @@ impl RedisOptions {
             publish.redis_url = url.clone();
         }
         publish
+    }
+}
+
+/// The MLflow server that is told of runs and champions.
+#[derive(Debug, Args)]
+pub struct MlflowOptions {
+    /// The MLflow server that is told of runs and of champions, http[s]://host:port. Give a password in
+    /// MLFLOW_TRACKING_PASSWORD: arguments show in the list of processes.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MLFLOW_TRACKING_URI",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    mlflow: Option<String>,
+    /// The experiment of its runs.
+    #[arg(long, global = true, value_name = "NAME", env = "MLFLOW_EXPERIMENT_NAME", hide_short_help = true)]
+    mlflow_experiment: Option<String>,
+    /// How long a call of MLflow may take, in seconds.
+    #[arg(long, global = true, value_name = "SECONDS", hide_short_help = true)]
+    mlflow_timeout: Option<u64>,
+    /// The registered model of the recommender; a model of rows is registered as NAME-<its name>.
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    mlflow_model: Option<String>,
+}
+
+impl MlflowOptions {
+    /// The settings of MLflow, with what the command line and MLflow's own variables say.
+    #[must_use]
+    pub fn over(&self, mlflow: &MlflowConfig) -> MlflowConfig {
+        let or = |own: &Option<String>, other: &String| own.as_ref().unwrap_or(other).clone();
+        MlflowConfig {
+            url: or(&self.mlflow, &mlflow.url),
+            experiment: or(&self.mlflow_experiment, &mlflow.experiment),
+            model: or(&self.mlflow_model, &mlflow.model),
+            timeout_secs: self.mlflow_timeout.unwrap_or(mlflow.timeout_secs),
+        }
+    }
+
+    /// The settings of MLflow for commands that take no config of the batch: the defaults, and the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable.
+    pub fn of_environment() -> Result<MlflowConfig, ConfigError> {
+        Ok(Settings::load(None, None)?.run.mlflow)
     }
 }
 

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::contract::artifact::Manifest;
 use shared::contract::complaint::complaint;
-use shared::contract::url::without_user_info;
 
 use super::mirrors::mirrored;
+use super::options::MlflowOptions;
+use crate::config::MlflowConfig;
 use crate::log::ingest::Log;
 use crate::measure::tune::Trials;
 use crate::mlflow::{Client, Names, catch_up, enqueue};
@@ -33,33 +34,8 @@ pub struct Recorder {
     /// The folder of the records of runs; `runs` in the artifacts folder if absent.
     #[arg(long, global = true, value_name = "FOLDER", env = "TANDEM_RUNS", hide_short_help = true)]
     runs: Option<PathBuf>,
-    /// The MLflow server that is told of runs and of champions, http[s]://host:port. Give a password in
-    /// MLFLOW_TRACKING_PASSWORD: arguments show in the list of processes.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "MLFLOW_TRACKING_URI",
-        hide_env_values = true,
-        hide_short_help = true
-    )]
-    mlflow: Option<String>,
-    /// The experiment of its runs.
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "MLFLOW_EXPERIMENT_NAME",
-        default_value = "tandem",
-        hide_short_help = true
-    )]
-    mlflow_experiment: String,
-    /// How long a call of MLflow may take, in seconds.
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 15, hide_short_help = true)]
-    mlflow_timeout: u64,
-    /// The registered model of the recommender; a model of rows is registered as NAME-<its name>.
-    #[arg(long, global = true, value_name = "NAME", default_value = "tandem", hide_short_help = true)]
-    mlflow_model: String,
+    #[command(flatten)]
+    mlflow: MlflowOptions,
 }
 
 /// A run under way: what it notes of itself.
@@ -76,6 +52,8 @@ impl Recorder {
     /// what the command is for comes first.
     ///
     /// * `artifacts`: the artifacts folder of the command, if it has one; else the one that other commands take.
+    /// * `mlflow`: the server that is told, unless the options name another. It is told after the work, which has let go of
+    ///   every lock.
     ///
     /// # Errors
     /// Those of the command.
@@ -83,6 +61,7 @@ impl Recorder {
         &self,
         command: &str,
         artifacts: Option<&Path>,
+        mlflow: &MlflowConfig,
         progress: &mut Progress,
         work: impl FnOnce(&mut Recording, &mut Progress) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
@@ -105,7 +84,8 @@ impl Recorder {
             Ok(()) if run.status == Status::Running => run.status = Status::Succeeded,
             Ok(()) => {}
             Err(error) => {
-                let refused = matches!(error.downcast_ref(), Some(PublishError::Loss(_)));
+                let refused =
+                    matches!(error.downcast_ref(), Some(PublishError::Loss(_) | PublishError::Overtaken { .. }));
                 run.status = if refused { Status::Refused } else { Status::Failed };
                 run.reason = Some(complaint(error.as_ref()));
             }
@@ -115,7 +95,7 @@ impl Recorder {
             match kept.map_err(Into::into).and_then(|()| begun.write(&run)) {
                 Ok(()) => {
                     eprintln!("recorded: {}", run.id);
-                    self.tell(Some(&run.id), artifacts, begun.folder());
+                    self.tell(Some(&run.id), artifacts, begun.folder(), mlflow);
                 }
                 Err(error) => eprintln!("warning: how this run ended is not recorded: {error}"),
             }
@@ -124,15 +104,18 @@ impl Recorder {
     }
 
     /// Tells MLflow which versions are champions now, and of runs that it was not told of, where a server is named.
-    pub fn tell_champions(&self, artifacts: &Path) {
-        self.tell(None, Some(artifacts), &self.folder(Some(artifacts)));
+    pub fn tell_champions(&self, artifacts: &Path, mlflow: &MlflowConfig) {
+        self.tell(None, Some(artifacts), &self.folder(Some(artifacts)), mlflow);
     }
 
     /// Tells MLflow of a run, and of all that wait. What can't be told waits for the next run, with a warning.
-    fn tell(&self, run: Option<&RunId>, artifacts: Option<&Path>, runs: &Path) {
-        let Some(url) = &self.mlflow else { return };
-        let names = Names { experiment: self.mlflow_experiment.clone(), model: self.mlflow_model.clone() };
-        let told = Client::new(url, Duration::from_secs(self.mlflow_timeout)).and_then(|client| {
+    fn tell(&self, run: Option<&RunId>, artifacts: Option<&Path>, runs: &Path, mlflow: &MlflowConfig) {
+        let MlflowConfig { url, experiment, model, timeout_secs } = self.mlflow.over(mlflow);
+        if url.is_empty() {
+            return;
+        }
+        let names = Names { experiment, model };
+        let told = Client::new(&url, Duration::from_secs(timeout_secs)).and_then(|client| {
             run.map_or(Ok(()), |id| enqueue(runs, id))?;
             catch_up(&client, &names, runs, &usual(artifacts))
         });
@@ -152,30 +135,7 @@ impl Recorder {
     fn begins(&self, command: &str) -> Run {
         let now = Timestamp::now();
         let id = self.run_id.clone().unwrap_or_else(|| RunId::new(now, RandomState::new().hash_one(now) as u16));
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Run {
-            id,
-            command: command.to_owned(),
-            arguments: std::env::args().skip(1).map(|argument| without_user_info(&argument)).collect(),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            host: host.trim().to_owned(),
-            process: std::process::id(),
-            started_ms: now.as_millisecond(),
-            ended_ms: None,
-            status: Status::Running,
-            reason: None,
-            model: None,
-            identity: None,
-            data: None,
-            config: Value::Null,
-            stages: Vec::new(),
-            metrics: Default::default(),
-            series: Default::default(),
-            questions: None,
-            gate: None,
-            version: None,
-            champion: None,
-        }
+        Run::begins(id, command, now)
     }
 }
 

@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::log::ingest::Log;
 use crate::progress::Progress;
 use crate::report::html::page;
-use crate::report::runs::Run;
 use crate::report::{Against, Figures, Report, Wanted, report as report_on, text};
+use crate::runs::Run;
 
 /// Writes a page about a shop's data and a version: what the log is like, how good the version is, and what has changed.
 #[derive(Debug, Args)]
@@ -79,6 +79,7 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
             None => Figures::Measure,
         },
         zone: args.time_zone.clone(),
+        fingerprint: log.fingerprint(),
     };
     let found = report_on(&log, &config, &wanted, progress)?;
     for note in &found.notes {
@@ -97,18 +98,29 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
 }
 
 /// Writes the page of a version that a batch has just published. A batch has done what it was to do without it.
-pub fn of_batch(artifacts: &Path, version: &str, log: &Log, config: &Config, zone: &TimeZone, progress: &mut Progress) {
+///
+/// * `run`: the batch, as far as it has come.
+pub fn of_batch(
+    artifacts: &Path,
+    version: &str,
+    log: &Log,
+    config: &Config,
+    run: &Run,
+    zone: &TimeZone,
+    progress: &mut Progress,
+) {
     let wanted = Wanted {
         artifacts,
         version: Some(version),
         since: Against::ChampionBefore,
         figures: Figures::None,
         zone: zone.clone(),
+        fingerprint: run.data.as_ref().map_or_else(|| log.fingerprint(), |data| data.fingerprint.clone()),
     };
     let out = page_of(artifacts, version);
     let written = report_on(log, config, &wanted, progress).map_err(anyhow::Error::from).and_then(|found| {
-        let run = found.run.clone().or_else(|| Some(Run::under_way("run", version, progress.stages())));
-        write_page(&out, &Report { run, ..found })
+        let run = Run { stages: progress.stages().to_vec(), ..run.clone() };
+        write_page(&out, &Report { run: Some(run), ..found })
     });
     match written {
         Ok(()) => println!("report: {}", out.display()),

@@ -29,7 +29,7 @@ pub fn train(args: &TrainArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let rejects = artifacts.path().join("rejects.jsonl");
     let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
     let log = until(log, args.until)?;
-    let version = build(&artifacts, &log, &config, Value::Null, progress)?;
+    let version = build(&artifacts, &log, &log.fingerprint(), &config, Value::Null, progress)?;
     let version = version.version();
     println!("built: {version}; serve it with `offline publish --version {version}`");
     Ok(())

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::options::{Input, SettingsOptions, time_ms};
 use super::read::{read, until};
 use super::recorded::{Recorder, data_of};
+use crate::config::Settings;
 use crate::measure::tune;
 use crate::progress::Progress;
 
@@ -33,9 +34,9 @@ pub struct TuneArgs {
 
 /// Searches, and prints the best trial of each study.
 pub fn tune(args: &TuneArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
-    let config = args.settings.load_config()?;
+    let Settings { learn: config, run } = args.settings.load()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    recorder.record("tune", None, progress, |recording, progress| {
+    recorder.record("tune", None, &run.mlflow, progress, |recording, progress| {
         let rejects = args.out.join("rejects.jsonl");
         let log = read(&args.input.events, args.input.beside(), &config, &rejects, progress)?;
         let log = until(log, args.until)?;

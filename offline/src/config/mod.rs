@@ -5,8 +5,8 @@
 //! range.
 //!
 //! Settings come in two kinds, which are kept apart. [`Config`] decides what is learnt: it is written into every
-//! artifact, compared by the gate, and shown by the service. [`RunConfig`] decides whether a version is promoted and
-//! where it is published, and holds passwords: it can't be serialised, so that it gets into no artifact.
+//! artifact, compared by the gate, and shown by the service. [`RunConfig`] decides whether a version is promoted,
+//! where it is published and who is told, and holds passwords: it can't be serialised, so that it gets into no artifact.
 
 pub mod changes;
 mod kinds;
@@ -37,7 +37,7 @@ use crate::sources::SourcesConfig;
 use crate::trees::TreesConfig;
 use crate::trees::encode::EncodeConfig;
 use crate::user_tables::UsersConfig;
-pub use run::{GateConfig, PublishConfig, RunConfig};
+pub use run::{GateConfig, MlflowConfig, PublishConfig, RunConfig};
 
 const DEFAULTS: &str = include_str!("../../config.default.toml");
 const PRESETS: [(&str, &str); 5] = [
@@ -168,7 +168,7 @@ pub struct EngineConfig {
 pub struct Settings {
     /// The settings that decide what is learnt.
     pub learn: Config,
-    /// The settings of a run: the gate, and where versions go.
+    /// The settings of a run: the gate, where versions go, and who is told.
     pub run: RunConfig,
 }
 

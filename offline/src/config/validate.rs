@@ -1,6 +1,8 @@
 //! Checks that every setting is in its range.
 
-use super::{Config, ConfigError, RunConfig};
+use shared::contract::url::without_user_info;
+
+use super::{Config, ConfigError, MlflowConfig, RunConfig};
 use crate::config::ranges::range;
 use crate::sources::TRAINERS;
 
@@ -66,6 +68,12 @@ impl RunConfig {
         range(publish.keep > 0, "publish.keep", publish.keep, "at least 1")?;
         let allowed = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
         let named = (1..=64).contains(&publish.prefix.len()) && publish.prefix.chars().all(allowed);
-        Ok(range(named, "publish.prefix", &publish.prefix, "1 to 64 ASCII letters, digits or any of -_.:")?)
+        range(named, "publish.prefix", &publish.prefix, "1 to 64 ASCII letters, digits or any of -_.:")?;
+        let MlflowConfig { url, experiment, model, timeout_secs } = &self.mlflow;
+        let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+        range(is_url, "mlflow.url", without_user_info(url), "http[s]://host:port, or empty")?;
+        range(!experiment.is_empty(), "mlflow.experiment", experiment, "a name")?;
+        range(!model.is_empty(), "mlflow.model", model, "a name")?;
+        Ok(range((1..=600).contains(timeout_secs), "mlflow.timeout_secs", timeout_secs, "1 to 600")?)
     }
 }

@@ -9,6 +9,7 @@ use reqwest::blocking::{Client as Http, RequestBuilder};
 use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
 
+use super::login::Login;
 use super::translate::Metric;
 
 /// How long the server may take to accept a connection.
@@ -52,23 +53,6 @@ pub enum MlflowError {
     Artifact(#[from] ArtifactError),
 }
 
-/// Who asks.
-#[derive(Clone, Default)]
-pub enum Login {
-    /// Anybody.
-    #[default]
-    None,
-    /// A user.
-    Basic {
-        /// The name.
-        user: String,
-        /// The password.
-        password: String,
-    },
-    /// The bearer of a token.
-    Token(String),
-}
-
 /// A server.
 pub struct Client {
     http: Http,
@@ -86,8 +70,7 @@ pub struct Remote {
 }
 
 impl Client {
-    /// A client of the server at a URL. Its user and password are those of the URL, else those of MLflow's own variables
-    /// `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or the token `MLFLOW_TRACKING_TOKEN`.
+    /// A client of the server at a URL, who asks as [`Login::of`] says.
     ///
     /// * `patience`: how long a call may take.
     ///
@@ -98,7 +81,7 @@ impl Client {
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
             return Err(MlflowError::Url);
         }
-        let login = login_of(&url);
+        let login = Login::of(&url, |name| std::env::var(name).ok());
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| MlflowError::Url)?;
         // There is one provider in the tree; who came first has installed the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -235,16 +218,11 @@ impl Client {
     }
 
     fn answer(&self, call: &str, request: RequestBuilder) -> Result<Value, MlflowError> {
-        let request = match &self.login {
-            Login::None => request,
-            Login::Basic { user, password } => request.basic_auth(user, Some(password)),
-            Login::Token(token) => request.bearer_auth(token),
-        };
         let away = |error: reqwest::Error| MlflowError::Away {
             server: self.base.clone(),
             reason: chain(&error.without_url()),
         };
-        let answer = request.send().map_err(away)?;
+        let answer = self.login.sign(request).send().map_err(away)?;
         let status = answer.status();
         let body = answer.text().map_err(away)?;
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -279,18 +257,4 @@ fn text(value: &Value) -> Result<String, MlflowError> {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-fn login_of(url: &reqwest::Url) -> Login {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
-    if !url.username().is_empty() {
-        let password = decoded(url.password().unwrap_or_default());
-        return Login::Basic { user: decoded(url.username()), password };
-    }
-    match (variable("MLFLOW_TRACKING_USERNAME"), variable("MLFLOW_TRACKING_TOKEN")) {
-        (Some(user), _) => Login::Basic { user, password: variable("MLFLOW_TRACKING_PASSWORD").unwrap_or_default() },
-        (None, Some(token)) => Login::Token(token),
-        (None, None) => Login::None,
-    }
 }

@@ -12,6 +12,7 @@
 //! Source: the REST interface of MLflow 2 and 3, <https://mlflow.org/docs/latest/rest-api.html>.
 
 mod client;
+mod login;
 mod names;
 mod outbox;
 mod translate;

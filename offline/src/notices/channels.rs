@@ -7,7 +7,7 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 
 use super::Kind;
-use super::config::{EmailConfig, MailTls, NoticesConfig, SlackConfig, TelegramConfig, WebhookConfig};
+use super::config::{EmailConfig, MailTls, NoticesConfig, SlackConfig, TelegramConfig, ToldConfig, WebhookConfig};
 use super::secret::Secret;
 
 /// Why a channel can't be used.
@@ -143,27 +143,29 @@ pub type Configured = (Vec<WebhookConfig>, Vec<SlackConfig>, Vec<TelegramConfig>
 pub fn check(defaults: NoticesConfig, configured: Configured, jobs: &[&str]) -> Result<Channels, ChannelError> {
     let (webhooks, slacks, telegrams, emails) = configured;
     let NoticesConfig { on, shop, report_url, queue, timeout, backoff, backoff_cap, ca } = defaults;
-    let channel =
-        |name, own: Option<Vec<Kind>>, jobs, to| Channel { name, on: own.unwrap_or_else(|| on.clone()), jobs, to };
+    let channel = |told: ToldConfig, to| {
+        let ToldConfig { name, on: own, jobs } = told;
+        Channel { name, on: own.unwrap_or_else(|| on.clone()), jobs, to }
+    };
     let mut all = Vec::new();
-    for WebhookConfig { name, on, jobs, url_env, url_file, secret_env, secret_file } in webhooks {
-        let url = url(&name, needed(&name, "url", &url_env, &url_file)?)?;
-        let secret = Secret::read(&secret_env, &secret_file).map_err(wrong(&name))?;
-        all.push(channel(name, on, jobs, To::Webhook { url, secret }));
+    for WebhookConfig { told, url_env, url_file, secret_env, secret_file } in webhooks {
+        let url = url(&told.name, needed(&told.name, "url", &url_env, &url_file)?)?;
+        let secret = Secret::read(&secret_env, &secret_file).map_err(wrong(&told.name))?;
+        all.push(channel(told, To::Webhook { url, secret }));
     }
-    for SlackConfig { name, on, jobs, url_env, url_file } in slacks {
-        let url = url(&name, needed(&name, "url", &url_env, &url_file)?)?;
-        all.push(channel(name, on, jobs, To::Slack { url }));
+    for SlackConfig { told, url_env, url_file } in slacks {
+        let url = url(&told.name, needed(&told.name, "url", &url_env, &url_file)?)?;
+        all.push(channel(told, To::Slack { url }));
     }
-    for TelegramConfig { name, on, jobs, token_env, token_file, chat, base } in telegrams {
-        let token = needed(&name, "token", &token_env, &token_file)?;
+    for TelegramConfig { told, token_env, token_file, chat, base } in telegrams {
+        let token = needed(&told.name, "token", &token_env, &token_file)?;
         let base = base.trim_end_matches('/').to_owned();
-        url(&name, Secret::from(base.as_str()))?;
-        all.push(channel(name, on, jobs, To::Telegram { token, chat, base }));
+        url(&told.name, Secret::from(base.as_str()))?;
+        all.push(channel(told, To::Telegram { token, chat, base }));
     }
     for config in emails {
-        let (name, on, jobs) = (config.name.clone(), config.on.clone(), config.jobs.clone());
-        all.push(channel(name, on, jobs, To::Email(Box::new(mail(config)?))));
+        let told = config.told.clone();
+        all.push(channel(told, To::Email(Box::new(mail(config)?))));
     }
     let error = |name: &str, what: &str| Err(ChannelError { name: name.to_owned(), what: what.to_owned() });
     let mut names = BTreeSet::new();
@@ -202,7 +204,8 @@ fn url(name: &str, url: Secret) -> Result<Secret, ChannelError> {
 }
 
 fn mail(config: EmailConfig) -> Result<Mail, ChannelError> {
-    let EmailConfig { name, host, port, tls, user_env, password_env, password_file, from, to, .. } = config;
+    let EmailConfig { told: ToldConfig { name, .. }, host, port, tls, user_env, password_env, password_file, from, to } =
+        config;
     let mailbox = |text: &str| {
         text.parse::<Mailbox>().map_err(|_| wrong(&name)(format!("{text:?} is no address; write it as a@b.example")))
     };

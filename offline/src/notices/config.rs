@@ -26,16 +26,24 @@ pub struct NoticesConfig {
     pub ca: PathBuf,
 }
 
-/// A receiver of JSON.
+/// Who is told of what: the keys that channels of every kind have.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct WebhookConfig {
+pub struct ToldConfig {
     pub name: String,
     #[serde(default)]
     pub on: Option<Vec<Kind>>,
     #[serde(default)]
     pub jobs: Option<Vec<String>>,
+}
+
+/// A receiver of JSON.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct WebhookConfig {
+    #[serde(flatten)]
+    pub told: ToldConfig,
     #[serde(default)]
     pub url_env: String,
     #[serde(default)]
@@ -51,11 +59,8 @@ pub struct WebhookConfig {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SlackConfig {
-    pub name: String,
-    #[serde(default)]
-    pub on: Option<Vec<Kind>>,
-    #[serde(default)]
-    pub jobs: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub told: ToldConfig,
     #[serde(default)]
     pub url_env: String,
     #[serde(default)]
@@ -67,11 +72,8 @@ pub struct SlackConfig {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TelegramConfig {
-    pub name: String,
-    #[serde(default)]
-    pub on: Option<Vec<Kind>>,
-    #[serde(default)]
-    pub jobs: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub told: ToldConfig,
     #[serde(default)]
     pub token_env: String,
     #[serde(default)]
@@ -103,11 +105,8 @@ pub enum MailTls {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct EmailConfig {
-    pub name: String,
-    #[serde(default)]
-    pub on: Option<Vec<Kind>>,
-    #[serde(default)]
-    pub jobs: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub told: ToldConfig,
     pub host: String,
     #[serde(default)]
     pub port: Option<u16>,

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::evaluate::bootstrap::{Difference, Replicates, counts};
 
@@ -22,11 +22,11 @@ pub struct Pair<'a> {
     pub simpler: f64,
 }
 
-/// The comparison of a richer model with a simpler one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The comparison of a richer model with a simpler one, as a manifest keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairedTest {
     /// The richer model: `blend` or `ranker`.
-    pub richer: &'static str,
+    pub richer: String,
     /// The simpler one: a source, or the blend without a ranker.
     pub simpler: String,
     /// The name of the figure that is compared.
@@ -45,7 +45,7 @@ pub struct PairedTest {
 
 impl PairedTest {
     /// Compares the figures of both models on some questions.
-    pub fn of(richer: &'static str, simpler: String, figure: String, pairs: &[Pair<'_>]) -> Self {
+    pub fn of(richer: &str, simpler: String, figure: String, pairs: &[Pair<'_>]) -> Self {
         let mut sides = [Replicates::new(1), Replicates::new(1)];
         let mut sums = [0.0; 2];
         for of_user in pairs.chunk_by(|a, b| a.user == b.user) {
@@ -60,7 +60,7 @@ impl PairedTest {
         let means = sums.map(|sum| sum / pairs.len().max(1) as f64);
         let difference = sides[0].difference(&sides[1], 0, means);
         Self {
-            richer,
+            richer: richer.to_owned(),
             simpler,
             figure,
             questions: pairs.len(),

@@ -33,13 +33,13 @@ use crate::config::Config;
 use crate::log::ingest::{DAY_MS, Log};
 use crate::progress::Progress;
 use crate::publish::{PublishError, versions};
+use crate::runs::Run;
 use crate::sources::FitError;
 use changes::{ChangesSince, ContestFigures};
 use data::Data;
 use findings::Finding;
 use model::Model;
 use model::measured::{Measured, On, measured};
-use runs::Run;
 
 /// The sections of a page, in their order: what links lead to them by, and their headings.
 pub const SECTIONS: [(&str, &str); 5] =
@@ -141,6 +141,8 @@ pub struct Wanted<'a> {
     pub figures: Figures<'a>,
     /// The zone that hours and days are of.
     pub zone: TimeZone,
+    /// The fingerprint of the log.
+    pub fingerprint: String,
 }
 
 /// Reports on a log, and on a version.
@@ -186,7 +188,7 @@ fn of_version(
         counts: manifest.counts.clone(),
         between_ms: [manifest.first_event_ms, manifest.last_event_ms],
     });
-    if manifest.data_fingerprint != log.fingerprint() {
+    if manifest.data_fingerprint != wanted.fingerprint {
         report.notes.push(format!(
             "The version was learnt from another log than this one: from {} events, where this one has {}.",
             manifest.counts.get("events").copied().unwrap_or(0),

@@ -5,14 +5,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared::contract::name::{LONGEST, is_plain};
 
 /// The name of a run, such as `r20261127-171512-3f9a`. The time is UTC.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
-
-/// The most characters of a name that a caller chooses.
-const LONGEST: usize = 64;
 
 impl RunId {
     /// The name of a run that begins now.
@@ -33,13 +31,12 @@ impl RunId {
 impl FromStr for RunId {
     type Err = String;
 
-    /// A name that a caller chooses is a file's name: letters, digits, `-` and `_`.
+    /// A name that a caller chooses is a file's name, see [`is_plain`].
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = |character: u8| character.is_ascii_alphanumeric() || b"-_".contains(&character);
-        if text.is_empty() || text.len() > LONGEST || !text.bytes().all(fits) {
-            return Err(format!("expected 1 to {LONGEST} letters, digits, - and _"));
+        match is_plain(text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("expected 1 to {LONGEST} letters, digits, - and _")),
         }
-        Ok(Self(text.to_owned()))
     }
 }
 

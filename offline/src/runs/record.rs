@@ -1,12 +1,15 @@
 //! The record of a run: what ran, on what, with which settings, how it went, and its figures.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shared::contract::artifact::manifest::hex;
+use shared::contract::url::without_user_info;
 
 use super::RunId;
 use crate::progress::Stage;
@@ -148,6 +151,35 @@ pub struct Run {
 }
 
 impl Run {
+    /// The record of a run of this process that begins.
+    #[must_use]
+    pub fn begins(id: RunId, command: &str, now: Timestamp) -> Self {
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self {
+            id,
+            command: command.to_owned(),
+            arguments: std::env::args().skip(1).map(|argument| without_user_info(&argument)).collect(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host.trim().to_owned(),
+            process: std::process::id(),
+            started_ms: now.as_millisecond(),
+            ended_ms: None,
+            status: Status::Running,
+            reason: None,
+            model: None,
+            identity: None,
+            data: None,
+            config: Value::Null,
+            stages: Vec::new(),
+            metrics: BTreeMap::new(),
+            series: BTreeMap::new(),
+            questions: None,
+            gate: None,
+            version: None,
+            champion: None,
+        }
+    }
+
     /// Notes what the run learns from and how; fills in [`Self::identity`].
     ///
     /// * `asked`: what else decides the outcome, such as the options of a measurement.

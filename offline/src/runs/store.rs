@@ -79,15 +79,28 @@ impl Drop for Begun {
 /// Reads a record.
 ///
 /// # Errors
-/// [`RunError::Torn`] for a file that is no record.
+/// [`RunError::Unknown`] where there is none, [`RunError::Torn`] for a file that is no record.
 pub fn read(folder: &Path, id: &RunId) -> Result<Run, RunError> {
+    let unknown = || RunError::Unknown { folder: folder.to_owned(), name: id.to_string() };
+    read_if_there(folder, id)?.ok_or_else(unknown)
+}
+
+/// Reads a record; `None` where there is none.
+///
+/// # Errors
+/// [`RunError::Torn`] for a file that is no record.
+pub fn read_if_there(folder: &Path, id: &RunId) -> Result<Option<Run>, RunError> {
     let path = record_of(folder, id);
-    let text = fs::read(&path).map_err(ArtifactError::io(&path))?;
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ArtifactError::Io { path, source }.into()),
+    };
     let mut run: Run = serde_json::from_slice(&text).map_err(|source| RunError::Torn { path, source })?;
     if run.status == Status::Running && !is_alive(folder, id) {
         run.status = Status::Killed;
     }
-    Ok(run)
+    Ok(Some(run))
 }
 
 /// All records, oldest first, and those that can't be read.
@@ -173,36 +186,13 @@ fn lock_of(folder: &Path, id: &RunId) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use serde_json::Value;
+    use jiff::Timestamp;
 
     use super::*;
 
     fn run(id: &str, started_ms: i64) -> Run {
-        Run {
-            id: id.parse().expect("a name"),
-            command: "run".to_owned(),
-            arguments: Vec::new(),
-            program: "0".to_owned(),
-            host: "here".to_owned(),
-            process: 1,
-            started_ms,
-            ended_ms: None,
-            status: Status::Running,
-            reason: None,
-            model: None,
-            identity: None,
-            data: None,
-            config: Value::Null,
-            stages: Vec::new(),
-            metrics: BTreeMap::new(),
-            series: BTreeMap::new(),
-            questions: None,
-            gate: None,
-            version: None,
-            champion: None,
-        }
+        let now = Timestamp::from_millisecond(started_ms).expect("a time");
+        Run::begins(id.parse().expect("a name"), "run", now)
     }
 
     #[test]
@@ -211,6 +201,8 @@ mod tests {
         let folder = folder.path().join("runs");
         let (mut first, second) = (run("r1", 1), run("r2", 2));
         let status = |run: &Run| read(&folder, &run.id).expect("reads").status;
+        assert_eq!(read_if_there(&folder, &first.id).expect("reads"), None);
+        assert!(matches!(read(&folder, &first.id), Err(RunError::Unknown { .. })));
         let begun = begin(&folder, &first).expect("begins");
         drop(begin(&folder, &second).expect("begins"));
         assert_eq!((status(&first), status(&second)), (Status::Running, Status::Killed));

@@ -8,7 +8,7 @@
 //! comes after a crash: a run that stands there and was not begun is begun, a notice that was not taken is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -21,10 +21,11 @@ use crate::notices::Notice;
 use crate::notices::outbox::Pauses;
 use crate::notices::secret::Redaction;
 use crate::notices::send::{self, Failure};
+use crate::runs::{Run, store};
 use crate::schedule::config::{Job, LockConfig, Plan};
 use crate::schedule::runs::{self, Ended, How, Order, Seen};
 use crate::schedule::state::{Active, Phase, State, StateError};
-use crate::schedule::{asked, due, record, report, settle};
+use crate::schedule::{asked, due, report, settle};
 
 /// How long a supervisor has to say that it is there, before another one is started.
 const BEGIN_AGAIN: Duration = Duration::from_secs(5);
@@ -205,7 +206,7 @@ impl Lead {
                 },
             };
             let job = self.plan.jobs.iter().find(|job| job.name() == name);
-            let record = job.and_then(|job| record::read(&job.records(), &active.id));
+            let record = job.and_then(|job| record(&job.records(), &active.id));
             let id = active.id.clone();
             let told = settle::settle(job, own, &ended, record.as_ref(), now_ms);
             self.begun.remove(&id);
@@ -338,8 +339,14 @@ fn order(job: &Job, plan: &Plan, due_ms: i64, attempt: u32) -> Order {
     }
 }
 
+/// What the batch wrote down of a run; `None` where it wrote nothing, or nothing that this build can read.
+fn record(records: &Path, id: &str) -> Option<Run> {
+    let read = store::read_if_there(records, &id.parse().ok()?);
+    read.inspect_err(|error| tracing::warn!(%error, "a record that can't be read")).ok().flatten()
+}
+
 /// An id that no run has: the time, and four digits of what it is of.
-fn id(state: &std::path::Path, job: &str, due_ms: i64, attempt: u32) -> String {
+fn id(state: &Path, job: &str, due_ms: i64, attempt: u32) -> String {
     let now = Timestamp::now();
     let time = now.strftime("%Y%m%d-%H%M%S");
     let nth = |salt: u32| {

@@ -17,7 +17,6 @@ pub mod http;
 pub mod lead;
 pub mod lock;
 pub mod metrics;
-mod record;
 mod report;
 pub mod runs;
 pub mod serve;

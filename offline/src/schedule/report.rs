@@ -10,8 +10,8 @@ use shared::contract::url::without_user_info;
 use crate::notices::secret::Redaction;
 use crate::notices::text::cut;
 use crate::notices::{Figure, Kind, Notice};
+use crate::runs::Run;
 use crate::schedule::config::Job;
-use crate::schedule::record::Record;
 use crate::schedule::runs::{self, STDERR};
 use crate::schedule::state::Last;
 
@@ -45,7 +45,7 @@ pub fn notice(
     name: &str,
     job: Option<&Job>,
     last: &Last,
-    record: Option<&Record>,
+    record: Option<&Run>,
     beside: &Beside<'_>,
 ) -> Notice {
     let redacted = |text: &str| cut(&beside.redaction.of(text), LONGEST);
@@ -86,12 +86,12 @@ pub fn notice(
 }
 
 /// The contest of a record: the object that has both figures.
-fn contest(record: &Record) -> Option<&Value> {
+fn contest(record: &Run) -> Option<&Value> {
     let gate = record.gate.as_ref()?;
     [Some(gate), gate.get("contest")].into_iter().flatten().find(|value| value.get("champion").is_some())
 }
 
-fn figures(record: &Record) -> Vec<Figure> {
+fn figures(record: &Run) -> Vec<Figure> {
     let contest = contest(record);
     let number = |key: &str| contest.and_then(|contest| contest.get(key)).and_then(Value::as_f64);
     let mut figures = Vec::new();
@@ -109,7 +109,7 @@ fn figures(record: &Record) -> Vec<Figure> {
 }
 
 /// The settings that differ from the champion's.
-fn settings(record: &Record) -> Vec<String> {
+fn settings(record: &Run) -> Vec<String> {
     let changes = contest(record).and_then(|contest| contest.get("settings")?.as_object());
     let one = |(key, pair): (&String, &Value)| {
         let of = |at: usize| pair.get(at).map_or_else(|| "nothing".to_owned(), ToString::to_string);
@@ -128,7 +128,7 @@ fn next_step(
     kind: Kind,
     name: &str,
     job: Option<&Job>,
-    record: Option<&Record>,
+    record: Option<&Run>,
     folder: &Path,
     beside: &Beside<'_>,
 ) -> String {
@@ -171,6 +171,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::notices::secret::Secret;
+    use crate::runs::record;
     use crate::schedule::state::Outcome;
     use crate::schedule::tests::plan;
     use serde_json::json;
@@ -222,8 +223,10 @@ mod tests {
     #[test]
     fn a_refusal_has_the_champion_s_figure_and_the_settings() {
         let gate = json!({"metric": "ndcg", "new": 0.1, "champion": 0.4, "settings": {"blend.fit": [true, false]}});
-        let record = json!({"status": "refused", "gate": gate, "metrics": {"tandem hr@20": {"value": 0.5, "low": 0.4, "high": 0.6}}});
-        let record: Record = serde_json::from_value(record).expect("a record");
+        let figure = record::Figure { value: 0.5, low: Some(0.4), high: Some(0.6) };
+        let metrics = [("tandem hr@20".to_owned(), figure)].into();
+        let begun = Run::begins("r1".parse().expect("a name"), "run", Timestamp::UNIX_EPOCH);
+        let record = Run { status: record::Status::Refused, gate: Some(gate), metrics, ..begun };
         let redaction = Redaction::default();
         let beside = Beside {
             state: Path::new("s"),

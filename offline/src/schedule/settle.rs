@@ -5,8 +5,9 @@
 use crate::backoff;
 use crate::durations::ms;
 use crate::notices::Kind;
+use crate::runs::Run;
+use crate::runs::record::Status;
 use crate::schedule::config::{Job, Missed};
-use crate::schedule::record::{Record, Status};
 use crate::schedule::runs::{Ended, How};
 use crate::schedule::state::{JobState, Last, Outcome, Phase};
 
@@ -16,7 +17,7 @@ pub type Told = Vec<Kind>;
 /// Settles a run.
 ///
 /// * `job`: `None` if the config no longer has it; then it is not tried again.
-pub fn settle(job: Option<&Job>, own: &mut JobState, ended: &Ended, record: Option<&Record>, now_ms: i64) -> Told {
+pub fn settle(job: Option<&Job>, own: &mut JobState, ended: &Ended, record: Option<&Run>, now_ms: i64) -> Told {
     let Some(active) = own.active.as_mut() else { return Told::new() };
     let (outcome, mut reason) = judge(&ended.how, record);
     if active.overtaken && outcome != Outcome::Success {
@@ -81,7 +82,7 @@ fn kind(outcome: Outcome, failures: u32) -> Kind {
 }
 
 /// The outcome of a try, and why.
-fn judge(how: &How, record: Option<&Record>) -> (Outcome, String) {
+fn judge(how: &How, record: Option<&Run>) -> (Outcome, String) {
     let said = || record.and_then(|record| record.reason.clone()).unwrap_or_default();
     let or = |text: String| if said().is_empty() { text } else { said() };
     match how {
@@ -104,8 +105,10 @@ fn judge(how: &How, record: Option<&Record>) -> (Outcome, String) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
-    use crate::schedule::record::Data;
+    use crate::runs::record::Data;
     use crate::schedule::state::Active;
     use crate::schedule::tests::plan;
 
@@ -125,10 +128,16 @@ mod tests {
         Ended { how, begun_ms: 1000, ended_ms: 3500 }
     }
 
-    fn record(status: Status, last_event_ms: i64) -> Record {
-        let data = Some(Data { last_event_ms: Some(last_event_ms) });
-        let reason = Some("too few events".to_owned());
-        Record { status, reason, data, stages: Vec::new(), metrics: Default::default(), gate: None, version: None }
+    fn record(status: Status, last_event_ms: i64) -> Run {
+        let data = Data {
+            fingerprint: String::new(),
+            files: Vec::new(),
+            counts: Default::default(),
+            first_event_ms: None,
+            last_event_ms: Some(last_event_ms),
+        };
+        let begun = Run::begins("r1".parse().expect("a name"), "run", Timestamp::UNIX_EPOCH);
+        Run { status, reason: Some("too few events".to_owned()), data: Some(data), ..begun }
     }
 
     fn until(own: &JobState) -> i64 {

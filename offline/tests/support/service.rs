@@ -39,6 +39,11 @@ impl Running {
         let client = http::Client::new(service.address());
         Self { runtime, service: Some(service), client }
     }
+
+    /// Its address, as of a client.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.service.as_ref().expect("it runs").address())
+    }
 }
 
 impl Drop for Running {

@@ -14,6 +14,7 @@ pub mod id;
 #[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
+pub mod name;
 #[cfg(feature = "engine")]
 pub mod params;
 pub mod profile;

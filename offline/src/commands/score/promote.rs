@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::commands::options::ArtifactsOptions;
+use crate::commands::options::{ArtifactsOptions, MlflowOptions};
 use crate::commands::recorded::Recorder;
 use crate::score::registry::{self, Promoted, Schema};
 
@@ -25,9 +25,10 @@ pub struct PromoteArgs {
 /// Promotes.
 pub fn promote(args: &PromoteArgs, recorder: &Recorder) -> anyhow::Result<()> {
     let schema = if args.allow_schema_change { Schema::Any } else { Schema::Same };
-    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
+    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.moments());
+    let mlflow = MlflowOptions::of_environment()?;
     tell(&args.model, &registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?);
-    recorder.tell_champions(folder);
+    recorder.tell_champions(folder, &mlflow);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::promote::tell;
-use crate::commands::options::ArtifactsOptions;
+use crate::commands::options::{ArtifactsOptions, MlflowOptions};
 use crate::commands::recorded::Recorder;
 use crate::score::registry;
 
@@ -19,8 +19,9 @@ pub struct RollbackArgs {
 
 /// Goes back.
 pub fn rollback(args: &RollbackArgs, recorder: &Recorder) -> anyhow::Result<()> {
-    let promoted = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.patience())?;
+    let mlflow = MlflowOptions::of_environment()?;
+    let promoted = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.moments())?;
     tell(&args.model, &promoted);
-    recorder.tell_champions(&args.artifacts.artifacts);
+    recorder.tell_champions(&args.artifacts.artifacts, &mlflow);
     Ok(())
 }

@@ -12,7 +12,7 @@ use shared::engine::tabular::live::Kept;
 use shared::engine::tabular::manifest::{Importance, ModelManifest, Output};
 use shared::engine::tabular::schema::{Field, FieldKind};
 
-use crate::commands::options::ArtifactsOptions;
+use crate::commands::options::{ArtifactsOptions, MlflowOptions};
 use crate::commands::recorded::{Recorder, Recording, files};
 use crate::progress::Progress;
 use crate::runs::record::{Data, Figure, Questions, Status};
@@ -90,7 +90,8 @@ impl ModelOptions {
 /// Trains, measures and stores.
 pub fn train(args: &TrainArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.model.config()?;
-    recorder.record("score train", Some(&args.artifacts.artifacts), progress, |recording, progress| {
+    let mlflow = MlflowOptions::of_environment()?;
+    recorder.record("score train", Some(&args.artifacts.artifacts), &mlflow, progress, |recording, progress| {
         recorded(args, &config, recording, progress)
     })
 }

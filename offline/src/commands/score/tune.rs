@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::train::ModelOptions;
+use crate::commands::options::MlflowOptions;
 use crate::commands::recorded::Recorder;
 use crate::commands::tune::minutes;
 use crate::measure::evaluate::bootstrap::Difference;
@@ -31,7 +32,8 @@ pub struct TuneArgs {
 /// Searches, and prints the first and the best trial.
 pub fn tune(args: &TuneArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let config = args.model.config()?;
-    recorder.record("score tune", None, progress, |recording, progress| {
+    let mlflow = MlflowOptions::of_environment()?;
+    recorder.record("score tune", None, &mlflow, progress, |recording, progress| {
         let table = args.model.read(&config, progress)?;
         recording.run.model = Some(config.name.clone());
         recording.learns(args.model.data_of(&table), json!(config), &json!({ "minutes": args.budget }));

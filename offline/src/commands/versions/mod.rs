@@ -1,8 +1,10 @@
-//! `offline versions`: the versions of the recommender, or of a model of rows, and what people call and say of them.
+//! `offline versions`: the versions of the recommender, or of a model of rows, what people call and say of them, and which of
+//! them replicas serve.
 
 mod alias;
 mod label;
 mod list;
+mod served;
 mod show;
 
 use std::path::PathBuf;
@@ -11,7 +13,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::options::ArtifactsOptions;
-use crate::publish::{Artifacts, Complete, versions};
+use crate::publish::{Complete, Pointers, versions};
 use crate::score::registry;
 
 /// Lists versions, gives them names, and notes what is said of them.
@@ -37,6 +39,7 @@ struct Place {
 enum VersionsCommand {
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Served(served::ServedArgs),
     Alias(alias::AliasArgs),
     Tag(label::TagArgs),
     Note(label::NoteArgs),
@@ -48,6 +51,7 @@ pub fn versions(args: &VersionsArgs) -> anyhow::Result<()> {
     match &args.command {
         VersionsCommand::List(own) => list::list(own, place),
         VersionsCommand::Show(own) => show::show(own, place),
+        VersionsCommand::Served(own) => served::served(own, place),
         VersionsCommand::Alias(own) => alias::alias(own, place),
         VersionsCommand::Tag(own) => label::tag(own, place),
         VersionsCommand::Note(own) => label::note(own, place),
@@ -64,9 +68,9 @@ impl Place {
         }
     }
 
-    /// Takes the lock of the folder.
-    fn hold(&self, command: &str) -> anyhow::Result<Artifacts> {
-        Ok(Artifacts::hold(&self.folder()?, command, self.output.patience())?)
+    /// Takes the short lock of the folder.
+    fn pointers(&self, command: &str) -> anyhow::Result<Pointers> {
+        Ok(Pointers::take(&self.folder()?, command, self.output.moments())?)
     }
 
     /// Checks that there is a version of this name.
@@ -76,10 +80,10 @@ impl Place {
     }
 
     /// Checks that a version is complete, so that it can be served.
-    fn complete(&self, held: &Artifacts, version: &str) -> anyhow::Result<()> {
+    fn complete(&self, pointers: &Pointers, version: &str) -> anyhow::Result<()> {
         match &self.model {
             Some(name) => drop(registry::load(&self.output.artifacts, name, Some(version))?),
-            None => drop(Complete::find(held, version)?),
+            None => drop(Complete::find(pointers, version)?),
         }
         Ok(())
     }

@@ -6,10 +6,11 @@ use super::text::figure as digits;
 use super::{examples, quality};
 use crate::page::figure;
 use crate::page::svg::rows::{Row, rows};
+use crate::rank::PairedTest;
 use crate::report::findings::share;
 use crate::report::model::measured::{Measured, On};
 use crate::report::model::ranker::{By, Feature, Ranker};
-use crate::report::model::{Fit, Model, Paired};
+use crate::report::model::{Fit, Model};
 
 /// How many features are drawn.
 const FEATURES: usize = 20;
@@ -72,7 +73,7 @@ fn importance(ranker: &Ranker) -> Markup {
 
 /// What the fit said of blend and ranker.
 fn fit(fit: &Fit) -> Markup {
-    let tests: Vec<&Paired> = [&fit.blend, &fit.ranker].into_iter().flatten().collect();
+    let tests: Vec<&PairedTest> = [&fit.blend, &fit.ranker].into_iter().flatten().collect();
     if tests.is_empty() {
         return Markup::default();
     }
@@ -96,7 +97,7 @@ fn fit(fit: &Fit) -> Markup {
     }
 }
 
-fn better(test: &Paired) -> &'static str {
+fn better(test: &PairedTest) -> &'static str {
     match test.difference.interval {
         interval if interval.low > 0.0 => "better",
         interval if interval.high < 0.0 => "worse",

@@ -6,8 +6,9 @@ use super::text::{moment, seconds};
 use crate::page::figure;
 use crate::page::number::{count, rounded};
 use crate::page::svg::rows::{Row, rows};
+use crate::progress::Stage;
 use crate::report::Report;
-use crate::report::runs::{Run, Stage};
+use crate::runs::Run;
 
 /// How many stages are drawn.
 const DRAWN: usize = 20;
@@ -26,12 +27,9 @@ pub fn section(run: &Run, report: &Report) -> Markup {
     let largest: Vec<Row> = by(|stage| stage.peak_mib as f64).iter().map(memory).collect();
     html! {
         p {
-            code { "offline " (run.command) }
-            @if let Some(started_ms) = run.started_ms {
-                ", begun " (moment(started_ms, &report.time_zone))
-                @if let Some(ended_ms) = run.ended_ms { ", took " (seconds((ended_ms - started_ms) as f64 / 1000.0)) }
-            }
-            @if let Some(id) = &run.id { span.faint { " (" (id) ")" } }
+            code { "offline " (run.command) } ", begun " (moment(run.started_ms, &report.time_zone))
+            @if let Some(ended_ms) = run.ended_ms { ", took " (seconds(run.seconds(ended_ms))) }
+            span.faint { " (" (run.id) ")" }
             "."
         }
         div.plots {

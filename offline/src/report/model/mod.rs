@@ -15,7 +15,7 @@ use shared::contract::source::Source;
 use shared::engine::snapshot::Snapshot;
 
 use crate::log::ingest::Log;
-use crate::measure::evaluate::bootstrap::Difference;
+use crate::rank::PairedTest;
 use examples::Example;
 use measured::Measured;
 use ranker::Ranker;
@@ -49,32 +49,11 @@ pub struct Weight {
 #[serde(default)]
 pub struct Fit {
     /// The blend beside its best source.
-    pub blend: Option<Paired>,
+    pub blend: Option<PairedTest>,
     /// The ranker beside the blend.
-    pub ranker: Option<Paired>,
+    pub ranker: Option<PairedTest>,
     /// The share of the gain of each feature of the ranker.
     pub importance: BTreeMap<String, f64>,
-}
-
-/// A richer model beside a simpler one, on the same questions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Paired {
-    /// The richer one.
-    pub richer: String,
-    /// The simpler one.
-    pub simpler: String,
-    /// The figure that is compared.
-    pub figure: String,
-    /// How many questions there were.
-    pub questions: usize,
-    /// The figure of the richer one.
-    pub richer_mean: f64,
-    /// The figure of the simpler one.
-    pub simpler_mean: f64,
-    /// How much higher the richer one's is.
-    pub difference: Difference,
-    /// Whether the simpler one is served.
-    pub stepped_back: bool,
 }
 
 impl Fit {

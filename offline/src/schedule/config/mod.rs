@@ -276,6 +276,8 @@ mod tests {
             ("[schedule]\nlock = 'zookeeper'", "schedule.lock: it must be file"),
             ("[schedule]\nkeep_runs = 0", "schedule.keep_runs"),
             ("[scheduler]\nstate = 'x'", "scheduler"),
+            ("[[slack]]\nname = 'ops'\nurl_envs = 'X'", "unknown field"),
+            ("[[email]]\nhost = 'h'\nfrom = 'a'\nto = []", "missing field `name`"),
         ] {
             let error = read(text).expect_err(text);
             assert!(error.contains(said), "{text}: {error}");

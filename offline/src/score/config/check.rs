@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use shared::contract::name::is_plain;
 use shared::engine::tabular::live::Remember;
 use shared::engine::tabular::manifest::Serve;
 
@@ -38,11 +39,7 @@ impl ModelConfig {
     pub(super) fn check(&self, path: &Path) -> Result<(), ModelConfigError> {
         let refuse =
             |key, value: String, must| Err(ModelConfigError::Value { path: path.to_owned(), key, value, must });
-        let is_name = |name: &str| {
-            let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-            (1..=64).contains(&name.len()) && name.chars().all(fits)
-        };
-        if !is_name(&self.name) {
+        if !is_plain(&self.name) {
             return refuse("name", format!("{:?}", self.name), "must be 1 to 64 letters, digits, - and _");
         }
         match (self.label.is_empty(), self.labels.is_empty()) {

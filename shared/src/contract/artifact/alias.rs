@@ -19,11 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ArtifactError;
 use super::manifest::{CHAMPION, read_champion, replace, sync_folder};
+use crate::contract::name::{LONGEST, is_plain};
 
 /// The folder of the aliases but `champion`.
 const ALIASES: &str = "aliases";
-/// The most characters of an alias.
-const LONGEST: usize = 64;
 
 /// A name for a version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -145,9 +144,7 @@ impl FromStr for Alias {
     type Err = NoAlias;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = |character: u8| character.is_ascii_alphanumeric() || b"-_".contains(&character);
-        let is_alias = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(fits);
-        if is_alias { Ok(Self(text.to_owned())) } else { Err(NoAlias) }
+        if is_plain(text) { Ok(Self(text.to_owned())) } else { Err(NoAlias) }
     }
 }
 
