@@ -12,6 +12,8 @@ pub mod expression;
 mod given;
 pub mod id;
 #[cfg(feature = "engine")]
+pub mod impression;
+#[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
 #[cfg(feature = "engine")]
