@@ -5,6 +5,7 @@ use online::store::Position;
 use shared::contract::erasure::{file_id, is_blank, is_half_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::line::Line;
+use shared::contract::slate_log::LoggedSlate;
 
 use super::scratch::Scratch;
 use super::texts;
@@ -41,7 +42,7 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(from, whole.next);
     });
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let _ = (is_blank(line), is_half_blank(line), file_id(line));
+        let _ = (is_blank(line), is_half_blank(line), file_id(line), LoggedSlate::read(line));
         assert_eq!(is_blank(line), Line::read(line) == Line::Blank);
     }
 }

@@ -14,6 +14,11 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::event_log", &["contract::erasure"]),
     ("contract::event_log::line", &["contract::erasure", "contract::impression", "contract::item_change"]),
     ("contract::item_change", &["contract::event", "contract::event_log", "contract::id"]),
+    ("contract::slate_log", &["contract::id"]),
+    (
+        "engine::attribution",
+        &["contract::event", "contract::id", "contract::impression", "contract::kind", "contract::slate_log"],
+    ),
     ("contract::expression", &[]),
     ("contract::time", &[]),
     ("contract::profile", &[]),

@@ -23,6 +23,8 @@ pub mod seen;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "engine")]
+pub mod slate_log;
+#[cfg(feature = "engine")]
 pub mod source;
 pub mod time;
 pub mod url;
