@@ -4,6 +4,8 @@ use online::events::reader::{Chunk, read};
 use online::store::Position;
 use shared::contract::erasure::{file_id, is_blank, is_half_blank};
 use shared::contract::event::Event;
+use shared::contract::event_log::line::Line;
+use shared::contract::slate_log::LoggedSlate;
 
 use super::scratch::Scratch;
 use super::texts;
@@ -40,7 +42,8 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(from, whole.next);
     });
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let _ = (is_blank(line), is_half_blank(line), file_id(line));
+        let _ = (is_blank(line), is_half_blank(line), file_id(line), LoggedSlate::read(line));
+        assert_eq!(is_blank(line), Line::read(line) == Line::Blank);
     }
 }
 
@@ -48,8 +51,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let event = r#"{"timestamp":5,"visitorid":"u1","event":"view","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
     let erased = r#"{"erase":"u1","received":9}"#;
     let changed = r#"{"change":"7","set":{"colour":null,"price":1.5},"timestamp":7,"received":8}"#;
+    let seen = r#"{"impression":["7"],"visitorid":"u1","recommendation_id":"r1","timestamp":7,"received":8}"#;
+    let slate = r#"{"slate":"r1","timestamp":7,"visitorid":"u1","version":"v1","items":[{"itemid":"7","score":1.5,"sources":["als"]}]}"#;
     texts([
         &format!("{event}\n{erased}\n{changed}\n{event}\n"),
+        &format!("{event}\n{seen}\n{slate}\n"),
         &format!("{{\"blank\":\"0123456789abcdef\"}}    \n{event}\nno event\n   \n{event}"),
         "\n\n{}\n",
     ])

@@ -45,6 +45,7 @@ fn event(user: &str, number: usize) -> Event {
         transaction_id: None,
         event_id: format!("{user}-{number}"),
         received_ms: now_ms(),
+        recommendation_id: None,
     }
 }
 

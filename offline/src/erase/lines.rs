@@ -17,16 +17,16 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use shared::contract::erasure::{blank, is_half_blank};
 use shared::contract::event_log::LogFile;
+use shared::contract::event_log::line::Line as Told;
 use shared::contract::event_log::packed::repack;
 use shared::contract::id::UserId;
 
 use super::{EraseError, Users};
 
-/// Whom a line is about.
+/// Whom a line is about: that of an event, an impression or a slate.
 #[derive(Deserialize)]
 struct About {
-    visitorid: Option<UserId>,
-    erase: Option<UserId>,
+    visitorid: UserId,
 }
 
 /// Which lines are overwritten.
@@ -87,7 +87,7 @@ fn erase_file(log: &LogFile, users: &Users, which: Which) -> Result<Counts, Eras
         Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Counts::default(),
         counts => counts?,
     };
-    let Some(packed) = LogFile::at(&log.packed_path()).filter(|packed| packed.path.is_file()) else {
+    let Some(packed) = log.log.file_at(&log.packed_path()).filter(|packed| packed.path.is_file()) else {
         return Ok(counts);
     };
     let again = erase_packed(&packed, users, which)?;
@@ -142,11 +142,13 @@ fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut lines, mut start, mut line) = (Vec::new(), 0, Vec::new());
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-        let about = serde_json::from_slice::<About>(&line).ok();
-        let named = about.as_ref().and_then(|about| about.erase.as_ref().or(about.visitorid.as_ref()));
-        if named.is_some_and(|user| users.contains(user)) || is_half_blank(&line) {
-            let is_erasure = about.is_some_and(|about| about.erase.is_some());
-            let which = if is_erasure { Which::Erasures } else { Which::Events };
+        let (user, which) = match Told::read(&line) {
+            Told::Erasure(erasure) => (Some(erasure.user), Which::Erasures),
+            Told::Change(_) | Told::Blank => (None, Which::Events),
+            Told::Impression(seen) => (Some(seen.user), Which::Events),
+            Told::Other => (serde_json::from_slice(&line).ok().map(|About { visitorid }| visitorid), Which::Events),
+        };
+        if user.is_some_and(|user| users.contains(&user)) || is_half_blank(&line) {
             lines.push(Line { which, start, bytes: line.clone() });
         }
         start += line.len() as u64;
@@ -159,6 +161,7 @@ fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
 mod tests {
     use std::fs;
 
+    use shared::contract::event_log::Log;
     use shared::contract::event_log::packed::pack;
 
     use super::*;
@@ -172,6 +175,28 @@ mod tests {
     }
 
     const ERASURE: &str = "{\"erase\":\"u1\",\"received\":5}\n";
+
+    #[test]
+    fn impressions_and_slates_of_a_user_are_overwritten_too() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let users: Users = [UserId::new("u1").expect("an id")].into();
+        let seen = |user: &str| {
+            format!(
+                "{{\"impression\":[\"i\"],\"visitorid\":\"{user}\",\"recommendation_id\":\"r\",\"timestamp\":1,\"received\":2}}\n"
+            )
+        };
+        let slate = |user: &str| {
+            format!("{{\"slate\":\"r\",\"timestamp\":1,\"visitorid\":\"{user}\",\"version\":\"v\",\"items\":[]}}\n")
+        };
+        for (kind, text) in [(Log::Events, [seen("u2"), seen("u1")]), (Log::Slates, [slate("u2"), slate("u1")])] {
+            let path = kind.path(folder.path(), "a", 1);
+            fs::write(&path, text.concat()).expect("writes");
+            let log = kind.file_at(&path).expect("a log file");
+            assert_eq!(erase(&log, &users).expect("erases"), 1);
+            let erased = fs::read_to_string(&path).expect("reads");
+            assert!(erased.starts_with(&text[0]) && !erased.contains("u1") && erased.len() == text.concat().len());
+        }
+    }
 
     #[test]
     fn a_run_that_fails_at_any_file_leaves_the_erasures_that_hide_what_it_left() {

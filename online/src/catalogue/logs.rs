@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use shared::contract::erasure::Erasure;
+use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{self, Coverage, FileId, LogFile, Place};
-use shared::contract::item_change::ItemChange;
 
 use crate::store::Said;
 
@@ -37,10 +36,10 @@ pub fn read(folder: &Path, covered: &Coverage) -> io::Result<Read> {
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             place.end += line.len() as u64;
-            if let Some(change) = ItemChange::read(&line) {
-                found.said.extend(Said::of(change, place));
-            } else if let Some(erasure) = Erasure::read(&line) {
-                found.erased_ms = found.erased_ms.max(erasure.received_ms);
+            match Line::read(&line) {
+                Line::Change(change) => found.said.extend(Said::of(change, place)),
+                Line::Erasure(erasure) => found.erased_ms = found.erased_ms.max(erasure.received_ms),
+                Line::Impression(_) | Line::Blank | Line::Other => {}
             }
             line.clear();
         }

@@ -82,7 +82,7 @@ pub fn check(event: NewEvent, now_ms: i64) -> Result<Event, Refusal> {
     };
     let transaction_id = checked_id("transactionid", transaction_id)?;
     let event_id = checked_id("event_id", event_id)?.unwrap_or_else(|| Uuid::now_v7().to_string());
-    Ok(Event { timestamp_ms, user, kind, item, transaction_id, event_id, received_ms: now_ms })
+    Ok(Event { timestamp_ms, user, kind, item, transaction_id, event_id, received_ms: now_ms, recommendation_id: None })
 }
 
 /// The time in milliseconds, at most a day ahead of `now_ms`.

@@ -1,15 +1,16 @@
 //! Reads a replica's log from a position on, in chunks.
 //!
 //! Only whole lines are read. A line that this release does not read as an event is skipped and counted, so that the
-//! rest of the log is never lost silently. Erased lines are passed over without a word.
+//! rest of the log is never lost silently. Impressions and erased lines are passed over without a word.
 
 use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
-use shared::contract::erasure::{Erasure, is_blank};
+use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
+use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{self, LogFile, Place};
 use shared::contract::item_change::ItemChange;
 use shared::engine::state::LiveErasure;
@@ -97,19 +98,18 @@ pub fn read<T: DeserializeOwned>(
                 break;
             }
             let place = Place { file: id, end: chunk.next.offset + length };
-            if let Some(event) = Erasure::read(&line) {
-                chunk.erasures.push(Logged { event, place });
-            } else if let Some(event) = ItemChange::read(&line) {
-                chunk.changes.push(Logged { event, place });
-            } else if !is_older {
-                match serde_json::from_slice(&line) {
+            match Line::read(&line) {
+                Line::Erasure(event) => chunk.erasures.push(Logged { event, place }),
+                Line::Change(event) => chunk.changes.push(Logged { event, place }),
+                Line::Impression(_) | Line::Blank => {}
+                Line::Other if is_older => {}
+                Line::Other => match serde_json::from_slice(&line) {
                     Ok(event) => chunk.events.push(Logged { event, place }),
-                    Err(_) if is_blank(&line) => {}
                     Err(_) => {
                         chunk.bad_lines += 1;
                         chunk.first_bad.get_or_insert(chunk.next);
                     }
-                }
+                },
             }
             chunk.next.offset = place.end;
             bytes += length;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
-use shared::contract::event_log::{self, FileId, LogFile, Place, lock_path};
+use shared::contract::event_log::{self, FileId, Log, LogFile, Place, lock_path};
 use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, oneshot};
 
@@ -188,7 +188,7 @@ impl Writer {
         };
         let path = event_log::path(folder, replica, number);
         let mut file = open_file(folder, &path)?;
-        let log = LogFile { replica: replica.clone(), number, path };
+        let log = LogFile { log: Log::Events, replica: replica.clone(), number, path };
         let offset = cut_torn_end(folder, &log, &mut file)?;
         let (path, end) = (log.path, Position { file: number, offset });
         let (settings, stored) = (settings.clone(), stored(settings)?);

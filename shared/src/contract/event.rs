@@ -30,6 +30,9 @@ pub struct Event {
     /// When the service accepted it, milliseconds since the epoch.
     #[serde(rename = "received")]
     pub received_ms: i64,
+    /// The slate that led to it, if the client says so. Older releases pass over it, and it is no part of the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommendation_id: Option<String>,
 }
 
 /// The 64-bit key of an event among those of its user: the first 8 bytes of the SHA-256 of its id.
@@ -52,6 +55,13 @@ mod tests {
         let line = r#"{"timestamp":5,"visitorid":"u1","event":"addtocart","itemid":"7","transactionid":null,"event_id":"e1","received":6}"#;
         let event: Event = serde_json::from_str(line).expect("native schema");
         assert_eq!(event.kind, KindName::ADD_TO_CART);
-        assert_eq!(serde_json::to_string(&event).expect("serialises"), line);
+        assert_eq!(
+            (event.recommendation_id.as_deref(), serde_json::to_string(&event).expect("serialises")),
+            (None, line.into())
+        );
+        let named = line.replace('}', r#","recommendation_id":"r1"}"#);
+        let event: Event = serde_json::from_str(&named).expect("native schema");
+        assert_eq!(event.recommendation_id.as_deref(), Some("r1"));
+        assert_eq!(serde_json::to_string(&event).expect("serialises"), named);
     }
 }

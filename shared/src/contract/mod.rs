@@ -12,6 +12,8 @@ pub mod expression;
 mod given;
 pub mod id;
 #[cfg(feature = "engine")]
+pub mod impression;
+#[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
 pub mod name;
@@ -21,6 +23,8 @@ pub mod profile;
 pub mod seen;
 #[cfg(feature = "settings")]
 pub mod settings;
+#[cfg(feature = "engine")]
+pub mod slate_log;
 #[cfg(feature = "engine")]
 pub mod source;
 pub mod time;

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod ann;
+pub mod attribution;
 pub mod dense;
 pub mod factors;
 pub mod filter;

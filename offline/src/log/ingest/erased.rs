@@ -4,9 +4,7 @@
 //! up to it do not count, whichever file they are in, nor does a row of a user table unless an event came after it.
 
 use hashbrown::HashMap;
-use serde::Deserialize;
-use shared::contract::erasure::{Erasure, is_blank};
-use shared::contract::id::UserId;
+use shared::contract::erasure::Erasure;
 
 /// The reason for lines that say that somebody was erased, or that were erased themselves.
 pub const ERASURE: &str = "the erasure of a user, or a line that one left";
@@ -38,18 +36,9 @@ impl Erased {
         self.0.contains_key(user)
     }
 
-    /// Why a line of the service's log does not count, if it is because of an erasure.
+    /// Whether nobody was.
     #[must_use]
-    pub fn reason(&self, line: &[u8]) -> Option<&'static str> {
-        #[derive(Deserialize)]
-        struct Accepted {
-            visitorid: UserId,
-            received: i64,
-        }
-        if is_blank(line) || Erasure::read(line).is_some() {
-            return Some(ERASURE);
-        }
-        let accepted: Accepted = (!self.0.is_empty()).then(|| serde_json::from_slice(line).ok())??;
-        self.holds(accepted.visitorid.as_str(), accepted.received).then_some(ERASED)
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

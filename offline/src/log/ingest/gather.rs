@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use shared::contract::item_change::ItemChange;
 use shared::contract::kind::Kinds;
 
 use super::bots;
@@ -17,7 +16,7 @@ use super::covered::FileRead;
 use super::equal::{self, drop_equal};
 use super::erased::{ERASED, ERASURE};
 use super::first_row::Orders;
-use super::items::changed::CHANGE;
+use super::no_event::NoEvent;
 use super::plan::{Plan, Plausible};
 use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
@@ -218,17 +217,15 @@ impl Gathered {
                     self.report.rejected.add(&reason, || example(path, at.number, &unreadable.raw));
                     out.write(path, at, &reason, &unreadable.raw)?;
                 }
-                Ok(Values { raw: Some(raw), .. }) if service.is_some() && erased.reason(raw.as_bytes()).is_some() => {
-                    note(&mut service, |file| file.note_none(at));
-                    let reason = erased.reason(raw.as_bytes()).unwrap_or(ERASED);
-                    self.report.skipped.add(reason, || example(path, at.number, ""));
-                }
                 Ok(Values { raw: Some(raw), .. })
                     if service.is_some()
-                        && let Some(change) = ItemChange::read(raw.as_bytes()) =>
+                        && let Some(line) = NoEvent::of(raw.as_bytes(), erased) =>
                 {
-                    note(&mut service, |file| file.note_event(at, change.timestamp_ms));
-                    self.report.skipped.add(CHANGE, || example(path, at.number, change.item.as_str()));
+                    note(&mut service, |file| match line.timestamp_ms {
+                        Some(timestamp_ms) => file.note_event(at, timestamp_ms),
+                        None => file.note_none(at),
+                    });
+                    self.report.skipped.add(line.reason, || example(path, at.number, &line.example));
                 }
                 Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
                 {

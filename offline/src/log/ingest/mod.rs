@@ -24,6 +24,7 @@ mod gather;
 pub mod items;
 pub mod log;
 mod needs;
+mod no_event;
 mod now;
 mod plan;
 mod plans;

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use shared::contract::erasure::Erasure;
+use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{FileId, LogFile, Place};
-use shared::contract::item_change::ItemChange;
 
 use super::IngestError;
 use super::erased::Erased;
@@ -57,10 +56,10 @@ impl ServiceLog {
         while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             end += line.len() as u64;
             let file = *file.get_or_insert_with(|| FileId::of(&log.replica, log.number, &line));
-            if let Some(erasure) = Erasure::read(&line) {
-                self.erased.add(&erasure);
-            } else if let Some(change) = ItemChange::read(&line) {
-                self.changes.add(change, Place { file, end });
+            match Line::read(&line) {
+                Line::Erasure(erasure) => self.erased.add(&erasure),
+                Line::Change(change) => self.changes.add(change, Place { file, end }),
+                Line::Impression(_) | Line::Blank | Line::Other => {}
             }
             line.clear();
         }
@@ -91,6 +90,7 @@ mod tests {
     }
 
     const ERASURE: &str = "{\"erase\":\"u1\",\"received\":1764223442000}\n";
+    const SEEN: &str = "{\"impression\":[\"a\"],\"visitorid\":\"u2\",\"recommendation_id\":\"r\",\"timestamp\":1764223441000,\"received\":1764223441000}\n";
     const CHANGE: &str =
         "{\"change\":\"a\",\"set\":{\"price\":2.5},\"timestamp\":1764223443000,\"received\":1764223443000}\n";
 
@@ -98,7 +98,7 @@ mod tests {
     fn what_is_appended_while_a_log_is_read_is_all_left_to_the_next_run() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = event_log::path(folder.path(), "0", 1);
-        let before = [view("u1"), view("u2")].concat();
+        let before = [view("u1"), view("u2"), SEEN.to_owned()].concat();
         fs::write(&path, &before).expect("writes");
         let (config, kinds) = (IngestConfig::of_tests(), Kinds::default());
         let rejects = folder.path().join("rejects.jsonl");
@@ -112,11 +112,11 @@ mod tests {
         file.write_all(after.as_bytes()).expect("writes");
 
         let (raw, report) = gather_files(&found, service, reader, &catalogue).expect("reads");
-        assert_eq!((report.rows, raw.events.len()), (2, 2));
+        assert_eq!((report.rows, report.rejected.total(), raw.events.len()), (3, 0, 2));
         assert!(report.changes.is_empty() && !report.erased.has("u1"));
         assert_eq!(covered(&report.service_files)[0].bytes, before.len() as u64);
         let (raw, report) = gather(paths, reader, &catalogue).expect("reads");
-        assert_eq!((report.rows, raw.events.len()), (5, 2));
+        assert_eq!((report.rows, report.rejected.total(), raw.events.len()), (6, 0, 2));
         assert!(!report.changes.is_empty() && report.erased.has("u1"));
         assert_eq!(covered(&report.service_files)[0].bytes, (before.len() + after.len()) as u64);
     }

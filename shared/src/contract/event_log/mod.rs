@@ -7,6 +7,7 @@
 //! events-<replica>-<number>.torn-<offset>   an unfinished last line, cut off when the service started; never read
 //! events-<replica>.lock                     held by the process that writes
 //! events-<replica>.id                       of a log of rows: which log this is, for the marks in a store
+//! slates-<replica>-<number>.jsonl           what was answered, a log of its own: [`super::slate_log`]
 //! ```
 //!
 //! A file is only ever appended to, and not even that once its end was cut off: the bytes up to a line end stay the
@@ -14,6 +15,8 @@
 //! identifies a file by its name and first line, so that a copy in another folder counts as the same file, and a new file
 //! under an old name as another one.
 
+pub mod line;
+mod names;
 pub mod packed;
 mod seek_table;
 
@@ -28,9 +31,13 @@ use sha2::{Digest, Sha256};
 
 use crate::contract::erasure;
 
-/// A file of the log.
+pub use names::{Log, is_aside, is_half_packed, is_torn_end};
+
+/// A file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
+    /// Which log it is of.
+    pub log: Log,
     /// The replica that wrote it.
     pub replica: String,
     /// Numbers ascend with time.
@@ -39,93 +46,41 @@ pub struct LogFile {
     pub path: PathBuf,
 }
 
-/// The ending of a file that is being packed.
-const PACKING: &str = "packing";
-/// The ending of a packed file that is being packed anew.
-const REPACKING: &str = "repacking";
-
-/// Digits of a file's number, at least.
-const NUMBER_DIGITS: usize = 8;
-
-/// A file's name without its ending.
-fn stem(replica: &str, number: u64) -> String {
-    format!("events-{replica}-{number:0NUMBER_DIGITS$}")
-}
-
-/// The path of a file of the log.
+/// The path of a file of the event log.
 #[must_use]
 pub fn path(folder: &Path, replica: &str, number: u64) -> PathBuf {
-    folder.join(stem(replica, number) + ".jsonl")
+    Log::Events.path(folder, replica, number)
 }
 
-/// The path of a replica's lock.
+/// The path of the lock of a replica's event log.
 #[must_use]
 pub fn lock_path(folder: &Path, replica: &str) -> PathBuf {
-    folder.join(format!("events-{replica}.lock"))
+    Log::Events.lock_path(folder, replica)
 }
 
 /// The path of the file that says which log of a replica this is.
 #[must_use]
 pub fn id_path(folder: &Path, replica: &str) -> PathBuf {
-    folder.join(format!("events-{replica}.id"))
+    Log::Events.id_path(folder, replica)
 }
 
-/// The path for the end of a file that was cut off at `offset`.
+/// The path for the end of a file of the event log that was cut off at `offset`.
 ///
 /// * `copy`: a number, from 0, that makes the name unique if the same offset was cut off before.
 #[must_use]
 pub fn torn_path(folder: &Path, replica: &str, number: u64, offset: u64, copy: u32) -> PathBuf {
-    let suffix = if copy == 0 { String::new() } else { format!("-{copy}") };
-    folder.join(format!("{}.torn-{offset}{suffix}", stem(replica, number)))
+    Log::Events.torn_path(folder, replica, number, offset, copy)
 }
 
-/// Whether a path is that of an end that was cut off.
-#[must_use]
-pub fn is_torn_end(path: &Path) -> bool {
-    ending(path).starts_with("torn-") && is_of_log(path)
-}
-
-/// Whether a path is that of a file that is being packed, or that was when a process ended.
-#[must_use]
-pub fn is_half_packed(path: &Path) -> bool {
-    [PACKING, REPACKING].contains(&ending(path)) && is_of_log(path)
-}
-
-fn ending(path: &Path) -> &str {
-    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
-}
-
-fn is_of_log(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("events-"))
-}
-
-/// Whether a path is that of a lock, an id, a torn end or a half-packed file: these lie beside the log and are no part of it.
-#[must_use]
-pub fn is_aside(path: &Path) -> bool {
-    let is_named = is_of_log(path) && ["lock", "id"].contains(&ending(path));
-    is_named || is_torn_end(path) || is_half_packed(path)
-}
-
-/// The log files of all replicas in a folder, those of each replica in the order they were written. Of a file that is there
-/// both packed and not, as after a crash, the plain one.
+/// The files of the event logs of all replicas in a folder, as [`Log::list`] has them.
 ///
 /// # Errors
 /// [`io::Error`] when the folder can't be read; one that is not there has no files.
 pub fn list(folder: &Path) -> io::Result<Vec<LogFile>> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        files.extend(LogFile::at(&entry?.path()));
-    }
-    files.sort_by(|a, b| (&a.replica, a.number, a.is_packed()).cmp(&(&b.replica, b.number, b.is_packed())));
-    files.dedup_by(|packed, plain| (&packed.replica, packed.number) == (&plain.replica, plain.number));
-    Ok(files)
+    Log::Events.list(folder)
 }
 
-/// The files of one replica, in the order they were written.
+/// The files of one replica's event log, in the order they were written.
 ///
 /// # Errors
 /// [`io::Error`] when the folder can't be read.
@@ -136,16 +91,15 @@ pub fn of_replica(folder: &Path, replica: &str) -> io::Result<Vec<LogFile>> {
 }
 
 impl LogFile {
-    /// The log file at a path; `None` if its name is not that of a log file.
+    /// The file of the event log at a path; `None` if its name is not that of one.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?;
-        let stem = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".jsonl")?;
-        let (replica, number) = stem.strip_prefix("events-")?.rsplit_once('-')?;
-        if number.len() < NUMBER_DIGITS || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        Some(Self { replica: replica.to_owned(), number: number.parse().ok()?, path: path.to_owned() })
+        Log::Events.file_at(path)
+    }
+
+    /// Its name without the ending.
+    fn stem(&self) -> String {
+        self.log.stem(&self.replica, self.number)
     }
 
     /// Reads the first line and returns the id of the file; `None` while it has no whole line.
@@ -155,7 +109,7 @@ impl LogFile {
     pub fn id(&self) -> io::Result<Option<FileId>> {
         let mut line = Vec::new();
         self.open()?.read_until(b'\n', &mut line)?;
-        Ok((line.last() == Some(&b'\n')).then(|| FileId::of(&self.replica, self.number, &line)))
+        Ok((line.last() == Some(&b'\n')).then(|| FileId::of_stem(&self.stem(), &line)))
     }
 }
 
@@ -164,16 +118,21 @@ impl LogFile {
 pub struct FileId(NonZeroU64);
 
 impl FileId {
-    /// The id of a replica's file with this number and first line; of an erased first line the one that it states.
+    /// The id of the file of a replica's event log with this number and first line; of an erased first line the one that
+    /// it states.
     ///
     /// * `bytes`: the first line or more.
     #[must_use]
     pub fn of(replica: &str, number: u64, bytes: &[u8]) -> Self {
+        Self::of_stem(&Log::Events.stem(replica, number), bytes)
+    }
+
+    fn of_stem(stem: &str, bytes: &[u8]) -> Self {
         if let Some(id) = erasure::file_id(bytes).and_then(Self::new) {
             return id;
         }
         let length = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
-        let digest = Sha256::new().chain_update(stem(replica, number)).chain_update(&bytes[..length]).finalize();
+        let digest = Sha256::new().chain_update(stem).chain_update(&bytes[..length]).finalize();
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);
         Self(NonZeroU64::new(u64::from_le_bytes(first)).unwrap_or(NonZeroU64::MIN))
@@ -286,32 +245,9 @@ impl Coverage {
 mod tests {
     use super::*;
 
-    const FOLDER: &str = "/log";
-
     fn file(number: u64, bytes: u64) -> CoveredFile {
         let replica = "a".to_owned();
         CoveredFile { id: FileId::of(&replica, number, b"{}\n"), replica, number, bytes }
-    }
-
-    #[test]
-    fn a_name_is_taken_apart_as_it_was_made() {
-        let path = path(Path::new(FOLDER), "eu-1", 7);
-        assert_eq!(path, Path::new("/log/events-eu-1-00000007.jsonl"));
-        assert_eq!(LogFile::at(&path), Some(LogFile { replica: "eu-1".to_owned(), number: 7, path }));
-        for other in ["sample.jsonl", "events-2026-06.jsonl", "events-a-0000000x.jsonl", "events-a-00000007.csv"] {
-            assert_eq!(LogFile::at(&Path::new(FOLDER).join(other)), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn locks_and_torn_ends_lie_beside_the_log() {
-        let folder = Path::new(FOLDER);
-        let aside = [lock_path(folder, "a"), torn_path(folder, "a", 3, 12, 0), torn_path(folder, "a", 3, 12, 2)];
-        assert_eq!(aside[2], Path::new("/log/events-a-00000003.torn-12-2"));
-        for path in aside {
-            assert!(is_aside(&path) && LogFile::at(&path).is_none(), "{}", path.display());
-        }
-        assert!(!is_aside(&path(folder, "a", 3)) && !is_aside(Path::new("/log/events.csv")));
     }
 
     #[test]

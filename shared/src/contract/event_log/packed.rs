@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 use zstd::{Decoder, bulk::Compressor};
 
+use super::LogFile;
+use super::names::{PACKING, REPACKING};
 use super::seek_table::{self, Frame};
-use super::{LogFile, PACKING, REPACKING, stem};
 
 /// The bytes of the log in one frame.
 const FRAME_BYTES: usize = 1 << 20;
@@ -169,7 +170,7 @@ pub fn pack(log: &LogFile) -> io::Result<u64> {
     let plain = File::open(&log.path)?;
     plain.lock()?;
     let folder = log.path.parent().unwrap_or(Path::new("."));
-    let working = folder.join(format!("{}.{PACKING}", stem(&log.replica, log.number)));
+    let working = folder.join(format!("{}.{PACKING}", log.stem()));
     let packed = write(&working, plain.metadata()?.modified()?, &plain).and_then(|packed| {
         is_same(&log.path, &working)?;
         fs::rename(&working, log.packed_path())?;
@@ -196,7 +197,7 @@ pub fn pack(log: &LogFile) -> io::Result<u64> {
 /// [`io::Error`], such as on a full disk; the file is then as it was.
 pub fn repack(log: &LogFile, bytes: &[u8]) -> io::Result<()> {
     let folder = log.path.parent().unwrap_or(Path::new("."));
-    let working = folder.join(format!("{}.{REPACKING}", stem(&log.replica, log.number)));
+    let working = folder.join(format!("{}.{REPACKING}", log.stem()));
     if let Err(error) = write(&working, log.modified()?, bytes).and_then(|_| fs::rename(&working, &log.path)) {
         // It may not even have been made.
         let _ = fs::remove_file(&working);

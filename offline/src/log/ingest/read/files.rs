@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use shared::contract::artifact::manifest::sha256;
-use shared::contract::event_log::{self, LogFile};
+use shared::contract::event_log::{self, Log, LogFile};
 
 use crate::log::ingest::IngestError;
 
@@ -14,6 +14,8 @@ use crate::log::ingest::IngestError;
 const ENDINGS: [&str; 10] = ["csv", "tsv", "txt", "dat", "inter", "item", "json", "jsonl", "ndjson", "parquet"];
 /// The endings of packed files.
 const PACKED: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
+/// Why files of the log of slates are left out.
+const SLATES: &str = "the log of slates, which has no events";
 
 /// The files of some paths.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -102,6 +104,9 @@ fn left_out(path: &Path) -> Option<String> {
     if name.starts_with('.') {
         return Some("hidden".to_owned());
     }
+    if Log::Slates.file_at(path).is_some() {
+        return Some(SLATES.to_owned());
+    }
     if name.starts_with("~$") {
         return Some("the lock of an office program".to_owned());
     }
@@ -137,6 +142,8 @@ fn of_pattern(pattern: &Path, found: &mut Found) -> Result<(), IngestError> {
     let mut matches: Vec<PathBuf> = matches.flatten().filter(|path| !event_log::is_aside(path)).collect();
     let others = matches.extract_if(.., |path| !path.is_file());
     found.left_out.extend(others.map(|path| (path, "no file".to_owned())));
+    let slates = matches.extract_if(.., |path| Log::Slates.file_at(path).is_some());
+    found.left_out.extend(slates.map(|path| (path, SLATES.to_owned())));
     if matches.is_empty() {
         return Err(absent());
     }
@@ -289,6 +296,7 @@ mod tests {
             "~$jan.csv",
             "_SUCCESS",
             "events-0-00000001.torn-5",
+            "slates-0-00000001.jsonl",
         ];
         names.iter().for_each(|name| fs::write(folder.path().join(name), name).expect("writes"));
         fs::create_dir(folder.path().join("old")).expect("makes");
@@ -301,6 +309,7 @@ mod tests {
                 "_SUCCESS: no ending;",
                 "notes.pdf: unknown ending",
                 "old: a folder",
+                "slates-0-00000001.jsonl: the log",
                 "~$jan.csv: the lock"
             ]
         );

@@ -7,10 +7,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use shared::contract::erasure::{Erasure, is_blank};
 use shared::contract::event::Event;
 use shared::contract::event_log::LogFile;
-use shared::contract::item_change::ItemChange;
+use shared::contract::event_log::line::Line;
 
 use super::bytes;
 use super::json_objects::{Objects, Piece};
@@ -239,7 +238,7 @@ fn whole_lines(text: &[u8]) -> &[u8] {
     memchr::memrchr2(b'\n', b'\r', text).map_or(text, |at| &text[..=at])
 }
 
-/// The fields of an event of the service, for a file that has none but what erasures left and what was said of items.
+/// The fields of an event of the service, for a file that has none, but other lines of its log.
 const NATIVE: &[u8] =
     br#"{"timestamp":0,"visitorid":"","event":"","itemid":"","transactionid":"","event_id":"","received":0}"#;
 
@@ -251,7 +250,7 @@ fn of_events(text: &[u8]) -> Paths {
     text.split(|byte| *byte == b'\n').filter(is_event).take(RECORDS).for_each(|line| {
         paths.add(line);
     });
-    let is_left = |line: &[u8]| is_blank(line) || Erasure::read(line).is_some() || ItemChange::read(line).is_some();
+    let is_left = |line: &[u8]| Line::read(line) != Line::Other;
     if paths.columns.is_empty() && !text.is_empty() && whole_lines(text).split(|byte| *byte == b'\n').all(is_left) {
         paths.add(NATIVE);
     }
