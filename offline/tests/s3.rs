@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::support::service::http::Client;
 use crate::support::{CLOCK, SMALL, command, eventually, text, write_shop};
 
+#[allow(dead_code)]
 #[path = "../../online/tests/common/proxy.rs"]
 mod proxy;
 
