@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use offline::publish::Artifacts;
 use serde_json::{Value, json};
 
 use crate::support::{CLOCK, SMALL, command, text, write_shop};
@@ -82,6 +83,37 @@ fn a_server_that_is_away_silent_or_broken_costs_a_run_nothing_and_is_told_later(
     assert_eq!(states(folder), ["waiting"; 4]);
     let printed = run(folder, "databricks", &["run"]);
     assert!(printed.contains("the URL of MLflow is http://host:port"), "{printed}");
+}
+
+#[test]
+fn the_folder_is_free_while_a_slow_server_is_told_and_the_config_names_the_server() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (events, artifacts) = (folder.path().join("events.csv"), folder.path().join("artifacts"));
+    write_shop(&events, 0..20, 0..10);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let config = folder.path().join("config.toml");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    fs::write(&config, format!("[mlflow]\nurl = '{url}'\nexperiment = 'nights'\ntimeout_secs = 600\n"))
+        .expect("writes");
+    let mut offline = command();
+    offline.args(["run", "--events", text(&events), "--artifacts", text(&artifacts), "--config", text(&config)]);
+    offline.envs(CLOCK).envs(SMALL).env_remove("TANDEM_RUNS").env_remove("MLFLOW_TRACKING_URI");
+    offline.env("MLFLOW_TRACKING_TOKEN", "t0ken-of-a-test");
+    let mut run = offline.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+    // It has asked, and waits for an answer.
+    let (mut stream, _) = listener.accept().expect("a connection");
+    let mut asked = [0; 4096];
+    let read = stream.read(&mut asked).expect("a question");
+    let asked = String::from_utf8_lossy(&asked[..read]).into_owned();
+    assert!(asked.contains("experiment_name=nights") && asked.contains("Bearer t0ken-of-a-test"), "{asked}");
+    assert!(run.try_wait().expect("own child").is_none(), "it is not over");
+    Artifacts::hold(&artifacts, "a test", Duration::ZERO).expect("the folder is free");
+    run.kill().expect("own child");
+    run.wait().expect("own child");
+    for entry in fs::read_dir(artifacts.join("runs")).expect("a folder") {
+        let record = fs::read_to_string(entry.expect("an entry").path()).expect("reads");
+        assert!(!record.contains("t0ken"), "{record}");
+    }
 }
 
 /// A real server in a folder.

@@ -53,7 +53,8 @@ pub struct RestoreArgs {
 
 /// Saves a shop.
 pub fn backup(args: &BackupArgs, progress: &mut Progress) -> anyhow::Result<()> {
-    // Nothing is pruned, no erased user overwritten and no champion changed while this copies.
+    // Nothing is built, pruned or erased while this copies. A pointer that moves meanwhile moves between versions that are
+    // all saved.
     let held = args.artifacts.hold_existing("offline backup")?;
     let models = registry::models(held.path())?;
     let hold = |name: &String| registry::hold(held.path(), name, "offline backup", args.artifacts.patience());
@@ -77,7 +78,8 @@ pub fn restore(args: &RestoreArgs, progress: &mut Progress) -> anyhow::Result<()
         return Ok(());
     }
     let parts = parts(&args.artifacts, &args.logs);
-    let _held = args.artifacts.hold("offline restore")?;
+    let held = args.artifacts.hold("offline restore")?;
+    let _pointers = held.pointers()?;
     let total = contents.bytes();
     let files = progress.counted("restore", total, |done| backup::restore(&args.from, &contents, &parts, done))?;
     println!("{files} files restored; start the service, which fills its store from the log");

@@ -119,6 +119,21 @@ impl ArtifactsOptions {
         Artifacts::hold(&self.artifacts, command, self.patience())
     }
 
+    /// Takes the short lock of the artifacts folder, for a command that moves pointers alone. A batch that builds does not
+    /// have it.
+    ///
+    /// # Errors
+    /// [`PublishError::Held`] where another command has it for longer than `--wait` says, or a minute.
+    pub fn pointers(&self, command: &str) -> Result<Pointers, PublishError> {
+        Pointers::take(&self.artifacts, command, self.moments())
+    }
+
+    /// How long to wait for another command that moves a pointer.
+    #[must_use]
+    pub fn moments(&self) -> Duration {
+        self.wait.unwrap_or(MOMENTS)
+    }
+
     /// How long to wait for another batch.
     #[must_use]
     pub fn patience(&self) -> Duration {
@@ -147,21 +162,6 @@ impl RedisOptions {
     }
 }
 
-/// The file for rejected rows of a command without an output folder: in the system's temporary folder; it is not
-/// removed.
-#[must_use]
-pub fn rejects_of(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("offline-{}-{name}.jsonl", std::process::id()))
-}
-
-/// Reads a number of seconds.
-fn patience(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(f64::INFINITY) => Ok(Duration::MAX),
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
-        Err(_) => Err("expected seconds, such as 600".to_owned()),
-    }
-}
 /// The MLflow server that is told of runs and champions.
 #[derive(Debug, Args)]
 pub struct MlflowOptions {
@@ -209,6 +209,21 @@ impl MlflowOptions {
     }
 }
 
+/// The file for rejected rows of a command without an output folder: in the system's temporary folder; it is not
+/// removed.
+#[must_use]
+pub fn rejects_of(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("offline-{}-{name}.jsonl", std::process::id()))
+}
+
+/// Reads a number of seconds.
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(f64::INFINITY) => Ok(Duration::MAX),
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
+        Err(_) => Err("expected seconds, such as 600".to_owned()),
+    }
+}
 
 /// Reads milliseconds since the epoch, a date, or a date and time (UTC).
 pub fn time_ms(text: &str) -> Result<i64, String> {

@@ -5,9 +5,10 @@ use clap::Args;
 
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
 use super::recorded::Recorder;
+use crate::config::PublishConfig;
 use crate::progress::Progress;
 use crate::publish::loss::Accept;
-use crate::publish::{self, Complete, Move, versions};
+use crate::publish::{self, Complete, Move, PublishError, versions};
 
 /// Makes a version that `train` built the champion.
 #[derive(Debug, Args)]
@@ -30,20 +31,33 @@ pub struct PublishArgs {
 /// Promotes the version.
 pub fn publish(args: &PublishArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
-    let artifacts = args.output.hold_existing("offline publish")?;
-    let newest = versions::list(artifacts.path())?.pop();
+    let pointers = args.output.pointers("offline publish")?;
+    let newest = versions::list(pointers.path())?.pop();
     let version = args.version.clone().or(newest);
     let version = version.with_context(|| {
-        format!("{}: no version is there; build one with `offline train`", artifacts.path().display())
+        format!("{}: no version is there; build one with `offline train`", pointers.path().display())
     })?;
-    let version = Complete::find(&artifacts, &version)?;
+    let version = Complete::find(&pointers, &version)?;
     let accept = if args.allow_shrink { Accept::Anything } else { Accept::Share(settings.run.gate.max_loss) };
     let config = args.redis.over(&settings.run.publish);
-    if let Some(comparison) = publish::promote(&artifacts, &version, Move::Forward, accept, &config, progress)? {
+    if let Some(comparison) = publish::promote(&pointers, &version, Move::Forward, accept, &config, progress)? {
         eprintln!("{comparison}");
     }
     println!("champion: {}", version.version());
-    publish::prune(&artifacts, &config, progress)?;
-    recorder.tell_champions(artifacts.path());
+    drop(pointers);
+    prune(args, &config, progress)?;
+    recorder.tell_champions(&args.output.artifacts, &settings.run.mlflow);
     Ok(())
+}
+
+/// Removes old versions, unless a batch has the folder: it does so itself after its own promotion.
+fn prune(args: &PublishArgs, config: &PublishConfig, progress: &mut Progress) -> Result<(), PublishError> {
+    match args.output.hold_existing("offline publish") {
+        Ok(artifacts) => publish::prune(&artifacts, &artifacts.pointers()?, config, progress),
+        Err(PublishError::Held { holder, .. }) => {
+            eprintln!("no old version was removed, for the folder is held by {holder}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }

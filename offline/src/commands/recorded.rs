@@ -83,7 +83,8 @@ impl Recorder {
             Ok(()) if run.status == Status::Running => run.status = Status::Succeeded,
             Ok(()) => {}
             Err(error) => {
-                let refused = matches!(error.downcast_ref(), Some(PublishError::Loss(_)));
+                let refused =
+                    matches!(error.downcast_ref(), Some(PublishError::Loss(_) | PublishError::Overtaken { .. }));
                 run.status = if refused { Status::Refused } else { Status::Failed };
                 run.reason = Some(complaint(error.as_ref()));
             }

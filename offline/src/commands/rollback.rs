@@ -22,19 +22,26 @@ pub struct RollbackArgs {
     to: Option<String>,
 }
 
-/// Promotes the version however small its log is, and reports how it compares with the champion's. Nothing is removed.
+/// Promotes the version however small its log is, and reports how it compares with the champion's. Nothing is removed, and a
+/// batch that builds is not waited for.
 pub fn rollback(args: &RollbackArgs, recorder: &Recorder, progress: &mut Progress) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
-    let artifacts = args.output.hold_existing("offline rollback")?;
+    // Before the wait for the lock: it is this one that is to be left.
+    let seen = publish::champion(&args.output.artifacts)?;
+    let pointers = args.output.pointers("offline rollback")?;
     let version = match &args.to {
-        Some(version) => Complete::find(&artifacts, version)?,
-        None => publish::before(&artifacts)?,
+        Some(version) => Complete::find(&pointers, version)?,
+        None => {
+            publish::unmoved(&pointers, seen.as_deref())?;
+            publish::before(&pointers)?
+        }
     };
     let config = args.redis.over(&settings.run.publish);
-    if let Some(comparison) = publish::promote(&artifacts, &version, Move::Back, Accept::Anything, &config, progress)? {
+    if let Some(comparison) = publish::promote(&pointers, &version, Move::Back, Accept::Anything, &config, progress)? {
         println!("{comparison}");
     }
     println!("champion: {}", version.version());
-    recorder.tell_champions(artifacts.path());
+    drop(pointers);
+    recorder.tell_champions(&args.output.artifacts, &settings.run.mlflow);
     Ok(())
 }

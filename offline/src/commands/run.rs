@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::measure::gate::{self, Verdict};
 use crate::progress::Progress;
 use crate::publish::loss::{Accept, Champion, Facts};
-use crate::publish::{self, Artifacts, Move, PublishError};
+use crate::publish::{self, Artifacts, PublishError};
 use crate::runs::record::Status;
 
 /// Runs the whole batch: ingest, contest with the champion's configuration, train, publish.
@@ -65,16 +65,17 @@ pub fn run(args: &RunArgs, recorder: &Recorder, progress: &mut Progress) -> anyh
     if nothing_to_do(args) {
         return Ok(());
     }
-    recorder.record("run", Some(artifacts.path()), progress, |recording, progress| {
-        recorded(args, &settings, &artifacts, recording, progress)
+    // The folder is free when the work is done: a server that is told of the run may be slow.
+    recorder.record("run", Some(&args.output.artifacts), &settings.run.mlflow, progress, |recording, progress| {
+        recorded(args, &settings, artifacts, recording, progress)
     })
 }
 
-/// Runs the batch in a folder that is held.
+/// Runs the batch in a folder that is held until its end.
 fn recorded(
     args: &RunArgs,
     settings: &Settings,
-    artifacts: &Artifacts,
+    artifacts: Artifacts,
     recording: &mut Recording,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
@@ -109,10 +110,11 @@ fn recorded(
     let version = build(&artifacts, &log, &fingerprint, &winner, metrics, progress)?;
     recording.made(version.manifest());
     progress.group("publish", |progress| {
-        publish::promote(artifacts, &version, Move::Forward, accept, &publish_config, progress)?;
+        let seen = champion.as_ref().map(|champion| champion.version.as_str());
+        publish::succeed(&artifacts, &version, seen, accept, &publish_config, progress)?;
         println!("champion: {}", version.version());
         recording.run.champion = Some(true);
-        publish::prune(artifacts, &publish_config, progress)
+        publish::prune(&artifacts, &artifacts.pointers()?, &publish_config, progress)
     })?;
     if args.report {
         of_batch(artifacts.path(), version.version(), &log, &winner, &recording.run, &args.time_zone, progress);

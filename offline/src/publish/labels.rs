@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{replace, sync_folder};
 
-use super::Artifacts;
+use super::Pointers;
 
 /// The folder of the labels.
 const LABELS: &str = "labels";
@@ -89,12 +89,12 @@ impl Labels {
     ///
     /// # Errors
     /// [`ArtifactError::Io`].
-    pub fn write(&self, artifacts: &Artifacts, version: &str) -> Result<(), ArtifactError> {
-        let folder = artifacts.path().join(LABELS);
+    pub fn write(&self, pointers: &Pointers, version: &str) -> Result<(), ArtifactError> {
+        let folder = pointers.path().join(LABELS);
         fs::create_dir_all(&folder).map_err(ArtifactError::io(&folder))?;
         let text = serde_json::to_string_pretty(self).expect("texts and numbers are JSON");
         replace(&folder, &file(version), &text)?;
-        sync_folder(artifacts.path())
+        sync_folder(pointers.path())
     }
 }
 
@@ -102,8 +102,8 @@ impl Labels {
 ///
 /// # Errors
 /// [`ArtifactError::Io`].
-pub fn forget(artifacts: &Artifacts, version: &str) -> Result<(), ArtifactError> {
-    let path = artifacts.path().join(LABELS).join(file(version));
+pub fn forget(pointers: &Pointers, version: &str) -> Result<(), ArtifactError> {
+    let path = pointers.path().join(LABELS).join(file(version));
     match fs::remove_file(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ArtifactError::Io { path, source }),
         _ => Ok(()),
@@ -123,18 +123,18 @@ mod tests {
     #[test]
     fn tags_are_set_and_taken_away_and_go_with_the_version() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let artifacts = Artifacts::hold(folder.path(), "a test", Duration::ZERO).expect("is free");
+        let pointers = Pointers::take(folder.path(), "a test", Duration::ZERO).expect("is free");
         let tags = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a tag")).collect::<Vec<Tag>>();
         let read = || Labels::read(folder.path(), "v1").expect("reads");
-        read().tagged(&tags(&["stage = trial", "by=ana=b"])).write(&artifacts, "v1").expect("writes");
+        read().tagged(&tags(&["stage = trial", "by=ana=b"])).write(&pointers, "v1").expect("writes");
         assert_eq!(
             read().tags,
             [("by", "ana=b"), ("stage", "trial")].map(|(a, b)| (a.to_owned(), b.to_owned())).into()
         );
-        read().tagged(&tags(&["by="])).write(&artifacts, "v1").expect("writes");
+        read().tagged(&tags(&["by="])).write(&pointers, "v1").expect("writes");
         assert_eq!(read().tags.len(), 1);
-        forget(&artifacts, "v1").expect("removes");
-        forget(&artifacts, "v1").expect("is gone already");
+        forget(&pointers, "v1").expect("removes");
+        forget(&pointers, "v1").expect("is gone already");
         assert_eq!(read(), Labels::default());
         assert!(["", "a", "=b"].iter().all(|text| text.parse::<Tag>().is_err()));
     }

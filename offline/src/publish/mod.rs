@@ -5,7 +5,8 @@
 //!                ─▶ champion pointer ─▶ prune
 //! ```
 //!
-//! A writer holds the folder's lock ([`Artifacts`]); every version that becomes the champion goes through [`promote`].
+//! Who builds or removes versions holds the folder's long lock ([`Artifacts`]), who moves a pointer the short one
+//! ([`Pointers`]); every version that becomes the champion goes through [`promote`], or through [`succeed`] from a batch.
 //! The pointer moves only when the version and its user records are complete. A crash at any point leaves the old
 //! champion served, and at worst a folder that the next run cleans up.
 
@@ -24,9 +25,9 @@ use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
 use shared::engine::snapshot::Snapshot;
 
-pub use lock::Artifacts;
+pub use lock::{Artifacts, Pointers};
 use loss::Loss;
-pub use promote::{Complete, Move, before, place_evaluated, point, promote};
+pub use promote::{Complete, Move, before, champion, place_evaluated, point, promote, succeed, unmoved};
 pub use prune::{EVALUATING, in_use, prune};
 use store::StoreError;
 
@@ -85,6 +86,34 @@ pub enum PublishError {
         /// The version that the manifest names.
         manifest: String,
     },
+    /// Somebody moved the champion while a batch built its successor.
+    #[error(
+        "the champion was {}, and is {} since somebody moved it while {version} was built: that stays beside it; `offline \
+         publish --version {version}` makes it the champion, the next `offline run` compares with the one that is",
+        or_none(seen),
+        or_none(champion)
+    )]
+    Overtaken {
+        /// The version that was built.
+        version: String,
+        /// The champion that it was to follow.
+        seen: Option<String>,
+        /// The champion now.
+        champion: Option<String>,
+    },
+    /// The champion moved while a rollback waited for the lock.
+    #[error(
+        "the champion was {}, and has become {} while this waited; look at `offline versions list`, and ask again for what is \
+         still wanted",
+        or_none(seen),
+        or_none(champion)
+    )]
+    Moved {
+        /// The champion that was to be left.
+        seen: Option<String>,
+        /// The champion now.
+        champion: Option<String>,
+    },
     /// No version was the champion before.
     #[error(
         "{artifacts}: no version that was the champion before {champion} is kept; `offline run` builds a new one, \
@@ -96,6 +125,10 @@ pub enum PublishError {
         /// The version being served.
         champion: String,
     },
+}
+
+fn or_none(champion: &Option<String>) -> &str {
+    champion.as_deref().unwrap_or("none")
 }
 
 /// The advice if a version is missing.

@@ -10,7 +10,7 @@ use shared::engine::snapshot::Snapshot;
 use shared::tables::Users;
 
 use super::loss::{Accept, Champion, Comparison, Facts};
-use super::{Artifacts, PublishError, prune, store, versions};
+use super::{Artifacts, Pointers, PublishError, prune, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
@@ -47,11 +47,11 @@ impl Complete {
     /// # Errors
     /// [`PublishError::NoVersion`] when there is none of that name, [`PublishError::Incomplete`] when it is not
     /// complete.
-    pub fn find(artifacts: &Artifacts, version: &str) -> Result<Self, PublishError> {
-        let mut kept = versions::named(artifacts.path(), version)?;
+    pub fn find(pointers: &Pointers, version: &str) -> Result<Self, PublishError> {
+        let mut kept = versions::named(pointers.path(), version)?;
         kept.retain(|other| other != version);
-        let (folder, version) = (artifacts.path().to_owned(), version.to_owned());
-        let manifest = match Snapshot::load(&artifacts.version(&version)) {
+        let (folder, version) = (pointers.path().to_owned(), version.to_owned());
+        let manifest = match Snapshot::load(&pointers.version(&version)) {
             Ok(snapshot) => snapshot.manifest().clone(),
             Err(source) => {
                 return Err(PublishError::Incomplete { artifacts: folder, version, kept, source: Box::new(source) });
@@ -111,35 +111,133 @@ pub enum Move {
 /// The records of the former champion get a lifetime, in which every replica goes over to the new one. One that does not reads
 /// users from the artifact that it serves, as with a Redis that is empty.
 ///
-/// The types ensure that the caller holds the folder's lock and that the version is complete.
+/// The types ensure that the caller holds the short lock and that the version is complete.
 ///
 /// # Errors
 /// [`PublishError`]; the champion is then what it was before, and the version stays beside it.
 pub fn promote(
-    artifacts: &Artifacts,
+    pointers: &Pointers,
     version: &Complete,
     by: Move,
     accept: Accept,
     config: &PublishConfig,
     progress: &mut Progress,
 ) -> Result<Option<Comparison>, PublishError> {
-    let champion = Champion::read(artifacts.path())?;
-    let facts = Facts::of_version(&version.manifest);
-    let comparison = champion.map(|champion| champion.check(&facts, accept)).transpose()?;
+    let comparison = compared(pointers, version, accept)?;
+    write_users(&pointers.version(version.version()), version, config, progress)?;
+    swap(pointers, version, by, config, progress)?;
+    Ok(comparison)
+}
+
+/// Makes the version that a batch has built the champion, as [`promote`] does, if the champion is still the one that the batch
+/// began with. Where somebody moved it meanwhile, a person's word counts for more than that of a batch that did not hear it:
+/// the champion stays, since the contest was not held with it and what was rolled back from may have the same faults.
+///
+/// User records, which may be millions, are written before the short lock is taken: nobody reads them as long as the version
+/// is not the champion. If it does not become the champion, they get a lifetime.
+///
+/// * `seen`: the champion that the batch began with; `None` if there was none.
+///
+/// # Errors
+/// [`PublishError::Overtaken`], and as [`promote`]; the champion stays what it is, and the version beside it.
+pub fn succeed(
+    artifacts: &Artifacts,
+    version: &Complete,
+    seen: Option<&str>,
+    accept: Accept,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<(), PublishError> {
     let name = version.version();
+    write_users(&artifacts.version(name), version, config, progress)?;
+    let pointers = artifacts.pointers()?;
+    let champion = champion(artifacts.path())?;
+    if champion.as_deref() == Some(name) {
+        // Somebody could not wait for it.
+        return Ok(());
+    }
+    let follows = if champion.as_deref() == seen {
+        compared(&pointers, version, accept).map(drop)
+    } else {
+        let seen = seen.map(str::to_owned);
+        Err(PublishError::Overtaken { version: name.to_owned(), seen, champion })
+    };
+    if follows.is_err() {
+        retire(&pointers, name, config, progress);
+        return follows;
+    }
+    swap(&pointers, version, Move::Forward, config, progress)
+}
+
+/// The champion of a folder of versions; `None` if there is none.
+///
+/// # Errors
+/// [`ArtifactError::Io`] when the pointer can't be read.
+pub fn champion(folder: &Path) -> Result<Option<String>, ArtifactError> {
+    match read_champion(folder) {
+        Ok(version) => Ok(Some(version)),
+        Err(ArtifactError::NoChampion { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks that the champion is still the one that somebody saw who wants to leave it. Without that, a rollback that waited for
+/// a batch's promotion would go back from the new version to the very one that it was to leave.
+///
+/// # Errors
+/// [`PublishError::Moved`].
+pub fn unmoved(pointers: &Pointers, seen: Option<&str>) -> Result<(), PublishError> {
+    let champion = champion(pointers.path())?;
+    if champion.as_deref() == seen {
+        return Ok(());
+    }
+    Err(PublishError::Moved { seen: seen.map(str::to_owned), champion })
+}
+
+/// Compares a version with the champion of this moment; `None` if there is none.
+fn compared(pointers: &Pointers, version: &Complete, accept: Accept) -> Result<Option<Comparison>, PublishError> {
+    let champion = Champion::read(pointers.path())?;
+    let facts = Facts::of_version(&version.manifest);
+    Ok(champion.map(|champion| champion.check(&facts, accept)).transpose()?)
+}
+
+/// Writes the user records of a version to Redis, where one is named.
+fn write_users(
+    folder: &Path,
+    version: &Complete,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<(), PublishError> {
     if !config.redis_url.is_empty() {
-        let users = Users::open(&artifacts.version(name))?;
+        let (users, name) = (Users::open(folder)?, version.version());
         progress.counted("redis", users.len() as u64, |done| store::write_users(&users, name, config, done))?;
     }
-    let former = read_champion(artifacts.path()).ok().filter(|former| former != name);
-    point(artifacts, name, by)?;
-    if let Some(former) = former.filter(|_| !config.redis_url.is_empty())
-        && let Err(error) = prune::expire(artifacts, &former, config, progress)
-    {
-        // They take room, and do no harm.
-        eprintln!("the user records of {former} stay in Redis until it is pruned: {error}");
+    Ok(())
+}
+
+/// Moves the pointer to a version whose user records are written; those of the former champion get a lifetime.
+fn swap(
+    pointers: &Pointers,
+    version: &Complete,
+    by: Move,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<(), PublishError> {
+    let former = champion(pointers.path())?.filter(|former| former != version.version());
+    point(pointers, version.version(), by)?;
+    former.iter().for_each(|former| retire(pointers, former, config, progress));
+    Ok(())
+}
+
+/// Gives the user records of a version that is not the champion a lifetime, where there are some.
+fn retire(pointers: &Pointers, version: &str, config: &PublishConfig, progress: &mut Progress) {
+    if config.redis_url.is_empty() {
+        return;
     }
-    Ok(comparison)
+    if let Err(error) = prune::expire(pointers, version, config, progress) {
+        // They take room, and do no harm.
+        eprintln!("the user records of {version} stay in Redis until it is pruned: {error}");
+    }
 }
 
 /// Moves the champion pointer of a folder of versions to one that is complete; the champions before it are kept for
@@ -147,10 +245,10 @@ pub fn promote(
 ///
 /// # Errors
 /// [`ArtifactError::Io`]; the champion is then what it was before.
-pub fn point(artifacts: &Artifacts, version: &str, by: Move) -> Result<(), ArtifactError> {
-    let champions = moved(versions::champions(artifacts.path())?, version, by);
-    versions::write_champions(artifacts, &champions)?;
-    write_champion(artifacts.path(), version)
+pub fn point(pointers: &Pointers, version: &str, by: Move) -> Result<(), ArtifactError> {
+    let champions = moved(versions::champions(pointers.path())?, version, by);
+    versions::write_champions(pointers, &champions)?;
+    write_champion(pointers.path(), version)
 }
 
 /// The champions that rollback can go back to, after a promotion.
@@ -170,17 +268,17 @@ fn moved(mut champions: Vec<String>, version: &str, by: Move) -> Vec<String> {
 ///
 /// # Errors
 /// [`PublishError::NothingBefore`] when no such version is kept, or there was none.
-pub fn before(artifacts: &Artifacts) -> Result<Complete, PublishError> {
-    let champion = read_champion(artifacts.path())?;
-    let champions = versions::champions(artifacts.path())?;
+pub fn before(pointers: &Pointers) -> Result<Complete, PublishError> {
+    let champion = read_champion(pointers.path())?;
+    let champions = versions::champions(pointers.path())?;
     let at = champions.iter().position(|version| *version == champion).unwrap_or(champions.len());
     for version in champions[..at].iter().rev() {
-        match Complete::find(artifacts, version) {
+        match Complete::find(pointers, version) {
             Err(PublishError::Incomplete { source, .. }) => eprintln!("{version} is passed over: {source}"),
             found => return found,
         }
     }
-    Err(PublishError::NothingBefore { artifacts: artifacts.path().to_owned(), champion })
+    Err(PublishError::NothingBefore { artifacts: pointers.path().to_owned(), champion })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use shared::contract::artifact::alias::aliases;
 use shared::contract::artifact::manifest::{EVALUATED, read_champion};
 use shared::tables::Users;
 
-use super::{Artifacts, PublishError, labels, store, versions};
+use super::{Artifacts, Pointers, PublishError, labels, store, versions};
 use crate::config::PublishConfig;
 use crate::progress::Progress;
 
@@ -17,31 +17,37 @@ use crate::progress::Progress;
 /// that have an alias. What was said of a version goes with it. The user
 /// records of these versions in Redis get a lifetime once more, in case that Redis was away when they were replaced.
 ///
-/// Call this only after a promotion: on nights when nothing is promoted, nothing may be removed.
+/// Call this only after a promotion: on nights when nothing is promoted, nothing may be removed. Both locks are held: nobody
+/// copies or rewrites what is removed, and nobody names it meanwhile.
 ///
 /// # Errors
 /// [`PublishError`] when a version can't be removed, or Redis is away.
-pub fn prune(artifacts: &Artifacts, config: &PublishConfig, progress: &mut Progress) -> Result<(), PublishError> {
+pub fn prune(
+    artifacts: &Artifacts,
+    pointers: &Pointers,
+    config: &PublishConfig,
+    progress: &mut Progress,
+) -> Result<(), PublishError> {
     remove_leftovers(artifacts)?;
     let champion = read_champion(artifacts.path())?;
     let champions = versions::champions(artifacts.path())?;
     let (former, kept) = champions.split_at(champions.len().saturating_sub(config.keep));
     // Nobody removes an evaluated version that was published, but its user records need not stay for ever.
     for version in former.iter().filter(|version| !config.redis_url.is_empty() && version.starts_with(EVALUATED)) {
-        expire(artifacts, version, config, progress)?;
+        expire(pointers, version, config, progress)?;
     }
-    versions::write_champions(artifacts, kept)?;
+    versions::write_champions(pointers, kept)?;
     let named: Vec<String> = aliases(artifacts.path())?.into_values().map(|named| named.version).collect();
     let doomed = doomed(&versions::list(artifacts.path())?, kept, &champion);
     for version in doomed.into_iter().filter(|version| !named.contains(version)) {
         if !config.redis_url.is_empty() {
-            expire(artifacts, &version, config, progress)?;
+            expire(pointers, &version, config, progress)?;
         }
         // Renamed first, so that a crash leaves no incomplete version under the name.
         let (folder, marked) = (artifacts.version(&version), artifacts.path().join(format!(".{version}{PRUNED}")));
         fs::rename(&folder, &marked).map_err(ArtifactError::io(&folder))?;
         fs::remove_dir_all(&marked).map_err(ArtifactError::io(&marked))?;
-        labels::forget(artifacts, &version)?;
+        labels::forget(pointers, &version)?;
     }
     Ok(())
 }
@@ -83,17 +89,18 @@ fn doomed(versions: &[String], kept: &[String], champion: &str) -> Vec<String> {
     versions.iter().filter(|version| version.as_str() < oldest).cloned().collect()
 }
 
-/// Gives the user records of a version a lifetime, whatever its format, and even if it is damaged.
+/// Gives the user records of a version a lifetime, whatever its format, and even if it is damaged. Under the short lock, lest it
+/// becomes the champion again meanwhile.
 ///
 /// # Errors
 /// [`PublishError`] when Redis is away.
 pub(super) fn expire(
-    artifacts: &Artifacts,
+    pointers: &Pointers,
     version: &str,
     config: &PublishConfig,
     progress: &mut Progress,
 ) -> Result<(), PublishError> {
-    match Users::open(&artifacts.version(version)) {
+    match Users::open(&pointers.version(version)) {
         Ok(users) => {
             progress.counted("expire", users.len() as u64, |done| store::expire_users(&users, version, config, done))?
         }

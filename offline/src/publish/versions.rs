@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{EVALUATED, MANIFEST, read_champion, replace};
 
-use super::{Artifacts, PublishError};
+use super::{Artifacts, Pointers, PublishError};
 
 /// The file that lists the versions that rollback can go back to.
 const CHAMPIONS: &str = "champions";
@@ -129,8 +129,8 @@ pub fn champions(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
 }
 
 /// Records the versions that rollback can go back to.
-pub(super) fn write_champions(artifacts: &Artifacts, champions: &[String]) -> Result<(), ArtifactError> {
-    replace(artifacts.path(), CHAMPIONS, &champions.iter().map(|name| format!("{name}\n")).collect::<String>())
+pub(super) fn write_champions(pointers: &Pointers, champions: &[String]) -> Result<(), ArtifactError> {
+    replace(pointers.path(), CHAMPIONS, &champions.iter().map(|name| format!("{name}\n")).collect::<String>())
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -183,7 +183,7 @@ mod tests {
         assert!(champions(folder.path()).expect("reads").is_empty(), "nothing was ever a champion");
         replace(folder.path(), CHAMPION, "v000002-bb\n").expect("writes");
         assert_eq!(champions(folder.path()).expect("reads"), ["v000001-aa", "v000002-bb"]);
-        let held = Artifacts::hold(folder.path(), "test", std::time::Duration::ZERO).expect("is free");
+        let held = Pointers::take(folder.path(), "a test", std::time::Duration::ZERO).expect("is free");
         let noted = ["v000003-cc", "v000000-gone", "v000001-aa"].map(str::to_owned);
         write_champions(&held, &noted).expect("writes");
         assert_eq!(champions(folder.path()).expect("reads"), ["v000003-cc", "v000001-aa"]);

@@ -10,7 +10,7 @@ use shared::engine::tabular::challenge::{Challenge, Mode};
 use shared::engine::tabular::clients::places;
 use shared::engine::tabular::model::Model;
 
-use super::registry::{CHALLENGER, RegistryError, hold};
+use super::registry::{CHALLENGER, RegistryError, pointers};
 use crate::publish::versions;
 
 /// Sets a version beside the champion; the last one that lost against it if none is named.
@@ -27,7 +27,7 @@ pub fn begin(
     share: f64,
     patience: Duration,
 ) -> Result<Challenge, RegistryError> {
-    let held = hold(artifacts, name, "offline score challenge", patience)?;
+    let held = pointers(artifacts, name, "offline score challenge", patience)?;
     let (name, known) = (name.to_owned(), versions::list(held.path())?);
     let lost = std::fs::read_to_string(held.path().join(CHALLENGER)).unwrap_or_default();
     let version = version.unwrap_or(lost.trim()).to_owned();
@@ -55,5 +55,5 @@ pub fn begin(
 /// # Errors
 /// [`RegistryError`] when the folder can't be written.
 pub fn end(artifacts: &Path, name: &str, patience: Duration) -> Result<(), RegistryError> {
-    Ok(Challenge::end(hold(artifacts, name, "offline score challenge", patience)?.path())?)
+    Ok(Challenge::end(pointers(artifacts, name, "offline score challenge", patience)?.path())?)
 }

@@ -24,7 +24,7 @@ use super::build::Built;
 use super::contest::{HeldOut, Outcome, contest};
 use super::succession::{Became, succeed};
 use super::table::Table;
-use crate::publish::{Artifacts, Move, PublishError, point, versions};
+use crate::publish::{self, Artifacts, Move, Pointers, PublishError, point, versions};
 
 /// The file that names the last version that lost.
 pub const CHALLENGER: &str = "challenger";
@@ -189,6 +189,8 @@ pub fn store(
     let held = Artifacts::hold(&folder(artifacts, &name), "offline score train", patience)?;
     let held_out =
         HeldOut { table, rows: &built.parts.test, labels: &built.labels, probabilities: &built.probabilities };
+    // The contest is with the champion of this moment, which stays the champion to its end.
+    let pointers = held.pointers()?;
     let outcome = contest(held.path(), built.model.manifest(), &held_out)?;
     let promoted = outcome.promotes() || matches!(outcome, Outcome::OtherSchema { .. }) && schema == Schema::Any;
     let version = versions::next(held.path(), &built.model.manifest().data_fingerprint)?;
@@ -205,7 +207,7 @@ pub fn store(
     fs::rename(&working, &target).map_err(ArtifactError::io(&target))?;
     sync_folder(held.path())?;
     let challenge = if promoted {
-        move_pointer(&held, &version, Move::Forward)?
+        move_pointer(&pointers, &version, Move::Forward)?
     } else {
         replace(held.path(), CHALLENGER, &format!("{version}\n"))?;
         None
@@ -233,7 +235,7 @@ pub fn promote(
     schema: Schema,
     patience: Duration,
 ) -> Result<Promoted, RegistryError> {
-    let held = hold(artifacts, name, "offline score promote", patience)?;
+    let held = pointers(artifacts, name, "offline score promote", patience)?;
     let known = versions::list(held.path())?;
     let wanted = version.map(str::to_owned).or_else(|| known.last().cloned()).unwrap_or_default();
     if !known.contains(&wanted) {
@@ -256,7 +258,10 @@ pub fn promote(
 /// # Errors
 /// [`RegistryError::NothingBefore`] when there is none.
 pub fn rollback(artifacts: &Path, name: &str, patience: Duration) -> Result<Promoted, RegistryError> {
-    let held = hold(artifacts, name, "offline score rollback", patience)?;
+    // Before the wait for the lock: it is this one that is to be left.
+    let seen = publish::champion(&existing(artifacts, name)?)?;
+    let held = pointers(artifacts, name, "offline score rollback", patience)?;
+    publish::unmoved(&held, seen.as_deref())?;
     let champion = read_champion(held.path())?;
     let champions = versions::champions(held.path())?;
     let at = champions.iter().position(|version| *version == champion).unwrap_or(champions.len());
@@ -287,7 +292,7 @@ pub fn load(artifacts: &Path, name: &str, version: Option<&str>) -> Result<Model
 }
 
 /// Makes a complete version the champion, and ends a challenge that makes no sense beside it.
-fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<Option<Became>, ArtifactError> {
+fn move_pointer(held: &Pointers, version: &str, by: Move) -> Result<Option<Became>, ArtifactError> {
     point(held, version, by)?;
     succeed(held, version)
 }
@@ -301,6 +306,14 @@ fn move_pointer(held: &Artifacts, version: &str, by: Move) -> Result<Option<Beca
 /// [`RegistryError`] where there is no such model, or another batch holds it.
 pub fn hold(artifacts: &Path, name: &str, command: &str, patience: Duration) -> Result<Artifacts, RegistryError> {
     Ok(Artifacts::hold(&existing(artifacts, name)?, command, patience)?)
+}
+
+/// Takes the short lock of a model that is there, for a command that moves pointers alone.
+///
+/// # Errors
+/// [`RegistryError`] where there is no such model, or another command holds it.
+pub fn pointers(artifacts: &Path, name: &str, command: &str, patience: Duration) -> Result<Pointers, RegistryError> {
+    Ok(Pointers::take(&existing(artifacts, name)?, command, patience)?)
 }
 
 /// The folder of a model's versions, which must be there.

@@ -12,7 +12,7 @@ use shared::engine::tabular::clients::places;
 use shared::engine::tabular::manifest::ModelManifest;
 
 use super::registry::CHALLENGER;
-use crate::publish::Artifacts;
+use crate::publish::Pointers;
 
 /// What became of a challenge.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ impl Display for Became {
 ///
 /// # Errors
 /// [`ArtifactError`] when the champion can't be read, or the folder not be written.
-pub fn succeed(held: &Artifacts, champion: &str) -> Result<Option<Became>, ArtifactError> {
+pub fn succeed(held: &Pointers, champion: &str) -> Result<Option<Became>, ArtifactError> {
     let lost = held.path().join(CHALLENGER);
     if fs::read_to_string(&lost).is_ok_and(|version| version.trim() == champion) {
         fs::remove_file(&lost).map_err(ArtifactError::io(&lost))?;

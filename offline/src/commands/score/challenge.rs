@@ -36,7 +36,7 @@ enum ModeOption {
 /// Begins or ends.
 pub fn challenge(args: &ChallengeArgs) -> anyhow::Result<()> {
     anyhow::ensure!((0.0..=1.0).contains(&args.share), "--share {}: must be 0 to 1", args.share);
-    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.patience());
+    let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.moments());
     if args.share == 0.0 {
         challenge::end(folder, &args.model, patience)?;
         println!("no challenger scores beside the champion of {}", args.model);

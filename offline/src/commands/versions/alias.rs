@@ -26,15 +26,15 @@ pub fn alias(args: &AliasArgs, place: &Place) -> anyhow::Result<()> {
         "the champion is compared with the one before: `offline publish --version VERSION` and `offline rollback` name it, \
          of a model of rows `offline score promote` and `offline score rollback`"
     );
-    let held = place.hold("offline versions alias")?;
+    let pointers = place.pointers("offline versions alias")?;
     match &args.version {
         Some(version) => {
-            place.complete(&held, version)?;
-            args.alias.write(held.path(), version)?;
+            place.complete(&pointers, version)?;
+            args.alias.write(pointers.path(), version)?;
             println!("{}: {version}", args.alias);
         }
         None => {
-            args.alias.remove(held.path())?;
+            args.alias.remove(pointers.path())?;
             println!("{}: no version", args.alias);
         }
     }

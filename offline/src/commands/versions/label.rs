@@ -27,19 +27,19 @@ pub struct NoteArgs {
 
 /// Sets tags.
 pub fn tag(args: &TagArgs, place: &Place) -> anyhow::Result<()> {
+    let pointers = place.pointers("offline versions tag")?;
     place.known(&args.version)?;
-    let held = place.hold("offline versions tag")?;
-    let labels = Labels::read(held.path(), &args.version)?.tagged(&args.tags);
-    labels.write(&held, &args.version)?;
+    let labels = Labels::read(pointers.path(), &args.version)?.tagged(&args.tags);
+    labels.write(&pointers, &args.version)?;
     labels.tags.iter().for_each(|(name, value)| println!("{name}={value}"));
     Ok(())
 }
 
 /// Adds a note.
 pub fn note(args: &NoteArgs, place: &Place) -> anyhow::Result<()> {
+    let pointers = place.pointers("offline versions note")?;
     place.known(&args.version)?;
-    let held = place.hold("offline versions note")?;
-    let mut labels = Labels::read(held.path(), &args.version)?;
+    let mut labels = Labels::read(pointers.path(), &args.version)?;
     labels.notes.push(Note { at_ms: Timestamp::now().as_millisecond(), text: args.text.clone() });
-    Ok(labels.write(&held, &args.version)?)
+    Ok(labels.write(&pointers, &args.version)?)
 }

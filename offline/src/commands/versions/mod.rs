@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::options::ArtifactsOptions;
-use crate::publish::{Artifacts, Complete, versions};
+use crate::publish::{Complete, Pointers, versions};
 use crate::score::registry;
 
 /// Lists versions, gives them names, and notes what is said of them.
@@ -68,9 +68,9 @@ impl Place {
         }
     }
 
-    /// Takes the lock of the folder.
-    fn hold(&self, command: &str) -> anyhow::Result<Artifacts> {
-        Ok(Artifacts::hold(&self.folder()?, command, self.output.patience())?)
+    /// Takes the short lock of the folder.
+    fn pointers(&self, command: &str) -> anyhow::Result<Pointers> {
+        Ok(Pointers::take(&self.folder()?, command, self.output.moments())?)
     }
 
     /// Checks that there is a version of this name.
@@ -80,10 +80,10 @@ impl Place {
     }
 
     /// Checks that a version is complete, so that it can be served.
-    fn complete(&self, held: &Artifacts, version: &str) -> anyhow::Result<()> {
+    fn complete(&self, pointers: &Pointers, version: &str) -> anyhow::Result<()> {
         match &self.model {
             Some(name) => drop(registry::load(&self.output.artifacts, name, Some(version))?),
-            None => drop(Complete::find(held, version)?),
+            None => drop(Complete::find(pointers, version)?),
         }
         Ok(())
     }

@@ -106,7 +106,8 @@ pub fn served(args: &ServedArgs, place: &Place) -> anyhow::Result<()> {
     let wrong = replicas.iter().filter(|replica| replica.state != State::Ok).count();
     ensure!(
         wrong == 0,
-        "{wrong} of {} replicas do not serve what {} names; one that was just told takes some seconds, a log tells why another does not",
+        "{wrong} of {} replicas do not serve what {} names; it takes some seconds to load a version, and the log of a service \
+         tells why it can't",
         replicas.len(),
         args.alias
     );
