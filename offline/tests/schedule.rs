@@ -6,4 +6,5 @@ mod scheduler;
 mod kills;
 mod lease;
 mod notices;
+mod records;
 mod running;

@@ -66,14 +66,14 @@ fn jobs_run_at_their_times_and_after_each_other_and_tell_of_it() {
     assert!(fs::read_to_string(path.join("stdout.log")).expect("printed").contains("[trees]"));
 }
 
-fn address(scheduler: &Scheduler) -> String {
+pub fn address(scheduler: &Scheduler) -> String {
     scheduler.says("listening address=");
     let log = scheduler.log();
     let rest = log.split("address=\"").nth(1).or(log.split("address=").nth(1)).expect("an address");
     rest.split(['"', '\n', ' ']).next().expect("an address").to_owned()
 }
 
-fn get(address: &str, path: &str) -> String {
+pub fn get(address: &str, path: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).expect("connects");
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("writes");
