@@ -180,7 +180,7 @@ def install(folder: Path) -> Path:
 
 def checked(shop: Shop, programs: Path) -> None:
     """Lints the Python of this folder, and runs its unit tests."""
-    for arguments in (["check"], ["format", "--check"]):
+    for arguments in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run([str(programs / "ruff"), *arguments, "--quiet", str(HERE)], check=False)
         expect(done.returncode == 0, f"ruff {arguments[0]} complains")
     command = [str(programs / "python"), "-m", "unittest", str(HERE / "test_offline.py")]
