@@ -62,7 +62,7 @@ class TestOffline(unittest.TestCase):
                 operator.on_kill()
                 thread.join(60)
             self.assertFalse(thread.is_alive())
-            self.assertIn("exit code -15", str(raised[0]))
+            self.assertIn("offline run: ended by signal 15", str(raised[0]))
 
     def test_a_command_gets_no_secret_of_airflow(self) -> None:
         """Variables of Tandem and MLflow go on, those of Airflow do not."""

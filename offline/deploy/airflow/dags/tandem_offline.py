@@ -113,4 +113,5 @@ def complaint(command: str, code: int, last_lines: Sequence[str]) -> str:
     lines = list(last_lines)
     errors = [at for at, line in enumerate(lines) if line.startswith("error: ")]
     said = "\n".join(lines[errors[-1] :]) if errors else "it said nothing"
-    return f"offline {command}: exit code {code}: {said}"
+    how = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
+    return f"offline {command}: {how}: {said}"
