@@ -24,7 +24,8 @@ const PATIENT: (&str, &str) = ("TANDEM_MLFLOW__TIMEOUT_SECS", "120");
 const USER: &str = "admin";
 const PASSWORD: &str = "a-word-of-this-test";
 
-/// Runs `offline` on a small shop in a folder, with records there, MLflow at a URL, and variables; returns what it printed.
+/// Runs `offline` on a small shop in a folder, with records there, MLflow at a URL, and variables; returns what it
+/// printed.
 fn run(folder: &Path, url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let (events, artifacts) = (folder.join("events.csv"), folder.join("artifacts"));
     write_shop(&events, 0..20, 0..10);
