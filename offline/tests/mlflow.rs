@@ -16,16 +16,26 @@ use serde_json::{Value, json};
 
 use crate::support::{CLOCK, SMALL, command, text, write_shop};
 
-/// Runs `offline` on a small shop in a folder, with records there, and MLflow at a URL; returns what it printed.
-fn run(folder: &Path, url: &str, arguments: &[&str]) -> String {
+/// A call may take a second: enough to hear that nobody is there.
+const BRIEF: (&str, &str) = ("TANDEM_MLFLOW__TIMEOUT_SECS", "1");
+/// The first call of a real server may take long on a busy machine.
+const PATIENT: (&str, &str) = ("TANDEM_MLFLOW__TIMEOUT_SECS", "120");
+/// Who may ask the server that asks for passwords.
+const USER: &str = "admin";
+const PASSWORD: &str = "a-word-of-this-test";
+
+/// Runs `offline` on a small shop in a folder, with records there, MLflow at a URL, and variables; returns what it
+/// printed.
+fn run(folder: &Path, url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let (events, artifacts) = (folder.join("events.csv"), folder.join("artifacts"));
     write_shop(&events, 0..20, 0..10);
     let mut offline = command();
-    offline.args(arguments).args(["--artifacts", text(&artifacts), "--mlflow-timeout", "1"]);
+    offline.args(arguments).args(["--artifacts", text(&artifacts)]);
     if arguments[0] == "run" {
         offline.args(["--events", text(&events)]);
     }
     offline.envs(CLOCK).envs(SMALL).env("MLFLOW_TRACKING_URI", url).env_remove("TANDEM_RUNS");
+    offline.envs(variables.iter().copied());
     let output = offline.output().expect("the binary runs");
     let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
     assert!(output.status.success(), "{printed}");
@@ -76,12 +86,12 @@ fn a_server_that_is_away_silent_or_broken_costs_a_run_nothing_and_is_told_later(
     for (port, said) in
         [(closed, "refused"), (answering(""), "timed out"), (broken, "500: oops"), (another, "not one of MLflow")]
     {
-        let printed = run(folder, &format!("http://me:secret-word@127.0.0.1:{port}"), &["run"]);
+        let printed = run(folder, &format!("http://me:secret-word@127.0.0.1:{port}"), &["run"], &[BRIEF]);
         assert!(printed.contains("warning: mlflow at") && printed.contains(said), "{printed}");
         assert!(printed.contains("champion: v") && !printed.contains("secret-word"), "{printed}");
     }
     assert_eq!(states(folder), ["waiting"; 4]);
-    let printed = run(folder, "databricks", &["run"]);
+    let printed = run(folder, "databricks", &["run"], &[BRIEF]);
     assert!(printed.contains("the URL of MLflow is http://host:port"), "{printed}");
 }
 
@@ -132,13 +142,20 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(program: &str, folder: &Path, port: u16) -> Self {
+    /// Starts one.
+    ///
+    /// * `asking`: what makes it ask for passwords, if it does.
+    fn start(program: &str, folder: &Path, port: u16, asking: Option<&Path>) -> Self {
         let store = format!("sqlite:///{}", text(&folder.join("mlflow.db")));
         let files = folder.join("files");
         let port_text = port.to_string();
         let mut server = Command::new(program);
         server.args(["server", "--host", "127.0.0.1", "--port", &port_text, "--workers", "1"]);
         server.args(["--backend-store-uri", &store, "--artifacts-destination", text(&files)]);
+        if let Some(config) = asking {
+            server.args(["--app-name", "basic-auth"]).env("MLFLOW_AUTH_CONFIG_PATH", config);
+            server.env("MLFLOW_FLASK_SERVER_SECRET_KEY", "of this test");
+        }
         let child = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mlflow starts");
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (http, begin) = (reqwest::blocking::Client::new(), Instant::now());
@@ -151,14 +168,27 @@ impl Server {
     }
 
     fn get(&self, call: &str) -> Value {
-        let answer = self.http.get(format!("{}/api/2.0/{call}", self.url)).send().expect("an answer");
+        let answer = self
+            .http
+            .get(format!("{}/api/2.0/{call}", self.url))
+            .basic_auth(USER, Some(PASSWORD))
+            .send()
+            .expect("an answer");
         answer.json().expect("JSON")
     }
 
     fn runs(&self) -> Vec<Value> {
         let asked = json!({ "experiment_ids": ["1"], "order_by": ["start_time ASC"] });
         let call = format!("{}/api/2.0/mlflow/runs/search", self.url);
-        let found: Value = self.http.post(call).json(&asked).send().expect("an answer").json().expect("JSON");
+        let found: Value = self
+            .http
+            .post(call)
+            .basic_auth(USER, Some(PASSWORD))
+            .json(&asked)
+            .send()
+            .expect("an answer")
+            .json()
+            .expect("JSON");
         found["runs"].as_array().cloned().unwrap_or_default()
     }
 }
@@ -173,9 +203,9 @@ fn a_real_server_knows_runs_versions_and_the_champion() {
     let folder = folder.path();
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
     // Nobody is there yet.
-    run(folder, &format!("http://127.0.0.1:{port}"), &["run"]);
-    let server = Server::start(&program, folder, port);
-    let printed = run(folder, &server.url, &["run"]);
+    run(folder, &format!("http://127.0.0.1:{port}"), &["run"], &[BRIEF]);
+    let server = Server::start(&program, folder, port, None);
+    let printed = run(folder, &server.url, &["run"], &[PATIENT]);
     assert!(printed.contains("mlflow: told of 2 runs"), "{printed}");
     assert_eq!(states(folder), ["sent"; 2]);
 
@@ -198,14 +228,45 @@ fn a_real_server_knows_runs_versions_and_the_champion() {
     let champion =
         || server.get("mlflow/registered-models/alias?name=tandem&alias=champion")["model_version"]["version"].clone();
     assert_eq!(champion(), "2");
-    run(folder, &server.url, &["rollback"]);
+    run(folder, &server.url, &["rollback"], &[PATIENT]);
     assert_eq!(champion(), "1");
     // Told once more, nothing is doubled.
     let id = runs[0]["info"]["run_name"].as_str().expect("a name");
     fs::write(folder.join(format!("artifacts/runs/{id}.mlflow.json")), "torn").expect("writes");
-    run(folder, &server.url, &["publish"]);
+    run(folder, &server.url, &["publish"], &[PATIENT]);
     assert_eq!(champion(), "2");
     assert_eq!(server.runs().len(), 2);
     let versions = server.get("mlflow/model-versions/search?filter=name%3D%27tandem%27");
     assert_eq!(versions["model_versions"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_server_that_asks_for_passwords_is_told_with_the_right_one_and_a_wrong_one_costs_a_run_nothing() {
+    let Ok(program) = std::env::var("TANDEM_TEST_MLFLOW") else {
+        println!("skipped: no MLflow server; `make test-mlflow` installs one");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let folder = folder.path();
+    let config = folder.join("basic_auth.ini");
+    let users = format!("database_uri = sqlite:///{}", text(&folder.join("users.db")));
+    let admin = format!("admin_username = {USER}\nadmin_password = {PASSWORD}\ndefault_permission = READ");
+    let function = "authorization_function = mlflow.server.auth:authenticate_request_basic_auth";
+    fs::write(&config, format!("[mlflow]\n{users}\n{admin}\n{function}\n")).expect("writes");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
+    let server = Server::start(&program, folder, port, Some(&config));
+
+    let user = ("MLFLOW_TRACKING_USERNAME", USER);
+    let as_nobody = run(folder, &server.url, &["run"], &[PATIENT]);
+    let with_a_wrong_one =
+        run(folder, &server.url, &["run"], &[PATIENT, user, ("MLFLOW_TRACKING_PASSWORD", "not-the-word")]);
+    for printed in [as_nobody, with_a_wrong_one] {
+        assert!(printed.contains("warning: mlflow at") && printed.contains(": 401: "), "{printed}");
+        assert!(printed.contains("champion: v") && !printed.contains("not-the-word"), "{printed}");
+    }
+    assert_eq!(states(folder), ["waiting"; 2]);
+    let printed = run(folder, &server.url, &["run"], &[PATIENT, user, ("MLFLOW_TRACKING_PASSWORD", PASSWORD)]);
+    assert!(printed.contains("mlflow: told of 3 runs") && !printed.contains(PASSWORD), "{printed}");
+    assert_eq!(states(folder), ["sent"; 3]);
+    assert_eq!(server.runs().len(), 3);
 }
