@@ -14,6 +14,7 @@ mod ingest;
 mod measure;
 mod mirrors;
 mod options;
+mod outcomes;
 pub mod outputs;
 mod publish;
 mod read;
@@ -75,6 +76,7 @@ enum Command {
     Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
     Report(report::ReportArgs),
+    Outcomes(outcomes::OutcomesArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
     Score(score::ScoreArgs),
@@ -143,6 +145,7 @@ impl Arguments {
             Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
             Command::Report(args) => report::report(args, progress),
+            Command::Outcomes(args) => outcomes::outcomes(args, progress),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
             Command::Score(args) => score::score(args, recorder, progress),
