@@ -4,6 +4,7 @@
 //! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::engine::recommend ─▶ slate
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ catalogue (what is said of items) ─▶ champion
+//! slates, and what users do ─▶ outcomes ─▶ slate log, metrics
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod events;
 pub mod filters;
 pub mod metrics;
 pub mod models;
+pub mod outcomes;
 pub mod per_snapshot;
 pub mod probe;
 pub mod recommender;

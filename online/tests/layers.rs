@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -18,12 +18,13 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("store", &["metrics"]),
     ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
+    ("outcomes", &["events", "metrics"]),
     ("per_snapshot", &[]),
     ("filters", &["per_snapshot"]),
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store", "traces"]),
+    ("api", &["auth", "recommender", "models", "remember", "events", "outcomes", "metrics", "store", "traces"]),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
@@ -38,6 +39,7 @@ const TABLE: [(&str, &[&str]); 22] = [
             "store",
             "events",
             "models",
+            "outcomes",
             "remember",
             "recommender",
             "metrics",
