@@ -262,7 +262,8 @@ mod tests {
     #[test]
     fn impressions_stand_among_events_in_whatever_way_the_word_is_written() {
         let one = super::parse(SEEN.as_bytes(), 5, &Kinds::default()).expect("one").impressions;
-        assert_eq!(one[0].items.iter().map(|item| item.as_str()).collect::<Vec<_>>(), ["a", "7"]);
+        let items: Vec<String> = one[0].items.iter().map(ToString::to_string).collect();
+        assert_eq!(items, ["a", "7"]);
         assert_eq!((one[0].user.as_str(), one[0].timestamp_ms, one[0].received_ms), ("u", 5, 5));
         let escaped = SEEN.replace("\"impression", "\"\\u0069mpression");
         for list in [format!("[{EVENT},{SEEN},{EVENT}]"), format!("[{EVENT},{escaped},{EVENT}]")] {

@@ -124,9 +124,9 @@ impl SlateMetrics {
         );
         // From the start, so that the first of each is an increase.
         for reason in Unattributed::ALL {
-            Counted::ALL.iter().for_each(|(_, what)| drop(unattributed.with_label_values(&[what, reason])));
+            Counted::ALL.iter().for_each(|(_, what)| drop(unattributed.with_label_values(&[*what, reason])));
         }
-        ["queue", "disk"].iter().for_each(|reason| drop(dropped.with_label_values(&[reason])));
+        ["queue", "disk"].iter().for_each(|reason| drop(dropped.with_label_values(&[*reason])));
         let all = |of: &IntCounterVec, label: &str| Counted::ALL.map(|(_, what)| of.with_label_values(&[label, what]));
         let sources = Source::ALL.iter().map(|source| source.as_str()).chain(RULES).chain([NONE]);
         Self {
@@ -179,7 +179,7 @@ impl SlateMetrics {
 
     /// Begins the series of a version, so that the first of each is an increase.
     pub fn begin_version(&self, version: &str) {
-        Counted::ALL.iter().for_each(|(_, what)| drop(self.by_version.with_label_values(&[version, what])));
+        Counted::ALL.iter().for_each(|(_, what)| drop(self.by_version.with_label_values(&[version, *what])));
     }
 
     /// Ends the series of a version.
@@ -193,7 +193,7 @@ impl SlateMetrics {
     /// Makes the series of scenarios.
     pub fn begin_scenarios(&self, names: &[String]) {
         for name in names.iter().map(String::as_str).chain([NONE]) {
-            Counted::ALL.iter().for_each(|(_, what)| drop(self.by_scenario.with_label_values(&[name, what])));
+            Counted::ALL.iter().for_each(|(_, what)| drop(self.by_scenario.with_label_values(&[name, *what])));
         }
     }
 

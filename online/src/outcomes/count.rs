@@ -25,8 +25,8 @@ pub struct Counting {
 struct Versions([Option<Box<str>>; 2]);
 
 impl Versions {
-    /// Takes up a version that has none; returns the one that has to leave for it. While two are swapped both serve, so that
-    /// only a third one changes anything.
+    /// Takes up a version that has none; returns the one that has to leave for it. While two are swapped both serve, so
+    /// that only a third one changes anything.
     fn begin(&mut self, version: &str) -> Option<Box<str>> {
         let left = self.0[1].take();
         self.0[1] = self.0[0].replace(version.into());
@@ -107,9 +107,9 @@ impl Counting {
 fn count(metrics: &Metrics, versions: &Versions, what: Counted, slate: &LoggedSlate, positions: &[usize]) {
     let counters = &metrics.slates;
     for &position in positions {
-        counters.count_item(what, position, slate.items[position].sources.iter().map(AsRef::as_ref));
+        counters.count_item(what, position, slate.items[position].sources.iter().map(|source| &**source));
     }
-    let version = if versions.has(&slate.version) { &slate.version } else { OTHER };
+    let version = if versions.has(&slate.version) { &*slate.version } else { OTHER };
     counters.count_version(what, version, positions.len());
     counters.count_scenario(what, slate.scenario.as_deref(), positions.len());
 }

@@ -1,8 +1,9 @@
-//! The slate log: lines wait in memory, are written and synced together once a second, and the oldest files leave at a bound.
+//! The slate log: lines wait in memory, are written and synced together once a second, and the oldest files leave at a
+//! bound.
 //!
-//! It is the log of [`super::super::events::appender`], with other rules around it. What the disk does not take is dropped and counted,
-//! since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of the last second. Files
-//! that are closed are packed at once: nothing that serves reads them.
+//! On disk it is as the event log ([`crate::events::appender`]), with other rules around it. What the disk does not take is
+//! dropped and counted, since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of
+//! the last second. Files that are closed are packed at once: nothing that serves reads them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -53,7 +54,7 @@ impl SlateLog {
         let target = Target { log: Log::Slates, folder, replica, max_file_bytes };
         let (lines, open) = (Vec::new(), None);
         let mut log = Self { target, max_disk_bytes, metrics, open, lines, slates: 0, due: None, fails: false };
-        let opened = log.open().map(drop);
+        let opened = log.open().map(|_| ());
         log.tell(&opened);
         log
     }
@@ -120,7 +121,7 @@ impl SlateLog {
         let begins = appender.append(lines)?.offset == 0;
         *stored += lines.len() as u64;
         if begins && let Err(error) = self.pack_closed() {
-            tracing::warn!(%error, "closed files of the slate log can't be packed; it is tried again with the next one");
+            tracing::warn!(%error, "closed files of the slate log can't be packed; it is tried again");
         }
         Ok(())
     }
