@@ -25,9 +25,9 @@ use crate::events::check::{Refusal, check, check_impression};
 use crate::events::kinds::{self, check_kind};
 use crate::events::{Visible, now_ms};
 
-/// Accepts events and impressions: all of them are on disk before this answers. After 200 the user's very next slate takes
-/// the events into account, and `new` is the number of them that are no duplicates. After 202 slates do so once the store
-/// is back, or the user's history is readable again. Impressions change no slate.
+/// Accepts events and impressions: all of them are on disk before this answers. After 200 the user's very next slate
+/// takes the events into account, and `new` is the number of them that are no duplicates. After 202 slates do so once the
+/// store is back, or the user's history is readable again. Impressions change no slate.
 #[utoipa::path(
     post,
     path = "/events",

@@ -125,8 +125,8 @@ impl Appender {
         self.end
     }
 
-    /// Appends whole lines and syncs them; returns where they begin. The first lines of a file begin at its start. After an
-    /// error none of them is in the log.
+    /// Appends whole lines and syncs them; returns where they begin. The first lines of a file begin at its start. After
+    /// an error none of them is in the log.
     ///
     /// # Errors
     /// [`LogError::Io`], such as on a full disk.

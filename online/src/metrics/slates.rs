@@ -1,4 +1,5 @@
-//! The metrics of what becomes of slates. Every label has few values: sources, places, scenarios of the config, and two versions.
+//! The metrics of what becomes of slates. Every label has few values: sources, places, scenarios of the config, and two
+//! versions.
 
 use std::collections::HashMap;
 
@@ -94,7 +95,7 @@ impl SlateMetrics {
         let counters = |name, help, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
         let by_source = counters(
             "tandem_outcomes_by_source_total",
-            "Items of slates that were shown, clicked, put into the cart or bought, by source; each source of an item counts",
+            "Items of slates that were shown, clicked, put into the cart or bought, by each of their sources",
             &["source", "outcome"],
         );
         let by_place = counters(

@@ -1,14 +1,14 @@
 //! What becomes of slates: logs them, and puts what users do down to them, for the metrics.
 //!
 //! ```text
-//! slate served: snapshot and picks ───────┐
-//! events and impressions, once durable ───┼─▶ queue ─▶ thread ─▶ lines ─▶ slate log, synced once a second
-//! erasure of a user ──────────────────────┘              └─▶ attribution ─▶ counters by source, position, version, scenario
+//! slate served: snapshot and picks ─────┐
+//! events and impressions, once durable ─┼─▶ queue ─▶ thread ─▶ lines ─▶ slate log, synced once a second
+//! erasure of a user ────────────────────┘              └─▶ attribution ─▶ counters
 //! ```
 //!
-//! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What finds
-//! the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails because of it.
-//! Of users outside the sample nothing is handed over.
+//! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What
+//! finds the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails
+//! because of it. Of users outside the sample nothing is handed over.
 
 mod count;
 mod log;
