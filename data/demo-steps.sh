@@ -40,7 +40,7 @@ build() {
 # serve: starts the service over "$work/artifacts" until the script ends, and waits until it answers.
 serve() {
     TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
-        TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
+        TANDEM_SLATES__PATH="$work/slates" TANDEM_SERVER__DRAIN_MS=0 "$bin/online" 2>"$work/online.log" &
     service=$!
     trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
     ready

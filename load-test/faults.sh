@@ -55,7 +55,8 @@ python3 "$work/proxy.py" "$proxy" "$redis" "$work/mode" 2>"$work/proxy.log" & be
 "$bin/offline" run --events data/sample/events.csv --items data/sample/items.csv --artifacts "$work/artifacts" 2>>"$work/batch.log" >/dev/null
 "$bin/offline" ingest --events data/sample/events.csv --out "$work/events.jsonl" 2>>"$work/batch.log" >/dev/null
 TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$work/artifacts" TANDEM_EVENTS__PATH="$work/events" \
-    TANDEM_STORE__REDIS_URL="redis://127.0.0.1:$proxy/" TANDEM_LOG__LEVEL=error "$bin/online" 2>"$work/online.log" & service=$!
+    TANDEM_SLATES__PATH="$work/slates" TANDEM_STORE__REDIS_URL="redis://127.0.0.1:$proxy/" TANDEM_LOG__LEVEL=error \
+    "$bin/online" 2>"$work/online.log" & service=$!
 until curl -sf -o /dev/null "http://127.0.0.1:$port/ready"; do kill -0 "$service"; sleep 0.05; done
 
 counted() { curl -sf "http://127.0.0.1:$port/metrics" | awk -v name="^$1[{ ]" '$0 ~ name { sum += $2 } END { print sum + 0 }'; }

@@ -12,7 +12,8 @@ if [ -z "${ARTIFACTS:-}" ]; then
 fi
 start() {
     TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$ARTIFACTS" TANDEM_EVENTS__PATH="$work/events" \
-        TANDEM_MODELS__ROWS="$work/rows" TANDEM_STORE__REDIS_URL="${REDIS_URL:-}" TANDEM_LOG__LEVEL=error "$bin/online" &
+        TANDEM_SLATES__PATH="$work/slates" TANDEM_MODELS__ROWS="$work/rows" \
+        TANDEM_STORE__REDIS_URL="${REDIS_URL:-}" TANDEM_LOG__LEVEL=error "$bin/online" &
     service=$!
     until curl --silent --fail --output /dev/null "http://127.0.0.1:$port/health"; do kill -0 "$service"; sleep 0.02; done
 }

@@ -23,7 +23,7 @@ versions=("$work"/artifacts/v*)
 start() { # start PORT: a replica with a log of its own; returns when it is ready
     TANDEM_SERVER__LISTEN="127.0.0.1:$1" TANDEM_SERVER__DRAIN_MS=2000 TANDEM_ARTIFACTS__PATH="$work/artifacts" \
         TANDEM_ARTIFACTS__POLL_MS=100 TANDEM_EVENTS__PATH="$work/events" TANDEM_EVENTS__REPLICA="$1" \
-        TANDEM_STORE__REDIS_URL="$url" TANDEM_LOG__LEVEL=warn "$bin/online" 2>>"$work/$1.log" &
+        TANDEM_SLATES__PATH="$work/slates" TANDEM_STORE__REDIS_URL="$url" TANDEM_LOG__LEVEL=warn "$bin/online" 2>>"$work/$1.log" &
     replica[$1]=$!
     until curl -sf -o /dev/null "http://127.0.0.1:$1/ready"; do kill -0 "${replica[$1]}"; sleep 0.05; done
 }

@@ -224,9 +224,10 @@ async fn try_pair(
         kind: KindName::VIEW,
         timestamp: Some(GivenTime::ms(timestamp_ms)),
         transaction_id: None,
+        recommendation_id: None,
         event_id: Some(event_id),
     };
-    let (status, accepted) = connection.fetch_json::<Accepted>(&events::post_call(&NewEvents::One(event))).await?;
+    let (status, accepted) = connection.fetch_json::<Accepted>(&events::post_call(&NewEvents::one(event))).await?;
     let path = format!("/recommendations?user_id={}&k={MAX_K}&seen=allow&explain=true", encode(user.as_str()));
     let (_, slate) = connection.fetch_json::<Recommendations>(&Call::get(&path)).await?;
     // Where this clock is ahead of the service's, the event has the service's time.

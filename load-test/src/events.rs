@@ -101,6 +101,7 @@ impl Record {
             kind: self.kind(),
             timestamp: self.time.map(GivenTime::ms),
             transaction_id: None,
+            recommendation_id: None,
             event_id: Some(event_id),
         }
     }

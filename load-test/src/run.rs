@@ -122,8 +122,8 @@ async fn preload(args: &RunArgs, records: &[Record]) -> Result<(), EventsError> 
     let mut connection = args.common.connection();
     for (batch, records) in records.chunks(PRELOAD_BATCH).enumerate() {
         let first = batch * PRELOAD_BATCH;
-        let posted = records.iter().zip(first..).map(|(record, place)| record.to_event(place)).collect();
-        events::post(&mut connection, &NewEvents::Batch(posted)).await?;
+        let posted = records.iter().zip(first..).map(|(record, place)| record.to_event(place));
+        events::post(&mut connection, &NewEvents::batch(posted)).await?;
     }
     Ok(())
 }

@@ -207,12 +207,13 @@ async fn send(
     event: &Acknowledged,
     give_up: Duration,
 ) -> Result<(u64, Option<bool>), StreamError> {
-    let call = events::post_call(&NewEvents::One(NewEvent {
+    let call = events::post_call(&NewEvents::one(NewEvent {
         user: event.user.clone(),
         item: event.item.clone(),
         kind: KindName::VIEW,
         timestamp: Some(GivenTime::ms(event.timestamp)),
         transaction_id: None,
+        recommendation_id: None,
         event_id: Some(event.event_id.clone()),
     }));
     let (end, mut pause, mut repeats) = (Instant::now() + give_up, FIRST_PAUSE, 0);

@@ -116,7 +116,7 @@ fn view(record: &Record) -> NewEvent {
 /// Views of now, so many in a request. `records` must not be empty.
 #[must_use]
 pub fn posted(records: &[Record], batch: usize) -> Traffic {
-    let call = |records: &[Record]| events::post_call(&NewEvents::Batch(records.iter().map(view).collect()));
+    let call = |records: &[Record]| events::post_call(&NewEvents::batch(records.iter().map(view)));
     Traffic::new(records.chunks(batch).take(MAX_CALLS / batch).map(call).collect())
 }
 
@@ -127,7 +127,7 @@ pub fn mixed(records: &[Record], k: usize) -> Traffic {
     let calls = |(place, record): (usize, &Record)| {
         let (user, item) = (encode(record.user.as_str()), encode(record.item.as_str()));
         let both = [
-            events::post_call(&NewEvents::One(view(record))),
+            events::post_call(&NewEvents::one(view(record))),
             Call::get(&format!("/recommendations?user_id={user}&k={k}&item_id={item}")),
         ];
         let tenth = || [Call::get(&format!("/items/{item}/similar?k={k}")), Call::get(&format!("/popular?k={k}"))];

@@ -15,6 +15,7 @@ use shared::contract::api::Seen;
 use shared::contract::artifact::alias::Alias;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
+use shared::engine::attribution::Shown;
 use shared::objects::{Location, ObjectsError};
 
 use crate::traces::Collector;
@@ -73,6 +74,8 @@ pub struct Config {
     pub history: History,
     /// The event log.
     pub events: Events,
+    /// What becomes of slates.
+    pub slates: Slates,
     /// Models of rows.
     pub models: Models,
     /// Traces of requests.
@@ -199,6 +202,20 @@ pub fn store_at(url: &str) -> Option<Location> {
     url.parse().ok()
 }
 
+/// `[slates]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Slates {
+    pub path: PathBuf,
+    pub every: u64,
+    pub max_file_bytes: u64,
+    pub max_disk_bytes: u64,
+    pub window_hours: u32,
+    pub shown: Shown,
+    pub max_remembered_items: usize,
+}
+
 /// `[models]`; the keys are documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -280,6 +297,14 @@ impl Config {
         within("events.queue", self.events.queue, 1..=100_000)?;
         within("events.ship_open_every_s", self.events.ship_open_every_s, 1..=86_400)?;
         store("events.ship_to", &self.events.ship_to)?;
+        within("slates.every", self.slates.every, 0..=1_000_000_000)?;
+        within("slates.max_file_bytes", self.slates.max_file_bytes, 65_536..=1 << 40)?;
+        if self.slates.max_disk_bytes > 0 {
+            // The file that is written may be twice as long, and only those before it can be removed.
+            within("slates.max_disk_bytes", self.slates.max_disk_bytes, 4 * self.slates.max_file_bytes..=1 << 50)?;
+        }
+        within("slates.window_hours", self.slates.window_hours, 1..=8760)?;
+        within("slates.max_remembered_items", self.slates.max_remembered_items, 1000..=1_000_000_000)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;

@@ -4,6 +4,7 @@
 //! client ─▶ api ─▶ recommender ─▶ store (one round trip) ─▶ shared::engine::recommend ─▶ slate
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ store (real-time history)
 //! client ─▶ api ─▶ events ─▶ fsynced event log ─▶ catalogue (what is said of items) ─▶ champion
+//! slates, and what users do ─▶ outcomes ─▶ slate log, metrics
 //! offline ─▶ artifacts/champion ─▶ champion (hot swap)
 //! offline ─▶ object store ─▶ objects ─▶ the artifacts folder;  the event log ─▶ objects ─▶ object store ─▶ offline
 //! ```
@@ -22,6 +23,7 @@ pub mod filters;
 pub mod metrics;
 pub mod models;
 pub mod objects;
+pub mod outcomes;
 pub mod per_snapshot;
 pub mod probe;
 pub mod recommender;

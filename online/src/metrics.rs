@@ -5,6 +5,7 @@
 
 mod models;
 mod objects;
+mod slates;
 mod stages;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use shared::contract::source::Source;
 
 pub use models::ModelMetrics;
 pub use objects::ObjectMetrics;
+pub use slates::{Counted, SlateMetrics, Unattributed};
 pub use stages::{StageMetrics, Timed};
 
 /// Bucket bounds of durations, in seconds.
@@ -104,7 +106,9 @@ pub struct Metrics {
     pub events_accepted: IntCounter,
     /// The same by their kind.
     pub events_by_kind: IntCounterVec,
-    /// Events refused, by reason.
+    /// Impressions durable in the log.
+    pub impressions_accepted: IntCounter,
+    /// Events and impressions refused, by reason.
     pub events_refused: IntCounterVec,
     /// Events acknowledged before the store had them.
     pub events_deferred: IntCounter,
@@ -126,6 +130,8 @@ pub struct Metrics {
     pub traces_dropped: IntCounter,
     /// The stages of requests for recommendations.
     pub stages: StageMetrics,
+    /// What becomes of slates.
+    pub slates: SlateMetrics,
     /// Those of models of rows.
     pub models: ModelMetrics,
     /// The object store that artifacts come from.
@@ -246,9 +252,10 @@ impl Default for Metrics {
                 "Events durable in the event log by their kind",
                 &["kind"],
             ),
+            impressions_accepted: counter("tandem_impressions_accepted_total", "Impressions durable in the event log"),
             events_refused: counters_of(
                 "tandem_events_refused_total",
-                "Events refused by reason",
+                "Events and impressions refused by reason",
                 "reason",
                 &["no_room", "log", "queue_full", "invalid"],
             ),
@@ -280,6 +287,7 @@ impl Default for Metrics {
                 "Traces that did not reach the collector: it did not take them, or too many waited",
             ),
             stages: StageMetrics::new(r),
+            slates: SlateMetrics::new(r),
             models: ModelMetrics::new(r),
             artifact_objects,
             event_objects,

@@ -4,7 +4,7 @@
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
 //! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
-//!        ▶ last traces sent ▶ log closed ▶ mark moved
+//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ last slates logged
 //! ```
 
 use std::io;
@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::artifact::ArtifactError;
+use shared::engine::attribution;
 use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
-use crate::api::{self, App};
+use crate::api::{self, App, Parts};
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
 use crate::champion::Champion;
@@ -31,6 +32,7 @@ use crate::models::Models;
 use crate::objects;
 use crate::objects::artifacts::Cache;
 use crate::objects::shipping::Shipping;
+use crate::outcomes::{self, Outcomes, Sample};
 use crate::recommender::{Recommender, store_share};
 use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
@@ -58,8 +60,8 @@ pub enum StartError {
     /// An object store can't be used.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
-    /// There can be no thread for it.
-    #[error("a thread for the object store: {0}")]
+    /// The system has no thread for a part.
+    #[error("no thread: {0}; raise the limit of processes (`ulimit -u`)")]
     Thread(io::Error),
     /// A task of the start panicked.
     #[error("loading failed: {0}")]
@@ -88,6 +90,7 @@ pub struct Service {
     app: Arc<App>,
     events: Arc<Events>,
     running: events::Running,
+    slates: outcomes::Running,
     entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
@@ -211,7 +214,12 @@ async fn start_with(
         request_timeout: Duration::from_millis(config.server.request_timeout_ms),
     };
     let traces = open_traces(config, &metrics, &mut parts);
-    let app = Arc::new(App::new(recommender, models, memory, events.clone(), metrics, traces, settings));
+    let scenarios: Vec<String> = config.scenarios.keys().cloned().collect();
+    let (outcomes, slates) =
+        Outcomes::start(outcomes_of(config), &scenarios, metrics.clone()).map_err(StartError::Thread)?;
+    let (events_too, outcomes) = (events.clone(), Arc::new(outcomes));
+    let called = Parts { recommender, models, memory, events: events_too, outcomes, metrics, traces };
+    let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let entrances = doors.open(listener, &app).await?;
     if config.server.replay {
@@ -221,7 +229,7 @@ async fn start_with(
     tracing::info!(address = %entrances.address(), admin, "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { app, events, running, entrances, parts, shipping, drain, shutdown_timeout })
+    Ok(Service { app, events, running, slates, entrances, parts, shipping, drain, shutdown_timeout })
 }
 
 /// The thread that ships the event log.
@@ -292,6 +300,24 @@ fn event_log(config: &Config) -> events::Settings {
         max_disk_bytes: config.events.max_disk_bytes,
         queue: config.events.queue,
         retention: retention(config),
+    }
+}
+
+/// What is done with slates. Without a folder they are counted all the same.
+fn outcomes_of(config: &Config) -> outcomes::Settings {
+    const HOUR_MS: i64 = 3600 * 1000;
+    let config::Slates { path, every, max_file_bytes, max_disk_bytes, window_hours, shown, max_remembered_items } =
+        config.slates.clone();
+    let replica = config.events.replica.clone();
+    let log = outcomes::LogSettings { folder: path, replica, max_file_bytes, max_disk_bytes };
+    outcomes::Settings {
+        log: (!log.folder.as_os_str().is_empty()).then_some(log),
+        sample: Sample::one_of(every),
+        attribution: attribution::Settings {
+            window_ms: i64::from(window_hours) * HOUR_MS,
+            shown,
+            max_items: max_remembered_items,
+        },
     }
 }
 
@@ -420,6 +446,7 @@ impl Service {
                 );
             }
         }
+        self.app.outcomes.close(self.slates).await;
         tracing::info!("stopped");
     }
 }

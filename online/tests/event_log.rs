@@ -51,7 +51,7 @@ fn event(user: &str, number: usize) -> Event {
 
 /// The lines of events, as the log has them.
 fn lines(events: &[Event]) -> Vec<u8> {
-    Append::new(events.to_vec(), oneshot::channel().0).lines
+    Append::new(events.to_vec(), &[], oneshot::channel().0).lines
 }
 
 fn open(folder: &Path) -> Writer {
@@ -93,7 +93,7 @@ fn requests_that_wait_together_share_one_sync_and_each_event_knows_its_place() {
     let mut replies = Vec::new();
     for pair in sent.chunks(2) {
         let (reply, answer) = oneshot::channel();
-        requests.try_send(Request::Append(Append::new(pair.to_vec(), reply))).expect("the queue is large enough");
+        requests.try_send(Request::Append(Append::new(pair.to_vec(), &[], reply))).expect("the queue is large enough");
         replies.push(answer);
     }
     requests.try_send(Request::Close).expect("the queue is large enough");
@@ -203,7 +203,7 @@ async fn whole_lines_that_this_release_can_t_read_stay_are_passed_over_and_count
         Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), metrics.clone())
             .await
             .expect("opens");
-    events.accept(vec![event("u", 3)]).await.expect("accepts");
+    events.accept(vec![event("u", 3)], Vec::new()).await.expect("accepts");
     events.close(running).await;
     assert_eq!(fs::read(&path).expect("reads"), before);
     assert!(torn(folder.path()).is_empty());
@@ -368,7 +368,7 @@ async fn until_a_history_is_rebuilt_the_mark_stays_before_the_events_that_wait_f
             .await
             .expect("opens");
     let before = store.applied().await.expect("reads");
-    assert_eq!(events.accept(vec![event("torn", 3)]).await.expect("accepts"), Visible::Later);
+    assert_eq!(events.accept(vec![event("torn", 3)], Vec::new()).await.expect("accepts"), Visible::Later);
     let marks = store.state().marks;
     until("the mark is looked at", async || store.state().marks > marks + 1).await;
     assert_eq!(store.applied().await.expect("reads"), before);
@@ -378,6 +378,6 @@ async fn until_a_history_is_rebuilt_the_mark_stays_before_the_events_that_wait_f
     let items: Vec<&str> = history.recent.iter().map(|event| event.item.as_str()).collect();
     assert_eq!(items, ["i1", "i3"]);
     until("the mark moves", async || store.applied().await.expect("reads") > before).await;
-    assert_eq!(events.accept(vec![event("torn", 4)]).await.expect("accepts"), Visible::Now { new: 1 });
+    assert_eq!(events.accept(vec![event("torn", 4)], Vec::new()).await.expect("accepts"), Visible::Now { new: 1 });
     events.close(running).await;
 }

@@ -45,6 +45,9 @@ fn cases() -> Vec<Case> {
     let rows = format!(r#"[{row},{{"income":90,"colour":"mauve","at":"2026-03-01T12:00:00","note":"long"}}]"#);
     let bad = r#"[{"income":1001,"colour":["red"],"grade":"none","at":"soon","not":"long"},{}]"#;
     let many = format!("[{}]", vec![row; 1001].join(","));
+    let seen = r#"[{"event":"impression","visitorid":"shopper","recommendation_id":"r1","items":["rope",52.0]},
+        {"visitorid":"shopper","itemid":"rope","event":"view","event_id":"e2","recommendation_id":"r1"}]"#;
+    let unseen = r#"[{"event":"impression","visitorid":"shopper","recommendation_id":"r1","itemid":"rope"}]"#;
     let incomplete = r#"[{"visitorid":"shopper","itemid":"rope","event":"view"},{"event":"view"}]"#;
     vec![
         get("recommendations", "/recommendations?user_id=u0"),
@@ -66,6 +69,7 @@ fn cases() -> Vec<Case> {
         get("popular_category", "/popular?category=office"),
         post("events", "/events", events),
         post("events_one", "/events", bought),
+        post("events_impression", "/events", seen),
         get("history", "/users/shopper/history"),
         get("history_unknown_user", "/users/nobody/history"),
         get("recommendations_live", "/recommendations?user_id=shopper&k=3&explain=true"),
@@ -109,6 +113,7 @@ fn cases() -> Vec<Case> {
         post("problem_json", "/recommendations", "{\"user_id\":"),
         post("problem_event_kind", "/events", look),
         post("problem_event_missing_field", "/events", incomplete),
+        post("problem_impression", "/events", unseen),
         post("problem_body_too_large", "/events", vec![b' '; 2 << 20]),
         Case { headers: "", ..post("problem_content_type", "/events", bought) },
         get("problem_unknown_category", "/popular?category=Office"),

@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -19,12 +19,13 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("store", &["metrics"]),
     ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
+    ("outcomes", &["events", "metrics"]),
     ("per_snapshot", &[]),
     ("filters", &["per_snapshot"]),
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["auth", "recommender", "models", "remember", "events", "metrics", "store", "traces"]),
+    ("api", &["auth", "recommender", "models", "remember", "events", "outcomes", "metrics", "store", "traces"]),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
@@ -40,6 +41,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "events",
             "models",
             "objects",
+            "outcomes",
             "remember",
             "recommender",
             "metrics",

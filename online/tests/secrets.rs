@@ -29,6 +29,7 @@ fn service(folder: &Path, address: SocketAddr, redis: &str) -> Command {
         .env("TANDEM_SERVER__LISTEN", address.to_string())
         .env("TANDEM_ARTIFACTS__PATH", folder.join("artifacts"))
         .env("TANDEM_EVENTS__PATH", folder.join("log"))
+        .env("TANDEM_SLATES__PATH", folder.join("slates"))
         .env("TANDEM_STORE__REDIS_URL", redis)
         .env("TANDEM_PUBLISH__REDIS_URL", redis)
         .env("TANDEM_LOG__LEVEL", "trace")

@@ -105,7 +105,7 @@ async fn walk(mut connection: Connection, steps: Vec<Step>, how: How) -> Result<
             let items = items_of(&mut connection, &question).await?;
             slates.push((place, Slate { user: record.user.clone(), case, items }));
         }
-        events::post(&mut connection, &NewEvents::One(record.to_event(place))).await?;
+        events::post(&mut connection, &NewEvents::one(record.to_event(place))).await?;
         how.progress.done();
     }
     Ok(slates)

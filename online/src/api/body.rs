@@ -169,9 +169,16 @@ mod tests {
             let (field, detail) = refused::<Object<NewEvent>>(&format!(r#"{{"{unknown}": 1}}"#));
             assert_eq!(field.as_deref(), Some(unknown));
             assert!(detail.contains(&format!("the nearest is `{nearest}`")), "{detail}");
-            for known in
-                ["visitorid", "user_id", "itemid", "item_id", "event", "timestamp", "transactionid", "event_id"]
-            {
+            for known in [
+                "visitorid",
+                "itemid",
+                "item_id",
+                "event",
+                "timestamp",
+                "transactionid",
+                "event_id",
+                "recommendation_id",
+            ] {
                 assert!(detail.contains(&format!("`{known}`")), "{detail}");
             }
         }

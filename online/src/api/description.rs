@@ -73,11 +73,15 @@ pub fn finish(mut description: Description) -> Value {
 }
 
 /// The ids in bodies.
-const IDS: [(&str, &str); 7] = [
+const IDS: [(&str, &str); 11] = [
     ("NewEvent", "visitorid"),
     ("NewEvent", "itemid"),
     ("NewEvent", "transactionid"),
     ("NewEvent", "event_id"),
+    ("NewEvent", "recommendation_id"),
+    ("NewImpression", "visitorid"),
+    ("NewImpression", "recommendation_id"),
+    ("NewImpression", "items/items"),
     ("RecommendationQuery", "user_id"),
     ("RecommendationQuery", "item_id"),
     ("RecommendationQuery", "exclude/items"),

@@ -100,6 +100,16 @@ impl ApiError {
         Self::Invalid { field: Some(field.into()), detail: detail.into() }
     }
 
+    /// Says in which place of a list the invalid part is.
+    #[must_use]
+    pub fn at(self, place: usize) -> Self {
+        match self {
+            Self::Invalid { field: Some(field), detail } => Self::invalid(format!("[{place}].{field}"), detail),
+            Self::Invalid { field: None, detail } => Self::invalid(format!("[{place}]"), detail),
+            other => other,
+        }
+    }
+
     /// Makes an [`ApiError::Invalid`] of serde's error about a body or a query string.
     ///
     /// * `path`: the path of the field; empty for the whole, and for a position before any field.

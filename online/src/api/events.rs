@@ -1,5 +1,6 @@
-//! `POST /events`: accepts one event or a batch.
+//! `POST /events`: accepts one event or impression, or a batch of them.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,20 +9,25 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use shared::contract::api::{Accepted, MAX_EVENTS_PER_REQUEST, NewEvent, NewEvents, Problem};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::contract::api::{
+    Accepted, ImpressionWord, MAX_EVENTS_PER_REQUEST, NewEvent, NewEvents, NewImpression, Posted, Problem,
+};
 use shared::contract::event::Event;
+use shared::contract::impression::Impression;
 use shared::contract::kind::{KindName, Kinds};
 
 use super::body::Object;
 use super::error::ApiError;
 use super::{App, body, json};
-use crate::events::check::check;
+use crate::events::check::{Refusal, check, check_impression};
 use crate::events::kinds::{self, check_kind};
 use crate::events::{Visible, now_ms};
 
-/// Accepts events: all of them are on disk before this answers. After 200 the user's very next slate takes them into
-/// account, and `new` is the number of them that are no duplicates. After 202 slates do so once the store is back, or
-/// the user's history is readable again.
+/// Accepts events and impressions: all of them are on disk before this answers. After 200 the user's very next slate
+/// takes the events into account, and `new` is the number of them that are no duplicates. After 202 slates do so once the
+/// store is back, or the user's history is readable again. Impressions change no slate.
 #[utoipa::path(
     post,
     path = "/events",
@@ -39,67 +45,123 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
     let snapshot = app.recommender.snapshot()?;
-    let events = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
+    let Batch { events, impressions: seen } = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
-    let accepted = events.len();
+    let (accepted, impressions) = (events.len() + seen.len(), seen.len());
     let mut of_kinds: BTreeMap<KindName, u64> = BTreeMap::new();
     events.iter().for_each(|event| *of_kinds.entry(event.kind.clone()).or_default() += 1);
-    let (status, new) = match app.events.accept(events).await? {
+    let reported = app.outcomes.report_of(&events, &seen);
+    let (status, new) = match app.events.accept(events, seen).await? {
         Visible::Now { new } => (StatusCode::OK, Some(new)),
         Visible::Later => (StatusCode::ACCEPTED, None),
     };
+    app.outcomes.report(reported);
     for (kind, count) in of_kinds {
         app.metrics.events_by_kind.with_label_values(&[kind.as_str()]).inc_by(count);
     }
-    Ok(json(status, &Accepted { accepted, applied: new.is_some(), new, event_ids }))
+    Ok(json(status, &Accepted { accepted, impressions, applied: new.is_some(), new, event_ids }))
 }
 
-/// Parses one event or a batch that arrived at `now_ms`. If one of them is invalid, none is accepted.
+/// What a request posts, checked.
+#[derive(Debug, Default, PartialEq)]
+pub struct Batch {
+    /// The events, in the order given.
+    pub events: Vec<Event>,
+    /// The impressions, in the order given.
+    pub impressions: Vec<Impression>,
+}
+
+/// Parses one event or impression, or a batch, that arrived at `now_ms`. If one of them is invalid, none is accepted.
 ///
 /// * `kinds`: those of the served version.
 ///
 /// # Errors
 /// [`ApiError::Invalid`] names the field.
-pub fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Vec<Event>, ApiError> {
+pub fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Batch, ApiError> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first != Some(&b'[') {
-        let Object(event): Object<NewEvent> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
-        check_kind(&event.kind, kinds).map_err(|unknown| ApiError::invalid(KIND, unknown.to_string()))?;
-        let event = check(event, now_ms).map_err(|refusal| ApiError::invalid(refusal.field(), refusal.to_string()))?;
-        return Ok(vec![event]);
+    let is_list = first == Some(&b'[');
+    let posted = if is_list { list(bytes, kinds)? } else { vec![one(bytes, kinds)?] };
+    let (mut events, mut impressions) = (Vec::new(), Vec::new());
+    for (at, posted) in posted.into_iter().enumerate() {
+        let invalid = |field: &str, detail: String| {
+            ApiError::invalid(if is_list { format!("[{at}].{field}") } else { field.to_owned() }, detail)
+        };
+        let refuse = |refusal: Refusal| invalid(refusal.field(), refusal.to_string());
+        match posted {
+            Posted::Event(event) => {
+                check_kind(&event.kind, kinds).map_err(|unknown| invalid(KIND, unknown.to_string()))?;
+                events.push((at, check(event, now_ms).map_err(refuse)?));
+            }
+            Posted::Impression(seen) => impressions.push(check_impression(seen, now_ms).map_err(refuse)?),
+        }
     }
-    let events: Vec<Object<NewEvent>> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
-    if !(1..=MAX_EVENTS_PER_REQUEST).contains(&events.len()) {
-        let detail = format!("a batch has 1 to {MAX_EVENTS_PER_REQUEST} events, this one has {}", events.len());
-        return Err(ApiError::Invalid { field: None, detail });
-    }
-    let check_at = |(at, Object(event)): (usize, Object<NewEvent>)| {
-        let unknown = check_kind(&event.kind, kinds);
-        unknown.map_err(|unknown| ApiError::invalid(format!("[{at}].{KIND}"), unknown.to_string()))?;
-        check(event, now_ms)
-            .map_err(|refusal| ApiError::invalid(format!("[{at}].{}", refusal.field()), refusal.to_string()))
-    };
-    let events: Vec<Event> = events.into_iter().enumerate().map(check_at).collect::<Result<_, _>>()?;
     refuse_ids_of_two(&events)?;
-    Ok(events)
+    Ok(Batch { events: events.into_iter().map(|(_, event)| event).collect(), impressions })
+}
+
+/// Reads a list.
+fn list(bytes: &[u8], kinds: &Kinds) -> Result<Vec<Posted>, ApiError> {
+    let posted: Vec<Posted> = if may_name_impressions(bytes) {
+        let items: Vec<Box<RawValue>> = body::parse(bytes)?;
+        let read = |(at, item): (usize, Box<RawValue>)| one(item.get().as_bytes(), kinds).map_err(|error| error.at(at));
+        items.into_iter().enumerate().map(read).collect::<Result<_, _>>()?
+    } else {
+        let events: Vec<Object<NewEvent>> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
+        events.into_iter().map(|Object(event)| event.into()).collect()
+    };
+    if (1..=MAX_EVENTS_PER_REQUEST).contains(&posted.len()) {
+        return Ok(posted);
+    }
+    let detail = format!("a batch has 1 to {MAX_EVENTS_PER_REQUEST} events, this one has {}", posted.len());
+    Err(ApiError::Invalid { field: None, detail })
+}
+
+/// Reads one event or impression.
+fn one(bytes: &[u8], kinds: &Kinds) -> Result<Posted, ApiError> {
+    if may_name_impressions(bytes) && is_impression(bytes, kinds) {
+        let Object(impression): Object<NewImpression> = body::parse(bytes)?;
+        return Ok(Posted::Impression(impression));
+    }
+    let Object(event): Object<NewEvent> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
+    Ok(event.into())
+}
+
+/// Whether there may be impressions in a body. Most bodies have none, and are read in one pass.
+fn may_name_impressions(bytes: &[u8]) -> bool {
+    // With an escape it may be written in many ways.
+    std::str::from_utf8(bytes).is_ok_and(|text| text.contains(ImpressionWord::TEXT) || text.contains("\\u"))
+}
+
+/// Whether a text is that of an impression: it says so, and the served version has no kind of event of that name.
+fn is_impression(bytes: &[u8], kinds: &Kinds) -> bool {
+    #[derive(Deserialize)]
+    struct Form<'a> {
+        #[serde(borrow)]
+        event: Cow<'a, str>,
+    }
+    kinds.index(ImpressionWord::TEXT).is_none()
+        && serde_json::from_slice(bytes).is_ok_and(|form: Form<'_>| form.event == ImpressionWord::TEXT)
 }
 
 /// Refuses two different events of one user under one id: the second would be taken for the first, and be lost. Twice
 /// the same event is a duplicate.
-fn refuse_ids_of_two(events: &[Event]) -> Result<(), ApiError> {
-    let mut places = HashMap::with_capacity(events.len());
-    for (at, event) in events.iter().enumerate() {
-        match places.entry((&event.user, event.event_id.as_str())) {
+///
+/// * `events`: each with its place in the request.
+fn refuse_ids_of_two(events: &[(usize, Event)]) -> Result<(), ApiError> {
+    let mut known: HashMap<_, &(usize, Event)> = HashMap::with_capacity(events.len());
+    for of_event in events {
+        let (at, event) = of_event;
+        match known.entry((&event.user, event.event_id.as_str())) {
             Entry::Vacant(place) => {
-                place.insert(at);
+                place.insert(of_event);
             }
-            Entry::Occupied(first) if events[*first.get()] == *event => {}
+            Entry::Occupied(first) if first.get().1 == *event => {}
             Entry::Occupied(first) => {
                 let Event { event_id, user, .. } = event;
                 let detail = format!(
                     "event_id {event_id:?} of user {user:?} stands at [{}] too, with other fields, and an event_id is of \
                      one event; give each line of an order its own, such as <order>-<line>",
-                    first.get(),
+                    first.get().0,
                     user = user.as_str()
                 );
                 return Err(ApiError::invalid(format!("[{at}].event_id"), detail));
@@ -129,7 +191,9 @@ mod tests {
     use super::*;
 
     fn parse(bytes: &[u8], now_ms: i64) -> Result<Vec<Event>, ApiError> {
-        super::parse(bytes, now_ms, &Kinds::default())
+        let Batch { events, impressions } = super::parse(bytes, now_ms, &Kinds::default())?;
+        assert!(impressions.is_empty());
+        Ok(events)
     }
 
     const EVENT: &str = r#"{"visitorid":"u","itemid":7,"event":"view","event_id":"e"}"#;
@@ -191,5 +255,52 @@ mod tests {
         assert_eq!(told(&format!("[{EVENT},{}]", of_kind("\"looks\""))).0, "[1].event");
         let (field, detail) = told(&of_kind("7"));
         assert!(field == "event" && detail.contains("there are `addtocart`"), "{detail}");
+    }
+
+    const SEEN: &str = r#"{"event":"impression","visitorid":"u","recommendation_id":"r","items":["a",7.0]}"#;
+
+    #[test]
+    fn impressions_stand_among_events_in_whatever_way_the_word_is_written() {
+        let one = super::parse(SEEN.as_bytes(), 5, &Kinds::default()).expect("one").impressions;
+        let items: Vec<String> = one[0].items.iter().map(ToString::to_string).collect();
+        assert_eq!(items, ["a", "7"]);
+        assert_eq!((one[0].user.as_str(), one[0].timestamp_ms, one[0].received_ms), ("u", 5, 5));
+        let escaped = SEEN.replace("\"impression", "\"\\u0069mpression");
+        for list in [format!("[{EVENT},{SEEN},{EVENT}]"), format!("[{EVENT},{escaped},{EVENT}]")] {
+            let Batch { events, impressions } = super::parse(list.as_bytes(), 5, &Kinds::default()).expect("three");
+            assert_eq!((events.len(), &impressions), (2, &one));
+        }
+    }
+
+    #[test]
+    fn an_impression_that_is_none_is_refused_with_its_field() {
+        for (good, bad, field) in [
+            (r#""r""#, r#""""#, "recommendation_id"),
+            (r#""recommendation_id":"r","#, "", "recommendation_id"),
+            (r#"["a",7.0]"#, "[]", "items"),
+            (r#"["a",7.0]"#, r#"["a",true]"#, "items[1]"),
+            (r#""items":["a",7.0]"#, r#""itemid":"a""#, "itemid"),
+            (r#""u""#, "null", "visitorid"),
+            (r#""items""#, r#""timestamp":1,"items""#, "timestamp"),
+        ] {
+            let bad = SEEN.replace(good, bad);
+            assert_eq!(wrong_field(&bad).as_deref(), Some(field), "{bad}");
+            assert_eq!(wrong_field(&format!("[{EVENT},{bad}]")), Some(format!("[1].{field}")));
+        }
+        let lines = format!("[{SEEN},{EVENT},{SEEN},{}]", EVENT.replace('7', "8"));
+        assert_eq!(wrong_field(&lines).as_deref(), Some("[3].event_id"));
+        let not_one = format!("[{SEEN},{}]", EVENT.replace("view", "look"));
+        assert_eq!(wrong_field(&not_one).as_deref(), Some("[1].event"));
+    }
+
+    #[test]
+    fn a_version_s_own_kind_of_that_name_stays_an_event() {
+        use shared::contract::kind::{Definition, built_in};
+        let own = KindName::new(ImpressionWord::TEXT).expect("a name");
+        let own = Definition { name: own, weight: 0.1, undoes: None, buys: false };
+        let kinds = Kinds::new(built_in().chain([own])).expect("a table");
+        let event = EVENT.replace("view", ImpressionWord::TEXT);
+        assert_eq!(super::parse(event.as_bytes(), 5, &kinds).expect("an event").events.len(), 1);
+        assert!(super::parse(SEEN.as_bytes(), 5, &kinds).is_err());
     }
 }

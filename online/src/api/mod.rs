@@ -63,6 +63,7 @@ use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::outcomes::Outcomes;
 use crate::recommender::Recommender;
 use crate::remember::Memory;
 use crate::traces::Traces;
@@ -96,6 +97,18 @@ pub struct Settings {
     pub request_timeout: Duration,
 }
 
+/// The parts of the service that handlers call, as [`App`] has them.
+#[allow(missing_docs)]
+pub struct Parts {
+    pub recommender: Recommender,
+    pub models: Arc<Models>,
+    pub memory: Arc<Memory>,
+    pub events: Arc<Events>,
+    pub outcomes: Arc<Outcomes>,
+    pub metrics: Arc<Metrics>,
+    pub traces: Traces,
+}
+
 /// The state that all handlers share.
 pub struct App {
     /// Makes slates.
@@ -106,6 +119,8 @@ pub struct App {
     pub memory: Arc<Memory>,
     /// Accepts events.
     pub events: Arc<Events>,
+    /// Follows what becomes of slates.
+    pub outcomes: Arc<Outcomes>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Which requests are traced, and where their traces go.
@@ -123,20 +138,13 @@ pub struct App {
 impl App {
     /// Makes the state that all handlers share.
     #[must_use]
-    pub fn new(
-        recommender: Recommender,
-        models: Arc<Models>,
-        memory: Arc<Memory>,
-        events: Arc<Events>,
-        metrics: Arc<Metrics>,
-        traces: Traces,
-        settings: Settings,
-    ) -> Self {
+    pub fn new(parts: Parts, settings: Settings) -> Self {
+        let Parts { recommender, models, memory, events, outcomes, metrics, traces } = parts;
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
         let stopping = AtomicBool::new(false);
-        Self { recommender, models, memory, events, metrics, traces, settings, gate, long_work, stopping }
+        Self { recommender, models, memory, events, outcomes, metrics, traces, settings, gate, long_work, stopping }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.

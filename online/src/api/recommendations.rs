@@ -17,7 +17,8 @@ use super::slate::{Items, SlateBody, Used};
 use super::{App, body, json, query};
 use crate::events::now_ms;
 use crate::metrics::Outcome;
-use crate::recommender::{Answered, Deadline};
+use crate::outcomes::Served;
+use crate::recommender::{Answered, CheckedQuery, Deadline};
 
 /// Recommends items to a user.
 #[utoipa::path(
@@ -91,10 +92,10 @@ async fn answer(
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
     let deadline = Deadline::of(arrived.at, app.settings.deadline);
-    let mut buffer = Uuid::encode_buffer();
-    let id = &*Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
-    let trace = arrived.trace.as_ref();
-    let answered = app.recommender.recommend(&query, id, now_ms(), deadline, trace).await.map_err(ApiError::from);
+    let (mut buffer, uuid) = (Uuid::encode_buffer(), Uuid::now_v7());
+    let id = &*uuid.hyphenated().encode_lower(&mut buffer);
+    let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
+    let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
     let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
@@ -105,5 +106,10 @@ async fn answer(
     };
     let response = json(StatusCode::OK, &body);
     app.metrics.stages.written(timed);
+    if app.outcomes.follows(&query.user_id) {
+        let CheckedQuery { user_id: user, scenario, now, .. } = query;
+        let at_ms = now.unwrap_or(clock_ms);
+        app.outcomes.served(Served { id: uuid, user, scenario, at_ms, snapshot, picks: slate.picks });
+    }
     Ok(response)
 }

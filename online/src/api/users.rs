@@ -70,5 +70,6 @@ pub async fn delete_user(
         Visible::Now { .. } => (StatusCode::OK, true),
         Visible::Later => (StatusCode::ACCEPTED, false),
     };
+    app.outcomes.forget(user_id.clone());
     Ok(json(status, &Erased { user_id, applied }))
 }

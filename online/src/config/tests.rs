@@ -69,6 +69,17 @@ fn values_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
+fn the_bound_of_the_slate_log_leaves_room_for_the_file_that_is_written() {
+    let error = load("[slates]\nmax_disk_bytes = 1000000\n").expect_err("too small").to_string();
+    assert!(error.contains("slates.max_disk_bytes = 1000000: it must be from 67108864 to"), "{error}");
+    assert_eq!(
+        load("[slates]\nmax_disk_bytes = 0\nshown = \"reported\"\n").expect("no bound").slates.shown,
+        Shown::Reported
+    );
+    assert!(load("[slates]\nshown = \"seen\"\n").is_err());
+}
+
+#[test]
 fn scenarios_are_read_with_times_of_either_form() {
     let config = load(
         "[scenarios.home]\nfilter = \"not brand = 'Acme'\"\nseen = { transaction = 30 }\nmax_per = { category = 3 }\n\

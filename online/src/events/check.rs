@@ -1,13 +1,17 @@
-//! Checks an event that a client posts and turns it into an event of the log, or names the wrong field.
+//! Checks an event or an impression that a client posts and turns it into one of the log, or names the wrong field.
 
 use jiff::Timestamp;
-use shared::contract::api::{GivenTime, NewEvent};
+use shared::contract::api::{GivenTime, MAX_K, NewEvent, NewImpression};
 use shared::contract::event::Event;
 use shared::contract::id::{MAX_ID_BYTES, MISSING};
+use shared::contract::impression::Impression;
 use shared::contract::time::{Calendar, EARLIEST_MS, MAX_AHEAD_MS, Number, TimeUnit};
 use uuid::Uuid;
 
-/// Why an event is refused.
+/// The field that names an answer.
+const RECOMMENDATION: &str = "recommendation_id";
+
+/// Why an event or an impression is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The number is a time in no unit.
@@ -49,6 +53,9 @@ pub enum Refusal {
         /// The text.
         word: &'static str,
     },
+    /// An impression has no items, or more than a slate.
+    #[error("an impression has 1 to {MAX_K} items of one slate, this one has {0}")]
+    Items(usize),
 }
 
 impl Refusal {
@@ -58,6 +65,7 @@ impl Refusal {
         match self {
             Self::Number(_) | Self::Digits(_) | Self::Text(_) | Self::Early(_) | Self::Ahead { .. } => "timestamp",
             Self::Id(field) | Self::Missing { field, .. } => field,
+            Self::Items(_) => "items",
         }
     }
 }
@@ -75,14 +83,31 @@ fn shown(ms: &i64) -> String {
 /// # Errors
 /// [`Refusal`] names the field.
 pub fn check(event: NewEvent, now_ms: i64) -> Result<Event, Refusal> {
-    let NewEvent { user, item, kind, timestamp, transaction_id, event_id } = event;
-    let timestamp_ms = match timestamp {
-        Some(given) => time_ms(given, now_ms)?.min(now_ms),
-        None => now_ms,
-    };
-    let transaction_id = checked_id("transactionid", transaction_id)?;
-    let event_id = checked_id("event_id", event_id)?.unwrap_or_else(|| Uuid::now_v7().to_string());
-    Ok(Event { timestamp_ms, user, kind, item, transaction_id, event_id, received_ms: now_ms, recommendation_id: None })
+    let NewEvent { user, item, kind, timestamp, transaction_id, event_id, recommendation_id } = event;
+    let timestamp_ms = past_ms(timestamp, now_ms)?;
+    let transaction_id = optional_id("transactionid", transaction_id)?;
+    let event_id = optional_id("event_id", event_id)?.unwrap_or_else(|| Uuid::now_v7().to_string());
+    let recommendation_id = optional_id(RECOMMENDATION, recommendation_id)?;
+    Ok(Event { timestamp_ms, user, kind, item, transaction_id, event_id, received_ms: now_ms, recommendation_id })
+}
+
+/// Checks an impression that arrived at `now_ms`, as [`check`] does an event.
+///
+/// # Errors
+/// [`Refusal`] names the field.
+pub fn check_impression(impression: NewImpression, now_ms: i64) -> Result<Impression, Refusal> {
+    let NewImpression { event: _, user, recommendation_id, items, timestamp } = impression;
+    if !(1..=MAX_K).contains(&items.len()) {
+        return Err(Refusal::Items(items.len()));
+    }
+    let timestamp_ms = past_ms(timestamp, now_ms)?;
+    let recommendation_id = checked_id(RECOMMENDATION, &recommendation_id)?;
+    Ok(Impression { items, user, recommendation_id, timestamp_ms, received_ms: now_ms })
+}
+
+/// The time in milliseconds, not after `now_ms`, which it is if absent.
+fn past_ms(given: Option<GivenTime>, now_ms: i64) -> Result<i64, Refusal> {
+    given.map_or(Ok(now_ms), |given| time_ms(given, now_ms).map(|time_ms| time_ms.min(now_ms)))
 }
 
 /// The time in milliseconds, at most a day ahead of `now_ms`.
@@ -117,15 +142,18 @@ fn of_text(text: &str) -> Option<i64> {
     time.ok().map(|time| time.as_millisecond())
 }
 
+fn optional_id(field: &'static str, text: Option<String>) -> Result<Option<String>, Refusal> {
+    text.map(|text| checked_id(field, &text)).transpose()
+}
+
 /// The text of an id without the white space around it. Such ids are no numbers: `7.0` stays.
-fn checked_id(field: &'static str, text: Option<String>) -> Result<Option<String>, Refusal> {
-    let Some(text) = text else { return Ok(None) };
+fn checked_id(field: &'static str, text: &str) -> Result<String, Refusal> {
     let trimmed = text.trim();
     if let Some(word) = MISSING.into_iter().find(|word| *word == trimmed) {
         return Err(Refusal::Missing { field, word });
     }
     let fits = (1..=MAX_ID_BYTES).contains(&trimmed.len()) && !trimmed.chars().any(char::is_control);
-    if fits { Ok(Some(trimmed.to_owned())) } else { Err(Refusal::Id(field)) }
+    if fits { Ok(trimmed.to_owned()) } else { Err(Refusal::Id(field)) }
 }
 
 #[cfg(test)]

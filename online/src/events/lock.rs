@@ -1,4 +1,4 @@
-//! The lock of a replica's event log, which allows only one writer, and holds the number of the last file that was written.
+//! The lock of a replica's log, which allows only one writer, and holds the number of the last file that was written.
 //!
 //! With that number no name is given twice, even if all files were moved to another folder.
 
@@ -6,22 +6,19 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use shared::contract::event_log::lock_path;
-
 use super::LogError;
 
-/// Takes the lock of a replica's log; it is held until the file is dropped or the process ends, even if it is killed.
+/// Takes the lock at a path; it is held until the file is dropped or the process ends, even if it is killed.
 ///
 /// # Errors
 /// [`LogError::Locked`] when another process holds it.
-pub fn lock(folder: &Path, replica: &str) -> Result<File, LogError> {
-    let path = lock_path(folder, replica);
-    let file =
-        File::options().create(true).read(true).write(true).truncate(false).open(&path).map_err(LogError::io(&path))?;
+pub fn lock(path: &Path) -> Result<File, LogError> {
+    let opened = File::options().create(true).read(true).write(true).truncate(false).open(path);
+    let file = opened.map_err(LogError::io(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::Locked(path)),
-        Err(TryLockError::Error(source)) => Err(LogError::Io { path, source }),
+        Err(TryLockError::WouldBlock) => Err(LogError::Locked(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(LogError::Io { path: path.to_owned(), source }),
     }
 }
 
@@ -54,23 +51,23 @@ mod tests {
     #[test]
     fn the_last_number_is_the_one_that_was_noted_last() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let held = lock(folder.path(), "a").expect("free");
+        let held = lock(&folder.path().join("a.lock")).expect("free");
         assert_eq!(last_number(&held).expect("reads"), 0);
         for number in [9, 10, 7] {
             note_number(&held, number).expect("writes");
             assert_eq!(last_number(&held).expect("reads"), number);
         }
         drop(held);
-        assert_eq!(last_number(&lock(folder.path(), "a").expect("free again")).expect("reads"), 7);
+        assert_eq!(last_number(&lock(&folder.path().join("a.lock")).expect("free again")).expect("reads"), 7);
     }
 
     #[test]
     fn a_log_is_locked_by_one_at_a_time() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let held = lock(folder.path(), "a").expect("free");
-        assert!(matches!(lock(folder.path(), "a"), Err(LogError::Locked(_))));
-        lock(folder.path(), "b").expect("another replica's");
+        let held = lock(&folder.path().join("a.lock")).expect("free");
+        assert!(matches!(lock(&folder.path().join("a.lock")), Err(LogError::Locked(_))));
+        lock(&folder.path().join("b.lock")).expect("another replica's");
         drop(held);
-        lock(folder.path(), "a").expect("free again");
+        lock(&folder.path().join("a.lock")).expect("free again");
     }
 }

@@ -8,6 +8,7 @@
 //! The log is the truth: an acknowledged event is on disk. The histories are derived from it, see [`apply`]; one that
 //! the store can't read is rebuilt from it.
 
+pub mod appender;
 pub mod apply;
 pub mod check;
 pub mod item;
@@ -30,6 +31,7 @@ use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::Coverage;
 use shared::contract::id::{ItemId, UserId};
+use shared::contract::impression::Impression;
 use shared::contract::item_change::ItemChange;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
@@ -215,27 +217,37 @@ impl Events {
         Ok((events, Running { writer, applier, ended }))
     }
 
-    /// Makes events durable and applies them.
+    /// Makes events and impressions durable, and applies the events.
     ///
     /// # Errors
     /// [`AcceptError`]; then none of them is acknowledged, and sending them again is safe.
-    pub async fn accept(&self, mut events: Vec<Event>) -> Result<Visible, AcceptError> {
-        let count = events.len() as u64;
+    pub async fn accept(
+        &self,
+        mut events: Vec<Event>,
+        mut impressions: Vec<Impression>,
+    ) -> Result<Visible, AcceptError> {
+        let (count, seen) = (events.len() as u64, impressions.len() as u64);
         let earliest_ms = self.erased_ms.load(Ordering::Acquire).saturating_add(1);
         events.iter_mut().for_each(|event| event.received_ms = event.received_ms.max(earliest_ms));
+        impressions.iter_mut().for_each(|seen| seen.received_ms = seen.received_ms.max(earliest_ms));
         let (reply, answer) = oneshot::channel();
-        let append = Append::new(events, reply);
+        let append = Append::new(events, &impressions, reply);
         let refused = |error: AcceptError| {
             let reason = match error {
                 AcceptError::Full => "queue_full",
                 AcceptError::NoRoom(_) => "no_room",
                 AcceptError::Write(_) | AcceptError::Closed => "log",
             };
-            self.metrics.events_refused.with_label_values(&[reason]).inc_by(count);
+            self.metrics.events_refused.with_label_values(&[reason]).inc_by(count + seen);
             error
         };
         let visible = self.append(append, answer).await.map_err(refused)?;
         self.metrics.events_accepted.inc_by(count);
+        self.metrics.impressions_accepted.inc_by(seen);
+        if count == 0 {
+            // No history waits for an impression.
+            return Ok(Visible::Now { new: 0 });
+        }
         if visible == Visible::Later {
             self.metrics.events_deferred.inc_by(count);
         }

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use shared::contract::event_log::{LogFile, torn_path};
+use shared::contract::event_log::LogFile;
 
 use super::LogError;
 
@@ -49,7 +49,7 @@ pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64
         };
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed())?;
         let path = log.path.display();
-        tracing::warn!(%path, bytes = torn, kept, "the event log's end was torn: no whole line, never acknowledged");
+        tracing::warn!(%path, bytes = torn, kept, "the log's end was torn: no whole line, never acknowledged");
     }
     Ok(whole)
 }
@@ -57,7 +57,7 @@ pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64
 /// Copies the bytes after the offset `whole` into a new file beside the log.
 fn keep(folder: &Path, log: &LogFile, file: &mut File, whole: u64) -> Result<PathBuf, LogError> {
     for copy in 0.. {
-        let path = torn_path(folder, &log.replica, log.number, whole, copy);
+        let path = log.log.torn_path(folder, &log.replica, log.number, whole, copy);
         let mut kept = match File::create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             created => created.map_err(LogError::io(&path))?,

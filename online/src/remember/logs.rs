@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use shared::contract::event_log::{self, id_path};
+use shared::contract::event_log::{self, id_path, lock_path};
 use uuid::Uuid;
 
 use crate::events::lock::lock;
@@ -45,7 +45,7 @@ pub fn left(settings: &Settings) -> Result<Vec<Log>, LogError> {
         if file.replica == *own || left.iter().any(|log| log.replica == file.replica) {
             continue;
         }
-        let held = match lock(folder, &file.replica) {
+        let held = match lock(&lock_path(folder, &file.replica)) {
             Err(LogError::Locked(_)) => continue,
             held => held?,
         };
@@ -104,7 +104,7 @@ mod tests {
         for (replica, number) in [("a", 1), ("b", 1), ("b", 2), ("c", 1)] {
             fs::write(event_log::path(folder.path(), replica, number), "{}\n").expect("writes");
         }
-        let held = lock(folder.path(), "c").expect("free");
+        let held = lock(&lock_path(folder.path(), "c")).expect("free");
         let names = || -> Vec<(String, Position)> {
             let left = left(&settings(folder.path())).expect("lists");
             left.into_iter().map(|log| (log.replica, log.end)).collect()

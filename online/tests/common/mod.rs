@@ -60,6 +60,7 @@ pub fn config(folder: &Path) -> Config {
     config.artifacts.poll_ms = 10;
     config.events.path = folder.join("log");
     config.models.rows = folder.join("rows");
+    config.slates.path = folder.join("slates");
     config
 }
 

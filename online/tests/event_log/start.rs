@@ -30,11 +30,11 @@ async fn a_start_applies_the_logs_of_all_replicas() {
         let stored = store.read(&user, "v", now_ms()).await.expect("reads");
         assert_eq!(stored.history.recent.len(), 50);
     }
-    assert_eq!(events.accept(vec![event("of-a", 50)]).await.expect("accepts"), Visible::Now { new: 1 });
+    assert_eq!(events.accept(vec![event("of-a", 50)], Vec::new()).await.expect("accepts"), Visible::Now { new: 1 });
     events.close(running).await;
     let end = store.applied().await.expect("reads").expect("a mark");
     assert_eq!(read(folder.path(), Position::START, u64::MAX).next, end);
-    assert!(events.accept(vec![event("of-a", 51)]).await.is_err());
+    assert!(events.accept(vec![event("of-a", 51)], Vec::new()).await.is_err());
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn after_a_start_what_arrives_counts_though_the_clock_is_behind_that_of_an
         Events::open(settings(folder.path(), "a"), store.clone(), Arc::default(), nothing_covered(), Arc::default())
             .await
             .expect("opens");
-    assert_eq!(events.accept(vec![event("u", 1)]).await.expect("accepts"), Visible::Now { new: 1 });
+    assert_eq!(events.accept(vec![event("u", 1)], Vec::new()).await.expect("accepts"), Visible::Now { new: 1 });
     assert_eq!(store.read(&user, "v", now_ms()).await.expect("reads").history.recent.len(), 1);
     events.close(running).await;
 }

@@ -16,7 +16,7 @@ use crate::contract::time::Number;
 pub const DEFAULT_K: usize = 10;
 /// The largest number of items a query may ask for.
 pub const MAX_K: usize = 500;
-/// The most events one request may carry.
+/// The most events and impressions one request may carry.
 pub const MAX_EVENTS_PER_REQUEST: usize = 1000;
 
 /// The number of items that a query asks for: 1 to [`MAX_K`]; [`DEFAULT_K`] if absent.
@@ -298,26 +298,102 @@ pub struct NewEvent {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub event_id: Option<String>,
+    /// The answer that led to the event: its `recommendation_id`. Without it the event is put down to the user's latest slate
+    /// with the item.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
+    pub recommendation_id: Option<String>,
 }
 
-/// The body of `POST /events`: one event or several.
+/// Items of a slate that the user saw, as a client posts it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewImpression {
+    /// Tells an impression from an event.
+    pub event: ImpressionWord,
+    /// The user.
+    #[serde(rename = "visitorid", alias = "user_id", deserialize_with = "id::given")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    pub user: UserId,
+    /// The answer that had the items: its `recommendation_id`.
+    #[serde(deserialize_with = "id::text_or_number")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
+    pub recommendation_id: String,
+    /// The items that were seen. An item of a slate counts once, however often it is told.
+    #[serde(deserialize_with = "ids")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 500))]
+    pub items: Vec<ItemId>,
+    /// When they were seen, as the time of an event; the time of arrival if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<GivenTime>,
+}
+
+/// The word that tells an impression from an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ImpressionWord {
+    /// `impression`.
+    Impression,
+}
+
+impl ImpressionWord {
+    /// The word.
+    pub const TEXT: &str = "impression";
+}
+
+/// What a client posts: an event, or an impression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Posted {
+    /// What a user did.
+    Event(NewEvent),
+    /// What a user saw.
+    Impression(NewImpression),
+}
+
+impl From<NewEvent> for Posted {
+    fn from(event: NewEvent) -> Self {
+        Self::Event(event)
+    }
+}
+
+/// The body of `POST /events`: one event or impression, or several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum NewEvents {
-    /// Several events.
-    Batch(Vec<NewEvent>),
-    /// One event.
-    One(NewEvent),
+    /// Several.
+    Batch(Vec<Posted>),
+    /// One.
+    One(Posted),
 }
 
-/// The acknowledgement of `POST /events`: every event is on disk.
+impl NewEvents {
+    /// A batch of events.
+    pub fn batch(events: impl IntoIterator<Item = NewEvent>) -> Self {
+        Self::Batch(events.into_iter().map(Posted::from).collect())
+    }
+
+    /// One event.
+    #[must_use]
+    pub fn one(event: NewEvent) -> Self {
+        Self::One(event.into())
+    }
+}
+
+/// The acknowledgement of `POST /events`: every event and impression is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Accepted {
-    /// How many events are durable in the event log, duplicates included.
+    /// How many events and impressions are durable in the event log, duplicates included.
     pub accepted: usize,
-    /// How many of them were new: an event is a duplicate if its id is already in the user's history or earlier in the
+    /// How many of them are impressions; absent if none is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub impressions: usize,
+    /// How many of the events were new: an event is a duplicate if its id is already in the user's history or earlier in the
     /// same request. The history knows an id as long as it keeps the event. Absent if `applied` is false, since the
     /// histories are then still to be updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -325,8 +401,14 @@ pub struct Accepted {
     /// Whether the user's very next slate takes the events into account (status 200); if not (202), they are applied
     /// once the store is back.
     pub applied: bool,
-    /// The ids of the events, in the order given.
+    /// The ids of the events, in the order given; an impression has none.
     pub event_ids: Vec<String>,
+}
+
+/// Whether there is nothing to say.
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The acknowledgement of `DELETE /users/{id}`: the erasure is on disk.

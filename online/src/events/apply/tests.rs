@@ -26,7 +26,7 @@ fn log_of_one_event(folder: &Path, replica: &str) -> FileId {
         received_ms: now_ms(),
         recommendation_id: None,
     };
-    let lines = Append::new(vec![event], tokio::sync::oneshot::channel().0).lines;
+    let lines = Append::new(vec![event], &[], tokio::sync::oneshot::channel().0).lines;
     let mut writer = Writer::open(&settings(folder, replica), Arc::default()).expect("opens");
     writer.append(&lines).expect("appends").file
 }

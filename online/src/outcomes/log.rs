@@ -1,0 +1,165 @@
+//! The slate log: lines wait in memory, are written and synced together once a second, and the oldest files leave at a
+//! bound.
+//!
+//! On disk it is as the event log ([`crate::events::appender`]), with other rules around it. What the disk does not take is
+//! dropped and counted, since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of
+//! the last second. Files that are closed are packed at once: nothing that serves reads them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::contract::event_log::packed::pack;
+use shared::contract::event_log::{Log, LogFile};
+use shared::contract::slate_log::LoggedSlate;
+
+use super::LogSettings;
+use crate::events::LogError;
+use crate::events::appender::{Appender, Target};
+use crate::metrics::Metrics;
+
+/// How long a line waits at most.
+const EVERY: Duration = Duration::from_secs(1);
+/// So many bytes don't wait, nor do as many as a file may have.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The log of slates.
+pub struct SlateLog {
+    target: Target,
+    max_disk_bytes: u64,
+    metrics: Arc<Metrics>,
+    open: Option<Open>,
+    /// What is not written yet.
+    lines: Vec<u8>,
+    /// How many slates that is.
+    slates: u64,
+    /// When it is to be written; `None` without lines.
+    due: Option<Instant>,
+    /// Whether the last lines could not be written.
+    fails: bool,
+}
+
+/// The log on disk.
+struct Open {
+    appender: Appender,
+    /// How many bytes it had when it was last looked at, and what was appended since.
+    stored: u64,
+}
+
+impl SlateLog {
+    /// Opens the log, or says why it can't, and tries again with the first lines.
+    pub fn new(settings: LogSettings, metrics: Arc<Metrics>) -> Self {
+        let LogSettings { folder, replica, max_file_bytes, max_disk_bytes } = settings;
+        let target = Target { log: Log::Slates, folder, replica, max_file_bytes };
+        let (lines, open) = (Vec::new(), None);
+        let mut log = Self { target, max_disk_bytes, metrics, open, lines, slates: 0, due: None, fails: false };
+        let opened = log.open().map(|_| ());
+        log.tell(&opened);
+        log
+    }
+
+    /// Adds a slate.
+    pub fn add(&mut self, slate: &LoggedSlate) {
+        slate.write(&mut self.lines);
+        self.slates += 1;
+        if self.lines.len() as u64 >= MAX_BYTES.min(self.target.max_file_bytes) {
+            self.write();
+        } else {
+            self.due.get_or_insert_with(|| Instant::now() + EVERY);
+        }
+    }
+
+    /// When [`Self::write`] is to be called; `None` while there is nothing to write.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Writes and syncs what waits; what can't be written is dropped.
+    pub fn write(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let mut lines = std::mem::take(&mut self.lines);
+        let written = self.append(&lines);
+        match &written {
+            Ok(()) => self.metrics.slates.slates_logged.inc_by(self.slates),
+            Err(_) => self.metrics.slates.slates_dropped("disk", self.slates),
+        }
+        self.tell(&written);
+        lines.clear();
+        (self.lines, self.slates, self.due) = (lines, 0, None);
+    }
+
+    /// Tells the first of several failures, and their end.
+    fn tell(&mut self, written: &Result<(), LogError>) {
+        match written {
+            Ok(()) if self.fails => tracing::info!(folder = %self.target.folder.display(), "slates are logged again"),
+            Err(error) if !self.fails => {
+                tracing::error!(%error, "slates can't be logged and are dropped; it is tried again")
+            }
+            _ => {}
+        }
+        self.fails = written.is_err();
+    }
+
+    fn open(&mut self) -> Result<&mut Open, LogError> {
+        match &mut self.open {
+            Some(open) => Ok(open),
+            open => {
+                let appender = Appender::open(self.target.clone())?;
+                let stored = self.target.stored()?;
+                Ok(open.insert(Open { appender, stored }))
+            }
+        }
+    }
+
+    fn append(&mut self, lines: &[u8]) -> Result<(), LogError> {
+        self.make_room(lines.len() as u64)?;
+        let Open { appender, stored } = self.open()?;
+        let begins = appender.append(lines)?.offset == 0;
+        *stored += lines.len() as u64;
+        if begins && let Err(error) = self.pack_closed() {
+            tracing::warn!(%error, "closed files of the slate log can't be packed; it is tried again");
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest files until there is room for more bytes; the one that is being written stays.
+    fn make_room(&mut self, more: u64) -> Result<(), LogError> {
+        let bound = self.max_disk_bytes;
+        let (removed, target) = (self.metrics.slates.slate_files_removed.clone(), self.target.clone());
+        let Open { appender, stored } = self.open()?;
+        if bound == 0 || *stored + more <= bound {
+            return Ok(());
+        }
+        // Files may have been moved away, or packed, since.
+        *stored = target.stored()?;
+        for LogFile { path, number, .. } in target.files()? {
+            if *stored + more <= bound || number == appender.end().file {
+                break;
+            }
+            let bytes = path.metadata().map_or(0, |file| file.len());
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(LogError::io(path)(error)),
+                _ => *stored = stored.saturating_sub(bytes),
+            }
+            removed.inc();
+            tracing::info!(path = %path.display(), "the oldest slates are removed: slates.max_disk_bytes is reached");
+        }
+        Ok(())
+    }
+
+    /// Packs the files that are closed.
+    fn pack_closed(&mut self) -> Result<(), LogError> {
+        let mut files = self.target.files()?;
+        files.pop();
+        for file in files.iter().filter(|file| !file.is_packed()) {
+            pack(file).map_err(LogError::io(&file.path))?;
+        }
+        let stored = self.target.stored()?;
+        self.open()?.stored = stored;
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! What becomes of slates: logs them, and puts what users do down to them, for the metrics.
+//!
+//! ```text
+//! slate served: snapshot and picks ─────┐
+//! events and impressions, once durable ─┼─▶ queue ─▶ thread ─▶ lines ─▶ slate log, synced once a second
+//! erasure of a user ────────────────────┘              └─▶ attribution ─▶ counters
+//! ```
+//!
+//! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What
+//! finds the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails
+//! because of it. Of users outside the sample nothing is handed over.
+
+mod count;
+mod log;
+mod sample;
+mod slate;
+mod thread;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use shared::contract::event::Event;
+use shared::contract::id::UserId;
+use shared::contract::impression::Impression;
+use shared::engine::attribution::{self, Outcome};
+
+pub use self::sample::Sample;
+pub use self::slate::Served;
+
+use self::count::Counting;
+use self::log::SlateLog;
+use self::thread::Worker;
+use crate::metrics::Metrics;
+
+/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20.
+const MAX_WAITING: usize = 1 << 18;
+/// An event takes as much room as so many items of a slate, which are numbers.
+const ITEMS_OF_AN_EVENT: usize = 8;
+
+/// What is done with slates.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The slate log; `None`: slates are not logged.
+    pub log: Option<LogSettings>,
+    /// Whose slates are logged and counted.
+    pub sample: Sample,
+    /// What an event may be due to, and how many items are remembered.
+    pub attribution: attribution::Settings,
+}
+
+/// Where slates are logged.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The replica that writes it.
+    pub replica: String,
+    /// The size at which a new file is begun, in bytes.
+    pub max_file_bytes: u64,
+    /// How many bytes all files of this replica may have: beyond it the oldest are removed; 0 for no bound.
+    pub max_disk_bytes: u64,
+}
+
+/// A message to the thread.
+enum Message {
+    /// A slate was served.
+    Served(Box<Served>),
+    /// A request brought events and impressions, which are durable.
+    Reported(Report),
+    /// Somebody is to be forgotten.
+    Erased(UserId),
+    /// The last message.
+    Close,
+}
+
+/// What a request brought of users in the sample.
+#[derive(Debug, Default)]
+pub struct Report {
+    events: Vec<Event>,
+    impressions: Vec<Impression>,
+}
+
+impl Message {
+    /// How much room it takes in the queue.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Served(served) => served.picks.len() + 1,
+            Self::Reported(Report { events, impressions }) => {
+                let items: usize = impressions.iter().map(|impression| 1 + impression.items.len()).sum();
+                ITEMS_OF_AN_EVENT * (events.len() + items)
+            }
+            Self::Erased(_) | Self::Close => 0,
+        }
+    }
+}
+
+/// The handle by which requests pass on slates and what became of them.
+pub struct Outcomes {
+    queue: Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+    sample: Sample,
+    metrics: Arc<Metrics>,
+}
+
+/// The thread behind [`Outcomes`], to be joined at the end.
+pub struct Running(JoinHandle<()>);
+
+impl Outcomes {
+    /// Starts the thread. A log that can't be used is told by it, and tried again.
+    ///
+    /// * `scenarios`: the names of all scenarios.
+    ///
+    /// # Errors
+    /// [`std::io::Error`] when the system has no thread left.
+    pub fn start(
+        settings: Settings,
+        scenarios: &[String],
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Running), std::io::Error> {
+        let Settings { log, sample, attribution } = settings;
+        let (queue, messages) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let counting = Counting::new(attribution, scenarios, metrics.clone());
+        let (log, of_log, weight) = (log.filter(|_| sample != Sample::Nobody), metrics.clone(), waiting.clone());
+        let work = move || Worker::new(messages, weight, counting, log.map(|log| SlateLog::new(log, of_log))).run();
+        let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
+        Ok((Self { queue, waiting, sample, metrics }, Running(thread)))
+    }
+
+    /// Whether anything is to be known of a user's slates.
+    #[must_use]
+    pub fn follows(&self, user: &UserId) -> bool {
+        self.sample.has(user)
+    }
+
+    /// Passes on a slate, of a user that is followed.
+    pub fn served(&self, served: Served) {
+        if !self.send(Message::Served(Box::new(served))) {
+            self.metrics.slates.slates_dropped("queue", 1);
+        }
+    }
+
+    /// What of a request is to be reported once it is durable; nothing where no user is followed.
+    #[must_use]
+    pub fn report_of(&self, events: &[Event], impressions: &[Impression]) -> Report {
+        if self.sample == Sample::Nobody {
+            return Report::default();
+        }
+        let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && self.sample.has(&event.user);
+        let events = events.iter().filter(is_outcome).cloned().collect();
+        let impressions = impressions.iter().filter(|seen| self.sample.has(&seen.user)).cloned().collect();
+        Report { events, impressions }
+    }
+
+    /// Passes on what is durable.
+    pub fn report(&self, report: Report) {
+        let lines = (report.events.len() + report.impressions.len()) as u64;
+        if lines > 0 && !self.send(Message::Reported(report)) {
+            self.metrics.slates.reports_dropped.inc_by(lines);
+        }
+    }
+
+    /// Forgets the slates of a user that are remembered here. What is on disk is left to `offline erase`.
+    pub fn forget(&self, user: UserId) {
+        // It takes no room, so that it gets there unless the thread is gone, and its memory with it.
+        let _ = self.send(Message::Erased(user));
+    }
+
+    /// Passes a message on if there is room.
+    fn send(&self, message: Message) -> bool {
+        let weight = message.weight();
+        if weight > 0 && self.waiting.load(Ordering::Relaxed) + weight > MAX_WAITING {
+            return false;
+        }
+        self.waiting.fetch_add(weight, Ordering::Relaxed);
+        self.queue.send(message).is_ok()
+    }
+
+    /// Writes and counts what was passed on, and closes the log.
+    pub async fn close(&self, Running(thread): Running) {
+        // An error means that the thread is gone already.
+        let _ = self.send(Message::Close);
+        if !matches!(tokio::task::spawn_blocking(|| thread.join()).await, Ok(Ok(()))) {
+            tracing::error!("the slate log did not close in order; it is checked at the next start");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::contract::id::ItemId;
+    use shared::contract::kind::KindName;
+
+    use super::*;
+
+    fn event(kind: KindName) -> Event {
+        Event {
+            timestamp_ms: 5,
+            user: UserId::new("u").expect("an id"),
+            kind,
+            item: ItemId::new("i").expect("an id"),
+            transaction_id: None,
+            event_id: "e".to_owned(),
+            received_ms: 5,
+            recommendation_id: None,
+        }
+    }
+
+    /// A handle whose messages nobody takes.
+    fn outcomes(sample: Sample) -> (Outcomes, mpsc::Receiver<Message>) {
+        let (queue, messages) = mpsc::channel();
+        (Outcomes { queue, waiting: Arc::default(), sample, metrics: Arc::default() }, messages)
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted_and_an_erasure_gets_through() {
+        let (outcomes, messages) = outcomes(Sample::Everybody);
+        let fill = vec![event(KindName::VIEW); MAX_WAITING / ITEMS_OF_AN_EVENT];
+        outcomes.report(outcomes.report_of(&fill, &[]));
+        outcomes.report(outcomes.report_of(&fill[..3], &[]));
+        outcomes.forget(UserId::new("u").expect("an id"));
+        assert_eq!(outcomes.metrics.slates.reports_dropped.get(), 3);
+        let taken: Vec<Message> = messages.try_iter().collect();
+        assert!(matches!(&taken[..], [Message::Reported(report), Message::Erased(_)] if report.events == fill));
+    }
+
+    #[test]
+    fn only_outcomes_of_users_in_the_sample_are_reported() {
+        let events = [KindName::VIEW, KindName::new("like").expect("a name"), KindName::TRANSACTION].map(event);
+        let count = |sample| outcomes(sample).0.report_of(&events, &[]).events.len();
+        assert_eq!((count(Sample::Everybody), count(Sample::Nobody)), (2, 0));
+        let (outcomes, messages) = outcomes(Sample::Nobody);
+        outcomes.report(outcomes.report_of(&events, &[]));
+        assert!(messages.try_recv().is_err(), "nothing is passed on");
+    }
+}
