@@ -258,16 +258,19 @@ async fn the_revision_is_another_after_each_publication_and_costs_nothing_to_ask
 #[tokio::test]
 async fn a_lease_has_one_holder_until_it_is_given_back_or_runs_out() {
     let remote = store();
-    let mut first = lease::take(&remote, LEASE, "the first", "1", 0).await.expect("is free");
-    let error = lease::take(&remote, LEASE, "the second", "2", LIFE_MS - 1).await.expect_err("is held").to_string();
+    let mut first = lease::take(&remote, LEASE, "the first", "1", None, 0).await.expect("is free");
+    let error =
+        lease::take(&remote, LEASE, "the second", "2", None, LIFE_MS - 1).await.expect_err("is held").to_string();
     assert!(error.contains("held by the first"), "{error}");
     lease::renew(&remote, &mut first, LIFE_MS - 1).await.expect("renews");
-    assert!(lease::take(&remote, LEASE, "the second", "2", LIFE_MS + 1).await.is_err());
-    let second = lease::take(&remote, LEASE, "the second", "2", 2 * LIFE_MS).await.expect("ran out");
+    assert!(lease::take(&remote, LEASE, "the second", "2", None, LIFE_MS + 1).await.is_err());
+    let second = lease::take(&remote, LEASE, "the second", "2", None, 2 * LIFE_MS).await.expect("ran out");
     assert!(matches!(lease::renew(&remote, &mut first, 2 * LIFE_MS).await, Err(ObjectsError::Conflict { .. })));
     lease::give_back(&remote, first).await.expect_err("is another's");
     lease::give_back(&remote, second).await.expect("gives back");
-    lease::take(&remote, LEASE, "the third", "3", 2 * LIFE_MS).await.expect("is free");
+    lease::take(&remote, LEASE, "the third", "3", None, 2 * LIFE_MS).await.expect("is free");
+    assert!(lease::take(&remote, LEASE, "the fourth", "4", Some("2"), 2 * LIFE_MS).await.is_err());
+    lease::take(&remote, LEASE, "the fourth", "4", Some("3"), 2 * LIFE_MS).await.expect("the third is dead");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -33,6 +34,8 @@ use crate::schedule::lock::holder;
 const CACHE: &str = "TANDEM_CACHE";
 /// The lock of a mirror, held while it is compared with the store.
 const LOCK: &str = ".mirror.lock";
+/// The lock of a process that builds, held as long as it has the lease, whose token stands in it.
+const BUILDER: &str = ".builder.lock";
 /// The time between two tries to take a lease that another has.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -144,7 +147,7 @@ fn in_mirror(
     eprintln!("artifacts: {location}, mirrored in {}", folder.display());
     let (need, held) = match access {
         Access::Read(need) | Access::Note(need) => (need, None),
-        Access::Build => (Need::Named, Some(Held::take(&remote, patience, runtime)?)),
+        Access::Build => (Need::Named, Some(Held::take(&remote, &folder, patience, runtime)?)),
     };
     let (seen, before) = {
         let _lock = lock(&folder)?;
@@ -205,26 +208,42 @@ fn publish(
 
 /// A lease that a thread renews.
 struct Held {
+    /// As long as it is locked, nobody takes the lease for that of a process that is dead.
+    _builder: File,
     stop: Sender<()>,
     renewer: JoinHandle<Lease>,
 }
 
 impl Held {
-    /// Takes the lease.
-    fn take(remote: &Remote, patience: Duration, runtime: &Runtime) -> anyhow::Result<Self> {
+    /// Takes the lease. That of a process of this machine that was killed is not waited for.
+    fn take(remote: &Remote, folder: &Path, patience: Duration, runtime: &Runtime) -> anyhow::Result<Self> {
+        let path = folder.join(BUILDER);
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+        let mut builder = open.with_context(|| path.display().to_string())?;
         let (begin, me, token, mut told) = (Instant::now(), holder(), token(), false);
         let lease = loop {
-            match runtime.block_on(lease::take(remote, LEASE, &me, &token, now_ms())) {
+            // The system's lock ends with its process: who has it here knows that the one before is dead.
+            let dead = match builder.try_lock() {
+                Ok(()) => fs::read_to_string(&path).ok(),
+                Err(_) => None,
+            };
+            match runtime.block_on(lease::take(remote, LEASE, &me, &token, dead.as_deref(), now_ms())) {
                 Err(ObjectsError::Held { location, holder }) if begin.elapsed() < patience => {
                     if !told {
                         eprintln!("waiting for {location}, which is held by {holder}");
                         told = true;
                     }
+                    builder.unlock()?;
                     std::thread::sleep(LOOK_EVERY);
                 }
                 taken => break taken?,
             }
         };
+        builder
+            .set_len(0)
+            .and_then(|()| builder.write_all(token.as_bytes()))
+            .with_context(|| path.display().to_string())?;
         let (remote, (stop, stopped)) = (remote.clone(), mpsc::channel());
         let renewer = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
             let mut lease = lease;
@@ -238,7 +257,7 @@ impl Held {
             }
             lease
         })?;
-        Ok(Self { stop, renewer })
+        Ok(Self { _builder: builder, stop, renewer })
     }
 
     /// Stops renewing.

@@ -45,6 +45,7 @@ struct Said {
 ///
 /// * `object`: its name, such as [`LEASE`]; it begins with a dot, since it is no file of artifacts.
 /// * `token`: a text that no other process has.
+/// * `dead`: the token of a holder that is known to live no more; its lease is not waited for.
 ///
 /// # Errors
 /// [`ObjectsError::Held`] names who has it.
@@ -53,6 +54,7 @@ pub async fn take(
     object: &str,
     holder: &str,
     token: &str,
+    dead: Option<&str>,
     now_ms: i64,
 ) -> Result<Lease, ObjectsError> {
     let said = Said { holder: holder.to_owned(), token: token.to_owned(), until_ms: now_ms + LIFE_MS };
@@ -60,7 +62,9 @@ pub async fn take(
     let when = match &found {
         None => If::Absent,
         Some(small) => match serde_json::from_slice::<Said>(&small.bytes) {
-            Ok(other) if other.until_ms > now_ms => return Err(held(remote, &other.holder)),
+            Ok(other) if other.until_ms > now_ms && dead != Some(&*other.token) => {
+                return Err(held(remote, &other.holder));
+            }
             _ => If::Is(&small.etag),
         },
     };

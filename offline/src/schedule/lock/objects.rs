@@ -33,7 +33,7 @@ pub struct ObjectLease {
 pub async fn take(remote: Remote, name: &str, holder: &str) -> Result<Result<ObjectLease, String>, ObjectsError> {
     let begin = Instant::now();
     let object = format!(".schedule-{name}.json");
-    let lease = match lease::take(&remote, &object, holder, holder, now_ms()).await {
+    let lease = match lease::take(&remote, &object, holder, holder, None, now_ms()).await {
         Err(ObjectsError::Held { holder, .. }) => return Ok(Err(holder)),
         taken => taken?,
     };
