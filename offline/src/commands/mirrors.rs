@@ -181,15 +181,12 @@ fn publish(
     held: Option<Held>,
     runtime: &Runtime,
 ) -> anyhow::Result<()> {
-    let lease = held.map(Held::end);
+    // The file stays locked until the lease is given back.
+    let (mut lease, _builder) = held.map(Held::end).unzip();
     // One that slept too long finds out before it writes.
-    let lease = match lease {
-        Some(mut lease) => {
-            runtime.block_on(lease::renew(remote, &mut lease, now_ms()))?;
-            Some(lease)
-        }
-        None => None,
-    };
+    if let Some(lease) = &mut lease {
+        runtime.block_on(lease::renew(remote, lease, now_ms()))?;
+    }
     let pushed = {
         let _lock = lock(folder)?;
         let orphans = if lease.is_some() { Orphans::Go } else { Orphans::Stay };
@@ -209,7 +206,7 @@ fn publish(
 /// A lease that a thread renews.
 struct Held {
     /// As long as it is locked, nobody takes the lease for that of a process that is dead.
-    _builder: File,
+    builder: File,
     stop: Sender<()>,
     renewer: JoinHandle<Lease>,
 }
@@ -257,14 +254,14 @@ impl Held {
             }
             lease
         })?;
-        Ok(Self { _builder: builder, stop, renewer })
+        Ok(Self { builder, stop, renewer })
     }
 
-    /// Stops renewing.
-    fn end(self) -> Lease {
+    /// Stops renewing. The file is locked until it is dropped.
+    fn end(self) -> (Lease, File) {
         // The thread may have ended before.
         let _ = self.stop.send(());
-        self.renewer.join().expect("the thread that renews does not panic")
+        (self.renewer.join().expect("the thread that renews does not panic"), self.builder)
     }
 }
 

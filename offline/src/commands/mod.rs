@@ -99,6 +99,7 @@ impl Command {
             Self::Ingest(_)
             | Self::Capacity(_)
             | Self::Rows(_)
+            | Self::Outcomes(_)
             | Self::Schedule(_)
             | Self::Fit(_)
             | Self::Generate(_) => Access::Read(Need::Named),
