@@ -192,3 +192,26 @@ fn a_report_has_a_section_on_what_came_of_slates() {
     let table = offline(&["outcomes", "--slates", text(&of_slates), "--events", text(&of_events), "--window", "1h"]);
     assert!(table.contains("by position") && table.contains("  als") && table.contains("put into carts"), "{table}");
 }
+
+#[test]
+fn the_log_of_slates_is_saved_and_restored_up_to_its_last_whole_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |shop: &str, part: &str| folder.path().join(shop).join(part);
+    for part in ["artifacts", "events"] {
+        fs::create_dir_all(of("shop", part)).expect("makes");
+    }
+    let path = Log::Slates.path(&of("shop", "slates"), "a", 1);
+    slates(&path, &[slate("r1", "u", 0), slate("r2", "u", 1)]);
+    let whole = fs::read_to_string(&path).expect("reads");
+    fs::write(&path, format!("{whole}{{\"slate\":\"r3\"")).expect("writes");
+    let to = folder.path().join("backup");
+    let shop = |command: &str, way: &str, shop: &str| {
+        let [artifacts, events, rows, slates] = ["artifacts", "events", "rows", "slates"].map(|part| of(shop, part));
+        let given = ["--artifacts", text(&artifacts), "--events", text(&events), "--rows", text(&rows)];
+        offline(&[&[command, way, text(&to), "--slates", text(&slates)], &given[..]].concat())
+    };
+    shop("backup", "--to", "shop");
+    shop("restore", "--from", "again");
+    let again = Log::Slates.path(&of("again", "slates"), "a", 1);
+    assert_eq!(fs::read_to_string(again).expect("reads"), whole);
+}
