@@ -195,7 +195,7 @@ pub struct Events {
 #[allow(missing_docs)]
 pub struct Slates {
     pub path: PathBuf,
-    pub every: u64,
+    pub every: u32,
     pub max_file_bytes: u64,
     pub max_disk_bytes: u64,
     pub window_hours: u32,
