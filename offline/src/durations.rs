@@ -14,7 +14,9 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration; write it as 90s, 30m or 2h")))
 }
 
-fn parse(text: &str) -> Option<Duration> {
+/// A duration in words; an empty text is none, and `None` is what is no duration.
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     if text.is_empty() {
         return Some(Duration::ZERO);
     }

@@ -30,6 +30,7 @@ mod looks_like;
 mod messages;
 mod mlflow;
 mod operating;
+mod outcomes;
 mod panel;
 mod parquet;
 mod profiles;

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | versions, models and which of them are champions | learning them again takes a night | one moment: the folder is held, and every model's |
 //! | the event log, the rows of models | everything else is made from them | the last whole line when a file is read |
+//! | the log of slates, as far as it reaches | what came of slates is told by it alone | the same |
 //!
 //! Redis is not saved. Its histories are applied from the logs, its records copied from the champion, and both again whenever a
 //! service finds a Redis without its mark. The log is read after the versions, so that it has all that they cover. Services go on

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{self, Path, PathBuf};
 
 use shared::contract::artifact::manifest::replace;
-use shared::contract::event_log::{LogFile, is_aside, list};
+use shared::contract::event_log::{Log, LogFile, is_aside};
 
 use super::copy::{Extent, copy};
 use super::{BackupError, Contents, FORMAT, LIST, Part, is_hidden, make_empty};
@@ -60,7 +60,8 @@ fn save_folder(
     contents: &mut Contents,
     done: &dyn Fn(u64),
 ) -> Result<(), BackupError> {
-    let logs = logs(folder).map_err(BackupError::io(folder))?;
+    let logs: Vec<Vec<LogFile>> =
+        Log::ALL.iter().map(|log| logs(*log, folder)).collect::<Result<_, _>>().map_err(BackupError::io(folder))?;
     let mut others = Vec::new();
     for entry in fs::read_dir(folder).map_err(BackupError::io(folder))? {
         let path = entry.map_err(BackupError::io(folder))?.path();
@@ -76,7 +77,7 @@ fn save_folder(
         done(contents.bytes());
         Ok(())
     };
-    for log in logs {
+    for log in logs.into_iter().flatten() {
         match add(&log.path, if log.is_packed() { Extent::Whole } else { Extent::Lines }) {
             // It was packed since it was listed.
             Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -96,12 +97,12 @@ fn save_folder(
     Ok(())
 }
 
-/// The files of the event log in a folder, up to the last one of each replica.
+/// The files of a log in a folder, up to the last one of each replica.
 ///
 /// A listing may miss a file that is being packed, under both its names, so that there are two. A file that is new in the second
 /// is left out: lines that were appended to the one before it may be missing.
-fn logs(folder: &Path) -> io::Result<Vec<LogFile>> {
-    let (mut found, again) = (list(folder)?, list(folder)?);
+fn logs(log: Log, folder: &Path) -> io::Result<Vec<LogFile>> {
+    let (mut found, again) = (log.list(folder)?, log.list(folder)?);
     let known: BTreeSet<(String, u64)> = found.iter().map(|log| (log.replica.clone(), log.number)).collect();
     let is_missing = |log: &LogFile| {
         let last = found.iter().rev().find(|other| other.replica == log.replica);
@@ -112,11 +113,11 @@ fn logs(folder: &Path) -> io::Result<Vec<LogFile>> {
     Ok(found)
 }
 
-/// Whether what is in a folder is not saved, or as a file of the event log: locks, torn ends, folders that are worked in.
+/// Whether what is in a folder is not saved, or as a file of a log: locks, torn ends, folders that are worked in.
 fn is_left_out(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_id = path.extension().is_some_and(|ending| ending == "id");
-    is_hidden(&name) || LogFile::at(path).is_some() || (is_aside(path) && !is_id)
+    is_hidden(&name) || Log::any_at(path).is_some() || (is_aside(path) && !is_id)
 }
 
 #[cfg(test)]

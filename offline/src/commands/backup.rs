@@ -1,12 +1,12 @@
 //! `offline backup` and `offline restore`: a shop on disk, saved and brought back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
 use indicatif::DecimalBytes;
 
-use super::options::ArtifactsOptions;
+use super::options::{ArtifactsOptions, maybe_folder};
 use crate::backup::{self, Contents, Part};
 use crate::progress::Progress;
 use crate::publish::Artifacts;
@@ -22,9 +22,18 @@ struct LogOptions {
     /// The folder of the rows that models remember; it may be absent.
     #[arg(long, value_name = "FOLDER", env = "TANDEM_MODELS__ROWS", default_value = "data/rows")]
     rows: PathBuf,
+    /// The folder of the log of slates; it may be absent, or empty for none.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "TANDEM_SLATES__PATH",
+        default_value = "data/slates",
+        value_parser = maybe_folder
+    )]
+    slates: PathBuf,
 }
 
-/// Saves versions, event logs and the rows of models to a new folder. Services and their Redis go on meanwhile.
+/// Saves versions, event logs, the rows of models and the log of slates to a new folder. Services and their Redis go on meanwhile.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
     #[command(flatten)]
@@ -93,6 +102,9 @@ fn parts(artifacts: &ArtifactsOptions, logs: &LogOptions) -> Vec<Part> {
         parts.push(part(&if number == 1 { "events".to_owned() } else { format!("events-{number}") }, folder));
     }
     parts.push(part("rows", &logs.rows));
+    if logs.slates != Path::new("") {
+        parts.push(part("slates", &logs.slates));
+    }
     parts
 }
 

@@ -7,14 +7,15 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use shared::contract::event_log::LogFile;
+use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
 
-use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
+use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions, maybe_folder};
 use crate::erase::{EraseError, Users, lines, redis, rest, versions};
 use crate::log::ingest::read;
+use crate::outcomes;
 
-/// Erases users from kept versions, the service's event log and Redis. `DELETE /users/{id}` of the service comes first.
+/// Erases users from kept versions, the service's logs and Redis. `DELETE /users/{id}` of the service comes first.
 #[derive(Debug, Args)]
 pub struct EraseArgs {
     #[command(flatten)]
@@ -32,6 +33,9 @@ pub struct EraseArgs {
     /// The event logs, as for `offline run`: files of the service's log are rewritten, others looked through.
     #[arg(long, num_args = 1.., required = true)]
     events: Vec<PathBuf>,
+    /// The log of slates: its folders or files. What is in the folders of --events is found without.
+    #[arg(long, num_args = 1.., value_name = "FOLDER", env = "TANDEM_SLATES__PATH", value_parser = maybe_folder)]
+    slates: Vec<PathBuf>,
     /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     settle: u64,
@@ -74,11 +78,16 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     read::with_packed(&files)?;
     let (of_service, of_shop): (Vec<_>, Vec<_>) = files.iter().partition(|path| LogFile::at(path).is_some());
     let logs: Vec<LogFile> = of_service.into_iter().filter_map(|path| LogFile::at(path)).collect();
-    let hidden = rest::named(&of_shop, &users)?;
-    done.lines = lines::erase(&logs, &users, &hidden)?;
-    done.still_hidden = hidden.len();
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
-    folders.extend(logs.iter().filter_map(|log| log.path.parent().map(Path::to_path_buf)));
+    let of_slates: Vec<PathBuf> =
+        folders.iter().chain(args.slates.iter().filter(|path| **path != Path::new(""))).cloned().collect();
+    let slates = outcomes::files(Log::Slates, &of_slates)?;
+    let hidden = rest::named(&of_shop, &users)?;
+    // Slates first: they go by no erasure of their own.
+    done.lines = lines::erase(&slates, &users, &hidden)?;
+    done.lines.extend(lines::erase(&logs, &users, &hidden)?);
+    done.still_hidden = hidden.len();
+    folders.extend(logs.iter().chain(&slates).filter_map(|log| log.path.parent().map(Path::to_path_buf)));
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         done.torn_ends.extend(rest::beside(folder, &users)?);
     }

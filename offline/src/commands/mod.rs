@@ -13,6 +13,7 @@ mod held_out;
 mod ingest;
 mod measure;
 mod options;
+mod outcomes;
 pub mod outputs;
 mod publish;
 mod read;
@@ -65,6 +66,7 @@ enum Command {
     Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
     Report(report::ReportArgs),
+    Outcomes(outcomes::OutcomesArgs),
     Rows(rows::RowsArgs),
     Trees(trees::TreesArgs),
     Score(score::ScoreArgs),
@@ -96,6 +98,7 @@ impl Arguments {
             Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
             Command::Report(args) => report::report(args, progress),
+            Command::Outcomes(args) => outcomes::outcomes(args, progress),
             Command::Rows(args) => rows::rows(args, progress),
             Command::Trees(args) => trees::trees(args, progress),
             Command::Score(args) => score::score(args, recorder, progress),

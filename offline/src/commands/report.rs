@@ -9,10 +9,13 @@ use shared::contract::artifact::manifest::read_champion;
 use shared::contract::artifact::{ArtifactError, Manifest};
 
 use super::options::{Input, SettingsOptions, rejects_of, time_ms, time_zone};
+use super::outcomes::OutcomesOptions;
 use super::outputs::{apart, page_of, write_made};
 use super::read::read;
 use crate::config::Config;
 use crate::log::ingest::Log;
+use crate::log::ingest::read::every;
+use crate::outcomes::Logs;
 use crate::progress::Progress;
 use crate::report::html::page;
 use crate::report::runs::Run;
@@ -44,6 +47,11 @@ pub struct ReportArgs {
     /// The time zone of hours and days, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     time_zone: TimeZone,
+    /// The log of slates, for what came of them: its folders or files. The service's files among --events say what happened.
+    #[arg(long, num_args = 1.., value_name = "FOLDER")]
+    slates: Vec<PathBuf>,
+    #[command(flatten)]
+    outcomes: OutcomesOptions,
     /// The file that is written; `reports/VERSION.html` in the artifacts folder if absent, where the service finds it.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -78,7 +86,13 @@ pub fn report(args: &ReportArgs, progress: &mut Progress) -> anyhow::Result<()> 
             None => Figures::Measure,
         },
         zone: args.time_zone.clone(),
+        outcomes: None,
     };
+    let logs = match args.slates.is_empty() {
+        true => None,
+        false => Some(Logs::find(&args.slates, &every(&args.input.events)?.files)?),
+    };
+    let wanted = Wanted { outcomes: logs.as_ref().map(|logs| (logs, args.outcomes.settings())), ..wanted };
     let found = report_on(&log, &config, &wanted, progress)?;
     for note in &found.notes {
         eprintln!("note: {note}");
@@ -103,6 +117,7 @@ pub fn of_batch(artifacts: &Path, version: &str, log: &Log, config: &Config, zon
         since: Against::ChampionBefore,
         figures: Figures::None,
         zone: zone.clone(),
+        outcomes: None,
     };
     let out = page_of(artifacts, version);
     let written = report_on(log, config, &wanted, progress).map_err(anyhow::Error::from).and_then(|found| {

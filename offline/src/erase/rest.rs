@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 use shared::contract::artifact::manifest::replace;
-use shared::contract::event_log::{LogFile, is_half_packed, is_torn_end};
+use shared::contract::event_log::{Log, is_half_packed, is_torn_end};
 use shared::contract::id::UserId;
 
 use super::{EraseError, Users};
@@ -47,7 +47,7 @@ pub fn rejects(artifacts: &Path, users: &Users) -> Result<usize, EraseError> {
     Ok(named.len())
 }
 
-/// Removes what lies beside the event log in a folder and nobody reads: torn ends that name one of the users, and what a
+/// Removes what lies beside a log in a folder and nobody reads: torn ends that name one of the users, and what a
 /// crash left of packing, in which no id can be looked for.
 ///
 /// # Errors
@@ -138,9 +138,9 @@ pub fn still_named(paths: &[PathBuf], users: &Users) -> Result<Vec<PathBuf>, Era
     Ok(found)
 }
 
-/// The bytes of a file; of one of the event log as they are unpacked.
+/// The bytes of a file; of one of a log as they are unpacked.
 fn unpacked(file: &Path) -> io::Result<Vec<u8>> {
-    let Some(log) = LogFile::at(file) else { return fs::read(file) };
+    let Some(log) = Log::any_at(file) else { return fs::read(file) };
     let mut bytes = Vec::new();
     log.open()?.read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -10,6 +10,7 @@ use super::data::missing::Table;
 use super::data::times::{Steps, Times};
 use super::model::Model;
 use super::model::evaluation::Evaluation;
+use crate::outcomes::{Outcomes, Rates};
 use crate::page::number::{percent, rounded, thousands};
 
 /// The weekdays, from Monday.
@@ -35,6 +36,7 @@ pub struct Finding {
 pub fn findings(report: &Report) -> Vec<Finding> {
     let mut found = of_data(&report.data);
     found.extend(report.model.iter().flat_map(of_model));
+    found.extend(report.outcomes.iter().filter_map(of_outcomes));
     found.extend(report.changes.iter().flat_map(of_changes));
     found.extend(report.run.iter().filter_map(|run| {
         let longest = run.stages.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))?;
@@ -54,6 +56,20 @@ pub fn share(share: f64) -> String {
     let digits = if share.abs() >= 0.1 { 1e2 } else { 1e3 };
     let rounded = (share * digits).round() / digits;
     if share > 0.0 && rounded == 0.0 { "less than 0.1%".to_owned() } else { percent(rounded) }
+}
+
+/// How much came of what was served.
+fn of_outcomes(outcomes: &Outcomes) -> Option<Finding> {
+    let Rates { shown, clicks, carts, purchases } = outcomes.all;
+    let text = format!(
+        "Of {} items that were shown {} were clicked ({}), {} put into carts and {} bought.",
+        thousands(shown as f64),
+        share(clicks.rate),
+        thousands(clicks.count as f64),
+        share(carts.rate),
+        share(purchases.rate)
+    );
+    (shown > 0).then_some(Finding { section: "outcomes", level: Level::Steady, text })
 }
 
 fn of_data(data: &Data) -> Vec<Finding> {

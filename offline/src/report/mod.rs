@@ -6,6 +6,7 @@
 //! ```text
 //! log ──────────────────▶ data (times, funnel, ranks, users, tail, sessions, missing, news) ─┐
 //! version ─▶ measured? ─▶ model (blend, ranker, figures, calibration, examples)              ├─▶ findings ─▶ html, text
+//! slates, event log ────▶ outcomes (what came of what was served)                            │
 //! version before, log ──▶ changes (drift, beside, contest)                                   │
 //! runs/ ────────────────▶ runs (stages) ─────────────────────────────────────────────────────┘
 //! ```
@@ -27,10 +28,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::read_champion;
+use shared::engine::attribution::Settings;
 use shared::engine::snapshot::Snapshot;
 
 use crate::config::Config;
 use crate::log::ingest::{DAY_MS, Log};
+use crate::outcomes::{Logs, Outcomes, OutcomesError, outcomes};
 use crate::progress::Progress;
 use crate::publish::{PublishError, versions};
 use crate::sources::FitError;
@@ -42,8 +45,14 @@ use model::measured::{Measured, On, measured};
 use runs::Run;
 
 /// The sections of a page, in their order: what links lead to them by, and their headings.
-pub const SECTIONS: [(&str, &str); 5] =
-    [("summary", "Summary"), ("data", "Data"), ("model", "Model"), ("changes", "Changes"), ("runs", "Runs")];
+pub const SECTIONS: [(&str, &str); 6] = [
+    ("summary", "Summary"),
+    ("data", "Data"),
+    ("model", "Model"),
+    ("outcomes", "Outcomes"),
+    ("changes", "Changes"),
+    ("runs", "Runs"),
+];
 
 /// Why there can't be a report.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +74,9 @@ pub enum ReportError {
         /// Why not.
         source: serde_json::Error,
     },
+    /// What came of slates can't be told.
+    #[error(transparent)]
+    Outcomes(#[from] OutcomesError),
     /// Figures are no numbers.
     #[error("figures of the measurement are no numbers: {0}")]
     Figures(#[from] serde_json::Error),
@@ -85,6 +97,8 @@ pub struct Report {
     pub data: Data,
     /// What the version is, and how good.
     pub model: Option<Model>,
+    /// What came of the slates that were served.
+    pub outcomes: Option<Outcomes>,
     /// What has changed.
     pub changes: Option<ChangesSince>,
     /// How the version was made.
@@ -141,6 +155,8 @@ pub struct Wanted<'a> {
     pub figures: Figures<'a>,
     /// The zone that hours and days are of.
     pub zone: TimeZone,
+    /// The logs that tell what came of slates, and how.
+    pub outcomes: Option<(&'a Logs, Settings)>,
 }
 
 /// Reports on a log, and on a version.
@@ -148,7 +164,7 @@ pub struct Wanted<'a> {
 /// * `config`: the version's, or that of reading where there is none.
 ///
 /// # Errors
-/// [`ReportError`] when there is no such version, or it can't be read or measured.
+/// [`ReportError`] when there is no such version, or it can't be read or measured, nor a log of what was served.
 pub fn report(log: &Log, config: &Config, wanted: &Wanted<'_>, progress: &mut Progress) -> Result<Report, ReportError> {
     let data = progress.stage("data", || data::data(log, config.gap_ms(), &wanted.zone));
     let mut report = Report {
@@ -158,11 +174,15 @@ pub fn report(log: &Log, config: &Config, wanted: &Wanted<'_>, progress: &mut Pr
         findings: Vec::new(),
         data,
         model: None,
+        outcomes: None,
         changes: None,
         run: None,
     };
     if let Some(name) = wanted.version {
         of_version(log, config, wanted, name, &mut report, progress)?;
+    }
+    if let Some((logs, settings)) = wanted.outcomes {
+        report.outcomes = Some(progress.stage("outcomes", || outcomes(logs, settings, None))?);
     }
     report.findings = findings::findings(&report);
     Ok(report)

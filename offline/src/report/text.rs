@@ -6,7 +6,8 @@ use super::Report;
 use super::changes::Level;
 use super::data::funnel::Rates;
 use super::data::times::Times;
-use crate::page::number::{rounded, thousands};
+use crate::outcomes::{self, Outcomes};
+use crate::page::number::{percent, rounded, thousands};
 
 /// The most blocks of a line.
 const BLOCKS: usize = 60;
@@ -47,10 +48,21 @@ pub fn text(report: &Report) -> String {
             rounded(highest * 100.0)
         );
     }
+    if let Some(outcomes) = &report.outcomes {
+        let _ = writeln!(text, "{:16}{}", "slates", outcomes_line(outcomes));
+    }
     for finding in report.findings.iter().filter(|finding| finding.level != Level::Steady) {
         let _ = writeln!(text, "{}: {}", finding.level.as_str(), finding.text);
     }
     text
+}
+
+/// What came of slates in a line.
+fn outcomes_line(outcomes: &Outcomes) -> String {
+    let outcomes::Rates { shown, clicks, carts, purchases } = outcomes.all;
+    let [clicks, carts, purchases] = [clicks, carts, purchases].map(|rate| percent(rate.rate));
+    let shown = thousands(shown as f64);
+    format!("{shown} items shown, {clicks} clicked, {carts} put into carts, {purchases} bought")
 }
 
 /// The events over time in a line.

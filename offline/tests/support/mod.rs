@@ -4,6 +4,7 @@
 pub mod clicks;
 pub mod loans;
 pub mod service;
+pub mod slates;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,6 +5,7 @@ mod data;
 mod examples;
 mod items;
 mod model;
+mod outcomes;
 mod quality;
 mod runs;
 mod text;
@@ -30,6 +31,7 @@ pub fn page(report: &Report) -> String {
         summary(report),
         data::section(report),
         report.model.as_ref().map(model::section).unwrap_or_default(),
+        report.outcomes.as_ref().map(outcomes::section).unwrap_or_default(),
         report.changes.as_ref().map(|changes| changes::section(changes, report)).unwrap_or_default(),
         report.run.as_ref().map(|run| runs::section(run, report)).unwrap_or_default(),
     ];

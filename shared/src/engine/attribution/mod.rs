@@ -80,7 +80,7 @@ pub struct Settings {
     pub window_ms: i64,
     /// What counts as shown.
     pub shown: Shown,
-    /// The most items of slates that are kept, some 200 bytes each; the last slate is kept whatever its length.
+    /// The most items of slates that are kept, about half a kilobyte each; the last slate is kept whatever its length.
     pub max_items: usize,
 }
 
