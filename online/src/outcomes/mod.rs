@@ -124,7 +124,7 @@ impl Outcomes {
         let (queue, messages) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counting = Counting::new(attribution, scenarios, metrics.clone());
-        let (log, of_log, weight) = (log.filter(|_| sample != Sample::Nobody), metrics.clone(), waiting.clone());
+        let (log, of_log, weight) = (log.filter(|_| !sample.is_empty()), metrics.clone(), waiting.clone());
         let work = move || Worker::new(messages, weight, counting, log.map(|log| SlateLog::new(log, of_log))).run();
         let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
         Ok((Self { queue, waiting, sample, metrics }, Running(thread)))
@@ -146,7 +146,7 @@ impl Outcomes {
     /// What of a request is to be reported once it is durable; nothing where no user is followed.
     #[must_use]
     pub fn report_of(&self, events: &[Event], impressions: &[Impression]) -> Report {
-        if self.sample == Sample::Nobody {
+        if self.sample.is_empty() {
             return Report::default();
         }
         let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && self.sample.has(&event.user);
@@ -231,8 +231,8 @@ mod tests {
     fn only_outcomes_of_users_in_the_sample_are_reported() {
         let events = [KindName::VIEW, KindName::new("like").expect("a name"), KindName::TRANSACTION].map(event);
         let count = |sample| outcomes(sample).0.report_of(&events, &[]).events.len();
-        assert_eq!((count(Sample::one_of(1)), count(Sample::Nobody)), (2, 0));
-        let (outcomes, messages) = outcomes(Sample::Nobody);
+        assert_eq!((count(Sample::one_of(1)), count(Sample::one_of(0))), (2, 0));
+        let (outcomes, messages) = outcomes(Sample::one_of(0));
         outcomes.report(outcomes.report_of(&events, &[]));
         assert!(messages.try_recv().is_err(), "nothing is passed on");
     }
