@@ -86,7 +86,7 @@ fn a_slate_is_logged_as_it_was_answered_within_a_second_or_two() {
     }
     assert_eq!(Value::from(items), answered);
     assert_eq!((slate.items[1].item.as_str(), slate.items[1].sources.last().map(AsRef::as_ref)), ("i07", Some("pin")));
-    assert_eq!(service.client.metric("tandem_slates_logged_total"), 1.0);
+    counts(&service.client, "tandem_slates_logged_total", 1.0);
     ask(&service.client, "known");
     service.stop();
     assert_eq!(logged(folder.path()).len(), 2, "the last ones are written at the stop");
