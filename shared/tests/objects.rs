@@ -229,6 +229,45 @@ async fn a_version_that_was_pruned_is_gone_from_the_store_and_from_other_folders
 }
 
 #[tokio::test]
+async fn a_version_that_somebody_named_meanwhile_stays() {
+    let (remote, here, there) = (store(), publisher("v1"), folder());
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let seen = pulled(&remote, here.path(), Need::Named).await;
+    let other = pulled(&remote, there.path(), Need::Named).await;
+    write(there.path(), "aliases/trial", "v1");
+    push_from(&remote, there.path(), other).await.expect("pushes");
+    publish(here.path(), "v2", "second");
+    write(here.path(), CHAMPION, "v2");
+    fs::remove_dir_all(here.path().join("v1")).expect("prunes");
+    push_from(&remote, here.path(), seen).await.expect("pushes");
+    pulled(&remote, there.path(), Need::Named).await;
+    assert_eq!(read(there.path(), "v1/table.safetensors"), "v1");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_removed_while_a_command_runs_takes_nothing_with_it() {
+    let (remote, here) = (store(), publisher("v1"));
+    write(here.path(), "aliases/trial", "v1");
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let seen = pulled(&remote, here.path(), Need::Named).await;
+    let before = remote.list().await.expect("lists");
+    fs::remove_dir_all(here.path()).expect("removes");
+    fs::create_dir(here.path()).expect("makes");
+    assert!(!push_from(&remote, here.path(), seen).await.expect("pushes"));
+    assert_eq!(remote.list().await.expect("lists"), before);
+}
+
+#[tokio::test]
+async fn a_store_that_lists_nothing_any_more_empties_no_folder() {
+    let (remote, here, there) = (store(), publisher("v1"), folder());
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    pulled(&remote, there.path(), Need::Named).await;
+    let error = pull(&store(), there.path(), Need::Named, &[], &mut |_, _| {}).await.expect_err("is empty").to_string();
+    assert!(error.contains("nothing was removed here"), "{error}");
+    assert_eq!((read(there.path(), CHAMPION), read(there.path(), "v1/table.safetensors")), ("v1".into(), "v1".into()));
+}
+
+#[tokio::test]
 async fn a_version_that_was_rewritten_is_brought_anew() {
     let (remote, here, there) = (store(), publisher("v1"), folder());
     push_from(&remote, here.path(), (Seen::default(), Found::default())).await.expect("pushes");
