@@ -317,7 +317,7 @@ fn an_erased_user_is_forgotten_at_once_and_others_are_not() {
 fn of_more_items_than_may_be_remembered_the_oldest_slates_are_forgotten_and_counted() {
     let folder = folder();
     let mut config = config(folder.path());
-    config.slates.max_remembered_items = 24;
+    config.slates.max_remembered_items = 26;
     let service = Running::start(&config);
     for user in ["a", "b", "c"] {
         ask(&service.client, user);
