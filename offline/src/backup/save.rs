@@ -81,7 +81,9 @@ fn save_folder(
         let packed = log.packed_path();
         let added = match add(&log.path, if log.is_packed() { Extent::Whole } else { Extent::Lines }) {
             // It was packed since it was listed.
-            Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => add(&packed, Extent::Whole),
+            Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                add(&packed, Extent::Whole)
+            }
             added => added,
         };
         match added {

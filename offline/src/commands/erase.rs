@@ -10,7 +10,8 @@ use serde::Serialize;
 use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
 
-use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions, maybe_folder};
+use super::mirrors::local;
+use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
 use crate::erase::{EraseError, Users, lines, redis, rest, versions};
 use crate::log::ingest::read;
 use crate::outcomes;
@@ -31,7 +32,7 @@ pub struct EraseArgs {
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// The event logs, as for `offline run`: files of the service's log are rewritten, others looked through.
-    #[arg(long, num_args = 1.., required = true)]
+    #[arg(long, num_args = 1.., required = true, value_parser = local)]
     events: Vec<PathBuf>,
     /// The log of slates: its folders or files, which may be absent, or empty for none. What is in the folders of
     /// --events is found without.
@@ -41,7 +42,7 @@ pub struct EraseArgs {
         value_name = "FOLDER",
         env = "TANDEM_SLATES__PATH",
         default_value = "data/slates",
-        value_parser = maybe_folder
+        value_parser = local
     )]
     slates: Vec<PathBuf>,
     /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.
@@ -150,7 +151,9 @@ fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {
         );
     }
     if done.slate_files == 0 {
-        println!("the log of slates was not looked at, for none was found; name its folder by --slates if there is one");
+        println!(
+            "the log of slates was not looked at, for none was found; name its folder by --slates if there is one"
+        );
     }
     println!("not looked at: backups, user tables, logs of rows, and copies elsewhere");
     Ok(())

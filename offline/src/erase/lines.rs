@@ -16,9 +16,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use shared::contract::erasure::{blank, is_half_blank};
-use shared::contract::event_log::{Log, LogFile};
 use shared::contract::event_log::line::Line as Told;
 use shared::contract::event_log::packed::repack;
+use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
 
 use super::{EraseError, Users};
@@ -211,7 +211,8 @@ mod tests {
     fn a_packed_file_of_slates_that_is_gone_is_no_error_and_one_of_events_is() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let users: Users = [UserId::new("u1").expect("an id")].into();
-        let gone = |log: Log| log.file_at(&log.path(folder.path(), "a", 1).with_extension("jsonl.zst")).expect("a file");
+        let gone =
+            |log: Log| log.file_at(&log.path(folder.path(), "a", 1).with_extension("jsonl.zst")).expect("a file");
         assert_eq!(erase(&gone(Log::Slates), &users).expect("is gone"), 0);
         assert!(erase(&gone(Log::Events), &users).is_err());
     }
