@@ -35,9 +35,10 @@ use self::log::SlateLog;
 use self::thread::Worker;
 use crate::metrics::Metrics;
 
-/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20.
+/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20. What a single request brings may
+/// be more where nothing waits.
 const MAX_WAITING: usize = 1 << 18;
-/// An event takes as much room as so many items of a slate, which are numbers.
+/// An event, or an impression without its ids, takes as much room as so many items of a slate; an id takes that of one.
 const ITEMS_OF_AN_EVENT: usize = 8;
 
 /// What is done with slates.
@@ -89,8 +90,8 @@ impl Message {
         match self {
             Self::Served(served) => served.picks.len() + 1,
             Self::Reported(Report { events, impressions }) => {
-                let items: usize = impressions.iter().map(|impression| 1 + impression.items.len()).sum();
-                ITEMS_OF_AN_EVENT * (events.len() + items)
+                let ids: usize = impressions.iter().map(|impression| impression.items.len()).sum();
+                ITEMS_OF_AN_EVENT * (events.len() + impressions.len()) + ids
             }
             Self::Erased(_) | Self::Close => 0,
         }
@@ -171,8 +172,9 @@ impl Outcomes {
 
     /// Passes a message on if there is room.
     fn send(&self, message: Message) -> bool {
-        let weight = message.weight();
-        if weight > 0 && self.waiting.load(Ordering::Relaxed) + weight > MAX_WAITING {
+        let (weight, waiting) = (message.weight(), self.waiting.load(Ordering::Relaxed));
+        // What is heavier than the queue has its turn as well.
+        if weight > 0 && waiting > 0 && waiting + weight > MAX_WAITING {
             return false;
         }
         self.waiting.fetch_add(weight, Ordering::Relaxed);
@@ -218,7 +220,8 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_dropped_and_counted_and_an_erasure_gets_through() {
         let (outcomes, messages) = outcomes(Sample::one_of(1));
-        let fill = vec![event(KindName::VIEW); MAX_WAITING / ITEMS_OF_AN_EVENT];
+        // Heavier than the queue, in which nothing waits.
+        let fill = vec![event(KindName::VIEW); MAX_WAITING / ITEMS_OF_AN_EVENT + 1];
         outcomes.report(outcomes.report_of(&fill, &[]));
         outcomes.report(outcomes.report_of(&fill[..3], &[]));
         outcomes.forget(UserId::new("u").expect("an id"));
