@@ -211,6 +211,19 @@ fn of_a_sample_all_slates_are_logged_and_counted_and_of_others_none() {
         (clicks == count).then_some(())
     });
     counts(&service.client, &unattributed("click", "no_slate"), 0.0);
+    // Somebody outside of the sample names a slate of nobody in it, and one of somebody, who logged in since.
+    let (inside, outside) = (users.iter().find(|user| is_in(user)), users.iter().find(|user| !is_in(user)));
+    let slate = ask(&service.client, inside.expect("one of three"));
+    expected.push(id(&slate).to_owned());
+    for named in ["another", id(&slate)] {
+        let item = item(&slate, 0);
+        post(
+            &service.client,
+            &json!({"visitorid": outside, "itemid": item, "event": "addtocart", "recommendation_id": named}),
+        );
+    }
+    counts(&service.client, &at("1", "cart"), 1.0);
+    counts(&service.client, &unattributed("cart", "unknown_slate"), 0.0);
     service.stop();
     let found: Vec<String> = logged(folder.path()).into_iter().map(|slate| slate.recommendation_id.into()).collect();
     assert_eq!(found, expected);

@@ -8,7 +8,8 @@
 //!
 //! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What
 //! finds the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails
-//! because of it. Of users outside the sample nothing is handed over.
+//! because of it. Of users outside the sample nothing is handed over but events that name a slate: who clicks may have logged in
+//! since, and be another user than the one who was answered.
 
 mod count;
 mod log;
@@ -77,7 +78,7 @@ enum Message {
     Close,
 }
 
-/// What a request brought of users in the sample.
+/// What a request brought of users in the sample, and events that name a slate.
 #[derive(Debug, Default)]
 pub struct Report {
     events: Vec<Event>,
@@ -124,7 +125,7 @@ impl Outcomes {
         let Settings { log, sample, attribution } = settings;
         let (queue, messages) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let counting = Counting::new(attribution, scenarios, metrics.clone());
+        let counting = Counting::new(attribution, sample, scenarios, metrics.clone());
         let (log, of_log, weight) = (log.filter(|_| !sample.is_empty()), metrics.clone(), waiting.clone());
         let work = move || Worker::new(messages, weight, counting, log.map(|log| SlateLog::new(log, of_log))).run();
         let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
@@ -144,13 +145,15 @@ impl Outcomes {
         }
     }
 
-    /// What of a request is to be reported once it is durable; nothing where no user is followed.
+    /// What of a request is to be reported once it is durable; nothing where no user is followed. An event that names a slate
+    /// is, whoever sent it: only the thread knows whose the slate is.
     #[must_use]
     pub fn report_of(&self, events: &[Event], impressions: &[Impression]) -> Report {
         if self.sample.is_empty() {
             return Report::default();
         }
-        let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && self.sample.has(&event.user);
+        let may_count = |event: &Event| event.recommendation_id.is_some() || self.sample.has(&event.user);
+        let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && may_count(event);
         let events = events.iter().filter(is_outcome).cloned().collect();
         let impressions = impressions.iter().filter(|seen| self.sample.has(&seen.user)).cloned().collect();
         Report { events, impressions }
@@ -231,10 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn only_outcomes_of_users_in_the_sample_are_reported() {
+    fn only_outcomes_of_users_in_the_sample_and_those_that_name_a_slate_are_reported() {
         let events = [KindName::VIEW, KindName::new("like").expect("a name"), KindName::TRANSACTION].map(event);
         let count = |sample| outcomes(sample).0.report_of(&events, &[]).events.len();
         assert_eq!((count(Sample::one_of(1)), count(Sample::one_of(0))), (2, 0));
+        let outside =
+            (2..).map(Sample::one_of).find(|sample| !sample.has(&events[0].user)).expect("a sample without u");
+        assert_eq!(count(outside), 0);
+        let named = events.clone().map(|event| Event { recommendation_id: Some("r".to_owned()), ..event });
+        assert_eq!(self::outcomes(outside).0.report_of(&named, &[]).events.len(), 2);
         let (outcomes, messages) = outcomes(Sample::one_of(0));
         outcomes.report(outcomes.report_of(&events, &[]));
         assert!(messages.try_recv().is_err(), "nothing is passed on");
