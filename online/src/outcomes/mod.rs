@@ -12,6 +12,7 @@
 //! since, and be another user than the one who was answered.
 
 mod count;
+mod erasing;
 mod log;
 mod sample;
 mod slate;
@@ -32,6 +33,7 @@ pub use self::sample::Sample;
 pub use self::slate::Served;
 
 use self::count::Counting;
+use self::erasing::Erasing;
 use self::log::SlateLog;
 use self::thread::Worker;
 use crate::metrics::Metrics;
@@ -103,6 +105,7 @@ impl Message {
 pub struct Outcomes {
     queue: Sender<Message>,
     waiting: Arc<AtomicUsize>,
+    erasing: Arc<Erasing>,
     sample: Sample,
     metrics: Arc<Metrics>,
 }
@@ -124,12 +127,14 @@ impl Outcomes {
     ) -> Result<(Self, Running), std::io::Error> {
         let Settings { log, sample, attribution } = settings;
         let (queue, messages) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let (waiting, erasing) = (Arc::new(AtomicUsize::new(0)), Arc::new(Erasing::default()));
         let counting = Counting::new(attribution, sample, scenarios, metrics.clone());
-        let (log, of_log, weight) = (log.filter(|_| !sample.is_empty()), metrics.clone(), waiting.clone());
-        let work = move || Worker::new(messages, weight, counting, log.map(|log| SlateLog::new(log, of_log))).run();
+        let (log, of_log) = (log.filter(|_| !sample.is_empty()), metrics.clone());
+        let (weight, leaving) = (waiting.clone(), erasing.clone());
+        let work =
+            move || Worker::new(messages, weight, leaving, counting, log.map(|log| SlateLog::new(log, of_log))).run();
         let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
-        Ok((Self { queue, waiting, sample, metrics }, Running(thread)))
+        Ok((Self { queue, waiting, erasing, sample, metrics }, Running(thread)))
     }
 
     /// Whether anything is to be known of a user's slates.
@@ -167,8 +172,10 @@ impl Outcomes {
         }
     }
 
-    /// Forgets the slates of a user that are remembered here. What is on disk is left to `offline erase`.
+    /// Forgets the slates of a user that are remembered here, or that wait to be written. What is on disk is left to `offline
+    /// erase`.
     pub fn forget(&self, user: UserId) {
+        self.erasing.begin(user.clone());
         // It takes no room, so that it gets there unless the thread is gone, and its memory with it.
         let _ = self.send(Message::Erased(user));
     }
@@ -217,7 +224,8 @@ mod tests {
     /// A handle whose messages nobody takes.
     fn outcomes(sample: Sample) -> (Outcomes, mpsc::Receiver<Message>) {
         let (queue, messages) = mpsc::channel();
-        (Outcomes { queue, waiting: Arc::default(), sample, metrics: Arc::default() }, messages)
+        let (waiting, erasing, metrics) = (Arc::default(), Arc::default(), Arc::default());
+        (Outcomes { queue, waiting, erasing, sample, metrics }, messages)
     }
 
     #[test]
