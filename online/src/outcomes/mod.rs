@@ -20,7 +20,7 @@ mod thread;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
@@ -106,6 +106,8 @@ pub struct Outcomes {
     queue: Sender<Message>,
     waiting: Arc<AtomicUsize>,
     erasing: Arc<Erasing>,
+    /// Whether it is known that the thread is gone.
+    is_gone: AtomicBool,
     sample: Sample,
     metrics: Arc<Metrics>,
 }
@@ -134,7 +136,8 @@ impl Outcomes {
         let work =
             move || Worker::new(messages, weight, leaving, counting, log.map(|log| SlateLog::new(log, of_log))).run();
         let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
-        Ok((Self { queue, waiting, erasing, sample, metrics }, Running(thread)))
+        let is_gone = AtomicBool::new(false);
+        Ok((Self { queue, waiting, erasing, is_gone, sample, metrics }, Running(thread)))
     }
 
     /// Whether anything is to be known of a user's slates.
@@ -188,7 +191,14 @@ impl Outcomes {
             return false;
         }
         self.waiting.fetch_add(weight, Ordering::Relaxed);
-        self.queue.send(message).is_ok()
+        let is_sent = self.queue.send(message).is_ok();
+        if !is_sent && !self.is_gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "the thread of the slate log is gone: until the service is started anew no slate is logged, and nothing that \
+                 becomes of slates is counted"
+            );
+        }
+        is_sent
     }
 
     /// Writes and counts what was passed on, and closes the log.
@@ -225,7 +235,7 @@ mod tests {
     fn outcomes(sample: Sample) -> (Outcomes, mpsc::Receiver<Message>) {
         let (queue, messages) = mpsc::channel();
         let (waiting, erasing, metrics) = (Arc::default(), Arc::default(), Arc::default());
-        (Outcomes { queue, waiting, erasing, sample, metrics }, messages)
+        (Outcomes { queue, waiting, erasing, is_gone: AtomicBool::new(false), sample, metrics }, messages)
     }
 
     #[test]
@@ -239,6 +249,17 @@ mod tests {
         assert_eq!(outcomes.metrics.slates.reports_dropped.get(), 3);
         let taken: Vec<Message> = messages.try_iter().collect();
         assert!(matches!(&taken[..], [Message::Reported(report), Message::Erased(_)] if report.events == fill));
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_known_and_what_it_does_not_take_is_counted() {
+        let (outcomes, messages) = outcomes(Sample::one_of(1));
+        drop(messages);
+        let events = [event(KindName::VIEW)];
+        assert!(!outcomes.is_gone.load(Ordering::Relaxed));
+        (0..2).for_each(|_| outcomes.report(outcomes.report_of(&events, &[])));
+        assert!(outcomes.is_gone.load(Ordering::Relaxed));
+        assert_eq!(outcomes.metrics.slates.reports_dropped.get(), 2);
     }
 
     #[test]
