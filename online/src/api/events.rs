@@ -179,12 +179,22 @@ fn refuse_ids_of_two(events: &[(usize, Event)]) -> Result<(), ApiError> {
 /// The field of an event's kind.
 const KIND: &str = "event";
 
-/// Adds the kinds that there are to an error about the kind of an event.
+/// The field that impressions have and events do not.
+const ITEMS: &str = "items";
+
+/// Adds the kinds that there are to an error about the kind of an event, and what an impression is called to one about its
+/// items.
 fn with_kinds(error: ApiError, kinds: &Kinds) -> ApiError {
+    let told = |field: &str, detail: &str| match field.rsplit('.').next() {
+        Some(KIND) => Some(kinds::others(detail.split('"').nth(1).unwrap_or_default(), kinds)),
+        Some(ITEMS) if kinds.index(ImpressionWord::TEXT).is_none() => {
+            Some(format!("`{ITEMS}` are those of an impression, whose `{KIND}` is `{}`", ImpressionWord::TEXT))
+        }
+        _ => None,
+    };
     match error {
-        ApiError::Invalid { field: Some(field), detail } if field.rsplit('.').next() == Some(KIND) => {
-            let given = detail.split('"').nth(1).unwrap_or_default();
-            let detail = format!("{detail}; {}", kinds::others(given, kinds));
+        ApiError::Invalid { field: Some(field), detail } => {
+            let detail = told(&field, &detail).map_or(detail.clone(), |told| format!("{detail}; {told}"));
             ApiError::invalid(field, detail)
         }
         other => other,
@@ -282,6 +292,22 @@ mod tests {
         let empty = vec![r#"{"event":"impression"}"#; MAX_EVENTS_PER_REQUEST + 1];
         assert_eq!(wrong_field(&format!("[{}]", empty.join(","))), None);
         assert!(wrong_field(&format!("[{}]", empty[1..].join(","))).is_some());
+    }
+
+    #[test]
+    fn an_impression_that_is_misspelt_is_told_its_word() {
+        for misspelt in ["impressions", "Impression", "imprssion"] {
+            let body = SEEN.replace("impression", misspelt);
+            for body in [body.clone(), format!("[{EVENT},{body}]")] {
+                match parse(body.as_bytes(), 5) {
+                    Err(ApiError::Invalid { detail, .. }) => {
+                        let word = ["the nearest is `impression`", "whose `event` is `impression`"];
+                        assert!(word.iter().any(|word| detail.contains(word)), "{detail}");
+                    }
+                    other => panic!("{body}: {other:?}"),
+                }
+            }
+        }
     }
 
     #[test]
