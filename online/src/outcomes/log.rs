@@ -3,7 +3,7 @@
 //!
 //! On disk it is as the event log ([`crate::events::appender`]), with other rules around it. What the disk does not take is
 //! dropped and counted, since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of
-//! the last second. Files that are closed are packed at once: nothing that serves reads them.
+//! the last second, and those in the queue. Files that are closed are packed at once: nothing that serves reads them.
 
 use std::fs;
 use std::io::ErrorKind;
