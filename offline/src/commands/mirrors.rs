@@ -68,6 +68,16 @@ pub fn mirrored(text: &str) -> Result<PathBuf, String> {
     Ok(mirror_of(&location))
 }
 
+/// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. Empty for none.
+pub fn local(text: &str) -> Result<PathBuf, String> {
+    if Location::is_meant(text) {
+        return Err(
+            "this has to be a path, not the URL of a store: run it where the replicas write this log".to_owned()
+        );
+    }
+    Ok(PathBuf::from(text))
+}
+
 /// The folder that mirrors a store: in `TANDEM_CACHE`, or where the system keeps what can be had again.
 fn mirror_of(location: &Location) -> PathBuf {
     let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -323,6 +333,12 @@ mod tests {
         assert_eq!(mirrored("artifacts"), Ok(PathBuf::from("artifacts")));
         assert!(mirrored("s3://shop/a").expect("a folder").to_string_lossy().contains("s3---shop-a-"));
         assert!(mirrored("http://shop/a").expect_err("is none").contains("s3://BUCKET/PREFIX"));
+    }
+
+    #[test]
+    fn a_store_is_refused_where_a_path_is_asked_for() {
+        assert_eq!(["log", ""].map(local), ["log", ""].map(|path| Ok(PathBuf::from(path))));
+        assert!(local("s3://shop/log").expect_err("a store").contains("where the replicas write this log"));
     }
 
     #[test]
