@@ -28,10 +28,9 @@ use shared::objects::push::{Orphans, push};
 use shared::objects::{Location, ObjectsError, Remote};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::mirrored;
 use crate::schedule::lock::holder;
 
-/// The variable that names the folder of mirrors.
-const CACHE: &str = "TANDEM_CACHE";
 /// The lock of a mirror, held while it is compared with the store.
 const LOCK: &str = ".mirror.lock";
 /// The lock of a process that builds, held as long as it has the lease, whose token stands in it.
@@ -59,21 +58,12 @@ pub struct Mirrors {
 
 /// The folder that an argument means: a path, or the mirror of a store.
 pub fn mirrored(text: &str) -> Result<PathBuf, String> {
-    if !Location::is_meant(text) {
-        return Ok(PathBuf::from(text));
-    }
-    let location: Location = text.parse().map_err(|error: ObjectsError| error.to_string())?;
-    Ok(mirror_of(&location))
+    mirrored::mirrored(text, |name| std::env::var_os(name))
 }
 
-/// The folder that mirrors a store: in `TANDEM_CACHE`, or where the system keeps what can be had again.
+/// The folder that mirrors a store.
 fn mirror_of(location: &Location) -> PathBuf {
-    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = home(CACHE)
-        .or_else(|| home("XDG_CACHE_HOME").map(|cache| cache.join("tandem")))
-        .or_else(|| home("HOME").map(|home| home.join(".cache/tandem")))
-        .unwrap_or_else(|| std::env::temp_dir().join("tandem"));
-    cache.join(location.folder_name())
+    mirrored::mirror_of(location, |name| std::env::var_os(name))
 }
 
 /// How long a command line is willing to wait for another batch.
@@ -133,6 +123,18 @@ impl Mirrors {
             None => command(),
             Some(location) => in_mirror(location, access, patience, &runtime, command),
         }
+    }
+
+    /// Does what may take long when a command is over: beside whoever builds, with the artifacts as they are now.
+    ///
+    /// # Errors
+    /// What went wrong with the store.
+    pub fn after(&self, work: impl FnOnce()) -> anyhow::Result<()> {
+        let artifacts = Self { artifacts: self.artifacts.clone(), events: Vec::new() };
+        artifacts.around(Access::Note(Need::Manifests), Duration::ZERO, || {
+            work();
+            Ok(())
+        })
     }
 }
 
@@ -297,13 +299,6 @@ mod tests {
     use clap::{Arg, Command};
 
     use super::*;
-
-    #[test]
-    fn a_url_is_a_folder_of_its_own_and_a_path_is_a_path() {
-        assert_eq!(mirrored("artifacts"), Ok(PathBuf::from("artifacts")));
-        assert!(mirrored("s3://shop/a").expect("a folder").to_string_lossy().contains("s3---shop-a-"));
-        assert!(mirrored("http://shop/a").expect_err("is none").contains("s3://BUCKET/PREFIX"));
-    }
 
     #[test]
     fn the_stores_of_a_command_line_are_found_at_each_level() {
