@@ -151,10 +151,27 @@ fn what_an_erased_user_saw_and_did_counts_no_more_and_is_overwritten() {
     let more = ["--events", text(&events_folder), "--slates", text(&slates_folder)];
     let done: Value = serde_json::from_str(&offline(&[&given[..], &more].concat())).expect("JSON");
     assert_eq!((&done["lines"][text(&of_slates)], &done["still_named"]), (&json!(2), &json!([])), "{done}");
+    assert_eq!(done["slate_files"], json!(1));
     assert!(!fs::read_to_string(&of_slates).expect("reads").contains("visitor-1"));
     let found = outcomes(folder.path(), &[]);
     assert_eq!((&found["slates"], &found["unreadable_lines"]), (&json!(1), &json!(0)), "{found}");
     assert_eq!(found["all"]["clicks"]["count"], json!(1));
+}
+
+#[test]
+fn an_erasure_says_when_it_has_found_no_log_of_slates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [artifacts, events, of_slates] = ["artifacts", "events", "slates"].map(|name| folder.path().join(name));
+    fs::create_dir(&artifacts).expect("makes");
+    lines(&Log::Events.path(&events, "a", 1), &[view("visitor-1", 10)]);
+    let given = ["erase", "--user", "visitor-1", "--artifacts", text(&artifacts), "--events", text(&events)];
+    let says_so = |folder: &str| {
+        let told = offline(&[&given[..], &["--slates", folder]].concat());
+        told.contains("the log of slates was not looked at, for none was found")
+    };
+    assert!(says_so("") && says_so(text(&of_slates)));
+    slates(&Log::Slates.path(&of_slates, "a", 1), &[slate("r1", "visitor-1", 0)]);
+    assert!(!says_so(text(&of_slates)));
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn a_batch_that_is_killed_while_it_publishes_leaves_one_version_or_the_other() {
     let kills: u64 = std::env::var("KILLS").map_or(5, |kills| kills.parse().expect("a number"));
     let batch = Machine::new(folder.path(), "batch", s3.address);
     let begin = Instant::now();
-    let mut known = vec![promoted(&batch.run(10))];
+    batch.run(10);
     let whole = begin.elapsed();
     for kill in 0..kills {
         // Each somewhere else: by the golden ratio, all over the time that a run takes.
@@ -137,7 +137,6 @@ fn a_batch_that_is_killed_while_it_publishes_leaves_one_version_or_the_other() {
         assert!(!printed.is_empty());
         let versions = reader.succeeds(&["versions", "list"]);
         println!("killed after {at:?} ({ended}): {} versions", versions.lines().count());
-        known.push(versions);
     }
     let last = promoted(&batch.run(40));
     let reader = Machine::new(folder.path(), "reader", s3.address);

@@ -1,5 +1,7 @@
 //! What versions are called, and what is said of them.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::support::service::Running;
@@ -73,12 +75,13 @@ fn replicas_are_asked_what_they_serve_and_one_that_differs_or_is_away_fails_the_
     let service = Running::start_with(folder.path(), |config| config.artifacts.alias = alias);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let (url, away) = (service.url(), format!("http://me:secret-word@{closed}"));
-    let served = |arguments: &[&str]| {
-        let asked = ["versions", "served", "--artifacts", text(&artifacts), "--url", &url];
+    let served_beside = |artifacts: &Path, arguments: &[&str]| {
+        let asked = ["versions", "served", "--artifacts", text(artifacts), "--url", &url];
         let output = offline_with(&[&asked[..], arguments].concat(), &[]);
         let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
         (output.status.success(), printed)
     };
+    let served = |arguments: &[&str]| served_beside(&artifacts, arguments);
     let (done, printed) = served(&["--alias", "candidate"]);
     assert!(done && printed.contains(&format!("{url}  {first}  ok         candidate since 20")), "{printed}");
     let (done, printed) = served(&[]);
@@ -88,7 +91,13 @@ fn replicas_are_asked_what_they_serve_and_one_that_differs_or_is_away_fails_the_
     let replicas: Value = serde_json::from_str(printed.lines().next().expect("a line")).expect("JSON");
     assert_eq!((&replicas[0]["state"], &replicas[1]["state"]), (&json!("ok"), &json!("away")));
     assert!(!done && !printed.contains("secret-word") && champion != first, "{printed}");
-    // A model of rows that the service does not have.
+    let (done, printed) = served(&["--alias", "candidat"]);
+    assert!(!done && printed.contains("no version is called candidat; there are candidate, champion"), "{printed}");
     let (done, printed) = served(&["--model", "loans"]);
+    assert!(!done && printed.contains("no model loans"), "{printed}");
+    // Without the folder, a model of rows that the service does not have.
+    let (done, printed) = served_beside(&folder.path().join("none"), &["--model", "loans"]);
     assert!(!done && printed.contains("AWAY") && printed.contains("404"), "{printed}");
+    let (done, printed) = served_beside(&folder.path().join("none"), &["--alias", "candidat"]);
+    assert!(done && printed.contains("  ok"), "{printed}");
 }

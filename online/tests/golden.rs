@@ -45,9 +45,9 @@ fn cases() -> Vec<Case> {
     let rows = format!(r#"[{row},{{"income":90,"colour":"mauve","at":"2026-03-01T12:00:00","note":"long"}}]"#);
     let bad = r#"[{"income":1001,"colour":["red"],"grade":"none","at":"soon","not":"long"},{}]"#;
     let many = format!("[{}]", vec![row; 1001].join(","));
-    let seen = r#"[{"event":"impression","visitorid":"shopper","recommendation_id":"r1","items":["rope",52.0]},
-        {"visitorid":"shopper","itemid":"rope","event":"view","event_id":"e2","recommendation_id":"r1"}]"#;
-    let unseen = r#"[{"event":"impression","visitorid":"shopper","recommendation_id":"r1","itemid":"rope"}]"#;
+    let seen = r#"[{"event":"impression","visitorid":"looker","recommendation_id":"r1","items":["rope",52.0]},
+        {"visitorid":"looker","itemid":"rope","event":"view","event_id":"e2","recommendation_id":"r1"}]"#;
+    let unseen = r#"[{"event":"impression","visitorid":"looker","recommendation_id":"r1","itemid":"rope"}]"#;
     let incomplete = r#"[{"visitorid":"shopper","itemid":"rope","event":"view"},{"event":"view"}]"#;
     vec![
         get("recommendations", "/recommendations?user_id=u0"),

@@ -19,7 +19,7 @@ use shared::objects::lease::{self, LEASE, LIFE_MS};
 use shared::objects::logs::{self, Round, Ship, Shipped};
 use shared::objects::mirror::{Found, REVISION, look};
 use shared::objects::pull::{Need, Seen, pull, shrink};
-use shared::objects::push::{Orphans, push};
+use shared::objects::push::{By, push};
 use shared::objects::{ObjectsError, Remote};
 use tempfile::TempDir;
 
@@ -61,12 +61,12 @@ fn publisher(version: &str) -> TempDir {
 }
 
 async fn pulled(remote: &Remote, folder: &Folder, need: Need) -> (Seen, Found) {
-    let seen = pull(remote, folder, need, &mut |_, _| {}).await.expect("pulls");
+    let seen = pull(remote, folder, need, &[], &mut |_, _| {}).await.expect("pulls");
     (seen, look(folder).expect("looks"))
 }
 
 async fn push_from(remote: &Remote, folder: &Folder, (seen, before): (Seen, Found)) -> Result<bool, ObjectsError> {
-    push(remote, folder, &before, &seen, Orphans::Go, "revision", &mut |_, _| {}).await
+    push(remote, folder, &before, &seen, By::Builder, "revision", &mut |_, _| {}).await
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_pull_that_fails_at_any_call_leaves_what_can_be_served_and_is_taken_up
         let there = folder();
         copy(first.path(), there.path());
         let flaky = Flaky::new(store.clone(), at, Fails::Before);
-        let result = pull(&remote(flaky.clone()), there.path(), Need::Named, &mut |_, _| {}).await;
+        let result = pull(&remote(flaky.clone()), there.path(), Need::Named, &[], &mut |_, _| {}).await;
         done = !flaky.has_failed();
         let version = read(there.path(), CHAMPION);
         // A download goes on by itself where it was cut.
@@ -229,6 +229,45 @@ async fn a_version_that_was_pruned_is_gone_from_the_store_and_from_other_folders
 }
 
 #[tokio::test]
+async fn a_version_that_somebody_named_meanwhile_stays() {
+    let (remote, here, there) = (store(), publisher("v1"), folder());
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let seen = pulled(&remote, here.path(), Need::Named).await;
+    let other = pulled(&remote, there.path(), Need::Named).await;
+    write(there.path(), "aliases/trial", "v1");
+    push_from(&remote, there.path(), other).await.expect("pushes");
+    publish(here.path(), "v2", "second");
+    write(here.path(), CHAMPION, "v2");
+    fs::remove_dir_all(here.path().join("v1")).expect("prunes");
+    push_from(&remote, here.path(), seen).await.expect("pushes");
+    pulled(&remote, there.path(), Need::Named).await;
+    assert_eq!(read(there.path(), "v1/table.safetensors"), "v1");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_removed_while_a_command_runs_takes_nothing_with_it() {
+    let (remote, here) = (store(), publisher("v1"));
+    write(here.path(), "aliases/trial", "v1");
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let seen = pulled(&remote, here.path(), Need::Named).await;
+    let before = remote.list().await.expect("lists");
+    fs::remove_dir_all(here.path()).expect("removes");
+    fs::create_dir(here.path()).expect("makes");
+    assert!(!push_from(&remote, here.path(), seen).await.expect("pushes"));
+    assert_eq!(remote.list().await.expect("lists"), before);
+}
+
+#[tokio::test]
+async fn a_store_that_lists_nothing_any_more_empties_no_folder() {
+    let (remote, here, there) = (store(), publisher("v1"), folder());
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    pulled(&remote, there.path(), Need::Named).await;
+    let error = pull(&store(), there.path(), Need::Named, &[], &mut |_, _| {}).await.expect_err("is empty").to_string();
+    assert!(error.contains("nothing was removed here"), "{error}");
+    assert_eq!((read(there.path(), CHAMPION), read(there.path(), "v1/table.safetensors")), ("v1".into(), "v1".into()));
+}
+
+#[tokio::test]
 async fn a_version_that_was_rewritten_is_brought_anew() {
     let (remote, here, there) = (store(), publisher("v1"), folder());
     push_from(&remote, here.path(), (Seen::default(), Found::default())).await.expect("pushes");
@@ -248,11 +287,11 @@ async fn the_revision_is_another_after_each_publication_and_costs_nothing_to_ask
     assert_eq!(remote.read(REVISION).await.expect("reads"), None);
     push_from(&remote, here.path(), (Seen::default(), Found::default())).await.expect("pushes");
     let first = remote.read(REVISION).await.expect("reads").expect("is there");
-    assert_eq!(remote.read_unless(REVISION, Some(&first.etag)).await.expect("asks"), None);
+    assert_eq!(remote.read_unless(REVISION, Some(&first.tag)).await.expect("asks"), None);
     let seen = pulled(&remote, here.path(), Need::Named).await;
     write(here.path(), "aliases/trial", "v1");
     push_from(&remote, here.path(), seen).await.expect("pushes");
-    assert!(remote.read_unless(REVISION, Some(&first.etag)).await.expect("asks").is_some());
+    assert!(remote.read_unless(REVISION, Some(&first.tag)).await.expect("asks").is_some());
 }
 
 #[tokio::test]

@@ -78,11 +78,18 @@ fn save_folder(
         Ok(())
     };
     for log in logs.into_iter().flatten() {
-        match add(&log.path, if log.is_packed() { Extent::Whole } else { Extent::Lines }) {
+        let packed = log.packed_path();
+        let added = match add(&log.path, if log.is_packed() { Extent::Whole } else { Extent::Lines }) {
             // It was packed since it was listed.
             Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                add(&log.packed_path(), Extent::Whole)?;
+                add(&packed, Extent::Whole)
             }
+            added => added,
+        };
+        match added {
+            // It is gone, since the log of slates has a bound: the service removes its oldest files as it goes on.
+            Err(BackupError::Io { path, source })
+                if log.log == Log::Slates && source.kind() == io::ErrorKind::NotFound && path == packed => {}
             added => added?,
         }
     }
@@ -123,6 +130,23 @@ fn is_left_out(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_slates_that_is_gone_since_it_was_listed_is_passed_over_and_one_of_events_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = |log: Log| {
+            let from = folder.path().join(format!("{log:?}"));
+            fs::create_dir(&from).expect("makes");
+            // It is listed, and can't be found.
+            std::os::unix::fs::symlink("nothing", log.path(&from, "a", 1)).expect("links");
+            fs::write(log.path(&from, "a", 2), "{}\n").expect("writes");
+            let parts = [Part { name: "log".to_owned(), folder: from }];
+            save(&parts, &folder.path().join(format!("{log:?} saved")), &|_| ())
+        };
+        let contents = saved(Log::Slates).expect("saves");
+        assert_eq!(contents.files.keys().collect::<Vec<_>>(), ["log/slates-a-00000002.jsonl"]);
+        assert!(matches!(saved(Log::Events), Err(BackupError::Io { .. })));
+    }
 
     #[test]
     fn a_backup_is_not_made_in_what_it_saves_by_whatever_way_it_is_named() {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
 
-use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions, maybe_folder};
+use super::mirrors::local;
+use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
 use crate::erase::{EraseError, Users, lines, redis, rest, versions};
 use crate::log::ingest::read;
 use crate::outcomes;
@@ -31,10 +32,18 @@ pub struct EraseArgs {
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// The event logs, as for `offline run`: files of the service's log are rewritten, others looked through.
-    #[arg(long, num_args = 1.., required = true)]
+    #[arg(long, num_args = 1.., required = true, value_parser = local)]
     events: Vec<PathBuf>,
-    /// The log of slates: its folders or files. What is in the folders of --events is found without.
-    #[arg(long, num_args = 1.., value_name = "FOLDER", env = "TANDEM_SLATES__PATH", value_parser = maybe_folder)]
+    /// The log of slates: its folders or files, which may be absent, or empty for none. What is in the folders of
+    /// --events is found without.
+    #[arg(
+        long,
+        num_args = 1..,
+        value_name = "FOLDER",
+        env = "TANDEM_SLATES__PATH",
+        default_value = "data/slates",
+        value_parser = local
+    )]
     slates: Vec<PathBuf>,
     /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -52,6 +61,8 @@ struct Done {
     versions: BTreeMap<String, usize>,
     /// Overwritten lines by file.
     lines: BTreeMap<PathBuf, u64>,
+    /// How many files of the log of slates were looked through.
+    slate_files: usize,
     /// Torn ends and half-packed files that were removed.
     torn_ends: Vec<PathBuf>,
     /// Rejected rows that were dropped.
@@ -81,9 +92,11 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let (of_service, of_shop): (Vec<_>, Vec<_>) = files.iter().partition(|path| LogFile::at(path).is_some());
     let logs: Vec<LogFile> = of_service.into_iter().filter_map(|path| LogFile::at(path)).collect();
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
-    let of_slates: Vec<PathBuf> =
-        folders.iter().chain(args.slates.iter().filter(|path| **path != Path::new(""))).cloned().collect();
+    // A service that has logged no slate yet has no folder of them; one that can't be looked into is told below.
+    let is_there = |path: &&PathBuf| **path != Path::new("") && path.try_exists().unwrap_or(true);
+    let of_slates: Vec<PathBuf> = folders.iter().chain(args.slates.iter().filter(is_there)).cloned().collect();
     let slates = outcomes::files(Log::Slates, &of_slates)?;
+    done.slate_files = slates.len();
     let hidden = rest::named(&of_shop, &users)?;
     // Slates first: they go by no erasure of their own.
     done.lines = lines::erase(&slates, &users, &hidden)?;
@@ -135,6 +148,11 @@ fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {
         println!(
             "not looked for in files: {} ids, for they are short and stand anywhere by chance",
             done.not_looked_for
+        );
+    }
+    if done.slate_files == 0 {
+        println!(
+            "the log of slates was not looked at, for none was found; name its folder by --slates if there is one"
         );
     }
     println!("not looked at: backups, user tables, logs of rows, and copies elsewhere");

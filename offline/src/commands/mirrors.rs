@@ -24,7 +24,7 @@ use shared::objects::lease::{self, LEASE, Lease, RENEW_MS};
 use shared::objects::logs::fetch;
 use shared::objects::mirror::{Found, look};
 use shared::objects::pull::{Need, Seen, pull};
-use shared::objects::push::{Orphans, push};
+use shared::objects::push::{By, push};
 use shared::objects::{Location, ObjectsError, Remote};
 use tokio::runtime::{Builder, Runtime};
 
@@ -46,7 +46,7 @@ pub enum Access {
     /// It writes what can't be in another's way: records, reports, labels, pointers.
     Note(Need),
     /// It makes versions, or removes some: one at a time, on all machines.
-    Build,
+    Build(Need),
 }
 
 /// The stores that a command line names.
@@ -54,11 +54,23 @@ pub enum Access {
 pub struct Mirrors {
     artifacts: Option<Location>,
     events: Vec<Location>,
+    /// Versions that the line names.
+    versions: Vec<String>,
 }
 
 /// The folder that an argument means: a path, or the mirror of a store.
 pub fn mirrored(text: &str) -> Result<PathBuf, String> {
     mirrored::mirrored(text, |name| std::env::var_os(name))
+}
+
+/// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. Empty for none.
+pub fn local(text: &str) -> Result<PathBuf, String> {
+    if Location::is_meant(text) {
+        return Err(
+            "this has to be a path, not the URL of a store: run it where the replicas write this log".to_owned()
+        );
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// The folder that mirrors a store.
@@ -85,12 +97,14 @@ impl Mirrors {
         let mut mirrors = Self::default();
         let mut level = Some(matches);
         while let Some(matches) = level {
-            let named = |id: &str| {
+            let texts = |id: &str| {
                 let raw = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
-                raw.filter_map(OsStr::to_str).filter_map(|text| text.parse().ok()).collect::<Vec<Location>>()
+                raw.filter_map(OsStr::to_str).map(str::to_owned).collect::<Vec<String>>()
             };
-            mirrors.artifacts = named("artifacts").pop().or(mirrors.artifacts);
-            mirrors.events.extend(named("events"));
+            let stores = |id: &str| texts(id).iter().filter_map(|text| text.parse().ok()).collect::<Vec<Location>>();
+            mirrors.artifacts = stores("artifacts").pop().or(mirrors.artifacts);
+            mirrors.events.extend(stores("events"));
+            mirrors.versions.extend(["version", "to"].into_iter().flat_map(texts));
             level = matches.subcommand().map(|(_, matches)| matches);
         }
         mirrors
@@ -121,7 +135,7 @@ impl Mirrors {
         }
         match &self.artifacts {
             None => command(),
-            Some(location) => in_mirror(location, access, patience, &runtime, command),
+            Some(location) => in_mirror(location, access, &self.versions, patience, &runtime, command),
         }
     }
 
@@ -130,7 +144,7 @@ impl Mirrors {
     /// # Errors
     /// What went wrong with the store.
     pub fn after(&self, work: impl FnOnce()) -> anyhow::Result<()> {
-        let artifacts = Self { artifacts: self.artifacts.clone(), events: Vec::new() };
+        let artifacts = Self { artifacts: self.artifacts.clone(), ..Self::default() };
         artifacts.around(Access::Note(Need::Manifests), Duration::ZERO, || {
             work();
             Ok(())
@@ -141,6 +155,7 @@ impl Mirrors {
 fn in_mirror(
     location: &Location,
     access: Access,
+    versions: &[String],
     patience: Duration,
     runtime: &Runtime,
     command: impl FnOnce() -> anyhow::Result<()>,
@@ -149,17 +164,17 @@ fn in_mirror(
     eprintln!("artifacts: {location}, mirrored in {}", folder.display());
     let (need, held) = match access {
         Access::Read(need) | Access::Note(need) => (need, None),
-        Access::Build => (Need::Named, Some(Held::take(&remote, &folder, patience, runtime)?)),
+        Access::Build(need) => (need, Some(Held::take(location, &remote, &folder, patience, runtime)?)),
     };
     let (seen, before) = {
         let _lock = lock(&folder)?;
-        let seen = runtime.block_on(pull(&remote, &folder, need, &mut tell))?;
+        let seen = runtime.block_on(pull(&remote, &folder, need, versions, &mut tell))?;
         (seen, look(&folder)?)
     };
     let done = command();
     let published = match access {
         Access::Read(_) => Ok(()),
-        Access::Note(_) | Access::Build => publish(&remote, &folder, &before, &seen, held, runtime),
+        Access::Note(_) | Access::Build(_) => publish(&remote, &folder, &before, &seen, held, runtime),
     };
     match (done, published) {
         (Ok(()), published) => published.with_context(|| {
@@ -183,17 +198,17 @@ fn publish(
     held: Option<Held>,
     runtime: &Runtime,
 ) -> anyhow::Result<()> {
-    // The file stays locked until the lease is given back.
-    let (mut lease, _builder) = held.map(Held::end).unzip();
-    // One that slept too long finds out before it writes.
-    if let Some(lease) = &mut lease {
-        runtime.block_on(lease::renew(remote, lease, now_ms()))?;
+    // One that slept too long finds out before it writes. The lease is renewed until all is there.
+    if let Some(held) = &held {
+        runtime.block_on(lease::check(remote, LEASE, &held.token))?;
     }
     let pushed = {
         let _lock = lock(folder)?;
-        let orphans = if lease.is_some() { Orphans::Go } else { Orphans::Stay };
-        runtime.block_on(push(remote, folder, before, seen, orphans, &token(), &mut tell))
+        let by = if held.is_some() { By::Builder } else { By::Noter };
+        runtime.block_on(push(remote, folder, before, seen, by, &token(), &mut tell))
     };
+    // The file stays locked until the lease is given back.
+    let (lease, _builder) = held.map(Held::end).unzip();
     if let Some(lease) = lease
         && let Err(error) = runtime.block_on(lease::give_back(remote, lease))
     {
@@ -209,31 +224,45 @@ fn publish(
 struct Held {
     /// As long as it is locked, nobody takes the lease for that of a process that is dead.
     builder: File,
+    token: String,
     stop: Sender<()>,
     renewer: JoinHandle<Lease>,
 }
 
 impl Held {
     /// Takes the lease. That of a process of this machine that was killed is not waited for.
-    fn take(remote: &Remote, folder: &Path, patience: Duration, runtime: &Runtime) -> anyhow::Result<Self> {
+    fn take(
+        location: &Location,
+        remote: &Remote,
+        folder: &Path,
+        patience: Duration,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
         let path = folder.join(BUILDER);
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
         let mut builder = open.with_context(|| path.display().to_string())?;
         let (begin, me, token, mut told) = (Instant::now(), holder(), token(), false);
         let lease = loop {
-            // The system's lock ends with its process: who has it here knows that the one before is dead.
-            let dead = match builder.try_lock() {
-                Ok(()) => fs::read_to_string(&path).ok(),
-                Err(_) => None,
+            let taken = match builder.try_lock() {
+                // The system's lock ends with its process: who has it here knows that the one before is dead.
+                Ok(()) => {
+                    let dead = fs::read_to_string(&path).ok();
+                    runtime.block_on(lease::take(remote, LEASE, &me, &token, dead.as_deref(), now_ms()))
+                }
+                Err(_) => Err(ObjectsError::Held {
+                    location: location.to_string(),
+                    holder: "another process on this machine".to_owned(),
+                }),
             };
-            match runtime.block_on(lease::take(remote, LEASE, &me, &token, dead.as_deref(), now_ms())) {
+            match taken {
                 Err(ObjectsError::Held { location, holder }) if begin.elapsed() < patience => {
                     if !told {
                         eprintln!("waiting for {location}, which is held by {holder}");
                         told = true;
                     }
-                    builder.unlock()?;
+                    // Nobody has it who waits.
+                    let _ = builder.unlock();
                     std::thread::sleep(LOOK_EVERY);
                 }
                 taken => break taken?,
@@ -243,7 +272,8 @@ impl Held {
             .set_len(0)
             .and_then(|()| builder.write_all(token.as_bytes()))
             .with_context(|| path.display().to_string())?;
-        let (remote, (stop, stopped)) = (remote.clone(), mpsc::channel());
+        // A client of its own: connections belong to the runtime that opened them, and that of the command stands still.
+        let (remote, (stop, stopped)) = (location.open()?, mpsc::channel());
         let renewer = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
             let mut lease = lease;
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return lease };
@@ -256,7 +286,7 @@ impl Held {
             }
             lease
         })?;
-        Ok(Self { builder, stop, renewer })
+        Ok(Self { builder, token, stop, renewer })
     }
 
     /// Stops renewing. The file is locked until it is dropped.
@@ -299,6 +329,12 @@ mod tests {
     use clap::{Arg, Command};
 
     use super::*;
+
+    #[test]
+    fn a_store_is_refused_where_a_path_is_asked_for() {
+        assert_eq!(["log", ""].map(local), ["log", ""].map(|path| Ok(PathBuf::from(path))));
+        assert!(local("s3://shop/log").expect_err("a store").contains("where the replicas write this log"));
+    }
 
     #[test]
     fn the_stores_of_a_command_line_are_found_at_each_level() {

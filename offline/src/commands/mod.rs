@@ -90,11 +90,14 @@ impl Command {
     /// What it does with the artifacts that it is given.
     fn access(&self) -> Access {
         match self {
-            Self::Run(_) | Self::Train(_) | Self::Publish(_) | Self::Erase(_) | Self::Restore(_) => Access::Build,
+            Self::Run(_) | Self::Train(_) => Access::Build(Need::Named),
+            Self::Publish(_) | Self::Erase(_) | Self::Restore(_) => Access::Build(Need::All),
             Self::Score(args) => args.access(),
-            Self::Rollback(_) => Access::Note(Need::All),
-            Self::Versions(_) | Self::Evaluate(_) | Self::Report(_) | Self::Tune(_) => Access::Note(Need::Named),
-            Self::Backup(_) | Self::Export(_) | Self::Trees(_) => Access::Read(Need::All),
+            Self::Rollback(_) => Access::Note(Need::Champions),
+            Self::Versions(args) => args.access(),
+            Self::Evaluate(_) | Self::Report(_) | Self::Tune(_) => Access::Note(Need::Named),
+            Self::Export(_) => Access::Read(Need::Named),
+            Self::Backup(_) | Self::Trees(_) => Access::Read(Need::All),
             Self::Runs(_) => Access::Read(Need::Manifests),
             Self::Ingest(_)
             | Self::Capacity(_)

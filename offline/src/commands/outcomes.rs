@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use shared::engine::attribution::{Settings, Shown};
 
+use super::mirrors::{local, mirrored};
 use super::outputs::apart;
 use crate::durations;
 use crate::outcomes::rows::Rows;
@@ -16,10 +17,10 @@ use crate::progress::Progress;
 #[derive(Debug, Args)]
 pub struct OutcomesArgs {
     /// The log of slates: the folders that the service writes it to, or files of it.
-    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER")]
+    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER", value_parser = local)]
     slates: Vec<PathBuf>,
-    /// The service's event log: its folders, or files of it.
-    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER")]
+    /// The service's event log: its folders, or files of it; or s3://BUCKET/PREFIX, where replicas ship theirs.
+    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER", value_parser = mirrored)]
     events: Vec<PathBuf>,
     #[command(flatten)]
     rules: OutcomesOptions,
@@ -41,7 +42,8 @@ pub struct OutcomesOptions {
     /// What counts as shown: every item that was served, or only what clients reported as seen.
     #[arg(long, value_enum, default_value_t = CountedAs::Served, requires = "slates")]
     shown: CountedAs,
-    /// The most items of slates that are kept while their window lasts, about half a kilobyte each.
+    /// The most items of slates that are kept while their window lasts, about half a kilobyte each; a slate itself counts as
+    /// one more.
     #[arg(long, value_name = "ITEMS", default_value_t = 4_000_000, requires = "slates")]
     max_items: usize,
 }

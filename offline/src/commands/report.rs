@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use shared::contract::artifact::manifest::read_champion;
 use shared::contract::artifact::{ArtifactError, Manifest};
 
-use super::mirrors::mirrored;
+use super::mirrors::{local, mirrored};
 use super::options::{Input, SettingsOptions, rejects_of, time_ms, time_zone};
 use super::outcomes::OutcomesOptions;
 use super::outputs::{apart, page_of, write_made};
@@ -49,7 +49,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     time_zone: TimeZone,
     /// The log of slates, for what came of them: its folders or files. The service's files among --events say what happened.
-    #[arg(long, num_args = 1.., value_name = "FOLDER")]
+    #[arg(long, num_args = 1.., value_name = "FOLDER", value_parser = local)]
     slates: Vec<PathBuf>,
     #[command(flatten)]
     outcomes: OutcomesOptions,

@@ -101,18 +101,23 @@ pub fn parse(bytes: &[u8], now_ms: i64, kinds: &Kinds) -> Result<Batch, ApiError
 
 /// Reads a list.
 fn list(bytes: &[u8], kinds: &Kinds) -> Result<Vec<Posted>, ApiError> {
-    let posted: Vec<Posted> = if may_name_impressions(bytes) {
+    if may_name_impressions(bytes) {
         let items: Vec<Box<RawValue>> = body::parse(bytes)?;
+        check_length(items.len())?;
         let read = |(at, item): (usize, Box<RawValue>)| one(item.get().as_bytes(), kinds).map_err(|error| error.at(at));
-        items.into_iter().enumerate().map(read).collect::<Result<_, _>>()?
-    } else {
-        let events: Vec<Object<NewEvent>> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
-        events.into_iter().map(|Object(event)| event.into()).collect()
-    };
-    if (1..=MAX_EVENTS_PER_REQUEST).contains(&posted.len()) {
-        return Ok(posted);
+        return items.into_iter().enumerate().map(read).collect();
     }
-    let detail = format!("a batch has 1 to {MAX_EVENTS_PER_REQUEST} events, this one has {}", posted.len());
+    let events: Vec<Object<NewEvent>> = body::parse(bytes).map_err(|error| with_kinds(error, kinds))?;
+    check_length(events.len())?;
+    Ok(events.into_iter().map(|Object(event)| event.into()).collect())
+}
+
+/// Checks how many a batch has.
+fn check_length(length: usize) -> Result<(), ApiError> {
+    if (1..=MAX_EVENTS_PER_REQUEST).contains(&length) {
+        return Ok(());
+    }
+    let detail = format!("a batch has 1 to {MAX_EVENTS_PER_REQUEST} events, this one has {length}");
     Err(ApiError::Invalid { field: None, detail })
 }
 
@@ -174,12 +179,22 @@ fn refuse_ids_of_two(events: &[(usize, Event)]) -> Result<(), ApiError> {
 /// The field of an event's kind.
 const KIND: &str = "event";
 
-/// Adds the kinds that there are to an error about the kind of an event.
+/// The field that impressions have and events do not.
+const ITEMS: &str = "items";
+
+/// Adds the kinds that there are to an error about the kind of an event, and what an impression is called to one about its
+/// items.
 fn with_kinds(error: ApiError, kinds: &Kinds) -> ApiError {
+    let told = |field: &str, detail: &str| match field.rsplit('.').next() {
+        Some(KIND) => Some(kinds::others(detail.split('"').nth(1).unwrap_or_default(), kinds)),
+        Some(ITEMS) if kinds.index(ImpressionWord::TEXT).is_none() => {
+            Some(format!("`{ITEMS}` are those of an impression, whose `{KIND}` is `{}`", ImpressionWord::TEXT))
+        }
+        _ => None,
+    };
     match error {
-        ApiError::Invalid { field: Some(field), detail } if field.rsplit('.').next() == Some(KIND) => {
-            let given = detail.split('"').nth(1).unwrap_or_default();
-            let detail = format!("{detail}; {}", kinds::others(given, kinds));
+        ApiError::Invalid { field: Some(field), detail } => {
+            let detail = told(&field, &detail).map_or(detail.clone(), |told| format!("{detail}; {told}"));
             ApiError::invalid(field, detail)
         }
         other => other,
@@ -269,6 +284,29 @@ mod tests {
         for list in [format!("[{EVENT},{SEEN},{EVENT}]"), format!("[{EVENT},{escaped},{EVENT}]")] {
             let Batch { events, impressions } = super::parse(list.as_bytes(), 5, &Kinds::default()).expect("three");
             assert_eq!((events.len(), &impressions), (2, &one));
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_too_long_is_not_read_for_what_is_wrong_in_it() {
+        let empty = vec![r#"{"event":"impression"}"#; MAX_EVENTS_PER_REQUEST + 1];
+        assert_eq!(wrong_field(&format!("[{}]", empty.join(","))), None);
+        assert!(wrong_field(&format!("[{}]", empty[1..].join(","))).is_some());
+    }
+
+    #[test]
+    fn an_impression_that_is_misspelt_is_told_its_word() {
+        for misspelt in ["impressions", "Impression", "imprssion"] {
+            let body = SEEN.replace("impression", misspelt);
+            for body in [body.clone(), format!("[{EVENT},{body}]")] {
+                match parse(body.as_bytes(), 5) {
+                    Err(ApiError::Invalid { detail, .. }) => {
+                        let word = ["the nearest is `impression`", "whose `event` is `impression`"];
+                        assert!(word.iter().any(|word| detail.contains(word)), "{detail}");
+                    }
+                    other => panic!("{body}: {other:?}"),
+                }
+            }
         }
     }
 

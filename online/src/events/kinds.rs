@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use shared::contract::api::ImpressionWord;
 use shared::contract::kind::{KindName, Kinds};
 
 /// There is no kind of this name.
@@ -24,7 +25,7 @@ pub fn check_kind(kind: &KindName, served: &Kinds) -> Result<(), UnknownKind> {
     if is_known { Ok(()) } else { Err(UnknownKind { name: kind.to_string(), others: others(kind.as_str(), served) }) }
 }
 
-/// The nearest kind and all kinds that there are, in words.
+/// The nearest kind, or the word for an impression if that is nearer, and all kinds that there are, in words.
 #[must_use]
 pub fn others(name: &str, served: &Kinds) -> String {
     let built_in = Kinds::default();
@@ -32,7 +33,9 @@ pub fn others(name: &str, served: &Kinds) -> String {
     names.sort_unstable();
     names.dedup();
     let name = name.to_lowercase();
-    let nearest = names.iter().copied().min_by_key(|other| strsim::osa_distance(&name, other));
+    // An impression is no kind, but stands where one does.
+    let candidates = names.iter().copied().chain([ImpressionWord::TEXT]);
+    let nearest = candidates.min_by_key(|other| strsim::osa_distance(&name, other));
     let mut words = String::new();
     if let Some(nearest) = nearest.filter(|nearest| 2 * strsim::osa_distance(&name, nearest) <= nearest.len()) {
         // Writing to a string can't fail.
@@ -64,6 +67,9 @@ mod tests {
         assert!(
             told("add_to_cart").starts_with("there is no kind of event \"add_to_cart\"; the nearest is `addtocart`; ")
         );
+        for misspelt in ["impressions", "imprssion"] {
+            assert!(told(misspelt).contains("; the nearest is `impression`; there are "), "{misspelt}");
+        }
         assert!(told("zzzzzz").contains("; there are `addtocart`, `dislike`, `gift`, "));
     }
 }

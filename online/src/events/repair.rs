@@ -2,13 +2,14 @@
 //!
 //! A crash leaves such a line. It was never acknowledged: an event is acknowledged only after its line is complete and
 //! synced. A complete line is kept whatever it holds, since another release may read what this one can't. On a full disk
-//! the unfinished line is cut off without a copy: the service has to start there too.
+//! the unfinished line is cut off without a copy: the service has to start there too. So is that of a log of slates, which
+//! promises nothing: a copy would only stay behind, with the name of a user.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use shared::contract::event_log::LogFile;
+use shared::contract::event_log::{Log, LogFile};
 
 use super::LogError;
 
@@ -32,7 +33,7 @@ fn whole_length(file: &mut File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Cuts off an unfinished last line after copying it to a file of its own; returns the length that remains.
+/// Cuts off an unfinished last line, after copying one of events to a file of its own; returns the length that remains.
 ///
 /// * `file`: open for reading and writing.
 ///
@@ -43,9 +44,12 @@ pub fn cut_torn_end(folder: &Path, log: &LogFile, file: &mut File) -> Result<u64
     let whole = whole_length(file).map_err(failed())?;
     let torn = file.metadata().map_err(failed())?.len() - whole;
     if torn > 0 {
-        let kept = match keep(folder, log, file, whole) {
-            Err(error) if error.lacks_room() => format!("not kept: {error}"),
-            kept => kept?.display().to_string(),
+        let kept = match log.log {
+            Log::Slates => "not kept: it is a slate".to_owned(),
+            Log::Events => match keep(folder, log, file, whole) {
+                Err(error) if error.lacks_room() => format!("not kept: {error}"),
+                kept => kept?.display().to_string(),
+            },
         };
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed())?;
         let path = log.path.display();

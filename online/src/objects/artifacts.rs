@@ -4,13 +4,14 @@
 //! watch as they watch any. One small request a turn asks whether anything was published. A version is in the folder
 //! before the pointer moves; what was cut goes on where it was.
 
-use std::path::PathBuf;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::objects::mirror::{REVISION, look};
 use shared::objects::pull::{Need, pull, shrink};
-use shared::objects::{Location, ObjectsError, Remote};
+use shared::objects::{Location, ObjectsError, Remote, Tag};
 use tokio::time::{Instant, timeout};
 
 use super::Outage;
@@ -21,14 +22,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often all objects are listed, should a publisher have died before it said that it was done.
 const LIST_EVERY: Duration = Duration::from_secs(60);
 
+/// The lock of a folder that mirrors a store.
+const LOCK: &str = ".cache.lock";
+
 /// A folder that mirrors a store.
 pub struct Cache {
     remote: Remote,
     folder: PathBuf,
     max_bytes: u64,
     metrics: Arc<ObjectMetrics>,
+    /// Held as long as this lives: two processes would bring into one folder.
+    _lock: File,
     /// What the store's revision was when the folder was brought up to date.
-    revision: Option<String>,
+    revision: Option<Tag>,
     listed: Option<Instant>,
     outage: Outage,
 }
@@ -39,15 +45,18 @@ impl Cache {
     /// * `max_bytes`: the most bytes of versions in it, but for those that a pointer names.
     ///
     /// # Errors
-    /// [`ObjectsError::Location`].
+    /// [`ObjectsError`] when variables don't fit, or another process has the folder.
     pub fn of(
         location: &Location,
         folder: PathBuf,
         max_bytes: u64,
         metrics: Arc<ObjectMetrics>,
     ) -> Result<Self, ObjectsError> {
+        let (remote, lock) = (location.open()?, lock(&folder)?);
+        // From here on it is missed if it does not answer.
+        metrics.succeeded();
         let (revision, listed, outage) = (None, None, Outage::default());
-        Ok(Self { remote: location.open()?, folder, max_bytes, metrics, revision, listed, outage })
+        Ok(Self { remote, folder, max_bytes, metrics, _lock: lock, revision, listed, outage })
     }
 
     /// Brings what is published, for a start. If the store does not answer, what the folder has is served.
@@ -90,13 +99,13 @@ impl Cache {
 
     /// Brings the folder up to date, if anything was published.
     async fn refresh(&mut self) -> Result<(), ObjectsError> {
-        let changed = self.remote.read_unless(REVISION, self.revision.as_deref()).await?;
+        let changed = self.remote.read_unless(REVISION, self.revision.as_ref()).await?;
         let is_listed = self.listed.is_some_and(|at| at.elapsed() < LIST_EVERY);
         if changed.is_none() && is_listed {
             return Ok(());
         }
         let begin = Instant::now();
-        let seen = pull(&self.remote, &self.folder, Need::Named, &mut |_, _| {}).await?;
+        let seen = pull(&self.remote, &self.folder, Need::Named, &[], &mut |_, _| {}).await?;
         if seen.objects.is_empty() {
             return Err(ObjectsError::Empty { location: self.remote.location().to_owned() });
         }
@@ -111,9 +120,28 @@ impl Cache {
             Err(error) => tracing::warn!(%error, "the cache can't be made smaller"),
         }
         if let Some(found) = changed {
-            self.revision = found.map(|revision| revision.etag);
+            self.revision = found.map(|revision| revision.tag);
         }
         self.listed = Some(Instant::now());
         Ok(())
+    }
+}
+
+/// Takes a folder for this process.
+fn lock(folder: &Path) -> Result<File, ObjectsError> {
+    let path = folder.join(LOCK);
+    let open = || {
+        fs::create_dir_all(folder)?;
+        File::options().create(true).truncate(false).write(true).open(&path)
+    };
+    let failed = |source| ObjectsError::File { path: path.clone(), source };
+    let file = open().map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Err(TryLockError::WouldBlock) => Err(ObjectsError::Held {
+            location: folder.display().to_string(),
+            holder: "another process, and each replica needs an artifacts.path of its own".to_owned(),
+        }),
     }
 }

@@ -44,6 +44,8 @@ impl Shipping {
         metrics: Arc<ObjectMetrics>,
     ) -> Result<Self, ObjectsError> {
         let (shipped, outage) = (Shipped::default(), Outage::default());
+        // From here on it is missed if it does not answer.
+        metrics.succeeded();
         Ok(Self { remote: location.open()?, folder, replica, open_every, shipped, metrics, outage })
     }
 

@@ -10,12 +10,14 @@ use shared::contract::impression::Impression;
 use shared::contract::slate_log::LoggedSlate;
 use shared::engine::attribution::{Attribution, Due, Outcome, Settings, Shown};
 
+use super::sample::Sample;
 use crate::metrics::{Counted, Metrics, Unattributed};
 
 /// The slates that are remembered, and the counters.
 pub struct Counting {
     attribution: Attribution,
     shown: Shown,
+    sample: Sample,
     metrics: Arc<Metrics>,
     versions: Versions,
 }
@@ -41,11 +43,12 @@ impl Versions {
 impl Counting {
     /// Begins without slates.
     ///
+    /// * `sample`: whose slates come.
     /// * `scenarios`: the names of all scenarios.
-    pub fn new(settings: Settings, scenarios: &[String], metrics: Arc<Metrics>) -> Self {
+    pub fn new(settings: Settings, sample: Sample, scenarios: &[String], metrics: Arc<Metrics>) -> Self {
         metrics.slates.begin_scenarios(scenarios);
         let (attribution, shown) = (Attribution::new(settings), settings.shown);
-        Self { attribution, shown, metrics, versions: Versions::default() }
+        Self { attribution, shown, sample, metrics, versions: Versions::default() }
     }
 
     /// A slate was served.
@@ -91,7 +94,9 @@ impl Counting {
                 count(&self.metrics, &self.versions, outcome, touch.slate, &at);
             }
             Due::Nothing => unattributed(Unattributed::NoSlate),
-            Due::Unknown => unattributed(Unattributed::UnknownSlate),
+            Due::Unknown if self.sample.has(&event.user) => unattributed(Unattributed::UnknownSlate),
+            // Most likely a slate of somebody outside the sample.
+            Due::Unknown => {}
             Due::Again | Due::NoOutcome => {}
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! On disk it is as the event log ([`crate::events::appender`]), with other rules around it. What the disk does not take is
 //! dropped and counted, since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of
-//! the last second. Files that are closed are packed at once: nothing that serves reads them.
+//! the last second, and those in the queue. Files that are closed are packed at once: nothing that serves reads them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use shared::contract::event_log::packed::pack;
 use shared::contract::event_log::{Log, LogFile};
+use shared::contract::id::UserId;
 use shared::contract::slate_log::LoggedSlate;
 
 use super::LogSettings;
@@ -68,6 +69,16 @@ impl SlateLog {
         } else {
             self.due.get_or_insert_with(|| Instant::now() + EVERY);
         }
+    }
+
+    /// Drops what waits of a user. Costs a pass over all that waits.
+    pub fn forget(&mut self, user: &UserId) {
+        let is_theirs = |line: &[u8]| LoggedSlate::read(line).is_some_and(|slate| slate.user == *user);
+        let lines = self.lines.split_inclusive(|&byte| byte == b'\n');
+        let kept: Vec<&[u8]> = lines.filter(|line| !is_theirs(line)).collect();
+        let (slates, lines) = (kept.len() as u64, kept.concat());
+        self.due = self.due.filter(|_| slates > 0);
+        (self.lines, self.slates) = (lines, slates);
     }
 
     /// When [`Self::write`] is to be called; `None` while there is nothing to write.
@@ -161,5 +172,41 @@ impl SlateLog {
         let stored = self.target.stored()?;
         self.open()?.stored = stored;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_of_a_user_who_is_erased_is_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = LogSettings {
+            folder: folder.path().to_owned(),
+            replica: "a".to_owned(),
+            max_file_bytes: 1 << 20,
+            max_disk_bytes: 0,
+        };
+        let metrics: Arc<Metrics> = Arc::default();
+        let mut log = SlateLog::new(settings, metrics.clone());
+        let user = |id: &str| UserId::new(id).expect("an id");
+        let slate = |of: &str| LoggedSlate {
+            recommendation_id: "r".into(),
+            timestamp_ms: 5,
+            user: user(of),
+            version: "v1".into(),
+            scenario: None,
+            items: Vec::new(),
+        };
+        ["u", "v", "u"].iter().for_each(|of| log.add(&slate(of)));
+        log.forget(&user("u"));
+        log.write();
+        let text = fs::read(Log::Slates.path(folder.path(), "a", 1)).expect("reads");
+        assert_eq!(LoggedSlate::read(&text), Some(slate("v")));
+        assert_eq!(metrics.slates.slates_logged.get(), 1);
+        log.add(&slate("u"));
+        log.forget(&user("u"));
+        assert_eq!(log.due(), None, "nothing is left to write");
     }
 }

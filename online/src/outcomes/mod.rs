@@ -8,9 +8,11 @@
 //!
 //! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What
 //! finds the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails
-//! because of it. Of users outside the sample nothing is handed over.
+//! because of it. Of users outside the sample nothing is handed over but events that name a slate: who clicks may have logged in
+//! since, and be another user than the one who was answered.
 
 mod count;
+mod erasing;
 mod log;
 mod sample;
 mod slate;
@@ -18,7 +20,7 @@ mod thread;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
@@ -31,13 +33,15 @@ pub use self::sample::Sample;
 pub use self::slate::Served;
 
 use self::count::Counting;
+use self::erasing::Erasing;
 use self::log::SlateLog;
 use self::thread::Worker;
 use crate::metrics::Metrics;
 
-/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20.
+/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20. What a single request brings may
+/// be more where nothing waits.
 const MAX_WAITING: usize = 1 << 18;
-/// An event takes as much room as so many items of a slate, which are numbers.
+/// An event, or an impression without its ids, takes as much room as so many items of a slate; an id takes that of one.
 const ITEMS_OF_AN_EVENT: usize = 8;
 
 /// What is done with slates.
@@ -76,7 +80,7 @@ enum Message {
     Close,
 }
 
-/// What a request brought of users in the sample.
+/// What a request brought of users in the sample, and events that name a slate.
 #[derive(Debug, Default)]
 pub struct Report {
     events: Vec<Event>,
@@ -89,8 +93,8 @@ impl Message {
         match self {
             Self::Served(served) => served.picks.len() + 1,
             Self::Reported(Report { events, impressions }) => {
-                let items: usize = impressions.iter().map(|impression| 1 + impression.items.len()).sum();
-                ITEMS_OF_AN_EVENT * (events.len() + items)
+                let ids: usize = impressions.iter().map(|impression| impression.items.len()).sum();
+                ITEMS_OF_AN_EVENT * (events.len() + impressions.len()) + ids
             }
             Self::Erased(_) | Self::Close => 0,
         }
@@ -101,6 +105,9 @@ impl Message {
 pub struct Outcomes {
     queue: Sender<Message>,
     waiting: Arc<AtomicUsize>,
+    erasing: Arc<Erasing>,
+    /// Whether it is known that the thread is gone.
+    is_gone: AtomicBool,
     sample: Sample,
     metrics: Arc<Metrics>,
 }
@@ -122,12 +129,15 @@ impl Outcomes {
     ) -> Result<(Self, Running), std::io::Error> {
         let Settings { log, sample, attribution } = settings;
         let (queue, messages) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let counting = Counting::new(attribution, scenarios, metrics.clone());
-        let (log, of_log, weight) = (log.filter(|_| sample != Sample::Nobody), metrics.clone(), waiting.clone());
-        let work = move || Worker::new(messages, weight, counting, log.map(|log| SlateLog::new(log, of_log))).run();
+        let (waiting, erasing) = (Arc::new(AtomicUsize::new(0)), Arc::new(Erasing::default()));
+        let counting = Counting::new(attribution, sample, scenarios, metrics.clone());
+        let (log, of_log) = (log.filter(|_| !sample.is_empty()), metrics.clone());
+        let (weight, leaving) = (waiting.clone(), erasing.clone());
+        let work =
+            move || Worker::new(messages, weight, leaving, counting, log.map(|log| SlateLog::new(log, of_log))).run();
         let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
-        Ok((Self { queue, waiting, sample, metrics }, Running(thread)))
+        let is_gone = AtomicBool::new(false);
+        Ok((Self { queue, waiting, erasing, is_gone, sample, metrics }, Running(thread)))
     }
 
     /// Whether anything is to be known of a user's slates.
@@ -143,13 +153,15 @@ impl Outcomes {
         }
     }
 
-    /// What of a request is to be reported once it is durable; nothing where no user is followed.
+    /// What of a request is to be reported once it is durable; nothing where no user is followed. An event that names a slate
+    /// is, whoever sent it: only the thread knows whose the slate is.
     #[must_use]
     pub fn report_of(&self, events: &[Event], impressions: &[Impression]) -> Report {
-        if self.sample == Sample::Nobody {
+        if self.sample.is_empty() {
             return Report::default();
         }
-        let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && self.sample.has(&event.user);
+        let may_count = |event: &Event| event.recommendation_id.is_some() || self.sample.has(&event.user);
+        let is_outcome = |event: &&Event| Outcome::of(&event.kind).is_some() && may_count(event);
         let events = events.iter().filter(is_outcome).cloned().collect();
         let impressions = impressions.iter().filter(|seen| self.sample.has(&seen.user)).cloned().collect();
         Report { events, impressions }
@@ -163,20 +175,30 @@ impl Outcomes {
         }
     }
 
-    /// Forgets the slates of a user that are remembered here. What is on disk is left to `offline erase`.
+    /// Forgets the slates of a user that are remembered here, or that wait to be written. What is on disk is left to `offline
+    /// erase`.
     pub fn forget(&self, user: UserId) {
+        self.erasing.begin(user.clone());
         // It takes no room, so that it gets there unless the thread is gone, and its memory with it.
         let _ = self.send(Message::Erased(user));
     }
 
     /// Passes a message on if there is room.
     fn send(&self, message: Message) -> bool {
-        let weight = message.weight();
-        if weight > 0 && self.waiting.load(Ordering::Relaxed) + weight > MAX_WAITING {
+        let (weight, waiting) = (message.weight(), self.waiting.load(Ordering::Relaxed));
+        // What is heavier than the queue has its turn as well.
+        if weight > 0 && waiting > 0 && waiting + weight > MAX_WAITING {
             return false;
         }
         self.waiting.fetch_add(weight, Ordering::Relaxed);
-        self.queue.send(message).is_ok()
+        let is_sent = self.queue.send(message).is_ok();
+        if !is_sent && !self.is_gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "the thread of the slate log is gone: until the service is started anew no slate is logged, and nothing that \
+                 becomes of slates is counted"
+            );
+        }
+        is_sent
     }
 
     /// Writes and counts what was passed on, and closes the log.
@@ -212,13 +234,15 @@ mod tests {
     /// A handle whose messages nobody takes.
     fn outcomes(sample: Sample) -> (Outcomes, mpsc::Receiver<Message>) {
         let (queue, messages) = mpsc::channel();
-        (Outcomes { queue, waiting: Arc::default(), sample, metrics: Arc::default() }, messages)
+        let (waiting, erasing, metrics) = (Arc::default(), Arc::default(), Arc::default());
+        (Outcomes { queue, waiting, erasing, is_gone: AtomicBool::new(false), sample, metrics }, messages)
     }
 
     #[test]
     fn what_finds_no_room_is_dropped_and_counted_and_an_erasure_gets_through() {
         let (outcomes, messages) = outcomes(Sample::one_of(1));
-        let fill = vec![event(KindName::VIEW); MAX_WAITING / ITEMS_OF_AN_EVENT];
+        // Heavier than the queue, in which nothing waits.
+        let fill = vec![event(KindName::VIEW); MAX_WAITING / ITEMS_OF_AN_EVENT + 1];
         outcomes.report(outcomes.report_of(&fill, &[]));
         outcomes.report(outcomes.report_of(&fill[..3], &[]));
         outcomes.forget(UserId::new("u").expect("an id"));
@@ -228,11 +252,27 @@ mod tests {
     }
 
     #[test]
-    fn only_outcomes_of_users_in_the_sample_are_reported() {
+    fn a_thread_that_is_gone_is_known_and_what_it_does_not_take_is_counted() {
+        let (outcomes, messages) = outcomes(Sample::one_of(1));
+        drop(messages);
+        let events = [event(KindName::VIEW)];
+        assert!(!outcomes.is_gone.load(Ordering::Relaxed));
+        (0..2).for_each(|_| outcomes.report(outcomes.report_of(&events, &[])));
+        assert!(outcomes.is_gone.load(Ordering::Relaxed));
+        assert_eq!(outcomes.metrics.slates.reports_dropped.get(), 2);
+    }
+
+    #[test]
+    fn only_outcomes_of_users_in_the_sample_and_those_that_name_a_slate_are_reported() {
         let events = [KindName::VIEW, KindName::new("like").expect("a name"), KindName::TRANSACTION].map(event);
         let count = |sample| outcomes(sample).0.report_of(&events, &[]).events.len();
-        assert_eq!((count(Sample::one_of(1)), count(Sample::Nobody)), (2, 0));
-        let (outcomes, messages) = outcomes(Sample::Nobody);
+        assert_eq!((count(Sample::one_of(1)), count(Sample::one_of(0))), (2, 0));
+        let outside =
+            (2..).map(Sample::one_of).find(|sample| !sample.has(&events[0].user)).expect("a sample without u");
+        assert_eq!(count(outside), 0);
+        let named = events.clone().map(|event| Event { recommendation_id: Some("r".to_owned()), ..event });
+        assert_eq!(self::outcomes(outside).0.report_of(&named, &[]).events.len(), 2);
+        let (outcomes, messages) = outcomes(Sample::one_of(0));
         outcomes.report(outcomes.report_of(&events, &[]));
         assert!(messages.try_recv().is_err(), "nothing is passed on");
     }

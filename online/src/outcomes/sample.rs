@@ -8,27 +8,25 @@ use shared::contract::slate_log::is_sampled;
 
 /// A sample of the users; on each replica the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sample {
-    /// Nobody is in it.
-    Nobody,
-    /// One user of so many is in it.
-    OneOf(NonZeroU32),
-}
+pub struct Sample(Option<NonZeroU32>);
 
 impl Sample {
     /// One user of so many; nobody for 0.
     #[must_use]
     pub fn one_of(every: u32) -> Self {
-        NonZeroU32::new(every).map_or(Self::Nobody, Self::OneOf)
+        Self(NonZeroU32::new(every))
+    }
+
+    /// Whether nobody is in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0.is_none()
     }
 
     /// Whether a user is in it.
     #[must_use]
     pub fn has(self, user: &UserId) -> bool {
-        match self {
-            Self::Nobody => false,
-            Self::OneOf(every) => is_sampled(user, every),
-        }
+        self.0.is_some_and(|every| is_sampled(user, every))
     }
 }
 

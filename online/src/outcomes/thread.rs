@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
 use super::count::Counting;
+use super::erasing::Erasing;
 use super::log::SlateLog;
 use super::{Message, Report};
 
@@ -13,6 +14,7 @@ use super::{Message, Report};
 pub struct Worker {
     messages: Receiver<Message>,
     waiting: Arc<AtomicUsize>,
+    erasing: Arc<Erasing>,
     counting: Counting,
     log: Option<SlateLog>,
 }
@@ -21,10 +23,11 @@ impl Worker {
     pub fn new(
         messages: Receiver<Message>,
         waiting: Arc<AtomicUsize>,
+        erasing: Arc<Erasing>,
         counting: Counting,
         log: Option<SlateLog>,
     ) -> Self {
-        Self { messages, waiting, counting, log }
+        Self { messages, waiting, erasing, counting, log }
     }
 
     /// Works until the last message, or until nobody can send any more.
@@ -57,6 +60,7 @@ impl Worker {
 
     fn take(&mut self, message: Message) {
         match message {
+            Message::Served(served) if self.erasing.has(&served.user) => {}
             Message::Served(served) => {
                 let slate = served.named();
                 if let Some(log) = &mut self.log {
@@ -68,7 +72,13 @@ impl Worker {
                 impressions.iter().for_each(|impression| self.counting.shown(impression));
                 events.iter().for_each(|event| self.counting.happened(event));
             }
-            Message::Erased(user) => self.counting.forget(&user),
+            Message::Erased(user) => {
+                self.counting.forget(&user);
+                if let Some(log) = &mut self.log {
+                    log.forget(&user);
+                }
+                self.erasing.end(&user);
+            }
             Message::Close => {}
         }
     }

@@ -6,14 +6,14 @@
 //!
 //! A holder writes it anew before `until_ms`. Whoever finds it past may take it, on the condition that it is still the one
 //! that was read: of two who try, one gets it. A holder that slept too long finds another's lease, and publishes nothing.
-//! Clocks of hosts may differ by less than [`LIFE_MS`] less [`RENEW_MS`].
+//! Clocks of hosts may differ by half a minute.
 //!
 //! Source: Gray and Cheriton, "Leases: an efficient fault-tolerant mechanism for distributed file cache consistency", 1989.
 
 use serde::{Deserialize, Serialize};
 
 use super::remote::If;
-use super::{ObjectsError, Remote};
+use super::{ObjectsError, Remote, Tag};
 
 /// The object of the lease of those who publish versions.
 pub const LEASE: &str = ".lease.json";
@@ -27,7 +27,7 @@ pub const RENEW_MS: i64 = 20_000;
 pub struct Lease {
     object: String,
     said: Said,
-    etag: String,
+    tag: Tag,
 }
 
 /// What the object says.
@@ -65,13 +65,24 @@ pub async fn take(
             Ok(other) if other.until_ms > now_ms && dead != Some(&*other.token) => {
                 return Err(held(remote, &other.holder));
             }
-            _ => If::Is(&small.etag),
+            _ => If::Is(&small.tag),
         },
     };
     match write(remote, object, &said, when).await {
-        Ok(etag) => Ok(Lease { object: object.to_owned(), said, etag }),
+        Ok(tag) => Ok(Lease { object: object.to_owned(), said, tag }),
         Err(ObjectsError::Conflict { .. }) => Err(held(remote, "another process, which was faster")),
         Err(error) => Err(error),
+    }
+}
+
+/// Checks that a lease is still the holder's.
+///
+/// # Errors
+/// [`ObjectsError::Conflict`] where another has taken it.
+pub async fn check(remote: &Remote, object: &str, token: &str) -> Result<(), ObjectsError> {
+    match remote.read(object).await? {
+        Some(found) if is_of(&found.bytes, token) => Ok(()),
+        _ => Err(ObjectsError::Conflict { object: remote.called(object) }),
     }
 }
 
@@ -81,11 +92,11 @@ pub async fn take(
 /// [`ObjectsError::Conflict`] where another has taken it.
 pub async fn renew(remote: &Remote, lease: &mut Lease, now_ms: i64) -> Result<(), ObjectsError> {
     let said = Said { until_ms: now_ms + LIFE_MS, ..lease.said.clone() };
-    lease.etag = match write(remote, &lease.object, &said, If::Is(&lease.etag)).await {
+    lease.tag = match write(remote, &lease.object, &said, If::Is(&lease.tag)).await {
         // An earlier try may have been written although it failed here.
         Err(error @ ObjectsError::Conflict { .. }) => match remote.read(&lease.object).await? {
             Some(found) if is_of(&found.bytes, &said.token) => {
-                write(remote, &lease.object, &said, If::Is(&found.etag)).await?
+                write(remote, &lease.object, &said, If::Is(&found.tag)).await?
             }
             _ => return Err(error),
         },
@@ -102,10 +113,10 @@ pub async fn renew(remote: &Remote, lease: &mut Lease, now_ms: i64) -> Result<()
 pub async fn give_back(remote: &Remote, lease: Lease) -> Result<(), ObjectsError> {
     // Written first, since stores remove without conditions: another's must not be removed.
     let over = Said { until_ms: 0, ..lease.said.clone() };
-    write(remote, &lease.object, &over, If::Is(&lease.etag)).await.map(drop)
+    write(remote, &lease.object, &over, If::Is(&lease.tag)).await.map(drop)
 }
 
-async fn write(remote: &Remote, object: &str, said: &Said, when: If<'_>) -> Result<String, ObjectsError> {
+async fn write(remote: &Remote, object: &str, said: &Said, when: If<'_>) -> Result<Tag, ObjectsError> {
     let text = serde_json::to_vec(said).expect("texts and numbers are JSON");
     remote.write(object, &text, when).await
 }

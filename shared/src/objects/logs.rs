@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use object_store::{Attribute, Attributes, GetOptions};
+use object_store::{Attribute, Attributes, Error, GetOptions};
 
 use super::mirror::Mirror;
 use super::remote::Listed;
@@ -24,6 +24,9 @@ use crate::contract::event_log::{FileId, LogFile, list, of_replica};
 
 /// What is noted beside a file.
 const ID: Attribute = Attribute::Metadata(Cow::Borrowed("tandemid"));
+
+/// So often the store is listed, should it change meanwhile.
+const LOOKS: u32 = 5;
 
 /// Which files are shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,22 +147,36 @@ pub async fn fetch(
     tell: &mut (dyn FnMut(&str, u64) + Send),
 ) -> Result<u64, ObjectsError> {
     fs::create_dir_all(folder).map_err(ObjectsError::file(folder))?;
+    let (mut brought, mut looks) = (0, 0);
+    loop {
+        looks += 1;
+        match fetch_listed(remote, folder, &mut brought, tell).await {
+            // A file was shipped anew, or packed, since the listing.
+            Err(ObjectsError::Conflict { .. } | ObjectsError::Store { source: Error::NotFound { .. }, .. })
+                if looks < LOOKS => {}
+            fetched => return fetched.map(|()| brought),
+        }
+    }
+}
+
+/// Brings what a listing has.
+async fn fetch_listed(
+    remote: &Remote,
+    folder: &Path,
+    brought: &mut u64,
+    tell: &mut (dyn FnMut(&str, u64) + Send),
+) -> Result<(), ObjectsError> {
     let mut mirror = Mirror::read(folder, remote.location())?;
     let objects = remote.list().await?;
-    let mut brought = 0;
     for (name, listed) in &objects {
         let path = folder.join(name);
-        let is_same = mirror.files.get(name).is_some_and(|alike| alike.etag == listed.etag) && path.is_file();
+        let is_same = mirror.files.get(name).is_some_and(|alike| alike.tag == listed.tag) && path.is_file();
         if name.contains('/') || LogFile::at(&path).is_none() || is_same {
             continue;
         }
         tell(name, listed.bytes);
-        brought += match download(remote, name, Wanted::Tagged(&listed.etag), &path).await {
-            // It was shipped anew meanwhile, which the next night brings.
-            Err(ObjectsError::Conflict { .. }) => download_now(remote, name, &path).await?,
-            result => result?,
-        };
-        mirror.note(name, listed.etag.clone());
+        *brought += download(remote, name, Wanted::Tagged(&listed.tag), &path).await?;
+        mirror.note(name, listed.tag.clone());
         mirror.write(folder)?;
     }
     for file in list(folder).map_err(ObjectsError::file(folder))? {
@@ -169,14 +186,5 @@ pub async fn fetch(
             fs::remove_file(&file.path).map_err(ObjectsError::file(&file.path))?;
         }
     }
-    mirror.write(folder)?;
-    Ok(brought)
-}
-
-/// Brings what an object has by now.
-async fn download_now(remote: &Remote, name: &str, to: &Path) -> Result<u64, ObjectsError> {
-    let options = GetOptions { head: true, ..GetOptions::default() };
-    let found = remote.store().get_opts(&remote.path(name), options).await.map_err(remote.failed(name))?;
-    let etag = found.meta.e_tag.unwrap_or_default();
-    download(remote, name, Wanted::Tagged(&etag), to).await
+    mirror.write(folder)
 }

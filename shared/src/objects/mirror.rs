@@ -13,13 +13,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ObjectsError;
+use super::{ObjectsError, Tag};
 use crate::contract::artifact::manifest::{CHAMPION, MANIFEST, hex, read_any, replace};
 
 /// The file of the state.
 const STATE: &str = ".mirror.json";
 /// The object that changes with every publication.
 pub const REVISION: &str = ".revision";
+/// The list of the versions that rollback can go back to.
+const CHAMPIONS: &str = "champions";
+/// The folder of aliases.
+const ALIASES: &str = "aliases";
 /// What of an artifacts folder is the folder's own: notes for people about a batch that ran there.
 const OWN: [&str; 1] = ["rejects.jsonl"];
 /// So many digits of its SHA-256 tell one file of a version from another.
@@ -38,7 +42,7 @@ pub struct Mirror {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alike {
     /// The tag of the object.
-    pub etag: String,
+    pub tag: Tag,
     /// The SHA-256 of the content.
     pub sha256: String,
 }
@@ -78,13 +82,13 @@ impl Mirror {
     }
 
     /// Notes that a file is alike here and there.
-    pub(super) fn alike(&mut self, name: &str, etag: String, content: &[u8]) {
-        self.files.insert(name.to_owned(), Alike { etag, sha256: digest(content) });
+    pub(super) fn alike(&mut self, name: &str, tag: Tag, content: &[u8]) {
+        self.files.insert(name.to_owned(), Alike { tag, sha256: digest(content) });
     }
 
     /// Notes that a file is what the object of a tag is.
-    pub(super) fn note(&mut self, name: &str, etag: String) {
-        self.files.insert(name.to_owned(), Alike { etag, sha256: String::new() });
+    pub(super) fn note(&mut self, name: &str, tag: Tag) {
+        self.files.insert(name.to_owned(), Alike { tag, sha256: String::new() });
     }
 }
 
@@ -117,8 +121,27 @@ pub fn part_of(name: &str) -> Option<&str> {
 /// Whether a small file says which version is served, or was: it moves when all else is there.
 #[must_use]
 pub fn is_pointer(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    [CHAMPION, "champions", "challenger", "challenge"].contains(&file) || name.starts_with("aliases/")
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    [CHAMPION, CHAMPIONS, "challenger", "challenge"].contains(&file) || folder.rsplit('/').next() == Some(ALIASES)
+}
+
+/// Whether a pointer is the list of the versions that rollback can go back to, and not one that is served.
+#[must_use]
+pub fn is_list(name: &str) -> bool {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    file == CHAMPIONS && folder.rsplit('/').next() != Some(ALIASES)
+}
+
+/// Whether a pointer, which is beside the version or in a folder there, names it.
+#[must_use]
+pub(super) fn names(pointer: &str, text: &str, version: &str) -> bool {
+    let (beside, name) = version.rsplit_once('/').unwrap_or(("", version));
+    let of_same = match beside {
+        "" => !pointer.starts_with("models/"),
+        beside => pointer.strip_prefix(beside).is_some_and(|rest| rest.starts_with('/')),
+    };
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    of_same && text.split(|c| !is_of_name(c)).any(|word| word == name)
 }
 
 /// The small files of an artifacts folder, and the folders of its versions.
@@ -197,8 +220,13 @@ mod tests {
         let found = look(folder.path()).expect("looks");
         assert_eq!(found.small, small.map(str::to_owned).into());
         assert_eq!(found.versions, ["v1", "models/loan/v1"].map(str::to_owned).into());
-        assert!(["champion", "aliases/trial", "models/loan/champion"].into_iter().all(is_pointer));
+        assert!(
+            ["champion", "aliases/trial", "models/loan/champion", "models/loan/aliases/trial"]
+                .into_iter()
+                .all(is_pointer)
+        );
         assert!(!["runs/r1.json", "labels/v1.json"].into_iter().any(is_pointer));
+        assert!(is_list("champions") && is_list("models/loan/champions") && !is_list("aliases/champions"));
         assert_eq!(version_of("models/loan/v1/manifest.json"), Some("models/loan/v1"));
         assert_eq!(version_of("manifest.json"), None);
         let object = object_of("models/loan/v1", "trees.bin", &digest(b""));

@@ -28,7 +28,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use location::Location;
-pub use remote::Remote;
+pub use remote::{Remote, Tag};
 
 use crate::contract::artifact::ArtifactError;
 
@@ -81,6 +81,17 @@ pub enum ObjectsError {
         location: String,
         /// Who holds it.
         holder: String,
+    },
+    /// The store lists nothing of what this mirror had.
+    #[error(
+        "{location}: nothing of what {folder} had is there any more; nothing was removed here; look at the bucket, and if it is \
+         empty on purpose, remove {folder}"
+    )]
+    Emptied {
+        /// The store.
+        location: String,
+        /// The mirror.
+        folder: PathBuf,
     },
     /// Nobody has published anything, and nothing is in the mirror.
     #[error("{location}: nothing is published there; `offline run --artifacts {location}` publishes")]

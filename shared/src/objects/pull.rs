@@ -14,11 +14,13 @@ use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::mirror::{Files, Mirror, digest, files_of, is_pointer, is_whole, look, object_of, part_of, version_of};
+use super::mirror::{
+    Alike, Files, Mirror, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of, version_of,
+};
 use super::remote::{Listed, Small};
 use super::transfer::{Wanted, download};
 use super::{ObjectsError, Remote};
-use crate::contract::artifact::manifest::{MANIFEST, replace, sync_folder};
+use crate::contract::artifact::manifest::{MANIFEST, replace, sha256 as hash, sync_folder};
 
 /// Where versions are brought together.
 const INCOMING: &str = ".incoming";
@@ -36,6 +38,8 @@ pub enum Need {
     Manifests,
     /// Those that a pointer names: champions, aliases, challengers.
     Named,
+    /// These, and those that a rollback can go back to. One that can't be brought is passed over, with a word.
+    Champions,
     /// All.
     All,
 }
@@ -51,6 +55,7 @@ pub struct Seen {
 
 /// Brings to a folder what the store has.
 ///
+/// * `also`: names of versions that are needed, too.
 /// * `tell`: is called for each file of a version that is brought, with its name and length in bytes.
 ///
 /// # Errors
@@ -59,47 +64,83 @@ pub async fn pull(
     remote: &Remote,
     folder: &Path,
     need: Need,
+    also: &[String],
     tell: &mut (dyn FnMut(&str, u64) + Send),
 ) -> Result<Seen, ObjectsError> {
     fs::create_dir_all(folder).map_err(ObjectsError::file(folder))?;
     let mut mirror = Mirror::read(folder, remote.location())?;
-    let objects = remote.list().await?;
-    let versions: Vec<&str> =
-        objects.keys().filter_map(|name| version_of(name)).filter(|name| is_plain(name)).collect();
-    let is_small = |name: &str| is_plain(name) && version_of(name).is_none() && part_of(name).is_none();
-    let small: Vec<&String> = objects.keys().filter(|name| is_small(name)).collect();
-
-    let reads = stream::iter(&small).map(|&name| {
-        let change = changed(remote, folder, &mirror, name, &objects[name]);
-        async move { Ok::<_, ObjectsError>((name.clone(), change.await?)) }
-    });
-    let read: Vec<_> = reads.buffer_unordered(READS_AT_ONCE).try_collect().await?;
-    let contents: BTreeMap<_, _> = read.into_iter().filter_map(|(name, content)| Some((name, content?))).collect();
-    let pointers = pointers(folder, &small, &contents)?;
+    let (objects, contents) = look_at(remote, folder, &mirror).await?;
+    let pointers = pointers(folder, objects.keys(), &contents)?;
+    let had = |(name, _): &(&String, &Alike)| is_pointer(name);
+    if pointers.is_empty() && mirror.files.iter().any(|file| had(&file)) {
+        return Err(ObjectsError::Emptied { location: remote.location().to_owned(), folder: folder.to_owned() });
+    }
     let mut brought = 0;
-    for version in &versions {
+    for version in objects.keys().filter_map(|name| version_of(name)).filter(|name| is_plain(name)) {
         let name = format!("{version}/{MANIFEST}");
         let manifest = changed(remote, folder, &mirror, &name, &objects[&name]).await?;
+        let is_named = pointers.iter().any(|(pointer, text)| !is_list(pointer) && names(pointer, text, version));
+        let is_asked_for = also.iter().any(|name| version.rsplit('/').next() == Some(name));
         let is_needed = match need {
-            Need::Manifests => false,
-            Need::Named => pointers.iter().any(|(pointer, text)| names(pointer, text, version)),
+            Need::Manifests => is_asked_for,
+            Need::Named => is_named || is_asked_for,
+            Need::Champions => is_asked_for || pointers.iter().any(|(pointer, text)| names(pointer, text, version)),
             Need::All => true,
         };
-        brought += bring(remote, folder, version, manifest.as_ref(), is_needed, &objects, tell).await?;
-        if let Some(Small { bytes, etag }) = manifest {
-            mirror.alike(&name, etag, &bytes);
+        brought += match bring(remote, folder, version, manifest.as_ref(), is_needed, &objects, tell).await {
+            Err(error) if need == Need::Champions && !is_named && !is_asked_for && !error.may_pass() => {
+                tell(&format!("{version}: passed over: {error}"), 0);
+                continue;
+            }
+            brought => brought?,
+        };
+        if let Some(Small { bytes, tag }) = manifest {
+            mirror.alike(&name, tag, &bytes);
             mirror.write(folder)?;
         }
     }
     let (last, first): (Vec<_>, Vec<_>) = contents.into_iter().partition(|(name, _)| is_pointer(name));
-    for (name, Small { bytes, etag }) in first.into_iter().chain(last) {
+    for (name, Small { bytes, tag }) in first.into_iter().chain(last) {
         put(folder, &name, &bytes)?;
-        mirror.alike(&name, etag, &bytes);
+        mirror.alike(&name, tag, &bytes);
     }
     remove_gone(folder, &mut mirror, &objects)?;
     remove_folder(&folder.join(INCOMING))?;
     mirror.write(folder)?;
     Ok(Seen { objects, brought })
+}
+
+/// Small objects by name.
+type Contents = BTreeMap<String, Small>;
+
+/// Lists what the store has, and reads the small objects that the folder lacks: those of the listing, and no later ones,
+/// which might point to what is not in it.
+async fn look_at(
+    remote: &Remote,
+    folder: &Path,
+    mirror: &Mirror,
+) -> Result<(BTreeMap<String, Listed>, Contents), ObjectsError> {
+    for is_last in [false, false, false, true] {
+        let objects = remote.list().await?;
+        let small = objects.iter().filter(|(name, _)| is_small(name));
+        let reads = stream::iter(small).map(|(name, listed)| async move {
+            Ok::<_, ObjectsError>((name.clone(), changed(remote, folder, mirror, name, listed).await?))
+        });
+        let read: Vec<_> = reads.buffer_unordered(READS_AT_ONCE).try_collect().await?;
+        let contents: Contents = read.into_iter().filter_map(|(name, content)| Some((name, content?))).collect();
+        let moved = contents.iter().find(|&(name, small)| is_pointer(name) && small.tag != objects[name].tag);
+        match moved {
+            Some((name, _)) if is_last => return Err(ObjectsError::Conflict { object: remote.called(name) }),
+            Some(_) => {}
+            None => return Ok((objects, contents)),
+        }
+    }
+    unreachable!("the last look returns")
+}
+
+/// Whether an object is a file of the artifacts folder that is no part of a version.
+fn is_small(name: &str) -> bool {
+    is_plain(name) && version_of(name).is_none() && part_of(name).is_none()
 }
 
 /// Whether no part of a name is one that a folder, or the store, keeps for itself.
@@ -116,7 +157,7 @@ async fn changed(
     listed: &Listed,
 ) -> Result<Option<Small>, ObjectsError> {
     let is_here = folder.join(name).is_file();
-    if is_here && mirror.files.get(name).is_some_and(|alike| alike.etag == listed.etag) {
+    if is_here && mirror.files.get(name).is_some_and(|alike| alike.tag == listed.tag) {
         return Ok(None);
     }
     // One that is gone since the listing is taken for gone at the next look.
@@ -124,13 +165,13 @@ async fn changed(
 }
 
 /// The texts of all pointers, as they will be.
-fn pointers(
+fn pointers<'a>(
     folder: &Path,
-    small: &[&String],
-    contents: &BTreeMap<String, Small>,
+    objects: impl Iterator<Item = &'a String>,
+    contents: &Contents,
 ) -> Result<Vec<(String, String)>, ObjectsError> {
     let mut pointers = Vec::new();
-    for &name in small.iter().filter(|name| is_pointer(name) && !name.ends_with("champions")) {
+    for name in objects.filter(|name| is_small(name) && is_pointer(name)) {
         let text = match contents.get(name) {
             Some(content) => content.bytes.clone(),
             None => read_if_there(&folder.join(name))?.unwrap_or_default(),
@@ -138,17 +179,6 @@ fn pointers(
         pointers.push((name.clone(), String::from_utf8_lossy(&text).into_owned()));
     }
     Ok(pointers)
-}
-
-/// Whether a pointer, which is beside the version or in a folder there, names it.
-fn names(pointer: &str, text: &str, version: &str) -> bool {
-    let (beside, name) = version.rsplit_once('/').unwrap_or(("", version));
-    let of_same = match beside {
-        "" => !pointer.starts_with("models/"),
-        beside => pointer.strip_prefix(beside).is_some_and(|rest| rest.starts_with('/')),
-    };
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    of_same && text.split(|c| !is_of_name(c)).any(|word| word == name)
 }
 
 /// Brings a version to the folder: with its files where they are needed, or were there before.
@@ -185,6 +215,10 @@ async fn bring(
             return Err(ObjectsError::Checksum { object: remote.called(&format!("{version}/{file}")) });
         }
         let to = incoming.join(file);
+        // It may be that of an earlier manifest, whose pull was cut.
+        if to.exists() && hash(&to).map_err(ObjectsError::file(&to))? != *sha256 {
+            remove_file(&to)?;
+        }
         let is_here =
             here.as_ref().is_some_and(|here| here.files.get(file) == Some(sha256)) && target.join(file).is_file();
         if is_here && !to.exists() {
@@ -248,15 +282,14 @@ fn remove_gone(folder: &Path, mirror: &mut Mirror, objects: &BTreeMap<String, Li
 /// [`ObjectsError::File`].
 pub fn shrink(folder: &Path, most: u64) -> Result<u64, ObjectsError> {
     let found = look(folder)?;
-    let small: Vec<&String> = found.small.iter().collect();
-    let pointers = pointers(folder, &small, &BTreeMap::new())?;
+    let pointers = pointers(folder, found.small.iter(), &BTreeMap::new())?;
     let (mut sizes, mut total) = (Vec::new(), 0);
     for version in &found.versions {
         let Some(files) = files_of(folder, version)? else { continue };
         let length = |file: &String| fs::metadata(folder.join(version).join(file)).map_or(0, |file| file.len());
         let bytes: u64 = files.files.keys().map(length).sum();
         total += bytes;
-        if !pointers.iter().any(|(pointer, text)| names(pointer, text, version)) {
+        if !pointers.iter().any(|(pointer, text)| !is_list(pointer) && names(pointer, text, version)) {
             sizes.push((version, files, bytes));
         }
     }

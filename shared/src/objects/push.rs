@@ -14,27 +14,32 @@ use std::path::Path;
 
 use object_store::Attributes;
 
-use super::mirror::{Files, Found, Mirror, REVISION, digest, files_of, is_pointer, is_whole, look, object_of, part_of};
+use super::mirror::{
+    Files, Found, Mirror, REVISION, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of,
+};
 use super::pull::Seen;
-use super::remote::If;
+use super::remote::{If, Listed};
 use super::transfer::upload;
 use super::{ObjectsError, Remote};
-use crate::contract::artifact::manifest::MANIFEST;
+use crate::contract::artifact::manifest::{CHAMPION, MANIFEST};
 
-/// What becomes of files of versions in the store that have no manifest: those of a batch that was killed while it pushed.
+/// After how long, in milliseconds, files of a version without a manifest are no push that is under way.
+const ORPHAN_MS: i64 = 24 * 3_600_000;
+
+/// Whose the push is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Orphans {
-    /// They may be of a push that is under way.
-    Stay,
-    /// Nobody else builds: they are removed.
-    Go,
+pub enum By {
+    /// Of a command that makes no versions, and removes none.
+    Noter,
+    /// Of the one that has the lease: what it pruned is removed, and files of versions that were never completed.
+    Builder,
 }
 
 /// Brings to the store what the folder has, and the store has not.
 ///
 /// * `before`: the folder after [`super::pull::pull`]; what was in it and is gone is removed from the store.
 /// * `seen`: what that pull saw.
-/// * `orphans`: what becomes of files without a manifest.
+/// * `by`: whose it is.
 /// * `revision`: a text that no other push has.
 /// * `tell`: is called for each file of a version that is brought, with its name and length in bytes.
 ///
@@ -47,7 +52,7 @@ pub async fn push(
     folder: &Path,
     before: &Found,
     seen: &Seen,
-    orphans: Orphans,
+    by: By,
     revision: &str,
     tell: &mut (dyn FnMut(&str, u64) + Send),
 ) -> Result<bool, ObjectsError> {
@@ -65,10 +70,16 @@ pub async fn push(
         let content = fs::read(folder.join(name)).map_err(ObjectsError::file(folder.join(name)))?;
         wrote |= put(remote, folder, name, &content, &mut mirror).await?;
     }
-    wrote |= remove_gone(remote, folder, before, &now, &mut mirror, seen).await?;
-    if orphans == Orphans::Go {
-        remove_orphans(remote, &now, seen).await?;
+    let gone = before.small.difference(&now.small).filter(|name| !is_list(name) && **name != CHAMPION);
+    for name in gone.filter(|name| mirror.files.contains_key(*name)).cloned().collect::<Vec<_>>() {
+        remote.remove(&name).await?;
+        mirror.files.remove(&name);
+        wrote = true;
     }
+    if by == By::Builder {
+        wrote |= remove_versions(remote, before, &now, &mut mirror).await?;
+    }
+    mirror.write(folder)?;
     if wrote {
         remote.write(REVISION, revision.as_bytes(), If::Anyhow).await?;
     }
@@ -121,9 +132,9 @@ async fn put(
     if known.is_some_and(|alike| alike.sha256 == digest(content)) {
         return Ok(false);
     }
-    let when = known.map_or(If::Absent, |alike| If::Is(&alike.etag));
-    let etag = remote.write(name, content, when).await?;
-    mirror.alike(name, etag, content);
+    let when = known.map_or(If::Absent, |alike| If::Is(&alike.tag));
+    let tag = remote.write(name, content, when).await?;
+    mirror.alike(name, tag, content);
     mirror.write(folder)?;
     Ok(true)
 }
@@ -140,42 +151,47 @@ async fn remove_stale(remote: &Remote, version: &str, files: &Files, seen: &Seen
     Ok(())
 }
 
-/// Removes files of versions that are none.
-async fn remove_orphans(remote: &Remote, now: &Found, seen: &Seen) -> Result<(), ObjectsError> {
-    let is_version =
-        |version: &str| now.versions.contains(version) || seen.objects.contains_key(&format!("{version}/{MANIFEST}"));
-    for name in seen.objects.keys().filter(|name| part_of(name).is_some_and(|version| !is_version(version))) {
-        remote.remove(name).await?;
-    }
-    Ok(())
-}
-
-/// Removes from the store what was in the folder before, and is no more.
-async fn remove_gone(
+/// Removes from the store the versions that were in the folder before, and are no more, and files that are of none.
+///
+/// What is there is looked at again: a version that somebody has named meanwhile stays, and one that was completed.
+async fn remove_versions(
     remote: &Remote,
-    folder: &Path,
     before: &Found,
     now: &Found,
     mirror: &mut Mirror,
-    seen: &Seen,
 ) -> Result<bool, ObjectsError> {
-    let mut removed = false;
-    for name in before.small.difference(&now.small) {
-        remote.remove(name).await?;
-        mirror.files.remove(name);
-        removed = true;
+    let manifest_of = |version: &str| format!("{version}/{MANIFEST}");
+    let is_known = |version: &&String, mirror: &Mirror| mirror.files.contains_key(&manifest_of(version));
+    let pruned: Vec<&String> =
+        before.versions.difference(&now.versions).filter(|name| is_known(name, mirror)).collect();
+    let objects = remote.list().await?;
+    // The store's clock, by what was just written.
+    let now_ms = objects.values().map(|listed| listed.modified_ms).max().unwrap_or_default();
+    let mut pointers = Vec::new();
+    for name in objects.keys().filter(|name| !pruned.is_empty() && is_pointer(name)) {
+        let text = remote.read(name).await?.map(|small| small.bytes).unwrap_or_default();
+        pointers.push((name, String::from_utf8_lossy(&text).into_owned()));
     }
-    for version in before.versions.difference(&now.versions) {
+    let mut removed = false;
+    for version in pruned {
+        if pointers.iter().any(|(pointer, text)| names(pointer, text, version)) {
+            continue;
+        }
         // Without a manifest it is no version any more, whatever of it stays.
-        let manifest = format!("{version}/{MANIFEST}");
-        remote.remove(&manifest).await?;
-        mirror.files.remove(&manifest);
-        let begin = format!("{version}/");
-        for name in seen.objects.keys().filter(|name| name.starts_with(&begin) && **name != manifest) {
+        remote.remove(&manifest_of(version)).await?;
+        mirror.files.remove(&manifest_of(version));
+        for name in objects.keys().filter(|name| part_of(name) == Some(version)) {
             remote.remove(name).await?;
         }
         removed = true;
     }
-    mirror.write(folder)?;
+    let is_old = |listed: &Listed| now_ms - listed.modified_ms > ORPHAN_MS;
+    for (name, _) in objects.iter().filter(|(_, listed)| is_old(listed)) {
+        let Some(version) = part_of(name) else { continue };
+        let manifest = manifest_of(version);
+        if !objects.contains_key(&manifest) && remote.read(&manifest).await?.is_none() {
+            remote.remove(name).await?;
+        }
+    }
     Ok(removed)
 }

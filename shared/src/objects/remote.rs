@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
+use object_store::{
+    Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutResult, UpdateVersion,
+};
+use serde::{Deserialize, Serialize};
 
 use super::ObjectsError;
 
@@ -17,13 +20,49 @@ pub struct Remote {
     location: String,
 }
 
+/// What tells the content of an object from the one before: by its entity tag, or its generation where that is what the
+/// store makes conditions of (Google).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Tag {
+    /// The entity tag, as it was sent.
+    etag: String,
+    /// The generation or version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+}
+
+impl Tag {
+    fn of(meta: ObjectMeta) -> Self {
+        Self { etag: meta.e_tag.unwrap_or_default(), version: meta.version }
+    }
+
+    /// The entity tag as a condition of a request.
+    pub(super) fn as_condition(&self) -> String {
+        self.etag.clone()
+    }
+
+    /// The entity tag without what some answers put around it, and others don't.
+    fn plain(&self) -> &str {
+        self.etag.trim_matches('"')
+    }
+}
+
+/// Listings of some stores name no versions.
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        self.plain() == other.plain()
+    }
+}
+
+impl Eq for Tag {}
+
 /// What a listing says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its length in bytes.
     pub bytes: u64,
     /// What tells its content from the one before.
-    pub etag: String,
+    pub tag: Tag,
     /// When it was written by the store's clock, milliseconds since the epoch.
     pub modified_ms: i64,
 }
@@ -34,7 +73,7 @@ pub struct Small {
     /// The content.
     pub bytes: Vec<u8>,
     /// What tells this content from the one before.
-    pub etag: String,
+    pub tag: Tag,
 }
 
 /// What must be so for an object to be written.
@@ -43,7 +82,7 @@ pub enum If<'a> {
     /// There is none.
     Absent,
     /// It is the one with this tag.
-    Is(&'a str),
+    Is(&'a Tag),
     /// Whatever is there.
     Anyhow,
 }
@@ -96,7 +135,7 @@ impl Remote {
             let Some(parts) = object.location.prefix_match(&self.prefix) else { continue };
             let name = parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/");
             let (bytes, modified_ms) = (object.size, object.last_modified.timestamp_millis());
-            listed.insert(name, Listed { bytes, etag: object.e_tag.unwrap_or_default(), modified_ms });
+            listed.insert(name, Listed { bytes, tag: Tag::of(object), modified_ms });
         }
         Ok(listed)
     }
@@ -113,43 +152,41 @@ impl Remote {
     ///
     /// # Errors
     /// [`ObjectsError::Store`].
-    pub async fn read_unless(&self, name: &str, etag: Option<&str>) -> Result<Option<Option<Small>>, ObjectsError> {
-        let options = GetOptions { if_none_match: etag.map(str::to_owned), ..GetOptions::default() };
+    pub async fn read_unless(&self, name: &str, tag: Option<&Tag>) -> Result<Option<Option<Small>>, ObjectsError> {
+        let options = GetOptions { if_none_match: tag.map(Tag::as_condition), ..GetOptions::default() };
         let got = match self.store.get_opts(&self.path(name), options).await {
             Err(Error::NotModified { .. }) => return Ok(None),
             Err(Error::NotFound { .. }) => return Ok(Some(None)),
             got => got.map_err(self.failed(name))?,
         };
-        let etag = got.meta.e_tag.clone().unwrap_or_default();
+        let tag = Tag::of(got.meta.clone());
         let bytes = got.bytes().await.map_err(self.failed(name))?.to_vec();
-        Ok(Some(Some(Small { bytes, etag })))
+        Ok(Some(Some(Small { bytes, tag })))
     }
 
     /// Writes a small object, and returns its new tag.
     ///
     /// # Errors
     /// [`ObjectsError::Conflict`] where the condition does not hold.
-    pub async fn write(&self, name: &str, bytes: &[u8], when: If<'_>) -> Result<String, ObjectsError> {
+    pub async fn write(&self, name: &str, bytes: &[u8], when: If<'_>) -> Result<Tag, ObjectsError> {
         let mode = match when {
             If::Absent => PutMode::Create,
-            If::Is(etag) => PutMode::Update(UpdateVersion { e_tag: Some(etag.to_owned()), version: None }),
+            If::Is(tag) => {
+                PutMode::Update(UpdateVersion { e_tag: Some(tag.etag.clone()), version: tag.version.clone() })
+            }
             If::Anyhow => PutMode::Overwrite,
         };
         let put = self.store.put_opts(&self.path(name), bytes.to_vec().into(), PutOptions::from(mode)).await;
         let written = match put {
-            Ok(written) => Ok(written),
             // A try whose answer was lost may have written it.
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. })
-                if when != If::Anyhow =>
-            {
-                if let Some(found) = self.read(name).await?.filter(|found| found.bytes == bytes) {
-                    return Ok(found.etag);
-                }
-                return Err(ObjectsError::Conflict { object: self.called(name) });
-            }
-            Err(error) => Err(error),
+            Err(error) if is_conflict(&error, when) => match self.read(name).await? {
+                Some(found) if found.bytes == bytes => return Ok(found.tag),
+                _ => return Err(ObjectsError::Conflict { object: self.called(name) }),
+            },
+            put => put.map_err(self.failed(name))?,
         };
-        Ok(written.map_err(self.failed(name))?.e_tag.unwrap_or_default())
+        let PutResult { e_tag, version, .. } = written;
+        Ok(Tag { etag: e_tag.unwrap_or_default(), version })
     }
 
     /// Removes an object; one that is not there is gone already.
@@ -161,5 +198,14 @@ impl Remote {
             Err(Error::NotFound { .. }) => Ok(()),
             removed => removed.map_err(self.failed(name)),
         }
+    }
+}
+
+/// Whether an object was not written because the condition does not hold. A condition on one that is gone finds none.
+fn is_conflict(error: &Error, when: If<'_>) -> bool {
+    match error {
+        Error::AlreadyExists { .. } | Error::Precondition { .. } => true,
+        Error::NotFound { .. } => matches!(when, If::Is(_)),
+        _ => false,
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use futures_util::TryStreamExt;
 use object_store::{Attributes, GetOptions, GetRange, ObjectStoreExt, PutOptions, WriteMultipart};
 
-use super::{ObjectsError, Remote};
+use super::{ObjectsError, Remote, Tag};
 use crate::contract::artifact::manifest::sha256;
 
 /// The size of a part of an upload, in bytes; what is not larger is written by one request. With 10,000 parts at most,
@@ -26,7 +26,7 @@ pub enum Wanted<'a> {
     /// Bytes with this SHA-256, which the object has for ever.
     Digest(&'a str),
     /// What the object has now, by its tag. It may be another soon.
-    Tagged(&'a str),
+    Tagged(&'a Tag),
 }
 
 /// Brings an object to a file, which has its name only once all of it is there, and right. Of an object that stays the
@@ -40,16 +40,16 @@ pub async fn download(remote: &Remote, name: &str, wanted: Wanted<'_>, to: &Path
         Some(ending) => format!("{}.{PARTIAL}", ending.to_string_lossy()),
         None => PARTIAL.to_owned(),
     });
-    let etag = match wanted {
+    let tag = match wanted {
         Wanted::Digest(_) => None,
-        Wanted::Tagged(etag) => {
+        Wanted::Tagged(tag) => {
             File::create(&partial).map_err(ObjectsError::file(&partial))?;
-            Some(etag)
+            Some(tag)
         }
     };
     let (mut brought, mut in_vain) = (0, 0);
     loop {
-        let new = append(remote, name, etag, &partial).await;
+        let new = append(remote, name, tag, &partial).await;
         let (bytes, cut) = new.map_or_else(|(bytes, error)| (bytes, Some(error)), |bytes| (bytes, None));
         brought += bytes;
         let Some(error) = cut else { break };
@@ -74,13 +74,13 @@ pub async fn download(remote: &Remote, name: &str, wanted: Wanted<'_>, to: &Path
 
 /// Appends what a file lacks of an object; returns how many bytes came, also where it was cut.
 ///
-/// * `etag`: that of the object, if it must be one.
-async fn append(remote: &Remote, name: &str, etag: Option<&str>, partial: &Path) -> Result<u64, (u64, ObjectsError)> {
+/// * `tag`: that of the object, if it must be one.
+async fn append(remote: &Remote, name: &str, tag: Option<&Tag>, partial: &Path) -> Result<u64, (u64, ObjectsError)> {
     let broken = |error| (0, ObjectsError::file(partial)(error));
     let mut file = File::options().create(true).append(true).open(partial).map_err(broken)?;
     let have = file.seek(SeekFrom::End(0)).map_err(broken)?;
     let range = (have > 0).then_some(GetRange::Offset(have));
-    let options = GetOptions { range, if_match: etag.map(str::to_owned), ..GetOptions::default() };
+    let options = GetOptions { range, if_match: tag.map(Tag::as_condition), ..GetOptions::default() };
     let got = remote.store().get_opts(&remote.path(name), options).await;
     let got = match got {
         Ok(got) => got,

@@ -44,12 +44,13 @@ impl ScoreArgs {
     /// What it does with artifacts.
     pub fn access(&self) -> Access {
         match &self.command {
-            ScoreCommand::Train(_) => Access::Build,
-            ScoreCommand::Promote(_) | ScoreCommand::Rollback(_) | ScoreCommand::Challenge(_) => {
-                Access::Note(Need::All)
+            ScoreCommand::Train(_) => Access::Build(Need::Named),
+            ScoreCommand::Rollback(_) => Access::Note(Need::Champions),
+            ScoreCommand::Promote(_) | ScoreCommand::Challenge(_) | ScoreCommand::Report(_) | ScoreCommand::Tune(_) => {
+                Access::Note(Need::Named)
             }
-            ScoreCommand::Report(_) | ScoreCommand::Tune(_) => Access::Note(Need::All),
-            ScoreCommand::Predict(_) | ScoreCommand::Compare(_) => Access::Read(Need::All),
+            ScoreCommand::Predict(_) => Access::Read(Need::Named),
+            ScoreCommand::Compare(_) => Access::Read(Need::All),
             ScoreCommand::List(_) | ScoreCommand::Defaults => Access::Read(Need::Manifests),
         }
     }

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use shared::objects::pull::Need;
 
+use super::mirrors::Access;
 use super::options::ArtifactsOptions;
 use crate::publish::{Complete, Pointers, versions};
 use crate::score::registry;
@@ -43,6 +45,20 @@ enum VersionsCommand {
     Alias(alias::AliasArgs),
     Tag(label::TagArgs),
     Note(label::NoteArgs),
+}
+
+impl VersionsArgs {
+    /// What it does with artifacts.
+    pub fn access(&self) -> Access {
+        match &self.command {
+            VersionsCommand::List(_) | VersionsCommand::Show(_) | VersionsCommand::Served(_) => {
+                Access::Read(Need::Manifests)
+            }
+            VersionsCommand::Alias(_) | VersionsCommand::Tag(_) | VersionsCommand::Note(_) => {
+                Access::Note(Need::Manifests)
+            }
+        }
+    }
 }
 
 /// Runs a subcommand.

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use reqwest::Url;
 use reqwest::blocking::Client;
+use reqwest::redirect::Policy;
 use serde::Serialize;
 use serde_json::Value;
 use shared::contract::artifact::alias::{Alias, Named, aliases};
@@ -23,9 +24,9 @@ const MOST: usize = 200;
 #[derive(Debug, Args)]
 pub struct ServedArgs {
     /// The address of a replica, http[s]://host:port; once for each.
-    #[arg(long = "url", value_name = "URL", required = true)]
+    #[arg(long = "url", value_name = "URL", required = true, value_parser = address)]
     urls: Vec<Url>,
-    /// The alias whose version they should serve. Without the artifacts folder at hand it is the first replica's version.
+    /// The alias whose version they should serve. Where there is no artifacts folder it is the first replica's version.
     #[arg(long, default_value = "champion")]
     alias: Alias,
     /// An API key with the scope `read`, where replicas ask for one of who looks at a model of rows. Give it in
@@ -82,14 +83,17 @@ struct Replica {
 
 /// Asks.
 pub fn served(args: &ServedArgs, place: &Place) -> anyhow::Result<()> {
-    // The replicas may be looked at from a machine that has no folder.
-    let named = place.folder().ok().and_then(|folder| aliases(&folder).ok()).unwrap_or_default();
+    let named = named(place, &args.alias)?;
     let path = place.model.as_ref().map_or_else(|| "/ready".to_owned(), |model| format!("/models/{model}"));
     // There is one provider in the tree; who came first has installed the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let http = Client::builder().timeout(Duration::from_secs(args.timeout)).build().context("HTTP client")?;
+    // A replica answers by itself; the key is for nobody that it points to.
+    let timeout = Duration::from_secs(args.timeout);
+    let http = Client::builder().timeout(timeout).redirect(Policy::none()).build().context("HTTP client")?;
+    // Whether it is ready a service tells everybody.
+    let key = args.key.as_deref().filter(|_| place.model.is_some());
     let said: Vec<(String, Said)> = thread::scope(|scope| {
-        let ask = |url: &Url| ask(&http, url, &path, args.key.as_deref());
+        let ask = |url: &Url| ask(&http, url, &path, key);
         let asked: Vec<_> = args.urls.iter().map(|url| (url, scope.spawn(move || ask(url)))).collect();
         let heard = |(url, answer): (&Url, thread::ScopedJoinHandle<'_, Said>)| {
             let answer = answer.join().unwrap_or_else(|_| Said::Nothing("the question panicked".to_owned()));
@@ -112,6 +116,33 @@ pub fn served(args: &ServedArgs, place: &Place) -> anyhow::Result<()> {
         args.alias
     );
     Ok(())
+}
+
+/// What versions are called; nothing without an artifacts folder, since replicas may be looked at from another machine.
+fn named(place: &Place, alias: &Alias) -> anyhow::Result<BTreeMap<Alias, Named>> {
+    if !place.output.artifacts.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let folder = place.folder()?;
+    let named = aliases(&folder)?;
+    let others: Vec<&str> = named.keys().map(Alias::as_str).collect();
+    ensure!(
+        named.contains_key(alias),
+        "{}: no version is called {alias}; there are {}",
+        folder.display(),
+        if others.is_empty() { "no names at all".to_owned() } else { others.join(", ") }
+    );
+    Ok(named)
+}
+
+/// Reads the address of a replica.
+fn address(text: &str) -> Result<Url, String> {
+    match text.parse::<Url>() {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(url),
+        // The host of `shop-1:8080` is taken for a scheme.
+        _ if !text.contains("://") => Err(format!("write http://{text}")),
+        _ => Err("this is no address of a service, which begins with http:// or https://".to_owned()),
+    }
 }
 
 /// Asks one replica.
@@ -210,6 +241,15 @@ http://d:1  v2  NOT READY  champion since 2025-11-27T01:31:07Z
 http://e:1  -   DIFFERS
 ";
         assert_eq!(table(&judged(all, &Alias::champion(), &named.into())), expected);
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_is_told_with_one() {
+        for wrong in ["shop-1:8080", "10.0.0.7:8080", "shop-1"] {
+            assert_eq!(address(wrong), Err(format!("write http://{wrong}")));
+        }
+        assert!(address("ftp://shop-1").expect_err("no service").contains("http://"));
+        assert_eq!(address("https://shop-1:8080").expect("an address").port(), Some(8080));
     }
 
     #[test]

@@ -95,6 +95,13 @@ impl ObjectLease {
     }
 }
 
+/// One that is no longer relied on is not renewed either: another may have it.
+impl Drop for ObjectLease {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use object_store::memory::InMemory;

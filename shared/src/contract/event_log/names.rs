@@ -121,7 +121,12 @@ pub fn is_half_packed(path: &Path) -> bool {
 #[must_use]
 pub fn is_aside(path: &Path) -> bool {
     let is_named = is_of_log(path) && ["lock", "id"].contains(&ending(path));
-    is_named || is_torn_end(path) || is_half_packed(path)
+    is_named || is_torn_end(path) || is_half_packed(path) || is_of_mirror(path)
+}
+
+/// Whether a path is that of what a mirror of an object store notes of itself.
+fn is_of_mirror(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(".mirror."))
 }
 
 fn ending(path: &Path) -> &str {

@@ -121,13 +121,20 @@ fn only_what_was_seen_counts_where_impressions_say_what_was_shown() {
 
 #[test]
 fn the_oldest_slates_leave_where_there_are_too_many_items() {
-    let mut slates = Attribution::new(Settings { window_ms: HOUR_MS, shown: Shown::Served, max_items: 3 });
+    let mut slates = Attribution::new(Settings { window_ms: HOUR_MS, shown: Shown::Served, max_items: 5 });
     assert!(slates.served(slate("a", 1, &[7], 0)).is_empty());
     assert!(slates.served(slate("b", 1, &[7, 8], 1)).is_empty());
     let left: Vec<_> = slates.served(slate("c", 1, &[1, 2, 3, 4], 2)).into_iter().map(|held| held.slate).collect();
     assert_eq!(left.iter().map(|slate| &*slate.recommendation_id).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(slates.items(), 4);
     assert_eq!(slates.happened(&event(1, KindName::VIEW, 8, 3, None)), Due::Nothing);
+}
+
+#[test]
+fn slates_without_items_leave_as_well_where_there_are_too_many() {
+    let mut slates = Attribution::new(Settings { window_ms: HOUR_MS, shown: Shown::Served, max_items: 3 });
+    let left: usize = (0..10).map(|number| slates.served(slate(number, 1, &[], number)).len()).sum();
+    assert_eq!((left, slates.settle(i64::MAX).len()), (7, 3));
 }
 
 #[test]
@@ -181,8 +188,8 @@ impl Obvious {
         let fates = vec![Fate { shown_ms, ..Fate::default() }; slate.items.len()];
         self.held.push(Settled { slate, fates });
         let mut left = Vec::new();
-        let items = |held: &[Settled]| held.iter().map(|held| held.fates.len()).sum::<usize>();
-        while self.held.len() > 1 && items(&self.held) > self.settings.max_items {
+        let weight = |held: &[Settled]| held.iter().map(|held| held.fates.len() + 1).sum::<usize>();
+        while self.held.len() > 1 && weight(&self.held) > self.settings.max_items {
             left.push(self.held.remove(0));
         }
         left
