@@ -18,7 +18,7 @@ CARGO_CYCLONEDX = 0.5.9
 CARGO_DENY = 0.20.2
 GRYPE = anchore/grype:v0.118.0
 
-.PHONY: demo demo-score serve test test-mlflow test-s3 test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
+.PHONY: demo demo-score serve test test-mlflow test-s3 test-night test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
 
 SECONDS ?= 60
 
@@ -45,14 +45,23 @@ check:                 ## formatting, lints, docs, container files, dashboards, 
 	@if command -v python3 >/dev/null; then PATH="$(CURDIR)/target/linters/bin:$$PATH" $(PYTHON) .ci/lint-containers; else echo "skipped: container files (no python3)"; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; else echo "skipped: dependencies (no cargo-deny)"; fi
 
-test-mlflow:           ## the tests with a real MLflow server, which it installs into target/
-	@command -v target/mlflow/bin/mlflow >/dev/null || (python3 -m venv target/mlflow && target/mlflow/bin/pip install --quiet 'mlflow[auth]==3.17.2')
+target/mlflow/bin/mlflow:
+	python3 -m venv target/mlflow && target/mlflow/bin/pip install --quiet 'mlflow[auth]==3.17.2'
+
+target/s3/bin/moto_server:
+	python3 -m venv target/s3 && target/s3/bin/pip install --quiet 'moto[server]==5.2.5'
+
+test-mlflow: target/mlflow/bin/mlflow  ## the tests with a real MLflow server, which it installs into target/
 	TANDEM_TEST_MLFLOW=$(CURDIR)/target/mlflow/bin/mlflow $(CARGO) test -p offline --test main mlflow::
 
-test-s3:               ## the tests with a real S3 server, which it installs into target/
-	@command -v target/s3/bin/moto_server >/dev/null || (python3 -m venv target/s3 && target/s3/bin/pip install --quiet 'moto[server]==5.2.5')
+test-s3: target/s3/bin/moto_server  ## the tests with a real S3 server, which it installs into target/
 	$(CARGO) build -p offline -p online
 	TANDEM_TEST_S3=$(CURDIR)/target/s3/bin/python $(CARGO) test -p offline --test main s3::
+
+test-night: target/s3/bin/moto_server target/mlflow/bin/mlflow  ## nights of a shop from events to notices, with all of these and a scheduler
+	$(CARGO) build -p offline -p online
+	TANDEM_TEST_S3=$(CURDIR)/target/s3/bin/python TANDEM_TEST_MLFLOW=$(CURDIR)/target/mlflow/bin/mlflow \
+	    $(CARGO) test -p offline --test main night:: -- --nocapture
 
 test-airflow: build    ## the DAG of a night in a real Airflow, which it installs into target/
 	python3 offline/deploy/airflow/test.py --offline $(RELEASE)/offline --venv target/airflow

@@ -19,6 +19,7 @@ pub mod erase;
 pub mod fit;
 pub mod log;
 pub mod measure;
+pub mod mirrored;
 pub mod mlflow;
 pub mod notices;
 pub mod outcomes;

@@ -29,6 +29,7 @@ mod lock;
 mod looks_like;
 mod messages;
 mod mlflow;
+mod night;
 mod operating;
 mod outcomes;
 mod panel;

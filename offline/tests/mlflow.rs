@@ -7,22 +7,20 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use offline::publish::Artifacts;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::support::mlflow::{PASSWORD, Server, USER, of, program};
 use crate::support::{CLOCK, SMALL, command, text, write_shop};
 
 /// A call may take a second: enough to hear that nobody is there.
 const BRIEF: (&str, &str) = ("TANDEM_MLFLOW__TIMEOUT_SECS", "1");
 /// The first call of a real server may take long on a busy machine.
 const PATIENT: (&str, &str) = ("TANDEM_MLFLOW__TIMEOUT_SECS", "120");
-/// Who may ask the server that asks for passwords.
-const USER: &str = "admin";
-const PASSWORD: &str = "a-word-of-this-test";
 
 /// Runs `offline` on a small shop in a folder, with records there, MLflow at a URL, and variables; returns what it
 /// printed.
@@ -126,79 +124,9 @@ fn the_folder_is_free_while_a_slow_server_is_told_and_the_config_names_the_serve
     }
 }
 
-/// A real server in a folder.
-struct Server {
-    child: Child,
-    http: reqwest::blocking::Client,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has children, which end when it is asked to.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    /// Starts one.
-    ///
-    /// * `asking`: what makes it ask for passwords, if it does.
-    fn start(program: &str, folder: &Path, port: u16, asking: Option<&Path>) -> Self {
-        let store = format!("sqlite:///{}", text(&folder.join("mlflow.db")));
-        let files = folder.join("files");
-        let port_text = port.to_string();
-        let mut server = Command::new(program);
-        server.args(["server", "--host", "127.0.0.1", "--port", &port_text, "--workers", "1"]);
-        server.args(["--backend-store-uri", &store, "--artifacts-destination", text(&files)]);
-        if let Some(config) = asking {
-            server.args(["--app-name", "basic-auth"]).env("MLFLOW_AUTH_CONFIG_PATH", config);
-            server.env("MLFLOW_FLASK_SERVER_SECRET_KEY", "of this test");
-        }
-        let child = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mlflow starts");
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let (http, begin) = (reqwest::blocking::Client::new(), Instant::now());
-        let server = Self { child, http, url: format!("http://127.0.0.1:{port}") };
-        while server.http.get(format!("{}/health", server.url)).send().is_err() {
-            assert!(begin.elapsed() < Duration::from_secs(120), "mlflow does not answer");
-            thread::sleep(Duration::from_millis(100));
-        }
-        server
-    }
-
-    fn get(&self, call: &str) -> Value {
-        let answer = self
-            .http
-            .get(format!("{}/api/2.0/{call}", self.url))
-            .basic_auth(USER, Some(PASSWORD))
-            .send()
-            .expect("an answer");
-        answer.json().expect("JSON")
-    }
-
-    fn runs(&self) -> Vec<Value> {
-        let asked = json!({ "experiment_ids": ["1"], "order_by": ["start_time ASC"] });
-        let call = format!("{}/api/2.0/mlflow/runs/search", self.url);
-        let found: Value = self
-            .http
-            .post(call)
-            .basic_auth(USER, Some(PASSWORD))
-            .json(&asked)
-            .send()
-            .expect("an answer")
-            .json()
-            .expect("JSON");
-        found["runs"].as_array().cloned().unwrap_or_default()
-    }
-}
-
 #[test]
 fn a_real_server_knows_runs_versions_and_the_champion() {
-    let Ok(program) = std::env::var("TANDEM_TEST_MLFLOW") else {
-        println!("skipped: no MLflow server; `make test-mlflow` installs one");
-        return;
-    };
+    let Some(program) = program() else { return };
     let folder = tempfile::tempdir().expect("temporary folder");
     let folder = folder.path();
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
@@ -213,20 +141,14 @@ fn a_real_server_knows_runs_versions_and_the_champion() {
     assert_eq!(runs.len(), 2);
     let first = &runs[0];
     assert_eq!(first["info"]["status"], "FINISHED");
-    let of = |list: &str, key: &str| {
-        let own = first["data"][list].as_array().expect("a list").iter().find(|own| own["key"] == key);
-        own.unwrap_or_else(|| panic!("{list} has no {key}"))["value"].clone()
-    };
-    assert_eq!(of("params", "als.factors"), "4");
-    assert!(of("metrics", "seconds").as_f64() > Some(0.0));
-    assert!(of("tags", "tandem.version").as_str().is_some_and(|version| version.starts_with("v000001-")));
+    assert_eq!(of(first, "params", "als.factors"), "4");
+    assert!(of(first, "metrics", "seconds").as_f64() > Some(0.0));
+    assert!(of(first, "tags", "tandem.version").as_str().is_some_and(|version| version.starts_with("v000001-")));
     assert_eq!(first["inputs"]["dataset_inputs"][0]["dataset"]["name"], "events.csv");
-    let place = first["info"]["artifact_uri"].as_str().expect("a place").trim_start_matches("mlflow-artifacts:");
-    let record = server.get(&format!("mlflow-artifacts/artifacts{place}/run.json"));
+    let record: Value = serde_json::from_str(&server.file(first, "run.json")).expect("JSON");
     assert_eq!(record["command"], "run");
 
-    let champion =
-        || server.get("mlflow/registered-models/alias?name=tandem&alias=champion")["model_version"]["version"].clone();
+    let champion = || server.champion()["version"].clone();
     assert_eq!(champion(), "2");
     run(folder, &server.url, &["rollback"], &[PATIENT]);
     assert_eq!(champion(), "1");
@@ -242,10 +164,7 @@ fn a_real_server_knows_runs_versions_and_the_champion() {
 
 #[test]
 fn a_server_that_asks_for_passwords_is_told_with_the_right_one_and_a_wrong_one_costs_a_run_nothing() {
-    let Ok(program) = std::env::var("TANDEM_TEST_MLFLOW") else {
-        println!("skipped: no MLflow server; `make test-mlflow` installs one");
-        return;
-    };
+    let Some(program) = program() else { return };
     let folder = tempfile::tempdir().expect("temporary folder");
     let folder = folder.path();
     let config = folder.join("basic_auth.ini");

@@ -1,7 +1,7 @@
 //! The scheduler as a process: jobs at their times, whoever is killed when, and what people are told.
 
-mod receiver;
-mod scheduler;
+pub mod receiver;
+pub mod scheduler;
 
 mod kills;
 mod lease;

@@ -28,10 +28,9 @@ use shared::objects::push::{By, push};
 use shared::objects::{Location, ObjectsError, Remote};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::mirrored;
 use crate::schedule::lock::holder;
 
-/// The variable that names the folder of mirrors.
-const CACHE: &str = "TANDEM_CACHE";
 /// The lock of a mirror, held while it is compared with the store.
 const LOCK: &str = ".mirror.lock";
 /// The lock of a process that builds, held as long as it has the lease, whose token stands in it.
@@ -61,11 +60,7 @@ pub struct Mirrors {
 
 /// The folder that an argument means: a path, or the mirror of a store.
 pub fn mirrored(text: &str) -> Result<PathBuf, String> {
-    if !Location::is_meant(text) {
-        return Ok(PathBuf::from(text));
-    }
-    let location: Location = text.parse().map_err(|error: ObjectsError| error.to_string())?;
-    Ok(mirror_of(&location))
+    mirrored::mirrored(text, |name| std::env::var_os(name))
 }
 
 /// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. Empty for none.
@@ -78,14 +73,9 @@ pub fn local(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
 
-/// The folder that mirrors a store: in `TANDEM_CACHE`, or where the system keeps what can be had again.
+/// The folder that mirrors a store.
 fn mirror_of(location: &Location) -> PathBuf {
-    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = home(CACHE)
-        .or_else(|| home("XDG_CACHE_HOME").map(|cache| cache.join("tandem")))
-        .or_else(|| home("HOME").map(|home| home.join(".cache/tandem")))
-        .unwrap_or_else(|| std::env::temp_dir().join("tandem"));
-    cache.join(location.folder_name())
+    mirrored::mirror_of(location, |name| std::env::var_os(name))
 }
 
 /// How long a command line is willing to wait for another batch.
@@ -147,6 +137,18 @@ impl Mirrors {
             None => command(),
             Some(location) => in_mirror(location, access, &self.versions, patience, &runtime, command),
         }
+    }
+
+    /// Does what may take long when a command is over: beside whoever builds, with the artifacts as they are now.
+    ///
+    /// # Errors
+    /// What went wrong with the store.
+    pub fn after(&self, work: impl FnOnce()) -> anyhow::Result<()> {
+        let artifacts = Self { artifacts: self.artifacts.clone(), ..Self::default() };
+        artifacts.around(Access::Note(Need::Manifests), Duration::ZERO, || {
+            work();
+            Ok(())
+        })
     }
 }
 
@@ -327,13 +329,6 @@ mod tests {
     use clap::{Arg, Command};
 
     use super::*;
-
-    #[test]
-    fn a_url_is_a_folder_of_its_own_and_a_path_is_a_path() {
-        assert_eq!(mirrored("artifacts"), Ok(PathBuf::from("artifacts")));
-        assert!(mirrored("s3://shop/a").expect("a folder").to_string_lossy().contains("s3---shop-a-"));
-        assert!(mirrored("http://shop/a").expect_err("is none").contains("s3://BUCKET/PREFIX"));
-    }
 
     #[test]
     fn a_store_is_refused_where_a_path_is_asked_for() {

@@ -129,7 +129,13 @@ impl Arguments {
     /// # Errors
     /// What went wrong, and what to do about it.
     pub fn execute(&self, progress: &mut Progress) -> anyhow::Result<()> {
-        self.mirrors.around(self.command.access(), self.patience, || self.in_folders(progress))
+        let done = self.mirrors.around(self.command.access(), self.patience, || self.in_folders(progress));
+        if let Some(telling) = self.recorder.telling()
+            && let Err(error) = self.mirrors.after(|| telling.tell())
+        {
+            eprintln!("warning: MLflow is told by the next run: {error:#}");
+        }
+        done
     }
 
     fn in_folders(&self, progress: &mut Progress) -> anyhow::Result<()> {

@@ -46,7 +46,7 @@ pub fn publish(args: &PublishArgs, recorder: &Recorder, progress: &mut Progress)
     println!("champion: {}", version.version());
     drop(pointers);
     prune(args, &config, progress)?;
-    recorder.tell_champions(&args.output.artifacts, &settings.run.mlflow);
+    recorder.leave_champions(&args.output.artifacts, &settings.run.mlflow);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Records what a command does: `run`, `evaluate`, `tune`, `score train` and `score tune` go through [`Recorder::record`].
 
+use std::cell::RefCell;
+use std::fmt;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,37 @@ pub struct Recorder {
     runs: Option<PathBuf>,
     #[command(flatten)]
     mlflow: MlflowOptions,
+    /// What is to be told when the command is over.
+    #[clap(skip)]
+    telling: RefCell<Option<Telling>>,
+}
+
+/// What an MLflow server is to be told of, when what was made is published and others may build: however slow it is, nobody
+/// waits for it.
+pub struct Telling {
+    client: Client,
+    names: Names,
+    runs: PathBuf,
+    artifacts: PathBuf,
+}
+
+impl fmt::Debug for Telling {
+    /// The client may know a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telling").field("runs", &self.runs).finish_non_exhaustive()
+    }
+}
+
+impl Telling {
+    /// Tells of the runs that wait, and which versions are champions now. What can't be told waits for the next run, with a
+    /// warning.
+    pub fn tell(&self) {
+        match catch_up(&self.client, &self.names, &self.runs, &self.artifacts) {
+            Ok(0) => {}
+            Ok(told) => eprintln!("mlflow: told of {told} runs"),
+            Err(error) => eprintln!("warning: {error}"),
+        }
+    }
 }
 
 /// A run under way: what it notes of itself.
@@ -52,8 +85,7 @@ impl Recorder {
     /// what the command is for comes first.
     ///
     /// * `artifacts`: the artifacts folder of the command, if it has one; else the one that other commands take.
-    /// * `mlflow`: the server that is told, unless the options name another. It is told after the work, which has let go of
-    ///   every lock.
+    /// * `mlflow`: the server that is to be told, unless the options name another; see [`Self::telling`].
     ///
     /// # Errors
     /// Those of the command.
@@ -95,7 +127,7 @@ impl Recorder {
             match kept.map_err(Into::into).and_then(|()| begun.write(&run)) {
                 Ok(()) => {
                     eprintln!("recorded: {}", run.id);
-                    self.tell(Some(&run.id), artifacts, begun.folder(), mlflow);
+                    self.leave(Some(&run.id), artifacts, begun.folder(), mlflow);
                 }
                 Err(error) => eprintln!("warning: how this run ended is not recorded: {error}"),
             }
@@ -103,25 +135,30 @@ impl Recorder {
         result
     }
 
-    /// Tells MLflow which versions are champions now, and of runs that it was not told of, where a server is named.
-    pub fn tell_champions(&self, artifacts: &Path, mlflow: &MlflowConfig) {
-        self.tell(None, Some(artifacts), &self.folder(Some(artifacts)), mlflow);
+    /// Leaves it to be told to MLflow which versions are champions now, and of which runs it was not told, where a server is
+    /// named.
+    pub fn leave_champions(&self, artifacts: &Path, mlflow: &MlflowConfig) {
+        self.leave(None, Some(artifacts), &self.folder(Some(artifacts)), mlflow);
     }
 
-    /// Tells MLflow of a run, and of all that wait. What can't be told waits for the next run, with a warning.
-    fn tell(&self, run: Option<&RunId>, artifacts: Option<&Path>, runs: &Path, mlflow: &MlflowConfig) {
+    /// What the command left to be told.
+    pub fn telling(&self) -> Option<Telling> {
+        self.telling.take()
+    }
+
+    /// Leaves it to be told of a run, and of all that wait.
+    fn leave(&self, run: Option<&RunId>, artifacts: Option<&Path>, runs: &Path, mlflow: &MlflowConfig) {
         let MlflowConfig { url, experiment, model, timeout_secs } = self.mlflow.over(mlflow);
         if url.is_empty() {
             return;
         }
         let names = Names { experiment, model };
-        let told = Client::new(&url, Duration::from_secs(timeout_secs)).and_then(|client| {
+        let telling = Client::new(&url, Duration::from_secs(timeout_secs)).and_then(|client| {
             run.map_or(Ok(()), |id| enqueue(runs, id))?;
-            catch_up(&client, &names, runs, &usual(artifacts))
+            Ok(Telling { client, names, runs: runs.to_owned(), artifacts: usual(artifacts) })
         });
-        match told {
-            Ok(0) => {}
-            Ok(told) => eprintln!("mlflow: told of {told} runs"),
+        match telling {
+            Ok(telling) => *self.telling.borrow_mut() = Some(telling),
             Err(error) => eprintln!("warning: {error}"),
         }
     }

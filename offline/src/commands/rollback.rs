@@ -42,6 +42,6 @@ pub fn rollback(args: &RollbackArgs, recorder: &Recorder, progress: &mut Progres
     }
     println!("champion: {}", version.version());
     drop(pointers);
-    recorder.tell_champions(&args.output.artifacts, &settings.run.mlflow);
+    recorder.leave_champions(&args.output.artifacts, &settings.run.mlflow);
     Ok(())
 }

@@ -10,6 +10,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 /// What a receiver does with the next request.
 #[derive(Clone, Copy)]
@@ -38,6 +40,18 @@ impl Received {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// Checks what signs it, as a receiver of somebody else would.
+    pub fn assert_signed(&self, secret: &str) {
+        let signature = self.header("tandem-signature");
+        let (time, digest) = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).expect("signed");
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
+        mac.update(&[time.as_bytes(), &b"."[..], self.body.as_slice()].concat());
+        let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, expected);
+        let age = jiff::Timestamp::now().as_second() - time.parse::<i64>().expect("seconds");
+        assert!((0..60).contains(&age), "{age}");
     }
 }
 

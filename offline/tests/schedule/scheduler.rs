@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use offline::schedule::runs::Order;
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,7 +39,7 @@ impl Place {
     }
 
     /// `offline schedule --config` with more arguments.
-    pub fn command(&self, more: &[&str]) -> std::process::Command {
+    pub fn command(&self, more: &[&str]) -> Command {
         let mut command = command();
         command.arg("schedule").arg("--config").arg(self.path("schedule.toml")).args(more);
         command.current_dir(self.folder.path()).env("RUST_LOG", "info");
@@ -54,8 +54,14 @@ impl Place {
 
     /// Starts a scheduler, whose log goes to a file of this name.
     pub fn start(&self, log: &str, more: &[&str]) -> Scheduler {
+        self.start_with(log, more, |_| {})
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_with(&self, log: &str, more: &[&str], change: impl FnOnce(&mut Command)) -> Scheduler {
         let file = File::options().create(true).append(true).open(self.path(log)).expect("a file");
         let mut command = self.command(more);
+        change(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         Scheduler { child: command.spawn().expect("the binary runs"), log: self.path(log) }
     }

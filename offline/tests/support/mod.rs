@@ -3,6 +3,8 @@
 
 pub mod clicks;
 pub mod loans;
+pub mod mlflow;
+pub mod objects;
 pub mod service;
 pub mod slates;
 
@@ -83,10 +85,15 @@ pub fn offline_fails(arguments: &[&str]) -> String {
 }
 
 /// Waits until something is so.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, is_so);
+}
+
+/// Waits until something is so that may take long.
+pub fn within(most: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
+        assert!(begin.elapsed() < most, "{what}: not within {most:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

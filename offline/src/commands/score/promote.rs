@@ -28,7 +28,7 @@ pub fn promote(args: &PromoteArgs, recorder: &Recorder) -> anyhow::Result<()> {
     let (folder, patience) = (&args.artifacts.artifacts, args.artifacts.moments());
     let mlflow = MlflowOptions::of_environment()?;
     tell(&args.model, &registry::promote(folder, &args.model, args.version.as_deref(), schema, patience)?);
-    recorder.tell_champions(folder, &mlflow);
+    recorder.leave_champions(folder, &mlflow);
     Ok(())
 }
 

@@ -22,6 +22,6 @@ pub fn rollback(args: &RollbackArgs, recorder: &Recorder) -> anyhow::Result<()> 
     let mlflow = MlflowOptions::of_environment()?;
     let promoted = registry::rollback(&args.artifacts.artifacts, &args.model, args.artifacts.moments())?;
     tell(&args.model, &promoted);
-    recorder.tell_champions(&args.artifacts.artifacts, &mlflow);
+    recorder.leave_champions(&args.artifacts.artifacts, &mlflow);
     Ok(())
 }

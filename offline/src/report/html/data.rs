@@ -59,7 +59,7 @@ fn shares(title: &str, names: &[String], counts: &[Steps], data: &Data) -> Marku
         figure {
             h3 { (title) }
             (series(title, names, &[], &lines, Unit::Share))
-            figcaption { @for (_, class, called) in there(data) { span.key.(class) { (called) } } " Shares of the events of each." }
+            figcaption { @for (_, class, called) in there(data) { span.key.(class) { (called) } } br; "Shares of the events of each." }
         }
     }
 }

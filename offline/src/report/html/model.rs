@@ -84,7 +84,7 @@ fn fit(fit: &Fit) -> Markup {
                 tr { th { "" } th { "before" } th { "after" } th { "difference" } }
                 @for test in tests {
                     tr {
-                        td { (test.simpler) " → " (test.richer) br; small { (test.figure) } }
+                        td.text { (test.simpler) " → " (test.richer) br; small { (test.figure) } }
                         td { (digits(test.simpler_mean)) } td { (digits(test.richer_mean)) }
                         td { span class=(better(test)) { (format!("{:+.4}", test.difference.mean)) }
                             br; small { "[" (format!("{:+.4}", test.difference.interval.low)) ", " (format!("{:+.4}", test.difference.interval.high)) "]" } }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::durations;
+use crate::mirrored::mirrored;
 use crate::notices::Kind;
 use crate::schedule::times::Times;
 
@@ -107,10 +108,11 @@ impl Job {
         ALWAYS.contains(&variable) || self.config.environment.iter().any(fits)
     }
 
-    /// The folder that its runs leave their records in: of `--runs`, else `runs` in that of `--artifacts`; either may come
-    /// from the environment that is passed on.
+    /// The folder that its runs leave their records in: of `--runs`, else `runs` in that of `--artifacts`, which for an
+    /// object store is its mirror on this machine; either may come from the environment that is passed on.
     #[must_use]
     pub fn records(&self) -> PathBuf {
+        let passed = |variable: &str| std::env::var_os(variable).filter(|_| self.passes(variable));
         let given = |option: &str, variable: &str| {
             let command = &self.config.command;
             let word = command.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(option) {
@@ -118,12 +120,16 @@ impl Job {
                 Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
                 None => None,
             });
-            let passed = || std::env::var_os(variable).filter(|_| self.passes(variable)).map(PathBuf::from);
-            word.map(PathBuf::from).or_else(passed)
+            word.or_else(|| passed(variable)?.into_string().ok())
         };
-        given("--runs", "TANDEM_RUNS").unwrap_or_else(|| {
-            let artifacts = given("--artifacts", "TANDEM_ARTIFACTS__PATH");
-            artifacts.unwrap_or_else(|| PathBuf::from("artifacts")).join("runs")
-        })
+        given("--runs", "TANDEM_RUNS").map_or_else(
+            || {
+                let artifacts = given("--artifacts", "TANDEM_ARTIFACTS__PATH");
+                let artifacts = artifacts.unwrap_or_else(|| "artifacts".to_owned());
+                // A URL that is none is for the run to complain of: it leaves no record.
+                mirrored(&artifacts, passed).unwrap_or_else(|_| PathBuf::from(artifacts)).join("runs")
+            },
+            PathBuf::from,
+        )
     }
 }

@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_job_reaches_an_object_store_and_its_records_are_in_the_mirror() {
+        let command = "command = ['run', '--events', 's3://shop/log', '--artifacts', 's3://shop/a']";
+        let plan = read(&format!("[[job]]\nname = 'nightly'\ncron = '@daily'\n{command}\n")).expect("a plan");
+        let job = plan.job("nightly").expect("it is there");
+        for variable in ["AWS_ACCESS_KEY_ID", "GOOGLE_SERVICE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME", "TANDEM_CACHE"] {
+            assert!(job.passes(variable), "{variable}");
+        }
+        assert!(!job.passes("SLACK_URL"));
+        let records = job.records();
+        assert!(records.ends_with("runs") && records.to_string_lossy().contains("s3---shop-a-"), "{records:?}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_job() {
         for (text, said) in [
             ("[[job]]\nname = 'a'\ncommand = ['run']", "job a: it has neither `cron` nor `after`"),
