@@ -65,7 +65,13 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
         offline_small(&[&["run", "--events"][..], events, users, &output].concat());
     };
     build(&[text(&shop)], &[]);
-    let start = || Running::start_with(folder.path(), |config| config.store.redis_url = url.clone().into());
+    let start = || {
+        Running::start_with(folder.path(), |config| {
+            config.store.redis_url = url.clone().into();
+            // The log of slates has a test of its own.
+            config.slates.every = 0;
+        })
+    };
     let service = start();
     let view = |user: &str, item: usize| {
         let event = json!({"visitorid": user, "itemid": format!("i{item:02}"), "event": "view"}).to_string();

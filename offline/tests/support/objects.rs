@@ -93,7 +93,8 @@ impl Machine {
         offline
     }
 
-    fn offline(&self, arguments: &[&str]) -> Output {
+    /// Runs it on a small shop of 1970, however it ends.
+    pub fn offline(&self, arguments: &[&str]) -> Output {
         self.command(arguments).envs(CLOCK).envs(SMALL).output().expect("the binary runs")
     }
 
@@ -180,6 +181,7 @@ impl Replica {
             .env("TANDEM_EVENTS__SHIP_TO", LOG)
             .env("TANDEM_EVENTS__SHIP_OPEN_EVERY_S", "1")
             .env("TANDEM_MODELS__ROWS", machine.folder.join("rows"))
+            .env("TANDEM_SLATES__PATH", machine.folder.join("slates"))
             .env("TANDEM_SLATES__PATH", machine.folder.join("slates"))
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
