@@ -41,7 +41,7 @@ impl Replicas {
         }
         self.told += 2 * USERS;
         let all = format!("{} rows: {} events, 0 rejected", self.told, self.told);
-        eventually("both logs are shipped", || batch.succeeds(&["ingest", "--events", LOG]).contains(&all));
+        eventually("both logs are shipped", || batch.says(&["ingest", "--events", LOG]).contains(&all));
     }
 
     fn serve(&self, version: &str) {

@@ -101,6 +101,11 @@ impl Machine {
         printed
     }
 
+    /// Runs it on a small shop of 1970; returns what it printed, however it ended.
+    pub fn says(&self, arguments: &[&str]) -> String {
+        printed(&self.offline(arguments))
+    }
+
     /// Runs it on a small shop of 1970, which must fail; returns what it printed.
     pub fn fails(&self, arguments: &[&str]) -> String {
         let output = self.offline(arguments);
