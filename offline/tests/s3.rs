@@ -42,7 +42,7 @@ fn a_version_is_published_served_by_two_replicas_and_put_back() {
     replicas.iter().for_each(|replica| replica.posts(r#"{"visitorid":"u1","itemid":"i3","event":"view"}"#));
     eventually("both logs are shipped", || {
         let printed = batch.says(&["ingest", "--events", LOG]);
-        printed.contains("2 events") || printed.contains("events: 2")
+        printed.contains("2 rows: 2 events")
     });
 }
 

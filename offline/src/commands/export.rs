@@ -16,7 +16,7 @@ use crate::publish::versions;
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The artifacts folder.
-    #[arg(long, default_value = "artifacts", value_parser = mirrored)]
+    #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
     artifacts: PathBuf,
     /// The version; the champion if absent.
     #[arg(long)]

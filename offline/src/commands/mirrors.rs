@@ -340,11 +340,11 @@ mod tests {
     fn the_stores_of_a_command_line_are_found_at_each_level() {
         let argument = |name: &'static str| Arg::new(name).long(name).num_args(1..);
         let command = Command::new("offline")
-            .arg(argument("other"))
+            .arg(argument("other").num_args(1))
             .subcommand(Command::new("run").arg(argument("artifacts")).arg(argument("events")));
         let line =
             ["offline", "--other", "s3://x/y", "run", "--artifacts", "s3://shop/a", "--events", "log", "gs://shop/log"];
-        let mirrors = Mirrors::of(&command.get_matches_from(line));
+        let mirrors = Mirrors::of(&command.try_get_matches_from(line).expect("a command line"));
         assert_eq!(mirrors.artifacts.expect("is there").to_string(), "s3://shop/a");
         assert_eq!(mirrors.events.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gs://shop/log"]);
     }

@@ -42,7 +42,7 @@ pub fn rejects(artifacts: &Path, users: &Users) -> Result<usize, EraseError> {
     };
     let (named, rest): (Vec<&str>, Vec<&str>) = text.split_inclusive('\n').partition(|line| is_named(line));
     if !named.is_empty() {
-        replace(artifacts, REJECTS, &rest.concat())?;
+        replace(artifacts, REJECTS, rest.concat())?;
     }
     Ok(named.len())
 }

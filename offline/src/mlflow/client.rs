@@ -70,7 +70,7 @@ pub struct Remote {
 }
 
 impl Client {
-    /// A client of the server at a URL, who asks as [`Login::of`] says.
+    /// A client of the server at a URL, who asks as `Login::of` says.
     ///
     /// * `patience`: how long a call may take.
     ///

@@ -130,7 +130,7 @@ pub fn champions(artifacts: &Path) -> Result<Vec<String>, ArtifactError> {
 
 /// Records the versions that rollback can go back to.
 pub(super) fn write_champions(pointers: &Pointers, champions: &[String]) -> Result<(), ArtifactError> {
-    replace(pointers.path(), CHAMPIONS, &champions.iter().map(|name| format!("{name}\n")).collect::<String>())
+    replace(pointers.path(), CHAMPIONS, champions.iter().map(|name| format!("{name}\n")).collect::<String>())
 }
 
 fn number(name: &str) -> Option<u64> {

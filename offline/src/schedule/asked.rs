@@ -18,7 +18,7 @@ pub fn ask(state: &Path, job: &str) -> Result<(), ArtifactError> {
     let folder = state.join(FOLDER);
     fs::create_dir_all(&folder).map_err(ArtifactError::io(&folder))?;
     // No two requests have the same text, so that each is taken up once.
-    replace(&folder, job, &format!("{}\n", holder()))
+    replace(&folder, job, format!("{}\n", holder()))
 }
 
 /// The request for a job, if there is one.

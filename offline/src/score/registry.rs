@@ -209,7 +209,7 @@ pub fn store(
     let challenge = if promoted {
         move_pointer(&pointers, &version, Move::Forward)?
     } else {
-        replace(held.path(), CHALLENGER, &format!("{version}\n"))?;
+        replace(held.path(), CHALLENGER, format!("{version}\n"))?;
         None
     };
     Ok(Stored { version, outcome, promoted, challenge })

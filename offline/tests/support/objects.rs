@@ -85,7 +85,11 @@ impl Machine {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut offline = command();
         self.environment(&mut offline);
-        offline.args(arguments).args(["--artifacts", ARTIFACTS]);
+        // Not every command has artifacts.
+        if arguments[0] != "ingest" {
+            offline.env("TANDEM_ARTIFACTS__PATH", ARTIFACTS);
+        }
+        offline.args(arguments);
         offline
     }
 

@@ -1,6 +1,6 @@
 //! The event log on its way to an object store, where the batch reads it.
 //!
-//! In: the folder of this replica's log. Out: its files in the store, closed ones within [`CLOSED_EVERY`], the one that is
+//! In: the folder of this replica's log. Out: its files in the store, closed ones within ten seconds, the one that is
 //! written at its own pace, and all of them when the service stops. The log here stays the truth: nothing is removed, and
 //! no event waits.
 

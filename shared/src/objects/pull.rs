@@ -201,7 +201,8 @@ async fn bring(
         (None, None) => return Ok(0),
     };
     let is_same = here.as_ref().is_some_and(|here| here.files == there.files);
-    if is_same && (was_whole || !is_needed) || !(is_needed || was_whole) {
+    let is_wanted = is_needed || was_whole;
+    if !is_wanted || is_same && was_whole {
         if let Some(small) = manifest {
             put(folder, &format!("{version}/{MANIFEST}"), &small.bytes)?;
         }

@@ -87,7 +87,7 @@ impl Alias {
     pub fn write(&self, folder: &Path, version: &str) -> Result<(), ArtifactError> {
         let aliases = folder.join(ALIASES);
         fs::create_dir_all(&aliases).map_err(ArtifactError::io(&aliases))?;
-        replace(&aliases, &self.0, &format!("{version}\n"))?;
+        replace(&aliases, &self.0, format!("{version}\n"))?;
         sync_folder(folder)
     }
 

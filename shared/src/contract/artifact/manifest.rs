@@ -198,7 +198,7 @@ pub fn read_champion(artifacts: &Path) -> Result<String, ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Io`].
 pub fn write_champion(artifacts: &Path, version: &str) -> Result<(), ArtifactError> {
-    replace(artifacts, CHAMPION, &format!("{version}\n"))
+    replace(artifacts, CHAMPION, format!("{version}\n"))
 }
 
 /// Replaces a small file of a folder, atomically and durably: a reader finds the old content or the new one, even after a

@@ -75,7 +75,7 @@ impl Challenge {
     pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
         let text = serde_json::to_string(self)
             .map_err(|error| ArtifactError::Challenge { path: folder.join(CHALLENGE), reason: error.to_string() })?;
-        replace(folder, CHALLENGE, &format!("{text}\n"))
+        replace(folder, CHALLENGE, format!("{text}\n"))
     }
 
     /// Ends the challenge of a model's folder; nothing where there is none.
