@@ -41,7 +41,7 @@ impl Replicas {
         }
         self.told += 2 * USERS;
         let all = format!("{} rows: {} events, 0 rejected", self.told, self.told);
-        eventually("both logs are shipped", || printed(&batch.offline(&["ingest", "--events", LOG])).contains(&all));
+        eventually("both logs are shipped", || batch.says(&["ingest", "--events", LOG]).contains(&all));
     }
 
     fn serve(&self, version: &str) {
@@ -140,17 +140,16 @@ fn every_night_ends_in_a_served_version_or_in_a_notice_that_says_why() {
     shop.set(WORSE);
     let notice = nights.pass("refused");
     let contest = &notice["figures"][0];
-    assert!(contest["value"].as_f64() < contest["champion"].as_f64(), "{notice}");
+    let [new, champion] = ["value", "champion"].map(|key| contest[key].as_f64().expect("a figure"));
+    assert!(new < champion, "{notice}");
     let settings = notice["settings"].as_array().expect("settings");
     assert!(settings.iter().any(|setting| setting == "ranker.kind \"trees\" → \"none\""), "{notice}");
     let kept = notice["version"].as_str().expect("a version").to_owned();
     replicas.serve(&kept);
     // What was lost on the broken night is in it, and it is learnt by the settings before.
     assert_registered(&server, &notice, "refused", SAMPLE + replicas.told);
-    diary.notes(format!(
-        "night 3, worse settings ({} beside {}): notice `refused`; {kept} with the settings before",
-        contest["value"], contest["champion"]
-    ));
+    let figures = format!("NDCG@20 {new:.3} beside {champion:.3}");
+    diary.notes(format!("night 3, worse settings, {figures}: notice `refused`; {kept} by the settings before"));
     shop.set("");
 
     replicas.live_a_day(&batch);

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::objects::{LOG, Machine, Replica, S3, printed, promoted};
+use crate::support::objects::{LOG, Machine, Replica, S3, promoted};
 use crate::support::{CLOCK, SMALL, eventually};
 
 #[allow(dead_code)]
@@ -41,7 +41,8 @@ fn a_version_is_published_served_by_two_replicas_and_put_back() {
     // What the replicas were told is in the next version.
     replicas.iter().for_each(|replica| replica.posts(r#"{"visitorid":"u1","itemid":"i3","event":"view"}"#));
     eventually("both logs are shipped", || {
-        printed(&batch.offline(&["ingest", "--events", LOG])).contains("2 rows: 2 events")
+        let printed = batch.says(&["ingest", "--events", LOG]);
+        printed.contains("2 rows: 2 events")
     });
 }
 

@@ -46,10 +46,12 @@ pub fn tags(run: &Run) -> BTreeMap<String, String> {
     tags
 }
 
-/// The settings.
+/// The settings; none of a run that failed before it had them, since the server refuses what has no name.
 pub fn parameters(run: &Run) -> Vec<(String, String)> {
     let text = |own: &Value| own.as_str().map_or_else(|| own.to_string(), str::to_owned);
-    by_key(&run.config).iter().map(|(key, own)| (name(key), value(&text(own)))).collect()
+    let settings = by_key(&run.config);
+    let named = settings.iter().filter(|(key, _)| !key.is_empty());
+    named.map(|(key, own)| (name(key), value(&text(own)))).collect()
 }
 
 /// The figures, with the ends of their intervals; of figures that were taken again and again each is a step. Seconds and
@@ -89,4 +91,19 @@ pub fn dataset(data: &Data) -> Value {
             "profile": json!(data.counts).to_string(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_failed_before_it_had_settings_has_no_parameters() {
+        let begun = Run::begins("r1".parse().expect("a name"), "run", Timestamp::UNIX_EPOCH);
+        assert_eq!(parameters(&begun), []);
+        let learnt = Run { config: json!({ "als": { "factors": 8 } }), ..begun };
+        assert_eq!(parameters(&learnt), [("als.factors".to_owned(), "8".to_owned())]);
+    }
 }

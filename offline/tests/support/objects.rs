@@ -94,7 +94,7 @@ impl Machine {
     }
 
     /// Runs it on a small shop of 1970, however it ends.
-    pub fn offline(&self, arguments: &[&str]) -> Output {
+    fn offline(&self, arguments: &[&str]) -> Output {
         self.command(arguments).envs(CLOCK).envs(SMALL).output().expect("the binary runs")
     }
 
@@ -104,6 +104,11 @@ impl Machine {
         let printed = printed(&output);
         assert!(output.status.success(), "{printed}");
         printed
+    }
+
+    /// Runs it on a small shop of 1970; returns what it printed, however it ended.
+    pub fn says(&self, arguments: &[&str]) -> String {
+        printed(&self.offline(arguments))
     }
 
     /// Runs it on a small shop of 1970, which must fail; returns what it printed.
@@ -181,7 +186,6 @@ impl Replica {
             .env("TANDEM_EVENTS__SHIP_TO", LOG)
             .env("TANDEM_EVENTS__SHIP_OPEN_EVERY_S", "1")
             .env("TANDEM_MODELS__ROWS", machine.folder.join("rows"))
-            .env("TANDEM_SLATES__PATH", machine.folder.join("slates"))
             .env("TANDEM_SLATES__PATH", machine.folder.join("slates"))
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
