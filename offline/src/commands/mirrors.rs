@@ -66,7 +66,8 @@ pub fn mirrored(text: &str) -> Result<PathBuf, String> {
     Ok(mirror_of(&location))
 }
 
-/// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. Empty for none.
+/// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. It may be
+/// empty, for none.
 pub fn local(text: &str) -> Result<PathBuf, String> {
     if Location::is_meant(text) {
         return Err(
