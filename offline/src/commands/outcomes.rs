@@ -42,8 +42,8 @@ pub struct OutcomesOptions {
     /// What counts as shown: every item that was served, or only what clients reported as seen.
     #[arg(long, value_enum, default_value_t = CountedAs::Served, requires = "slates")]
     shown: CountedAs,
-    /// The most items of slates that are kept while their window lasts, about half a kilobyte each; a slate itself counts as
-    /// one more.
+    /// The most items of slates that are kept while their window lasts, about half a kilobyte each; a slate itself
+    /// counts as one more.
     #[arg(long, value_name = "ITEMS", default_value_t = 4_000_000, requires = "slates")]
     max_items: usize,
 }

@@ -6,7 +6,7 @@
 //! first erasure, since an erasure hides what other files have: wherever a run ends, nothing that is left comes to light.
 //!
 //! A packed file is packed anew. One that the service packs meanwhile is gone when the lock is free, and what was written to it is
-//! done once more in the packed one. One of slates that the service removes meanwhile, at its bound, needs nothing more.
+//! done once more in the packed one. One of slates that the service removes meanwhile, at its bound, needs nothing.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -182,8 +182,8 @@ const KIND: &str = "event";
 /// The field that impressions have and events do not.
 const ITEMS: &str = "items";
 
-/// Adds the kinds that there are to an error about the kind of an event, and what an impression is called to one about its
-/// items.
+/// Adds the kinds that there are to an error about the kind of an event, and what an impression is called to one about
+/// its items.
 fn with_kinds(error: ApiError, kinds: &Kinds) -> ApiError {
     let told = |field: &str, detail: &str| match field.rsplit('.').next() {
         Some(KIND) => Some(kinds::others(detail.split('"').nth(1).unwrap_or_default(), kinds)),

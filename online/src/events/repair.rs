@@ -2,8 +2,8 @@
 //!
 //! A crash leaves such a line. It was never acknowledged: an event is acknowledged only after its line is complete and
 //! synced. A complete line is kept whatever it holds, since another release may read what this one can't. On a full disk
-//! the unfinished line is cut off without a copy: the service has to start there too. So is that of a log of slates, which
-//! promises nothing: a copy would only stay behind, with the name of a user.
+//! the unfinished line is cut off without a copy: the service has to start there too. So is that of a log of slates,
+//! which promises nothing: a copy would only stay behind, with the name of a user.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};

@@ -1,4 +1,5 @@
-//! Users whose erasure is on its way to the thread: what comes to it before is from before the erasure, and is passed over.
+//! Users whose erasure is on its way to the thread: what comes to it before is from before the erasure, and is passed
+//! over.
 //!
 //! Else a slate that waits while the disk is slow would be written when `offline erase` is through with the log.
 

@@ -8,8 +8,8 @@
 //!
 //! A request hands over what it has anyway and goes on: names are looked up, and JSON is written, on the thread. What
 //! finds the queue full is dropped and counted, and so are slates that the disk does not take: no slate is later or fails
-//! because of it. Of users outside the sample nothing is handed over but events that name a slate: who clicks may have logged in
-//! since, and be another user than the one who was answered.
+//! because of it. Of users outside the sample nothing is handed over but events that name a slate: who clicks may have
+//! logged in since, and be another user than the one who was answered.
 
 mod count;
 mod erasing;
@@ -38,8 +38,8 @@ use self::log::SlateLog;
 use self::thread::Worker;
 use crate::metrics::Metrics;
 
-/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20. What a single request brings may
-/// be more where nothing waits.
+/// How much may wait for the thread, in items of slates: some 10 MB, or 12,000 slates of 20. What a single request brings
+/// may be more where nothing waits.
 const MAX_WAITING: usize = 1 << 18;
 /// An event, or an impression without its ids, takes as much room as so many items of a slate; an id takes that of one.
 const ITEMS_OF_AN_EVENT: usize = 8;
@@ -153,8 +153,8 @@ impl Outcomes {
         }
     }
 
-    /// What of a request is to be reported once it is durable; nothing where no user is followed. An event that names a slate
-    /// is, whoever sent it: only the thread knows whose the slate is.
+    /// What of a request is to be reported once it is durable; nothing where no user is followed. An event that names a
+    /// slate is, whoever sent it: only the thread knows whose the slate is.
     #[must_use]
     pub fn report_of(&self, events: &[Event], impressions: &[Impression]) -> Report {
         if self.sample.is_empty() {
@@ -175,8 +175,8 @@ impl Outcomes {
         }
     }
 
-    /// Forgets the slates of a user that are remembered here, or that wait to be written. What is on disk is left to `offline
-    /// erase`.
+    /// Forgets the slates of a user that are remembered here, or that wait to be written. What is on disk is left to
+    /// `offline erase`.
     pub fn forget(&self, user: UserId) {
         self.erasing.begin(user.clone());
         // It takes no room, so that it gets there unless the thread is gone, and its memory with it.
@@ -194,8 +194,8 @@ impl Outcomes {
         let is_sent = self.queue.send(message).is_ok();
         if !is_sent && !self.is_gone.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "the thread of the slate log is gone: until the service is started anew no slate is logged, and nothing that \
-                 becomes of slates is counted"
+                "the thread of the slate log is gone: until the service is started anew no slate is logged, and nothing \
+                 that becomes of slates is counted"
             );
         }
         is_sent

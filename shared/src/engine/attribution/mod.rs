@@ -10,8 +10,8 @@
 //! due to, and each slate with what became of it once no event can be due to it any more. An event that names its slate is due
 //! to that one or to none. Each item of a slate is clicked, put into the cart and bought once at most.
 //!
-//! Memory: the slates of the window, bounded by their items, with one more for each slate; the oldest leave first. An event
-//! costs a look-up and a binary search among the slates that showed the item to the user.
+//! Memory: the slates of the window, bounded by their items, with one more for each slate; the oldest leave first. An
+//! event costs a look-up and a binary search among the slates that showed the item to the user.
 
 mod index;
 #[cfg(test)]
@@ -80,8 +80,8 @@ pub struct Settings {
     pub window_ms: i64,
     /// What counts as shown.
     pub shown: Shown,
-    /// The most items of slates that are kept, about half a kilobyte each. A slate counts as one more, since one without
-    /// items takes memory too. The last slate is kept whatever its length.
+    /// The most items of slates that are kept, about half a kilobyte each. A slate counts as one more, since one
+    /// without items takes memory too. The last slate is kept whatever its length.
     pub max_items: usize,
 }
 
