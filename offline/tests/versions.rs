@@ -7,15 +7,18 @@ use serde_json::{Value, json};
 use crate::support::service::Running;
 use crate::support::{eventually, offline, offline_fails, offline_small, offline_with, text, versions, write_shop};
 
+/// Learns from so many days of a shop, and publishes; returns the version.
+fn run(events: &Path, artifacts: &Path, days: i64) -> String {
+    write_shop(events, 0..20, 0..days);
+    offline_small(&["run", "--events", text(events), "--artifacts", text(artifacts)]);
+    versions(artifacts).pop().expect("a version")
+}
+
 #[test]
 fn an_alias_is_served_kept_from_pruning_and_taken_away() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, artifacts) = (folder.path().join("events.csv"), folder.path().join("artifacts"));
-    let run = |days: i64| {
-        write_shop(&events, 0..20, 0..days);
-        offline_small(&["run", "--events", text(&events), "--artifacts", text(&artifacts)]);
-        versions(&artifacts).pop().expect("a version")
-    };
+    let run = |days: i64| run(&events, &artifacts, days);
     let of = |arguments: &[&str]| offline(&[&["versions"], arguments, &["--artifacts", text(&artifacts)]].concat());
     let first = run(10);
     assert_eq!(of(&["alias", "candidate", &first]), format!("candidate: {first}\n"));
@@ -63,11 +66,7 @@ fn an_alias_is_served_kept_from_pruning_and_taken_away() {
 fn replicas_are_asked_what_they_serve_and_one_that_differs_or_is_away_fails_the_command() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (events, artifacts) = (folder.path().join("events.csv"), folder.path().join("artifacts"));
-    let run = |days: i64| {
-        write_shop(&events, 0..20, 0..days);
-        offline_small(&["run", "--events", text(&events), "--artifacts", text(&artifacts)]);
-        versions(&artifacts).pop().expect("a version")
-    };
+    let run = |days: i64| run(&events, &artifacts, days);
     let first = run(10);
     offline(&["versions", "alias", "candidate", &first, "--artifacts", text(&artifacts)]);
     let champion = run(11);

@@ -4,8 +4,11 @@
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
 //! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
-//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ last slates logged
+//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ the rest of it shipped ▶ last slates logged
 //! ```
+
+mod settings;
+mod stores;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::artifact::ArtifactError;
-use shared::engine::attribution;
 use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::api::query::Clock;
@@ -24,20 +26,19 @@ use crate::api::{self, App, Parts};
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
 use crate::champion::Champion;
-use crate::config::{self, Config, store_at};
+use crate::config::Config;
 use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
-use crate::objects;
-use crate::objects::artifacts::Cache;
-use crate::objects::shipping::Shipping;
-use crate::outcomes::{self, Outcomes, Sample};
+use crate::outcomes::{self, Outcomes};
 use crate::recommender::{Recommender, store_share};
 use crate::remember::Memory;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
 use crate::traces::{Collector, Traces};
+
+use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, retention};
 
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -94,7 +95,7 @@ pub struct Service {
     entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
-    shipping: Option<Ships>,
+    shipping: Option<stores::Ships>,
     drain: Duration,
     shutdown_timeout: Duration,
 }
@@ -133,7 +134,7 @@ async fn start_with(
 ) -> Result<Service, StartError> {
     let metrics = Arc::new(Metrics::default());
     let catalogue = Arc::new(Catalogue::default());
-    let cache = bring_artifacts(config, &metrics).await?;
+    let cache = stores::bring_artifacts(config, &metrics).await?;
     let (champion, models) = {
         let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
         tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
@@ -177,14 +178,9 @@ async fn start_with(
         "the watch over the champion pointer"
     });
     if let Some(cache) = cache {
-        let ended = objects::on_thread("artifacts", move || cache.watch(poll)).map_err(StartError::Thread)?;
-        parts.spawn(async move {
-            // It ends by a panic alone.
-            let _ = ended.await;
-            "the watch over the object store"
-        });
+        stores::watch_artifacts(cache, poll, &mut parts)?;
     }
-    let shipping = ship_events(config, &metrics)?;
+    let shipping = stores::ship_events(config, &metrics)?;
     let watched = models.clone();
     parts.spawn(async move {
         watched.watch(poll).await;
@@ -232,37 +228,6 @@ async fn start_with(
     Ok(Service { app, events, running, slates, entrances, parts, shipping, drain, shutdown_timeout })
 }
 
-/// The thread that ships the event log.
-struct Ships {
-    /// Says that the log is written no more.
-    closed: watch::Sender<bool>,
-    ended: oneshot::Receiver<()>,
-}
-
-/// Brings what the batch published in an object store, if the config names one.
-async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Option<Cache>, StartError> {
-    let Some(location) = store_at(&config.artifacts.url) else { return Ok(None) };
-    let (folder, max_bytes) = (config.artifacts.path.clone(), config.artifacts.max_cache_bytes);
-    let mut cache = Cache::of(&location, folder, max_bytes, metrics.artifact_objects.clone())?;
-    let brought = objects::on_thread("artifacts", move || async move {
-        let began = cache.begin().await;
-        began.map(|()| cache)
-    });
-    let brought = brought.map_err(StartError::Thread)?.await;
-    Ok(Some(brought.map_err(|_| StartError::Thread(io::Error::other("it ended")))??))
-}
-
-/// Ships the event log to an object store, if the config names one.
-fn ship_events(config: &Config, metrics: &Metrics) -> Result<Option<Ships>, StartError> {
-    let Some(location) = store_at(&config.events.ship_to) else { return Ok(None) };
-    let (folder, replica) = (config.events.path.clone(), config.events.replica.clone());
-    let open_every = Duration::from_secs(config.events.ship_open_every_s);
-    let shipping = Shipping::of(&location, folder, replica, open_every, metrics.event_objects.clone())?;
-    let (closed, closing) = watch::channel(false);
-    let ended = objects::on_thread("shipping", move || shipping.run(closing)).map_err(StartError::Thread)?;
-    Ok(Some(Ships { closed, ended }))
-}
-
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
 fn open_artifacts(
     config: &Config,
@@ -278,52 +243,6 @@ fn open_artifacts(
         opened => opened?,
     };
     Ok((Arc::new(champion), models))
-}
-
-/// The deadline of recommendations. A replay has none: its slates must not depend on how busy the machine is.
-fn deadline(config: &Config) -> Duration {
-    let ms = if config.server.replay { config.server.request_timeout_ms } else { config.server.deadline_ms };
-    Duration::from_millis(ms)
-}
-
-fn retention(config: &Config) -> Retention {
-    const DAY_MS: i64 = 24 * 3600 * 1000;
-    let config::History { max_events, max_older, ttl_days } = config.history;
-    Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
-}
-
-fn event_log(config: &Config) -> events::Settings {
-    events::Settings {
-        folder: config.events.path.clone(),
-        replica: config.events.replica.clone(),
-        max_file_bytes: config.events.max_file_bytes,
-        max_disk_bytes: config.events.max_disk_bytes,
-        queue: config.events.queue,
-        retention: retention(config),
-    }
-}
-
-/// What is done with slates. Without a folder they are counted all the same.
-fn outcomes_of(config: &Config) -> outcomes::Settings {
-    const HOUR_MS: i64 = 3600 * 1000;
-    let config::Slates { path, every, max_file_bytes, max_disk_bytes, window_hours, shown, max_remembered_items } =
-        config.slates.clone();
-    let replica = config.events.replica.clone();
-    let log = outcomes::LogSettings { folder: path, replica, max_file_bytes, max_disk_bytes };
-    outcomes::Settings {
-        log: (!log.folder.as_os_str().is_empty()).then_some(log),
-        sample: Sample::one_of(every),
-        attribution: attribution::Settings {
-            window_ms: i64::from(window_hours) * HOUR_MS,
-            shown,
-            max_items: max_remembered_items,
-        },
-    }
-}
-
-/// What the logs of rows have in common, of each model and origin. The bound is one of the event log.
-fn logs_of_rows(config: &Config) -> events::Settings {
-    events::Settings { folder: config.models.rows.clone(), max_disk_bytes: 0, ..event_log(config) }
 }
 
 /// Opens the store that the config names, of users and of what models remember.
@@ -438,29 +357,10 @@ impl Service {
         self.parts.shutdown().await;
         self.app.memory.close().await;
         self.events.close(self.running).await;
-        if let Some(Ships { closed, ended }) = self.shipping {
-            closed.send_replace(true);
-            if tokio::time::timeout(self.shutdown_timeout, ended).await.is_err() {
-                tracing::warn!(
-                    "the end of the event log is not in the object store yet; it is shipped after the next start"
-                );
-            }
+        if let Some(shipping) = self.shipping {
+            shipping.finish(self.shutdown_timeout).await;
         }
         self.app.outcomes.close(self.slates).await;
         tracing::info!("stopped");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bound_of_the_event_log_is_none_of_the_rows() {
-        let mut config = Config::load(None).expect("defaults are valid");
-        config.events.max_disk_bytes = 6000;
-        let (events, rows) = (event_log(&config), logs_of_rows(&config));
-        assert_eq!((events.max_disk_bytes, rows.max_disk_bytes), (6000, 0));
-        assert_eq!((events.folder, rows.folder), (config.events.path, config.models.rows));
     }
 }

@@ -1,0 +1,68 @@
+//! The object stores of the config: where artifacts come from, and where the event log goes.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::StartError;
+use crate::config::{Config, store_at};
+use crate::metrics::Metrics;
+use crate::objects::artifacts::Cache;
+use crate::objects::on_thread;
+use crate::objects::shipping::Shipping;
+
+/// Brings what the batch published in an object store, if the config names one.
+pub async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Option<Cache>, StartError> {
+    let Some(location) = store_at(&config.artifacts.url) else { return Ok(None) };
+    let (folder, max_bytes) = (config.artifacts.path.clone(), config.artifacts.max_cache_bytes);
+    let mut cache = Cache::of(&location, folder, max_bytes, metrics.artifact_objects.clone())?;
+    let brought = on_thread("artifacts", move || async move {
+        let began = cache.begin().await;
+        began.map(|()| cache)
+    });
+    let brought = brought.map_err(StartError::Thread)?.await;
+    Ok(Some(brought.map_err(|_| StartError::Thread(io::Error::other("it ended")))??))
+}
+
+/// Goes on bringing it, for ever.
+pub fn watch_artifacts(cache: Cache, poll: Duration, parts: &mut JoinSet<&'static str>) -> Result<(), StartError> {
+    let ended = on_thread("artifacts", move || cache.watch(poll)).map_err(StartError::Thread)?;
+    parts.spawn(async move {
+        // It ends by a panic alone.
+        let _ = ended.await;
+        "the watch over the object store"
+    });
+    Ok(())
+}
+
+/// The thread that ships the event log.
+pub struct Ships {
+    /// Says that the log is written no more.
+    closed: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Ships the event log to an object store, if the config names one.
+pub fn ship_events(config: &Config, metrics: &Metrics) -> Result<Option<Ships>, StartError> {
+    let Some(location) = store_at(&config.events.ship_to) else { return Ok(None) };
+    let (folder, replica) = (config.events.path.clone(), config.events.replica.clone());
+    let open_every = Duration::from_secs(config.events.ship_open_every_s);
+    let shipping = Shipping::of(&location, folder, replica, open_every, metrics.event_objects.clone())?;
+    let (closed, closing) = watch::channel(false);
+    let ended = on_thread("shipping", move || shipping.run(closing)).map_err(StartError::Thread)?;
+    Ok(Some(Ships { closed, ended }))
+}
+
+impl Ships {
+    /// Ships what is left of a log that is closed.
+    pub async fn finish(self, patience: Duration) {
+        self.closed.send_replace(true);
+        if tokio::time::timeout(patience, self.ended).await.is_err() {
+            tracing::warn!(
+                "the end of the event log is not in the object store yet; it is shipped after the next start"
+            );
+        }
+    }
+}
