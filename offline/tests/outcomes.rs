@@ -159,6 +159,48 @@ fn what_an_erased_user_saw_and_did_counts_no_more_and_is_overwritten() {
 }
 
 #[test]
+fn a_version_that_answered_unseen_is_held_against_the_one_that_was_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |log: Log, name: &str| log.path(&folder.path().join(name), "a", 1);
+    let unseen = |id: &str, user: &str, at: i64, item: &str| {
+        let mut slate = slate(id, user, at);
+        (slate["role"], slate["version"]) = (json!("shadow"), json!("v2"));
+        slate["items"][0]["itemid"] = json!(item);
+        slate
+    };
+    let logged = [
+        slate("r1", "u", 0),
+        unseen("r1", "u", 0, "i2"),
+        slate("r2", "w", 0),
+        unseen("r2", "w", 0, "i1"),
+        // Of a slate that is not there.
+        unseen("r3", "x", 0, "i1"),
+    ];
+    slates(&file(Log::Slates, "slates"), &logged);
+    let at = |mut view: Value, item: &str, event: &str| {
+        (view["itemid"], view["event"]) = (json!(item), json!(event));
+        view
+    };
+    let events = [
+        view("u", 10),
+        at(view("u", 20), "i2", "view"),
+        at(view("u", 30), "i2", "addtocart"),
+        view("w", 40),
+        view("x", 50),
+    ];
+    lines(&file(Log::Events, "events"), &events);
+    let found = outcomes(folder.path(), &[]);
+    assert_eq!((&found["slates"], &found["all"]["shown"], &found["attributed"]), (&json!(2), &json!(2), &json!(2)));
+    let counts = |both: u64, served: u64, shadow: u64| json!({"both": both, "served_alone": served, "shadow_alone": shadow, "neither": 0});
+    let beside = json!([{"served": "v1", "shadow": "v2", "slates": 2, "items": 2, "shared_items": 1,
+        "clicks": counts(1, 1, 1), "carts": counts(0, 0, 1), "purchases": counts(0, 0, 0)}]);
+    assert_eq!(found["shadows"], beside);
+    let (slates, events) = (folder.path().join("slates"), folder.path().join("events"));
+    let printed = offline(&["outcomes", "--slates", text(&slates), "--events", text(&events)]);
+    assert!(printed.contains("v2 answered unseen beside v1: 2 slates, which have 50.0% of the items"), "{printed}");
+}
+
+#[test]
 fn an_erasure_says_when_it_has_found_no_log_of_slates() {
     let folder = tempfile::tempdir().expect("a folder");
     let [artifacts, events, of_slates] = ["artifacts", "events", "slates"].map(|name| folder.path().join(name));

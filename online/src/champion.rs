@@ -56,9 +56,11 @@ struct Base {
 }
 
 /// What tells one file of a name from another: its number and when it was changed.
-type Stamp = (u64, i64, i64);
+pub type Stamp = (u64, i64, i64);
 
-fn stamp(folder: &Path, version: &str) -> Option<Stamp> {
+/// The stamp of a version's manifest; `None` if it is not there.
+#[must_use]
+pub fn stamp(folder: &Path, version: &str) -> Option<Stamp> {
     let manifest = std::fs::metadata(folder.join(version).join(MANIFEST)).ok()?;
     Some((manifest.ino(), manifest.mtime(), manifest.mtime_nsec()))
 }
@@ -157,6 +159,13 @@ impl Champion {
     #[must_use]
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
+    }
+
+    /// Another version with the changes of items that the served snapshot has. Blocks while a snapshot is made, and costs as
+    /// much.
+    #[must_use]
+    pub fn with_changes(&self, plain: &Arc<Snapshot>) -> Arc<Snapshot> {
+        plain.with_changes(&self.base.blocking_lock().known.changes)
     }
 
     /// How much of the event log the histories need not remember, since it is in every version that may be served.

@@ -76,6 +76,8 @@ pub struct Config {
     pub events: Events,
     /// What becomes of slates.
     pub slates: Slates,
+    /// The version that answers beside the served one.
+    pub shadow: Shadow,
     /// Models of rows.
     pub models: Models,
     /// Traces of requests.
@@ -216,6 +218,24 @@ pub struct Slates {
     pub max_remembered_items: usize,
 }
 
+/// `[shadow]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Shadow {
+    #[serde(deserialize_with = "settings::text")]
+    pub alias: String,
+    pub share: f64,
+}
+
+impl Shadow {
+    /// The alias; `None` if it is empty. Checked by [`Config::load`].
+    #[must_use]
+    pub fn alias(&self) -> Option<Alias> {
+        self.alias.parse().ok()
+    }
+}
+
 /// `[models]`; the keys are documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -305,6 +325,7 @@ impl Config {
         }
         within("slates.window_hours", self.slates.window_hours, 1..=8760)?;
         within("slates.max_remembered_items", self.slates.max_remembered_items, 1000..=1_000_000_000)?;
+        self.check_shadow()?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;
@@ -329,6 +350,23 @@ impl Config {
         }
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
+    }
+}
+
+impl Config {
+    /// Checks who answers beside whom.
+    fn check_shadow(&self) -> Result<(), ConfigError> {
+        let Shadow { alias, share } = &self.shadow;
+        within("shadow.share", *share, 0.0..=1.0)?;
+        let parsed: Result<Alias, _> = alias.parse();
+        let must = match parsed {
+            Err(error) if !alias.is_empty() => error.to_string(),
+            Ok(parsed) if parsed == self.artifacts.alias => {
+                "it must be another alias than artifacts.alias, which is the one that is served".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Value { key: "shadow.alias", value: format!("{alias:?}"), must })
     }
 }
 

@@ -32,6 +32,7 @@ pub mod remember;
 pub mod rules;
 pub mod scenarios;
 pub mod service;
+pub mod shadow;
 pub mod store;
 pub mod tls;
 pub mod traces;

@@ -5,6 +5,7 @@
 
 mod models;
 mod objects;
+mod shadow;
 mod slates;
 mod stages;
 
@@ -20,6 +21,7 @@ use shared::contract::source::Source;
 
 pub use models::ModelMetrics;
 pub use objects::ObjectMetrics;
+pub use shadow::{ShadowMetrics, Shadowed};
 pub use slates::{Counted, SlateMetrics, Unattributed};
 pub use stages::{StageMetrics, Timed};
 
@@ -132,6 +134,8 @@ pub struct Metrics {
     pub stages: StageMetrics,
     /// What becomes of slates.
     pub slates: SlateMetrics,
+    /// The version that answers beside the champion.
+    pub shadow: ShadowMetrics,
     /// Those of models of rows.
     pub models: ModelMetrics,
     /// The object store that artifacts come from.
@@ -147,6 +151,13 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: Result<
     metric
 }
 
+/// Registers counters whose series are there from the start, so that the first increase of each is seen as one.
+fn counters_of(registry: &Registry, name: &str, help: &str, label: &str, values: &[&str]) -> IntCounterVec {
+    let counters = register(registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+    values.iter().for_each(|value| drop(counters.with_label_values(&[*value])));
+    counters
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
@@ -159,12 +170,7 @@ impl Default for Metrics {
         let seconds_by = |name, help, labels: &[&str]| {
             register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
         };
-        // The series are there from the start, so that the first increase of each is seen as one.
-        let counters_of = |name, help, label: &str, values: &[&str]| {
-            let counters = counters(name, help, &[label]);
-            values.iter().for_each(|value| drop(counters.with_label_values(&[*value])));
-            counters
-        };
+        let counters_of = |name, help, label, values: &[&str]| counters_of(r, name, help, label, values);
         let [artifact_objects, event_objects] = objects::of(r);
         let http = ["route", "method", "status"];
         let outcomes = counters("recommendation_requests_total", "Recommendation requests by outcome", &["outcome"]);
@@ -288,6 +294,7 @@ impl Default for Metrics {
             ),
             stages: StageMetrics::new(r),
             slates: SlateMetrics::new(r),
+            shadow: ShadowMetrics::new(r),
             models: ModelMetrics::new(r),
             artifact_objects,
             event_objects,

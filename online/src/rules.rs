@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus::IntGaugeVec;
 use shared::contract::expression::Expression;
 use shared::contract::id::ItemIdx;
 use shared::engine::item_set::ItemSet;
@@ -17,7 +18,6 @@ use shared::engine::select::{check, select};
 use shared::engine::snapshot::Snapshot;
 use shared::tables::Habit;
 
-use crate::metrics::Metrics;
 use crate::per_snapshot::PerSnapshot;
 use crate::scenarios::{Scenario, Scenarios, during};
 
@@ -37,7 +37,8 @@ pub struct Held {
 /// The scenarios, and what holds for them in the served version.
 pub struct Rulebook {
     scenarios: Scenarios,
-    metrics: Arc<Metrics>,
+    /// How much the version lacks, by scenario.
+    lacks: IntGaugeVec,
     held: PerSnapshot<BTreeMap<String, Arc<Held>>>,
     /// The version of which it was said what it lacks, by scenario: a version may have several snapshots.
     told: Mutex<BTreeMap<String, String>>,
@@ -45,9 +46,11 @@ pub struct Rulebook {
 
 impl Rulebook {
     /// The rules of scenarios.
+    ///
+    /// * `lacks`: is told how much a version lacks, by scenario.
     #[must_use]
-    pub fn new(scenarios: Scenarios, metrics: Arc<Metrics>) -> Self {
-        Self { scenarios, metrics, held: PerSnapshot::default(), told: Mutex::default() }
+    pub fn new(scenarios: Scenarios, lacks: IntGaugeVec) -> Self {
+        Self { scenarios, lacks, held: PerSnapshot::default(), told: Mutex::default() }
     }
 
     /// A scenario with its name in the config.
@@ -76,7 +79,7 @@ impl Rulebook {
         // Two requests may both make it: cheaper than that one waits.
         let held = Arc::new(held(scenario, snapshot));
         let lacks = lacks(scenario, snapshot);
-        self.metrics.scenario_lacks.with_label_values(&[name]).set(lacks.len() as i64);
+        self.lacks.with_label_values(&[name]).set(lacks.len() as i64);
         self.held.with(snapshot, |made| made.insert(name.to_owned(), held.clone()));
         let version = &snapshot.manifest().version;
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), version.clone());
@@ -142,6 +145,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::metrics::Metrics;
 
     fn snapshot() -> Arc<Snapshot> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2");
@@ -149,7 +153,7 @@ mod tests {
     }
 
     fn rulebook(text: &str) -> Rulebook {
-        Rulebook::new(toml::from_str(text).expect("scenarios"), Arc::default())
+        Rulebook::new(toml::from_str(text).expect("scenarios"), Metrics::default().scenario_lacks)
     }
 
     #[test]
@@ -191,7 +195,7 @@ mod tests {
             ]
         );
         rulebook.observe(&snapshot);
-        assert_eq!(rulebook.metrics.scenario_lacks.with_label_values(&["home"]).get(), 5);
+        assert_eq!(rulebook.lacks.with_label_values(&["home"]).get(), 5);
         let held = rulebook.held(home, &snapshot);
         assert_eq!((held.rules.pins.len(), held.rules.buries[0].items.len()), (1, 2));
         assert!(held.rules.boosts[0].items.is_empty());

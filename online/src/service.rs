@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::IntGaugeVec;
 use shared::contract::artifact::ArtifactError;
 use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
@@ -32,13 +33,15 @@ use crate::events::{self, Ended, Events, LogError, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::outcomes::{self, Outcomes};
-use crate::recommender::{Recommender, store_share};
+use crate::recommender::{Asker, Recommender, store_share};
 use crate::remember::Memory;
+use crate::rules::Rulebook;
+use crate::shadow::Shadow;
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
 use crate::traces::{Collector, Traces};
 
-use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, retention};
+use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, retention, shadow_of};
 
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -194,7 +197,9 @@ async fn start_with(
         watched.watch(poll).await;
         "the watch over what models remember"
     });
-    let recommender = Recommender::new(champion, store, metrics.clone(), config.scenarios.clone(), config.server.seen);
+    let asker =
+        |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), config.server.seen);
+    let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();
     let settings = api::Settings {
         artifacts: config.artifacts.path.clone(),
@@ -214,7 +219,12 @@ async fn start_with(
     let (outcomes, slates) =
         Outcomes::start(outcomes_of(config), &scenarios, metrics.clone()).map_err(StartError::Thread)?;
     let (events_too, outcomes) = (events.clone(), Arc::new(outcomes));
-    let called = Parts { recommender, models, memory, events: events_too, outcomes, metrics, traces };
+    let start_shadow = |settings| {
+        let asker = asker(&metrics.shadow.scenario_lacks);
+        Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
+    };
+    let shadow = shadow_of(config).map(start_shadow).transpose()?;
+    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, metrics, traces };
     let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let entrances = doors.open(listener, &app).await?;

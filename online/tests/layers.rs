@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -24,8 +24,12 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("filters", &["per_snapshot"]),
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
+    ("shadow", &["champion", "outcomes", "recommender", "store", "metrics"]),
     // It answers with the errors of the store, but never calls it.
-    ("api", &["auth", "recommender", "models", "remember", "events", "outcomes", "metrics", "store", "traces"]),
+    (
+        "api",
+        &["auth", "recommender", "models", "remember", "events", "outcomes", "shadow", "metrics", "store", "traces"],
+    ),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
@@ -44,6 +48,8 @@ const TABLE: [(&str, &[&str]); 24] = [
             "outcomes",
             "remember",
             "recommender",
+            "rules",
+            "shadow",
             "metrics",
             "traces",
         ],

@@ -17,5 +17,6 @@ mod row_stores;
 mod secrets;
 mod security;
 mod service;
+mod shadow;
 mod shutdown;
 mod stores;

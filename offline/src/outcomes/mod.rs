@@ -16,6 +16,7 @@ mod rates;
 mod recent;
 pub mod rows;
 mod said;
+mod shadows;
 pub mod text;
 
 use std::io;
@@ -33,6 +34,8 @@ use rates::Tally;
 pub use rates::{Group, Rate, Rates};
 use recent::Recent;
 use rows::Rows;
+use shadows::Shadows;
+pub use shadows::{Beside, Found};
 
 /// How much later than it happened an event may arrive and still find its slate, beyond the window: 1 h.
 const LATE_MS: i64 = 3_600_000;
@@ -110,6 +113,8 @@ pub struct Outcomes {
     pub by_version: Vec<Group>,
     /// By scenario; without a name for queries that named none.
     pub by_scenario: Vec<Group>,
+    /// Versions that answered unseen, beside those that were served.
+    pub shadows: Vec<Beside>,
 }
 
 /// The files of a log at some paths, which are files or folders; those of other names are passed over.
@@ -172,6 +177,7 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
     let erased = said::erased(&logs.events)?;
     let mut merged = Merged::open(&logs.slates, &logs.events)?;
     let mut taking = Taking { settings, tally: Tally::default(), rows, counts: Counts::default(), last_ms: i64::MIN };
+    let mut shadows = Shadows::new(settings.window_ms);
     let (mut attribution, mut recent) = (Attribution::new(settings), Recent::new(settings.window_ms.max(KNOWN_MS)));
     while let Some((step, now_ms)) = merged.next()? {
         if is_hidden(&step, &erased) {
@@ -180,6 +186,10 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
         taking.last_ms = taking.last_ms.max(now_ms);
         taking.all(attribution.settle(now_ms.saturating_sub(LATE_MS)))?;
         match step {
+            Step::Slate(slate) if !slate.role.is_served() => {
+                // It was logged after the slate of its id.
+                attribution.slate(&slate.recommendation_id).into_iter().for_each(|served| shadows.add(served, &slate));
+            }
             Step::Slate(slate) => {
                 taking.counts.served(slate.timestamp_ms);
                 let left = attribution.served(slate);
@@ -192,6 +202,7 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
             Step::Event(event) if Outcome::of(&event.kind).is_none() || !recent.is_new(&event, now_ms) => {}
             Step::Event(event) => {
                 taking.counts.events += 1;
+                shadows.happened(&event);
                 match attribution.happened(&event) {
                     Due::Touch(_) => taking.counts.attributed += 1,
                     Due::Unknown => taking.counts.unknown_slates += 1,
@@ -205,7 +216,7 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
         taking.counts.open_slates += u64::from(settled.slate.timestamp_ms >= over_ms);
         taking.one(&settled)?;
     }
-    Ok(taking.end(merged.unreadable_lines()))
+    Ok(Outcomes { shadows: shadows.end(), ..taking.end(merged.unreadable_lines()) })
 }
 
 /// Whether a line is from before the erasure of its user.
@@ -275,6 +286,7 @@ impl Taking<'_> {
             by_position: tally.by_position(),
             by_version: tally.by_version(),
             by_scenario: tally.by_scenario(),
+            shadows: Vec::new(),
         }
     }
 }

@@ -159,7 +159,7 @@ fn by_size(named: &Named) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use shared::contract::id::{ItemId, UserId};
-    use shared::contract::slate_log::{LoggedItem, LoggedSlate};
+    use shared::contract::slate_log::{LoggedItem, LoggedSlate, Role};
 
     use super::*;
 
@@ -172,6 +172,7 @@ mod tests {
             propensity: None,
         };
         let slate = LoggedSlate {
+            role: Role::Served,
             recommendation_id: "r".into(),
             timestamp_ms: 0,
             user: UserId::new("u").expect("an id"),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use shared::engine::attribution::{Outcome, Shown};
 
-use super::{Group, Outcomes, Rates};
+use super::{Beside, Found, Group, Outcomes, Rates};
 use crate::page::number::{count, percent};
 
 /// The most rows of a table.
@@ -43,7 +43,32 @@ pub fn text(outcomes: &Outcomes) -> String {
             let _ = writeln!(text, "  and {} more, which --json has", groups.len() - ROWS);
         }
     }
+    outcomes.shadows.iter().for_each(|beside| text.push_str(&shadow(beside)));
     text
+}
+
+/// What a version would have shown that answered unseen.
+fn shadow(beside: &Beside) -> String {
+    let Beside { served, shadow, slates, items, shared_items, clicks, carts, purchases } = beside;
+    let shared = percent(*shared_items as f64 / (*items).max(1) as f64);
+    let mut text = format!(
+        "\n{shadow} answered unseen beside {served}: {} slates, which have {shared} of the items that were served\n{:28}{:>12}\
+         {:>14}{:>14}{:>12}\n",
+        count(*slates),
+        "  of what users did",
+        "in both",
+        "served alone",
+        "unseen alone",
+        "in neither"
+    );
+    for (outcome, found) in Outcome::ALL.into_iter().zip([clicks, carts, purchases]) {
+        let Found { both, served_alone, shadow_alone, neither } = found;
+        let [both, served_alone, shadow_alone, neither] =
+            [both, served_alone, shadow_alone, neither].map(|n| count(*n));
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "  {:26}{both:>12}{served_alone:>14}{shadow_alone:>14}{neither:>12}", heading(outcome));
+    }
+    text + "  Users saw what was served alone, so that it has the advantage of clicks on the slate.\n"
 }
 
 /// How many slates there are, and of when.

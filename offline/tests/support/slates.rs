@@ -12,7 +12,7 @@ use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::impression::Impression;
 use shared::contract::kind::KindName;
-use shared::contract::slate_log::{LoggedItem, LoggedSlate};
+use shared::contract::slate_log::{LoggedItem, LoggedSlate, Role};
 
 /// 2026-03-01.
 pub const BEGIN_MS: i64 = 1_772_323_200_000;
@@ -97,6 +97,7 @@ fn one(rng: &mut ChaCha8Rng, user: usize, number: i64, at_ms: i64, lines: &mut L
         })
         .collect();
     let slate = LoggedSlate {
+        role: Role::Served,
         recommendation_id: id.as_str().into(),
         timestamp_ms: at_ms,
         user: of.clone(),

@@ -66,6 +66,7 @@ use crate::models::Models;
 use crate::outcomes::Outcomes;
 use crate::recommender::Recommender;
 use crate::remember::Memory;
+use crate::shadow::Shadow;
 use crate::traces::Traces;
 
 /// A request may stand in line for this part of its deadline: it may have waited as long before it was read, and its
@@ -105,6 +106,7 @@ pub struct Parts {
     pub memory: Arc<Memory>,
     pub events: Arc<Events>,
     pub outcomes: Arc<Outcomes>,
+    pub shadow: Option<Shadow>,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,
 }
@@ -121,6 +123,8 @@ pub struct App {
     pub events: Arc<Events>,
     /// Follows what becomes of slates.
     pub outcomes: Arc<Outcomes>,
+    /// Asks another version, unseen, if there is one.
+    pub shadow: Option<Shadow>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Which requests are traced, and where their traces go.
@@ -139,12 +143,25 @@ impl App {
     /// Makes the state that all handlers share.
     #[must_use]
     pub fn new(parts: Parts, settings: Settings) -> Self {
-        let Parts { recommender, models, memory, events, outcomes, metrics, traces } = parts;
+        let Parts { recommender, models, memory, events, outcomes, shadow, metrics, traces } = parts;
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
         let stopping = AtomicBool::new(false);
-        Self { recommender, models, memory, events, outcomes, metrics, traces, settings, gate, long_work, stopping }
+        Self {
+            recommender,
+            models,
+            memory,
+            events,
+            outcomes,
+            shadow,
+            metrics,
+            traces,
+            settings,
+            gate,
+            long_work,
+            stopping,
+        }
     }
 
     /// Makes `/ready` say no from now on, so that balancers send no new requests.

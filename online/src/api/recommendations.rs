@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use shared::contract::api::{Problem, RecommendationQuery, Recommendations};
+use shared::contract::slate_log::Role;
 use uuid::Uuid;
 
 use super::body::Object;
@@ -19,6 +20,8 @@ use crate::events::now_ms;
 use crate::metrics::Outcome;
 use crate::outcomes::Served;
 use crate::recommender::{Answered, CheckedQuery, Deadline};
+use crate::shadow::Question;
+use crate::store::Stored;
 
 /// Recommends items to a user.
 #[utoipa::path(
@@ -96,7 +99,7 @@ async fn answer(
     let id = &*uuid.hyphenated().encode_lower(&mut buffer);
     let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
     let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
+    let Answered { snapshot, slate, stored, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
         recommendation_id: id,
@@ -106,10 +109,21 @@ async fn answer(
     };
     let response = json(StatusCode::OK, &body);
     app.metrics.stages.written(timed);
+    let at_ms = query.now.unwrap_or(clock_ms);
+    let shadow = app.shadow.as_ref().filter(|shadow| shadow.follows(&query.user_id));
+    let shadowed = shadow.zip(stored).map(|(shadow, stored)| {
+        let (query, snapshot, picks) = (query.clone(), snapshot.clone(), slate.picks.clone());
+        // The batch's record is of the version that answered.
+        let stored = Stored { record: None, ..stored };
+        (shadow, Question { id: uuid, query, at_ms, stored, snapshot, picks })
+    });
     if app.outcomes.follows(&query.user_id) {
-        let CheckedQuery { user_id: user, scenario, now, .. } = query;
-        let at_ms = now.unwrap_or(clock_ms);
-        app.outcomes.served(Served { id: uuid, user, scenario, at_ms, snapshot, picks: slate.picks });
+        let (role, CheckedQuery { user_id: user, scenario, .. }) = (Role::Served, query);
+        app.outcomes.served(Served { id: uuid, role, user, scenario, at_ms, snapshot, picks: slate.picks });
+    }
+    // Only now, so that its slate is logged after the one that was served.
+    if let Some((shadow, question)) = shadowed {
+        shadow.served(question);
     }
     Ok(response)
 }

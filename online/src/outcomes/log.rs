@@ -178,6 +178,7 @@ impl SlateLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::contract::slate_log::Role;
 
     #[test]
     fn what_waits_of_a_user_who_is_erased_is_not_written() {
@@ -192,6 +193,7 @@ mod tests {
         let mut log = SlateLog::new(settings, metrics.clone());
         let user = |id: &str| UserId::new(id).expect("an id");
         let slate = |of: &str| LoggedSlate {
+            role: Role::Served,
             recommendation_id: "r".into(),
             timestamp_ms: 5,
             user: user(of),

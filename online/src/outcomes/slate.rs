@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use shared::contract::id::{ItemId, UserId};
-use shared::contract::slate_log::{LoggedItem, LoggedSlate};
+use shared::contract::slate_log::{LoggedItem, LoggedSlate, Role};
 use shared::engine::slate::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 use uuid::Uuid;
 
-/// A slate that was served.
+/// A slate that was served, or that would have been.
 pub struct Served {
     /// Identifies the answer.
     pub id: Uuid,
+    /// What it was for.
+    pub role: Role,
     /// The user of the query.
     pub user: UserId,
     /// The scenario of the query, if it named one.
@@ -29,7 +31,7 @@ impl Served {
     /// The slate with the names of what it has.
     #[must_use]
     pub fn named(self) -> LoggedSlate {
-        let Self { id, user, scenario, at_ms, snapshot, picks } = self;
+        let Self { id, role, user, scenario, at_ms, snapshot, picks } = self;
         let items = snapshot.items();
         let named = |pick: &Pick| {
             // A version has no other ids.
@@ -38,6 +40,7 @@ impl Served {
         };
         LoggedSlate {
             recommendation_id: id.hyphenated().to_string().into(),
+            role,
             timestamp_ms: at_ms,
             user,
             version: snapshot.manifest().version.as_str().into(),

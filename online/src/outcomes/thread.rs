@@ -66,7 +66,9 @@ impl Worker {
                 if let Some(log) = &mut self.log {
                     log.add(&slate);
                 }
-                self.counting.served(slate);
+                if slate.role.is_served() {
+                    self.counting.served(slate);
+                }
             }
             Message::Reported(Report { events, impressions }) => {
                 impressions.iter().for_each(|impression| self.counting.shown(impression));

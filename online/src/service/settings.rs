@@ -7,6 +7,7 @@ use shared::engine::attribution;
 use crate::config::{self, Config};
 use crate::events;
 use crate::outcomes::{self, Sample};
+use crate::shadow;
 use crate::store::Retention;
 
 /// The deadline of recommendations. A replay has none: its slates must not depend on how busy the machine is.
@@ -50,6 +51,13 @@ pub fn outcomes_of(config: &Config) -> outcomes::Settings {
             max_items: max_remembered_items,
         },
     }
+}
+
+/// Which version answers beside the champion; `None` if none is asked for.
+pub fn shadow_of(config: &Config) -> Option<shadow::Settings> {
+    let alias = config.shadow.alias()?;
+    let poll = Duration::from_millis(config.artifacts.poll_ms);
+    Some(shadow::Settings { folder: config.artifacts.path.clone(), alias, share: config.shadow.share, poll })
 }
 
 /// What the logs of rows have in common, of each model and origin. The bound is one of the event log.

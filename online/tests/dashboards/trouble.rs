@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use online::auth::issue::{Order, issue};
 use online::auth::scopes::Scope;
 use serde_json::json;
+use shared::contract::artifact::alias::Alias;
 use shared::contract::artifact::manifest::write_champion;
 use shared::contract::id::UserId;
 use shared::engine::keys::history_key;
@@ -62,6 +63,9 @@ impl Trouble {
         config.server.max_in_flight = MOST_INSIDE;
         config.events.max_disk_bytes = 1 << 20;
         config.models.drift_rows = 500;
+        (config.shadow.alias, config.shadow.share) = ("challenger".to_owned(), 1.0);
+        let challenger: Alias = "challenger".parse().expect("an alias");
+        challenger.write(&config.artifacts.path, "v1").expect("an alias of a version");
         config.scenarios =
             toml::from_str("[home]\npin = [{ item = \"unheard-of\", position = 1 }]").expect("scenarios");
         let service = Running::start(&config);

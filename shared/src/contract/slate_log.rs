@@ -17,10 +17,30 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::contract::id::{ItemId, UserId};
 
-/// Makes the sample independent of what else is drawn by the hash of a user.
-const SEED: u64 = 0x736c_6174_6573;
+/// Make what is drawn by the hash of a user independent of each other: the sample, and whom a shadow answers.
+const SAMPLE_SEED: u64 = 0x736c_6174_6573;
+const SHARE_SEED: u64 = 0x7368_6164_6f77;
 /// How the line of a slate begins.
 const SLATE: &[u8] = br#"{"slate":"#;
+
+/// What a slate was for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It was served.
+    #[default]
+    Served,
+    /// Another version would have served it instead of the slate of the same id: nobody saw it.
+    Shadow,
+}
+
+impl Role {
+    /// Whether it was served.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        *self == Self::Served
+    }
+}
 
 /// A slate as it was answered, as a line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +48,9 @@ pub struct LoggedSlate {
     /// Identifies the answer.
     #[serde(rename = "slate")]
     pub recommendation_id: Box<str>,
+    /// What it was for.
+    #[serde(default, skip_serializing_if = "Role::is_served")]
+    pub role: Role,
     /// When it was answered, milliseconds since the epoch.
     #[serde(rename = "timestamp")]
     pub timestamp_ms: i64,
@@ -80,7 +103,16 @@ impl LoggedSlate {
 /// * `every`: one user of how many is logged; all of them for 1.
 #[must_use]
 pub fn is_sampled(user: &UserId, every: NonZeroU32) -> bool {
-    xxh3_64_with_seed(user.as_str().as_bytes(), SEED).is_multiple_of(u64::from(every.get()))
+    xxh3_64_with_seed(user.as_str().as_bytes(), SAMPLE_SEED).is_multiple_of(u64::from(every.get()))
+}
+
+/// Whether a user is in a share of all: the same on every replica and for all time, and a larger share has those of a
+/// smaller one.
+///
+/// * `share`: 0 to 1.
+#[must_use]
+pub fn is_in_share(user: &UserId, share: f64) -> bool {
+    (xxh3_64_with_seed(user.as_str().as_bytes(), SHARE_SEED) as f64) < share * 2f64.powi(64)
 }
 
 #[cfg(test)]
@@ -103,11 +135,16 @@ mod tests {
         assert_eq!((slate.items[1].propensity, slate.items[0].propensity), (Some(0.05), None));
         let mut written = Vec::new();
         slate.write(&mut written);
-        assert_eq!(String::from_utf8(written).expect("text"), line);
+        assert_eq!(std::str::from_utf8(&written), Ok(line));
         assert_eq!(
             LoggedSlate::read(&line.replace(r#""scenario":"home","#, "").into_bytes()).map(|s| s.scenario),
             Some(None)
         );
+        let shadow = LoggedSlate { role: Role::Shadow, ..slate };
+        written.clear();
+        shadow.write(&mut written);
+        assert!(written.starts_with(br#"{"slate":"r1","role":"shadow","timestamp""#));
+        assert_eq!(LoggedSlate::read(&written), Some(shadow));
         for other in ["   \n", "{\"slate\":\"r1\"}", "{\"timestamp\":5}"] {
             assert_eq!(LoggedSlate::read(other.as_bytes()), None, "{other}");
         }
@@ -121,5 +158,13 @@ mod tests {
         };
         assert_eq!(count(1), 10_000);
         assert!((1800..2200).contains(&count(5)), "{}", count(5));
+    }
+
+    #[test]
+    fn a_share_is_that_of_users_and_a_larger_one_has_those_of_a_smaller() {
+        let of = |share| (0..10_000).map(user).filter(|user| is_in_share(user, share)).collect::<Vec<_>>();
+        let (fifth, half) = (of(0.2), of(0.5));
+        assert_eq!((of(0.0).len(), of(1.0).len()), (0, 10_000));
+        assert!((1800..2200).contains(&fifth.len()) && fifth.iter().all(|user| half.contains(user)), "{}", fifth.len());
     }
 }

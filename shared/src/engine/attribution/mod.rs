@@ -160,6 +160,13 @@ impl Attribution {
         Self { settings, slates, first: 0, items: 0, by_id, index }
     }
 
+    /// A slate that is kept.
+    #[must_use]
+    pub fn slate(&self, id: &str) -> Option<&LoggedSlate> {
+        let number = self.by_id.get(id)?;
+        self.slates[(number - self.first) as usize].as_ref().map(|held| &held.slate)
+    }
+
     /// How many items of slates are kept.
     #[must_use]
     pub fn items(&self) -> usize {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::id::UserId;
-use crate::contract::slate_log::LoggedItem;
+use crate::contract::slate_log::{LoggedItem, Role};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -19,6 +19,7 @@ fn item(id: impl ToString) -> ItemId {
 fn slate(id: impl ToString, of: u8, items: &[u8], timestamp_ms: i64) -> LoggedSlate {
     let placed = |&id: &u8| LoggedItem { item: item(id), score: 1.0, sources: vec!["als".into()], propensity: None };
     LoggedSlate {
+        role: Role::Served,
         recommendation_id: id.to_string().into(),
         timestamp_ms,
         user: user(of),

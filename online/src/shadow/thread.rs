@@ -1,0 +1,85 @@
+//! The thread: asks the challenger what was asked of the champion, and sets its slate beside the one that was served.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use shared::contract::slate_log::Role;
+use shared::engine::recommend::{Scratch, recommend};
+use shared::engine::snapshot::Snapshot;
+
+use super::Question;
+use super::challenger::Challenger;
+use crate::metrics::{Metrics, Shadowed};
+use crate::outcomes::{Outcomes, Served};
+use crate::recommender::Asker;
+
+/// What the thread works with.
+pub struct Worker {
+    questions: Receiver<Question>,
+    challenger: Challenger,
+    asker: Asker,
+    outcomes: Arc<Outcomes>,
+    metrics: Arc<Metrics>,
+    scratch: Scratch,
+}
+
+impl Worker {
+    pub fn new(
+        questions: Receiver<Question>,
+        challenger: Challenger,
+        asker: Asker,
+        outcomes: Arc<Outcomes>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { questions, challenger, asker, outcomes, metrics, scratch: Scratch::default() }
+    }
+
+    /// Answers until nobody can ask any more.
+    ///
+    /// * `poll`: how often it looks which version to ask.
+    pub fn run(mut self, poll: Duration) {
+        loop {
+            self.challenger.look();
+            if let Some(snapshot) = self.challenger.snapshot() {
+                self.asker.observe(snapshot);
+            }
+            let until = Instant::now() + poll;
+            loop {
+                match self.questions.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(question) => {
+                        let how = self.answer(question);
+                        self.metrics.shadow.count(how);
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+                if Instant::now() >= until {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> Shadowed {
+        let Some(challenger) = self.challenger.snapshot().cloned() else { return Shadowed::NoVersion };
+        let Question { id, query, at_ms, stored, snapshot, picks } = question;
+        // It may lack the category, or the field of a filter, that the champion has.
+        let Ok(asked) = self.asker.ask(&query, &id.to_string(), &challenger) else { return Shadowed::Refused };
+        let timer = self.metrics.shadow.seconds.start_timer();
+        let state = asked.state(&challenger, &query.user_id, Some(&stored), &self.metrics.store_unreadable);
+        let slate = recommend(&challenger, &state, &asked.query, at_ms, &mut self.scratch);
+        timer.observe_duration();
+        let names = |snapshot: &Snapshot, picks: &[_]| -> HashSet<String> {
+            picks.iter().map(|pick: &shared::engine::slate::Pick| snapshot.items().id(pick.item).to_owned()).collect()
+        };
+        let (served, own) = (names(&snapshot, &picks), names(&challenger, &slate.picks));
+        self.metrics.shadow.compare(&challenger.manifest().version, &served, &own);
+        if self.outcomes.follows(&query.user_id) {
+            let (role, user, scenario) = (Role::Shadow, query.user_id, query.scenario);
+            self.outcomes.served(Served { id, role, user, scenario, at_ms, snapshot: challenger, picks: slate.picks });
+        }
+        Shadowed::Answered
+    }
+}
