@@ -1,17 +1,21 @@
 //! Two batches at once in one folder: the second one says who has it, or waits; one that died is in nobody's way.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use offline::publish::{Artifacts, Pointers};
+use offline::publish::{Artifacts, Move, Pointers, point};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use shared::contract::artifact::manifest::write_champion;
+use shared::contract::event_log;
 
-use crate::support::{CLOCK, SMALL, champion, command, offline, offline_with, sample, text, versions, write_shop};
+use crate::support::loans::{Bank, loans};
+use crate::support::{
+    CLOCK, SMALL, champion, command, eventually, offline, offline_with, sample, text, versions, write_shop,
+};
 
 /// A batch that takes some seconds, after it has taken the folder.
 fn slow_batch(artifacts: &Path) -> Child {
@@ -218,4 +222,70 @@ fn a_version_is_published_beside_a_batch_which_removes_old_ones_in_its_stead() {
     drop(held);
     assert!(offline_with(&publish, &[("TANDEM_PUBLISH__KEEP", "1")]).status.success());
     assert_eq!(versions(Path::new(&artifacts)).len(), 1);
+}
+
+/// The files of a folder's versions that have a text in their bytes.
+fn having(artifacts: &str, id: &str) -> usize {
+    let of_version = |version: String| fs::read_dir(Path::new(artifacts).join(version)).expect("a folder");
+    let files = versions(Path::new(artifacts)).into_iter().flat_map(of_version);
+    let contents = files.map(|file| fs::read(file.expect("an entry").path()).expect("reads"));
+    contents.filter(|bytes| memchr::memmem::find(bytes, id.as_bytes()).is_some()).count()
+}
+
+#[test]
+fn a_rollback_does_not_wait_for_an_erasure_and_versions_are_exchanged_while_no_pointer_moves() {
+    const USER: &str = "u001";
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (_, artifacts) = published(folder.path(), 2);
+    let kept = versions(Path::new(&artifacts));
+    let events = folder.path().join("events");
+    fs::create_dir(&events).expect("makes");
+    let log = event_log::path(&events, "a", 1);
+    fs::write(&log, format!("{{\"timestamp\":1,\"visitorid\":\"{USER}\",\"event\":\"view\",\"itemid\":\"i1\"}}\n"))
+        .expect("writes");
+    // The service is about to append, for as long as the test likes.
+    let appending = File::options().append(true).open(&log).expect("opens");
+    appending.lock().expect("locks");
+    let pointers = take(&artifacts);
+    let erase = ["erase", "--user", USER, "--events", text(&events), "--slates", "", "--artifacts", &artifacts];
+    let (mut erase, told) = waiting(&erase, &[]);
+    let named = having(&artifacts, USER);
+    assert!(named >= 2, "no version is exchanged while a pointer may move");
+    drop(pointers);
+    eventually("the versions are exchanged", || having(&artifacts, USER) == 0);
+    assert!(Artifacts::hold(Path::new(&artifacts), "a test", Duration::ZERO).is_err(), "the erasure has the folder");
+    let told_of = offline(&["rollback", "--wait", "20", "--artifacts", &artifacts]);
+    assert!(told_of.contains(&format!("champion: {}", kept[0])), "{told_of}");
+    assert!(erase.try_wait().expect("own child").is_none(), "it waits for the log");
+    appending.unlock().expect("unlocks");
+    let (done, told) = ends(erase, told);
+    assert!(done, "{told}");
+    assert!(!fs::read_to_string(&log).expect("reads").contains(USER));
+}
+
+#[test]
+fn a_champion_of_a_model_that_moves_during_a_contest_is_contested_in_turn() {
+    let bank = Bank::new(&loans(1500), "");
+    bank.train(&[]);
+    bank.train(&[]);
+    let models = bank.path("artifacts/models/loans");
+    let [first, second] = &versions(&models)[..] else { panic!("two versions") };
+    assert_eq!(&bank.champion(), second);
+    let pointers = take(text(&models));
+    let paths = bank.paths();
+    let (train, told) = waiting(&bank.arguments(&paths, &[]), &[]);
+    // The contest is over when it waits: its outcome is written.
+    let outcome: Value =
+        serde_json::from_slice(&fs::read(models.join(".working/manifest.json")).expect("is written")).expect("JSON");
+    assert_eq!(outcome["metrics"]["contest"]["against"], second.as_str());
+    point(&pointers, first, Move::Back).expect("moves");
+    drop(pointers);
+    let (done, told) = ends(train, told);
+    assert!(done, "{told}");
+    let third = versions(&models).pop().expect("a version");
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(models.join(&third).join("manifest.json")).expect("reads")).expect("JSON");
+    assert_eq!(manifest["metrics"]["contest"]["against"], first.as_str());
+    let champions = fs::read_to_string(models.join("champions")).expect("reads");
+    assert_eq!(champions, format!("{first}\n{third}\n"));
 }

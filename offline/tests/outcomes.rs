@@ -201,6 +201,21 @@ fn a_version_that_answered_unseen_is_held_against_the_one_that_was_served() {
 }
 
 #[test]
+fn a_click_of_a_clock_that_is_two_minutes_behind_counts_and_of_one_that_is_more_does_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |log: Log, name: &str| log.path(&folder.path().join(name), "a", 1);
+    slates(&file(Log::Slates, "slates"), &[slate("r1", "visitor-1", 0), slate("r2", "visitor-2", 0)]);
+    let late = |user: &str, at: i64| {
+        let mut line = view(user, at);
+        line["received"] = json!(BEGIN_MS + 900);
+        line
+    };
+    lines(&file(Log::Events, "events"), &[late("visitor-1", -120_000), late("visitor-2", -120_001)]);
+    let found = outcomes(folder.path(), &[]);
+    assert_eq!((&found["events"], &found["all"]["clicks"]["count"]), (&json!(2), &json!(1)), "{found}");
+}
+
+#[test]
 fn an_erasure_says_when_it_has_found_no_log_of_slates() {
     let folder = tempfile::tempdir().expect("a folder");
     let [artifacts, events, of_slates] = ["artifacts", "events", "slates"].map(|name| folder.path().join(name));

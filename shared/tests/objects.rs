@@ -18,7 +18,7 @@ use shared::contract::event_log;
 use shared::objects::lease::{self, LEASE, LIFE_MS};
 use shared::objects::logs::{self, Round, Ship, Shipped};
 use shared::objects::mirror::{Found, REVISION, look};
-use shared::objects::pull::{Need, Seen, pull, shrink};
+use shared::objects::pull::{Beside, Need, Seen, pull, shrink};
 use shared::objects::push::{By, push};
 use shared::objects::{ObjectsError, Remote};
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ fn publisher(version: &str) -> TempDir {
 }
 
 async fn pulled(remote: &Remote, folder: &Folder, need: Need) -> (Seen, Found) {
-    let seen = pull(remote, folder, need, &[], &mut |_, _| {}).await.expect("pulls");
+    let seen = pull(remote, folder, need, Beside::Nobody, &[], &mut |_, _| {}).await.expect("pulls");
     (seen, look(folder).expect("looks"))
 }
 
@@ -183,7 +183,7 @@ async fn a_pull_that_fails_at_any_call_leaves_what_can_be_served_and_is_taken_up
         let there = folder();
         copy(first.path(), there.path());
         let flaky = Flaky::new(store.clone(), at, Fails::Before);
-        let result = pull(&remote(flaky.clone()), there.path(), Need::Named, &[], &mut |_, _| {}).await;
+        let result = pull(&remote(flaky.clone()), there.path(), Need::Named, Beside::Nobody, &[], &mut |_, _| {}).await;
         done = !flaky.has_failed();
         let version = read(there.path(), CHAMPION);
         // A download goes on by itself where it was cut.
@@ -244,6 +244,98 @@ async fn a_version_that_somebody_named_meanwhile_stays() {
     assert_eq!(read(there.path(), "v1/table.safetensors"), "v1");
 }
 
+/// Brings to a folder what another command needs, which works in it beside the one whose folder it is.
+async fn pulled_beside(remote: &Remote, folder: &Folder) -> (Seen, Found) {
+    let seen = pull(remote, folder, Need::Named, Beside::Others, &[], &mut |_, _| {}).await.expect("pulls");
+    (seen, look(folder).expect("looks"))
+}
+
+#[tokio::test]
+async fn what_a_command_changed_stays_its_own_while_another_pulls_into_its_folder() {
+    let (remote, here, elsewhere) = (store(), publisher("v1"), folder());
+    publish(here.path(), "v2", "second");
+    for (name, text) in [(CHAMPION, "v2"), ("aliases/gone", "v2"), ("aliases/news", "v1"), ("labels/v2.json", "{}")] {
+        write(here.path(), name, text);
+    }
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let batch = pulled(&remote, here.path(), Need::Named).await;
+    let rollback = pulled(&remote, elsewhere.path(), Need::Named).await;
+    // Here a batch has built, promoted, said something, and pruned, and is not over.
+    publish(here.path(), "v3", "third");
+    for (name, text) in [(CHAMPION, "v3"), ("labels/v2.json", "{\"note\":\"slow\"}")] {
+        write(here.path(), name, text);
+    }
+    fs::remove_file(here.path().join("aliases/gone")).expect("removes");
+    fs::remove_dir_all(here.path().join("v1")).expect("prunes");
+    // Elsewhere somebody rolls back, and says something else.
+    for (name, text) in [(CHAMPION, "v1"), ("aliases/news", "v2"), ("labels/v2.json", "{\"note\":\"bad\"}")] {
+        write(elsewhere.path(), name, text);
+    }
+    push_from(&remote, elsewhere.path(), rollback).await.expect("pushes");
+    let other = pulled_beside(&remote, here.path()).await;
+    let found = ["v1/manifest.json", CHAMPION, "aliases/gone", "aliases/news", "labels/v2.json"];
+    assert_eq!(found.map(|name| read(here.path(), name)), ["", "v3", "", "v2", "{\"note\":\"slow\"}"]);
+    // The other brings to the store what can be, and leaves the rest to the batch, which is told.
+    push(&remote, here.path(), &other.1, &other.0, By::Noter, "other", &mut |_, _| {}).await.expect("pushes");
+    let error = push_from(&remote, here.path(), batch).await.expect_err("is not what it began with").to_string();
+    assert!(error.contains("labels/v2.json: changed by another publisher"), "{error}");
+    let there = folder();
+    pulled(&remote, there.path(), Need::Named).await;
+    assert_eq!([CHAMPION, "labels/v2.json"].map(|name| read(there.path(), name)), ["v1", "{\"note\":\"bad\"}"]);
+    // When it is over the store's is taken, and what was made is there.
+    let seen = pulled(&remote, here.path(), Need::Named).await;
+    assert_eq!((read(here.path(), CHAMPION), read(here.path(), "v1/table.safetensors")), ("v1".into(), "v1".into()));
+    assert!(seen.1.versions.contains("v3"));
+}
+
+#[tokio::test]
+async fn a_rollback_that_was_overtaken_can_be_asked_for_again_while_a_batch_works_in_the_folder() {
+    let (remote, here, elsewhere) = (store(), publisher("v1"), folder());
+    for version in ["v2", "v3"] {
+        publish(here.path(), version, version);
+        write(here.path(), CHAMPION, version);
+    }
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let batch = pulled(&remote, here.path(), Need::All).await;
+    let other = pulled(&remote, elsewhere.path(), Need::All).await;
+    let (seen, before) = pulled_beside(&remote, here.path()).await;
+    write(elsewhere.path(), CHAMPION, "v2");
+    push_from(&remote, elsewhere.path(), other).await.expect("pushes");
+    write(here.path(), CHAMPION, "v1");
+    let slower = push(&remote, here.path(), &before, &seen, By::Noter, "slower", &mut |_, _| {}).await;
+    assert!(matches!(slower, Err(ObjectsError::Conflict { .. })), "{slower:?}");
+    let (seen, before) = pulled_beside(&remote, here.path()).await;
+    assert_eq!(read(here.path(), CHAMPION), "v2");
+    write(here.path(), CHAMPION, "v1");
+    push(&remote, here.path(), &before, &seen, By::Noter, "again", &mut |_, _| {}).await.expect("pushes");
+    assert!(!push_from(&remote, here.path(), batch).await.expect("has nothing to push"));
+    pulled(&remote, elsewhere.path(), Need::Named).await;
+    assert_eq!(read(elsewhere.path(), CHAMPION), "v1");
+}
+
+#[tokio::test]
+async fn what_a_command_changed_is_published_by_it_though_another_pulled_into_its_folder() {
+    let (remote, here) = (store(), publisher("v1"));
+    for name in ["aliases/gone", "aliases/trial"] {
+        write(here.path(), name, "v1");
+    }
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let batch = pulled(&remote, here.path(), Need::Named).await;
+    publish(here.path(), "v2", "second");
+    write(here.path(), CHAMPION, "v2");
+    write(here.path(), "aliases/trial", "v2");
+    fs::remove_file(here.path().join("aliases/gone")).expect("removes");
+    fs::remove_dir_all(here.path().join("v1")).expect("prunes");
+    pulled_beside(&remote, here.path()).await;
+    assert!(push_from(&remote, here.path(), batch).await.expect("pushes"));
+    let names: Vec<String> = remote.list().await.expect("lists").into_keys().collect();
+    assert!(!names.iter().any(|name| name.starts_with("v1/") || name == "aliases/gone"), "{names:?}");
+    let there = folder();
+    pulled(&remote, there.path(), Need::Named).await;
+    let found = [CHAMPION, "aliases/trial", "v2/table.safetensors"].map(|name| read(there.path(), name));
+    assert_eq!(found, ["v2", "v2", "second"]);
+}
+
 #[tokio::test]
 async fn a_folder_that_is_removed_while_a_command_runs_takes_nothing_with_it() {
     let (remote, here) = (store(), publisher("v1"));
@@ -262,7 +354,10 @@ async fn a_store_that_lists_nothing_any_more_empties_no_folder() {
     let (remote, here, there) = (store(), publisher("v1"), folder());
     push_from(&remote, here.path(), Default::default()).await.expect("pushes");
     pulled(&remote, there.path(), Need::Named).await;
-    let error = pull(&store(), there.path(), Need::Named, &[], &mut |_, _| {}).await.expect_err("is empty").to_string();
+    let error = pull(&store(), there.path(), Need::Named, Beside::Nobody, &[], &mut |_, _| {})
+        .await
+        .expect_err("is empty")
+        .to_string();
     assert!(error.contains("nothing was removed here"), "{error}");
     assert_eq!((read(there.path(), CHAMPION), read(there.path(), "v1/table.safetensors")), ("v1".into(), "v1".into()));
 }

@@ -82,8 +82,6 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     let publish = args.redis.over(&settings.run.publish);
     let artifacts = args.output.hold_existing("offline erase")?;
-    // A rollback meanwhile would copy the records of erased users to Redis again.
-    let _pointers = artifacts.pointers()?;
     let mut done = Done { users: users.len(), ..Done::default() };
     done.versions = versions::erase(&artifacts, &users)?.into_iter().collect();
     // A copy of a file names the same users.

@@ -120,6 +120,7 @@ impl Arguments {
         let matches = command.try_get_matches_from_mut(line)?;
         let mut arguments = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         arguments.mirrors = Mirrors::of(&matches);
+        arguments.recorder.stores = arguments.mirrors.stores();
         arguments.patience = mirrors::patience(&matches);
         Ok(arguments)
     }

@@ -1,6 +1,7 @@
 //! Records what a command does: `run`, `evaluate`, `tune`, `score train` and `score tune` go through [`Recorder::record`].
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -38,6 +39,9 @@ pub struct Recorder {
     runs: Option<PathBuf>,
     #[command(flatten)]
     mlflow: MlflowOptions,
+    /// The folders that mirror object stores, and what the user calls those.
+    #[clap(skip)]
+    pub(super) stores: BTreeMap<PathBuf, String>,
     /// What is to be told when the command is over.
     #[clap(skip)]
     telling: RefCell<Option<Telling>>,
@@ -112,6 +116,9 @@ impl Recorder {
         let Recording { mut run, replicates, .. } = recording;
         run.ended_ms = Some(Timestamp::now().as_millisecond());
         run.stages = progress.stages().to_vec();
+        if let Some(data) = &mut run.data {
+            called(&mut data.files, &self.stores);
+        }
         match &result {
             Ok(()) if run.status == Status::Running => run.status = Status::Succeeded,
             Ok(()) => {}
@@ -258,9 +265,37 @@ pub fn data_of(log: &Log) -> Data {
     }
 }
 
+/// Calls files that were brought from object stores as the user does: a mirror is of this machine, and of no worth elsewhere.
+fn called(files: &mut [InputFile], stores: &BTreeMap<PathBuf, String>) {
+    for file in files {
+        let within = |(folder, url): (&PathBuf, &String)| {
+            let name = file.path.strip_prefix(folder).ok()?;
+            Some(format!("{}/{}", url.trim_end_matches('/'), name.display()))
+        };
+        if let Some(called) = stores.iter().find_map(within) {
+            file.path = PathBuf::from(called.trim_end_matches('/'));
+        }
+    }
+}
+
 /// The files with their lengths; 0 for one that is gone.
 pub fn files<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<InputFile> {
     paths
         .map(|path| InputFile { path: path.to_owned(), bytes: fs::metadata(path).map_or(0, |file| file.len()) })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_an_object_store_is_recorded_by_its_url_and_not_by_its_mirror() {
+        let stores = [(PathBuf::from("/cache/s3---shop-log-ab12"), "s3://shop/log".to_owned())].into();
+        let file = |path: &str| InputFile { path: path.into(), bytes: 1 };
+        let mut files = [file("/cache/s3---shop-log-ab12/events-a-00000001.jsonl"), file("/data/more.csv")];
+        called(&mut files, &stores);
+        let paths = files.each_ref().map(|file| file.path.display().to_string());
+        assert_eq!(paths, ["s3://shop/log/events-a-00000001.jsonl", "/data/more.csv"]);
+    }
 }

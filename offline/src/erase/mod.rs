@@ -20,6 +20,8 @@ use shared::contract::artifact::ArtifactError;
 use shared::contract::id::UserId;
 use shared::contract::url::RedisUrl;
 
+use crate::publish::PublishError;
+
 /// The users to erase.
 pub type Users = BTreeSet<UserId>;
 
@@ -37,6 +39,9 @@ pub enum EraseError {
     /// A version can't be rewritten.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// The pointers can't be held.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// Redis can't be written.
     #[error("redis at {url}: {}; start it, and run the same command again", crate::publish::servers::reason(.source))]
     Redis {

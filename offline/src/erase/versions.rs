@@ -3,6 +3,10 @@
 //! A version is made anew beside the old one, with links to the files that stay as they are, sealed, and exchanged with it in
 //! one step: whoever opens it finds the old one or the new one. The service sees that the manifest is another file, and
 //! loads the version again. A crash leaves the copy, which the next run removes.
+//!
+//! The pointers are held for each exchange alone: who checks a version, or copies its records to Redis, has the old one to the
+//! end, and whoever comes later finds the new one. So nobody brings back to Redis what is removed from there afterwards, and a
+//! rollback waits for a moment at most.
 
 use std::fs;
 use std::path::Path;
@@ -37,6 +41,7 @@ pub fn erase(artifacts: &Artifacts, users: &Users) -> Result<Vec<(String, usize)
                 fs::hard_link(old.join(name), new.join(name)).map_err(ArtifactError::io(new.join(name)))?;
             }
             manifest.seal(&new)?;
+            let _pointers = artifacts.pointers()?;
             renameat_with(CWD, &new, CWD, &old, RenameFlags::EXCHANGE)
                 .map_err(|error| ArtifactError::io(&old)(error.into()))?;
             sync_folder(artifacts.path())?;

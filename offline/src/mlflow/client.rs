@@ -32,7 +32,7 @@ pub enum MlflowError {
         reason: String,
     },
     /// It refused.
-    #[error("mlflow at {server}: {call}: {status}: {message}")]
+    #[error("mlflow at {server}: {call}: {status}: {message}{}", advice(*status))]
     Refused {
         /// The server.
         server: String,
@@ -51,6 +51,31 @@ pub enum MlflowError {
     /// A file can't be read or written.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+}
+
+impl MlflowError {
+    /// Whether the server will say the same of this again, however often it is told: it refuses what it was told, and not who
+    /// tells it, how often, or how slowly.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=499, .. })
+            && !matches!(self, Self::Refused { status: 401 | 403 | 408 | 429, .. })
+    }
+}
+
+/// What to do about a refusal of who asks.
+fn advice(status: u16) -> &'static str {
+    match status {
+        401 => {
+            "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to what this server knows, or \
+             correct `url` in [mlflow]; what it was not told waits for the next run"
+        }
+        403 => {
+            "; let the user of MLFLOW_TRACKING_USERNAME, or of MLFLOW_TRACKING_TOKEN, EDIT the experiment and its registered \
+             models, or name another by `experiment` and `model` in [mlflow]; what it was not told waits for the next run"
+        }
+        _ => "",
+    }
 }
 
 /// A server.

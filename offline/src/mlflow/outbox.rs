@@ -1,8 +1,13 @@
 //! Which runs the server was told of: a small file beside each record.
+//!
+//! ```text
+//! <id>.mlflow.json           waiting, or sent
+//! <id>.mlflow-refused.json   the server refused what it was told of this run, and why; it waits for nothing
+//! ```
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::contract::artifact::ArtifactError;
@@ -12,6 +17,8 @@ use crate::runs::RunId;
 
 /// The suffix of the file's name.
 const OUTBOX: &str = ".mlflow.json";
+/// That of a run that the server refused.
+const REFUSED: &str = ".mlflow-refused.json";
 
 /// Whether the server knows of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +28,11 @@ enum State {
     Waiting,
     /// It does.
     Sent(Sent),
+    /// It does not want to.
+    Refused {
+        /// What it said.
+        reason: String,
+    },
 }
 
 /// What the server calls a run.
@@ -41,6 +53,17 @@ pub fn enqueue(runs: &Path, id: &RunId) -> Result<(), ArtifactError> {
 /// Notes that the server knows of a run.
 pub fn sent(runs: &Path, id: &RunId, sent: &Sent) -> Result<(), ArtifactError> {
     write(runs, id, &State::Sent(Sent { run: sent.run.clone() }))
+}
+
+/// Sets a run aside that the server refuses. Who renames the file back to that of one that waits has it told again.
+///
+/// Returns the names of the file, and of the one that it was.
+pub fn refused(runs: &Path, id: &RunId, reason: &str) -> Result<[PathBuf; 2], ArtifactError> {
+    let [aside, before] = [REFUSED, OUTBOX].map(|suffix| format!("{id}{suffix}"));
+    let state = State::Refused { reason: reason.to_owned() };
+    replace(runs, &aside, serde_json::to_string(&state).expect("texts are JSON"))?;
+    forget(runs, id)?;
+    Ok([aside, before].map(|name| runs.join(name)))
 }
 
 /// Removes the note of a run whose record is gone.
@@ -90,6 +113,11 @@ mod tests {
         sent(folder, &b, &Sent { run: "abc".to_owned() }).expect("writes");
         assert_eq!(waiting(folder).expect("reads"), [a.clone(), c.clone()]);
         forget(folder, &a).expect("removes");
+        assert_eq!(waiting(folder).expect("reads"), std::slice::from_ref(&c));
+        let [aside, before] = refused(folder, &c, "not to our taste").expect("writes");
+        assert!(waiting(folder).expect("reads").is_empty());
+        assert!(fs::read_to_string(&aside).expect("reads").contains("not to our taste"));
+        fs::rename(aside, before).expect("renames");
         assert_eq!(waiting(folder).expect("reads"), [c]);
     }
 }

@@ -80,13 +80,15 @@ pub fn metrics(run: &Run) -> Vec<Metric> {
 /// What the run learnt from.
 pub fn dataset(data: &Data) -> Value {
     let source: Vec<String> = data.files.iter().map(|file| file.path.display().to_string()).collect();
+    // Those of an object store are called by its URL, of which the server knows the scheme.
+    let kind = source.first().and_then(|source| source.split_once("://")).map_or("local", |(scheme, _)| scheme);
     json!({
         "tags": [{ "key": "mlflow.data.context", "value": "training" }],
         "dataset": {
             "name": data.files.first().and_then(|file| file.path.file_name()).map_or("log".into(), |own| own.to_string_lossy()),
             // The server keeps no longer ones.
             "digest": data.fingerprint.get(..8).unwrap_or(&data.fingerprint),
-            "source_type": "local",
+            "source_type": kind,
             "source": json!({ "uri": source.join(" ") }).to_string(),
             "profile": json!(data.counts).to_string(),
         }
@@ -98,6 +100,21 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::runs::record::InputFile;
+
+    #[test]
+    fn the_source_of_a_dataset_is_of_the_scheme_of_its_first_file() {
+        let told = |path: &str| {
+            let files = vec![InputFile { path: path.into(), bytes: 1 }];
+            let (fingerprint, counts) = ("0123456789".to_owned(), BTreeMap::new());
+            let data = Data { fingerprint, files, counts, first_event_ms: None, last_event_ms: None };
+            dataset(&data)["dataset"].clone()
+        };
+        let store = told("s3://shop/log/events-a-00000001.jsonl");
+        assert_eq!((&store["source_type"], &store["name"]), (&"s3".into(), &"events-a-00000001.jsonl".into()));
+        assert_eq!(store["source"], r#"{"uri":"s3://shop/log/events-a-00000001.jsonl"}"#);
+        assert_eq!(told("/data/shop.csv")["source_type"], "local");
+    }
 
     #[test]
     fn a_run_that_failed_before_it_had_settings_has_no_parameters() {

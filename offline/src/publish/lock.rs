@@ -7,7 +7,9 @@
 //!
 //! Whoever moves a pointer takes the short lock alone, so that a rollback does not wait for a batch that builds. A batch takes
 //! it beside the long one when it promotes and prunes: what is removed is decided while no pointer moves, so that no version
-//! goes that was just named or rolled back to. The long one always comes first, and nobody waits for it who has the short one.
+//! goes that was just named or rolled back to. What takes long is done before or after: `offline erase` takes the short lock for
+//! each exchange of a version, `offline score train` when the contest is over and the version is written. The long one always
+//! comes first, and nobody waits for it who has the short one.
 //!
 //! The locks are the operating system's, on files: they end with the process that holds them, even if that is killed. The text
 //! in a file only tells people who holds the lock.

@@ -148,7 +148,7 @@ fn hundred(rate: f64) -> String {
     rounded(rate * 100.0)
 }
 
-/// The last full week beside the four before it.
+/// The last seven days that are over beside the four weeks before them.
 fn trend(times: &Times, say: &mut impl FnMut(Level, String)) {
     let averages: Vec<f64> = times.periods.iter().filter_map(|day| day.average).collect();
     let Some(last) = averages.last().filter(|_| averages.len() > 28) else { return };
@@ -156,8 +156,10 @@ fn trend(times: &Times, say: &mut impl FnMut(Level, String)) {
     if before > 0.0 {
         let change = last / before - 1.0;
         let way = if change < 0.0 { "fewer" } else { "more" };
-        let text =
-            format!("The last seven days have {} {way} events than the four weeks before them.", share(change.abs()));
+        let text = format!(
+            "The last seven whole days have {} {way} events than the four weeks before them.",
+            share(change.abs())
+        );
         say(Level::of(change.abs(), WEEK), text);
     }
 }
@@ -296,17 +298,20 @@ mod tests {
                 0
             } else if day < 43 {
                 4
-            } else {
+            } else if day < 50 {
                 2
+            } else {
+                // It has only begun.
+                1
             }
         };
         let rows: Vec<_> =
-            (0..50).flat_map(|day| (0..events(day)).map(move |at| (day * DAY_MS + at, "u", "view", "a"))).collect();
+            (0..51).flat_map(|day| (0..events(day)).map(move |at| (day * DAY_MS + at, "u", "view", "a"))).collect();
         let log = Log::of_rows(&rows);
         let found = of_data(&data(&log, 1000, &jiff::tz::TimeZone::UTC));
         let looked: Vec<&str> =
             found.iter().filter(|finding| finding.level == Level::Look).map(|finding| &*finding.text).collect();
-        let fewer = "The last seven days have 48% fewer events than the four weeks before them.";
+        let fewer = "The last seven whole days have 48% fewer events than the four weeks before them.";
         assert_eq!(looked, [fewer, "1 day has no event, the first of them 1970-01-21."]);
     }
 }

@@ -69,7 +69,7 @@ impl Figure {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Its path as it was given, or found in a folder.
+    /// Its path as it was given, or found in a folder; of one of an object store its URL.
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,

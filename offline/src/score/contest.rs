@@ -56,6 +56,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The champion that it was compared with; `None` if there was none.
+    #[must_use]
+    pub fn against(&self) -> Option<&str> {
+        match self {
+            Self::First => None,
+            Self::Unreadable { against, .. } | Self::OtherSchema { against, .. } | Self::Contested { against, .. } => {
+                Some(against)
+            }
+        }
+    }
+
     /// Whether the new version becomes the champion.
     #[must_use]
     pub fn promotes(&self) -> bool {

@@ -175,6 +175,9 @@ pub struct Promoted {
 
 /// Stores a model as a version, and makes it the champion unless it lost against it.
 ///
+/// The contest is held and the version written while anybody may move the champion. The pointers are held for what is left then:
+/// if the champion is another by now, the contest is held once more, with that one.
+///
 /// # Errors
 /// [`RegistryError`]; the champion is then what it was before.
 pub fn store(
@@ -189,20 +192,25 @@ pub fn store(
     let held = Artifacts::hold(&folder(artifacts, &name), "offline score train", patience)?;
     let held_out =
         HeldOut { table, rows: &built.parts.test, labels: &built.labels, probabilities: &built.probabilities };
-    // The contest is with the champion of this moment, which stays the champion to its end.
-    let pointers = held.pointers()?;
-    let outcome = contest(held.path(), built.model.manifest(), &held_out)?;
-    let promoted = outcome.promotes() || matches!(outcome, Outcome::OtherSchema { .. }) && schema == Schema::Any;
     let version = versions::next(held.path(), &built.model.manifest().data_fingerprint)?;
     let working = versions::working_folder(&held)?;
     built.model.write(&working)?;
-    let metrics = metrics(built, &outcome);
-    let manifest = built.model.manifest_mut();
-    manifest.version.clone_from(&version);
-    manifest.built_ms = built_ms;
-    manifest.metrics = metrics;
-    manifest.files = checksums(&working)?;
-    write_json(manifest, &working)?;
+    let files = checksums(&working)?;
+    let (outcome, pointers) = loop {
+        let outcome = contest(held.path(), built.model.manifest(), &held_out)?;
+        let metrics = metrics(built, &outcome);
+        let manifest = built.model.manifest_mut();
+        manifest.version.clone_from(&version);
+        manifest.built_ms = built_ms;
+        manifest.metrics = metrics;
+        manifest.files.clone_from(&files);
+        write_json(manifest, &working)?;
+        let pointers = held.pointers()?;
+        if publish::champion(held.path())?.as_deref() == outcome.against() {
+            break (outcome, pointers);
+        }
+    };
+    let promoted = outcome.promotes() || matches!(outcome, Outcome::OtherSchema { .. }) && schema == Schema::Any;
     let target = held.version(&version);
     fs::rename(&working, &target).map_err(ArtifactError::io(&target))?;
     sync_folder(held.path())?;

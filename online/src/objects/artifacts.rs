@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::objects::mirror::{REVISION, look};
-use shared::objects::pull::{Need, pull, shrink};
+use shared::objects::pull::{Beside, Need, pull, shrink};
 use shared::objects::{Location, ObjectsError, Remote, Tag};
 use tokio::time::{Instant, timeout};
 
@@ -105,7 +105,7 @@ impl Cache {
             return Ok(());
         }
         let begin = Instant::now();
-        let seen = pull(&self.remote, &self.folder, Need::Named, &[], &mut |_, _| {}).await?;
+        let seen = pull(&self.remote, &self.folder, Need::Named, Beside::Nobody, &[], &mut |_, _| {}).await?;
         if seen.objects.is_empty() {
             return Err(ObjectsError::Empty { location: self.remote.location().to_owned() });
         }

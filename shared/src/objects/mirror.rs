@@ -86,6 +86,12 @@ impl Mirror {
         self.files.insert(name.to_owned(), Alike { tag, sha256: digest(content) });
     }
 
+    /// Gives up what is here of a file that the store has another of: the next pull takes the store's, whoever works here.
+    pub(super) fn give_up(&mut self, name: &str, content: &[u8]) {
+        let tag = self.files.remove(name).map(|alike| alike.tag).unwrap_or_default();
+        self.alike(name, tag, content);
+    }
+
     /// Notes that a file is what the object of a tag is.
     pub(super) fn note(&mut self, name: &str, tag: Tag) {
         self.files.insert(name.to_owned(), Alike { tag, sha256: String::new() });

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! What is cut goes on where it was: a file of a version is kept in `.incoming/` up to the byte that came. Where a small
-//! file changed on both sides the store's is taken: nobody but the folder knew of the other.
+//! file or a manifest changed on both sides the store's is taken: nobody but the folder knew of the other. But where another command
+//! works in the folder it may have been changed by that one: it is left, with the tag that was seen, and the other's push finds
+//! that the store has moved on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,8 @@ use std::path::Path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::mirror::{
-    Alike, Files, Mirror, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of, version_of,
+    Alike, Files, Found, Mirror, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of,
+    version_of,
 };
 use super::remote::{Listed, Small};
 use super::transfer::{Wanted, download};
@@ -44,6 +47,15 @@ pub enum Need {
     All,
 }
 
+/// Who else works in the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody: what is other than it was brought is of a command that was killed.
+    Nobody,
+    /// Other commands, which bring to the store themselves what they changed.
+    Others,
+}
+
 /// What a store had when it was looked at.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -51,10 +63,13 @@ pub struct Seen {
     pub objects: BTreeMap<String, Listed>,
     /// How many bytes of versions were brought.
     pub brought: u64,
+    /// What other commands have changed in the folder and not brought to the store yet: the SHA-256 by name.
+    pub others: BTreeMap<String, String>,
 }
 
 /// Brings to a folder what the store has.
 ///
+/// * `beside`: who else works in the folder.
 /// * `also`: names of versions that are needed, too.
 /// * `tell`: is called for each file of a version that is brought, with its name and length in bytes.
 ///
@@ -64,6 +79,7 @@ pub async fn pull(
     remote: &Remote,
     folder: &Path,
     need: Need,
+    beside: Beside,
     also: &[String],
     tell: &mut (dyn FnMut(&str, u64) + Send),
 ) -> Result<Seen, ObjectsError> {
@@ -78,6 +94,9 @@ pub async fn pull(
     let mut brought = 0;
     for version in objects.keys().filter_map(|name| version_of(name)).filter(|name| is_plain(name)) {
         let name = format!("{version}/{MANIFEST}");
+        if is_others(beside, folder, &mirror, &name)? {
+            continue;
+        }
         let manifest = changed(remote, folder, &mirror, &name, &objects[&name]).await?;
         let is_named = pointers.iter().any(|(pointer, text)| !is_list(pointer) && names(pointer, text, version));
         let is_asked_for = also.iter().any(|name| version.rsplit('/').next() == Some(name));
@@ -101,13 +120,16 @@ pub async fn pull(
     }
     let (last, first): (Vec<_>, Vec<_>) = contents.into_iter().partition(|(name, _)| is_pointer(name));
     for (name, Small { bytes, tag }) in first.into_iter().chain(last) {
+        if is_others(beside, folder, &mirror, &name)? {
+            continue;
+        }
         put(folder, &name, &bytes)?;
         mirror.alike(&name, tag, &bytes);
     }
-    remove_gone(folder, &mut mirror, &objects)?;
+    remove_gone(folder, beside, &mut mirror, &objects)?;
     remove_folder(&folder.join(INCOMING))?;
     mirror.write(folder)?;
-    Ok(Seen { objects, brought })
+    Ok(Seen { objects, brought, others: of_others(beside, folder, &mirror)? })
 }
 
 /// Small objects by name.
@@ -146,6 +168,30 @@ fn is_small(name: &str) -> bool {
 /// Whether no part of a name is one that a folder, or the store, keeps for itself.
 fn is_plain(name: &str) -> bool {
     name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'))
+}
+
+/// Whether a file was made, changed or removed here since the folder and the store were alike, by a command that is not over.
+fn is_others(beside: Beside, folder: &Path, mirror: &Mirror, name: &str) -> Result<bool, ObjectsError> {
+    if beside == Beside::Nobody {
+        return Ok(false);
+    }
+    let here = read_if_there(&folder.join(name))?.map(|content| digest(&content));
+    Ok(here.as_ref() != mirror.files.get(name).map(|alike| &alike.sha256))
+}
+
+/// What others have made or changed here, and not brought to the store.
+fn of_others(beside: Beside, folder: &Path, mirror: &Mirror) -> Result<BTreeMap<String, String>, ObjectsError> {
+    let found = if beside == Beside::Others { look(folder)? } else { Found::default() };
+    let manifests = found.versions.iter().map(|version| format!("{version}/{MANIFEST}"));
+    let mut others = BTreeMap::new();
+    for name in found.small.iter().cloned().chain(manifests) {
+        if is_others(beside, folder, mirror, &name)?
+            && let Some(content) = read_if_there(&folder.join(&name))?
+        {
+            others.insert(name, digest(&content));
+        }
+    }
+    Ok(others)
 }
 
 /// The content of a small object, unless the folder has it.
@@ -264,9 +310,17 @@ fn take_place(folder: &Path, incoming: &Path, target: &Path) -> Result<(), Objec
 }
 
 /// Removes what the folder had of the store, and the store has no more.
-fn remove_gone(folder: &Path, mirror: &mut Mirror, objects: &BTreeMap<String, Listed>) -> Result<(), ObjectsError> {
+fn remove_gone(
+    folder: &Path,
+    beside: Beside,
+    mirror: &mut Mirror,
+    objects: &BTreeMap<String, Listed>,
+) -> Result<(), ObjectsError> {
     let gone: Vec<String> = mirror.files.keys().filter(|&name| !objects.contains_key(name)).cloned().collect();
     for name in gone {
+        if is_others(beside, folder, mirror, &name)? {
+            continue;
+        }
         match version_of(&name) {
             Some(version) => remove_folder(&folder.join(version))?,
             None => remove_file(&folder.join(&name))?,

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A version is there when its manifest is; a pointer moves after it. Each manifest and small file is written on the
-//! condition that the store still has what this mirror saw: else somebody else published, and nothing of theirs is lost.
+//! condition that the store still has what this mirror saw: else somebody else published, and nothing of theirs is lost. What is
+//! here is then given up, unless another command of this machine made it, which finds that out by itself.
 //! What is cut is taken up by the next push: files that are there are not brought again.
 
 use std::collections::BTreeSet;
@@ -68,7 +69,7 @@ pub async fn push(
         pointers.into_iter().partition(|name| name.ends_with("champions"));
     for name in others.into_iter().chain(lists).chain(pointers) {
         let content = fs::read(folder.join(name)).map_err(ObjectsError::file(folder.join(name)))?;
-        wrote |= put(remote, folder, name, &content, &mut mirror).await?;
+        wrote |= put(remote, folder, name, &content, &mut mirror, seen).await?;
     }
     let gone = before.small.difference(&now.small).filter(|name| !is_list(name) && **name != CHAMPION);
     for name in gone.filter(|name| mirror.files.contains_key(*name)).cloned().collect::<Vec<_>>() {
@@ -115,26 +116,36 @@ async fn push_version(
         tell(&format!("{version}/{file}"), bytes);
         upload(remote, &from, &object, Attributes::new()).await?;
     }
-    let wrote = put(remote, folder, &name, &manifest, mirror).await?;
+    if !put(remote, folder, &name, &manifest, mirror, seen).await? {
+        return Ok(false);
+    }
     remove_stale(remote, version, &files, seen).await?;
-    Ok(wrote)
+    Ok(true)
 }
 
-/// Writes a small object, if the store has what this mirror saw.
+/// Writes a small object, if the store has what this mirror saw. What another command changed is left to that one if not.
 async fn put(
     remote: &Remote,
     folder: &Path,
     name: &str,
     content: &[u8],
     mirror: &mut Mirror,
+    seen: &Seen,
 ) -> Result<bool, ObjectsError> {
     let known = mirror.files.get(name);
     if known.is_some_and(|alike| alike.sha256 == digest(content)) {
         return Ok(false);
     }
     let when = known.map_or(If::Absent, |alike| If::Is(&alike.tag));
-    let tag = remote.write(name, content, when).await?;
-    mirror.alike(name, tag, content);
+    match remote.write(name, content, when).await {
+        Err(ObjectsError::Conflict { .. }) if seen.others.get(name) == Some(&digest(content)) => return Ok(false),
+        Err(ObjectsError::Conflict { object }) => {
+            mirror.give_up(name, content);
+            mirror.write(folder)?;
+            return Err(ObjectsError::Conflict { object });
+        }
+        tag => mirror.alike(name, tag?, content),
+    }
     mirror.write(folder)?;
     Ok(true)
 }

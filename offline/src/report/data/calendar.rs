@@ -89,6 +89,13 @@ pub fn periods<T: Clone + Default + AddAssign>(days: &BTreeMap<i64, T>, unit: Un
     periods
 }
 
+/// Of some periods those that lie within the first and the last day; the ends of a log are parts of a week.
+#[must_use]
+pub fn whole<T>(periods: Vec<(i64, T)>, unit: Unit, days: [i64; 2]) -> Vec<(i64, T)> {
+    let is_whole = |(start, _): &(i64, T)| *start >= days[0] && unit.next(*start) - 1 <= days[1];
+    periods.into_iter().filter(is_whole).collect()
+}
+
 /// The date of a day, the nearest that a calendar has.
 fn date(day: i64) -> Date {
     let end = if day < 0 { Date::MIN } else { Date::MAX };
@@ -116,6 +123,13 @@ mod tests {
         let weeks = [("2026-01-26", 2), ("2026-02-02", 0), ("2026-02-09", 0), ("2026-02-16", 0), ("2026-02-23", 0)];
         assert_eq!(by(Unit::Week)[..5], named(&weeks));
         assert_eq!(by(Unit::Week)[5..], named(&[("2026-03-02", 3)]));
+        let of_all = [20_484, 20_514];
+        let within = whole(periods(&days, Unit::Week), Unit::Week, of_all);
+        assert_eq!(
+            within.iter().map(|(day, _)| written(*day)).collect::<Vec<_>>(),
+            weeks[1..].iter().map(|week| week.0).collect::<Vec<_>>()
+        );
+        assert_eq!(whole(periods(&days, Unit::Day), Unit::Day, of_all).len(), 31);
         assert_eq!(by(Unit::Month), named(&[("2026-01-01", 2), ("2026-02-01", 0), ("2026-03-01", 3)]));
         assert_eq!(by(Unit::Year), named(&[("2026-01-01", 5)]));
         assert_eq!(by(Unit::Day).len(), 31);

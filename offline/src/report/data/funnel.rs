@@ -54,7 +54,7 @@ pub struct Funnel {
     pub sessions: Rates,
     /// How long the periods are; none without times.
     pub by: Option<Unit>,
-    /// Over time.
+    /// Over time: those that the log covers from end to end.
     pub periods: Vec<RatePeriod>,
 }
 

@@ -7,12 +7,14 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use shared::contract::kind::Stage;
 
-use super::calendar::{Unit, periods, written};
+use super::calendar::{Unit, periods, whole, written};
 use super::clock::Clock;
 use crate::log::ingest::Log;
 
 /// How many days the average is over.
 const WEEK: usize = 7;
+/// The last hour of a day: a log that ends before it may lack a part of its last day.
+const LAST_HOUR: usize = 23;
 
 /// How many events went how far: were looked at, put into the cart, bought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -61,7 +63,8 @@ pub struct Period {
     pub begin: String,
     /// Its events.
     pub events: Steps,
-    /// The mean of this day and the six before it; none of other periods, and of the first days.
+    /// The mean of this day and the six before it; none of other periods, of the first days, and of a last day that may not be
+    /// over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub average: Option<f64>,
 }
@@ -77,7 +80,8 @@ pub struct Times {
     pub by: Unit,
     /// From the first to the last.
     pub periods: Vec<Period>,
-    /// Those of the funnel, which are weeks at least where the log is longer than three.
+    /// Those of the funnel, which are weeks at least where the log is longer than three, and whole: the rates of parts of them
+    /// do not compare.
     #[serde(skip)]
     pub funnel: (Unit, Vec<(i64, Steps)>),
 }
@@ -108,7 +112,11 @@ pub fn times(log: &Log, zone: &TimeZone) -> Option<Times> {
     let found = periods(&days, by);
     let finest = if last - first < 3 * WEEK as i64 { Unit::Day } else { Unit::Week };
     let by_funnel = Unit::of([first, last], finest);
+    let is_over = clock.at(log.last_ms()).hour == LAST_HOUR;
     let average = |at: usize| {
+        if at + 1 == found.len() && !is_over {
+            return None;
+        }
         let week = found.get((at + 1).checked_sub(WEEK)?..=at).filter(|_| by == Unit::Day)?;
         Some(week.iter().map(|(_, events)| events.all()).sum::<u64>() as f64 / WEEK as f64)
     };
@@ -122,7 +130,7 @@ pub fn times(log: &Log, zone: &TimeZone) -> Option<Times> {
         hours,
         weekdays,
         by,
-        funnel: (by_funnel, periods(&days, by_funnel)),
+        funnel: (by_funnel, whole(periods(&days, by_funnel), by_funnel, [first, last])),
     })
 }
 
@@ -145,7 +153,19 @@ mod tests {
         assert_eq!(found.weekdays.iter().map(Steps::all).collect::<Vec<_>>(), [0, 0, 0, 4, 0, 0, 0]);
         assert_eq!(found.periods.iter().map(|day| day.events.all()).collect::<Vec<_>>(), [3, 0, 0, 0, 0, 0, 0, 1]);
         let averages: Vec<Option<f64>> = found.periods[5..].iter().map(|day| day.average).collect();
-        assert_eq!(averages, [None, Some(3.0 / 7.0), Some(1.0 / 7.0)]);
+        assert_eq!(averages, [None, Some(3.0 / 7.0), None]);
+        let log = Log::of_views(&[(0, "u", "a"), (7 * DAY_MS + 23 * 3_600_000, "u", "a")]);
+        let found = times(&log, &TimeZone::UTC).expect("times");
+        assert_eq!(found.periods[7].average, Some(1.0 / 7.0), "the last day is over");
+    }
+
+    #[test]
+    fn the_funnel_has_whole_weeks_alone() {
+        // From a Thursday to a Thursday, four weeks later: three weeks from Monday to Sunday.
+        let log: Vec<_> = (0..29).map(|day| (day * DAY_MS, "u", "a")).collect();
+        let (unit, weeks) = times(&Log::of_views(&log), &TimeZone::UTC).expect("times").funnel;
+        assert_eq!((unit, weeks.iter().map(|(day, _)| *day).collect::<Vec<_>>()), (Unit::Week, vec![4, 11, 18]));
+        assert!(weeks.iter().all(|(_, week)| week.all() == 7));
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //!
 //! In: what happened, about in the order of time; times are arguments. Out: for each event the item of the slate that it is
 //! due to, and each slate with what became of it once no event can be due to it any more. An event that names its slate is due
-//! to that one or to none. Each item of a slate is clicked, put into the cart and bought once at most.
+//! to that one or to none. One that names none goes by its own time; if no slate had shown the item by then, as where a client's
+//! clock is behind, by the time of its arrival, if that is near. Each item of a slate is clicked, put into the cart and bought
+//! once at most.
 //!
 //! Memory: the slates of the window, bounded by their items, with one more for each slate; the oldest leave first. An
 //! event costs a look-up and a binary search among the slates that showed the item to the user.
@@ -28,6 +30,9 @@ use crate::contract::kind::KindName;
 use crate::contract::slate_log::LoggedSlate;
 
 use index::Index;
+
+/// How far the clock of a client may be behind: two minutes.
+const BEHIND_MS: i64 = 120_000;
 
 /// What counts as shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -225,7 +230,7 @@ impl Attribution {
                 Some(&number) => number,
                 None => return Due::Unknown,
             },
-            None => match self.index.last(&event.user, &event.item, event.timestamp_ms) {
+            None => match self.last(event) {
                 Some(number) => number,
                 None => return Due::Nothing,
             },
@@ -241,6 +246,18 @@ impl Attribution {
         }
         *at_ms = Some(event.timestamp_ms);
         Due::Touch(Touch { slate: &held.slate, position, outcome, is_first_shown })
+    }
+
+    /// The number of the last slate of the window that showed the item to the user before the event, by its own time; if none
+    /// did, before it arrived, and no later than a clock may be behind.
+    fn last(&self, event: &Event) -> Option<u64> {
+        let arrived_ms = event.received_ms.min(event.timestamp_ms.saturating_add(BEHIND_MS));
+        let last = |at_ms| {
+            let number = self.index.last(&event.user, &event.item, at_ms)?;
+            let held = self.slates[(number - self.first) as usize].as_ref()?;
+            (event.timestamp_ms <= ends_ms(&held.slate, &self.settings)).then_some(number)
+        };
+        last(event.timestamp_ms).or_else(|| last(arrived_ms))
     }
 
     /// Takes out the slates that no event from a time on can be due to, oldest first; all of them for the end of time.

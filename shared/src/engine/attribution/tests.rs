@@ -103,6 +103,25 @@ fn an_event_that_names_its_slate_is_due_to_that_one_or_to_none() {
 }
 
 #[test]
+fn an_event_of_a_clock_that_is_behind_is_due_to_a_slate_from_before_it_arrived() {
+    let mut slates = hour(Shown::Served);
+    slates.served(slate("a", 1, &[7], 300_000));
+    slates.served(slate("b", 1, &[8], 0));
+    slates.served(slate("c", 1, &[8], 300_000));
+    let late = |on, at_ms, received_ms| Event { received_ms, ..event(1, KindName::VIEW, on, at_ms, None) };
+    // Two minutes at most, and not before the slate was there.
+    assert_eq!(slates.happened(&late(7, 179_999, 400_000)), Due::Nothing);
+    assert_eq!(slates.happened(&late(7, 290_000, 299_999)), Due::Nothing);
+    assert_eq!(told(slates.happened(&late(7, 180_000, 300_000))), Some(("a".into(), 0, Outcome::Click)));
+    // A slate from before it by its own time comes first: it may have waited with the client.
+    assert_eq!(told(slates.happened(&late(8, 290_000, 310_000))).map(|(id, ..)| id), Some("b".into()));
+    let mut slates = Attribution::new(Settings { window_ms: 1000, shown: Shown::Served, max_items: 100 });
+    slates.served(slate("long ago", 1, &[7], 0));
+    slates.served(slate("now", 1, &[7], 60_000));
+    assert_eq!(told(slates.happened(&late(7, 59_000, 61_000))).map(|(id, ..)| id), Some("now".into()));
+}
+
+#[test]
 fn only_what_was_seen_counts_where_impressions_say_what_was_shown() {
     let mut slates = hour(Shown::Reported);
     slates.served(slate("a", 1, &[7, 8, 9], 0));
@@ -157,7 +176,7 @@ fn nothing_is_left_of_a_user_who_is_forgotten() {
 enum Step {
     Served(u8, u8, Vec<u8>, i64),
     Shown(u8, Vec<u8>, i64),
-    Happened(u8, usize, u8, i64, Option<u8>),
+    Happened(u8, usize, u8, i64, i64, Option<u8>),
     Settle(i64),
     Forget(u8),
 }
@@ -167,8 +186,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let served = (0u8..30, 0u8..2, items(), 0i64..60).prop_map(|(id, of, on, at)| Step::Served(id, of, on, at));
     let shown = (0u8..30, items(), 0i64..80).prop_map(|(id, on, at)| Step::Shown(id, on, at));
     let named = option::weighted(0.3, 0u8..30);
-    let happened = (0u8..2, 0usize..3, 0u8..5, 0i64..80, named)
-        .prop_map(|(of, kind, on, at, id)| Step::Happened(of, kind, on, at, id));
+    let happened = (0u8..2, 0usize..3, 0u8..5, 0i64..80, 0i64..40, named)
+        .prop_map(|(of, kind, on, at, late, id)| Step::Happened(of, kind, on, at, late, id));
     let settle = (0i64..80).prop_map(Step::Settle);
     let forget = (0u8..2).prop_map(Step::Forget);
     vec(prop_oneof![8 => served, 4 => shown, 8 => happened, 2 => settle, 1 => forget], 0..60)
@@ -220,18 +239,22 @@ impl Obvious {
         if event.recommendation_id.as_deref().is_some_and(|id| !is_known(id)) {
             return Err(Due::Unknown);
         }
-        let mut best: Option<(i64, usize, usize)> = None;
-        for (number, Settled { slate, fates }) in self.held.iter().enumerate() {
-            let Some(position) = slate.items.iter().position(|placed| placed.item == event.item) else { continue };
-            let fits = match &event.recommendation_id {
-                Some(id) => **id == *slate.recommendation_id,
-                None => event.user == slate.user && fates[position].shown_ms.is_some() && slate.timestamp_ms <= at_ms,
-            };
-            if fits && at_ms <= slate.timestamp_ms + window_ms {
-                best = best.max(Some((slate.timestamp_ms, number, position)));
+        let best = |by_ms: i64| {
+            let mut best: Option<(i64, usize, usize)> = None;
+            for (number, Settled { slate, fates }) in self.held.iter().enumerate() {
+                let Some(position) = slate.items.iter().position(|placed| placed.item == event.item) else { continue };
+                let is_shown = || event.user == slate.user && fates[position].shown_ms.is_some();
+                let fits = match &event.recommendation_id {
+                    Some(id) => **id == *slate.recommendation_id,
+                    None => is_shown() && slate.timestamp_ms <= by_ms,
+                };
+                if fits && at_ms <= slate.timestamp_ms + window_ms {
+                    best = best.max(Some((slate.timestamp_ms, number, position)));
+                }
             }
-        }
-        let (_, number, position) = best.ok_or(Due::Nothing)?;
+            best
+        };
+        let (_, number, position) = best(at_ms).or_else(|| best(event.received_ms)).ok_or(Due::Nothing)?;
         let Settled { slate, fates } = &mut self.held[number];
         let fate = &mut fates[position];
         let outcome = Outcome::of(&event.kind).ok_or(Due::NoOutcome)?;
@@ -274,8 +297,9 @@ proptest! {
                     let newly = newly.map(|newly| (newly.slate.recommendation_id.clone(), newly.positions));
                     prop_assert_eq!(newly, obvious.shown(&impression));
                 }
-                Step::Happened(of, kind, on, at, id) => {
+                Step::Happened(of, kind, on, at, late, id) => {
                     let event = event(of, kinds[kind].clone(), on, at, id.map(|id| id.to_string()).as_deref());
+                    let event = Event { received_ms: at + late, ..event };
                     let due = match (fast.happened(&event), obvious.happened(&event)) {
                         (Due::Touch(Touch { slate, position, outcome, is_first_shown }), Ok(touch)) => {
                             touch == (slate.recommendation_id.clone(), position, outcome, is_first_shown)

@@ -8,35 +8,33 @@
 //! store last, and not if somebody moved them meanwhile. A process that is killed leaves the store as it was; the next
 //! command on this machine brings there what it left complete.
 
+mod held;
+
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::ArgMatches;
 use jiff::Timestamp;
-use shared::objects::lease::{self, LEASE, Lease, RENEW_MS};
+use shared::objects::lease::{self, LEASE};
 use shared::objects::logs::fetch;
 use shared::objects::mirror::{Found, look};
-use shared::objects::pull::{Need, Seen, pull};
+use shared::objects::pull::{Beside, Need, Seen, pull};
 use shared::objects::push::{By, push};
-use shared::objects::{Location, ObjectsError, Remote};
+use shared::objects::{Location, Remote};
 use tokio::runtime::{Builder, Runtime};
 
+use self::held::Held;
 use crate::mirrored;
-use crate::schedule::lock::holder;
 
 /// The lock of a mirror, held while it is compared with the store.
 const LOCK: &str = ".mirror.lock";
-/// The lock of a process that builds, held as long as it has the lease, whose token stands in it.
-const BUILDER: &str = ".builder.lock";
-/// The time between two tries to take a lease that another has.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The lock that all commands share that may change something in a mirror, for as long as they work there.
+const AT_WORK: &str = ".work.lock";
 
 /// What a command does with artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +109,13 @@ impl Mirrors {
         mirrors
     }
 
+    /// The folders that mirror them, with the URLs that were given.
+    #[must_use]
+    pub fn stores(&self) -> BTreeMap<PathBuf, String> {
+        let all = self.events.iter().chain(&self.artifacts);
+        all.map(|location| (mirror_of(location), location.to_string())).collect()
+    }
+
     /// Runs a command in the folders that mirror its stores.
     ///
     /// * `patience`: how long to wait for another that builds.
@@ -126,7 +131,7 @@ impl Mirrors {
         if self.artifacts.is_none() && self.events.is_empty() {
             return command();
         }
-        let runtime = Builder::new_current_thread().enable_all().build().context("a runtime for the object store")?;
+        let runtime = runtime()?;
         for location in &self.events {
             let folder = mirror_of(location);
             eprintln!("events: {location}, mirrored in {}", folder.display());
@@ -136,7 +141,10 @@ impl Mirrors {
         }
         match &self.artifacts {
             None => command(),
-            Some(location) => in_mirror(location, access, &self.versions, patience, &runtime, command),
+            Some(location) => {
+                eprintln!("artifacts: {location}, mirrored in {}", mirror_of(location).display());
+                in_mirror(location, access, &self.versions, patience, &runtime, command)
+            }
         }
     }
 
@@ -145,11 +153,16 @@ impl Mirrors {
     /// # Errors
     /// What went wrong with the store.
     pub fn after(&self, work: impl FnOnce()) -> anyhow::Result<()> {
-        let artifacts = Self { artifacts: self.artifacts.clone(), ..Self::default() };
-        artifacts.around(Access::Note(Need::Manifests), Duration::ZERO, || {
+        let done = || {
             work();
             Ok(())
-        })
+        };
+        match &self.artifacts {
+            None => done(),
+            Some(location) => {
+                in_mirror(location, Access::Note(Need::Manifests), &[], Duration::ZERO, &runtime()?, done)
+            }
+        }
     }
 }
 
@@ -162,15 +175,17 @@ fn in_mirror(
     command: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (remote, folder) = (location.open()?, mirror_of(location));
-    eprintln!("artifacts: {location}, mirrored in {}", folder.display());
     let (need, held) = match access {
         Access::Read(need) | Access::Note(need) => (need, None),
         Access::Build(need) => (need, Some(Held::take(location, &remote, &folder, patience, runtime)?)),
     };
-    let (seen, before) = {
+    let (seen, before, _at_work) = {
         let _lock = lock(&folder)?;
-        let seen = runtime.block_on(pull(&remote, &folder, need, versions, &mut tell))?;
-        (seen, look(&folder)?)
+        let (beside, at_work) = beside(&folder)?;
+        let seen = runtime.block_on(pull(&remote, &folder, need, beside, versions, &mut tell))?;
+        // Who only reads leaves nothing to others that they might take for theirs.
+        let at_work = (!matches!(access, Access::Read(_))).then_some(at_work);
+        (seen, look(&folder)?, at_work)
     };
     let done = command();
     let published = match access {
@@ -221,81 +236,9 @@ fn publish(
     Ok(())
 }
 
-/// A lease that a thread renews.
-struct Held {
-    /// As long as it is locked, nobody takes the lease for that of a process that is dead.
-    builder: File,
-    token: String,
-    stop: Sender<()>,
-    renewer: JoinHandle<Lease>,
-}
-
-impl Held {
-    /// Takes the lease. That of a process of this machine that was killed is not waited for.
-    fn take(
-        location: &Location,
-        remote: &Remote,
-        folder: &Path,
-        patience: Duration,
-        runtime: &Runtime,
-    ) -> anyhow::Result<Self> {
-        let path = folder.join(BUILDER);
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut builder = open.with_context(|| path.display().to_string())?;
-        let (begin, me, token, mut told) = (Instant::now(), holder(), token(), false);
-        let lease = loop {
-            let taken = match builder.try_lock() {
-                // The system's lock ends with its process: who has it here knows that the one before is dead.
-                Ok(()) => {
-                    let dead = fs::read_to_string(&path).ok();
-                    runtime.block_on(lease::take(remote, LEASE, &me, &token, dead.as_deref(), now_ms()))
-                }
-                Err(_) => Err(ObjectsError::Held {
-                    location: location.to_string(),
-                    holder: "another process on this machine".to_owned(),
-                }),
-            };
-            match taken {
-                Err(ObjectsError::Held { location, holder }) if begin.elapsed() < patience => {
-                    if !told {
-                        eprintln!("waiting for {location}, which is held by {holder}");
-                        told = true;
-                    }
-                    // Nobody has it who waits.
-                    let _ = builder.unlock();
-                    std::thread::sleep(LOOK_EVERY);
-                }
-                taken => break taken?,
-            }
-        };
-        builder
-            .set_len(0)
-            .and_then(|()| builder.write_all(token.as_bytes()))
-            .with_context(|| path.display().to_string())?;
-        // A client of its own: connections belong to the runtime that opened them, and that of the command stands still.
-        let (remote, (stop, stopped)) = (location.open()?, mpsc::channel());
-        let renewer = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
-            let mut lease = lease;
-            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return lease };
-            let every = Duration::from_millis(RENEW_MS.unsigned_abs());
-            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = runtime.block_on(lease::renew(&remote, &mut lease, now_ms())) {
-                    // Whether it still is ours is asked before anything is written.
-                    tracing::warn!(%error, "the lease can't be renewed");
-                }
-            }
-            lease
-        })?;
-        Ok(Self { builder, token, stop, renewer })
-    }
-
-    /// Stops renewing. The file is locked until it is dropped.
-    fn end(self) -> (Lease, File) {
-        // The thread may have ended before.
-        let _ = self.stop.send(());
-        (self.renewer.join().expect("the thread that renews does not panic"), self.builder)
-    }
+/// What waits for a store.
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("a runtime for the object store")
 }
 
 /// Holds a mirror for a comparison with the store; others on this machine wait.
@@ -310,6 +253,26 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     open().with_context(|| path.display().to_string())
 }
 
+/// Who else works in a mirror, and the lock that tells others that this command does. The mirror must be held, so that no two
+/// commands ask at once.
+fn beside(folder: &Path) -> anyhow::Result<(Beside, File)> {
+    let path = folder.join(AT_WORK);
+    let ask = || {
+        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+        let beside = match file.try_lock() {
+            Ok(()) => Beside::Nobody,
+            Err(TryLockError::WouldBlock) => Beside::Others,
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        if beside == Beside::Nobody {
+            file.unlock()?;
+        }
+        file.lock_shared()?;
+        Ok((beside, file))
+    };
+    ask().with_context(|| path.display().to_string())
+}
+
 /// Says what is on its way.
 fn tell(name: &str, bytes: u64) {
     eprintln!("  {name}: {:.1} MB", bytes as f64 / 1e6);
@@ -321,15 +284,23 @@ fn token() -> String {
     format!("{now}-{:016x}", RandomState::new().hash_one((now, std::process::id())))
 }
 
-fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{Arg, Command};
 
     use super::*;
+
+    #[test]
+    fn a_command_knows_of_others_in_its_folder_until_they_are_over() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let asked = || beside(folder.path()).expect("asks");
+        let (first, at_work) = asked();
+        let (second, too) = asked();
+        drop(at_work);
+        assert_eq!((first, second, asked().0), (Beside::Nobody, Beside::Others, Beside::Others));
+        drop(too);
+        assert_eq!(asked().0, Beside::Nobody);
+    }
 
     #[test]
     fn a_store_is_refused_where_a_path_is_asked_for() {
