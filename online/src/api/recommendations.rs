@@ -96,7 +96,7 @@ async fn answer(
     let id = &*uuid.hyphenated().encode_lower(&mut buffer);
     let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
     let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, timed } = answered.inspect_err(refused)?;
+    let Answered { snapshot, slate, outcome, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
         recommendation_id: id,
@@ -107,9 +107,9 @@ async fn answer(
     let response = json(StatusCode::OK, &body);
     app.metrics.stages.written(timed);
     if app.outcomes.follows(&query.user_id) {
-        let CheckedQuery { user_id: user, scenario, now, .. } = query;
-        let at_ms = now.unwrap_or(clock_ms);
-        app.outcomes.served(Served { id: uuid, user, scenario, at_ms, snapshot, picks: slate.picks });
+        let CheckedQuery { user_id: user, scenario, item_id: page, category, now, .. } = query;
+        let (at_ms, picks) = (now.unwrap_or(clock_ms), slate.picks);
+        app.outcomes.served(Served { id: uuid, user, scenario, page, category, outcome, at_ms, snapshot, picks });
     }
     Ok(response)
 }

@@ -197,6 +197,9 @@ mod tests {
             user: user(of),
             version: "v1".into(),
             scenario: None,
+            page: None,
+            category: None,
+            fallback: false,
             items: Vec::new(),
         };
         ["u", "v", "u"].iter().for_each(|of| log.add(&slate(of)));

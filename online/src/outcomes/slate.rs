@@ -9,6 +9,8 @@ use shared::engine::slate::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 use uuid::Uuid;
 
+use crate::metrics::Outcome;
+
 /// A slate that was served.
 pub struct Served {
     /// Identifies the answer.
@@ -17,6 +19,12 @@ pub struct Served {
     pub user: UserId,
     /// The scenario of the query, if it named one.
     pub scenario: Option<String>,
+    /// The item whose page the user is on, if the query named one.
+    pub page: Option<ItemId>,
+    /// The category of the query, if it named one.
+    pub category: Option<String>,
+    /// What it was made of.
+    pub outcome: Outcome,
     /// When it was answered, milliseconds since the epoch.
     pub at_ms: i64,
     /// The snapshot whose indices the picks have.
@@ -29,7 +37,7 @@ impl Served {
     /// The slate with the names of what it has.
     #[must_use]
     pub fn named(self) -> LoggedSlate {
-        let Self { id, user, scenario, at_ms, snapshot, picks } = self;
+        let Self { id, user, scenario, page, category, outcome, at_ms, snapshot, picks } = self;
         let items = snapshot.items();
         let named = |pick: &Pick| {
             // A version has no other ids.
@@ -42,6 +50,9 @@ impl Served {
             user,
             version: snapshot.manifest().version.as_str().into(),
             scenario: scenario.map(Into::into),
+            page,
+            category: category.map(Into::into),
+            fallback: outcome == Outcome::Fallback,
             items: picks.iter().filter_map(named).collect(),
         }
     }

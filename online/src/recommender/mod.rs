@@ -98,6 +98,8 @@ pub struct Answered {
     pub snapshot: Arc<Snapshot>,
     /// The answer.
     pub slate: Slate,
+    /// What it was made of.
+    pub outcome: Outcome,
     /// When the engine answered, if the request is timed.
     pub timed: Option<Timed>,
 }
@@ -305,15 +307,16 @@ impl Recommender {
             }
             slate
         });
-        self.metrics.count(fallback.unwrap_or(match slate.personal {
+        let outcome = fallback.unwrap_or(match slate.personal {
             Personal::Yes => Outcome::Personal,
             Personal::No => Outcome::NonPersonal,
-        }));
+        });
+        self.metrics.count(outcome);
         self.metrics.count_candidates(&slate.candidates);
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        Ok(Answered { snapshot, slate, timed })
+        Ok(Answered { snapshot, slate, outcome, timed })
     }
 
     /// Joins the live history of the store with the batch's record of the user. The record is the store's if it has
