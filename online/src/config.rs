@@ -214,6 +214,8 @@ pub struct Slates {
     pub window_hours: u32,
     pub shown: Shown,
     pub max_remembered_items: usize,
+    #[serde(deserialize_with = "settings::text")]
+    pub ship_to: String,
 }
 
 /// `[models]`; the keys are documented in `config.default.toml`.
@@ -304,6 +306,15 @@ impl Config {
             within("slates.max_disk_bytes", self.slates.max_disk_bytes, 4 * self.slates.max_file_bytes..=1 << 50)?;
         }
         within("slates.window_hours", self.slates.window_hours, 1..=8760)?;
+        store("slates.ship_to", &self.slates.ship_to)?;
+        if !self.slates.ship_to.is_empty() && self.slates.path.as_os_str().is_empty() {
+            let must = "it must be \"\" where slates are not logged; name their folder by slates.path".to_owned();
+            return Err(ConfigError::Value {
+                key: "slates.ship_to",
+                value: format!("{:?}", self.slates.ship_to),
+                must,
+            });
+        }
         within("slates.max_remembered_items", self.slates.max_remembered_items, 1000..=1_000_000_000)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
