@@ -168,5 +168,9 @@ fn every_night_ends_in_a_served_version_or_in_a_notice_that_says_why() {
     // Refused if somebody had the lease of the artifacts.
     assert_eq!(promoted(&batch.succeeds(&["publish"])), last);
     assert!(replicas.both.into_iter().all(Replica::stop), "the replicas end in order");
+    let found = batch.outcomes();
+    let logged: usize = ["a", "b"].map(|name| machine(name).slates_logged()).iter().sum();
+    assert_eq!((found["slates"].as_u64(), found["events"].as_u64()), (Some(logged as u64), Some(replicas.told as u64)));
+    diary.notes(format!("{logged} slates of both replicas are in the store"));
     diary.notes(format!("{} runs are recorded, nobody holds a lease, the replicas end in order", records.len()));
 }

@@ -80,7 +80,13 @@ fn what_is_measured_is_what_is_true_of_traffic_with_known_rates() {
         assert_eq!((times.len() - times.null_count()) as u64, all.counts[at], "{name}");
         assert!(times.iter().flatten().all(|at_ms| *at_ms > BEGIN_MS), "{name}");
     }
-    assert_eq!(names.len(), 17, "{names:?}");
+    assert_eq!(names.len(), 20, "{names:?}");
+    let fallback = file.column(place("fallback")).expect("reads");
+    let fallback: &BooleanArray = fallback.as_any().downcast_ref().expect("booleans");
+    let mut missing = |name: &str| file.column(place(name)).expect("reads").null_count() as u64;
+    // Of the slates of a user every fourth has a page, every sixth a category, and every twelfth is a fallback.
+    assert_eq!((missing("page_item_id"), missing("category")), (all.shown * 3 / 4, all.shown * 5 / 6));
+    assert_eq!(fallback.iter().filter(|is| *is == Some(true)).count() as u64, all.shown / 12);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::support::objects::{LOG, Machine, Replica, S3, promoted};
 use crate::support::{CLOCK, SMALL, eventually};
 
@@ -44,6 +46,37 @@ fn a_version_is_published_served_by_two_replicas_and_put_back() {
         let printed = batch.says(&["ingest", "--events", LOG]);
         printed.contains("2 rows: 2 events")
     });
+}
+
+#[test]
+fn slates_of_all_replicas_are_in_the_store_when_they_have_stopped_with_what_came_of_them_elsewhere() {
+    let Some(s3) = S3::start() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let machine = |name: &str| Machine::new(folder.path(), name, s3.address);
+    let (batch, a, b) = (machine("batch"), machine("a"), machine("b"));
+    let version = promoted(&batch.run(10));
+    let replicas = [Replica::start(&a, "a"), Replica::start(&b, "b")];
+    replicas.iter().for_each(|replica| replica.serves(&version));
+    let answer = replicas[0].get("/recommendations?user_id=visitor&k=3").expect("answers");
+    let slate: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    // The replica that is told knows nothing of the slate.
+    let mut click = json!({"visitorid": "visitor", "event": "view", "itemid": slate["items"][0]["item_id"]});
+    click["recommendation_id"] = slate["recommendation_id"].clone();
+    replicas[1].posts(&click.to_string());
+    replicas[0].posts(r#"{"visitorid":"stranger","itemid":"i3","event":"view"}"#);
+    // Those of the last second are logged at the stop, and shipped then.
+    replicas.iter().for_each(|replica| drop(replica.version().expect("answers")));
+    assert!(replicas.into_iter().all(Replica::stop), "the replicas end in order");
+    let found = batch.outcomes();
+    assert_eq!(found["slates"], json!(a.slates_logged() + b.slates_logged()), "{found}");
+    assert!(a.slates_logged() > 1 && b.slates_logged() > 1);
+    let counts = ["events", "attributed", "unknown_slates", "unreadable_lines"].map(|name| &found[name]);
+    assert_eq!(counts, [&json!(2), &json!(1), &json!(0), &json!(0)], "{found}");
+    // The mirror has slates beside the events now, which are no events.
+    let printed = batch.says(&["ingest", "--events", LOG]);
+    assert!(printed.contains("2 rows: 2 events"), "{printed}");
+    let printed = batch.fails(&["erase", "--user", "visitor", "--events", "log", "--slates", LOG]);
+    assert!(printed.contains("run it where the replicas write this log"), "{printed}");
 }
 
 #[test]

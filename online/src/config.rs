@@ -4,8 +4,8 @@
 //! ([`shared::contract::settings`] says which overrides which). Out: a [`Config`], every value of which is in its
 //! range.
 
-use std::fmt;
-use std::ops::RangeInclusive;
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -16,11 +16,11 @@ use shared::contract::artifact::alias::Alias;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
 use shared::engine::attribution::Shown;
-use shared::objects::{Location, ObjectsError};
+use shared::objects::Location;
 
-use crate::traces::Collector;
-
+use self::check::{listen, name, origin, shadow, store, within};
 use crate::scenarios::{Scenarios, Wrong};
+use crate::traces::Collector;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -216,6 +216,8 @@ pub struct Slates {
     pub window_hours: u32,
     pub shown: Shown,
     pub max_remembered_items: usize,
+    #[serde(deserialize_with = "settings::text")]
+    pub ship_to: String,
 }
 
 /// `[shadow]`; the keys are documented in `config.default.toml`.
@@ -324,8 +326,17 @@ impl Config {
             within("slates.max_disk_bytes", self.slates.max_disk_bytes, 4 * self.slates.max_file_bytes..=1 << 50)?;
         }
         within("slates.window_hours", self.slates.window_hours, 1..=8760)?;
+        store("slates.ship_to", &self.slates.ship_to)?;
+        if !self.slates.ship_to.is_empty() && self.slates.path.as_os_str().is_empty() {
+            let must = "it must be \"\" where slates are not logged; name their folder by slates.path".to_owned();
+            return Err(ConfigError::Value {
+                key: "slates.ship_to",
+                value: format!("{:?}", self.slates.ship_to),
+                must,
+            });
+        }
         within("slates.max_remembered_items", self.slates.max_remembered_items, 1000..=1_000_000_000)?;
-        self.check_shadow()?;
+        shadow(&self.shadow, &self.artifacts.alias)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;
         within("models.max_explained_rows", self.models.max_explained_rows, 0..=1_000_000)?;
@@ -351,89 +362,6 @@ impl Config {
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }
-}
-
-impl Config {
-    /// Checks who answers beside whom.
-    fn check_shadow(&self) -> Result<(), ConfigError> {
-        let Shadow { alias, share } = &self.shadow;
-        within("shadow.share", *share, 0.0..=1.0)?;
-        let parsed: Result<Alias, _> = alias.parse();
-        let must = match parsed {
-            Err(error) if !alias.is_empty() => error.to_string(),
-            Ok(parsed) if parsed == self.artifacts.alias => {
-                "it must be another alias than artifacts.alias, which is the one that is served".to_owned()
-            }
-            _ => return Ok(()),
-        };
-        Err(ConfigError::Value { key: "shadow.alias", value: format!("{alias:?}"), must })
-    }
-}
-
-/// Checks that a text is a host and a port; whether there is such a host shows when it is bound.
-fn listen(key: &'static str, value: &str) -> Result<(), ConfigError> {
-    let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@".contains(c));
-    // An address of IPv6 stands in brackets.
-    let is_one = |host: &str| !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
-    match value.rsplit_once(':') {
-        Some((host, port)) if is_host(host) && is_one(host) && port.parse::<u16>().is_ok() => Ok(()),
-        _ => {
-            let must =
-                "it must be an address or a host and a port, such as 127.0.0.1:8080 or localhost:8080".to_owned();
-            Err(ConfigError::Value { key, value: format!("{value:?}"), must })
-        }
-    }
-}
-
-/// Checks that a text is the origin of pages, as browsers send it.
-fn origin(value: &str) -> Result<(), ConfigError> {
-    let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
-    let is_host = |host: &str| {
-        !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_graphic())
-            && !host.contains(['/', '*', '@', '?', '#'])
-    };
-    if host.is_some_and(is_host) {
-        return Ok(());
-    }
-    let must = "it must be a scheme and a host, such as https://shop.example, without a path or *".to_owned();
-    Err(ConfigError::Value { key: "server.cors_origins", value: format!("{value:?}"), must })
-}
-
-/// Checks that a text is empty or the URL of an object store.
-fn store(key: &'static str, value: &str) -> Result<(), ConfigError> {
-    let parsed: Result<Location, ObjectsError> = value.parse();
-    match parsed {
-        Err(error) if !value.is_empty() => {
-            // It may hold a password, which is not told.
-            let value = format!("{:?}", without_user_info(value));
-            Err(ConfigError::Value { key, value, must: error.to_string() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks that a number is in its range.
-fn within<N: PartialOrd + fmt::Display + Copy>(
-    key: &'static str,
-    value: N,
-    range: RangeInclusive<N>,
-) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let must = format!("it must be from {} to {}", range.start(), range.end());
-    Err(ConfigError::Value { key, value: value.to_string(), must })
-}
-
-/// Checks that a name has 1 to 64 letters, digits or characters of `also`.
-fn name(key: &'static str, value: &str, also: &str) -> Result<(), ConfigError> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || also.contains(character);
-    if (1..=64).contains(&value.len()) && value.chars().all(allowed) {
-        return Ok(());
-    }
-    let must = format!("it must have 1 to 64 ASCII letters, digits or any of `{also}`");
-    Err(ConfigError::Value { key, value: format!("{value:?}"), must })
 }
 
 #[cfg(test)]

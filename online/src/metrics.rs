@@ -142,6 +142,8 @@ pub struct Metrics {
     pub artifact_objects: Arc<ObjectMetrics>,
     /// The object store that the event log is shipped to.
     pub event_objects: Arc<ObjectMetrics>,
+    /// The object store that the slate log is shipped to.
+    pub slate_objects: Arc<ObjectMetrics>,
 }
 
 /// Registers a metric; names are distinct constants of this file.
@@ -171,7 +173,7 @@ impl Default for Metrics {
             register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
         };
         let counters_of = |name, help, label, values: &[&str]| counters_of(r, name, help, label, values);
-        let [artifact_objects, event_objects] = objects::of(r);
+        let [artifact_objects, event_objects, slate_objects] = objects::of(r);
         let http = ["route", "method", "status"];
         let outcomes = counters("recommendation_requests_total", "Recommendation requests by outcome", &["outcome"]);
         let candidates = counters("tandem_candidates_total", "Candidates proposed by source", &["source"]);
@@ -298,6 +300,7 @@ impl Default for Metrics {
             models: ModelMetrics::new(r),
             artifact_objects,
             event_objects,
+            slate_objects,
             registry,
         };
         metrics

@@ -4,7 +4,8 @@
 //! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
 //! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
-//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ the rest of it shipped ▶ last slates logged
+//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ the rest of it shipped
+//!                                                   ▶ last slates logged ▶ shipped, beside it
 //! ```
 
 mod settings;
@@ -17,10 +18,12 @@ use std::time::Duration;
 
 use prometheus::IntGaugeVec;
 use shared::contract::artifact::ArtifactError;
+use shared::contract::event_log::Log;
 use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
@@ -98,7 +101,10 @@ pub struct Service {
     entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
+    /// Of the event log.
     shipping: Option<stores::Ships>,
+    /// Of the slate log.
+    shipping_slates: Option<stores::Ships>,
     drain: Duration,
     shutdown_timeout: Duration,
 }
@@ -183,7 +189,8 @@ async fn start_with(
     if let Some(cache) = cache {
         stores::watch_artifacts(cache, poll, &mut parts)?;
     }
-    let shipping = stores::ship_events(config, &metrics)?;
+    let shipping = stores::ship(Log::Events, config, &metrics)?;
+    let shipping_slates = stores::ship(Log::Slates, config, &metrics)?;
     let watched = models.clone();
     parts.spawn(async move {
         watched.watch(poll).await;
@@ -235,7 +242,7 @@ async fn start_with(
     tracing::info!(address = %entrances.address(), admin, "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { app, events, running, slates, entrances, parts, shipping, drain, shutdown_timeout })
+    Ok(Service { app, events, running, slates, entrances, parts, shipping, shipping_slates, drain, shutdown_timeout })
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
@@ -367,10 +374,21 @@ impl Service {
         self.parts.shutdown().await;
         self.app.memory.close().await;
         self.events.close(self.running).await;
-        if let Some(shipping) = self.shipping {
-            shipping.finish(self.shutdown_timeout).await;
-        }
-        self.app.outcomes.close(self.slates).await;
+        // Neither log waits for the other's store, and both have as long as requests had.
+        let until = Instant::now() + self.shutdown_timeout;
+        let (ships, ships_slates) = (self.shipping, self.shipping_slates);
+        let of_events = async {
+            if let Some(ships) = ships {
+                ships.finish(until).await;
+            }
+        };
+        let of_slates = async {
+            self.app.outcomes.close(self.slates, until).await;
+            if let Some(ships) = ships_slates {
+                ships.finish(until).await;
+            }
+        };
+        tokio::join!(of_events, of_slates);
         tracing::info!("stopped");
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use online::outcomes::Sample;
 use serde_json::{Value, json};
 use shared::contract::event_log::Log;
-use shared::contract::id::UserId;
+use shared::contract::id::{ItemId, UserId};
 use shared::contract::slate_log::LoggedSlate;
 use shared::engine::attribution::Shown;
 
@@ -15,7 +15,7 @@ use crate::common::http::Client;
 use crate::common::{Running, config, eventually, folder};
 
 /// The slates in the log, in the order they were written.
-fn logged(folder: &Path) -> Vec<LoggedSlate> {
+pub fn logged(folder: &Path) -> Vec<LoggedSlate> {
     let mut slates = Vec::new();
     for file in Log::Slates.list(&folder.join("slates")).expect("lists") {
         for line in file.open_at(0).expect("opens").split(b'\n') {
@@ -87,9 +87,13 @@ fn a_slate_is_logged_as_it_was_answered_within_a_second_or_two() {
     assert_eq!(Value::from(items), answered);
     assert_eq!((slate.items[1].item.as_str(), slate.items[1].sources.last().map(AsRef::as_ref)), ("i07", Some("pin")));
     counts(&service.client, "tandem_slates_logged_total", 1.0);
-    ask(&service.client, "known");
+    service.client.get("/recommendations?user_id=known&k=3&item_id=i05&category=even").json();
     service.stop();
-    assert_eq!(logged(folder.path()).len(), 2, "the last ones are written at the stop");
+    let slates = logged(folder.path());
+    assert_eq!(slates.len(), 2, "the last ones are written at the stop");
+    let asked = slates.iter().map(|slate| (slate.page.as_ref().map(ItemId::as_str), slate.category.as_deref()));
+    assert_eq!(asked.collect::<Vec<_>>(), [(None, None), (Some("i05"), Some("even"))]);
+    assert!(slates.iter().all(|slate| !slate.fallback));
 }
 
 #[test]

@@ -214,6 +214,8 @@ fn near_the_deadline_a_slate_is_made_of_what_there_is() {
     assert_eq!((fallbacks("timeout"), fallbacks("deadline")), (1.0, 1.0));
     assert_eq!(client.metric("recommendation_requests_total{outcome=\"fallback\"}"), 2.0);
     runtime.block_on(service.stop(std::future::ready(())));
+    let logged = crate::outcomes::logged(folder.path());
+    assert!(logged.len() == 2 && logged.iter().all(|slate| slate.fallback), "and the log says so: {logged:?}");
 }
 
 #[test]

@@ -7,16 +7,13 @@ mod flaky;
 use std::fs;
 use std::path::Path as Folder;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use flaky::{Fails, Flaky};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use shared::contract::artifact::manifest::{CHAMPION, MANIFEST, sha256};
-use shared::contract::event_log;
 use shared::objects::lease::{self, LEASE, LIFE_MS};
-use shared::objects::logs::{self, Round, Ship, Shipped};
 use shared::objects::mirror::{Found, REVISION, look};
 use shared::objects::pull::{Beside, Need, Seen, pull, shrink};
 use shared::objects::push::{By, push};
@@ -405,43 +402,4 @@ async fn a_lease_has_one_holder_until_it_is_given_back_or_runs_out() {
     lease::take(&remote, LEASE, "the third", "3", None, 2 * LIFE_MS).await.expect("is free");
     assert!(lease::take(&remote, LEASE, "the fourth", "4", Some("2"), 2 * LIFE_MS).await.is_err());
     lease::take(&remote, LEASE, "the fourth", "4", Some("3"), 2 * LIFE_MS).await.expect("the third is dead");
-}
-
-#[tokio::test]
-async fn a_log_is_shipped_as_it_grows_and_read_as_it_is() {
-    let (remote, here, there) = (store(), folder(), folder());
-    let file =
-        |number| event_log::path(here.path(), "a", number).file_name().expect("has one").to_string_lossy().into_owned();
-    write(here.path(), &file(1), "{\"first\":1}\n");
-    write(here.path(), &file(2), "{\"second\":1}\n");
-    let mut shipped = Shipped::default();
-    let closed = logs::ship(&remote, here.path(), "a", Ship::Closed, &mut shipped).await.expect("ships");
-    assert_eq!((closed.files, closed.foreign.len()), (1, 0));
-    logs::ship(&remote, here.path(), "a", Ship::All, &mut shipped).await.expect("ships");
-    assert_eq!(logs::ship(&remote, here.path(), "a", Ship::All, &mut shipped).await.expect("ships"), Round::default());
-    logs::fetch(&remote, there.path(), &mut |_, _| {}).await.expect("fetches");
-    write(here.path(), &file(2), "{\"second\":1}\n{\"third\":1}\n");
-    logs::ship(&remote, here.path(), "a", Ship::All, &mut shipped).await.expect("ships");
-    let brought = logs::fetch(&remote, there.path(), &mut |_, _| {}).await.expect("fetches");
-    assert_eq!((brought, read(there.path(), &file(2))), (25, read(here.path(), &file(2))));
-    // After a start, what is there, and was written there later than here, is not shipped again.
-    for number in [1, 2] {
-        let file = fs::File::options().append(true).open(here.path().join(file(number))).expect("opens");
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(1)).expect("sets its time");
-    }
-    let again = logs::ship(&remote, here.path(), "a", Ship::All, &mut Shipped::default()).await.expect("ships");
-    assert_eq!(again, Round::default());
-}
-
-#[tokio::test]
-async fn a_log_of_the_same_name_is_never_written_over() {
-    let (remote, here, other) = (store(), folder(), folder());
-    let name = event_log::path(Folder::new(""), "a", 1).to_string_lossy().into_owned();
-    write(here.path(), &name, "{\"mine\":1}\n{}\n");
-    write(other.path(), &name, "{\"other\":1}\n{}\n{}\n");
-    logs::ship(&remote, here.path(), "a", Ship::All, &mut Shipped::default()).await.expect("ships");
-    let round = logs::ship(&remote, other.path(), "a", Ship::All, &mut Shipped::default()).await.expect("looks");
-    assert_eq!((round.files, round.foreign), (0, vec![name.clone()]));
-    let there = remote.read(&name).await.expect("reads").expect("is there");
-    assert_eq!(there.bytes, fs::read(here.path().join(&name)).expect("reads"));
 }

@@ -6,7 +6,8 @@ use anyhow::ensure;
 use clap::Args;
 use indicatif::DecimalBytes;
 
-use super::options::{ArtifactsOptions, maybe_folder};
+use super::mirrors::written;
+use super::options::ArtifactsOptions;
 use crate::backup::{self, Contents, Part};
 use crate::progress::Progress;
 use crate::publish::Artifacts;
@@ -28,7 +29,7 @@ struct LogOptions {
         value_name = "FOLDER",
         env = "TANDEM_SLATES__PATH",
         default_value = "data/slates",
-        value_parser = maybe_folder
+        value_parser = written
     )]
     slates: PathBuf,
 }

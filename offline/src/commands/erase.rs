@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
 
-use super::mirrors::local;
+use super::mirrors::written;
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
 use crate::erase::{EraseError, Users, lines, redis, rest, versions};
 use crate::log::ingest::read;
@@ -32,7 +32,7 @@ pub struct EraseArgs {
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// The event logs, as for `offline run`: files of the service's log are rewritten, others looked through.
-    #[arg(long, num_args = 1.., required = true, value_parser = local)]
+    #[arg(long, num_args = 1.., required = true, value_parser = written)]
     events: Vec<PathBuf>,
     /// The log of slates: its folders or files, which may be absent, or empty for none. What is in the folders of
     /// --events is found without.
@@ -42,7 +42,7 @@ pub struct EraseArgs {
         value_name = "FOLDER",
         env = "TANDEM_SLATES__PATH",
         default_value = "data/slates",
-        value_parser = local
+        value_parser = written
     )]
     slates: Vec<PathBuf>,
     /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.

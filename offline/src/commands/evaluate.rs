@@ -16,7 +16,7 @@ use super::compare::compare;
 use super::create;
 use super::held_out::{HeldOutInput, read_parts};
 use super::measure::{MeasureOptions, Questions};
-use super::mirrors::mirrored;
+use super::mirrors::{local, mirrored};
 use super::options::{SettingsOptions, rejects_of};
 use super::outputs::apart;
 use super::recorded::{Recorder, Recording, data_of};
@@ -42,7 +42,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_parser = mirrored)]
     artifacts: Option<PathBuf>,
     /// A file for the slates of the served model, as JSON lines.
-    #[arg(long)]
+    #[arg(long, value_parser = local)]
     slates: Option<PathBuf>,
     /// A file for the held-out events, as JSON lines in the native schema.
     #[arg(long)]

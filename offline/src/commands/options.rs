@@ -1,6 +1,5 @@
 //! Options that several commands share, and how their values are read.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -209,14 +208,6 @@ impl MlflowOptions {
     pub fn of_environment() -> Result<MlflowConfig, ConfigError> {
         Ok(Settings::load(None, None)?.run.mlflow)
     }
-}
-
-/// A folder that the environment may leave empty, for none.
-///
-/// # Errors
-/// Never.
-pub fn maybe_folder(text: &str) -> Result<PathBuf, Infallible> {
-    Ok(PathBuf::from(text))
 }
 
 /// The file for rejected rows of a command without an output folder: in the system's temporary folder; it is not

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use shared::engine::attribution::{Settings, Shown};
 
-use super::mirrors::{local, mirrored};
+use super::mirrors::mirrored;
 use super::outputs::apart;
 use crate::durations;
 use crate::outcomes::rows::Rows;
@@ -16,8 +16,9 @@ use crate::progress::Progress;
 /// Tells what came of the slates that were served: rates of clicks, add-to-carts and purchases.
 #[derive(Debug, Args)]
 pub struct OutcomesArgs {
-    /// The log of slates: the folders that the service writes it to, or files of it.
-    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER", value_parser = local)]
+    /// The log of slates: the folders that the service writes it to, or files of it; or s3://BUCKET/PREFIX, where
+    /// replicas ship theirs.
+    #[arg(long, num_args = 1.., required = true, value_name = "FOLDER", value_parser = mirrored)]
     slates: Vec<PathBuf>,
     /// The service's event log: its folders, or files of it; or s3://BUCKET/PREFIX, where replicas ship theirs.
     #[arg(long, num_args = 1.., required = true, value_name = "FOLDER", value_parser = mirrored)]

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use shared::contract::artifact::manifest::read_champion;
 use shared::contract::artifact::{ArtifactError, Manifest};
 
-use super::mirrors::{local, mirrored};
+use super::mirrors::mirrored;
 use super::options::{Input, SettingsOptions, rejects_of, time_ms, time_zone};
 use super::outcomes::OutcomesOptions;
 use super::outputs::{apart, page_of, write_made};
@@ -48,8 +48,9 @@ pub struct ReportArgs {
     /// The time zone of hours and days, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     time_zone: TimeZone,
-    /// The log of slates, for what came of them: its folders or files. The service's files among --events say what happened.
-    #[arg(long, num_args = 1.., value_name = "FOLDER", value_parser = local)]
+    /// The log of slates, for what came of them: its folders or files, or s3://BUCKET/PREFIX, where replicas ship
+    /// theirs. The service's files among --events say what happened.
+    #[arg(long, num_args = 1.., value_name = "FOLDER", value_parser = mirrored)]
     slates: Vec<PathBuf>,
     #[command(flatten)]
     outcomes: OutcomesOptions,

@@ -178,6 +178,9 @@ mod tests {
             user: UserId::new("u").expect("an id"),
             version: "v1".into(),
             scenario: None,
+            page: None,
+            category: None,
+            fallback: false,
             items: vec![item("a", &["als", "slim"]), item("b", &["slim"]), item("c", &[])],
         };
         let fate = |shown_ms, click_ms, bought_ms| Fate { shown_ms, outcomes_ms: [click_ms, None, bought_ms] };

@@ -5,6 +5,8 @@
 //! | `recommendation_id`, `user_id`, `item_id`, `version`, `scenario` | texts; no scenario where the query named none |
 //! | `served_at`, `shown_at` | when the slate was answered, and when the item counts as shown; UTC |
 //! | `position` | from 1 |
+//! | `page_item_id`, `category` | texts; missing where the query named none |
+//! | `fallback` | whether the slate was made without the user's state, or after the deadline |
 //! | `score`, `sources`, `propensity` | as they were logged; the sources as one text with commas |
 //! | `clicked`, `carted`, `purchased` | whether it was |
 //! | `clicked_at`, `carted_at`, `purchased_at` | when; UTC |
@@ -31,6 +33,9 @@ struct Columns {
     items: Vec<Box<str>>,
     versions: Vec<Box<str>>,
     scenarios: Vec<Option<Box<str>>>,
+    pages: Vec<Option<Box<str>>>,
+    categories: Vec<Option<Box<str>>>,
+    fallbacks: Vec<bool>,
     served_ms: Vec<i64>,
     shown_ms: Vec<Option<i64>>,
     positions: Vec<u32>,
@@ -47,6 +52,9 @@ impl Columns {
         self.items.push(placed.item.as_str().into());
         self.versions.push(slate.version.clone());
         self.scenarios.push(slate.scenario.clone());
+        self.pages.push(slate.page.as_ref().map(|page| page.as_str().into()));
+        self.categories.push(slate.category.clone());
+        self.fallbacks.push(slate.fallback);
         self.served_ms.push(slate.timestamp_ms);
         self.shown_ms.push(fate.shown_ms);
         self.positions.push(position as u32 + 1);
@@ -78,6 +86,9 @@ impl Columns {
             ("sources", texts(&self.sources)),
             ("version", texts(&self.versions)),
             ("scenario", Utf8ViewArray::from_slice(&self.scenarios).boxed()),
+            ("page_item_id", Utf8ViewArray::from_slice(&self.pages).boxed()),
+            ("category", Utf8ViewArray::from_slice(&self.categories).boxed()),
+            ("fallback", BooleanArray::from_slice(&self.fallbacks).boxed()),
             ("propensity", PrimitiveArray::from(self.propensities.clone()).boxed()),
             ("shown_at", times(PrimitiveArray::from(self.shown_ms.clone()))),
             ("clicked", is_there(clicked)),

@@ -145,7 +145,18 @@ mod tests {
         };
         let items = ids.iter().map(item).collect();
         let (version, user) = (version.into(), user(of));
-        LoggedSlate { recommendation_id: "r".into(), role, timestamp_ms, user, version, scenario: None, items }
+        LoggedSlate {
+            recommendation_id: "r".into(),
+            role,
+            timestamp_ms,
+            user,
+            version,
+            scenario: None,
+            page: None,
+            category: None,
+            fallback: false,
+            items,
+        }
     }
 
     fn event(of: &str, id: &str, kind: KindName, timestamp_ms: i64) -> Event {

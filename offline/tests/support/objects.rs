@@ -4,12 +4,14 @@
 //! `TANDEM_TEST_S3`, there is none.
 
 use std::fs;
+use std::io::BufRead;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use shared::contract::event_log::Log;
 
 use super::service::http::{Answer, Client};
 use super::{CLOCK, SMALL, command, eventually, text, write_shop};
@@ -86,7 +88,7 @@ impl Machine {
         let mut offline = command();
         self.environment(&mut offline);
         // Not every command has artifacts.
-        if arguments[0] != "ingest" {
+        if !["ingest", "outcomes"].contains(&arguments[0]) {
             offline.env("TANDEM_ARTIFACTS__PATH", ARTIFACTS);
         }
         offline.args(arguments);
@@ -129,6 +131,22 @@ impl Machine {
         let events = self.folder.join(format!("events-{days}.csv"));
         write_shop(&events, 0..20, 0..days);
         text(&events).to_owned()
+    }
+}
+
+impl Machine {
+    /// How many slates the replica on this machine has logged, by its own disk.
+    pub fn slates_logged(&self) -> usize {
+        let files = Log::Slates.list(&self.folder.join("slates")).expect("lists");
+        files.iter().map(|file| file.open().expect("opens").lines().count()).sum()
+    }
+
+    /// What came of slates, by the logs that replicas shipped.
+    pub fn outcomes(&self) -> Value {
+        let output = self.command(&["outcomes", "--json", "--slates", LOG, "--events", LOG]).output();
+        let output = output.expect("the binary runs");
+        assert!(output.status.success(), "{}", printed(&output));
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 }
 
@@ -187,6 +205,7 @@ impl Replica {
             .env("TANDEM_EVENTS__SHIP_OPEN_EVERY_S", "1")
             .env("TANDEM_MODELS__ROWS", machine.folder.join("rows"))
             .env("TANDEM_SLATES__PATH", machine.folder.join("slates"))
+            .env("TANDEM_SLATES__SHIP_TO", LOG)
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(fs::File::create(machine.folder.join("online.log")).expect("makes"));

@@ -103,6 +103,9 @@ fn one(rng: &mut ChaCha8Rng, user: usize, number: i64, at_ms: i64, lines: &mut L
         user: of.clone(),
         version: version.into(),
         scenario: scenario.map(Into::into),
+        page: (number % 4 == 0).then(|| placed[0].0.clone()),
+        category: (number % 6 == 0).then(|| "shoes".into()),
+        fallback: number % 12 == 0,
         items: (placed.iter().zip(0u8..))
             .map(|((item, source), position)| LoggedItem {
                 item: item.clone(),

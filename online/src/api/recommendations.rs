@@ -111,6 +111,7 @@ async fn answer(
     app.metrics.stages.written(timed);
     let at_ms = query.now.unwrap_or(clock_ms);
     let shadow = app.shadow.as_ref().filter(|shadow| shadow.follows(&query.user_id));
+    let fallback = stored.is_none();
     let shadowed = shadow.zip(stored).map(|(shadow, stored)| {
         let (query, snapshot, picks) = (query.clone(), snapshot.clone(), slate.picks.clone());
         // The batch's record is of the version that answered.
@@ -118,8 +119,20 @@ async fn answer(
         (shadow, Question { id: uuid, query, at_ms, stored, snapshot, picks })
     });
     if app.outcomes.follows(&query.user_id) {
-        let (role, CheckedQuery { user_id: user, scenario, .. }) = (Role::Served, query);
-        app.outcomes.served(Served { id: uuid, role, user, scenario, at_ms, snapshot, picks: slate.picks });
+        let CheckedQuery { user_id: user, scenario, item_id: page, category, .. } = query;
+        let (role, picks) = (Role::Served, slate.picks);
+        app.outcomes.served(Served {
+            id: uuid,
+            role,
+            user,
+            scenario,
+            page,
+            category,
+            fallback,
+            at_ms,
+            snapshot,
+            picks,
+        });
     }
     // Only now, so that its slate is logged after the one that was served.
     if let Some((shadow, question)) = shadowed {

@@ -77,6 +77,10 @@ fn the_bound_of_the_slate_log_leaves_room_for_the_file_that_is_written() {
         Shown::Reported
     );
     assert!(load("[slates]\nshown = \"seen\"\n").is_err());
+    assert_eq!(load("[slates]\nship_to = \"s3://shop/log\"\n").expect("a store").slates.ship_to, "s3://shop/log");
+    let error = load("[slates]\nship_to = \"s3://shop/log\"\npath = \"\"\n").expect_err("nothing to ship").to_string();
+    assert!(error.contains("slates.ship_to") && error.contains("slates.path"), "{error}");
+    assert!(load("[slates]\nship_to = \"log\"\n").is_err());
 }
 
 #[test]

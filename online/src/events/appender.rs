@@ -33,9 +33,7 @@ impl Target {
     /// # Errors
     /// [`LogError::Io`] when the folder can't be read.
     pub fn files(&self) -> Result<Vec<LogFile>, LogError> {
-        let mut files = self.log.list(&self.folder).map_err(LogError::io(&self.folder))?;
-        files.retain(|file| file.replica == self.replica);
-        Ok(files)
+        self.log.of_replica(&self.folder, &self.replica).map_err(LogError::io(&self.folder))
     }
 
     /// How many bytes its files have on disk.

@@ -26,8 +26,8 @@ impl ObjectMetrics {
     }
 }
 
-/// Artifacts from a store, and the event log to one.
-pub(super) fn of(registry: &Registry) -> [Arc<ObjectMetrics>; 2] {
+/// Artifacts from a store, and the event log and that of slates to one.
+pub(super) fn of(registry: &Registry) -> [Arc<ObjectMetrics>; 3] {
     let succeeded = register(
         registry,
         IntGaugeVec::new(
@@ -41,7 +41,7 @@ pub(super) fn of(registry: &Registry) -> [Arc<ObjectMetrics>; 2] {
     let counters = |name: &str, help: &str| register(registry, IntCounterVec::new(Opts::new(name, help), &["what"]));
     let failures = counters("tandem_objects_failures_total", "What an object store did not do");
     let bytes = counters("tandem_objects_bytes_total", "Bytes moved from and to object stores");
-    ["artifacts", "events"].map(|what| {
+    ["artifacts", "events", "slates"].map(|what| {
         Arc::new(ObjectMetrics {
             succeeded: succeeded.with_label_values(&[what]),
             failures: failures.with_label_values(&[what]),

@@ -1,4 +1,4 @@
-//! Object stores: artifacts are brought from one, and the event log is shipped to one.
+//! Object stores: artifacts are brought from one, and logs are shipped to one.
 //!
 //! Each has a thread of its own, with a runtime: writing gigabytes must not hold up requests. What a store does not
 //! answer is tried again at the next turn; nothing of the service waits for it.

@@ -1,13 +1,14 @@
-//! The event log on its way to an object store, where the batch reads it.
+//! A log on its way to an object store, where the batch reads it: the event log, or that of slates.
 //!
 //! In: the folder of this replica's log. Out: its files in the store, closed ones within ten seconds, the one that is
-//! written at its own pace, and all of them when the service stops. The log here stays the truth: nothing is removed, and
-//! no event waits.
+//! written at its own pace, and all of them when the service stops. The log here stays the truth: shipping removes
+//! nothing, and nothing waits for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::contract::event_log::Log;
 use shared::objects::logs::{Round, Ship, Shipped, ship};
 use shared::objects::{Location, ObjectsError, Remote};
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ const CLOSED_EVERY: Duration = Duration::from_secs(10);
 
 /// A log that is shipped.
 pub struct Shipping {
+    log: Log,
     remote: Remote,
     folder: PathBuf,
     replica: String,
@@ -32,11 +34,12 @@ pub struct Shipping {
 }
 
 impl Shipping {
-    /// The log of a replica, which is to be shipped.
+    /// A log of a replica, which is to be shipped.
     ///
     /// # Errors
     /// [`ObjectsError::Location`].
     pub fn of(
+        log: Log,
         location: &Location,
         folder: PathBuf,
         replica: String,
@@ -46,7 +49,7 @@ impl Shipping {
         let (shipped, outage) = (Shipped::default(), Outage::default());
         // From here on it is missed if it does not answer.
         metrics.succeeded();
-        Ok(Self { remote: location.open()?, folder, replica, open_every, shipped, metrics, outage })
+        Ok(Self { log, remote: location.open()?, folder, replica, open_every, shipped, metrics, outage })
     }
 
     /// Ships until `closed` says that the log is written no more, and then what is left.
@@ -67,13 +70,15 @@ impl Shipping {
     }
 
     async fn round(&mut self, which: Ship) -> bool {
-        let shipped = ship(&self.remote, &self.folder, &self.replica, which, &mut self.shipped).await;
-        let Some(Round { files, bytes, foreign }) = self.outage.observe("events", shipped, &self.metrics) else {
+        let Self { log, remote, folder, replica, shipped, .. } = self;
+        let round = ship(remote, *log, folder, replica, which, shipped).await;
+        let what = name(*log);
+        let Some(Round { files, bytes, foreign }) = self.outage.observe(what, round, &self.metrics) else {
             return false;
         };
         if files > 0 {
             self.metrics.bytes.inc_by(bytes);
-            tracing::debug!(files, bytes, "event log shipped");
+            tracing::debug!(what, files, bytes, "a log is shipped");
         }
         for file in foreign {
             self.metrics.failures.inc();
@@ -84,5 +89,13 @@ impl Shipping {
             );
         }
         true
+    }
+}
+
+/// What a log is called in metrics and in lines for people.
+pub fn name(log: Log) -> &'static str {
+    match log {
+        Log::Events => "events",
+        Log::Slates => "slates",
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! On disk it is as the event log ([`crate::events::appender`]), with other rules around it. What the disk does not take is
 //! dropped and counted, since nobody waits for it: the log goes on as soon as there is room. A crash costs the slates of
-//! the last second, and those in the queue. Files that are closed are packed at once: nothing that serves reads them.
+//! the last second, and those in the queue. Files that are closed are packed at once, since nothing that serves reads
+//! them: one each time that lines are written, so that what waits waits for one at most.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -46,6 +47,8 @@ struct Open {
     appender: Appender,
     /// How many bytes it had when it was last looked at, and what was appended since.
     stored: u64,
+    /// Whether files before the last may be plain.
+    has_plain: bool,
 }
 
 impl SlateLog {
@@ -121,18 +124,18 @@ impl SlateLog {
             open => {
                 let appender = Appender::open(self.target.clone())?;
                 let stored = self.target.stored()?;
-                Ok(open.insert(Open { appender, stored }))
+                Ok(open.insert(Open { appender, stored, has_plain: true }))
             }
         }
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), LogError> {
         self.make_room(lines.len() as u64)?;
-        let Open { appender, stored } = self.open()?;
-        let begins = appender.append(lines)?.offset == 0;
+        let Open { appender, stored, has_plain } = self.open()?;
+        *has_plain |= appender.append(lines)?.offset == 0;
         *stored += lines.len() as u64;
-        if begins && let Err(error) = self.pack_closed() {
-            tracing::warn!(%error, "closed files of the slate log can't be packed; it is tried again");
+        if *has_plain && let Err(error) = self.pack_one() {
+            tracing::warn!(%error, "a closed file of the slate log can't be packed; it is tried again with the next");
         }
         Ok(())
     }
@@ -141,7 +144,7 @@ impl SlateLog {
     fn make_room(&mut self, more: u64) -> Result<(), LogError> {
         let bound = self.max_disk_bytes;
         let (removed, target) = (self.metrics.slates.slate_files_removed.clone(), self.target.clone());
-        let Open { appender, stored } = self.open()?;
+        let Open { appender, stored, .. } = self.open()?;
         if bound == 0 || *stored + more <= bound {
             return Ok(());
         }
@@ -162,45 +165,74 @@ impl SlateLog {
         Ok(())
     }
 
-    /// Packs the files that are closed.
-    fn pack_closed(&mut self) -> Result<(), LogError> {
+    /// Packs the first of the files that are closed and plain.
+    fn pack_one(&mut self) -> Result<(), LogError> {
+        // What fails is left alone until another file is closed.
+        self.open()?.has_plain = false;
         let mut files = self.target.files()?;
         files.pop();
-        for file in files.iter().filter(|file| !file.is_packed()) {
-            pack(file).map_err(LogError::io(&file.path))?;
-        }
-        let stored = self.target.stored()?;
-        self.open()?.stored = stored;
+        let mut plain = files.iter().filter(|file| !file.is_packed());
+        let Some(file) = plain.next() else { return Ok(()) };
+        pack(file).map_err(LogError::io(&file.path))?;
+        let (stored, has_plain) = (self.target.stored()?, plain.next().is_some());
+        let open = self.open()?;
+        (open.stored, open.has_plain) = (stored, has_plain);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use shared::contract::slate_log::Role;
 
-    #[test]
-    fn what_waits_of_a_user_who_is_erased_is_not_written() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = LogSettings {
-            folder: folder.path().to_owned(),
-            replica: "a".to_owned(),
-            max_file_bytes: 1 << 20,
-            max_disk_bytes: 0,
-        };
-        let metrics: Arc<Metrics> = Arc::default();
-        let mut log = SlateLog::new(settings, metrics.clone());
-        let user = |id: &str| UserId::new(id).expect("an id");
-        let slate = |of: &str| LoggedSlate {
+    fn settings(folder: &Path) -> LogSettings {
+        LogSettings { folder: folder.to_owned(), replica: "a".to_owned(), max_file_bytes: 1 << 20, max_disk_bytes: 0 }
+    }
+
+    fn user(id: &str) -> UserId {
+        UserId::new(id).expect("an id")
+    }
+
+    fn slate(of: &str) -> LoggedSlate {
+        LoggedSlate {
             role: Role::Served,
             recommendation_id: "r".into(),
             timestamp_ms: 5,
             user: user(of),
             version: "v1".into(),
             scenario: None,
+            page: None,
+            category: None,
+            fallback: false,
             items: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn files_that_were_left_plain_are_packed_one_each_time_that_lines_are_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 1..=3 {
+            fs::write(Log::Slates.path(folder.path(), "a", number), "{\"slate\":1}\n").expect("writes");
+        }
+        let mut log = SlateLog::new(settings(folder.path()), Arc::default());
+        let mut packed = Vec::new();
+        for _ in 0..5 {
+            log.add(&slate("u"));
+            log.write();
+            let files = Log::Slates.list(folder.path()).expect("lists");
+            packed.push((files.len(), files.iter().filter(|file| file.is_packed()).count()));
+        }
+        assert_eq!(packed, [(4, 1), (4, 2), (4, 3), (4, 3), (4, 3)]);
+    }
+
+    #[test]
+    fn what_waits_of_a_user_who_is_erased_is_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let metrics: Arc<Metrics> = Arc::default();
+        let mut log = SlateLog::new(settings(folder.path()), metrics.clone());
         ["u", "v", "u"].iter().for_each(|of| log.add(&slate(of)));
         log.forget(&user("u"));
         log.write();

@@ -22,12 +22,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::thread::JoinHandle;
 
 use shared::contract::event::Event;
 use shared::contract::id::UserId;
 use shared::contract::impression::Impression;
 use shared::engine::attribution::{self, Outcome};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 pub use self::sample::Sample;
 pub use self::slate::Served;
@@ -112,8 +113,8 @@ pub struct Outcomes {
     metrics: Arc<Metrics>,
 }
 
-/// The thread behind [`Outcomes`], to be joined at the end.
-pub struct Running(JoinHandle<()>);
+/// The thread behind [`Outcomes`], which tells its end: nothing may block until then, for its disk may hang.
+pub struct Running(oneshot::Receiver<()>);
 
 impl Outcomes {
     /// Starts the thread. A log that can't be used is told by it, and tried again.
@@ -133,11 +134,15 @@ impl Outcomes {
         let counting = Counting::new(attribution, sample, scenarios, metrics.clone());
         let (log, of_log) = (log.filter(|_| !sample.is_empty()), metrics.clone());
         let (weight, leaving) = (waiting.clone(), erasing.clone());
-        let work =
-            move || Worker::new(messages, weight, leaving, counting, log.map(|log| SlateLog::new(log, of_log))).run();
-        let thread = std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
+        let (done, ended) = oneshot::channel();
+        let work = move || {
+            Worker::new(messages, weight, leaving, counting, log.map(|log| SlateLog::new(log, of_log))).run();
+            // Nobody may be waiting any more.
+            let _ = done.send(());
+        };
+        std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
         let is_gone = AtomicBool::new(false);
-        Ok((Self { queue, waiting, erasing, is_gone, sample, metrics }, Running(thread)))
+        Ok((Self { queue, waiting, erasing, is_gone, sample, metrics }, Running(ended)))
     }
 
     /// Whether anything is to be known of a user's slates.
@@ -201,13 +206,25 @@ impl Outcomes {
         is_sent
     }
 
-    /// Writes and counts what was passed on, and closes the log.
-    pub async fn close(&self, Running(thread): Running) {
+    /// Writes and counts what was passed on, and closes the log, unless that takes too long.
+    ///
+    /// Returns whether it is closed, with all that there was.
+    pub async fn close(&self, Running(ended): Running, until: Instant) -> bool {
         // An error means that the thread is gone already.
         let _ = self.send(Message::Close);
-        if !matches!(tokio::task::spawn_blocking(|| thread.join()).await, Ok(Ok(()))) {
-            tracing::error!("the slate log did not close in order; it is checked at the next start");
+        match timeout_at(until, ended).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(_)) => tracing::error!("the slate log did not close in order; it is checked at the next start"),
+            Err(_) => {
+                let items = self.waiting.load(Ordering::Relaxed);
+                tracing::warn!(
+                    items,
+                    "the slate log is not closed at the shutdown timeout: slates of so many items wait for it still, \
+                     and the last second of it may not be written"
+                );
+            }
         }
+        false
     }
 }
 
@@ -260,6 +277,23 @@ mod tests {
         (0..2).for_each(|_| outcomes.report(outcomes.report_of(&events, &[])));
         assert!(outcomes.is_gone.load(Ordering::Relaxed));
         assert_eq!(outcomes.metrics.slates.reports_dropped.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_does_not_close_is_waited_for_until_a_given_time_and_one_that_does_no_longer() {
+        let (outcomes, _messages) = outcomes(Sample::one_of(1));
+        let soon = || Instant::now() + std::time::Duration::from_millis(20);
+        let (hangs, ended) = oneshot::channel();
+        outcomes.report(outcomes.report_of(&[event(KindName::VIEW)], &[]));
+        assert!(!outcomes.close(Running(ended), soon()).await);
+        assert_eq!(outcomes.waiting.load(Ordering::Relaxed), ITEMS_OF_AN_EVENT, "what is left is known");
+        drop(hangs);
+        let (done, ended) = oneshot::channel();
+        done.send(()).expect("is waited for");
+        assert!(outcomes.close(Running(ended), Instant::now()).await);
+        let (panics, ended) = oneshot::channel::<()>();
+        drop(panics);
+        assert!(!outcomes.close(Running(ended), soon() + std::time::Duration::from_secs(60)).await);
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub struct Served {
     pub user: UserId,
     /// The scenario of the query, if it named one.
     pub scenario: Option<String>,
+    /// The item whose page the user is on, if the query named one.
+    pub page: Option<ItemId>,
+    /// The category of the query, if it named one.
+    pub category: Option<String>,
+    /// Whether it was made without the user's state, or without the engine's time.
+    pub fallback: bool,
     /// When it was answered, milliseconds since the epoch.
     pub at_ms: i64,
     /// The snapshot whose indices the picks have.
@@ -31,7 +37,7 @@ impl Served {
     /// The slate with the names of what it has.
     #[must_use]
     pub fn named(self) -> LoggedSlate {
-        let Self { id, role, user, scenario, at_ms, snapshot, picks } = self;
+        let Self { id, role, user, scenario, page, category, fallback, at_ms, snapshot, picks } = self;
         let items = snapshot.items();
         let named = |pick: &Pick| {
             // A version has no other ids.
@@ -45,6 +51,9 @@ impl Served {
             user,
             version: snapshot.manifest().version.as_str().into(),
             scenario: scenario.map(Into::into),
+            page,
+            category: category.map(Into::into),
+            fallback,
             items: picks.iter().filter_map(named).collect(),
         }
     }

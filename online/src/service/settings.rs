@@ -38,8 +38,9 @@ pub fn event_log(config: &Config) -> events::Settings {
 /// What is done with slates. Without a folder they are counted all the same.
 pub fn outcomes_of(config: &Config) -> outcomes::Settings {
     const HOUR_MS: i64 = 3600 * 1000;
-    let config::Slates { path, every, max_file_bytes, max_disk_bytes, window_hours, shown, max_remembered_items } =
-        config.slates.clone();
+    let config::Slates {
+        path, every, max_file_bytes, max_disk_bytes, window_hours, shown, max_remembered_items, ..
+    } = config.slates.clone();
     let replica = config.events.replica.clone();
     let log = outcomes::LogSettings { folder: path, replica, max_file_bytes, max_disk_bytes };
     outcomes::Settings {

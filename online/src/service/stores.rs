@@ -1,17 +1,19 @@
-//! The object stores of the config: where artifacts come from, and where the event log goes.
+//! The object stores of the config: where artifacts come from, and where the logs go.
 
 use std::io;
 use std::time::Duration;
 
+use shared::contract::event_log::Log;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::StartError;
 use crate::config::{Config, store_at};
 use crate::metrics::Metrics;
 use crate::objects::artifacts::Cache;
 use crate::objects::on_thread;
-use crate::objects::shipping::Shipping;
+use crate::objects::shipping::{Shipping, name};
 
 /// Brings what the batch published in an object store, if the config names one.
 pub async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Option<Cache>, StartError> {
@@ -37,31 +39,38 @@ pub fn watch_artifacts(cache: Cache, poll: Duration, parts: &mut JoinSet<&'stati
     Ok(())
 }
 
-/// The thread that ships the event log.
+/// The thread that ships a log.
 pub struct Ships {
+    log: Log,
     /// Says that the log is written no more.
     closed: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
 }
 
-/// Ships the event log to an object store, if the config names one.
-pub fn ship_events(config: &Config, metrics: &Metrics) -> Result<Option<Ships>, StartError> {
-    let Some(location) = store_at(&config.events.ship_to) else { return Ok(None) };
-    let (folder, replica) = (config.events.path.clone(), config.events.replica.clone());
+/// Ships a log to an object store, if the config names one.
+pub fn ship(log: Log, config: &Config, metrics: &Metrics) -> Result<Option<Ships>, StartError> {
+    let (url, folder, of_log) = match log {
+        Log::Events => (&config.events.ship_to, &config.events.path, &metrics.event_objects),
+        Log::Slates => (&config.slates.ship_to, &config.slates.path, &metrics.slate_objects),
+    };
+    let Some(location) = store_at(url) else { return Ok(None) };
+    let (folder, replica) = (folder.clone(), config.events.replica.clone());
     let open_every = Duration::from_secs(config.events.ship_open_every_s);
-    let shipping = Shipping::of(&location, folder, replica, open_every, metrics.event_objects.clone())?;
+    let shipping = Shipping::of(log, &location, folder, replica, open_every, of_log.clone())?;
     let (closed, closing) = watch::channel(false);
-    let ended = on_thread("shipping", move || shipping.run(closing)).map_err(StartError::Thread)?;
-    Ok(Some(Ships { closed, ended }))
+    let thread = format!("ship {}", name(log));
+    let ended = on_thread(&thread, move || shipping.run(closing)).map_err(StartError::Thread)?;
+    Ok(Some(Ships { log, closed, ended }))
 }
 
 impl Ships {
     /// Ships what is left of a log that is closed.
-    pub async fn finish(self, patience: Duration) {
+    pub async fn finish(self, until: Instant) {
         self.closed.send_replace(true);
-        if tokio::time::timeout(patience, self.ended).await.is_err() {
+        if tokio::time::timeout_at(until, self.ended).await.is_err() {
             tracing::warn!(
-                "the end of the event log is not in the object store yet; it is shipped after the next start"
+                what = name(self.log),
+                "the end of a log is not in the object store yet; it is shipped after the next start"
             );
         }
     }

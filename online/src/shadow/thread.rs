@@ -13,7 +13,7 @@ use super::Question;
 use super::challenger::Challenger;
 use crate::metrics::{Metrics, Shadowed};
 use crate::outcomes::{Outcomes, Served};
-use crate::recommender::Asker;
+use crate::recommender::{Asker, CheckedQuery};
 
 /// What the thread works with.
 pub struct Worker {
@@ -77,8 +77,9 @@ impl Worker {
         let (served, own) = (names(&snapshot, &picks), names(&challenger, &slate.picks));
         self.metrics.shadow.compare(&challenger.manifest().version, &served, &own);
         if self.outcomes.follows(&query.user_id) {
-            let (role, user, scenario) = (Role::Shadow, query.user_id, query.scenario);
-            self.outcomes.served(Served { id, role, user, scenario, at_ms, snapshot: challenger, picks: slate.picks });
+            let CheckedQuery { user_id: user, scenario, item_id: page, category, .. } = query;
+            let (role, fallback, snapshot, picks) = (Role::Shadow, false, challenger, slate.picks);
+            self.outcomes.served(Served { id, role, user, scenario, page, category, fallback, at_ms, snapshot, picks });
         }
         Shadowed::Answered
     }

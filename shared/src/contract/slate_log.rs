@@ -5,7 +5,8 @@
 //!     {"itemid":"i1","score":1.5,"sources":["als","slim"]},{"itemid":"i2","score":0.5,"sources":["explore"],"propensity":0.05}]}
 //! ```
 //!
-//! One line each, written without the line break above. A log may be a sample: then it has all slates of some users
+//! One line each, written without the line break above; `scenario`, `item` (the page), `category`, `fallback` and
+//! `propensity` only where they are there. A log may be a sample: then it has all slates of some users
 //! ([`is_sampled`]) and none of the others, since the last touch before an event is known only where all slates of its
 //! user are. A line of an erased user is overwritten like one of the event log ([`super::erasure`]).
 
@@ -62,6 +63,15 @@ pub struct LoggedSlate {
     /// The scenario of the query, if it named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenario: Option<Box<str>>,
+    /// The item whose page the user was on, if the query named one.
+    #[serde(rename = "item", default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<ItemId>,
+    /// The category that items had to be of, if the query named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Box<str>>,
+    /// Whether it was made without the user's state, or after the deadline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fallback: bool,
     /// Best first: an item's position is its place here.
     pub items: Vec<LoggedItem>,
 }
@@ -140,6 +150,18 @@ mod tests {
             LoggedSlate::read(&line.replace(r#""scenario":"home","#, "").into_bytes()).map(|s| s.scenario),
             Some(None)
         );
+        // What the query asked for, and how it was answered, is there or not.
+        let asked = line.replace(r#""items":["#, r#""item":"i9","category":"shoes","fallback":true,"items":["#);
+        let full = LoggedSlate::read(asked.as_bytes()).expect("a slate");
+        let category = full.category.as_deref();
+        assert_eq!(
+            (full.page.as_ref().map(ItemId::as_str), category, full.fallback),
+            (Some("i9"), Some("shoes"), true)
+        );
+        assert_eq!((&slate.page, &slate.category, slate.fallback), (&None, &None, false));
+        written.clear();
+        full.write(&mut written);
+        assert_eq!(std::str::from_utf8(&written), Ok(&*asked));
         let shadow = LoggedSlate { role: Role::Shadow, ..slate };
         written.clear();
         shadow.write(&mut written);

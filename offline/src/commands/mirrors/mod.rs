@@ -1,4 +1,4 @@
-//! Artifacts and event logs in object stores: a command that is given the URL of one works in a folder that mirrors it.
+//! Artifacts and logs in object stores: a command that is given the URL of one works in a folder that mirrors it.
 //!
 //! ```text
 //! lease (who builds) ─▶ pull ─▶ the command, in the folder ─▶ push ─▶ lease given back
@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::ArgMatches;
 use jiff::Timestamp;
+use shared::contract::event_log::Log;
 use shared::objects::lease::{self, LEASE};
 use shared::objects::logs::fetch;
 use shared::objects::mirror::{Found, look};
@@ -51,7 +52,8 @@ pub enum Access {
 #[derive(Debug, Default)]
 pub struct Mirrors {
     artifacts: Option<Location>,
-    events: Vec<Location>,
+    /// Logs, as the arguments name them.
+    logs: Vec<(Log, Location)>,
     /// Versions that the line names.
     versions: Vec<String>,
 }
@@ -61,15 +63,19 @@ pub fn mirrored(text: &str) -> Result<PathBuf, String> {
     mirrored::mirrored(text, |name| std::env::var_os(name))
 }
 
-/// The path that an argument means where a store will not do: a log that is overwritten, or never shipped. It may be
-/// empty, for none.
+/// The path that an argument means where a store will not do. It may be empty, for none.
 pub fn local(text: &str) -> Result<PathBuf, String> {
     if Location::is_meant(text) {
-        return Err(
-            "this has to be a path, not the URL of a store: run it where the replicas write this log".to_owned()
-        );
+        return Err("this has to be a path, not the URL of a store".to_owned());
     }
     Ok(PathBuf::from(text))
+}
+
+/// The path of a log that is overwritten, or copied, as its replica writes it; it may be empty, for none.
+pub fn written(text: &str) -> Result<PathBuf, String> {
+    local(text).map_err(|error| {
+        format!("{error}: run it where the replicas write this log; what changes there is shipped to the store again")
+    })
 }
 
 /// The folder that mirrors a store.
@@ -102,7 +108,9 @@ impl Mirrors {
             };
             let stores = |id: &str| texts(id).iter().filter_map(|text| text.parse().ok()).collect::<Vec<Location>>();
             mirrors.artifacts = stores("artifacts").pop().or(mirrors.artifacts);
-            mirrors.events.extend(stores("events"));
+            for (log, id) in [(Log::Events, "events"), (Log::Slates, "slates")] {
+                mirrors.logs.extend(stores(id).into_iter().map(|location| (log, location)));
+            }
             mirrors.versions.extend(["version", "to"].into_iter().flat_map(texts));
             level = matches.subcommand().map(|(_, matches)| matches);
         }
@@ -112,7 +120,7 @@ impl Mirrors {
     /// The folders that mirror them, with the URLs that were given.
     #[must_use]
     pub fn stores(&self) -> BTreeMap<PathBuf, String> {
-        let all = self.events.iter().chain(&self.artifacts);
+        let all = self.logs.iter().map(|(_, location)| location).chain(&self.artifacts);
         all.map(|location| (mirror_of(location), location.to_string())).collect()
     }
 
@@ -128,16 +136,20 @@ impl Mirrors {
         patience: Duration,
         command: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        if self.artifacts.is_none() && self.events.is_empty() {
+        if self.artifacts.is_none() && self.logs.is_empty() {
             return command();
         }
         let runtime = runtime()?;
-        for location in &self.events {
+        for (log, location) in &self.logs {
             let folder = mirror_of(location);
-            eprintln!("events: {location}, mirrored in {}", folder.display());
+            let what = match log {
+                Log::Events => "events",
+                Log::Slates => "slates",
+            };
+            eprintln!("{what}: {location}, mirrored in {}", folder.display());
             let remote = location.open()?;
             let _lock = lock(&folder)?;
-            runtime.block_on(fetch(&remote, &folder, &mut tell))?;
+            runtime.block_on(fetch(&remote, *log, &folder, &mut tell))?;
         }
         match &self.artifacts {
             None => command(),
@@ -306,19 +318,23 @@ mod tests {
     fn a_store_is_refused_where_a_path_is_asked_for() {
         assert_eq!(local("log"), Ok(PathBuf::from("log")));
         assert_eq!(local(""), Ok(PathBuf::new()));
-        assert!(local("s3://shop/log").expect_err("a store").contains("where the replicas write this log"));
+        assert_eq!(written("log"), local("log"));
+        assert!(local("s3://shop/log").expect_err("a store").contains("has to be a path"));
+        assert!(written("s3://shop/log").expect_err("a store").contains("where the replicas write this log"));
     }
 
     #[test]
     fn the_stores_of_a_command_line_are_found_at_each_level() {
         let argument = |name: &'static str| Arg::new(name).long(name).num_args(1..);
-        let command = Command::new("offline")
-            .arg(argument("other").num_args(1))
-            .subcommand(Command::new("run").arg(argument("artifacts")).arg(argument("events")));
+        let command = Command::new("offline").arg(argument("other").num_args(1)).subcommand(
+            ["artifacts", "events", "slates"].map(argument).into_iter().fold(Command::new("run"), Command::arg),
+        );
         let line =
-            ["offline", "--other", "s3://x/y", "run", "--artifacts", "s3://shop/a", "--events", "log", "gs://shop/log"];
+            "offline --other s3://x/y run --artifacts s3://shop/a --events log gs://shop/log --slates s3://shop/log"
+                .split(' ');
         let mirrors = Mirrors::of(&command.try_get_matches_from(line).expect("a command line"));
         assert_eq!(mirrors.artifacts.expect("is there").to_string(), "s3://shop/a");
-        assert_eq!(mirrors.events.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gs://shop/log"]);
+        let logs: Vec<_> = mirrors.logs.iter().map(|(log, location)| (*log, location.to_string())).collect();
+        assert_eq!(logs, [(Log::Events, "gs://shop/log".to_owned()), (Log::Slates, "s3://shop/log".to_owned())]);
     }
 }

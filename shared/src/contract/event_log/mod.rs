@@ -85,9 +85,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<LogFile>> {
 /// # Errors
 /// [`io::Error`] when the folder can't be read.
 pub fn of_replica(folder: &Path, replica: &str) -> io::Result<Vec<LogFile>> {
-    let mut files = list(folder)?;
-    files.retain(|file| file.replica == replica);
-    Ok(files)
+    Log::Events.of_replica(folder, replica)
 }
 
 impl LogFile {

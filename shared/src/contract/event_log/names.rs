@@ -85,6 +85,16 @@ impl Log {
         Self::ALL.iter().find_map(|log| log.file_at(path))
     }
 
+    /// The files of one replica in a folder, in the order they were written.
+    ///
+    /// # Errors
+    /// [`io::Error`] when the folder can't be read; one that is not there has no files.
+    pub fn of_replica(self, folder: &Path, replica: &str) -> io::Result<Vec<LogFile>> {
+        let mut files = self.list(folder)?;
+        files.retain(|file| file.replica == replica);
+        Ok(files)
+    }
+
     /// The files of all replicas in a folder, those of each replica in the order they were written. Of a file that is there
     /// both packed and not, as after a crash, the plain one.
     ///

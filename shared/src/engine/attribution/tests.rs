@@ -25,6 +25,9 @@ fn slate(id: impl ToString, of: u8, items: &[u8], timestamp_ms: i64) -> LoggedSl
         user: user(of),
         version: "v1".into(),
         scenario: None,
+        page: None,
+        category: None,
+        fallback: false,
         items: items.iter().map(placed).collect(),
     }
 }
