@@ -161,11 +161,12 @@ impl Champion {
         self.current.load_full()
     }
 
-    /// Another version with the changes of items that the served snapshot has. Blocks while a snapshot is made, and costs as
-    /// much.
+    /// Another version with the changes of items that the served snapshot has. Blocks while a snapshot is made; nobody waits
+    /// for that but the caller.
     #[must_use]
     pub fn with_changes(&self, plain: &Arc<Snapshot>) -> Arc<Snapshot> {
-        plain.with_changes(&self.base.blocking_lock().known.changes)
+        let changes = self.base.blocking_lock().known.changes.clone();
+        plain.with_changes(&changes)
     }
 
     /// How much of the event log the histories need not remember, since it is in every version that may be served.

@@ -39,7 +39,7 @@ use crate::outcomes::{self, Outcomes};
 use crate::recommender::{Asker, Recommender, store_share};
 use crate::remember::Memory;
 use crate::rules::Rulebook;
-use crate::shadow::Shadow;
+use crate::shadow::{self, Shadow};
 use crate::store::redis::{self, OpenError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
 use crate::traces::{Collector, Traces};
@@ -98,6 +98,7 @@ pub struct Service {
     events: Arc<Events>,
     running: events::Running,
     slates: outcomes::Running,
+    shadowing: Option<shadow::Running>,
     entrances: Entrances,
     /// The background tasks, which run as long as the service; a task that ends returns its name.
     parts: JoinSet<&'static str>,
@@ -230,7 +231,7 @@ async fn start_with(
         let asker = asker(&metrics.shadow.scenario_lacks);
         Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
     };
-    let shadow = shadow_of(config).map(start_shadow).transpose()?;
+    let (shadow, shadowing) = shadow_of(config).map(start_shadow).transpose()?.unzip();
     let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, metrics, traces };
     let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
@@ -242,7 +243,19 @@ async fn start_with(
     tracing::info!(address = %entrances.address(), admin, "listening");
     let drain = Duration::from_millis(config.server.drain_ms);
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service { app, events, running, slates, entrances, parts, shipping, shipping_slates, drain, shutdown_timeout })
+    Ok(Service {
+        app,
+        events,
+        running,
+        slates,
+        shadowing,
+        entrances,
+        parts,
+        shipping,
+        shipping_slates,
+        drain,
+        shutdown_timeout,
+    })
 }
 
 /// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
@@ -383,6 +396,9 @@ impl Service {
             }
         };
         let of_slates = async {
+            if let Some((shadow, running)) = self.app.shadow.as_ref().zip(self.shadowing) {
+                shadow.close(running, until).await;
+            }
             self.app.outcomes.close(self.slates, until).await;
             if let Some(ships) = ships_slates {
                 ships.finish(until).await;

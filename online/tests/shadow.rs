@@ -8,7 +8,8 @@ use serde_json::json;
 use shared::contract::artifact::Manifest;
 use shared::contract::artifact::alias::Alias;
 use shared::contract::event_log::Log;
-use shared::contract::slate_log::{LoggedSlate, Role};
+use shared::contract::id::UserId;
+use shared::contract::slate_log::{LoggedSlate, Role, is_in_share};
 
 use crate::common::http::Client;
 use crate::common::{Running, config, event, eventually, folder, shop};
@@ -82,10 +83,10 @@ fn an_equal_version_answers_what_was_served_whatever_was_said_of_users_and_items
     assert_eq!(answer.expect("an answer").status, 200);
     // The item is gone there as well, once the thread has looked.
     eventually("the change is taken up", || {
-        client.get("/recommendations?user_id=nobody&k=12&seen=allow");
+        client.get("/recommendations?user_id=nobody&k=1&seen=allow");
         let (count, sum) = overlap(client, "v2");
         let before = slates(client, "answered");
-        client.get("/recommendations?user_id=nobody&k=12&seen=allow");
+        client.get("/recommendations?user_id=nobody&k=1&seen=allow");
         eventually("answered", || (slates(client, "answered") > before).then_some(()));
         let (after, more) = overlap(client, "v2");
         ((more - sum - (after - count)).abs() < 1e-9).then_some(())
@@ -132,14 +133,25 @@ fn the_version_comes_changes_and_goes_with_its_alias() {
     // One that is torn leaves the one before, and nobody who is served sees any of it.
     let torn = folder.path().join("artifacts/v3");
     shop::write(&folder.path().join("artifacts"), "v3");
-    let table = fs::read_dir(&torn).expect("lists").map(|file| file.expect("an entry").path());
-    let table =
-        table.filter(|path| path.extension().is_some_and(|ending| ending == "safetensors")).next().expect("a table");
+    let mut files = fs::read_dir(&torn).expect("lists").map(|file| file.expect("an entry").path());
+    let is_table = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "safetensors");
+    let table = files.find(is_table).expect("a table");
     File::options().write(true).open(table).and_then(|file| file.set_len(1)).expect("cuts");
     challenge(folder.path(), "v3");
     eventually("it is tried", || (client.metric("tandem_shadow_failures_total") >= 1.0).then_some(()));
     ask("k=5");
     eventually("the one before answers", || (overlap(client, "v2") == (1.0, 1.0)).then_some(()));
+    // One that is served is not asked again, and one that was kept to be measured is not asked.
+    challenge(folder.path(), "v1");
+    eventually("it is the one that is served", || {
+        ask("k=5");
+        (slates(client, "same_version") >= 1.0).then_some(())
+    });
+    let failed = client.metric("tandem_shadow_failures_total");
+    shop::write(&folder.path().join("artifacts"), "evaluated-000001-aa");
+    challenge(folder.path(), "evaluated-000001-aa");
+    eventually("it is refused", || (client.metric("tandem_shadow_failures_total") > failed).then_some(()));
+    answers(client, "v1");
     let alias: Alias = "challenger".parse().expect("an alias");
     alias.remove(&folder.path().join("artifacts")).expect("removes");
     eventually("it goes", || {
@@ -152,18 +164,21 @@ fn the_version_comes_changes_and_goes_with_its_alias() {
 #[test]
 fn nobody_outside_the_share_is_asked_for() {
     let folder = folder();
-    challenge(folder.path(), "v1");
+    shop::write(&folder.path().join("artifacts"), "v2");
+    challenge(folder.path(), "v2");
     let mut config = shadowed(folder.path());
     config.shadow.share = 0.3;
     let service = Running::start(&config);
-    answers(&service.client, "v1");
-    for user in 0..200 {
+    answers(&service.client, "v2");
+    let is_followed = |user: &u32| is_in_share(&UserId::new(format!("u{user}")).expect("an id"), 0.3);
+    let followed = (0..200).filter(is_followed).count();
+    assert!((30..90).contains(&followed), "{followed}");
+    // They are answered in their order, so that nobody is to come when the last has come.
+    let last = (0..200).rfind(is_followed).expect("a user");
+    for user in (0..200).filter(|user| *user != last).chain([last]) {
         service.client.get(&format!("/recommendations?user_id=u{user}&k=3"));
     }
-    let total = || slates(&service.client, "answered");
-    eventually("a share of them", || (total() > 30.0).then_some(()));
-    service.client.get("/recommendations?user_id=u0&k=3");
-    // Binomial: 60 with a standard deviation of 6.5.
-    assert!(total() < 90.0, "{}", total());
+    eventually("a share of them", || (slates(&service.client, "answered") >= followed as f64).then_some(()));
+    assert_eq!(slates(&service.client, "answered"), followed as f64);
     service.stop();
 }

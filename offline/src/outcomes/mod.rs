@@ -188,10 +188,11 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
         match step {
             Step::Slate(slate) if !slate.role.is_served() => {
                 // It was logged after the slate of its id.
-                attribution.slate(&slate.recommendation_id).into_iter().for_each(|served| shadows.add(served, &slate));
+                shadows.answered(&slate, &attribution);
             }
             Step::Slate(slate) => {
                 taking.counts.served(slate.timestamp_ms);
+                shadows.served(&slate);
                 let left = attribution.served(slate);
                 taking.counts.early_slates += left.len() as u64;
                 taking.all(left)?;
@@ -202,7 +203,7 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
             Step::Event(event) if Outcome::of(&event.kind).is_none() || !recent.is_new(&event, now_ms) => {}
             Step::Event(event) => {
                 taking.counts.events += 1;
-                shadows.happened(&event);
+                shadows.happened(&event, &attribution);
                 match attribution.happened(&event) {
                     Due::Touch(_) => taking.counts.attributed += 1,
                     Due::Unknown => taking.counts.unknown_slates += 1,

@@ -1,15 +1,16 @@
 //! What another version would have shown, unseen, beside what was shown: which of the two slates had what users did next.
 //!
-//! In: both slates of an answer, and events within the window after it, until the user's next answer. Out: counts for each pair
-//! of versions. Memory: the last pair of each user who was followed, while its window lasts.
+//! In: slates of both kinds, and events. Out: counts for each pair of versions. An event counts for the slate that it names,
+//! else for the user's last one before it; if nothing was asked of the other version there, it does not count. Memory: what
+//! the other version answered, while the slate that was served is kept by the attribution.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use shared::contract::event::Event;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::slate_log::LoggedSlate;
-use shared::engine::attribution::Outcome;
+use shared::engine::attribution::{Attribution, Outcome, arrived_ms};
 
 /// What users did, by which slate had the item; of each item of an answer each outcome counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -45,13 +46,20 @@ pub struct Beside {
     pub purchases: Found,
 }
 
-/// Both slates of an answer.
-struct Pair {
+/// An answer to a user whom another version answered as well, at least once.
+struct Answer {
     at_ms: i64,
-    versions: (Box<str>, Box<str>),
-    served: HashSet<ItemId>,
-    shadow: HashSet<ItemId>,
-    done: HashSet<(ItemId, Outcome)>,
+    id: Box<str>,
+    /// What the other version answered; `None` if it was not asked.
+    shadow: Option<Unseen>,
+}
+
+/// What another version answered.
+struct Unseen {
+    version: Box<str>,
+    items: Box<[ItemId]>,
+    /// What counts no more.
+    done: Vec<(ItemId, Outcome)>,
 }
 
 #[derive(Default)]
@@ -62,51 +70,90 @@ struct Counts {
     outcomes: [Found; Outcome::ALL.len()],
 }
 
-/// The pairs whose window lasts, and what was counted.
+/// The answers whose window lasts, and what was counted.
+#[derive(Default)]
 pub struct Shadows {
     window_ms: i64,
-    pairs: HashMap<UserId, Pair>,
+    /// Of each user in the order of time.
+    answers: HashMap<UserId, Vec<Answer>>,
+    kept: usize,
     /// How many there were when those that are over last left.
     swept: usize,
     counts: BTreeMap<(Box<str>, Box<str>), Counts>,
 }
 
-/// The ids of a slate.
-fn items(slate: &LoggedSlate) -> HashSet<ItemId> {
-    slate.items.iter().map(|placed| placed.item.clone()).collect()
+/// So many answers are kept before those that are over leave.
+const FEW: usize = 1000;
+
+fn has(slate: &LoggedSlate, item: &ItemId) -> bool {
+    slate.items.iter().any(|placed| placed.item == *item)
 }
 
 impl Shadows {
     /// Begins without slates.
     pub fn new(window_ms: i64) -> Self {
-        Self { window_ms, pairs: HashMap::new(), swept: 0, counts: BTreeMap::new() }
+        Self { window_ms, ..Self::default() }
     }
 
-    /// Takes both slates of an answer.
-    pub fn add(&mut self, served: &LoggedSlate, shadow: &LoggedSlate) {
-        let versions = (served.version.clone(), shadow.version.clone());
-        let (at_ms, own, others) = (served.timestamp_ms, items(served), items(shadow));
-        let counts = self.counts.entry(versions.clone()).or_default();
-        counts.slates += 1;
-        counts.items += own.len() as u64;
-        counts.shared_items += own.intersection(&others).count() as u64;
-        if self.pairs.len() > 2 * self.swept.max(1000) {
-            self.pairs.retain(|_, pair| at_ms.saturating_sub(pair.at_ms) <= self.window_ms);
-            self.swept = self.pairs.len();
+    /// Takes a slate that was served.
+    pub fn served(&mut self, slate: &LoggedSlate) {
+        if let Some(answers) = self.answers.get_mut(&slate.user) {
+            let answer = Answer { at_ms: slate.timestamp_ms, id: slate.recommendation_id.clone(), shadow: None };
+            answers.insert(answers.partition_point(|other| other.at_ms <= answer.at_ms), answer);
+            self.kept += 1;
         }
-        let pair = Pair { at_ms, versions, served: own, shadow: others, done: HashSet::new() };
-        self.pairs.insert(served.user.clone(), pair);
+    }
+
+    /// Takes what another version would have answered.
+    ///
+    /// * `attribution`: knows the slates that were served.
+    pub fn answered(&mut self, shadow: &LoggedSlate, attribution: &Attribution) {
+        let Some(served) = attribution.slate(&shadow.recommendation_id) else { return };
+        let counts = self.counts.entry((served.version.clone(), shadow.version.clone())).or_default();
+        counts.slates += 1;
+        counts.items += served.items.len() as u64;
+        counts.shared_items += served.items.iter().filter(|placed| has(shadow, &placed.item)).count() as u64;
+        let items = shadow.items.iter().map(|placed| placed.item.clone()).collect();
+        let unseen = Some(Unseen { version: shadow.version.clone(), items, done: Vec::new() });
+        // Of the first one of a user it was not known that there would be another.
+        let answers = self.answers.entry(served.user.clone()).or_default();
+        match answers.iter_mut().find(|answer| answer.id == shadow.recommendation_id) {
+            Some(answer) => answer.shadow = unseen,
+            None => {
+                let answer =
+                    Answer { at_ms: served.timestamp_ms, id: shadow.recommendation_id.clone(), shadow: unseen };
+                answers.insert(answers.partition_point(|other| other.at_ms <= answer.at_ms), answer);
+                self.kept += 1;
+            }
+        }
+        if self.kept > 2 * self.swept.max(FEW) {
+            self.answers.values_mut().for_each(|answers| answers.retain(|kept| attribution.slate(&kept.id).is_some()));
+            self.answers.retain(|_, answers| !answers.is_empty());
+            self.kept = self.answers.values().map(Vec::len).sum();
+            self.swept = self.kept;
+        }
     }
 
     /// Takes an event.
-    pub fn happened(&mut self, event: &Event) {
-        let (Some(outcome), Some(pair)) = (Outcome::of(&event.kind), self.pairs.get_mut(&event.user)) else { return };
-        let since_ms = event.timestamp_ms.saturating_sub(pair.at_ms);
-        if !(0..=self.window_ms).contains(&since_ms) || !pair.done.insert((event.item.clone(), outcome)) {
+    pub fn happened(&mut self, event: &Event, attribution: &Attribution) {
+        let (Some(outcome), Some(answers)) = (Outcome::of(&event.kind), self.answers.get_mut(&event.user)) else {
+            return;
+        };
+        let before = |at_ms: i64| answers.partition_point(|answer| answer.at_ms <= at_ms).checked_sub(1);
+        let at = match &event.recommendation_id {
+            Some(id) => answers.iter().position(|answer| *answer.id == **id),
+            None => before(event.timestamp_ms).or_else(|| before(arrived_ms(event))),
+        };
+        let Some(Answer { at_ms, id, shadow: Some(shadow) }) = at.map(|at| &mut answers[at]) else { return };
+        let Some(served) = attribution.slate(id) else { return };
+        let key = (event.item.clone(), outcome);
+        if event.timestamp_ms.saturating_sub(*at_ms) > self.window_ms || shadow.done.contains(&key) {
             return;
         }
-        let found = &mut self.counts.entry(pair.versions.clone()).or_default().outcomes[outcome as usize];
-        *match (pair.served.contains(&event.item), pair.shadow.contains(&event.item)) {
+        shadow.done.push(key);
+        let versions = (served.version.clone(), shadow.version.clone());
+        let found = &mut self.counts.entry(versions).or_default().outcomes[outcome as usize];
+        *match (has(served, &event.item), shadow.items.contains(&event.item)) {
             (true, true) => &mut found.both,
             (true, false) => &mut found.served_alone,
             (false, true) => &mut found.shadow_alone,
@@ -129,6 +176,7 @@ impl Shadows {
 mod tests {
     use shared::contract::kind::KindName;
     use shared::contract::slate_log::{LoggedItem, Role};
+    use shared::engine::attribution::{Settings, Shown};
 
     use super::*;
 
@@ -136,7 +184,7 @@ mod tests {
         UserId::new(name).expect("an id")
     }
 
-    fn slate(of: &str, version: &str, role: Role, timestamp_ms: i64, ids: &[&str]) -> LoggedSlate {
+    fn slate(id: &str, of: &str, version: &str, role: Role, timestamp_ms: i64, ids: &[&str]) -> LoggedSlate {
         let item = |id: &&str| LoggedItem {
             item: ItemId::new(*id).expect("an id"),
             score: 1.0,
@@ -146,7 +194,7 @@ mod tests {
         let items = ids.iter().map(item).collect();
         let (version, user) = (version.into(), user(of));
         LoggedSlate {
-            recommendation_id: "r".into(),
+            recommendation_id: id.into(),
             role,
             timestamp_ms,
             user,
@@ -172,19 +220,50 @@ mod tests {
         }
     }
 
+    /// Slates and events of both kinds of slates, in the order in which they are taken.
+    struct Log {
+        attribution: Attribution,
+        shadows: Shadows,
+    }
+
+    impl Log {
+        fn new(window_ms: i64) -> Self {
+            let settings = Settings { window_ms, shown: Shown::Served, max_items: 3000 };
+            Self { attribution: Attribution::new(settings), shadows: Shadows::new(window_ms) }
+        }
+
+        fn served(&mut self, id: &str, of: &str, at_ms: i64, items: &[&str]) {
+            let slate = slate(id, of, "v1", Role::Served, at_ms, items);
+            self.shadows.served(&slate);
+            self.attribution.served(slate);
+        }
+
+        fn unseen(&mut self, id: &str, of: &str, at_ms: i64, items: &[&str]) {
+            let slate = slate(id, of, "v2", Role::Shadow, at_ms, items);
+            self.shadows.answered(&slate, &self.attribution);
+        }
+
+        fn happens(&mut self, event: &Event) {
+            self.shadows.happened(event, &self.attribution);
+        }
+
+        fn ends(self) -> Beside {
+            self.shadows.end().pop().expect("a pair of versions")
+        }
+    }
+
+    fn view(of: &str, id: &str, at_ms: i64) -> Event {
+        event(of, id, KindName::VIEW, at_ms)
+    }
+
     #[test]
     fn what_users_do_counts_for_the_slate_that_had_it_within_the_window_and_once() {
-        let mut shadows = Shadows::new(100);
-        let pair = |of: &str, at_ms, served: &[&str], own: &[&str]| {
-            (slate(of, "v1", Role::Served, at_ms, served), slate(of, "v2", Role::Shadow, at_ms, own))
-        };
-        let (served, own) = pair("u", 10, &["a", "b"], &["b", "c"]);
-        shadows.add(&served, &own);
-        let view = |of: &str, id: &str, at_ms| event(of, id, KindName::VIEW, at_ms);
+        let mut log = Log::new(100);
+        log.served("r", "u", 10, &["a", "b"]);
+        log.unseen("r", "u", 10, &["b", "c"]);
         for seen in [
-            view("u", "a", 9),
-            view("u", "a", 10),
             view("u", "a", 20),
+            view("u", "a", 21),
             view("u", "b", 30),
             view("u", "c", 40),
             view("u", "d", 110),
@@ -193,29 +272,47 @@ mod tests {
             event("u", "c", KindName::ADD_TO_CART, 50),
             event("u", "c", KindName::new("like").expect("a name"), 50),
         ] {
-            shadows.happened(&seen);
+            log.happens(&seen);
         }
-        let (served, own) = pair("u", 60, &["x"], &[]);
-        shadows.add(&served, &own);
-        shadows.happened(&view("u", "c", 70));
-        let ends = shadows.end();
-        let clicks = Found { both: 1, served_alone: 1, shadow_alone: 1, neither: 2 };
+        let clicks = Found { both: 1, served_alone: 1, shadow_alone: 1, neither: 1 };
         let carts = Found { shadow_alone: 1, ..Found::default() };
         let (served, shadow, purchases) = ("v1".to_owned(), "v2".to_owned(), Found::default());
-        let beside = Beside { served, shadow, slates: 2, items: 3, shared_items: 1, clicks, carts, purchases };
-        assert_eq!(ends, [beside]);
+        assert_eq!(
+            log.ends(),
+            Beside { served, shadow, slates: 1, items: 2, shared_items: 1, clicks, carts, purchases }
+        );
     }
 
     #[test]
-    fn pairs_whose_window_is_over_leave() {
-        let mut shadows = Shadows::new(100);
+    fn an_event_is_of_the_slate_before_it_though_the_next_is_known_or_of_the_one_that_it_names() {
+        let mut log = Log::new(100);
+        log.served("r1", "u", 0, &["a"]);
+        log.unseen("r1", "u", 0, &["b"]);
+        // Slates are taken a minute early.
+        log.served("r2", "u", 40, &["b"]);
+        log.unseen("r2", "u", 40, &["a"]);
+        log.happens(&view("u", "a", 30));
+        log.happens(&view("u", "a", 50));
+        log.happens(&Event { recommendation_id: Some("r1".to_owned()), ..view("u", "b", 60) });
+        // Nothing was asked of the other version here, so that what follows is of neither.
+        log.served("r3", "u", 70, &["a"]);
+        log.happens(&view("u", "b", 75));
+        // By a clock that is behind: before the first.
+        log.happens(&Event { received_ms: 20, ..view("u", "c", -50) });
+        let clicks = Found { both: 0, served_alone: 1, shadow_alone: 2, neither: 1 };
+        assert_eq!(log.ends().clicks, clicks);
+    }
+
+    #[test]
+    fn answers_whose_slate_is_not_kept_leave() {
+        let mut log = Log::new(1_000_000);
         for at_ms in 0..5000 {
-            let of = format!("u{at_ms}");
-            let [served, own] =
-                [Role::Served, Role::Shadow].map(|role| slate(&of, "v", role, i64::from(at_ms), &["a"]));
-            shadows.add(&served, &own);
+            let (id, of) = (format!("r{at_ms}"), format!("u{}", at_ms % 7));
+            log.served(&id, &of, at_ms, &["a"]);
+            log.unseen(&id, &of, at_ms, &["a"]);
         }
-        assert!(shadows.pairs.len() <= 2002, "{}", shadows.pairs.len());
-        assert_eq!(shadows.end()[0].slates, 5000);
+        // 1500 slates of an item, which are as many items again.
+        assert!(log.shadows.kept <= 3001, "{}", log.shadows.kept);
+        assert_eq!(log.ends().slates, 5000);
     }
 }

@@ -68,7 +68,7 @@ fn shadow(beside: &Beside) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {:26}{both:>12}{served_alone:>14}{shadow_alone:>14}{neither:>12}", heading(outcome));
     }
-    text + "  Users saw what was served alone, so that it has the advantage of clicks on the slate.\n"
+    text + "  Users saw what was served: what is in the unseen slate alone they found by themselves.\n"
 }
 
 /// How many slates there are, and of when.

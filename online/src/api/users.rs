@@ -15,6 +15,7 @@ use super::query::{self, NoQuery};
 use super::slate::{HistoryBody, Live};
 use super::{App, json, path_text};
 use crate::events::{Visible, now_ms};
+use crate::shadow::Shadow;
 
 /// Shows a user's real-time history, sorted by the time of the events, oldest first; events of equal times in the order
 /// of arrival.
@@ -70,6 +71,7 @@ pub async fn delete_user(
         Visible::Now { .. } => (StatusCode::OK, true),
         Visible::Later => (StatusCode::ACCEPTED, false),
     };
+    app.shadow.iter().for_each(Shadow::forget);
     app.outcomes.forget(user_id.clone());
     Ok(json(status, &Erased { user_id, applied }))
 }

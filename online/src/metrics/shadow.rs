@@ -13,16 +13,19 @@ pub enum Shadowed {
     Answered,
     /// It can't be asked so: it lacks what the query names.
     Refused,
-    /// Too many waited.
+    /// The version is the one that is served.
+    SameVersion,
+    /// Too many waited, or somebody was erased meanwhile.
     Dropped,
     /// The alias names no version that can be loaded.
     NoVersion,
 }
 
 impl Shadowed {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Answered, "answered"),
         (Self::Refused, "refused"),
+        (Self::SameVersion, "same_version"),
         (Self::Dropped, "dropped"),
         (Self::NoVersion, "no_version"),
     ];

@@ -89,6 +89,11 @@ pub struct Report {
 }
 
 impl Message {
+    /// Whether nobody saw what it tells of: it must not take the room of what was served.
+    fn is_unseen(&self) -> bool {
+        matches!(self, Self::Served(served) if !served.role.is_served())
+    }
+
     /// How much room it takes in the queue.
     fn weight(&self) -> usize {
         match self {
@@ -192,7 +197,8 @@ impl Outcomes {
     fn send(&self, message: Message) -> bool {
         let (weight, waiting) = (message.weight(), self.waiting.load(Ordering::Relaxed));
         // What is heavier than the queue has its turn as well.
-        if weight > 0 && waiting > 0 && waiting + weight > MAX_WAITING {
+        let most = if message.is_unseen() { MAX_WAITING / 2 } else { MAX_WAITING };
+        if weight > 0 && waiting > 0 && waiting + weight > most {
             return false;
         }
         self.waiting.fetch_add(weight, Ordering::Relaxed);

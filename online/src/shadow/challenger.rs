@@ -1,11 +1,13 @@
 //! The version that the alias of the shadow names, as the champion would serve it: with what was said of items since.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::alias::Alias;
+use shared::contract::artifact::manifest::may_be_served;
 use shared::engine::snapshot::Snapshot;
 
 use crate::champion::{Champion, Stamp, stamp};
@@ -74,6 +76,10 @@ impl Challenger {
         if self.loaded.as_ref().is_some_and(is_same) || self.failed.as_ref().is_some_and(waits) {
             return;
         }
+        if !may_be_served(&version) {
+            // It was trained on a part of the log, and nothing keeps what it does not cover of the rest.
+            return self.fail(version, &"a version that `offline evaluate` kept can't be compared with the champion");
+        }
         match Snapshot::load(&self.folder.join(&version)) {
             Ok(snapshot) => {
                 tracing::info!(version, alias = self.alias.as_str(), "answers beside the champion, unseen");
@@ -87,7 +93,7 @@ impl Challenger {
     }
 
     /// Tells the first of several failures.
-    fn fail(&mut self, version: String, error: &ArtifactError) {
+    fn fail(&mut self, version: String, error: &dyn fmt::Display) {
         self.metrics.shadow.failures.inc();
         if self.failed.as_ref().is_none_or(|(failed, _)| *failed != version) {
             tracing::error!(version, %error, "the shadow's version can't be loaded");

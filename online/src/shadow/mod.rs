@@ -15,7 +15,7 @@ mod thread;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ use shared::contract::id::UserId;
 use shared::contract::slate_log::is_in_share;
 use shared::engine::slate::Pick;
 use shared::engine::snapshot::Snapshot;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use self::challenger::Challenger;
@@ -66,9 +68,30 @@ pub struct Question {
     pub picks: Vec<Pick>,
 }
 
+/// A message to the thread.
+enum Message {
+    /// A slate was served, after so many erasures.
+    Served(Box<Question>, u64),
+    /// The last message.
+    Close,
+}
+
+/// What the thread is told beside messages.
+#[derive(Debug, Default)]
+struct Told {
+    /// How many users were erased.
+    erasures: AtomicU64,
+    /// Whether what waits is to be passed over.
+    closes: AtomicBool,
+}
+
+/// The thread behind [`Shadow`], to be waited for at the end.
+pub struct Running(oneshot::Receiver<()>);
+
 /// The handle by which requests pass on what was served.
 pub struct Shadow {
-    queue: SyncSender<Question>,
+    queue: SyncSender<Message>,
+    told: Arc<Told>,
     share: f64,
     metrics: Arc<Metrics>,
     /// Whether it is known that the thread is gone.
@@ -76,7 +99,7 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Starts the thread, which ends with the last handle. An alias that names nothing is waited for.
+    /// Starts the thread. An alias that names nothing is waited for.
     ///
     /// * `asker`: one of its own, since it remembers what it made for one version.
     ///
@@ -88,13 +111,18 @@ impl Shadow {
         champion: Arc<Champion>,
         outcomes: Arc<Outcomes>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, std::io::Error> {
+    ) -> Result<(Self, Running), std::io::Error> {
         let Settings { folder, alias, share, poll } = settings;
-        let (queue, questions) = mpsc::sync_channel(QUEUE);
+        let (queue, messages) = mpsc::sync_channel(QUEUE);
+        let (told, (ends, ended)) = (Arc::<Told>::default(), oneshot::channel());
         let challenger = Challenger::new(folder, alias, champion, metrics.clone());
-        let worker = Worker::new(questions, challenger, asker, outcomes, metrics.clone());
-        std::thread::Builder::new().name("shadow".to_owned()).spawn(move || worker.run(poll))?;
-        Ok(Self { queue, share, metrics, is_gone: AtomicBool::new(false) })
+        let worker = Worker::new(messages, told.clone(), challenger, asker, outcomes, metrics.clone());
+        std::thread::Builder::new().name("shadow".to_owned()).spawn(move || {
+            worker.run(poll);
+            // Nobody waits if the service was given up.
+            let _ = ends.send(());
+        })?;
+        Ok((Self { queue, told, share, metrics, is_gone: AtomicBool::new(false) }, Running(ended)))
     }
 
     /// Whether the challenger is asked what a user asks.
@@ -105,7 +133,8 @@ impl Shadow {
 
     /// Passes on what was served, to a user that is followed.
     pub fn served(&self, question: Question) {
-        match self.queue.try_send(question) {
+        let erasures = self.told.erasures.load(Ordering::Acquire);
+        match self.queue.try_send(Message::Served(Box::new(question), erasures)) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => {
@@ -117,5 +146,18 @@ impl Shadow {
             }
         }
         self.metrics.shadow.count(Shadowed::Dropped);
+    }
+
+    /// Passes over what waits, since it may be of a user who was erased: nobody misses a few slates.
+    pub fn forget(&self) {
+        self.told.erasures.fetch_add(1, Ordering::Release);
+    }
+
+    /// Ends the thread, unless that takes too long: it may be loading a version.
+    pub async fn close(&self, Running(ended): Running, until: Instant) {
+        self.told.closes.store(true, Ordering::Release);
+        // It is told by that where the queue is full.
+        let _ = self.queue.try_send(Message::Close);
+        let _ = timeout_at(until, ended).await;
     }
 }

@@ -2,22 +2,25 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use shared::contract::slate_log::Role;
 use shared::engine::recommend::{Scratch, recommend};
+use shared::engine::slate::Pick;
 use shared::engine::snapshot::Snapshot;
 
-use super::Question;
 use super::challenger::Challenger;
+use super::{Message, Question, Told};
 use crate::metrics::{Metrics, Shadowed};
 use crate::outcomes::{Outcomes, Served};
 use crate::recommender::{Asker, CheckedQuery};
 
 /// What the thread works with.
 pub struct Worker {
-    questions: Receiver<Question>,
+    messages: Receiver<Message>,
+    told: Arc<Told>,
     challenger: Challenger,
     asker: Asker,
     outcomes: Arc<Outcomes>,
@@ -27,13 +30,14 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(
-        questions: Receiver<Question>,
+        messages: Receiver<Message>,
+        told: Arc<Told>,
         challenger: Challenger,
         asker: Asker,
         outcomes: Arc<Outcomes>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { questions, challenger, asker, outcomes, metrics, scratch: Scratch::default() }
+        Self { messages, told, challenger, asker, outcomes, metrics, scratch: Scratch::default() }
     }
 
     /// Answers until nobody can ask any more.
@@ -47,13 +51,18 @@ impl Worker {
             }
             let until = Instant::now() + poll;
             loop {
-                match self.questions.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(question) => {
-                        let how = self.answer(question);
+                let next = self.messages.recv_timeout(until.saturating_duration_since(Instant::now()));
+                if self.told.closes.load(Ordering::Acquire) {
+                    return;
+                }
+                match next {
+                    Ok(Message::Served(question, erasures)) => {
+                        let is_old = erasures < self.told.erasures.load(Ordering::Acquire);
+                        let how = if is_old { Shadowed::Dropped } else { self.answer(*question) };
                         self.metrics.shadow.count(how);
                     }
+                    Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return,
                     Err(RecvTimeoutError::Timeout) => break,
-                    Err(RecvTimeoutError::Disconnected) => return,
                 }
                 if Instant::now() >= until {
                     break;
@@ -65,6 +74,9 @@ impl Worker {
     fn answer(&mut self, question: Question) -> Shadowed {
         let Some(challenger) = self.challenger.snapshot().cloned() else { return Shadowed::NoVersion };
         let Question { id, query, at_ms, stored, snapshot, picks } = question;
+        if snapshot.manifest().version == challenger.manifest().version {
+            return Shadowed::SameVersion;
+        }
         // It may lack the category, or the field of a filter, that the champion has.
         let Ok(asked) = self.asker.ask(&query, &id.to_string(), &challenger) else { return Shadowed::Refused };
         let timer = self.metrics.shadow.seconds.start_timer();
@@ -72,7 +84,7 @@ impl Worker {
         let slate = recommend(&challenger, &state, &asked.query, at_ms, &mut self.scratch);
         timer.observe_duration();
         let names = |snapshot: &Snapshot, picks: &[_]| -> HashSet<String> {
-            picks.iter().map(|pick: &shared::engine::slate::Pick| snapshot.items().id(pick.item).to_owned()).collect()
+            picks.iter().map(|pick: &Pick| snapshot.items().id(pick.item).to_owned()).collect()
         };
         let (served, own) = (names(&snapshot, &picks), names(&challenger, &slate.picks));
         self.metrics.shadow.compare(&challenger.manifest().version, &served, &own);

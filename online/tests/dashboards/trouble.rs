@@ -17,7 +17,7 @@ use shared::engine::keys::history_key;
 
 use super::common::http::{Answer, Client};
 use super::common::redis_server::RedisServer;
-use super::common::{Running, config, eventually, folder};
+use super::common::{Running, config, eventually, folder, shop};
 use super::model::{self, rows};
 use super::prometheus::{INTERVAL, Prometheus};
 
@@ -64,8 +64,9 @@ impl Trouble {
         config.events.max_disk_bytes = 1 << 20;
         config.models.drift_rows = 500;
         (config.shadow.alias, config.shadow.share) = ("challenger".to_owned(), 1.0);
+        shop::write(&config.artifacts.path, "challenger-1");
         let challenger: Alias = "challenger".parse().expect("an alias");
-        challenger.write(&config.artifacts.path, "v1").expect("an alias of a version");
+        challenger.write(&config.artifacts.path, "challenger-1").expect("an alias of a version");
         config.scenarios =
             toml::from_str("[home]\npin = [{ item = \"unheard-of\", position = 1 }]").expect("scenarios");
         let service = Running::start(&config);

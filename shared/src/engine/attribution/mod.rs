@@ -251,13 +251,12 @@ impl Attribution {
     /// The number of the last slate of the window that showed the item to the user before the event, by its own time; if none
     /// did, before it arrived, and no later than a clock may be behind.
     fn last(&self, event: &Event) -> Option<u64> {
-        let arrived_ms = event.received_ms.min(event.timestamp_ms.saturating_add(BEHIND_MS));
         let last = |at_ms| {
             let number = self.index.last(&event.user, &event.item, at_ms)?;
             let held = self.slates[(number - self.first) as usize].as_ref()?;
             (event.timestamp_ms <= ends_ms(&held.slate, &self.settings)).then_some(number)
         };
-        last(event.timestamp_ms).or_else(|| last(arrived_ms))
+        last(event.timestamp_ms).or_else(|| last(arrived_ms(event)))
     }
 
     /// Takes out the slates that no event from a time on can be due to, oldest first; all of them for the end of time.
@@ -295,6 +294,12 @@ impl Attribution {
         }
         Some(held)
     }
+}
+
+/// When an event happened at the latest: when it arrived, and no later than a clock may be behind.
+#[must_use]
+pub fn arrived_ms(event: &Event) -> i64 {
+    event.received_ms.min(event.timestamp_ms.saturating_add(BEHIND_MS))
 }
 
 /// The last time at which an event may be due to a slate.
