@@ -44,10 +44,16 @@ fn text(comparison: &Comparison) -> String {
     lines.extend(settings.iter().map(|(key, [a, b])| format!("  {key}  {a} → {b}")));
     let width = metrics.keys().map(String::len).max().unwrap_or(0).max("figure".len());
     lines.push(format!("{:width$}  {:>16}  {:>16}  second − first, 95%", "figure", "first", "second"));
-    for (name, figures) in metrics {
+    // What is served comes first, and then what it is made of.
+    let (served, parts): (Vec<_>, Vec<_>) = metrics.iter().partition(|(name, _)| name.starts_with("tandem "));
+    let (equal, differ): (Vec<_>, Vec<_>) = served.into_iter().chain(parts).partition(|(_, [a, b])| a == b);
+    for (name, figures) in differ {
         let cells = figures.each_ref().map(|own| own.as_ref().map_or_else(|| "-".to_owned(), figure));
         let difference = differences.get(name).map_or_else(|| plain(figures), paired);
         lines.push(format!("{name:width$}  {:>16}  {:>16}  {difference}", cells[0], cells[1]).trim_end().to_owned());
+    }
+    if !equal.is_empty() {
+        lines.push(format!("{} figures are equal, which --json has", equal.len()));
     }
     match unpaired {
         None => lines.push("intervals and p by the bootstrap over the same questions, in pairs".to_owned()),
