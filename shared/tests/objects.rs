@@ -12,7 +12,7 @@ use flaky::{Fails, Flaky};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use shared::contract::artifact::manifest::{CHAMPION, MANIFEST, sha256};
+use shared::contract::artifact::manifest::{CHAMPION, MANIFEST, replace, sha256};
 use shared::objects::lease::{self, LEASE, LIFE_MS};
 use shared::objects::mirror::{Found, REVISION, look};
 use shared::objects::pull::{Beside, Need, Seen, pull, shrink};
@@ -47,6 +47,12 @@ fn publish(folder: &Folder, version: &str, content: &str) {
     write(folder, &format!("{version}/table.safetensors"), content);
     let digest = sha256(&folder.join(version).join("table.safetensors")).expect("hashes");
     write(folder, &format!("{version}/{MANIFEST}"), &format!(r#"{{"files":{{"table.safetensors":"{digest}"}}}}"#));
+}
+
+/// Moves the champion and the list of those before it, as a rollback does.
+fn point(folder: &Folder, champions: &str, champion: &str) {
+    replace(folder, "champions", champions).expect("writes");
+    replace(folder, CHAMPION, champion).expect("writes");
 }
 
 /// A folder with a version that is the champion.
@@ -288,26 +294,75 @@ async fn what_a_command_changed_stays_its_own_while_another_pulls_into_its_folde
 #[tokio::test]
 async fn a_rollback_that_was_overtaken_can_be_asked_for_again_while_a_batch_works_in_the_folder() {
     let (remote, here, elsewhere) = (store(), publisher("v1"), folder());
-    for version in ["v2", "v3"] {
+    for version in ["v2", "v3", "v4"] {
         publish(here.path(), version, version);
-        write(here.path(), CHAMPION, version);
     }
+    point(here.path(), "v1\nv2\nv3", "v3");
     push_from(&remote, here.path(), Default::default()).await.expect("pushes");
     let batch = pulled(&remote, here.path(), Need::All).await;
     let other = pulled(&remote, elsewhere.path(), Need::All).await;
     let (seen, before) = pulled_beside(&remote, here.path()).await;
-    write(elsewhere.path(), CHAMPION, "v2");
+    point(elsewhere.path(), "v1\nv2\nv3\nv4", "v4");
     push_from(&remote, elsewhere.path(), other).await.expect("pushes");
-    write(here.path(), CHAMPION, "v1");
+    point(here.path(), "v1", "v1");
     let slower = push(&remote, here.path(), &before, &seen, By::Noter, "slower", &mut |_, _| {}).await;
     assert!(matches!(slower, Err(ObjectsError::Conflict { .. })), "{slower:?}");
+    let of = |folder: &Folder| ["champions", CHAMPION].map(|name| read(folder, name));
     let (seen, before) = pulled_beside(&remote, here.path()).await;
-    assert_eq!(read(here.path(), CHAMPION), "v2");
-    write(here.path(), CHAMPION, "v1");
+    assert_eq!(of(here.path()), ["v1\nv2\nv3\nv4", "v4"], "all of it is the store's again");
+    point(here.path(), "v1", "v1");
     push(&remote, here.path(), &before, &seen, By::Noter, "again", &mut |_, _| {}).await.expect("pushes");
     assert!(!push_from(&remote, here.path(), batch).await.expect("has nothing to push"));
     pulled(&remote, elsewhere.path(), Need::Named).await;
+    assert_eq!(of(elsewhere.path()), ["v1", "v1"]);
+}
+
+#[tokio::test]
+async fn a_command_whose_pointer_was_not_written_fails_though_another_had_left_the_same() {
+    let (remote, here, elsewhere) = (store(), publisher("v1"), folder());
+    publish(here.path(), "v2", "second");
+    point(here.path(), "v1\nv2", "v2");
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let batch = pulled(&remote, here.path(), Need::All).await;
+    let other = pulled(&remote, elsewhere.path(), Need::All).await;
+    // A rollback that was killed before it brought this to the store, which has another since.
+    point(here.path(), "v1", "v1");
+    replace(elsewhere.path(), CHAMPION, "v2 again").expect("writes");
+    push_from(&remote, elsewhere.path(), other).await.expect("pushes");
+    let (seen, before) = pulled_beside(&remote, here.path()).await;
+    point(here.path(), "v1", "v1");
+    let again = push(&remote, here.path(), &before, &seen, By::Noter, "again", &mut |_, _| {}).await;
+    assert!(matches!(again, Err(ObjectsError::Conflict { .. })), "{again:?}");
+    // So does a batch that began before it, where something is given up that it may have written.
+    let batch = push_from(&remote, here.path(), batch).await;
+    assert!(matches!(batch, Err(ObjectsError::Conflict { .. })), "{batch:?}");
+    let (seen, before) = pulled_beside(&remote, here.path()).await;
+    assert_eq!(read(here.path(), CHAMPION), "v2 again");
+    point(here.path(), "v1", "v1");
+    push(&remote, here.path(), &before, &seen, By::Noter, "at last", &mut |_, _| {}).await.expect("pushes");
+    pulled(&remote, elsewhere.path(), Need::Named).await;
     assert_eq!(read(elsewhere.path(), CHAMPION), "v1");
+}
+
+#[tokio::test]
+async fn an_alias_that_was_moved_elsewhere_is_not_removed_by_whoever_did_not_see_it() {
+    let (remote, here, elsewhere) = (store(), publisher("v1"), folder());
+    publish(here.path(), "v2", "second");
+    write(here.path(), "aliases/trial", "v1");
+    push_from(&remote, here.path(), Default::default()).await.expect("pushes");
+    let slower = pulled(&remote, here.path(), Need::Named).await;
+    let other = pulled(&remote, elsewhere.path(), Need::Named).await;
+    write(elsewhere.path(), "aliases/trial", "v2");
+    push_from(&remote, elsewhere.path(), other).await.expect("pushes");
+    fs::remove_file(here.path().join("aliases/trial")).expect("removes");
+    let error = push_from(&remote, here.path(), slower).await.expect_err("was slower").to_string();
+    assert!(error.contains("aliases/trial: changed by another publisher"), "{error}");
+    // It is brought again, even while another command works in the folder; whoever removes it then has seen it.
+    let (seen, before) = pulled_beside(&remote, here.path()).await;
+    assert_eq!(read(here.path(), "aliases/trial"), "v2");
+    fs::remove_file(here.path().join("aliases/trial")).expect("removes");
+    push(&remote, here.path(), &before, &seen, By::Noter, "again", &mut |_, _| {}).await.expect("pushes");
+    assert_eq!(remote.read("aliases/trial").await.expect("reads"), None);
 }
 
 #[tokio::test]

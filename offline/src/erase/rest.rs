@@ -71,7 +71,8 @@ pub fn beside(folder: &Path, users: &Users) -> Result<Vec<PathBuf>, EraseError> 
 
 /// Whether a half-packed file is there when nobody packs it: who does holds the lock of the plain file.
 fn is_left(path: &Path) -> io::Result<bool> {
-    match File::open(path.with_extension("jsonl")) {
+    // For writing, too: a network's file system gives a lock of one's own for no less.
+    match File::options().read(true).write(true).open(path.with_extension("jsonl")) {
         Ok(plain) => plain.lock()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),

@@ -43,6 +43,19 @@ pub enum MlflowError {
         /// What it said.
         message: String,
     },
+    /// The experiment was deleted, and keeps its name.
+    #[error(
+        "mlflow at {server}: the experiment {name} is deleted; restore it by `mlflow experiments restore --experiment-id {id}`, or \
+         name another by `experiment` in [mlflow]; what it was not told waits for the next run"
+    )]
+    Deleted {
+        /// The server.
+        server: String,
+        /// The experiment.
+        name: String,
+        /// Its id there.
+        id: String,
+    },
     /// The URL is none.
     #[error(
         "the URL of MLflow is http://host:port or https://host:port, with user:password@ before the host where it asks for them"
@@ -118,7 +131,7 @@ impl Client {
     /// The id of an experiment, which is made if it is not there.
     ///
     /// # Errors
-    /// [`MlflowError`].
+    /// [`MlflowError`]; [`MlflowError::Deleted`] where it takes no runs.
     pub fn experiment(&self, name: &str) -> Result<String, MlflowError> {
         let found = self.get("experiments/get-by-name", &[("experiment_name", name)]);
         let made = match found {
@@ -133,7 +146,12 @@ impl Client {
             }
             found => found?["experiment"].clone(),
         };
-        text(&made["experiment_id"])
+        let id = text(&made["experiment_id"])?;
+        // It is found by its name all the same.
+        if made["lifecycle_stage"] == "deleted" {
+            return Err(MlflowError::Deleted { server: self.base.clone(), name: name.to_owned(), id });
+        }
+        Ok(id)
     }
 
     /// The run of an experiment that has a tag.

@@ -214,6 +214,25 @@ mod tests {
     }
 
     #[test]
+    fn runs_wait_while_the_experiment_is_deleted_and_the_word_for_it_says_how_to_restore_it() {
+        let folder = waiting_runs(&["r1", "r2"]);
+        let client = server(|call, _| match call {
+            "experiments/get-by-name" => {
+                (200, json!({ "experiment": { "experiment_id": "7", "lifecycle_stage": "deleted" } }))
+            }
+            "runs/create" => (400, json!({ "message": "must be in the 'active' state" })),
+            _ => (200, json!({})),
+        });
+        let error = told(&client, folder.path()).expect_err("is deleted").to_string();
+        assert!(
+            error.contains("tandem is deleted; restore it by `mlflow experiments restore --experiment-id 7`"),
+            "{error}"
+        );
+        assert_eq!(waiting(folder.path()).expect("reads").len(), 2);
+        assert!(!folder.path().join("r1.mlflow-refused.json").exists());
+    }
+
+    #[test]
     fn runs_wait_for_a_server_that_refuses_who_asks_or_is_busy_and_the_word_for_it_says_what_to_set() {
         for (status, remedy) in [
             (401, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),

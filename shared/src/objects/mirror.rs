@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,22 @@ pub struct Alike {
     pub tag: Tag,
     /// The SHA-256 of the content.
     pub sha256: String,
+}
+
+/// What tells a file from one that was written anew in its place, be it with the same content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Stamp {
+    /// That of the file at a path; `None` where there is none.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let file = fs::metadata(path).ok()?;
+        Some(Self { inode: file.ino(), seconds: file.mtime(), nanoseconds: file.mtime_nsec() })
+    }
 }
 
 /// The part of every manifest that lists files.
@@ -88,8 +105,13 @@ impl Mirror {
 
     /// Gives up what is here of a file that the store has another of: the next pull takes the store's, whoever works here.
     pub(super) fn give_up(&mut self, name: &str, content: &[u8]) {
-        let tag = self.files.remove(name).map(|alike| alike.tag).unwrap_or_default();
-        self.alike(name, tag, content);
+        // With the tag of no object, so that the store's is read even if it has become what it was.
+        self.alike(name, Tag::default(), content);
+    }
+
+    /// Whether a file was given up, and no pull has taken the store's since.
+    pub(super) fn is_given_up(&self, name: &str) -> bool {
+        self.files.get(name).is_some_and(|alike| alike.tag.is_of_none())
     }
 
     /// Notes that a file is what the object of a tag is.
@@ -129,6 +151,13 @@ pub fn part_of(name: &str) -> Option<&str> {
 pub fn is_pointer(name: &str) -> bool {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     [CHAMPION, CHAMPIONS, "challenger", "challenge"].contains(&file) || folder.rsplit('/').next() == Some(ALIASES)
+}
+
+/// Whether two pointers move together, as a champion and the list of those before it do. Aliases move one by one.
+#[must_use]
+pub(super) fn move_together(one: &str, other: &str) -> bool {
+    let [folder, beside] = [one, other].map(|name| name.rsplit_once('/').map_or("", |(folder, _)| folder));
+    is_pointer(one) && is_pointer(other) && folder == beside && folder.rsplit('/').next() != Some(ALIASES)
 }
 
 /// Whether a pointer is the list of the versions that rollback can go back to, and not one that is served.
@@ -233,6 +262,8 @@ mod tests {
         );
         assert!(!["runs/r1.json", "labels/v1.json"].into_iter().any(is_pointer));
         assert!(is_list("champions") && is_list("models/loan/champions") && !is_list("aliases/champions"));
+        assert!(move_together("champions", "champion") && !move_together("champion", "models/loan/champion"));
+        assert!(!move_together("aliases/a", "aliases/b") && !move_together("champion", "runs.json"));
         assert_eq!(version_of("models/loan/v1/manifest.json"), Some("models/loan/v1"));
         assert_eq!(version_of("manifest.json"), None);
         let object = object_of("models/loan/v1", "trees.bin", &digest(b""));

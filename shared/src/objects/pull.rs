@@ -17,8 +17,8 @@ use std::path::Path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::mirror::{
-    Alike, Files, Found, Mirror, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of,
-    version_of,
+    Alike, Files, Found, Mirror, Stamp, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of,
+    part_of, version_of,
 };
 use super::remote::{Listed, Small};
 use super::transfer::{Wanted, download};
@@ -63,8 +63,9 @@ pub struct Seen {
     pub objects: BTreeMap<String, Listed>,
     /// How many bytes of versions were brought.
     pub brought: u64,
-    /// What other commands have changed in the folder and not brought to the store yet: the SHA-256 by name.
-    pub others: BTreeMap<String, String>,
+    /// What other commands have changed in the folder and not brought to the store yet, by name. Who writes one anew makes it
+    /// its own.
+    pub others: BTreeMap<String, Stamp>,
 }
 
 /// Brings to a folder what the store has.
@@ -180,15 +181,17 @@ fn is_others(beside: Beside, folder: &Path, mirror: &Mirror, name: &str) -> Resu
 }
 
 /// What others have made or changed here, and not brought to the store.
-fn of_others(beside: Beside, folder: &Path, mirror: &Mirror) -> Result<BTreeMap<String, String>, ObjectsError> {
+fn of_others(beside: Beside, folder: &Path, mirror: &Mirror) -> Result<BTreeMap<String, Stamp>, ObjectsError> {
     let found = if beside == Beside::Others { look(folder)? } else { Found::default() };
     let manifests = found.versions.iter().map(|version| format!("{version}/{MANIFEST}"));
     let mut others = BTreeMap::new();
     for name in found.small.iter().cloned().chain(manifests) {
+        // Before the content: one that is written anew in between is not taken for what was compared.
+        let stamp = Stamp::of(&folder.join(&name));
         if is_others(beside, folder, mirror, &name)?
-            && let Some(content) = read_if_there(&folder.join(&name))?
+            && let Some(stamp) = stamp
         {
-            others.insert(name, digest(&content));
+            others.insert(name, stamp);
         }
     }
     Ok(others)

@@ -6,7 +6,8 @@
 //!
 //! A version is there when its manifest is; a pointer moves after it. Each manifest and small file is written on the
 //! condition that the store still has what this mirror saw: else somebody else published, and nothing of theirs is lost. What is
-//! here is then given up, unless another command of this machine made it, which finds that out by itself.
+//! here is then given up, with the pointers that move together with it, unless another command of this machine made it, which
+//! finds that out by itself.
 //! What is cut is taken up by the next push: files that are there are not brought again.
 
 use std::collections::BTreeSet;
@@ -16,7 +17,8 @@ use std::path::Path;
 use object_store::Attributes;
 
 use super::mirror::{
-    Files, Found, Mirror, REVISION, digest, files_of, is_list, is_pointer, is_whole, look, names, object_of, part_of,
+    Files, Found, Mirror, REVISION, Stamp, digest, files_of, is_list, is_pointer, is_whole, look, move_together, names,
+    object_of, part_of,
 };
 use super::pull::Seen;
 use super::remote::{If, Listed};
@@ -69,12 +71,19 @@ pub async fn push(
         pointers.into_iter().partition(|name| name.ends_with("champions"));
     for name in others.into_iter().chain(lists).chain(pointers) {
         let content = fs::read(folder.join(name)).map_err(ObjectsError::file(folder.join(name)))?;
-        wrote |= put(remote, folder, name, &content, &mut mirror, seen).await?;
+        let put = put(remote, folder, name, &content, &mut mirror, seen).await;
+        if let Err(ObjectsError::Conflict { .. }) = put {
+            give_up_with(name, folder, [before, &now], &mut mirror, seen)?;
+        }
+        wrote |= put?;
     }
     let gone = before.small.difference(&now.small).filter(|name| !is_list(name) && **name != CHAMPION);
     for name in gone.filter(|name| mirror.files.contains_key(*name)).cloned().collect::<Vec<_>>() {
-        remote.remove(&name).await?;
-        mirror.files.remove(&name);
+        let removed = remove(remote, folder, &name, &mut mirror).await;
+        if let Err(ObjectsError::Conflict { .. }) = removed {
+            give_up_with(&name, folder, [before, &now], &mut mirror, seen)?;
+        }
+        removed?;
         wrote = true;
     }
     if by == By::Builder {
@@ -132,13 +141,18 @@ async fn put(
     mirror: &mut Mirror,
     seen: &Seen,
 ) -> Result<bool, ObjectsError> {
-    let known = mirror.files.get(name);
-    if known.is_some_and(|alike| alike.sha256 == digest(content)) {
+    let (known, is_given_up) = (mirror.files.get(name), mirror.is_given_up(name));
+    if !is_given_up && known.is_some_and(|alike| alike.sha256 == digest(content)) {
         return Ok(false);
     }
-    let when = known.map_or(If::Absent, |alike| If::Is(&alike.tag));
-    match remote.write(name, content, when).await {
-        Err(ObjectsError::Conflict { .. }) if seen.others.get(name) == Some(&digest(content)) => return Ok(false),
+    let written = if is_given_up {
+        // By another command of this machine, since this one pulled.
+        Err(ObjectsError::Conflict { object: remote.called(name) })
+    } else {
+        remote.write(name, content, known.map_or(If::Absent, |alike| If::Is(&alike.tag))).await
+    };
+    match written {
+        Err(ObjectsError::Conflict { .. }) if is_left(folder, name, seen) => return Ok(false),
         Err(ObjectsError::Conflict { object }) => {
             mirror.give_up(name, content);
             mirror.write(folder)?;
@@ -148,6 +162,48 @@ async fn put(
     }
     mirror.write(folder)?;
     Ok(true)
+}
+
+/// Whether a file is as another command had left it when this one pulled.
+fn is_left(folder: &Path, name: &str, seen: &Seen) -> bool {
+    seen.others.get(name).is_some_and(|left| Stamp::of(&folder.join(name)).as_ref() == Some(left))
+}
+
+/// Gives up, with a pointer that the store has another of, what was done here to those that move together with it: one that
+/// stayed would be taken for another command's by the next pull.
+///
+/// * `found`: the folder before, and now.
+fn give_up_with(
+    name: &str,
+    folder: &Path,
+    [before, now]: [&Found; 2],
+    mirror: &mut Mirror,
+    seen: &Seen,
+) -> Result<(), ObjectsError> {
+    for other in now.small.iter().filter(|other| move_together(name, other)) {
+        let content = fs::read(folder.join(other)).map_err(ObjectsError::file(folder.join(other)))?;
+        let is_alike = mirror.files.get(other).is_some_and(|alike| alike.sha256 == digest(&content));
+        if !is_alike && !is_left(folder, other, seen) {
+            mirror.give_up(other, &content);
+        }
+    }
+    // What was removed is brought again.
+    for other in before.small.difference(&now.small).filter(|other| move_together(name, other)) {
+        mirror.files.remove(other);
+    }
+    mirror.write(folder)
+}
+
+/// Removes a small object that was removed here, if the store has what this mirror saw; else the next pull brings it again.
+async fn remove(remote: &Remote, folder: &Path, name: &str, mirror: &mut Mirror) -> Result<(), ObjectsError> {
+    let known = mirror.files.remove(name);
+    // Stores have no removal on a condition: what is written between the look and the removal is lost.
+    let found = remote.read(name).await?;
+    if found.is_some_and(|found| known.is_none_or(|alike| alike.tag != found.tag)) {
+        mirror.write(folder)?;
+        return Err(ObjectsError::Conflict { object: remote.called(name) });
+    }
+    remote.remove(name).await
 }
 
 /// Removes the files that an earlier manifest of a version had, and this one has not.

@@ -41,6 +41,11 @@ impl Tag {
         self.etag.clone()
     }
 
+    /// Whether it is that of no object.
+    pub(super) fn is_of_none(&self) -> bool {
+        self.plain().is_empty()
+    }
+
     /// The entity tag without what some answers put around it, and others don't.
     fn plain(&self) -> &str {
         self.etag.trim_matches('"')

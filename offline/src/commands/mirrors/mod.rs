@@ -26,7 +26,7 @@ use shared::objects::logs::fetch;
 use shared::objects::mirror::{Found, look};
 use shared::objects::pull::{Beside, Need, Seen, pull};
 use shared::objects::push::{By, push};
-use shared::objects::{Location, Remote};
+use shared::objects::{Location, ObjectsError, Remote};
 use tokio::runtime::{Builder, Runtime};
 
 use self::held::Held;
@@ -205,8 +205,10 @@ fn in_mirror(
         Access::Note(_) | Access::Build(_) => publish(&remote, &folder, &before, &seen, held, runtime),
     };
     match (done, published) {
-        (Ok(()), published) => published.with_context(|| {
-            format!("{}: what was made is here, and not in the store; the next command brings it", folder.display())
+        (Ok(()), published) => published.map_err(|error| match error.downcast_ref() {
+            // That was given up, and says so.
+            Some(ObjectsError::Conflict { .. }) => error,
+            _ => error.context(waits_in(&folder)),
         }),
         (Err(error), published) => {
             if let Err(error) = published {
@@ -215,6 +217,11 @@ fn in_mirror(
             Err(error)
         }
     }
+}
+
+/// What becomes of what a command made, where it could not be brought to the store.
+fn waits_in(folder: &Path) -> String {
+    format!("{}: what was made is here, and not in the store; the next command brings it", folder.display())
 }
 
 /// Brings to the store what the command made, and lets others build.
@@ -228,7 +235,7 @@ fn publish(
 ) -> anyhow::Result<()> {
     // One that slept too long finds out before it writes. The lease is renewed until all is there.
     if let Some(held) = &held {
-        runtime.block_on(lease::check(remote, LEASE, &held.token))?;
+        runtime.block_on(lease::check(remote, LEASE, &held.token)).with_context(|| waits_in(folder))?;
     }
     let pushed = {
         let _lock = lock(folder)?;
@@ -258,7 +265,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let path = folder.join(LOCK);
     let open = || {
-        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+        let file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     };
@@ -270,7 +277,8 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 fn beside(folder: &Path) -> anyhow::Result<(Beside, File)> {
     let path = folder.join(AT_WORK);
     let ask = || {
-        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+        // For reading, too: a network's file system shares no lock of a file that is open for writing alone.
+        let file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
         let beside = match file.try_lock() {
             Ok(()) => Beside::Nobody,
             Err(TryLockError::WouldBlock) => Beside::Others,

@@ -89,7 +89,7 @@ pub fn periods<T: Clone + Default + AddAssign>(days: &BTreeMap<i64, T>, unit: Un
     periods
 }
 
-/// Of some periods those that lie within the first and the last day; the ends of a log are parts of a week.
+/// Of some periods those that lie within some days, the first and the last that a log has from end to end.
 #[must_use]
 pub fn whole<T>(periods: Vec<(i64, T)>, unit: Unit, days: [i64; 2]) -> Vec<(i64, T)> {
     let is_whole = |(start, _): &(i64, T)| *start >= days[0] && unit.next(*start) - 1 <= days[1];

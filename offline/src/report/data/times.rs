@@ -13,7 +13,9 @@ use crate::log::ingest::Log;
 
 /// How many days the average is over.
 const WEEK: usize = 7;
-/// The last hour of a day: a log that ends before it may lack a part of its last day.
+/// The hours that a day begins and ends with: a log that begins after the one, or ends before the other, may lack a part of
+/// its first or last day.
+const FIRST_HOUR: usize = 0;
 const LAST_HOUR: usize = 23;
 
 /// How many events went how far: were looked at, put into the cart, bought.
@@ -80,8 +82,8 @@ pub struct Times {
     pub by: Unit,
     /// From the first to the last.
     pub periods: Vec<Period>,
-    /// Those of the funnel, which are weeks at least where the log is longer than three, and whole: the rates of parts of them
-    /// do not compare.
+    /// Those of the funnel, which are weeks at least where the log is longer than three, and whole, days as well as weeks: the
+    /// rates of parts of them do not compare.
     #[serde(skip)]
     pub funnel: (Unit, Vec<(i64, Steps)>),
 }
@@ -112,7 +114,9 @@ pub fn times(log: &Log, zone: &TimeZone) -> Option<Times> {
     let found = periods(&days, by);
     let finest = if last - first < 3 * WEEK as i64 { Unit::Day } else { Unit::Week };
     let by_funnel = Unit::of([first, last], finest);
+    let is_whole = clock.at(log.first_ms()).hour == FIRST_HOUR;
     let is_over = clock.at(log.last_ms()).hour == LAST_HOUR;
+    let whole_days = [first + i64::from(!is_whole), last - i64::from(!is_over)];
     let average = |at: usize| {
         if at + 1 == found.len() && !is_over {
             return None;
@@ -130,7 +134,7 @@ pub fn times(log: &Log, zone: &TimeZone) -> Option<Times> {
         hours,
         weekdays,
         by,
-        funnel: (by_funnel, whole(periods(&days, by_funnel), by_funnel, [first, last])),
+        funnel: (by_funnel, whole(periods(&days, by_funnel), by_funnel, whole_days)),
     })
 }
 
@@ -166,6 +170,25 @@ mod tests {
         let (unit, weeks) = times(&Log::of_views(&log), &TimeZone::UTC).expect("times").funnel;
         assert_eq!((unit, weeks.iter().map(|(day, _)| *day).collect::<Vec<_>>()), (Unit::Week, vec![4, 11, 18]));
         assert!(weeks.iter().all(|(_, week)| week.all() == 7));
+    }
+
+    #[test]
+    fn a_week_or_day_that_the_log_has_a_part_of_is_not_in_the_funnel() {
+        const HOUR_MS: i64 = DAY_MS / 24;
+        let funnel = |first_ms: i64, last_ms: i64| {
+            let within = (0..60).map(|day| day * DAY_MS + 12 * HOUR_MS).filter(|at| (first_ms..=last_ms).contains(at));
+            let log: Vec<_> = [first_ms].into_iter().chain(within).chain([last_ms]).map(|at| (at, "u", "a")).collect();
+            let (unit, found) = times(&Log::of_views(&log), &TimeZone::UTC).expect("times").funnel;
+            (unit, found.into_iter().map(|(day, _)| day).collect::<Vec<_>>())
+        };
+        // From a Monday to a Sunday, four weeks later.
+        let (first, last) = (4 * DAY_MS, 31 * DAY_MS);
+        assert_eq!(funnel(first, last + 23 * HOUR_MS), (Unit::Week, vec![4, 11, 18, 25]));
+        assert_eq!(funnel(first, last + 300_000), (Unit::Week, vec![4, 11, 18]), "five minutes of the last Sunday");
+        assert_eq!(funnel(first + 9 * HOUR_MS, last + 23 * HOUR_MS), (Unit::Week, vec![11, 18, 25]));
+        assert_eq!(funnel(0, 2 * DAY_MS + 23 * HOUR_MS), (Unit::Day, vec![0, 1, 2]));
+        assert_eq!(funnel(9 * HOUR_MS, 2 * DAY_MS + 12 * HOUR_MS), (Unit::Day, vec![1]));
+        assert_eq!(funnel(9 * HOUR_MS, DAY_MS), (Unit::Day, vec![]));
     }
 
     #[test]

@@ -167,7 +167,8 @@ pub fn pack(log: &LogFile) -> io::Result<u64> {
     if log.is_packed() {
         return Ok(0);
     }
-    let plain = File::open(&log.path)?;
+    // For writing, too: a network's file system gives a lock of one's own for no less.
+    let plain = File::options().read(true).write(true).open(&log.path)?;
     plain.lock()?;
     let folder = log.path.parent().unwrap_or(Path::new("."));
     let working = folder.join(format!("{}.{PACKING}", log.stem()));
