@@ -8,7 +8,7 @@ use clap::{Args, Parser};
 use super::{Arguments, Command};
 use crate::notices::secret::Redaction;
 use crate::notices::{Kind, samples, send, text};
-use crate::schedule::config::{DEFAULTS, Plan};
+use crate::schedule::config::{DEFAULTS, Plan, check_listen};
 use crate::schedule::runs::supervise::supervise;
 use crate::schedule::serve::{self, IfHeld};
 use crate::schedule::state::State;
@@ -66,6 +66,7 @@ pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
     let load = || load(file, args.listen.as_deref());
     let plan = load()?;
     if args.check {
+        check_files(file, &plan)?;
         println!("{}: {} jobs, {} channels, nothing wrong", file.display(), plan.jobs.len(), plan.channels.all.len());
         return Ok(());
     }
@@ -89,8 +90,11 @@ pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
 fn load(file: &Path, listen: Option<&str>) -> anyhow::Result<Plan> {
     let mut plan = Plan::load(file).with_context(|| file.display().to_string())?;
     if let Some(address) = listen {
+        check_listen(address)?;
         address.clone_into(&mut plan.schedule.listen);
     }
+    // The start would fail for certificates that can't be read.
+    send::client(&plan.channels).map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
     for job in &plan.jobs {
         let words = ["offline".to_owned()].into_iter().chain(job.config.command.iter().cloned());
         match Arguments::try_parse_from(words) {
@@ -106,6 +110,23 @@ fn load(file: &Path, listen: Option<&str>) -> anyhow::Result<Plan> {
         }
     }
     Ok(plan)
+}
+
+/// Checks that the configs which commands name are there. Only told by `--check`: of a scheduler that starts, one job whose
+/// config is away must not keep the others.
+fn check_files(file: &Path, plan: &Plan) -> anyhow::Result<()> {
+    for job in &plan.jobs {
+        for path in job.values("--config") {
+            ensure!(
+                Path::new(&path).is_file(),
+                "{}: job {}: `command`: {path}: no such config file; paths are relative to the folder that the scheduler \
+                 is started in",
+                file.display(),
+                job.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The jobs of `--now`.

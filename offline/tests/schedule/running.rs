@@ -195,7 +195,7 @@ fn a_config_that_is_wrong_names_the_job_and_what_to_do() {
             "job a: a scheduler is no job",
         ),
         ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run', '--event', 'x']", "unexpected argument '--event'"),
-        ("[[job]]\nname = 'a'\ncron = 'daily'\ncommand = ['run']", "five fields are needed"),
+        ("[[job]]\nname = 'a'\ncron = 'daily'\ncommand = ['run']", "write five fields"),
     ] {
         let (done, told) = Place::new(config).run(&["--check"]);
         assert!(!done && told.contains(said), "{told}");

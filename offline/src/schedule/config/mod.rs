@@ -3,9 +3,9 @@
 //! In: `schedule.default.toml`, which documents every key, and the file of `--config`. Out: a [`Plan`], every value of
 //! which is in its range. A job is `[jobs]`, overridden key by key by its `[[job]]`.
 
+mod check;
 mod job;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use shared::contract::url::RedisUrl;
 use shared::objects::Location;
 
+pub use check::check_listen;
 pub use job::{Job, JobConfig, Missed, Overlap, Trigger};
 
 use crate::durations;
@@ -145,7 +146,7 @@ impl Plan {
             jobs.push(checked(all.extract().map_err(parse(place))?)?);
         }
         let names: Vec<&str> = jobs.iter().map(Job::name).collect();
-        check_names(&jobs, &names)?;
+        check::check_names(&jobs)?;
         let Sections { notices, webhook, slack, telegram, email, .. } = sections;
         let channels = channels::check(notices, (webhook, slack, telegram, email), &names)?;
         let plan = Self { schedule: sections.schedule, lock, channels, jobs };
@@ -160,6 +161,7 @@ impl Plan {
     }
 
     fn check_ranges(&self) -> Result<(), PlanError> {
+        check_listen(&self.schedule.listen)?;
         if !(1..=10_000).contains(&self.schedule.keep_runs) {
             return Err(wrong("schedule.keep_runs", "it must be from 1 to 10000"));
         }
@@ -224,23 +226,6 @@ fn checked(config: JobConfig) -> Result<Job, PlanError> {
     Ok(Job { config, trigger })
 }
 
-/// Checks what jobs say of each other.
-fn check_names(jobs: &[Job], names: &[&str]) -> Result<(), PlanError> {
-    let mut seen = BTreeSet::new();
-    for job in jobs {
-        if !seen.insert(job.name()) {
-            return Err(wrong(format!("job {}", job.name()), "there are two of this name"));
-        }
-        for other in &job.config.after {
-            if other == job.name() || !names.contains(&other.as_str()) {
-                let what = format!("`after` names {other}, which is no other job");
-                return Err(wrong(format!("job {}", job.name()), what));
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +273,16 @@ mod tests {
             ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'", "\"long\" is no duration"),
             ("[schedule]\nlock = 'zookeeper'", "schedule.lock: it must be file"),
             ("[schedule]\nkeep_runs = 0", "schedule.keep_runs"),
+            ("[schedule]\nlisten = ':9091'", "schedule.listen: \":9091\" is no address"),
+            ("[schedule]\nlisten = '127.0.0.1'", "is no address"),
+            ("[schedule]\nlisten = 'http://127.0.0.1:9091'", "is no address"),
+            (
+                "[[job]]\nname = 'a'\nafter = ['b']\ncommand = ['run']\n[[job]]\nname = 'b'\nafter = ['a']\ncommand = ['run']",
+                "job a: by `after` it would wait for itself",
+            ),
+            ("[jobs]\ntimeout = '99999999999h'\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "too long"),
+            ("[notices]\nreport_url = 'https://shop.example/{jobb}'", "{jobb}"),
+            ("[[email]]\nname = 'm'\nhost = 'smtp://127.0.0.1:25'\nfrom = 'a@b.example'\nto = ['a@b.example']", "`host`"),
             ("[scheduler]\nstate = 'x'", "scheduler"),
             ("[[slack]]\nname = 'ops'\nurl_envs = 'X'", "unknown field"),
             ("[[email]]\nhost = 'h'\nfrom = 'a'\nto = []", "missing field `name`"),
@@ -295,6 +290,10 @@ mod tests {
             let error = read(text).expect_err(text);
             assert!(error.contains(said), "{text}: {error}");
         }
+        for address in ["", "127.0.0.1:9091", "[::1]:9091", "localhost:0"] {
+            assert!(read(&format!("[schedule]\nlisten = '{address}'")).is_ok(), "{address}");
+        }
+        assert!(read("[notices]\nreport_url = 'https://shop.example/{job}/{run}?{version}'").is_ok());
         assert!(read(&format!("{NIGHTLY}{NIGHTLY}")).expect_err("two").contains("two of this name"));
     }
 
