@@ -92,7 +92,10 @@ pub async fn serve(load: impl Fn() -> anyhow::Result<Plan>, now: &[String], if_h
         let schedule = &plan.schedule;
         match lock::take(&plan.lock, &schedule.lock_name, &schedule.state).await? {
             Ok(held) => first = Some(held),
-            Err(who) => return leave(&plan, &who, now),
+            Err(who) => anyhow::bail!(
+                "{}: the jobs are run by {who}; leave out --no-wait to stand by",
+                schedule.state.display()
+            ),
         }
     }
     if !plan.schedule.listen.is_empty() {
@@ -116,14 +119,6 @@ pub async fn serve(load: impl Fn() -> anyhow::Result<Plan>, now: &[String], if_h
         tracing::error!("the lease is lost: nothing begins here any more, and runs go on; waiting for it");
         plan = lead.plan;
     }
-}
-
-/// Tells who runs the jobs, and what that one was asked for.
-fn leave(plan: &Plan, who: &str, now: &[String]) -> anyhow::Result<()> {
-    let folder = plan.schedule.state.display();
-    anyhow::ensure!(!now.is_empty(), "{folder}: the jobs are run by {who}; leave out --no-wait to stand by");
-    println!("{folder}: the jobs are run by {who}, which was asked to run {}", now.join(", "));
-    Ok(())
 }
 
 /// Waits for the lock; `None` if a signal comes before.

@@ -59,8 +59,11 @@ fn jobs_run_at_their_times_and_after_each_other_and_tell_of_it() {
     assert!(scheduler.stop());
     let (done, table) = place.run(&["--status"]);
     assert!(done && table.contains("after often") && table.contains("success"), "{table}");
+    assert!(table.starts_with("no scheduler runs: "), "{table}");
     let (_, json) = place.run(&["--status", "--json"]);
-    let jobs: Value = serde_json::from_str(&json).expect("JSON");
+    let status: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(status["scheduler"].is_null(), "{json}");
+    let jobs = &status["jobs"];
     assert_eq!((&jobs[0]["name"], &jobs[0]["last"]["outcome"]), (&"often".into(), &"success".into()));
     let (path, _) = &place.runs()[0];
     assert!(fs::read_to_string(path.join("stdout.log")).expect("printed").contains("[trees]"));

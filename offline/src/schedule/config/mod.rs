@@ -120,22 +120,52 @@ struct Sections {
     email: Vec<EmailConfig>,
 }
 
+impl Sections {
+    fn load(file: &Path) -> Result<Self, PlanError> {
+        if !file.is_file() {
+            return Err(PlanError::Absent(file.to_owned()));
+        }
+        Self::of(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(file)))
+    }
+
+    fn of(figment: &Figment) -> Result<Self, PlanError> {
+        let told = |source| PlanError::Parse { place: String::new(), source: Box::new(source) };
+        figment.extract().map_err(told)
+    }
+}
+
+impl ScheduleConfig {
+    /// Whether another machine may hold the lock, which is then not seen in the folder.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.lock != "file" || !self.lock_env.is_empty()
+    }
+}
+
 impl Plan {
     /// Reads and checks the settings: the defaults, overridden by `file`.
     ///
     /// # Errors
     /// [`PlanError`] names the job or the key, and what it must be.
     pub fn load(file: &Path) -> Result<Self, PlanError> {
-        if !file.is_file() {
-            return Err(PlanError::Absent(file.to_owned()));
-        }
-        Self::read(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(file)))
+        let sections = Sections::load(file)?;
+        let lock = lock(&sections.schedule)?;
+        Self::read(sections, lock)
     }
 
-    fn read(figment: &Figment) -> Result<Self, PlanError> {
+    /// Reads and checks the settings for somebody who looks at the jobs, or asks for one, and has none of the secrets: it
+    /// has no channels, and no lock but that of the folder.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn load_jobs(file: &Path) -> Result<Self, PlanError> {
+        let none = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (webhook, slack, telegram, email) = none;
+        Self::read(Sections { webhook, slack, telegram, email, ..Sections::load(file)? }, LockConfig::File)
+    }
+
+    fn read(sections: Sections, lock: LockConfig) -> Result<Self, PlanError> {
         let parse = |place: String| move |source| PlanError::Parse { place, source: Box::new(source) };
-        let sections: Sections = figment.extract().map_err(parse(String::new()))?;
-        let lock = lock(&sections.schedule)?;
         let mut jobs = Vec::with_capacity(sections.job.len());
         for (number, own) in (1..).zip(sections.job) {
             let place = match own.get("name").and_then(|name| name.as_str()) {
@@ -232,7 +262,9 @@ mod tests {
 
     fn read(text: &str) -> Result<Plan, String> {
         let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text));
-        Plan::read(&figment).map_err(|error| error.to_string())
+        let sections = Sections::of(&figment).map_err(|error| error.to_string())?;
+        let lock = lock(&sections.schedule).map_err(|error| error.to_string())?;
+        Plan::read(sections, lock).map_err(|error| error.to_string())
     }
 
     const NIGHTLY: &str = "[[job]]\nname = 'nightly'\ncron = '@daily'\ncommand = ['run']\n";
