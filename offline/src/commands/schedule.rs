@@ -59,10 +59,7 @@ pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
     }
     if let Some(folder) = &args.supervise {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("tokio runtime")?;
-        let done = runtime.block_on(supervise(folder));
-        // A process that the job left behind may hold its streams for ever.
-        runtime.shutdown_background();
-        return Ok(done?);
+        return Ok(runtime.block_on(supervise(folder))?);
     }
     let file = args.config.as_deref().context("--config FILE is missing")?;
     if args.status || (args.no_wait && args.now.is_some()) {

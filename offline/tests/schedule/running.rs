@@ -140,6 +140,26 @@ fn a_job_whose_supervisor_was_killed_is_not_begun_again_while_it_lives() {
 }
 
 #[test]
+fn a_job_that_prints_goes_on_to_its_end_when_its_supervisor_was_killed() {
+    let place = Place::new("");
+    let (job, held) = waiting(&place, "");
+    place.configure(&job);
+    let scheduler = place.start("log", &["--now", "waits"]);
+    begins(&place);
+    let (supervisor, child) = (process(&place, "begun.json"), process(&place, "child.json"));
+    kill_process(Pid::from_raw(supervisor).expect("a pid"), Signal::KILL).expect("it lives");
+    eventually("the supervisor is gone", || !lives(supervisor));
+    assert!(lives(child));
+    drop(held);
+    eventually("it is over", || place.ended("waits", "failure") == 1);
+    // What it came to an end by is its own last word, and not that nobody listened.
+    let said = fs::read_to_string(place.runs()[0].0.join("stderr.log")).expect("printed");
+    assert!(said.contains("none"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(scheduler.stop());
+}
+
+#[test]
 fn a_stop_ends_runs_after_their_grace_and_the_next_scheduler_begins_them_again() {
     let place = Place::new("");
     let (job, held) = waiting(&place, "");
