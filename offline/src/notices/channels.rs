@@ -184,7 +184,9 @@ pub fn check(defaults: NoticesConfig, configured: Configured, jobs: &[&str]) -> 
         return error("(all of [notices])", what);
     }
     if let Some(name) = unknown_name(&report_url) {
-        let what = format!("`report_url` has {name}, which nothing is filled in for; there are {{job}}, {{run}} and {{version}}");
+        let what = format!(
+            "`report_url` has {name}, which nothing is filled in for; there are {{job}}, {{run}} and {{version}}"
+        );
         return error("(all of [notices])", &what);
     }
     Ok(Channels { all, shop, report_url, queue, timeout, backoff, backoff_cap, ca })
@@ -237,7 +239,9 @@ fn mail(config: EmailConfig) -> Result<Mail, ChannelError> {
     }
     let known = |character: char| character.is_alphanumeric() || "-_.".contains(character);
     if host.parse::<IpAddr>().is_err() && !host.chars().all(known) {
-        return Err(wrong(&name)(format!("`host` is the name of a server alone, and not {host:?}; see `port` and `tls`")));
+        return Err(wrong(&name)(format!(
+            "`host` is the name of a server alone, and not {host:?}; see `port` and `tls`"
+        )));
     }
     let port = port.unwrap_or(match tls {
         MailTls::Starttls => 587,

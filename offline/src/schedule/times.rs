@@ -19,7 +19,9 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 #[derive(Debug, thiserror::Error)]
 pub enum TimesError {
     /// The pattern is none.
-    #[error("cron {pattern:?}: {reason}; write five fields, such as \"30 2 * * *\" or \"*/15 8-18 * * MON-FRI\", or @daily")]
+    #[error(
+        "cron {pattern:?}: {reason}; write five fields, such as \"30 2 * * *\" or \"*/15 8-18 * * MON-FRI\", or @daily"
+    )]
     Cron {
         /// The pattern.
         pattern: String,

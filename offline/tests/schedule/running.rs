@@ -193,6 +193,35 @@ fn a_second_scheduler_stands_by_and_takes_over() {
 }
 
 #[test]
+fn who_looks_or_asks_needs_no_secrets_and_is_told_that_no_scheduler_runs() {
+    let job = format!("[[job]]\nname = 'often'\ncron = '* * * * * *'\ncommand = {QUICK}\n");
+    let place = Place::new(&job);
+    let scheduler = place.start("log", &[]);
+    eventually("it runs them", || place.ended("often", "success") > 0);
+    place.configure(&format!("{job}[[slack]]\nname = 'ops'\nurl_env = 'A_VARIABLE_THAT_IS_NOT_SET'\n"));
+    let (done, table) = place.run(&["--status"]);
+    assert!(done && table.starts_with("the jobs are run by process "), "{table}");
+    let (done, said) = place.run(&["--now", "often", "--no-wait"]);
+    assert!(done && said.contains("was asked to run often"), "{said}");
+    scheduler.kill();
+    let (done, table) = place.run(&["--status"]);
+    assert!(done && table.starts_with("no scheduler runs: "), "{table}");
+    let (done, said) = place.run(&["--now", "often", "--no-wait"]);
+    assert!(!done && said.contains("no scheduler runs that could be asked"), "{said}");
+}
+
+#[test]
+fn a_check_finds_what_the_start_would_fail_for() {
+    let job = "[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run', '--config', 'none.toml']\n";
+    for (config, said) in
+        [(job, "job a: `command`: none.toml: no such config file"), ("[notices]\nca = 'none.pem'", "none.pem")]
+    {
+        let (done, told) = Place::new(config).run(&["--check"]);
+        assert!(!done && told.contains(said), "{told}");
+    }
+}
+
+#[test]
 fn a_config_is_read_again_on_sighup_and_one_that_is_wrong_is_not_used() {
     let job = |name: &str| format!("[[job]]\nname = '{name}'\ncron = '* * * * * *'\ncommand = {QUICK}\n");
     let place = Place::new(&job("a"));

@@ -11,9 +11,9 @@ use super::{Job, PlanError, wrong};
 /// [`PlanError::Value`].
 pub fn check_listen(address: &str) -> Result<(), PlanError> {
     let known = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    let named = address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && host.chars().all(known) && port.parse::<u16>().is_ok()
-    });
+    let named = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && host.chars().all(known) && port.parse::<u16>().is_ok());
     if address.is_empty() || named || address.parse::<SocketAddr>().is_ok() {
         return Ok(());
     }
@@ -51,7 +51,10 @@ fn check_order(jobs: &[Job]) -> Result<(), PlanError> {
         let Some(first) = left.first() else { return Ok(()) };
         if left.len() == before {
             let names: Vec<&str> = left.iter().map(|job| job.name()).collect();
-            let what = format!("by `after` it would wait for itself, and never run; of {} one needs a `cron`", names.join(", "));
+            let what = format!(
+                "by `after` it would wait for itself, and never run; of {} one needs a `cron`",
+                names.join(", ")
+            );
             return Err(wrong(format!("job {}", first.name()), what));
         }
     }

@@ -123,9 +123,8 @@ impl Job {
     #[must_use]
     pub fn records(&self) -> PathBuf {
         let passed = |variable: &str| std::env::var_os(variable).filter(|_| self.passes(variable));
-        let given = |option: &str, variable: &str| {
-            self.values(option).next().or_else(|| passed(variable)?.into_string().ok())
-        };
+        let given =
+            |option: &str, variable: &str| self.values(option).next().or_else(|| passed(variable)?.into_string().ok());
         given("--runs", "TANDEM_RUNS").map_or_else(
             || {
                 let artifacts = given("--artifacts", "TANDEM_ARTIFACTS__PATH");

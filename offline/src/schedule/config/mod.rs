@@ -34,12 +34,17 @@ pub enum PlanError {
     #[error("{}: no such config file; `offline schedule --defaults` prints one to begin with", .0.display())]
     Absent(PathBuf),
     /// A key is unknown, missing or of the wrong type.
-    #[error("{place}{source}; `offline schedule --defaults` lists every key")]
-    Parse {
-        /// The job, in words; empty where it is none.
+    #[error("{0}; `offline schedule --defaults` lists every key")]
+    Parse(Box<figment::Error>),
+    /// A key of a job is unknown, missing or of the wrong type.
+    #[error("{place}: {}{what}; `offline schedule --defaults` lists every key", quoted(.key))]
+    Key {
+        /// The job, in words.
         place: String,
-        /// What is wrong.
-        source: Box<figment::Error>,
+        /// The key; empty where it is none.
+        key: String,
+        /// What is wrong with it.
+        what: String,
     },
     /// A value is not possible.
     #[error("{place}: {what}")]
@@ -129,8 +134,7 @@ impl Sections {
     }
 
     fn of(figment: &Figment) -> Result<Self, PlanError> {
-        let told = |source| PlanError::Parse { place: String::new(), source: Box::new(source) };
-        figment.extract().map_err(told)
+        figment.extract().map_err(|error| PlanError::Parse(Box::new(error)))
     }
 }
 
@@ -165,15 +169,19 @@ impl Plan {
     }
 
     fn read(sections: Sections, lock: LockConfig) -> Result<Self, PlanError> {
-        let parse = |place: String| move |source| PlanError::Parse { place, source: Box::new(source) };
         let mut jobs = Vec::with_capacity(sections.job.len());
         for (number, own) in (1..).zip(sections.job) {
             let place = match own.get("name").and_then(|name| name.as_str()) {
-                Some(name) => format!("job {name}: "),
-                None => format!("job number {number}: "),
+                Some(name) => format!("job {name}"),
+                None => format!("job number {number}"),
+            };
+            // Not as figment tells it: by a profile and a place of this source.
+            let told = |error: figment::Error| {
+                let (key, what) = (error.path.join("."), error.kind.to_string());
+                PlanError::Key { place, key, what }
             };
             let all = Figment::from(Serialized::defaults(&sections.jobs)).merge(Serialized::defaults(&own));
-            jobs.push(checked(all.extract().map_err(parse(place))?)?);
+            jobs.push(checked(all.extract().map_err(told)?)?);
         }
         let names: Vec<&str> = jobs.iter().map(Job::name).collect();
         check::check_names(&jobs)?;
@@ -200,6 +208,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+fn quoted(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("`{key}`: ") }
 }
 
 fn wrong(place: impl Into<String>, what: impl Into<String>) -> PlanError {
@@ -302,7 +314,10 @@ mod tests {
             ("[[job]]\nname = 'a'\nafter = ['b']\ncommand = ['run']", "job a: `after` names b"),
             ("[[job]]\nname = 'a b'\ncron = '@daily'\ncommand = ['run']", "job a b: a name has"),
             ("[jobs]\nretry = 1\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "unknown field"),
-            ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'", "\"long\" is no duration"),
+            (
+                "[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'",
+                "job a: `timeout`: \"long\" is no duration",
+            ),
             ("[schedule]\nlock = 'zookeeper'", "schedule.lock: it must be file"),
             ("[schedule]\nkeep_runs = 0", "schedule.keep_runs"),
             ("[schedule]\nlisten = ':9091'", "schedule.listen: \":9091\" is no address"),
@@ -314,12 +329,16 @@ mod tests {
             ),
             ("[jobs]\ntimeout = '99999999999h'\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "too long"),
             ("[notices]\nreport_url = 'https://shop.example/{jobb}'", "{jobb}"),
-            ("[[email]]\nname = 'm'\nhost = 'smtp://127.0.0.1:25'\nfrom = 'a@b.example'\nto = ['a@b.example']", "`host`"),
+            (
+                "[[email]]\nname = 'm'\nhost = 'smtp://127.0.0.1:25'\nfrom = 'a@b.example'\nto = ['a@b.example']",
+                "`host`",
+            ),
             ("[scheduler]\nstate = 'x'", "scheduler"),
             ("[[slack]]\nname = 'ops'\nurl_envs = 'X'", "unknown field"),
             ("[[email]]\nhost = 'h'\nfrom = 'a'\nto = []", "missing field `name`"),
         ] {
             let error = read(text).expect_err(text);
+            assert!(!error.contains(".rs"), "{text}: {error}");
             assert!(error.contains(said), "{text}: {error}");
         }
         for address in ["", "127.0.0.1:9091", "[::1]:9091", "localhost:0"] {

@@ -2,7 +2,7 @@
 //!
 //! The job has the file itself as its stream, and not a pipe to the supervisor: one that prints goes on when that is killed.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,7 @@ pub fn tail(folder: &Path, name: &str, lines: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
