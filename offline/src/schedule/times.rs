@@ -191,6 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn days_of_the_month_and_of_the_week_are_either_or_and_have_signs_of_their_own() {
+        let day = |pattern: &str| next(&format!("0 2 {pattern}"), "UTC", "2026-11-27T17:00:00Z", 1)[0][..5].to_owned();
+        assert_eq!(day("1-7 * 1"), "11-30");
+        assert_eq!(
+            ["1-7 * +1", "* * 1#1", "L * *", "15W * *", "* * 5L"].map(day),
+            ["12-07", "12-07", "11-30", "12-15", "12-25"]
+        );
+    }
+
+    #[test]
     fn what_is_no_time_is_refused() {
         let refused = |pattern, zone| Times::parse(pattern, zone).expect_err("refused").to_string();
         assert!(refused("every night", "UTC").contains("five fields"));

@@ -163,9 +163,9 @@ impl Plan {
     /// # Errors
     /// As [`Plan::load`].
     pub fn load_jobs(file: &Path) -> Result<Self, PlanError> {
-        let none = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (webhook, slack, telegram, email) = none;
-        Self::read(Sections { webhook, slack, telegram, email, ..Sections::load(file)? }, LockConfig::File)
+        let sections = Sections::load(file)?;
+        let (webhook, slack, telegram, email) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self::read(Sections { webhook, slack, telegram, email, ..sections }, LockConfig::File)
     }
 
     fn read(sections: Sections, lock: LockConfig) -> Result<Self, PlanError> {
