@@ -91,7 +91,8 @@ async fn run(order: &Order, folder: &Path, lock: &File) -> io::Result<How> {
     let process = Process::of(child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default());
     // Without it, only a job whose supervisor was killed can't be ended.
     let _ = process.write(folder, CHILD);
-    let bounds = tokio::spawn(bound(folder.to_owned(), order.output_kib << 10));
+    let limit = order.output_kib << 10;
+    let bounds = tokio::spawn(keep_bound(folder.to_owned(), limit));
     let how = tokio::select! {
         biased;
         _ = stops.recv() => {
@@ -105,18 +106,24 @@ async fn run(order: &Order, folder: &Path, lock: &File) -> io::Result<How> {
         }
     };
     bounds.abort();
+    // Its last words may have been many.
+    bound(folder, limit);
     Ok(how)
 }
 
 /// Bounds what a job prints for as long as it runs.
-async fn bound(folder: PathBuf, limit: u64) {
+async fn keep_bound(folder: PathBuf, limit: u64) {
     let mut ticks = interval(BOUND_EVERY);
     loop {
         ticks.tick().await;
-        for name in [STDOUT, STDERR] {
-            // What the disk does not take now is tried again.
-            let _ = output::bound(&folder, name, limit);
-        }
+        bound(&folder, limit);
+    }
+}
+
+fn bound(folder: &Path, limit: u64) {
+    for name in [STDOUT, STDERR] {
+        // What the disk does not take now is tried again.
+        let _ = output::bound(folder, name, limit);
     }
 }
 
