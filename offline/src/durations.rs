@@ -5,13 +5,20 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
+/// The longest that a setting may be: ten years. What is longer was mistyped.
+const LONGEST: Duration = Duration::from_secs(87_600 * 3600);
+
 /// Reads a duration; an empty text is none.
 ///
 /// # Errors
-/// That of `D` for anything else, and for a negative one.
+/// That of `D` for anything else, for a negative one, and for one of more than ten years.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration; write it as 90s, 30m or 2h")))
+    match parse(&text) {
+        Some(duration) if duration <= LONGEST => Ok(duration),
+        Some(_) => Err(serde::de::Error::custom(format!("{text:?} is too long; 87600h, ten years, is the most"))),
+        None => Err(serde::de::Error::custom(format!("{text:?} is no duration; write it as 90s, 30m, 2h or 36h"))),
+    }
 }
 
 /// A duration in words; an empty text is none, and `None` is what is no duration.

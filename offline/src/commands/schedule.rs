@@ -8,11 +8,12 @@ use clap::{Args, Parser};
 use super::{Arguments, Command};
 use crate::notices::secret::Redaction;
 use crate::notices::{Kind, samples, send, text};
-use crate::schedule::config::{DEFAULTS, Plan};
+use crate::schedule::config::{DEFAULTS, Plan, check_listen};
 use crate::schedule::runs::supervise::supervise;
 use crate::schedule::serve::{self, IfHeld};
 use crate::schedule::state::State;
-use crate::schedule::status;
+use crate::schedule::status::{self, Status};
+use crate::schedule::{asked as requests, lock};
 
 /// Runs jobs at their times, each a process of its own; see SCHEDULE.md.
 #[derive(Debug, Args)]
@@ -20,7 +21,8 @@ pub struct ScheduleArgs {
     /// The jobs, in TOML; `--defaults` prints every key.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["defaults", "supervise"])]
     config: Option<PathBuf>,
-    /// Runs these jobs at once, beside their times; all if none is named. Another scheduler that runs the jobs is asked to.
+    /// Runs these jobs at once, beside their times; all if none is named. Another scheduler that runs the jobs is asked to;
+    /// with --no-wait this command only asks, and fails if none runs.
     #[arg(long, value_name = "JOB", num_args = 0..)]
     now: Option<Vec<String>>,
     /// Where /health, /metrics and /jobs answer, instead of schedule.listen.
@@ -57,20 +59,20 @@ pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
     }
     if let Some(folder) = &args.supervise {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("tokio runtime")?;
-        let done = runtime.block_on(supervise(folder));
-        // A process that the job left behind may hold its streams for ever.
-        runtime.shutdown_background();
-        return Ok(done?);
+        return Ok(runtime.block_on(supervise(folder))?);
     }
     let file = args.config.as_deref().context("--config FILE is missing")?;
+    if args.status || (args.no_wait && args.now.is_some()) {
+        // Whoever looks, or asks, need not have the secrets of channels.
+        let plan = Plan::load_jobs(file).with_context(|| file.display().to_string())?;
+        return if args.status { print_status(&plan, args.json) } else { ask(&plan, args.now.as_deref()) };
+    }
     let load = || load(file, args.listen.as_deref());
     let plan = load()?;
     if args.check {
+        check_files(file, &plan)?;
         println!("{}: {} jobs, {} channels, nothing wrong", file.display(), plan.jobs.len(), plan.channels.all.len());
         return Ok(());
-    }
-    if args.status {
-        return print_status(&plan, args.json);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.context("tokio runtime")?;
@@ -89,8 +91,11 @@ pub fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
 fn load(file: &Path, listen: Option<&str>) -> anyhow::Result<Plan> {
     let mut plan = Plan::load(file).with_context(|| file.display().to_string())?;
     if let Some(address) = listen {
+        check_listen(address)?;
         address.clone_into(&mut plan.schedule.listen);
     }
+    // The start would fail for certificates that can't be read.
+    send::client(&plan.channels).map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
     for job in &plan.jobs {
         let words = ["offline".to_owned()].into_iter().chain(job.config.command.iter().cloned());
         match Arguments::try_parse_from(words) {
@@ -106,6 +111,43 @@ fn load(file: &Path, listen: Option<&str>) -> anyhow::Result<Plan> {
         }
     }
     Ok(plan)
+}
+
+/// Checks that the configs which commands name are there. Only told by `--check`: of a scheduler that starts, one job whose
+/// config is away must not keep the others.
+fn check_files(file: &Path, plan: &Plan) -> anyhow::Result<()> {
+    for job in &plan.jobs {
+        for path in job.values("--config") {
+            ensure!(
+                Path::new(&path).is_file(),
+                "{}: job {}: `command`: {path}: no such config file; paths are relative to the folder that the scheduler \
+                 is started in",
+                file.display(),
+                job.name()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Asks the scheduler that runs to run jobs; this command runs none.
+fn ask(plan: &Plan, now: Option<&[String]>) -> anyhow::Result<()> {
+    let (names, folder) = (asked(plan, now)?, &plan.schedule.state);
+    let holder = lock::holder_of(folder);
+    ensure!(
+        holder.is_some() || plan.schedule.is_shared(),
+        "{}: no scheduler runs that could be asked; start it (`offline schedule --config ...`, or its unit), or leave out \
+         --no-wait to run {} by a scheduler in this terminal",
+        folder.display(),
+        names.join(", ")
+    );
+    names.iter().try_for_each(|name| requests::ask(folder, name))?;
+    let who = holder.map_or_else(
+        || "no scheduler runs the jobs on this machine; the one that does on another".to_owned(),
+        |who| format!("the jobs are run by {who}, which"),
+    );
+    println!("{}: {who} was asked to run {}", folder.display(), names.join(", "));
+    Ok(())
 }
 
 /// The jobs of `--now`.
@@ -125,11 +167,12 @@ fn print_status(plan: &Plan, json: bool) -> anyhow::Result<()> {
         "{}: no scheduler has run here; `offline schedule --config ...` does",
         folder.display()
     );
-    let state = State::read(folder)?;
+    let (state, scheduler) = (State::read(folder)?, lock::holder_of(folder));
     if json {
-        println!("{}", serde_json::to_string_pretty(&status::jobs(plan, &state))?);
+        let status = Status { scheduler, jobs: status::jobs(plan, &state) };
+        println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{}", status::table(plan, &state));
+        print!("{}{}", status::headline(plan, scheduler.as_deref()), status::table(plan, &state));
     }
     Ok(())
 }

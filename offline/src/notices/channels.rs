@@ -1,6 +1,7 @@
 //! Channels, checked: their secrets are read, and every name in them is one of a job.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,7 +183,20 @@ pub fn check(defaults: NoticesConfig, configured: Configured, jobs: &[&str]) -> 
             "`queue` must be from 1 to 10000, `timeout` and `backoff` more than 0, `backoff_cap` no less than it";
         return error("(all of [notices])", what);
     }
+    if let Some(name) = unknown_name(&report_url) {
+        let what = format!(
+            "`report_url` has {name}, which nothing is filled in for; there are {{job}}, {{run}} and {{version}}"
+        );
+        return error("(all of [notices])", &what);
+    }
     Ok(Channels { all, shop, report_url, queue, timeout, backoff, backoff_cap, ca })
+}
+
+/// The first name in braces of a link that stands for nothing.
+fn unknown_name(url: &str) -> Option<&str> {
+    let begins = url.match_indices('{').map(|(at, _)| &url[at..]);
+    let mut names = begins.map(|rest| rest.find('}').map_or(rest, |end| &rest[..=end]));
+    names.find(|name| !["{job}", "{run}", "{version}"].contains(name))
 }
 
 fn wrong(name: &str) -> impl FnOnce(String) -> ChannelError {
@@ -222,6 +236,12 @@ fn mail(config: EmailConfig) -> Result<Mail, ChannelError> {
     let to = to.iter().map(|text| mailbox(text)).collect::<Result<Vec<_>, _>>()?;
     if to.is_empty() || host.is_empty() {
         return Err(wrong(&name)("it needs a `host`, and somebody in `to`".to_owned()));
+    }
+    let known = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    if host.parse::<IpAddr>().is_err() && !host.chars().all(known) {
+        return Err(wrong(&name)(format!(
+            "`host` is the name of a server alone, and not {host:?}; see `port` and `tls`"
+        )));
     }
     let port = port.unwrap_or(match tls {
         MailTls::Starttls => 587,

@@ -10,7 +10,7 @@
 //! `due` and `settle` are pure rules over what is known ([`state`]); `lead` is the loop that looks, decides, writes down
 //! and only then acts. Everything that is done can be done again: see [`runs`] for why a run is begun once.
 
-mod asked;
+pub mod asked;
 pub mod config;
 mod due;
 pub mod http;

@@ -62,7 +62,9 @@ pub fn notice(
     let went_wrong = matches!(kind, Kind::Failure | Kind::Timeout);
     let folder = runs::folder(beside.state, &last.id);
     let lines = if went_wrong { runs::tail(&folder, STDERR, LINES) } else { Vec::new() };
-    let report = (!beside.report_url.is_empty() && record.is_some()).then(|| {
+    // A link to a version that there is none of would lead nowhere.
+    let leads = version.is_some() || !beside.report_url.contains("{version}");
+    let report = (!beside.report_url.is_empty() && record.is_some() && leads).then(|| {
         let filled = beside.report_url.replace("{job}", name).replace("{run}", &last.id);
         filled.replace("{version}", version.as_deref().unwrap_or_default())
     });

@@ -24,6 +24,10 @@ use crate::schedule::{asked, http};
 
 /// How often a standby asks for the lock.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// How long until a lock that could not be asked for is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How long until it is told again that it can't be.
+const TELL_AGAIN: Duration = Duration::from_secs(600);
 /// How long runs that were told to end at once are waited for.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -92,7 +96,10 @@ pub async fn serve(load: impl Fn() -> anyhow::Result<Plan>, now: &[String], if_h
         let schedule = &plan.schedule;
         match lock::take(&plan.lock, &schedule.lock_name, &schedule.state).await? {
             Ok(held) => first = Some(held),
-            Err(who) => return leave(&plan, &who, now),
+            Err(who) => anyhow::bail!(
+                "{}: the jobs are run by {who}; leave out --no-wait to stand by",
+                schedule.state.display()
+            ),
         }
     }
     if !plan.schedule.listen.is_empty() {
@@ -118,14 +125,6 @@ pub async fn serve(load: impl Fn() -> anyhow::Result<Plan>, now: &[String], if_h
     }
 }
 
-/// Tells who runs the jobs, and what that one was asked for.
-fn leave(plan: &Plan, who: &str, now: &[String]) -> anyhow::Result<()> {
-    let folder = plan.schedule.state.display();
-    anyhow::ensure!(!now.is_empty(), "{folder}: the jobs are run by {who}; leave out --no-wait to stand by");
-    println!("{folder}: the jobs are run by {who}, which was asked to run {}", now.join(", "));
-    Ok(())
-}
-
 /// Waits for the lock; `None` if a signal comes before.
 async fn stand_by(
     plan: &mut Plan,
@@ -133,21 +132,35 @@ async fn stand_by(
     view: &watch::Sender<View>,
     signals: &mut Signals,
 ) -> Option<Held> {
-    let mut told = String::new();
+    let mut told = None;
+    let mut failed: Option<Instant> = None;
     loop {
         let schedule = &plan.schedule;
-        let (role, why) = match lock::take(&plan.lock, &schedule.lock_name, &schedule.state).await {
+        let role = match lock::take(&plan.lock, &schedule.lock_name, &schedule.state).await {
             Ok(Ok(held)) => return Some(held),
-            Ok(Err(who)) => (Role::Standby, format!("standing by: the jobs are run by {who}")),
-            Err(error) => (Role::Failing(complaint(&error)), complaint(&error)),
+            Ok(Err(who)) => {
+                if told.as_ref() != Some(&who) {
+                    tracing::info!("standing by: the jobs are run by {who}");
+                    told = Some(who);
+                }
+                failed = None;
+                Role::Standby
+            }
+            Err(error) => {
+                let why = complaint(&error);
+                // Not by what it says: an answer may have a number of its own each time.
+                if failed.is_none_or(|failed| failed.elapsed() >= TELL_AGAIN) {
+                    tracing::warn!("{}", why.split_whitespace().collect::<Vec<_>>().join(" "));
+                    failed = Some(Instant::now());
+                }
+                told = None;
+                Role::Failing(why)
+            }
         };
-        if told != why {
-            tracing::info!("{why}");
-            told = why;
-        }
         let known = State::read(&schedule.state).unwrap_or_default();
         view.send_replace(View::new(role, plan, known));
-        match signals.within(ASK_EVERY).await {
+        let pause = if failed.is_some() { ASK_AGAIN } else { ASK_EVERY };
+        match signals.within(pause).await {
             Heard::Nothing => {}
             Heard::Stop => return None,
             Heard::Reread => *plan = reread(plan, load),

@@ -86,7 +86,9 @@ fn judge(how: &How, record: Option<&Run>) -> (Outcome, String) {
     let said = || record.and_then(|record| record.reason.clone()).unwrap_or_default();
     let or = |text: String| if said().is_empty() { text } else { said() };
     match how {
-        How::Exited(_) if record.is_some_and(|record| record.status == Status::Refused) => (Outcome::Refused, said()),
+        How::Exited(_) | How::Vanished if record.is_some_and(|record| record.status == Status::Refused) => {
+            (Outcome::Refused, said())
+        }
         How::Exited(0) => (Outcome::Success, String::new()),
         How::Exited(code) => (Outcome::Failure, or(format!("it ended with exit code {code}"))),
         How::Killed(9) => {
@@ -96,9 +98,13 @@ fn judge(how: &How, record: Option<&Run>) -> (Outcome, String) {
         How::TimedOut => (Outcome::Timeout, "it took longer than its timeout and was ended".to_owned()),
         How::Stopped => (Outcome::Failure, "it was ended by a stop of the scheduler".to_owned()),
         How::NotStarted(why) => (Outcome::Failure, format!("it could not be started: {why}")),
+        // Its supervisor was killed, and it went on to its end.
+        How::Vanished if record.is_some_and(|record| record.status == Status::Succeeded) => {
+            (Outcome::Success, String::new())
+        }
         How::Vanished => {
             let why = "it came to no end: its process was killed, or the machine went down";
-            (Outcome::Failure, why.to_owned())
+            (Outcome::Failure, or(why.to_owned()))
         }
     }
 }
@@ -183,6 +189,19 @@ mod tests {
             assert_eq!(told, [Kind::Refused]);
             assert_eq!(own.last.as_ref().expect("it is over").reason, "too few events");
         }
+    }
+
+    #[test]
+    fn the_record_of_a_run_that_nobody_saw_end_says_how_it_did() {
+        let (job, mut own) = (job("retries = 5"), JobState::default());
+        for (status, kind) in [(Status::Succeeded, Kind::Success), (Status::Refused, Kind::Refused)] {
+            running(&mut own, 1);
+            let record = record(status, 0);
+            assert_eq!(settle(Some(&job), &mut own, &ended(How::Vanished), Some(&record), 0), [kind]);
+        }
+        // One that stopped in its middle is tried again.
+        running(&mut own, 1);
+        assert!(settle(Some(&job), &mut own, &ended(How::Vanished), Some(&record(Status::Running, 0)), 0).is_empty());
     }
 
     #[test]

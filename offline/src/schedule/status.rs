@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use crate::schedule::config::Plan;
 use crate::schedule::state::State;
@@ -12,6 +13,29 @@ use crate::schedule::view::JobView;
 pub fn jobs(plan: &Plan, state: &State) -> Vec<JobView> {
     let view = |name: &str| JobView::new(name, state.jobs.get(name).unwrap_or(&Default::default()));
     plan.jobs.iter().map(|job| view(job.name())).collect()
+}
+
+/// What `--status --json` prints: as `/jobs`, and who runs the jobs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The scheduler that runs the jobs on this machine; null if none does.
+    pub scheduler: Option<String>,
+    /// The jobs.
+    pub jobs: Vec<JobView>,
+}
+
+/// Who runs the jobs, as the line above the table.
+///
+/// * `holder`: who holds the lock of the state folder on this machine.
+#[must_use]
+pub fn headline(plan: &Plan, holder: Option<&str>) -> String {
+    match holder {
+        Some(who) => format!("the jobs are run by {who}\n"),
+        None if plan.schedule.is_shared() => {
+            "no scheduler runs the jobs on this machine; one on another may, by schedule.lock\n".to_owned()
+        }
+        None => "no scheduler runs: nothing of this begins before `offline schedule --config ...` does\n".to_owned(),
+    }
 }
 
 /// The jobs as a table; times are in the zone of each job.
@@ -67,6 +91,15 @@ mod tests {
     use super::*;
     use crate::schedule::state::{Active, JobState, Phase};
     use crate::schedule::tests::plan;
+
+    #[test]
+    fn it_is_told_who_runs_the_jobs_and_that_nobody_does() {
+        let alone = plan("");
+        assert_eq!(headline(&alone, Some("process 7 on shop")), "the jobs are run by process 7 on shop\n");
+        assert!(headline(&alone, None).starts_with("no scheduler runs: "));
+        let shared = plan("[schedule]\nlock = 'redis://127.0.0.1'");
+        assert!(headline(&shared, None).contains("one on another may"));
+    }
 
     #[test]
     fn a_table_has_a_line_a_job_with_times_in_its_zone() {

@@ -59,8 +59,11 @@ fn jobs_run_at_their_times_and_after_each_other_and_tell_of_it() {
     assert!(scheduler.stop());
     let (done, table) = place.run(&["--status"]);
     assert!(done && table.contains("after often") && table.contains("success"), "{table}");
+    assert!(table.starts_with("no scheduler runs: "), "{table}");
     let (_, json) = place.run(&["--status", "--json"]);
-    let jobs: Value = serde_json::from_str(&json).expect("JSON");
+    let status: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(status["scheduler"].is_null(), "{json}");
+    let jobs = &status["jobs"];
     assert_eq!((&jobs[0]["name"], &jobs[0]["last"]["outcome"]), (&"often".into(), &"success".into()));
     let (path, _) = &place.runs()[0];
     assert!(fs::read_to_string(path.join("stdout.log")).expect("printed").contains("[trees]"));
@@ -137,6 +140,26 @@ fn a_job_whose_supervisor_was_killed_is_not_begun_again_while_it_lives() {
 }
 
 #[test]
+fn a_job_that_prints_goes_on_to_its_end_when_its_supervisor_was_killed() {
+    let place = Place::new("");
+    let (job, held) = waiting(&place, "");
+    place.configure(&job);
+    let scheduler = place.start("log", &["--now", "waits"]);
+    begins(&place);
+    let (supervisor, child) = (process(&place, "begun.json"), process(&place, "child.json"));
+    kill_process(Pid::from_raw(supervisor).expect("a pid"), Signal::KILL).expect("it lives");
+    eventually("the supervisor is gone", || !lives(supervisor));
+    assert!(lives(child));
+    drop(held);
+    eventually("it is over", || place.ended("waits", "failure") == 1);
+    // What it came to an end by is its own last word, and not that nobody listened.
+    let said = fs::read_to_string(place.runs()[0].0.join("stderr.log")).expect("printed");
+    assert!(said.contains("none"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(scheduler.stop());
+}
+
+#[test]
 fn a_stop_ends_runs_after_their_grace_and_the_next_scheduler_begins_them_again() {
     let place = Place::new("");
     let (job, held) = waiting(&place, "");
@@ -170,6 +193,35 @@ fn a_second_scheduler_stands_by_and_takes_over() {
 }
 
 #[test]
+fn who_looks_or_asks_needs_no_secrets_and_is_told_that_no_scheduler_runs() {
+    let job = format!("[[job]]\nname = 'often'\ncron = '* * * * * *'\ncommand = {QUICK}\n");
+    let place = Place::new(&job);
+    let scheduler = place.start("log", &[]);
+    eventually("it runs them", || place.ended("often", "success") > 0);
+    place.configure(&format!("{job}[[slack]]\nname = 'ops'\nurl_env = 'A_VARIABLE_THAT_IS_NOT_SET'\n"));
+    let (done, table) = place.run(&["--status"]);
+    assert!(done && table.starts_with("the jobs are run by process "), "{table}");
+    let (done, said) = place.run(&["--now", "often", "--no-wait"]);
+    assert!(done && said.contains("was asked to run often"), "{said}");
+    scheduler.kill();
+    let (done, table) = place.run(&["--status"]);
+    assert!(done && table.starts_with("no scheduler runs: "), "{table}");
+    let (done, said) = place.run(&["--now", "often", "--no-wait"]);
+    assert!(!done && said.contains("no scheduler runs that could be asked"), "{said}");
+}
+
+#[test]
+fn a_check_finds_what_the_start_would_fail_for() {
+    let job = "[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run', '--config', 'none.toml']\n";
+    for (config, said) in
+        [(job, "job a: `command`: none.toml: no such config file"), ("[notices]\nca = 'none.pem'", "none.pem")]
+    {
+        let (done, told) = Place::new(config).run(&["--check"]);
+        assert!(!done && told.contains(said), "{told}");
+    }
+}
+
+#[test]
 fn a_config_is_read_again_on_sighup_and_one_that_is_wrong_is_not_used() {
     let job = |name: &str| format!("[[job]]\nname = '{name}'\ncron = '* * * * * *'\ncommand = {QUICK}\n");
     let place = Place::new(&job("a"));
@@ -195,7 +247,7 @@ fn a_config_that_is_wrong_names_the_job_and_what_to_do() {
             "job a: a scheduler is no job",
         ),
         ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run', '--event', 'x']", "unexpected argument '--event'"),
-        ("[[job]]\nname = 'a'\ncron = 'daily'\ncommand = ['run']", "five fields are needed"),
+        ("[[job]]\nname = 'a'\ncron = 'daily'\ncommand = ['run']", "write five fields"),
     ] {
         let (done, told) = Place::new(config).run(&["--check"]);
         assert!(!done && told.contains(said), "{told}");

@@ -108,20 +108,23 @@ impl Job {
         ALWAYS.contains(&variable) || self.config.environment.iter().any(fits)
     }
 
+    /// What its command gives for an option.
+    pub fn values(&self, option: &str) -> impl Iterator<Item = String> {
+        let command = &self.config.command;
+        command.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(option) {
+            Some("") => command.get(at + 1).cloned(),
+            Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
+            None => None,
+        })
+    }
+
     /// The folder that its runs leave their records in: of `--runs`, else `runs` in that of `--artifacts`, which for an
     /// object store is its mirror on this machine; either may come from the environment that is passed on.
     #[must_use]
     pub fn records(&self) -> PathBuf {
         let passed = |variable: &str| std::env::var_os(variable).filter(|_| self.passes(variable));
-        let given = |option: &str, variable: &str| {
-            let command = &self.config.command;
-            let word = command.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(option) {
-                Some("") => command.get(at + 1).cloned(),
-                Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
-                None => None,
-            });
-            word.or_else(|| passed(variable)?.into_string().ok())
-        };
+        let given =
+            |option: &str, variable: &str| self.values(option).next().or_else(|| passed(variable)?.into_string().ok());
         given("--runs", "TANDEM_RUNS").map_or_else(
             || {
                 let artifacts = given("--artifacts", "TANDEM_ARTIFACTS__PATH");

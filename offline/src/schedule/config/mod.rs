@@ -3,9 +3,9 @@
 //! In: `schedule.default.toml`, which documents every key, and the file of `--config`. Out: a [`Plan`], every value of
 //! which is in its range. A job is `[jobs]`, overridden key by key by its `[[job]]`.
 
+mod check;
 mod job;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use shared::contract::url::RedisUrl;
 use shared::objects::Location;
 
+pub use check::check_listen;
 pub use job::{Job, JobConfig, Missed, Overlap, Trigger};
 
 use crate::durations;
@@ -33,12 +34,17 @@ pub enum PlanError {
     #[error("{}: no such config file; `offline schedule --defaults` prints one to begin with", .0.display())]
     Absent(PathBuf),
     /// A key is unknown, missing or of the wrong type.
-    #[error("{place}{source}; `offline schedule --defaults` lists every key")]
-    Parse {
-        /// The job, in words; empty where it is none.
+    #[error("{0}; `offline schedule --defaults` lists every key")]
+    Parse(Box<figment::Error>),
+    /// A key of a job is unknown, missing or of the wrong type.
+    #[error("{place}: {}{what}; `offline schedule --defaults` lists every key", quoted(.key))]
+    Key {
+        /// The job, in words.
         place: String,
-        /// What is wrong.
-        source: Box<figment::Error>,
+        /// The key; empty where it is none.
+        key: String,
+        /// What is wrong with it.
+        what: String,
     },
     /// A value is not possible.
     #[error("{place}: {what}")]
@@ -119,33 +125,66 @@ struct Sections {
     email: Vec<EmailConfig>,
 }
 
+impl Sections {
+    fn load(file: &Path) -> Result<Self, PlanError> {
+        if !file.is_file() {
+            return Err(PlanError::Absent(file.to_owned()));
+        }
+        Self::of(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(file)))
+    }
+
+    fn of(figment: &Figment) -> Result<Self, PlanError> {
+        figment.extract().map_err(|error| PlanError::Parse(Box::new(error)))
+    }
+}
+
+impl ScheduleConfig {
+    /// Whether another machine may hold the lock, which is then not seen in the folder.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.lock != "file" || !self.lock_env.is_empty()
+    }
+}
+
 impl Plan {
     /// Reads and checks the settings: the defaults, overridden by `file`.
     ///
     /// # Errors
     /// [`PlanError`] names the job or the key, and what it must be.
     pub fn load(file: &Path) -> Result<Self, PlanError> {
-        if !file.is_file() {
-            return Err(PlanError::Absent(file.to_owned()));
-        }
-        Self::read(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::file_exact(file)))
+        let sections = Sections::load(file)?;
+        let lock = lock(&sections.schedule)?;
+        Self::read(sections, lock)
     }
 
-    fn read(figment: &Figment) -> Result<Self, PlanError> {
-        let parse = |place: String| move |source| PlanError::Parse { place, source: Box::new(source) };
-        let sections: Sections = figment.extract().map_err(parse(String::new()))?;
-        let lock = lock(&sections.schedule)?;
+    /// Reads and checks the settings for somebody who looks at the jobs, or asks for one, and has none of the secrets: it
+    /// has no channels, and no lock but that of the folder.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn load_jobs(file: &Path) -> Result<Self, PlanError> {
+        let sections = Sections::load(file)?;
+        let (webhook, slack, telegram, email) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self::read(Sections { webhook, slack, telegram, email, ..sections }, LockConfig::File)
+    }
+
+    fn read(sections: Sections, lock: LockConfig) -> Result<Self, PlanError> {
         let mut jobs = Vec::with_capacity(sections.job.len());
         for (number, own) in (1..).zip(sections.job) {
             let place = match own.get("name").and_then(|name| name.as_str()) {
-                Some(name) => format!("job {name}: "),
-                None => format!("job number {number}: "),
+                Some(name) => format!("job {name}"),
+                None => format!("job number {number}"),
+            };
+            // Not as figment tells it: by a profile and a place of this source.
+            let told = |error: figment::Error| {
+                let (key, what) = (error.path.join("."), error.kind.to_string());
+                PlanError::Key { place, key, what }
             };
             let all = Figment::from(Serialized::defaults(&sections.jobs)).merge(Serialized::defaults(&own));
-            jobs.push(checked(all.extract().map_err(parse(place))?)?);
+            jobs.push(checked(all.extract().map_err(told)?)?);
         }
         let names: Vec<&str> = jobs.iter().map(Job::name).collect();
-        check_names(&jobs, &names)?;
+        check::check_names(&jobs)?;
         let Sections { notices, webhook, slack, telegram, email, .. } = sections;
         let channels = channels::check(notices, (webhook, slack, telegram, email), &names)?;
         let plan = Self { schedule: sections.schedule, lock, channels, jobs };
@@ -160,6 +199,7 @@ impl Plan {
     }
 
     fn check_ranges(&self) -> Result<(), PlanError> {
+        check_listen(&self.schedule.listen)?;
         if !(1..=10_000).contains(&self.schedule.keep_runs) {
             return Err(wrong("schedule.keep_runs", "it must be from 1 to 10000"));
         }
@@ -168,6 +208,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+fn quoted(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("`{key}`: ") }
 }
 
 fn wrong(place: impl Into<String>, what: impl Into<String>) -> PlanError {
@@ -224,30 +268,15 @@ fn checked(config: JobConfig) -> Result<Job, PlanError> {
     Ok(Job { config, trigger })
 }
 
-/// Checks what jobs say of each other.
-fn check_names(jobs: &[Job], names: &[&str]) -> Result<(), PlanError> {
-    let mut seen = BTreeSet::new();
-    for job in jobs {
-        if !seen.insert(job.name()) {
-            return Err(wrong(format!("job {}", job.name()), "there are two of this name"));
-        }
-        for other in &job.config.after {
-            if other == job.name() || !names.contains(&other.as_str()) {
-                let what = format!("`after` names {other}, which is no other job");
-                return Err(wrong(format!("job {}", job.name()), what));
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Plan, String> {
         let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text));
-        Plan::read(&figment).map_err(|error| error.to_string())
+        let sections = Sections::of(&figment).map_err(|error| error.to_string())?;
+        let lock = lock(&sections.schedule).map_err(|error| error.to_string())?;
+        Plan::read(sections, lock).map_err(|error| error.to_string())
     }
 
     const NIGHTLY: &str = "[[job]]\nname = 'nightly'\ncron = '@daily'\ncommand = ['run']\n";
@@ -285,16 +314,37 @@ mod tests {
             ("[[job]]\nname = 'a'\nafter = ['b']\ncommand = ['run']", "job a: `after` names b"),
             ("[[job]]\nname = 'a b'\ncron = '@daily'\ncommand = ['run']", "job a b: a name has"),
             ("[jobs]\nretry = 1\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "unknown field"),
-            ("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'", "\"long\" is no duration"),
+            (
+                "[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']\ntimeout = 'long'",
+                "job a: `timeout`: \"long\" is no duration",
+            ),
             ("[schedule]\nlock = 'zookeeper'", "schedule.lock: it must be file"),
             ("[schedule]\nkeep_runs = 0", "schedule.keep_runs"),
+            ("[schedule]\nlisten = ':9091'", "schedule.listen: \":9091\" is no address"),
+            ("[schedule]\nlisten = '127.0.0.1'", "is no address"),
+            ("[schedule]\nlisten = 'http://127.0.0.1:9091'", "is no address"),
+            (
+                "[[job]]\nname = 'a'\nafter = ['b']\ncommand = ['run']\n[[job]]\nname = 'b'\nafter = ['a']\ncommand = ['run']",
+                "job a: by `after` it would wait for itself",
+            ),
+            ("[jobs]\ntimeout = '99999999999h'\n[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run']", "too long"),
+            ("[notices]\nreport_url = 'https://shop.example/{jobb}'", "{jobb}"),
+            (
+                "[[email]]\nname = 'm'\nhost = 'smtp://127.0.0.1:25'\nfrom = 'a@b.example'\nto = ['a@b.example']",
+                "`host`",
+            ),
             ("[scheduler]\nstate = 'x'", "scheduler"),
             ("[[slack]]\nname = 'ops'\nurl_envs = 'X'", "unknown field"),
             ("[[email]]\nhost = 'h'\nfrom = 'a'\nto = []", "missing field `name`"),
         ] {
             let error = read(text).expect_err(text);
+            assert!(!error.contains(".rs"), "{text}: {error}");
             assert!(error.contains(said), "{text}: {error}");
         }
+        for address in ["", "127.0.0.1:9091", "[::1]:9091", "localhost:0"] {
+            assert!(read(&format!("[schedule]\nlisten = '{address}'")).is_ok(), "{address}");
+        }
+        assert!(read("[notices]\nreport_url = 'https://shop.example/{job}/{run}?{version}'").is_ok());
         assert!(read(&format!("{NIGHTLY}{NIGHTLY}")).expect_err("two").contains("two of this name"));
     }
 

@@ -23,16 +23,31 @@ pub fn take(folder: &Path, holder: &str) -> io::Result<Result<FileLock, String>>
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            return Ok(Err(if text.trim().is_empty() { "another process".to_owned() } else { text.trim().to_owned() }));
-        }
+        Err(TryLockError::WouldBlock) => return Ok(Err(told(&path))),
         Err(TryLockError::Error(error)) => return Err(error),
     }
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{holder}")?;
     Ok(Ok(FileLock(file)))
+}
+
+/// Who holds the lock of a folder on this machine; `None` if nobody does. It is looked at for a moment by a lock that is
+/// shared: a scheduler that asks in that moment asks again.
+#[must_use]
+pub fn holder_of(folder: &Path) -> Option<String> {
+    let path = folder.join(LOCK);
+    let file = File::open(&path).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(told(&path)),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+/// Who stands in a lock that is held.
+fn told(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    if text.trim().is_empty() { "another process".to_owned() } else { text.trim().to_owned() }
 }
 
 impl Drop for FileLock {

@@ -15,7 +15,7 @@ use shared::objects::ObjectsError;
 
 use crate::schedule::config::LockConfig;
 
-pub use file::FileLock;
+pub use file::{FileLock, holder_of};
 pub use objects::ObjectLease;
 pub use redis::{Lease, LeaseError};
 
@@ -108,7 +108,9 @@ mod tests {
         let first = take().await.expect("asks").expect("is free");
         let who = take().await.expect("asks").expect_err("is held");
         assert!(who.starts_with(&format!("process {} on ", std::process::id())), "{who}");
+        assert_eq!(holder_of(folder.path()), Some(who));
         first.release().await;
+        assert_eq!(holder_of(folder.path()), None);
         assert!(take().await.expect("asks").is_ok());
     }
 }

@@ -1,10 +1,10 @@
-//! The process that watches over one run: it starts the job, keeps what it prints, ends it when it takes too long or is
+//! The process that watches over one run: it starts the job, bounds what it prints, ends it when it takes too long or is
 //! told to, and writes down how it ended.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::{replace, sync_folder};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use super::process::{Process, program};
 use super::{BEGUN, CHILD, ENDED, Ended, How, LOCK, ORDER, Order, STDERR, STDOUT, output};
 
 /// The variable that names the record of a run.
 const RUN_ID: &str = "TANDEM_RUN_ID";
-/// How long is waited for what a job printed last: a process that it left behind may hold its streams.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often the files of what a job prints are looked at.
+const BOUND_EVERY: Duration = Duration::from_millis(100);
 
 /// Why a run can't be watched over.
 #[derive(Debug, thiserror::Error)]
@@ -83,18 +83,16 @@ fn begun(folder: &Path) -> io::Result<bool> {
 async fn run(order: &Order, folder: &Path, lock: &File) -> io::Result<How> {
     let id = folder.file_name().unwrap_or_default();
     let mut stops = signal(SignalKind::terminate())?;
-    let [(out, to_out), (err, to_err)] = [io::pipe()?, io::pipe()?];
+    let (out, err) = (output::open(folder, STDOUT)?, output::open(folder, STDERR)?);
     let mut command = Command::new(program()?);
     // The lock is held as long as one of the two has it open.
     command.args(&order.command).env(RUN_ID, id).stdin(Stdio::from(lock.try_clone()?));
-    let mut child = command.stdout(to_out).stderr(to_err).process_group(0).spawn()?;
-    // It has the other ends of the pipes, which would else never end.
-    drop(command);
+    let mut child = command.stdout(out).stderr(err).process_group(0).spawn()?;
     let process = Process::of(child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default());
     // Without it, only a job whose supervisor was killed can't be ended.
     let _ = process.write(folder, CHILD);
     let limit = order.output_kib << 10;
-    let copies = [copied(out, folder, STDOUT, limit), copied(err, folder, STDERR, limit)];
+    let bounds = tokio::spawn(keep_bound(folder.to_owned(), limit));
     let how = tokio::select! {
         biased;
         _ = stops.recv() => {
@@ -107,22 +105,26 @@ async fn run(order: &Order, folder: &Path, lock: &File) -> io::Result<How> {
             How::TimedOut
         }
     };
-    let all = async {
-        for copy in copies {
-            let _ = copy.await;
-        }
-    };
-    let _ = timeout(LAST_WORDS, all).await;
+    bounds.abort();
+    // Its last words may have been many.
+    bound(folder, limit);
     Ok(how)
 }
 
-/// Copies a stream beside the wait for the job.
-fn copied(from: io::PipeReader, folder: &Path, name: &'static str, limit: u64) -> tokio::task::JoinHandle<()> {
-    let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || {
-        // What can't be read any more is what there is.
-        let _ = output::copy(from, &folder, name, limit);
-    })
+/// Bounds what a job prints for as long as it runs.
+async fn keep_bound(folder: PathBuf, limit: u64) {
+    let mut ticks = interval(BOUND_EVERY);
+    loop {
+        ticks.tick().await;
+        bound(&folder, limit);
+    }
+}
+
+fn bound(folder: &Path, limit: u64) {
+    for name in [STDOUT, STDERR] {
+        // What the disk does not take now is tried again.
+        let _ = output::bound(folder, name, limit);
+    }
 }
 
 /// Ends the job: SIGTERM, and SIGKILL when it takes its time.
