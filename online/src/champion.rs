@@ -16,7 +16,7 @@ use shared::contract::artifact::manifest::{MANIFEST, may_be_served};
 use shared::contract::artifact::{ArtifactError, Manifest};
 use shared::contract::event_log::Coverage;
 use shared::engine::snapshot::Snapshot;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
 
 use crate::catalogue::{Catalogue, Known, logs};
@@ -249,13 +249,16 @@ impl Champion {
         }
     }
 
-    /// Reads the pointer every `poll` and swaps in the version that it names, for ever.
-    pub async fn watch(self: Arc<Self>, poll: Duration) {
+    /// Reads the pointer every `poll`, and when there is news, and swaps in the version that it names, for ever.
+    pub async fn watch(self: Arc<Self>, poll: Duration, news: Arc<Notify>) {
         let mut ticks = tokio::time::interval(poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failed: Option<(String, Instant)> = None;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = news.notified() => {}
+            }
             self.release().await;
             let version = match self.alias.read(&self.folder) {
                 Ok(version) => version,

@@ -8,6 +8,7 @@
 //!                                                   ▶ last slates logged ▶ shipped, beside it
 //! ```
 
+mod opening;
 mod settings;
 mod stores;
 
@@ -29,25 +30,21 @@ use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
-use crate::champion::Champion;
 use crate::config::Config;
 use crate::doors::{DoorError, Doors, Entrances};
-use crate::events::{self, Ended, Events, LogError, now_ms};
+use crate::events::{self, Ended, Events, LogError};
 use crate::metrics::Metrics;
-use crate::models::Models;
+use crate::objects::artifacts::Cache;
 use crate::outcomes::{self, Outcomes};
-use crate::recommender::{Asker, Recommender, store_share};
+use crate::recommender::{Asker, Recommender};
 use crate::remember::Memory;
 use crate::rules::Rulebook;
 use crate::shadow::{self, Shadow};
-use crate::store::redis::{self, OpenError};
-use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
-use crate::traces::{Collector, Traces};
+use crate::store::redis::OpenError;
+use crate::store::{EmbeddedRows, RowStore, UserStore};
 
-use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, retention, shadow_of};
-
-/// How often the embedded store drops expired histories.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+use self::opening::{open_artifacts, open_store, open_traces};
+use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, shadow_of};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -182,9 +179,10 @@ async fn start_with(
             "the packing of the event log"
         });
     }
-    let watched = champion.clone();
+    let news = cache.as_ref().map(Cache::news).unwrap_or_default();
+    let (watched, of_champion) = (champion.clone(), news.clone());
     parts.spawn(async move {
-        watched.watch(poll).await;
+        watched.watch(poll, of_champion).await;
         "the watch over the champion pointer"
     });
     if let Some(cache) = cache {
@@ -194,7 +192,7 @@ async fn start_with(
     let shipping_slates = stores::ship(Log::Slates, config, &metrics)?;
     let watched = models.clone();
     parts.spawn(async move {
-        watched.watch(poll).await;
+        watched.watch(poll, news).await;
         "the watch over the models"
     });
     let memory = Arc::new(Memory::new(logs_of_rows(config), models.clone(), rows, metrics.clone()));
@@ -256,73 +254,6 @@ async fn start_with(
         drain,
         shutdown_timeout,
     })
-}
-
-/// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
-fn open_artifacts(
-    config: &Config,
-    catalogue: &Arc<Catalogue>,
-    metrics: &Arc<Metrics>,
-) -> Result<(Arc<Champion>, Arc<Models>), ArtifactError> {
-    let (folder, alias, log) = (&config.artifacts.path, &config.artifacts.alias, &config.events.path);
-    let models = Arc::new(Models::open(folder, alias, metrics.clone(), config.models.drift_rows));
-    let champion = match Champion::open(folder, alias, log, catalogue.clone(), metrics.clone()) {
-        Err(ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. }) if !models.is_empty() => {
-            Champion::awaited(folder, alias, log, catalogue.clone(), metrics.clone())
-        }
-        opened => opened?,
-    };
-    Ok((Arc::new(champion), models))
-}
-
-/// Opens the store that the config names, of users and of what models remember.
-async fn open_store(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    parts: &mut JoinSet<&'static str>,
-) -> Result<(Arc<dyn UserStore>, Arc<dyn RowStore>), StartError> {
-    let retention = retention(config);
-    if config.store.redis_url.is_empty() {
-        let (store, rows) = (Arc::new(Embedded::new(retention)), Arc::new(EmbeddedRows::default()));
-        parts.spawn(sweep(store.clone(), rows.clone(), retention));
-        return Ok((store, rows));
-    }
-    let settings = redis::Settings {
-        url: config.store.redis_url.clone(),
-        ca: (!config.store.ca.as_os_str().is_empty()).then(|| config.store.ca.clone()),
-        prefix: config.store.prefix.clone(),
-        replica: config.events.replica.clone(),
-        // Not longer than requests wait, so that the breaker sees who is late.
-        timeout: Duration::from_millis(config.store.timeout_ms).min(store_share(deadline(config))),
-        write_timeout: Duration::from_millis(config.store.write_timeout_ms),
-        retention,
-    };
-    let redis = Arc::new(Redis::open(settings, metrics.clone()).await?);
-    Ok((redis.clone(), redis))
-}
-
-/// Drops expired histories of the embedded store from time to time, for ever.
-async fn sweep(store: Arc<Embedded>, rows: Arc<EmbeddedRows>, retention: Retention) -> &'static str {
-    let kept = Duration::from_millis(retention.ttl_ms.unsigned_abs());
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let (users, keys) = (store.sweep(now_ms()), rows.sweep(kept));
-        tracing::debug!(users, keys, "embedded store swept");
-    }
-}
-
-/// The traces that the config asks for, with the task that sends them.
-fn open_traces(config: &Config, metrics: &Metrics, parts: &mut JoinSet<&'static str>) -> Traces {
-    // Checked by the config.
-    let Ok(collector) = config.traces.endpoint.parse::<Collector>() else { return Traces::default() };
-    tracing::info!(%collector, "traces are sent");
-    let (every, replica) = (config.traces.every, config.events.replica.clone());
-    let (traces, exporter) = Traces::to(collector, every, replica, metrics.traces_dropped.clone());
-    parts.spawn(async move {
-        exporter.run().await;
-        "the export of traces"
-    });
-    traces
 }
 
 /// Makes the service unready when a part of the event log ends.

@@ -21,6 +21,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use shared::contract::artifact::alias::Alias;
 use shared::engine::tabular::model::MODELS;
+use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
 pub use challenger::Challenger;
@@ -99,13 +100,16 @@ impl Models {
             .ok_or_else(|| UnknownModel { name: name.to_owned(), known: current.keys().cloned().collect() })
     }
 
-    /// Looks for other champions and challengers every `poll`, for ever.
-    pub async fn watch(self: Arc<Self>, poll: Duration) {
+    /// Looks for other champions and challengers every `poll`, and when there is news, for ever.
+    pub async fn watch(self: Arc<Self>, poll: Duration, news: Arc<Notify>) {
         let mut ticks = tokio::time::interval(poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut look = self.first_look();
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = news.notified() => {}
+            }
             let (models, mut known) = (self.clone(), look);
             let looked = tokio::task::spawn_blocking(move || {
                 models.look(&mut known);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use shared::objects::mirror::{REVISION, look};
 use shared::objects::pull::{Beside, Need, pull, shrink};
 use shared::objects::{Location, ObjectsError, Remote, Tag};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::Outage;
@@ -31,6 +32,8 @@ pub struct Cache {
     folder: PathBuf,
     max_bytes: u64,
     metrics: Arc<ObjectMetrics>,
+    /// Wakes those who watch the folder when something was brought.
+    news: Arc<Notify>,
     /// Held as long as this lives: two processes would bring into one folder.
     _lock: File,
     /// What the store's revision was when the folder was brought up to date.
@@ -55,8 +58,14 @@ impl Cache {
         let (remote, lock) = (location.open()?, lock(&folder)?);
         // From here on it is missed if it does not answer.
         metrics.succeeded();
-        let (revision, listed, outage) = (None, None, Outage::default());
-        Ok(Self { remote, folder, max_bytes, metrics, _lock: lock, revision, listed, outage })
+        let (revision, listed, outage, news) = (None, None, Outage::default(), Arc::default());
+        Ok(Self { remote, folder, max_bytes, metrics, news, _lock: lock, revision, listed, outage })
+    }
+
+    /// Wakes those who wait for it whenever something was brought, so that it is served at once.
+    #[must_use]
+    pub fn news(&self) -> Arc<Notify> {
+        self.news.clone()
     }
 
     /// Brings what is published, for a start. If the store does not answer, what the folder has is served.
@@ -123,6 +132,7 @@ impl Cache {
             self.revision = found.map(|revision| revision.tag);
         }
         self.listed = Some(Instant::now());
+        self.news.notify_waiters();
         Ok(())
     }
 }
