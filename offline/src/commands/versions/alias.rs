@@ -4,6 +4,7 @@ use clap::Args;
 use shared::contract::artifact::alias::Alias;
 
 use super::Place;
+use crate::publish::versions;
 
 /// Gives a version a name, which `artifacts.alias` of a service may be.
 #[derive(Debug, Args)]
@@ -11,7 +12,7 @@ pub struct AliasArgs {
     /// The name, such as `candidate`. `champion` is given by `publish` and `rollback`, of a model of rows by `score promote`
     /// and `score rollback`.
     alias: Alias,
-    /// The version.
+    /// The version, or another name of it.
     #[arg(required_unless_present = "remove", conflicts_with = "remove")]
     version: Option<String>,
     /// Takes the name away.
@@ -26,11 +27,17 @@ pub fn alias(args: &AliasArgs, place: &Place) -> anyhow::Result<()> {
         "the champion is compared with the one before: `offline publish --version VERSION` and `offline rollback` name it, \
          of a model of rows `offline score promote` and `offline score rollback`"
     );
+    anyhow::ensure!(
+        !versions::is_name(args.alias.as_str()),
+        "{}: a version is called so; take another name",
+        args.alias
+    );
     let pointers = place.pointers("offline versions alias")?;
     match &args.version {
         Some(version) => {
-            place.complete(&pointers, version)?;
-            args.alias.write(pointers.path(), version)?;
+            let version = place.known(version)?;
+            place.complete(&pointers, &version)?;
+            args.alias.write(pointers.path(), &version)?;
             println!("{}: {version}", args.alias);
         }
         None => {
