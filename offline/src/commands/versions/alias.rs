@@ -12,7 +12,7 @@ pub struct AliasArgs {
     /// The name, such as `candidate`. `champion` is given by `publish` and `rollback`, of a model of rows by `score promote`
     /// and `score rollback`.
     alias: Alias,
-    /// The version, or another name of it.
+    /// The version.
     #[arg(required_unless_present = "remove", conflicts_with = "remove")]
     version: Option<String>,
     /// Takes the name away.
@@ -28,16 +28,15 @@ pub fn alias(args: &AliasArgs, place: &Place) -> anyhow::Result<()> {
          of a model of rows `offline score promote` and `offline score rollback`"
     );
     anyhow::ensure!(
-        !versions::is_name(args.alias.as_str()),
+        args.remove || !versions::is_name(args.alias.as_str()),
         "{}: a version is called so; take another name",
         args.alias
     );
     let pointers = place.pointers("offline versions alias")?;
     match &args.version {
         Some(version) => {
-            let version = place.known(version)?;
-            place.complete(&pointers, &version)?;
-            args.alias.write(pointers.path(), &version)?;
+            place.complete(&pointers, version)?;
+            args.alias.write(pointers.path(), version)?;
             println!("{}: {version}", args.alias);
         }
         None => {
