@@ -12,7 +12,11 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The exit code that shells give a program that a closed pipe ended.
+const CLOSED_PIPE: i32 = 141;
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,offline=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -41,4 +45,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the process as other tools end where nobody reads on what they print, as behind `head`: without a word. What a
+/// command does beside, and what it says of it on standard error, is not touched.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        if said.is_some_and(|said| said.starts_with("failed printing to stdout") && said.contains("os error 32")) {
+            std::process::exit(CLOSED_PIPE);
+        }
+        usual(panic);
+    }));
 }

@@ -18,7 +18,7 @@ pub fn mirrored(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> Resu
     if !Location::is_meant(text) {
         return Ok(PathBuf::from(text));
     }
-    let location: Location = text.parse().map_err(|error: ObjectsError| error.to_string())?;
+    let location: Location = text.parse().map_err(|error: ObjectsError| format!("{error}, or the path of a folder"))?;
     Ok(mirror_of(&location, variable))
 }
 

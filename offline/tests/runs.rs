@@ -123,3 +123,11 @@ fn evaluations_that_asked_the_same_are_compared_in_pairs_as_if_they_had_run_toge
     let compared = printed(folder, &["runs", "compare", "last-1", "last"]);
     assert!(compared.contains("not compared in pairs: they were asked different questions"), "{compared}");
 }
+
+#[test]
+fn a_command_whose_reader_is_gone_ends_without_a_word() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command().args(["schedule", "--defaults"]).stdout(writer).output().expect("the binary runs");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
+}

@@ -67,6 +67,9 @@ pub enum StartError {
     /// The system has no thread for a part.
     #[error("no thread: {0}; raise the limit of processes (`ulimit -u`)")]
     Thread(io::Error),
+    /// A thread of the start panicked.
+    #[error("{0} panicked, which is a fault of this program; its lines above tell where, report them")]
+    Part(&'static str),
     /// A task of the start panicked.
     #[error("loading failed: {0}")]
     Panic(#[from] tokio::task::JoinError),

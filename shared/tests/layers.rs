@@ -53,7 +53,7 @@ const TABLE: &layers::Table<'_> = &[
         ],
     ),
     ("contract::artifact", &["contract::id", "contract::event_log", "contract::name", "contract::params"]),
-    ("objects", &["contract::artifact", "contract::event_log", "contract::url"]),
+    ("objects", &["contract::artifact", "contract::complaint", "contract::event_log", "contract::url"]),
     ("engine::tabular::column", &["contract::artifact"]),
     ("engine::tabular::encoding", &["engine::tabular::column"]),
     ("engine::tabular::history", &["engine::tabular::column"]),

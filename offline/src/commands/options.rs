@@ -192,7 +192,8 @@ impl MlflowOptions {
     /// The settings of MLflow, with what the command line and MLflow's own variables say.
     #[must_use]
     pub fn over(&self, mlflow: &MlflowConfig) -> MlflowConfig {
-        let or = |own: &Option<String>, other: &String| own.as_ref().unwrap_or(other).clone();
+        let or =
+            |own: &Option<String>, other: &String| own.as_ref().filter(|own| !own.is_empty()).unwrap_or(other).clone();
         MlflowConfig {
             url: or(&self.mlflow, &mlflow.url),
             experiment: or(&self.mlflow_experiment, &mlflow.experiment),

@@ -19,7 +19,7 @@ use super::options::MlflowOptions;
 use crate::config::MlflowConfig;
 use crate::log::ingest::Log;
 use crate::measure::tune::Trials;
-use crate::mlflow::{Client, Names, catch_up, enqueue};
+use crate::mlflow::{Client, MlflowError, Names, catch_up, enqueue};
 use crate::progress::Progress;
 use crate::publish::PublishError;
 use crate::runs::record::{Data, Figure, InputFile, Status};
@@ -160,8 +160,10 @@ impl Recorder {
             return;
         }
         let names = Names { experiment, model };
-        let telling = Client::new(&url, Duration::from_secs(timeout_secs)).and_then(|client| {
-            run.map_or(Ok(()), |id| enqueue(runs, id))?;
+        // It waits although nobody can be told now: the URL may be no URL.
+        let noted = run.map_or(Ok(()), |id| enqueue(runs, id));
+        let telling = noted.map_err(MlflowError::from).and_then(|()| {
+            let client = Client::new(&url, Duration::from_secs(timeout_secs))?;
             Ok(Telling { client, names, runs: runs.to_owned(), artifacts: usual(artifacts) })
         });
         match telling {

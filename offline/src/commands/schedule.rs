@@ -1,5 +1,6 @@
 //! `offline schedule`: jobs at their times.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -183,16 +184,18 @@ async fn test_notices(plan: &Plan) -> anyhow::Result<()> {
     let client = send::client(channels).map_err(anyhow::Error::msg)?;
     let redaction = Redaction::new(channels.secrets());
     let mut failed = 0;
+    // All are sent, though nobody reads on.
+    let say = |line: String| drop(writeln!(std::io::stdout(), "{line}"));
     for channel in &channels.all {
         for kind in Kind::CHOICES {
             let mut notice = samples::sample(kind);
             notice.shop = format!("{} (a test)", channels.shop);
             match send::send(channel, channels, &client, &notice).await {
-                Ok(()) => println!("{}: `{}` taken", channel.name, text::subject(&notice)),
+                Ok(()) => say(format!("{}: `{}` taken", channel.name, text::subject(&notice))),
                 Err(failure) => {
                     failed += 1;
                     let why = redaction.of(&failure.to_string());
-                    println!("{}: `{}` not taken: {why}", channel.name, text::subject(&notice));
+                    say(format!("{}: `{}` not taken: {why}", channel.name, text::subject(&notice)));
                 }
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::blocking::{Client as Http, RequestBuilder};
 use serde_json::{Value, json};
 use shared::contract::artifact::ArtifactError;
+use shared::contract::complaint::one_line;
 
 use super::login::Login;
 use super::translate::Metric;
@@ -58,7 +59,8 @@ pub enum MlflowError {
     },
     /// The URL is none.
     #[error(
-        "the URL of MLflow is http://host:port or https://host:port, with user:password@ before the host where it asks for them"
+        "the URL of MLflow is http://host:port or https://host:port, with user:password@ before the host where it asks for them; \
+         what it was not told waits for the next run"
     )]
     Url,
     /// A file can't be read or written.
@@ -238,6 +240,15 @@ impl Client {
         found["model_versions"].get(0).map(|own| text(&own["version"])).transpose()
     }
 
+    /// The number of the version of a registered model that an alias names.
+    pub fn aliased(&self, model: &str, alias: &str) -> Result<Option<String>, MlflowError> {
+        match self.get("registered-models/alias", &[("name", model), ("alias", alias)]) {
+            // Releases differ in how they say that there is none.
+            Err(MlflowError::Refused { status: 400 | 404, .. }) => Ok(None),
+            found => Ok(found?["model_version"]["version"].as_str().map(str::to_owned)),
+        }
+    }
+
     /// Lets an alias of a registered model name one of its versions.
     pub fn alias(&self, model: &str, alias: &str, number: &str) -> Result<(), MlflowError> {
         let asked = json!({ "name": model, "alias": alias, "version": number });
@@ -277,7 +288,7 @@ impl Client {
             server: self.base.clone(),
             call: call.to_owned(),
             status: status.as_u16(),
-            message: said.chars().take(300).collect(),
+            message: one_line(said),
         })
     }
 }

@@ -133,6 +133,11 @@ fn aliases(client: &Client, names: &Names, artifacts: &Path) -> Result<(), Mlflo
         let registered = names.model_of(model);
         if let Some(number) = client.version_tagged(&registered, VERSION_TAG, &version)? {
             client.alias(&registered, champion.as_str(), &number)?;
+        } else if let Some(other) = client.aliased(&registered, champion.as_str())? {
+            eprintln!(
+                "warning: mlflow does not know {version}, which is the champion: the alias `{champion}` of {registered} still \
+                 names its version {other}; the run that made {version} was not told, or is set aside"
+            );
         }
     }
     Ok(())

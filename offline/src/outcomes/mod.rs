@@ -99,6 +99,8 @@ pub struct Outcomes {
     pub events: u64,
     /// Those that are due to a slate, the first of each kind for an item of it.
     pub attributed: u64,
+    /// Those that are due to a slate too, and come again for the same item of it: they do not count once more.
+    pub repeated: u64,
     /// Those that name a slate that is not in the log, as where it is a sample.
     pub unknown_slates: u64,
     /// Lines that are none of these logs.
@@ -207,7 +209,8 @@ pub fn outcomes(logs: &Logs, settings: Settings, rows: Option<&mut Rows>) -> Res
                 match attribution.happened(&event) {
                     Due::Touch(_) => taking.counts.attributed += 1,
                     Due::Unknown => taking.counts.unknown_slates += 1,
-                    Due::Again | Due::Nothing | Due::NoOutcome => {}
+                    Due::Again => taking.counts.repeated += 1,
+                    Due::Nothing | Due::NoOutcome => {}
                 }
             }
         }
@@ -238,6 +241,7 @@ struct Counts {
     early_slates: u64,
     events: u64,
     attributed: u64,
+    repeated: u64,
     unknown_slates: u64,
 }
 
@@ -280,6 +284,7 @@ impl Taking<'_> {
             early_slates: counts.early_slates,
             events: counts.events,
             attributed: counts.attributed,
+            repeated: counts.repeated,
             unknown_slates: counts.unknown_slates,
             unreadable_lines,
             all: tally.all(),

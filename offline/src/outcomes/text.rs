@@ -23,6 +23,10 @@ pub fn text(outcomes: &Outcomes) -> String {
         count(outcomes.events),
         window(outcomes.window_ms)
     );
+    if outcomes.repeated > 0 {
+        let repeated = count(outcomes.repeated);
+        let _ = writeln!(text, "{repeated} more came again for the same item of a slate, and do not count once more");
+    }
     for note in notes(outcomes) {
         let _ = writeln!(text, "note: {note}");
     }

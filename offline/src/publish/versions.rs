@@ -133,6 +133,12 @@ pub(super) fn write_champions(pointers: &Pointers, champions: &[String]) -> Resu
     replace(pointers.path(), CHAMPIONS, champions.iter().map(|name| format!("{name}\n")).collect::<String>())
 }
 
+/// Whether a text is one that versions are called, and so no name that people give them.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    number(text).or_else(|| evaluated_number(text)).is_some()
+}
+
 fn number(name: &str) -> Option<u64> {
     name.strip_prefix('v')?.split_once('-')?.0.parse().ok()
 }

@@ -1,6 +1,5 @@
 //! The object stores of the config: where artifacts come from, and where the logs go.
 
-use std::io;
 use std::time::Duration;
 
 use shared::contract::event_log::Log;
@@ -25,7 +24,7 @@ pub async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Optio
         began.map(|()| cache)
     });
     let brought = brought.map_err(StartError::Thread)?.await;
-    Ok(Some(brought.map_err(|_| StartError::Thread(io::Error::other("it ended")))??))
+    Ok(Some(brought.map_err(|_| StartError::Part("what brings the artifacts"))??))
 }
 
 /// Goes on bringing it, for ever.

@@ -17,6 +17,19 @@ pub fn complaint(error: &(dyn Error + 'static)) -> String {
     without_user_info(&said)
 }
 
+/// The most that is quoted of what another program answered, in characters.
+const MOST: usize = 200;
+
+/// What another program answered, for an error: in one line, and no more of it than helps. It may be a page.
+#[must_use]
+pub fn one_line(answer: &str) -> String {
+    let line = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +38,12 @@ mod tests {
     #[error("outer: {source}")]
     struct Outer {
         source: std::io::Error,
+    }
+
+    #[test]
+    fn an_answer_is_quoted_in_one_line_that_is_not_long() {
+        assert_eq!(one_line("<html>\n  <b>no</b>\r\n"), "<html> <b>no</b>");
+        assert_eq!(one_line(&"ä".repeat(300)), format!("{}…", "ä".repeat(200)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where a store is: a URL, and the client that it stands for.
 
+use std::env::vars_os;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreScheme,
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::variables::settings;
 use super::{ObjectsError, Remote};
 use crate::contract::artifact::manifest::hex;
 use crate::contract::url::without_user_info;
@@ -30,6 +32,9 @@ const RETRIES: RetryConfig = RetryConfig {
     retry_timeout: Duration::from_secs(60),
 };
 
+/// The schemes of stores.
+const SCHEMES: [&str; 9] = ["s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https"];
+
 /// A bucket and a prefix in it: `s3://bucket/prefix`. Credentials, region and endpoint come from the variables that the
 /// vendor's own tools read: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`
 /// and so on.
@@ -42,7 +47,8 @@ impl Location {
     /// Whether a text is meant as the URL of a store, and not as a path.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
-        text.contains("://")
+        let one_slash = |scheme: &&str| text.strip_prefix(*scheme).is_some_and(|rest| rest.starts_with(":/"));
+        text.contains("://") || SCHEMES.iter().any(one_slash)
     }
 
     /// A name for a folder that mirrors it, different for each.
@@ -57,9 +63,10 @@ impl Location {
     /// The client. Nothing is asked yet.
     ///
     /// # Errors
-    /// [`ObjectsError::Location`] when variables don't fit.
+    /// [`ObjectsError::Variable`] names one that is not what it should be, [`ObjectsError::Location`] says what doesn't fit.
     pub fn open(&self) -> Result<Remote, ObjectsError> {
         let refused = |source: object_store::Error| self.refused(source.to_string());
+        let unfit = |reason: String| ObjectsError::Variable { location: self.to_string(), reason };
         let (scheme, prefix) = ObjectStoreScheme::parse(&self.url).map_err(|error| self.refused(error.to_string()))?;
         // Another part of the process may have chosen the same already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,7 +78,10 @@ impl Location {
         let url = self.url.as_str();
         let store: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::AmazonS3 => Arc::new(
-                AmazonS3Builder::from_env()
+                settings(&["AWS_"], vars_os())
+                    .map_err(unfit)?
+                    .into_iter()
+                    .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value))
                     .with_url(url)
                     .with_retry(RETRIES)
                     .with_client_options(client)
@@ -79,7 +89,10 @@ impl Location {
                     .map_err(refused)?,
             ),
             ObjectStoreScheme::GoogleCloudStorage => Arc::new(
-                GoogleCloudStorageBuilder::from_env()
+                settings(&["GOOGLE_", "SERVICE_ACCOUNT"], vars_os())
+                    .map_err(unfit)?
+                    .into_iter()
+                    .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value))
                     .with_url(url)
                     .with_retry(RETRIES)
                     .with_client_options(client)
@@ -87,7 +100,10 @@ impl Location {
                     .map_err(refused)?,
             ),
             ObjectStoreScheme::MicrosoftAzure => Arc::new(
-                MicrosoftAzureBuilder::from_env()
+                settings(&["AZURE_", "IDENTITY_ENDPOINT"], vars_os())
+                    .map_err(unfit)?
+                    .into_iter()
+                    .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value))
                     .with_url(url)
                     .with_retry(RETRIES)
                     .with_client_options(client)
@@ -110,6 +126,9 @@ impl FromStr for Location {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let shown = without_user_info(text);
         let refused = |reason: String| ObjectsError::Location { text: shown.to_string(), reason };
+        if let Some((scheme, rest)) = text.trim().split_once(":/").filter(|(_, rest)| !rest.starts_with('/')) {
+            return Err(refused(format!("a URL has two slashes: {scheme}://{rest}")));
+        }
         let mut url: Url = text.trim().parse().map_err(|error: url::ParseError| refused(error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             return Err(refused("credentials and options belong in variables such as AWS_ACCESS_KEY_ID".to_owned()));
@@ -152,6 +171,16 @@ mod tests {
             let error = of(text).expect_err("no location").to_string();
             assert!(error.contains("s3://BUCKET/PREFIX") && !error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_url_with_a_slash_too_few_is_no_path() {
+        for text in ["s3:/shop/a", "gs:/shop", "https:/shop.s3.amazonaws.com/a"] {
+            assert!(Location::is_meant(text), "{text}");
+            let error = text.parse::<Location>().expect_err("one slash").to_string();
+            assert!(error.contains(&text.replacen(":/", "://", 1)), "{error}");
+        }
+        assert!(!Location::is_meant("data/s3:/x") && !Location::is_meant("C:/x"));
     }
 
     #[test]

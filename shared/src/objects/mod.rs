@@ -23,6 +23,7 @@ pub mod pull;
 pub mod push;
 mod remote;
 mod transfer;
+mod variables;
 
 use std::io;
 use std::path::PathBuf;
@@ -31,16 +32,25 @@ pub use location::Location;
 pub use remote::{Remote, Tag};
 
 use crate::contract::artifact::ArtifactError;
+use crate::contract::complaint::one_line;
 
 /// Why an object store can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
     /// The text is no URL of a store.
-    #[error("{text}: {reason}; give s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or a folder")]
+    #[error("{text}: {reason}; give s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX")]
     Location {
         /// What was given, without credentials.
         text: String,
         /// What is wrong.
+        reason: String,
+    },
+    /// A variable of the environment is not what it should be.
+    #[error("{location}: {reason}")]
+    Variable {
+        /// The store.
+        location: String,
+        /// Which variable, and what it should be.
         reason: String,
     },
     /// The store fails, or refuses.
@@ -75,7 +85,9 @@ pub enum ObjectsError {
         object: String,
     },
     /// Somebody else publishes.
-    #[error("{location}: held by {holder}; wait for its end with --wait, or end it")]
+    #[error(
+        "{location}: held by {holder}; wait for its end with --wait, or end it; killed, it holds this for 2 minutes more"
+    )]
     Held {
         /// The store.
         location: String,
@@ -118,11 +130,45 @@ impl ObjectsError {
 /// What an error of the store means, and what to do.
 fn advice(error: &object_store::Error) -> String {
     use object_store::Error as E;
-    let told = error.to_string();
+    let text = error.to_string();
+    // Before the body, which may be a page, is what was asked.
+    let (asked, body) = text.split_at(text.find('<').unwrap_or(text.len()));
+    let told = format!("{asked}{}", one_line(body));
+    let says = |codes: &[&str]| codes.iter().any(|code| text.contains(&format!("<Code>{code}</Code>")));
     match error {
+        _ if says(&["NoSuchBucket"]) => format!("there is no such bucket; look at the URL ({told})"),
+        _ if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"]) => {
+            format!("the store does not know the credentials; set them ({told})")
+        }
         E::PermissionDenied { .. } => format!("the store refuses; give these credentials the right to it ({told})"),
         E::Unauthenticated { .. } => format!("the store does not know the credentials; set them ({told})"),
         E::NotFound { .. } => format!("there is no such object or bucket; look at the URL ({told})"),
+        _ if says(&["AccessDenied"]) => {
+            format!("the store refuses; give these credentials the right to it ({told})")
+        }
         _ => format!("the store can't be reached, or fails: {told}; try again when it is back"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_refuses_is_told_alike_whatever_was_asked() {
+        let told = |code: &str| {
+            let page = format!("<?xml version=\"1.0\"?>\n<Error>\n  <Code>{code}</Code>\n{}</Error>", "x".repeat(900));
+            advice(&object_store::Error::Generic { store: "S3", source: format!("GET failed: {page}").into() })
+        };
+        for (code, words) in [
+            ("NoSuchBucket", "no such bucket"),
+            ("InvalidAccessKeyId", "does not know the credentials"),
+            ("AccessDenied", "the store refuses"),
+            ("SlowDown", "try again when it is back"),
+        ] {
+            let told = told(code);
+            assert!(told.contains(words) && told.contains(code), "{told}");
+            assert!(!told.contains('\n') && told.len() < 500, "{told}");
+        }
     }
 }

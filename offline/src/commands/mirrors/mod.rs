@@ -191,13 +191,20 @@ fn in_mirror(
         Access::Read(need) | Access::Note(need) => (need, None),
         Access::Build(need) => (need, Some(Held::take(location, &remote, &folder, patience, runtime)?)),
     };
-    let (seen, before, _at_work) = {
+    let bring = || {
         let _lock = lock(&folder)?;
         let (beside, at_work) = beside(&folder)?;
         let seen = runtime.block_on(pull(&remote, &folder, need, beside, versions, &mut tell))?;
         // Who only reads leaves nothing to others that they might take for theirs.
         let at_work = (!matches!(access, Access::Read(_))).then_some(at_work);
-        (seen, look(&folder)?, at_work)
+        Ok::<_, anyhow::Error>((seen, look(&folder)?, at_work))
+    };
+    let (seen, before, _at_work) = match bring() {
+        Ok(brought) => brought,
+        Err(error) => {
+            held.into_iter().for_each(|held| give_back(&remote, held, runtime));
+            return Err(error);
+        }
     };
     let done = command();
     let published = match access {
@@ -242,17 +249,20 @@ fn publish(
         let by = if held.is_some() { By::Builder } else { By::Noter };
         runtime.block_on(push(remote, folder, before, seen, by, &token(), &mut tell))
     };
-    // The file stays locked until the lease is given back.
-    let (lease, _builder) = held.map(Held::end).unzip();
-    if let Some(lease) = lease
-        && let Err(error) = runtime.block_on(lease::give_back(remote, lease))
-    {
-        eprintln!("warning: others wait until the lease ends by itself: {error}");
-    }
+    held.into_iter().for_each(|held| give_back(remote, held, runtime));
     if pushed? {
         eprintln!("published: {}", remote.location());
     }
     Ok(())
+}
+
+/// Lets others build.
+fn give_back(remote: &Remote, held: Held, runtime: &Runtime) {
+    // The file stays locked until the lease is given back.
+    let (lease, _builder) = held.end();
+    if let Err(error) = runtime.block_on(lease::give_back(remote, lease)) {
+        eprintln!("warning: others wait until the lease ends by itself: {error}");
+    }
 }
 
 /// What waits for a store.

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::recorded::Recorder;
 use crate::commands::mirrors::mirrored;
 use crate::runs::Run;
-use crate::runs::record::Figure;
+use crate::runs::record::{Figure, Status};
 
 /// Shows the records that `run`, `evaluate`, `tune` and `score` leave.
 #[derive(Debug, Args)]
@@ -49,8 +49,11 @@ fn minute(ms: i64) -> String {
     Timestamp::from_millisecond(ms).unwrap_or_default().strftime("%F %H:%M").to_string()
 }
 
-/// How long a run took, or has taken so far.
+/// How long a run took, or has taken so far; of one that was killed nobody knows.
 fn took(run: &Run) -> String {
+    if run.status == Status::Killed && run.ended_ms.is_none() {
+        return "-".to_owned();
+    }
     let seconds = run.seconds(Timestamp::now().as_millisecond());
     if seconds < 10.0 {
         return format!("{seconds:.1}s");

@@ -4,6 +4,7 @@ use clap::Args;
 use shared::contract::artifact::alias::Alias;
 
 use super::Place;
+use crate::publish::versions;
 
 /// Gives a version a name, which `artifacts.alias` of a service may be.
 #[derive(Debug, Args)]
@@ -25,6 +26,11 @@ pub fn alias(args: &AliasArgs, place: &Place) -> anyhow::Result<()> {
         !args.alias.is_champion(),
         "the champion is compared with the one before: `offline publish --version VERSION` and `offline rollback` name it, \
          of a model of rows `offline score promote` and `offline score rollback`"
+    );
+    anyhow::ensure!(
+        args.remove || !versions::is_name(args.alias.as_str()),
+        "{}: a version is called so; take another name",
+        args.alias
     );
     let pointers = place.pointers("offline versions alias")?;
     match &args.version {

@@ -49,6 +49,11 @@ pub fn list(args: &ListArgs, place: &Place) -> anyhow::Result<()> {
     for own in &listed {
         println!("{:width$}  {}  {}", own.version, time(own.built_ms), said(own));
     }
+    for (alias, named) in aliases(&folder)? {
+        if !listed.iter().any(|own| own.version == named.version) {
+            eprintln!("warning: {alias} names {}, which is not there; give {alias} to another version", named.version);
+        }
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use shared::contract::artifact::alias::Alias;
 use shared::objects::pull::Need;
 
 use super::mirrors::Access;
@@ -89,10 +90,13 @@ impl Place {
         Ok(Pointers::take(&self.folder()?, command, self.output.moments())?)
     }
 
-    /// Checks that there is a version of this name.
-    fn known(&self, version: &str) -> anyhow::Result<()> {
-        versions::named(&self.folder()?, version)?;
-        Ok(())
+    /// The version that a text names: itself, or by an alias.
+    fn known(&self, text: &str) -> anyhow::Result<String> {
+        let folder = self.folder()?;
+        let alias = text.parse::<Alias>().ok().filter(|_| !versions::is_name(text));
+        let version = alias.and_then(|alias| alias.read(&folder).ok()).unwrap_or_else(|| text.to_owned());
+        versions::named(&folder, &version)?;
+        Ok(version)
     }
 
     /// Checks that a version is complete, so that it can be served.

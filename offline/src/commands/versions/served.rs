@@ -12,13 +12,10 @@ use reqwest::redirect::Policy;
 use serde::Serialize;
 use serde_json::Value;
 use shared::contract::artifact::alias::{Alias, Named, aliases};
-use shared::contract::complaint::complaint;
+use shared::contract::complaint::{complaint, one_line};
 use shared::contract::url::without_user_info;
 
 use super::{Place, time};
-
-/// The most that is quoted of an answer.
-const MOST: usize = 200;
 
 /// Asks replicas what they serve. Fails if one is away, not ready, or serves another version than the alias names.
 #[derive(Debug, Args)]
@@ -157,7 +154,7 @@ fn ask(http: &Client, url: &Url, path: &str, key: Option<&str>) -> Said {
     };
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     let Some(version) = body["model_version"].as_str() else {
-        return Said::Nothing(format!("{status}: {}", text.chars().take(MOST).collect::<String>()));
+        return Said::Nothing(format!("{status}: {}", one_line(&text)));
     };
     let version = Some(version.to_owned()).filter(|version| !version.is_empty());
     if status.is_success() { Said::Serves(version) } else { Said::NotReady(version) }

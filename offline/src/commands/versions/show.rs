@@ -8,13 +8,12 @@ use shared::contract::artifact::manifest::{MANIFEST, read_any};
 use super::list::{Listed, all};
 use super::{Place, time};
 use crate::publish::labels::Note;
-use crate::publish::versions;
 use crate::runs::store;
 
 /// Shows a version: its aliases, tags and notes, what it was learnt from, and the run that made it.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The version.
+    /// The version, or an alias of it, such as `champion`.
     version: String,
     /// Prints JSON.
     #[arg(long)]
@@ -27,12 +26,12 @@ const SHOWN: [&str; 5] = ["data_fingerprint", "counts", "rows", "first_event_ms"
 /// Shows.
 pub fn show(args: &ShowArgs, place: &Place) -> anyhow::Result<()> {
     let folder = place.folder()?;
-    versions::named(&folder, &args.version)?;
-    let own = all(&folder)?.into_iter().find(|own| own.version == args.version);
-    let own = own.with_context(|| format!("{}: was removed just now", args.version))?;
-    let manifest: Value = read_any(&folder.join(&args.version).join(MANIFEST))?;
+    let asked = place.known(&args.version)?;
+    let own = all(&folder)?.into_iter().find(|own| own.version == asked);
+    let own = own.with_context(|| format!("{asked}: was removed just now"))?;
+    let manifest: Value = read_any(&folder.join(&asked).join(MANIFEST))?;
     let (runs, _) = store::list(&store::folder(&place.output.artifacts))?;
-    let made = runs.iter().filter(|run| run.version.as_ref() == Some(&args.version) && run.model == place.model);
+    let made = runs.iter().filter(|run| run.version.as_ref() == Some(&asked) && run.model == place.model);
     let made: Vec<&str> = made.map(|run| run.id.as_str()).collect();
     let learnt: Vec<(&str, &Value)> = SHOWN.iter().filter_map(|name| Some((*name, manifest.get(name)?))).collect();
     if args.json {
