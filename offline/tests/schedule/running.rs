@@ -212,9 +212,11 @@ fn who_looks_or_asks_needs_no_secrets_and_is_told_that_no_scheduler_runs() {
 
 #[test]
 fn a_check_finds_what_the_start_would_fail_for() {
-    let job = "[[job]]\nname = 'a'\ncron = '@daily'\ncommand = ['run', '--config', 'none.toml']\n";
+    let job = |command: &str| format!("[[job]]\nname = 'a'\ncron = '@daily'\ncommand = {command}\n");
+    let without_file = job("['run', '--events', 'log.csv', '--config', 'none.toml']");
+    let without_ca = format!("[notices]\nca = 'none.pem'\n{}", job(QUICK));
     for (config, said) in
-        [(job, "job a: `command`: none.toml: no such config file"), ("[notices]\nca = 'none.pem'", "none.pem")]
+        [(&without_file, "job a: `command`: none.toml: no such config file"), (&without_ca, "none.pem")]
     {
         let (done, told) = Place::new(config).run(&["--check"]);
         assert!(!done && told.contains(said), "{told}");
