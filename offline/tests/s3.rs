@@ -87,7 +87,7 @@ fn a_store_that_is_away_slow_or_cut_costs_no_answer_and_publishes_nothing_by_hal
     let batch = Machine::new(folder.path(), "batch", s3.address);
     let far = Machine::new(folder.path(), "far", proxy.address());
     let first = promoted(&batch.run(10));
-    let replica = Replica::start(&far, "a");
+    let replica = Replica::start_without_slates(&far, "a");
     replica.serves(&first);
 
     // Away: the replica serves on, a batch fails and says why, a start serves the cache.
@@ -97,7 +97,7 @@ fn a_store_that_is_away_slow_or_cut_costs_no_answer_and_publishes_nothing_by_hal
     let second = promoted(&batch.run(12));
     assert_eq!(replica.version().as_deref(), Some(&*first));
     drop(replica);
-    let replica = Replica::start(&far, "a");
+    let replica = Replica::start_without_slates(&far, "a");
     assert_eq!(replica.version().as_deref(), Some(&*first), "the cache is served");
     // Without a cache there is nothing to serve.
     let bare = Machine::new(folder.path(), "bare", proxy.address());

@@ -182,6 +182,11 @@ impl Replica {
         Self::spawn_with(machine, name, &[("TANDEM_AUTH__KEYS", text(keys))], headers).ready()
     }
 
+    /// Starts one that logs no slates: whoever asks which version it serves would fill a slow network with them.
+    pub fn start_without_slates(machine: &Machine, name: &str) -> Self {
+        Self::spawn_with(machine, name, &[("TANDEM_SLATES__EVERY", "0")], String::new()).ready()
+    }
+
     /// Starts one.
     pub fn spawn(machine: &Machine, name: &str) -> Self {
         Self::spawn_with(machine, name, &[], String::new())
