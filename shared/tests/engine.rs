@@ -2,6 +2,8 @@
 
 #[path = "engine/filters.rs"]
 mod filters;
+#[path = "engine/home.rs"]
+mod home;
 #[path = "engine/patch.rs"]
 mod patch;
 

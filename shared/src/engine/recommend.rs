@@ -50,6 +50,14 @@ pub struct Scratch {
     pub stopwatch: Stopwatch,
 }
 
+impl Scratch {
+    /// The single items that a query refuses for a user: what it excludes, and what the seen policy keeps out of the past.
+    pub fn refused(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) -> Vec<ItemIdx> {
+        self.filter.set(snapshot, state, query, now_ms);
+        self.filter.refused_items().to_vec()
+    }
+}
+
 /// Answers a query as the service does: with the snapshot's blend, and its ranker if it has one. Without history,
 /// cached candidates and page the slate is what people with the profile took, or plain popularity without a profile, since
 /// weights and ranker were fitted on questions with a history.

@@ -178,6 +178,12 @@ impl Items {
         (0..self.table.category_name.len()).map(|row| self.table.category_name.get(row))
     }
 
+    /// The name of a category.
+    #[must_use]
+    pub fn category_name(&self, category: CategoryIdx) -> &str {
+        self.table.category_name.get(category.0 as usize)
+    }
+
     /// The categories of an item, ascending.
     #[must_use]
     pub fn categories_of(&self, item: ItemIdx) -> &[CategoryIdx] {

@@ -141,6 +141,12 @@ impl PropertyTable {
         })
     }
 
+    /// The text of a row, see [`Texts::of`].
+    #[must_use]
+    pub fn text(&self, row: u32) -> &str {
+        self.texts.get(row as usize)
+    }
+
     pub(super) fn check(&self, items: usize) -> Result<(), Misfit> {
         if self.is_empty() {
             return Ok(());

@@ -10,47 +10,11 @@ use crate::contract::id::ItemIdx;
 use crate::engine::rules::Cap;
 use crate::engine::slate::Pick;
 use crate::engine::snapshot::Snapshot;
-use crate::tables::Property;
+use crate::engine::values::{Value, Values};
 
 /// How many items are passed over for the caps before these give way, so that caps that nothing fits don't cost a look
 /// at the whole catalogue.
 const PASSED_OVER: usize = 4096;
-
-/// The values of a property.
-#[derive(Clone, Copy)]
-enum Values<'a> {
-    Category(&'a Snapshot),
-    Property(Property<'a>),
-}
-
-impl<'a> Values<'a> {
-    fn new(property: &str, snapshot: &'a Snapshot) -> Option<Self> {
-        if property == "category" {
-            Some(Self::Category(snapshot))
-        } else {
-            snapshot.properties().get(property).map(Self::Property)
-        }
-    }
-
-    /// Calls `each` with the values of an item, each as a number of its own.
-    fn of(self, item: ItemIdx, mut each: impl FnMut(u64)) {
-        match self {
-            Self::Category(snapshot) => {
-                if let Some(category) = snapshot.items().first_category(item) {
-                    each(u64::from(category.0));
-                }
-            }
-            Self::Property(Property::Texts(texts)) => texts.of(item).iter().for_each(|&text| each(u64::from(text))),
-            Self::Property(Property::Numbers(numbers) | Property::Flags(numbers)) => {
-                let number = numbers[item.at()];
-                if !number.is_nan() {
-                    // 0 and -0 are one value.
-                    each((number + 0.0).to_bits());
-                }
-            }
-        }
-    }
-}
 
 /// Whether caps on a property bound anything in a version.
 #[must_use]
@@ -59,7 +23,7 @@ pub fn knows(property: &str, snapshot: &Snapshot) -> bool {
 }
 
 /// The caps of a slate that is being made, each with how many of its items have each value.
-pub struct Caps<'a>(Vec<(Values<'a>, usize, HashMap<u64, usize>)>);
+pub struct Caps<'a>(Vec<(Values<'a>, usize, HashMap<Value, usize>)>);
 
 impl<'a> Caps<'a> {
     /// The caps of an empty slate.
