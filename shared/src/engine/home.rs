@@ -7,15 +7,13 @@
 //! A row is left out if it has fewer than [`ENOUGH`] items of its own kind: nothing is filled up with what it does not
 //! promise. Cost: about a slate a row.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use crate::contract::api::Seen;
 use crate::contract::id::ItemIdx;
 use crate::contract::params::Weights;
 use crate::contract::source::Source;
-use crate::engine::item_set::ItemSet;
 use crate::engine::recommend::{Scratch, recommend, recommend_with};
-use crate::engine::seen::SeenRule;
 use crate::engine::segments::segments;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
@@ -42,7 +40,7 @@ pub enum Kind {
     PopularIn,
     /// What has become popular lately.
     Trending,
-    /// The best of few items for the user, of which the query says which: new ones.
+    /// The best for the user of what the row's filter leaves: new items.
     New,
     /// The user's own items that they may want again.
     Again,
@@ -53,10 +51,8 @@ pub enum Kind {
 pub struct Row {
     /// What it shows.
     pub kind: Kind,
-    /// How many items.
-    pub k: usize,
-    /// Only these items, the query's own filter included.
-    pub only: Option<Arc<ItemSet>>,
+    /// How many items, and which; its rules hold for [`Kind::ForYou`] and [`Kind::New`], which are slates.
+    pub query: Query,
 }
 
 /// What a row is about.
@@ -83,33 +79,21 @@ pub struct Shelf {
 struct Page<'a> {
     snapshot: &'a Snapshot,
     state: &'a UserState,
-    query: &'a Query,
     now_ms: i64,
-    /// What stands in a row already, and what the query excludes.
+    scratch: &'a mut Scratch,
+    /// What stands in a row already.
     shown: Vec<ItemIdx>,
-    /// What the user's past keeps out too.
-    refused: Vec<ItemIdx>,
     /// What rows are about.
     about: Vec<About>,
 }
 
-/// The rows of a page, in the order in which they are asked for.
-///
-/// * `query`: what holds for all rows; its `k` and `only` are those of the rows.
+/// The rows of a page that have enough, in the order in which they are asked for.
 #[must_use]
-pub fn home(
-    snapshot: &Snapshot,
-    state: &UserState,
-    query: &Query,
-    rows: &[Row],
-    now_ms: i64,
-    scratch: &mut Scratch,
-) -> Vec<Shelf> {
-    let (shown, refused) = (query.exclude.clone(), scratch.refused(snapshot, state, query, now_ms));
-    let mut page = Page { snapshot, state, query, now_ms, shown, refused, about: Vec::new() };
+pub fn home(snapshot: &Snapshot, state: &UserState, rows: &[Row], now_ms: i64, scratch: &mut Scratch) -> Vec<Shelf> {
+    let mut page = Page { snapshot, state, now_ms, scratch, shown: Vec::new(), about: Vec::new() };
     let mut shelves = Vec::with_capacity(rows.len());
     for (at, row) in rows.iter().enumerate() {
-        let Some((about, picks)) = page.row(row, scratch) else { continue };
+        let Some((about, picks)) = page.row(row) else { continue };
         page.shown.extend(picks.iter().map(|pick| pick.item));
         page.about.extend(about);
         shelves.push(Shelf { row: at, about, picks });
@@ -117,69 +101,84 @@ pub fn home(
     shelves
 }
 
+/// A user of whom nothing is known.
+static NOBODY: LazyLock<UserState> = LazyLock::new(UserState::default);
+
 impl Page<'_> {
-    fn row(&self, row: &Row, scratch: &mut Scratch) -> Option<(Option<About>, Vec<Pick>)> {
-        let enough = |picks: &Vec<Pick>| picks.len() >= row.k.min(ENOUGH);
-        let alone = |picks: Vec<Pick>| Some((None, picks)).filter(|(_, picks)| enough(picks));
-        match row.kind {
-            Kind::ForYou | Kind::New => alone(self.personal(row, scratch)),
-            Kind::Again => alone(self.again(row, scratch)),
-            Kind::Trending => alone(self.of_all(row, Source::Trending, None, scratch)),
+    fn row(&mut self, Row { kind, query }: &Row) -> Option<(Option<About>, Vec<Pick>)> {
+        let has_enough = |picks: &Vec<Pick>| picks.len() >= query.k.min(ENOUGH);
+        let picks = match kind {
+            Kind::ForYou | Kind::New => self.personal(query),
+            Kind::Again => self.again(query),
+            Kind::Trending => self.of_all(query, Source::Trending, None),
             Kind::Because => {
-                let tried = self.newest().into_iter().filter(|item| !self.about.contains(&About::Item(*item)));
-                let mut rows =
-                    tried.take(TRIED).map(|item| (Some(About::Item(item)), self.because(row, item, scratch)));
-                rows.find(|(_, picks)| enough(picks))
+                let own = self.newest().into_iter().map(About::Item);
+                return self.first(own.collect(), |page, item| page.because(query, item), has_enough);
             }
-            Kind::PopularIn => {
-                let own = self.categories(scratch);
-                if own.is_empty() {
-                    return alone(self.of_all(row, Source::Popularity, None, scratch));
-                }
-                let tried = own.into_iter().filter(|of| !self.about.contains(&About::Category(*of))).take(TRIED);
-                let mut rows = tried
-                    .map(|of| (Some(About::Category(of)), self.of_all(row, Source::Popularity, Some(of), scratch)));
-                rows.find(|(_, picks)| enough(picks))
-            }
-        }
+            Kind::PopularIn => match self.categories() {
+                own if own.is_empty() => self.of_all(query, Source::Popularity, None),
+                own => return self.first(own, |page, of| page.of_all(query, Source::Popularity, Some(of)), has_enough),
+            },
+        };
+        Some((None, picks)).filter(|(_, picks)| has_enough(picks))
     }
 
-    fn personal(&self, row: &Row, scratch: &mut Scratch) -> Vec<Pick> {
-        let Page { snapshot, state, now_ms, .. } = *self;
-        let query = Query { k: row.k, only: row.only.clone(), exclude: self.shown.clone(), ..self.query.clone() };
-        recommend(snapshot, state, &query, now_ms, scratch).picks
+    /// The first row that has enough, of those about something that no row above is about.
+    fn first(
+        &mut self,
+        about: Vec<About>,
+        picks: impl Fn(&mut Self, About) -> Vec<Pick>,
+        has_enough: impl Fn(&Vec<Pick>) -> bool,
+    ) -> Option<(Option<About>, Vec<Pick>)> {
+        let about: Vec<About> = about.into_iter().filter(|about| !self.about.contains(about)).take(TRIED).collect();
+        about.into_iter().map(|about| (Some(about), picks(self, about))).find(|(_, picks)| has_enough(picks))
+    }
+
+    fn personal(&mut self, query: &Query) -> Vec<Pick> {
+        let exclude = query.exclude.iter().chain(&self.shown).copied().collect();
+        recommend(self.snapshot, self.state, &Query { exclude, ..query.clone() }, self.now_ms, self.scratch).picks
     }
 
     /// What the user's own items propose of themselves, also where the query keeps the past out.
-    fn again(&self, row: &Row, scratch: &mut Scratch) -> Vec<Pick> {
-        let query = self.plain(row, &self.shown);
-        let (weights, source) = (Weights::only(Source::Repeat), Source::Repeat);
-        let slate = recommend_with(self.snapshot, &weights, self.state, &query, self.now_ms, scratch);
-        proposed_by(source, slate.picks)
+    fn again(&mut self, query: &Query) -> Vec<Pick> {
+        let query = self.plain(query, &query.exclude);
+        let weights = Weights::only(Source::Repeat);
+        let slate = recommend_with(self.snapshot, &weights, self.state, &query, self.now_ms, self.scratch);
+        proposed_by(Source::Repeat, slate.picks)
     }
 
     /// What a source that depends on no user proposes, without what the user's past keeps out.
-    fn of_all(&self, row: &Row, source: Source, category: Option<CategoryIdx>, scratch: &mut Scratch) -> Vec<Pick> {
-        let query = Query { category, ..self.plain(row, &self.refused) };
+    fn of_all(&mut self, query: &Query, source: Source, about: Option<About>) -> Vec<Pick> {
+        let category = match about {
+            Some(About::Category(category)) => Some(category),
+            _ => query.category,
+        };
+        let query = Query { category, ..self.without_past(query) };
         let weights = Weights::only(source);
-        let nobody = UserState::default();
-        let slate = recommend_with(self.snapshot, &weights, &nobody, &query, self.now_ms, scratch);
+        let slate = recommend_with(self.snapshot, &weights, &NOBODY, &query, self.now_ms, self.scratch);
         proposed_by(source, slate.picks)
     }
 
     /// What is like an item, without what is only popular.
-    fn because(&self, row: &Row, item: ItemIdx, scratch: &mut Scratch) -> Vec<Pick> {
-        let query = Query { context: Some(item), ..self.plain(row, &self.refused) };
-        let (weights, nobody) = (&self.snapshot.params().weights, UserState::default());
-        let mut picks = recommend_with(self.snapshot, weights, &nobody, &query, self.now_ms, scratch).picks;
-        picks.retain(|pick| pick.because == Some(item));
-        picks
+    fn because(&mut self, query: &Query, about: About) -> Vec<Pick> {
+        let About::Item(item) = about else { return Vec::new() };
+        let query = Query { context: Some(item), ..self.without_past(query) };
+        let weights = &self.snapshot.params().weights;
+        let slate = recommend_with(self.snapshot, weights, &NOBODY, &query, self.now_ms, self.scratch);
+        slate.picks.into_iter().filter(|pick| pick.because == Some(item)).collect()
     }
 
-    /// A query for a row, by no rules but its filter, without some items and what stands above.
-    fn plain(&self, row: &Row, without: &[ItemIdx]) -> Query {
+    /// A query for nobody, without what the user's past and the query keep out.
+    fn without_past(&mut self, query: &Query) -> Query {
+        let refused = self.scratch.refused(self.snapshot, self.state, query, self.now_ms);
+        self.plain(query, &refused)
+    }
+
+    /// A query for a row by no rules but its filters, without some items and what stands above.
+    fn plain(&self, query: &Query, without: &[ItemIdx]) -> Query {
         let exclude = without.iter().chain(&self.shown).copied().collect();
-        Query { only: row.only.clone(), exclude, seen: SeenRule::Word(Seen::Allow), ..Query::of(row.k, Seen::Allow) }
+        let (category, only) = (query.category, query.only.clone());
+        Query { category, only, exclude, ..Query::of(query.k, Seen::Allow) }
     }
 
     /// The distinct items of the history, newest first.
@@ -194,16 +193,15 @@ impl Page<'_> {
     }
 
     /// The user's categories, best first; none of a user of whom nothing is known.
-    fn categories(&self, scratch: &mut Scratch) -> Vec<CategoryIdx> {
+    fn categories(&mut self) -> Vec<About> {
         if self.state.history.is_empty() && self.state.cached.is_empty() {
             return Vec::new();
         }
-        let Page { snapshot, state, now_ms, .. } = *self;
+        let Some(values) = Values::new(CATEGORY, self.snapshot) else { return Vec::new() };
         let query = Query::of(SAMPLE, Seen::Allow);
-        let slate = recommend(snapshot, state, &query, now_ms, scratch);
-        let Some(values) = Values::new(CATEGORY, snapshot) else { return Vec::new() };
+        let slate = recommend(self.snapshot, self.state, &query, self.now_ms, self.scratch);
         let best = segments(values, &slate.picks, TRIED + self.about.len());
-        best.iter().map(|segment| segment.value.category()).collect()
+        best.iter().map(|segment| About::Category(segment.value.category())).collect()
     }
 }
 

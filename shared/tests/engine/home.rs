@@ -8,13 +8,13 @@ use super::*;
 
 const ALL: [Kind; 6] = [Kind::ForYou, Kind::Because, Kind::PopularIn, Kind::Trending, Kind::New, Kind::Again];
 
-fn row(kind: Kind, k: usize) -> Row {
-    Row { kind, k, only: None }
+fn row(kind: Kind, k: usize, seen: Seen) -> Row {
+    Row { kind, query: Query::of(k, seen) }
 }
 
-fn page(snapshot: &Snapshot, history: &[u32], seen: Seen, rows: &[Row]) -> Vec<Shelf> {
+fn page(snapshot: &Snapshot, history: &[u32], rows: &[Row]) -> Vec<Shelf> {
     let history: Vec<(u32, KindIdx)> = history.iter().map(|&item| (item, KindIdx::VIEW)).collect();
-    home(snapshot, &state(&history, &[]), &Query::of(1, seen), rows, 100, &mut Scratch::default())
+    home(snapshot, &state(&history, &[]), rows, 100, &mut Scratch::default())
 }
 
 proptest! {
@@ -25,13 +25,13 @@ proptest! {
         exclude_all in any::<bool>(),
     ) {
         let snapshot = snapshot();
-        let rows: Vec<Row> = kinds.iter().map(|&(kind, k)| row(ALL[kind], k)).collect();
         let seen = if exclude_all { Seen::ExcludeAll } else { Seen::Allow };
-        let shelves = page(&snapshot, &history, seen, &rows);
+        let rows: Vec<Row> = kinds.iter().map(|&(kind, k)| row(ALL[kind], k, seen)).collect();
+        let shelves = page(&snapshot, &history, &rows);
         let mut shown: Vec<ItemIdx> = Vec::new();
         let mut about: Vec<About> = Vec::new();
         for Shelf { row, about: of, picks } in &shelves {
-            let (kind, k) = (rows[*row].kind, rows[*row].k);
+            let (kind, k) = (rows[*row].kind, rows[*row].query.k);
             prop_assert!(picks.len() <= k && picks.len() >= k.min(ENOUGH), "{:?}: {}", kind, picks.len());
             prop_assert!(picks.iter().all(|pick| !shown.contains(&pick.item)));
             shown.extend(picks.iter().map(|pick| pick.item));
@@ -61,10 +61,9 @@ proptest! {
 #[test]
 fn a_user_with_a_past_gets_the_rows_that_it_fills() {
     let snapshot = snapshot();
-    let rows = [Kind::Because, Kind::PopularIn, Kind::ForYou].map(|kind| row(kind, 1));
-    let kinds = |history: &[u32]| {
-        page(&snapshot, history, Seen::Allow, &rows).iter().map(|shelf| rows[shelf.row].kind).collect::<Vec<_>>()
-    };
+    let rows = [Kind::Because, Kind::PopularIn, Kind::ForYou].map(|kind| row(kind, 1, Seen::Allow));
+    let kinds =
+        |history: &[u32]| page(&snapshot, history, &rows).iter().map(|shelf| rows[shelf.row].kind).collect::<Vec<_>>();
     assert_eq!(kinds(&[0, 1]), [Kind::Because, Kind::PopularIn, Kind::ForYou]);
     // Nothing is known of a stranger to be about.
     assert_eq!(kinds(&[]), [Kind::PopularIn, Kind::ForYou]);
@@ -75,8 +74,9 @@ fn a_row_has_only_what_its_filter_leaves() {
     let snapshot = snapshot();
     let only = Some(Arc::new(ItemSet::new(9, |item| item.0 % 2 == 0)));
     for kind in ALL {
-        let rows = [Row { only: only.clone(), ..row(kind, 3) }];
-        for shelf in page(&snapshot, &[0, 1, 2, 3, 4], Seen::Allow, &rows) {
+        let query = Query { only: only.clone(), ..Query::of(3, Seen::Allow) };
+        let rows = [Row { kind, query }];
+        for shelf in page(&snapshot, &[0, 1, 2, 3, 4], &rows) {
             assert!(shelf.picks.iter().all(|pick| pick.item.0 % 2 == 0), "{kind:?}");
         }
     }
