@@ -13,12 +13,13 @@ use figment::providers::{Format, Toml};
 use serde::Deserialize;
 use shared::contract::api::Seen;
 use shared::contract::artifact::alias::Alias;
+use shared::contract::home::GivenRow;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
 use shared::engine::attribution::Shown;
 use shared::objects::Location;
 
-use self::check::{listen, name, origin, shadow, store, within};
+use self::check::{home, listen, name, origin, shadow, store, within};
 use crate::scenarios::{Scenarios, Wrong};
 use crate::traces::Collector;
 
@@ -86,6 +87,16 @@ pub struct Config {
     pub log: Log,
     /// Rules of the shop by name.
     pub scenarios: Scenarios,
+    /// The front page.
+    pub home: Home,
+}
+
+/// `[home]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Home {
+    pub rows: Vec<GivenRow>,
 }
 
 /// `[server]`; the keys are documented in `config.default.toml`.
@@ -359,6 +370,7 @@ impl Config {
                 |Wrong { key, value, must }| ConfigError::Scenario { key: format!("{name}.{key}"), value, must };
             scenario.check().map_err(wrong)?;
         }
+        home(&self.home.rows, &self.scenarios)?;
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }

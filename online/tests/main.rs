@@ -8,6 +8,7 @@ mod catalogue;
 mod event_log;
 mod golden;
 mod histories;
+mod home;
 mod inputs;
 mod outcomes;
 mod profiles;

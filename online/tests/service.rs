@@ -334,6 +334,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/",
         "/events",
         "/health",
+        "/home",
         "/items/{item_id}",
         "/items/{item_id}/similar",
         "/metrics",
@@ -354,6 +355,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/recommendations",
         "/reports",
         "/reports/{name}",
+        "/segments",
         "/users/{id}",
         "/users/{id}/history",
     ];

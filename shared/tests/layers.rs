@@ -29,6 +29,7 @@ const TABLE: &layers::Table<'_> = &[
         "contract::api",
         &["contract::given", "contract::id", "contract::kind", "contract::profile", "contract::seen", "contract::time"],
     ),
+    ("contract::home", &["contract::api", "contract::given", "contract::id", "contract::profile"]),
     ("engine::topk", &["contract::id"]),
     ("engine::stages", &[]),
     ("engine::dense", &["contract::id"]),
@@ -246,6 +247,7 @@ const TABLE: &layers::Table<'_> = &[
         "engine::home",
         &[
             "contract::api",
+            "contract::home",
             "contract::id",
             "contract::params",
             "contract::source",

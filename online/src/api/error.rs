@@ -110,6 +110,14 @@ impl ApiError {
         }
     }
 
+    /// The error about a field of an object that is a field itself.
+    pub fn below(self, parent: &str) -> Self {
+        match self {
+            Self::Invalid { field: Some(field), detail } => Self::invalid(format!("{parent}.{field}"), detail),
+            other => other,
+        }
+    }
+
     /// Makes an [`ApiError::Invalid`] of serde's error about a body or a query string.
     ///
     /// * `path`: the path of the field; empty for the whole, and for a position before any field.

@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod gate;
 pub mod health;
+pub mod home;
 pub mod items;
 pub mod model;
 pub mod models;
@@ -28,6 +29,7 @@ pub mod query;
 pub mod recommendations;
 pub mod reports;
 pub mod root;
+pub mod segments;
 pub mod slate;
 pub mod users;
 
@@ -47,6 +49,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
+use shared::contract::home::GivenRow;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
@@ -90,6 +93,8 @@ pub struct Settings {
     pub max_explained_rows: usize,
     /// The maximum number of concurrent requests of a [`gate::Class`].
     pub max_in_flight: usize,
+    /// The rows of a front page whose query names none.
+    pub home_rows: Vec<GivenRow>,
     /// The origins of pages that may call from a browser.
     pub cors_origins: Vec<HeaderValue>,
     /// How long after its arrival recommendations should be answered at the latest.
@@ -185,6 +190,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(description::head())
         .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
+        .routes(routes!(home::post_home))
+        .routes(routes!(segments::get_segments))
         .routes(routes!(catalogue::put_item))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))

@@ -169,9 +169,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
 /// # Errors
 /// [`ApiError::Invalid`] names the field.
 pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, ApiError> {
-    if query.now.is_some() && clock == Clock::Service {
-        return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
-    }
+    check_now(query.now, clock)?;
     let RecommendationQuery {
         user_id,
         k,
@@ -198,6 +196,17 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         now,
         profile,
     })
+}
+
+/// Checks that a query may have a time.
+///
+/// # Errors
+/// [`ApiError::Invalid`] unless the service replays.
+pub fn check_now(now: Option<i64>, clock: Clock) -> Result<(), ApiError> {
+    if now.is_some() && clock == Clock::Service {
+        return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
+    }
+    Ok(())
 }
 
 /// Checks the name of a category, which must not be empty.

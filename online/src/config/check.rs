@@ -4,10 +4,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use shared::contract::artifact::alias::Alias;
+use shared::contract::expression::Expression;
+use shared::contract::home::{GivenRow, MAX_ROWS};
 use shared::contract::url::without_user_info;
 use shared::objects::{Location, ObjectsError};
 
 use super::{ConfigError, Shadow};
+use crate::scenarios::Scenarios;
 
 /// Checks that a text is a host and a port; whether there is such a host shows when it is bound.
 pub(super) fn listen(key: &'static str, value: &str) -> Result<(), ConfigError> {
@@ -50,6 +53,26 @@ pub(super) fn store(key: &'static str, value: &str) -> Result<(), ConfigError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Checks the rows of the front page.
+pub(super) fn home(rows: &[GivenRow], scenarios: &Scenarios) -> Result<(), ConfigError> {
+    if !(1..=MAX_ROWS).contains(&rows.len()) {
+        let must = format!("a page has 1 to {MAX_ROWS} rows");
+        return Err(ConfigError::Value { key: "home.rows", value: format!("{} rows", rows.len()), must });
+    }
+    for (at, row) in rows.iter().enumerate() {
+        let wrong = |what: &str, given: &str, must: String| {
+            Err(ConfigError::Value { key: "home.rows", value: format!("[{at}].{what} = {given:?}"), must })
+        };
+        if let Some((filter, Err(error))) = row.filter.as_deref().map(|filter| (filter, Expression::parse(filter))) {
+            return wrong("filter", filter, error.to_string());
+        }
+        if let Some(scenario) = row.scenario.as_deref().filter(|name| !scenarios.contains_key(*name)) {
+            return wrong("scenario", scenario, "there is no such section in [scenarios]".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a number is in its range.

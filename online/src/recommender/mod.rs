@@ -8,6 +8,7 @@
 
 mod ask;
 mod deadline;
+mod home;
 mod no_answer;
 
 use std::cell::RefCell;
@@ -30,6 +31,8 @@ use crate::traces::Trace;
 use ask::category;
 pub use ask::{Asker, fits};
 pub use deadline::{Deadline, store_share};
+pub use home::{AnsweredHome, CheckedRow};
+pub(crate) use no_answer::nearest;
 pub use no_answer::{
     BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem, UnknownKind, UnknownScenario,
 };
@@ -143,17 +146,9 @@ impl Recommender {
         let snapshot = self.snapshot()?;
         let asked = self.asker.ask(query, id, &snapshot)?;
         let mut timed = self.metrics.stages.begin(trace);
-        let (until, version) = (deadline.store_until(), &snapshot.manifest().version);
-        let stored = self.store.read_until(Some(until), &query.user_id, version, clock_ms).await;
+        let stored = self.stored(&query.user_id, &snapshot, deadline, clock_ms).await;
         self.metrics.stages.read(&mut timed);
-        let (stored, mut fallback) = match stored {
-            Ok(stored) => (Some(stored), None),
-            Err(error) => {
-                tracing::debug!(%error, "slate made without the store");
-                self.metrics.fallbacks.with_label_values(&[error.label()]).inc();
-                (None, Some(Outcome::Fallback))
-            }
-        };
+        let mut fallback = stored.is_none().then_some(Outcome::Fallback);
         let state = asked.state(&snapshot, &query.user_id, stored.as_ref(), &self.metrics.store_unreadable);
         let now_ms = query.now.unwrap_or(clock_ms);
         self.metrics.stages.joined(&mut timed);
@@ -186,6 +181,17 @@ impl Recommender {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
         Ok(Answered { snapshot, slate, stored: stored.filter(|_| !late), timed })
+    }
+
+    /// What the store has of a user, if it answers in time; counted if it does not.
+    async fn stored(&self, user: &UserId, snapshot: &Snapshot, deadline: Deadline, clock_ms: i64) -> Option<Stored> {
+        let (until, version) = (deadline.store_until(), &snapshot.manifest().version);
+        let stored = self.store.read_until(Some(until), user, version, clock_ms).await;
+        let away = |error: &StoreError| {
+            tracing::debug!(%error, "answered without the store");
+            self.metrics.fallbacks.with_label_values(&[error.label()]).inc();
+        };
+        stored.inspect_err(away).ok()
     }
 
     /// The items most similar to an item, of those that are available at a time and that a filter leaves; best first.

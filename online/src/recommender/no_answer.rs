@@ -107,7 +107,7 @@ fn existing(nearest: &[String]) -> String {
 }
 
 /// The names most similar to `name`, ignoring case; equally similar ones in their order.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
     let distance = |other: &&str| strsim::osa_distance(&name, &other.to_lowercase());
     let mut names: Vec<&str> = names.take(COMPARED).collect();

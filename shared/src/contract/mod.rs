@@ -10,6 +10,7 @@ pub mod event;
 pub mod event_log;
 pub mod expression;
 mod given;
+pub mod home;
 pub mod id;
 #[cfg(feature = "engine")]
 pub mod impression;

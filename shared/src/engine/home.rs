@@ -10,6 +10,7 @@
 use std::sync::LazyLock;
 
 use crate::contract::api::Seen;
+pub use crate::contract::home::RowKind as Kind;
 use crate::contract::id::ItemIdx;
 use crate::contract::params::Weights;
 use crate::contract::source::Source;
@@ -27,24 +28,6 @@ pub const ENOUGH: usize = 3;
 const TRIED: usize = 8;
 /// The size of the slate whose categories are the user's.
 const SAMPLE: usize = 100;
-
-/// What a row shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The user's slate.
-    ForYou,
-    /// What is like an item of the user's history; the newest that no row above is about.
-    Because,
-    /// What is popular in a category; the best for the user that no row above is about. Of the whole catalogue where
-    /// nothing is known of the user.
-    PopularIn,
-    /// What has become popular lately.
-    Trending,
-    /// The best for the user of what the row's filter leaves: new items.
-    New,
-    /// The user's own items that they may want again.
-    Again,
-}
 
 /// A row that is asked for.
 #[derive(Debug, Clone)]
