@@ -112,6 +112,8 @@ pub struct Metrics {
     pub impressions_accepted: IntCounter,
     /// Events and impressions refused, by reason.
     pub events_refused: IntCounterVec,
+    /// Messages of other systems' clients that are no events of ours, by reason.
+    pub messages_ignored: IntCounterVec,
     /// Events acknowledged before the store had them.
     pub events_deferred: IntCounter,
     /// Users erased, each time anew.
@@ -266,6 +268,12 @@ impl Default for Metrics {
                 "Events and impressions refused by reason",
                 "reason",
                 &["no_room", "log", "queue_full", "invalid"],
+            ),
+            messages_ignored: counters_of(
+                "tandem_messages_ignored_total",
+                "Messages of other systems' clients, or products of them, that are no events, by reason",
+                "reason",
+                &["type", "event", "user", "product", "timestamp", "kind", "id"],
             ),
             events_deferred: counter(
                 "tandem_events_deferred_total",

@@ -17,6 +17,7 @@ mod requests;
 mod row_stores;
 mod secrets;
 mod security;
+mod segment;
 mod service;
 mod shadow;
 mod shutdown;

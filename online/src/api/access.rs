@@ -45,7 +45,7 @@ pub struct Access {
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
 /// pages. Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place, Class); 32] = [
+const TABLE: [(&str, &str, Need, Place, Class); 40] = [
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
@@ -76,6 +76,15 @@ const TABLE: [(&str, &str, Need, Place, Class); 32] = [
     ("GET", "/models/{name}/drift", READ, Both, Work),
     ("POST", "/models/{name}/predict", READ, Both, Work),
     ("POST", "/models/{name}/rows", WRITE, Both, Intake),
+    // The calls of other systems' clients.
+    ("POST", "/v1/batch", WRITE, Both, Intake),
+    ("POST", "/v1/import", WRITE, Both, Intake),
+    ("POST", "/v1/track", WRITE, Both, Intake),
+    ("POST", "/v1/identify", WRITE, Both, Intake),
+    ("POST", "/v1/alias", WRITE, Both, Intake),
+    ("POST", "/v1/page", WRITE, Both, Intake),
+    ("POST", "/v1/screen", WRITE, Both, Intake),
+    ("POST", "/v1/group", WRITE, Both, Intake),
     // What no route has: the calls of known systems, which score rows, and paths at which there is nothing.
     ("GET", OTHER, READ, Both, Work),
     ("POST", OTHER, READ, Both, Work),
@@ -114,6 +123,9 @@ mod tests {
             ("GET".to_owned(), OTHER.to_owned()),
             ("POST".to_owned(), OTHER.to_owned()),
         ]);
+        // Those that the description does not list.
+        let undescribed = ["/v1/batch", "/v1/import"].into_iter().chain(crate::api::clients::MESSAGES);
+        routes.extend(undescribed.map(|path| ("POST".to_owned(), path.to_owned())));
         for (path, methods) in description["paths"].as_object().expect("paths") {
             let methods = methods.as_object().expect("methods").keys();
             routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));

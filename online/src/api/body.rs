@@ -4,10 +4,12 @@
 //! of the wrong field.
 
 use std::fmt;
+use std::io::Read;
 use std::marker::PhantomData;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned};
@@ -19,11 +21,11 @@ use super::error::ApiError;
 /// finished writing.
 const MAX_DISCARDED: usize = 64 << 20;
 
-/// Reads a JSON body of at most `limit` bytes. An empty body needs no JSON content type: some clients send none with
-/// it, or that of a form.
+/// Reads a JSON body of at most `limit` bytes, also after it is unpacked, which it may have to be by gzip. An empty body
+/// needs no JSON content type: some clients send none with it, or that of a form.
 ///
 /// # Errors
-/// [`ApiError`] for another content type, a body that is too large, or one that breaks off.
+/// [`ApiError`] for another content type or packing, a body that is too large, or one that breaks off.
 pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.map_or("", |value| value.to_str().unwrap_or("?")).to_owned();
@@ -49,14 +51,26 @@ pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiEr
     if bytes.is_empty() {
         return Ok(bytes);
     }
-    if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(ApiError::ContentEncoding(encoding));
-    }
+    let bytes = match encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        None => bytes,
+        Some(encoding) if ["gzip", "x-gzip"].iter().any(|gzip| encoding.eq_ignore_ascii_case(gzip)) => {
+            unpack(&bytes, limit)?
+        }
+        Some(encoding) => return Err(ApiError::ContentEncoding(encoding)),
+    };
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::ContentType(content_type));
     }
     Ok(bytes)
+}
+
+/// Unpacks a body by gzip; no more than `limit` bytes are made of it, however little it is.
+fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut unpacked = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut unpacked);
+    read.map_err(|error| ApiError::Invalid { field: None, detail: format!("the body is no gzip: {error}") })?;
+    if unpacked.len() > limit { Err(ApiError::TooLarge(limit)) } else { Ok(unpacked) }
 }
 
 /// Parses JSON, naming the field that is wrong, such as `[3].itemid`.
@@ -104,6 +118,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use shared::contract::api::{NewEvent, RecommendationQuery};
 
     use super::*;
@@ -117,11 +133,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_packed_body_is_refused_as_such() {
-        let request = Request::builder().header(header::CONTENT_TYPE, "application/json");
-        let request =
-            request.header(header::CONTENT_ENCODING, "gzip").body(Body::from(vec![31, 139])).expect("a request");
-        assert!(matches!(read(request, 100).await, Err(ApiError::ContentEncoding(encoding)) if encoding == "gzip"));
+    async fn a_body_may_be_packed_by_gzip_and_by_nothing_else() {
+        let packed = |text: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(text).expect("memory");
+            encoder.finish().expect("memory")
+        };
+        let read_as = async |encoding: &str, bytes: Vec<u8>| {
+            let request = Request::builder().header(header::CONTENT_TYPE, "application/json");
+            let request = request.header(header::CONTENT_ENCODING, encoding).body(Body::from(bytes));
+            read(request.expect("a request"), 100).await
+        };
+        assert!(matches!(read_as("gzip", packed(b"{}")).await, Ok(bytes) if bytes == b"{}"));
+        assert!(matches!(read_as("br", vec![0]).await, Err(ApiError::ContentEncoding(encoding)) if encoding == "br"));
+        // A million bytes that are packed into a thousand: no more of them are unpacked than may be read.
+        assert!(packed(&[b' '; 1 << 20]).len() < 1200);
+        assert!(matches!(read_as("gzip", packed(&[b' '; 101])).await, Err(ApiError::TooLarge(100))));
+        let half = |bytes: Vec<u8>| bytes[..bytes.len() - 9].to_vec();
+        for broken in [vec![31, 139], b"{}".to_vec(), half(packed(b"{\"user_id\": 7}"))] {
+            assert!(matches!(read_as("gzip", broken).await, Err(ApiError::Invalid { field: None, .. })));
+        }
     }
 
     #[test]

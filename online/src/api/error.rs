@@ -47,7 +47,7 @@ pub enum ApiError {
     #[error("the content type must be application/json, not {0:?}")]
     ContentType(String),
     /// The body is packed.
-    #[error("the body must not be packed; it has the content encoding {0:?}")]
+    #[error("a body is packed by gzip or not at all; it has the content encoding {0:?}")]
     ContentEncoding(String),
     /// There is no such path, item or category.
     #[error("{detail}")]

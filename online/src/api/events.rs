@@ -48,18 +48,27 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
     let Batch { events, impressions: seen } = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
     let (accepted, impressions) = (events.len() + seen.len(), seen.len());
-    let mut of_kinds: BTreeMap<KindName, u64> = BTreeMap::new();
-    events.iter().for_each(|event| *of_kinds.entry(event.kind.clone()).or_default() += 1);
-    let reported = app.outcomes.report_of(&events, &seen);
-    let (status, new) = match app.events.accept(events, seen).await? {
+    let (status, new) = match take(&app, Batch { events, impressions: seen }).await? {
         Visible::Now { new } => (StatusCode::OK, Some(new)),
         Visible::Later => (StatusCode::ACCEPTED, None),
     };
+    Ok(json(status, &Accepted { accepted, impressions, applied: new.is_some(), new, event_ids }))
+}
+
+/// Accepts what was posted, in whatever form, once it is checked.
+///
+/// # Errors
+/// [`ApiError::Events`] and [`ApiError::NoRoom`] when it can't be made durable.
+pub async fn take(app: &App, Batch { events, impressions }: Batch) -> Result<Visible, ApiError> {
+    let mut of_kinds: BTreeMap<KindName, u64> = BTreeMap::new();
+    events.iter().for_each(|event| *of_kinds.entry(event.kind.clone()).or_default() += 1);
+    let reported = app.outcomes.report_of(&events, &impressions);
+    let visible = app.events.accept(events, impressions).await?;
     app.outcomes.report(reported);
     for (kind, count) in of_kinds {
         app.metrics.events_by_kind.with_label_values(&[kind.as_str()]).inc_by(count);
     }
-    Ok(json(status, &Accepted { accepted, impressions, applied: new.is_some(), new, event_ids }))
+    Ok(visible)
 }
 
 /// What a request posts, checked.

@@ -5,8 +5,8 @@
 //! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer
 //! may be stored by caches, a panic is a 500, and a path works with and without a trailing slash.
 //!
-//! Paths kept free for other APIs that may be added: `/api/…`, `/v1/…`, and `POST /recommendations` with a
-//! `campaignArn`.
+//! The wire formats of other systems are in [`clients`]. Paths kept free for more of them: `/api/…`, and
+//! `POST /recommendations` with a `campaignArn`.
 
 pub mod access;
 pub mod admit;
@@ -14,6 +14,7 @@ pub mod authorize;
 pub mod body;
 pub mod calls;
 pub mod catalogue;
+pub mod clients;
 pub mod cors;
 pub mod description;
 pub mod error;
@@ -225,6 +226,7 @@ fn router(app: Arc<App>, gate: Gate) -> Router {
     let router = router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
+        .merge(clients::routes())
         .fallback(
             |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
         )

@@ -3,15 +3,28 @@
 //! In: the headers of a request, and the scope that its route needs. Out: the key that sent it, or a [`Refusal`]. Costs
 //! one SHA-256 of the key, one look-up and one atomic step; nothing is locked.
 //!
-//! A key is 256 random bits, and only its SHA-256 is kept ([`keys`]). It is a bearer token (RFC 6750), or the value of
-//! `X-API-Key`, which clients of other recommenders send.
+//! A key is 256 random bits, and only its SHA-256 is kept ([`keys`]). It is a bearer token (RFC 6750), or stands where
+//! clients of other systems have theirs:
+//!
+//! | header | whose |
+//! |---|---|
+//! | `X-API-Key: KEY` | Gorse |
+//! | `Authorization: Basic`, KEY as the name of the user | Segment, RudderStack |
+//! | `Authorization: AWS4-HMAC-SHA256 Credential=KEY/…` | Amazon Personalize: KEY as the id of the access key |
+//!
+//! The signature of the last is not checked: to check it, the secret would have to be kept, and not its hash alone. The key
+//! itself is the secret, as in the others, and TLS keeps it so.
 
 pub mod issue;
 pub mod keys;
 pub mod limits;
 pub mod scopes;
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 
 use self::keys::{Key, Keys};
 use self::scopes::Scope;
@@ -55,7 +68,7 @@ impl Refusal {
 /// [`Refusal`] for no key, an unknown one, one that lacks the scope, and one that has sent too much.
 pub fn admit<'a>(keys: &'a Keys, headers: &HeaderMap, needed: Scope) -> Result<&'a Key, Refusal> {
     let given = presented(headers).ok_or(Refusal::NoKey)?;
-    let key = keys.find(given).ok_or(Refusal::UnknownKey)?;
+    let key = keys.find(&given).ok_or(Refusal::UnknownKey)?;
     if !key.scopes.contains(&needed) {
         return Err(Refusal::Scope(needed));
     }
@@ -65,13 +78,28 @@ pub fn admit<'a>(keys: &'a Keys, headers: &HeaderMap, needed: Scope) -> Result<&
     }
 }
 
-/// The key in the headers of a request. Credentials of another scheme, such as those of a proxy, are passed over.
-fn presented(headers: &HeaderMap) -> Option<&[u8]> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, key) = value.as_bytes().split_at_checked(7)?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
-    });
-    bearer.or_else(|| headers.get(&API_KEY).map(|value| value.as_bytes().trim_ascii()))
+/// The key in the headers of a request: a bearer token, then `X-API-Key`, then the other schemes, so that the credentials
+/// of a proxy are passed over where there is a key.
+fn presented(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let value = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+    let (scheme, credentials) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
+    let (of, credentials) = (|name: &str| scheme.eq_ignore_ascii_case(name.as_bytes()), credentials.trim_ascii());
+    if of("bearer") && !credentials.is_empty() {
+        return Some(Cow::Borrowed(credentials));
+    }
+    if let Some(key) = headers.get(&API_KEY) {
+        return Some(Cow::Borrowed(key.as_bytes().trim_ascii()));
+    }
+    if of("basic") {
+        let pair = STANDARD.decode(credentials).ok()?;
+        return pair.split(|byte| *byte == b':').next().map(|user| Cow::Owned(user.to_vec()));
+    }
+    if of("AWS4-HMAC-SHA256") {
+        let parts = credentials.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let credential = parts.filter_map(|part| part.strip_prefix(b"Credential=")).next()?;
+        return credential.split(|byte| *byte == b'/').next().map(Cow::Borrowed);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -90,12 +118,22 @@ mod tests {
         for given in
             [(authorization.clone(), "Bearer k1"), (authorization.clone(), "bearer  k1 "), (API_KEY.clone(), "k1")]
         {
-            assert_eq!(presented(&headers(&[given])), Some(b"k1".as_slice()));
+            assert_eq!(presented(&headers(&[given])).as_deref(), Some(b"k1".as_slice()));
         }
         let both = headers(&[(authorization.clone(), "Basic dTpw"), (API_KEY, "k1")]);
-        assert_eq!(presented(&both), Some(b"k1".as_slice()));
-        for none in ["Basic dTpw", "Bearer", "k1", ""] {
+        assert_eq!(presented(&both).as_deref(), Some(b"k1".as_slice()));
+        for none in ["Basic !", "Bearer", "k1", "", "Digest k1", "AWS4-HMAC-SHA256 Signature=k1"] {
             assert_eq!(presented(&headers(&[(authorization.clone(), none)])), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_key_stands_where_clients_of_other_systems_have_theirs() {
+        let signed = "AWS4-HMAC-SHA256 Credential=k1/20261128/eu-west-1/personalize/aws4_request, \
+                      SignedHeaders=host;x-amz-date, Signature=ff";
+        for given in ["Basic azE6", "basic azE6cGFzcw==", "Basic azE=", signed] {
+            let headers = headers(&[(header::AUTHORIZATION, given)]);
+            assert_eq!(presented(&headers).as_deref(), Some(b"k1".as_slice()), "{given}");
         }
     }
 
