@@ -107,7 +107,9 @@ fn check(query: HomeQuery, default: &[GivenRow], clock: Clock) -> Result<Vec<Che
         let query = CheckedQuery {
             user_id: user_id.clone(),
             k: row.k.or(k).unwrap_or_default().get(),
+            list: None,
             item_id: None,
+            item_ids: Vec::new(),
             category: None,
             filter,
             scenario: row.scenario.clone().or_else(|| scenario.clone()),
@@ -165,7 +167,7 @@ impl<'a> RowBody<'a> {
             About::Item(item) => AboutBody::Item { item_id: items.id(item), name: items.name(item) },
             About::Category(category) => AboutBody::Category { category: items.category_name(category) },
         });
-        let items = Items { snapshot, picks: &shelf.picks };
+        let items = Items { snapshot, picks: &shelf.picks, unknown: &[] };
         let recommendation_id = id.hyphenated().to_string();
         Self { row: row.kind, title: title(row, about), about, recommendation_id, items }
     }

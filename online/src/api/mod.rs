@@ -27,6 +27,7 @@ pub mod model;
 pub mod models;
 pub mod observe;
 pub mod query;
+pub mod rank;
 pub mod recommendations;
 pub mod reports;
 pub mod root;
@@ -193,6 +194,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(home::post_home))
         .routes(routes!(segments::get_segments))
+        .routes(routes!(rank::post_rank))
         .routes(routes!(catalogue::put_item))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))

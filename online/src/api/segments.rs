@@ -110,7 +110,7 @@ pub async fn get_segments(
             .map(|(segment, picks)| SegmentBody {
                 value: values.name(segment.value).into_owned(),
                 score: segment.score,
-                items: Items { snapshot: &snapshot, picks },
+                items: Items { snapshot: &snapshot, picks, unknown: &[] },
             })
             .collect(),
     };

@@ -145,7 +145,7 @@ impl Page<'_> {
     /// What is like an item, without what is only popular.
     fn because(&mut self, query: &Query, about: About) -> Vec<Pick> {
         let About::Item(item) = about else { return Vec::new() };
-        let query = Query { context: Some(item), ..self.without_past(query) };
+        let query = Query { context: vec![item], ..self.without_past(query) };
         let weights = &self.snapshot.params().weights;
         let slate = recommend_with(self.snapshot, weights, &NOBODY, &query, self.now_ms, self.scratch);
         slate.picks.into_iter().filter(|pick| pick.because == Some(item)).collect()
