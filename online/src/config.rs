@@ -6,6 +6,7 @@
 
 mod check;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -14,12 +15,14 @@ use serde::Deserialize;
 use shared::contract::api::Seen;
 use shared::contract::artifact::alias::Alias;
 use shared::contract::home::GivenRow;
+use shared::contract::kind::KindName;
 use shared::contract::settings::{self, SettingsError};
 use shared::contract::url::{RedisUrl, without_user_info};
 use shared::engine::attribution::Shown;
 use shared::objects::Location;
 
-use self::check::{home, listen, name, origin, shadow, store, within};
+use self::check::{clients, home, listen, name, origin, shadow, store, within};
+use crate::named_filters::NamedFilters;
 use crate::scenarios::{Scenarios, Wrong};
 use crate::traces::Collector;
 
@@ -89,6 +92,18 @@ pub struct Config {
     pub scenarios: Scenarios,
     /// The front page.
     pub home: Home,
+    /// Filters that clients of other systems name.
+    pub filters: NamedFilters,
+    /// Clients of other systems.
+    pub clients: Clients,
+}
+
+/// `[clients]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Clients {
+    pub kinds: BTreeMap<String, KindName>,
 }
 
 /// `[home]`; the keys are documented in `config.default.toml`.
@@ -371,6 +386,7 @@ impl Config {
             scenario.check().map_err(wrong)?;
         }
         home(&self.home.rows, &self.scenarios)?;
+        clients(&self.filters, &self.clients.kinds)?;
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }

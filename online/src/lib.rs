@@ -22,6 +22,7 @@ pub mod events;
 pub mod filters;
 pub mod metrics;
 pub mod models;
+pub mod named_filters;
 pub mod objects;
 pub mod outcomes;
 pub mod per_snapshot;

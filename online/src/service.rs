@@ -211,6 +211,8 @@ async fn start_with(
     let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();
     let settings = api::Settings {
+        filters: config.filters.clone(),
+        kinds: config.clients.kinds.clone(),
         home_rows: config.home.rows.clone(),
         artifacts: config.artifacts.path.clone(),
         clock: if config.server.replay { Clock::Replay } else { Clock::Service },

@@ -3,14 +3,15 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 25] = [
+const TABLE: [(&str, &[&str]); 26] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
     ("probe", &["tls"]),
     ("scenarios", &[]),
+    ("named_filters", &[]),
     ("traces", &[]),
-    ("config", &["scenarios", "traces"]),
+    ("config", &["named_filters", "scenarios", "traces"]),
     ("metrics", &["traces"]),
     ("catalogue", &["store"]),
     ("champion", &["catalogue", "store", "metrics"]),
@@ -28,7 +29,19 @@ const TABLE: [(&str, &[&str]); 25] = [
     // It answers with the errors of the store, but never calls it.
     (
         "api",
-        &["auth", "recommender", "models", "remember", "events", "outcomes", "shadow", "metrics", "store", "traces"],
+        &[
+            "auth",
+            "recommender",
+            "models",
+            "remember",
+            "events",
+            "outcomes",
+            "shadow",
+            "metrics",
+            "named_filters",
+            "store",
+            "traces",
+        ],
     ),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),

@@ -46,7 +46,8 @@ fn a_batch_of_a_shop_becomes_events_and_the_rest_is_counted() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json(), json!({"success": true, "accepted": 6, "ignored": {"event": 1, "type": 1}}));
     let events = history(client, "u");
-    let expected = [("view", "i05"), ("addtocart", "i05"), ("transaction", "i01"), ("transaction", "i02"), ("transaction", "i03")];
+    let expected =
+        [("view", "i05"), ("addtocart", "i05"), ("transaction", "i01"), ("transaction", "i02"), ("transaction", "i03")];
     assert_eq!(events, expected.map(|(kind, item)| (kind.to_owned(), item.to_owned())));
     assert_eq!(history(client, "session:a1"), [("view".to_owned(), "i07".to_owned())]);
     // Sent again, as clients do that heard nothing: each message counts once, but for the one without an id.
@@ -64,9 +65,15 @@ fn one_message_has_its_type_in_the_path_and_an_error_has_their_shape() {
     let viewed = json!({"userId": 52, "event": "product_viewed", "properties": {"product_id": "i01"}});
     assert_eq!(client.post("/v1/track", &viewed.to_string()).json()["accepted"], 1);
     assert_eq!(history(client, "52").len(), 1);
-    assert_eq!(client.post("/v1/page", &viewed.to_string()).json(), json!({"success": true, "accepted": 0, "ignored": {"type": 1}}));
+    assert_eq!(
+        client.post("/v1/page", &viewed.to_string()).json(),
+        json!({"success": true, "accepted": 0, "ignored": {"type": 1}})
+    );
     let broken = client.post("/v1/batch", "{\"batch\": 7}");
     assert_eq!((broken.status, broken.header("content-type")), (400, Some("application/json")));
-    assert_eq!(broken.json(), json!({"success": false, "code": "bad_request", "message": "batch: a list of messages is required"}));
+    assert_eq!(
+        broken.json(),
+        json!({"success": false, "code": "bad_request", "message": "batch: a list of messages is required"})
+    );
     service.stop();
 }

@@ -45,7 +45,7 @@ pub struct Access {
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
 /// pages. Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place, Class); 41] = [
+const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
@@ -78,6 +78,7 @@ const TABLE: [(&str, &str, Need, Place, Class); 41] = [
     ("POST", "/models/{name}/predict", READ, Both, Work),
     ("POST", "/models/{name}/rows", WRITE, Both, Intake),
     // The calls of other systems' clients.
+    ("POST", "/personalize-ranking", READ, Both, Work),
     ("POST", "/v1/batch", WRITE, Both, Intake),
     ("POST", "/v1/import", WRITE, Both, Intake),
     ("POST", "/v1/track", WRITE, Both, Intake),
@@ -125,7 +126,8 @@ mod tests {
             ("POST".to_owned(), OTHER.to_owned()),
         ]);
         // Those that the description does not list.
-        let undescribed = ["/v1/batch", "/v1/import"].into_iter().chain(crate::api::clients::MESSAGES);
+        let undescribed =
+            ["/personalize-ranking", "/v1/batch", "/v1/import"].into_iter().chain(crate::api::clients::MESSAGES);
         routes.extend(undescribed.map(|path| ("POST".to_owned(), path.to_owned())));
         for (path, methods) in description["paths"].as_object().expect("paths") {
             let methods = methods.as_object().expect("methods").keys();

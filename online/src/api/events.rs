@@ -19,6 +19,7 @@ use shared::contract::impression::Impression;
 use shared::contract::kind::{KindName, Kinds};
 
 use super::body::Object;
+use super::clients::personalize;
 use super::error::ApiError;
 use super::{App, body, json};
 use crate::events::check::{Refusal, check, check_impression};
@@ -44,6 +45,9 @@ use crate::events::{Visible, now_ms};
 pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
+    if personalize::tells(&bytes) {
+        return Ok(personalize::intake::events(&app, &bytes).await);
+    }
     let snapshot = app.recommender.snapshot()?;
     let Batch { events, impressions: seen } = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();

@@ -105,19 +105,13 @@ fn check(query: HomeQuery, default: &[GivenRow], clock: Clock) -> Result<Vec<Che
             (of_page, own) => of_page.or(own),
         };
         let query = CheckedQuery {
-            user_id: user_id.clone(),
-            k: row.k.or(k).unwrap_or_default().get(),
-            list: None,
-            item_id: None,
-            item_ids: Vec::new(),
-            category: None,
             filter,
             scenario: row.scenario.clone().or_else(|| scenario.clone()),
             exclude: exclude.clone(),
             seen: seen.clone(),
-            explain: false,
             now,
             profile: profile.clone(),
+            ..CheckedQuery::of(user_id.clone(), row.k.or(k).unwrap_or_default().get())
         };
         Ok(CheckedRow { kind: row.row, title: row.title.clone(), query })
     };

@@ -62,12 +62,14 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use self::authorize::Gate;
+use self::clients::kinds::OtherKinds;
 use self::error::ApiError;
 use self::gate::Admission;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::named_filters::NamedFilters;
 use crate::outcomes::Outcomes;
 use crate::recommender::Recommender;
 use crate::remember::Memory;
@@ -95,6 +97,10 @@ pub struct Settings {
     pub max_explained_rows: usize,
     /// The maximum number of concurrent requests of a [`gate::Class`].
     pub max_in_flight: usize,
+    /// The filters that requests of other systems' clients name.
+    pub filters: NamedFilters,
+    /// What other systems call the kinds of events.
+    pub kinds: OtherKinds,
     /// The rows of a front page whose query names none.
     pub home_rows: Vec<GivenRow>,
     /// The origins of pages that may call from a browser.

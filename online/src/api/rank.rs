@@ -13,7 +13,7 @@ use super::body::Object;
 use super::error::ApiError;
 use super::observe::Arrived;
 use super::query::NoQuery;
-use super::recommendations::answer;
+use super::recommendations::{answer, slate};
 use super::{App, body, query};
 
 /// Ranks a list of up to 1000 items for a user, as a slate of them would be ranked. All of them are in the answer, available
@@ -44,5 +44,5 @@ pub async fn post_rank(
         let Object(query) = body::parse::<Object<RankQuery>>(&bytes)?;
         query::check_rank(query, app.settings.clock)
     });
-    answer(&app, arrived, read).await
+    answer(&app, arrived, read, slate).await
 }

@@ -12,6 +12,7 @@ use shared::contract::slate_log::Role;
 use uuid::Uuid;
 
 use super::body::Object;
+use super::clients::personalize;
 use super::error::ApiError;
 use super::observe::Arrived;
 use super::slate::{Items, SlateBody, Used};
@@ -42,7 +43,7 @@ pub async fn get_recommendations(
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
     let read = query::recommendations(text.as_deref());
-    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock))).await
+    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock)), slate).await
 }
 
 /// Recommends items to a user as the GET does. Each parameter is in the URL or in the body, which may be empty; one
@@ -71,8 +72,11 @@ pub async fn post_recommendations(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let body = body::read(request, app.settings.max_body_bytes).await;
+    if let Some(bytes) = body.as_ref().ok().filter(|bytes| personalize::asks(bytes)) {
+        return Ok(personalize::runtime::recommendations(&app, arrived, bytes).await);
+    }
     let read = body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes));
-    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock))).await
+    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock)), slate).await
 }
 
 /// Reads the parameters of a POST: those of the URL's query string, and those of the body.
@@ -88,11 +92,37 @@ pub fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<Recommendatio
     query::merge(url, body)
 }
 
+/// A slate that was made, to be written as an answer.
+pub(super) struct Made<'a> {
+    /// Identifies it.
+    pub id: &'a str,
+    /// What was asked.
+    pub query: &'a CheckedQuery,
+    /// The slate.
+    pub answered: &'a Answered,
+}
+
+/// Writes a slate as our own calls answer it.
+pub(super) fn slate(made: &Made<'_>) -> Response {
+    let Made { id, query, answered: Answered { snapshot, slate, unknown, .. } } = made;
+    let body = SlateBody {
+        user_id: &query.user_id,
+        recommendation_id: id,
+        model_version: &snapshot.manifest().version,
+        items: Items { snapshot, picks: &slate.picks, unknown },
+        history: query.explain.then_some(Used { snapshot, history: &slate.history }),
+    };
+    json(StatusCode::OK, &body)
+}
+
 /// Answers a query, or counts and returns the error of reading it.
+///
+/// * `write`: makes the answer of the slate.
 pub(super) async fn answer(
     app: &App,
     arrived: Arrived,
     read: Result<CheckedQuery, ApiError>,
+    write: impl FnOnce(&Made<'_>) -> Response,
 ) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
     let query = read.inspect_err(refused)?;
@@ -101,15 +131,9 @@ pub(super) async fn answer(
     let id = &*uuid.hyphenated().encode_lower(&mut buffer);
     let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
     let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, unknown, stored, timed } = answered.inspect_err(refused)?;
-    let body = SlateBody {
-        user_id: &query.user_id,
-        recommendation_id: id,
-        model_version: &snapshot.manifest().version,
-        items: Items { snapshot: &snapshot, picks: &slate.picks, unknown: &unknown },
-        history: query.explain.then_some(Used { snapshot: &snapshot, history: &slate.history }),
-    };
-    let response = json(StatusCode::OK, &body);
+    let answered = answered.inspect_err(refused)?;
+    let response = write(&Made { id, query: &query, answered: &answered });
+    let Answered { snapshot, slate, stored, timed, .. } = answered;
     app.metrics.stages.written(timed);
     let at_ms = query.now.unwrap_or(clock_ms);
     let shadow = app.shadow.as_ref().filter(|shadow| shadow.follows(&query.user_id));

@@ -1,15 +1,18 @@
 //! What a value must be, by its kind; the errors name the key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use shared::contract::artifact::alias::Alias;
 use shared::contract::expression::Expression;
 use shared::contract::home::{GivenRow, MAX_ROWS};
+use shared::contract::kind::KindName;
 use shared::contract::url::without_user_info;
 use shared::objects::{Location, ObjectsError};
 
 use super::{ConfigError, Shadow};
+use crate::named_filters::{self, NamedFilters};
 use crate::scenarios::Scenarios;
 
 /// Checks that a text is a host and a port; whether there is such a host shows when it is bound.
@@ -73,6 +76,22 @@ pub(super) fn home(rows: &[GivenRow], scenarios: &Scenarios) -> Result<(), Confi
         }
     }
     Ok(())
+}
+
+/// Checks what clients of other systems name: filters, and kinds of events, whose names are in small letters.
+pub(super) fn clients(filters: &NamedFilters, kinds: &BTreeMap<String, KindName>) -> Result<(), ConfigError> {
+    for (name, filter) in filters {
+        if let Err(error) = named_filters::check(filter) {
+            return Err(ConfigError::Value { key: "filters", value: format!("{name:?}"), must: error.to_string() });
+        }
+    }
+    match kinds.keys().find(|name| **name != name.trim().to_lowercase()) {
+        Some(name) => {
+            let must = "the names of other systems stand there in small letters".to_owned();
+            Err(ConfigError::Value { key: "clients.kinds", value: format!("{name:?}"), must })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that a number is in its range.

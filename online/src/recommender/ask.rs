@@ -204,6 +204,12 @@ impl Asker {
         self.rulebook.observe(snapshot);
     }
 
+    /// Whether there is a scenario of this name.
+    #[must_use]
+    pub fn has_scenario(&self, name: &str) -> bool {
+        self.rulebook.scenario(name).is_some()
+    }
+
     /// What the engine is asked by a query.
     ///
     /// * `id`: identifies the answer; what a scenario explores is drawn by it.

@@ -79,6 +79,28 @@ pub struct CheckedQuery {
     pub profile: Option<GivenProfile>,
 }
 
+impl CheckedQuery {
+    /// A query of a user that says nothing else.
+    #[must_use]
+    pub fn of(user_id: UserId, k: usize) -> Self {
+        Self {
+            user_id,
+            k,
+            list: None,
+            item_id: None,
+            item_ids: Vec::new(),
+            category: None,
+            filter: None,
+            scenario: None,
+            exclude: Vec::new(),
+            seen: None,
+            explain: false,
+            now: None,
+            profile: None,
+        }
+    }
+}
+
 /// Makes slates and lists of items.
 pub struct Recommender {
     champion: Arc<Champion>,
@@ -122,6 +144,12 @@ impl Recommender {
     /// [`NoRecommender`].
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, NoRecommender> {
         self.champion.current().ok_or(NoRecommender)
+    }
+
+    /// Whether the config has a scenario of this name.
+    #[must_use]
+    pub fn has_scenario(&self, name: &str) -> bool {
+        self.asker.has_scenario(name)
     }
 
     /// Tells what the served version lacks of the scenarios: in the log once, and in the metrics.

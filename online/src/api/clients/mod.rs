@@ -3,6 +3,8 @@
 //! Each is thin: a body of theirs becomes what our own handlers check, the modules that these call do the work, and the
 //! answer gets their shape. Which calls there are, and what is otherwise, says `CLIENTS.md`.
 
+pub mod kinds;
+pub mod personalize;
 pub mod segment;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ pub const MESSAGES: [&str; 6] = ["/v1/track", "/v1/identify", "/v1/alias", "/v1/
 /// The routes of all of them. The description does not list them: their own documentation does.
 pub fn routes() -> Router<Arc<App>> {
     let router = Router::new().route("/v1/batch", post(segment::post_batch));
+    let router = router.route("/personalize-ranking", post(personalize::runtime::post_ranking));
     let router = router.route("/v1/import", post(segment::post_batch));
     MESSAGES.into_iter().fold(router, |router, path| router.route(path, post(segment::post_message)))
 }
