@@ -25,6 +25,7 @@ pub mod retrieve;
 pub mod rules;
 pub mod seen;
 pub mod select;
+pub mod served;
 pub mod slate;
 pub mod snapshot;
 pub mod stages;
