@@ -34,6 +34,8 @@ use crate::store::Stored;
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
             content_type = "application/problem+json"),
+        (status = GONE, description = "The feed of the cursor is not remembered any more; begin a new one",
+            body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_recommendations(
@@ -57,6 +59,8 @@ pub async fn get_recommendations(
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
             content_type = "application/problem+json"),
+        (status = GONE, description = "The feed of the cursor is not remembered any more; begin a new one",
+            body = Problem, content_type = "application/problem+json"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, description = "Values of the profile are refused; all of them are listed",
             body = Problem, content_type = "application/problem+json"),
@@ -99,12 +103,13 @@ async fn answer(
     let id = &*uuid.hyphenated().encode_lower(&mut buffer);
     let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
     let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, stored, timed } = answered.inspect_err(refused)?;
+    let Answered { snapshot, slate, stored, goes_on, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
         recommendation_id: id,
         model_version: &snapshot.manifest().version,
         items: Items { snapshot: &snapshot, picks: &slate.picks },
+        cursor: goes_on.then_some(id),
         history: query.explain.then_some(Used { snapshot: &snapshot, history: &slate.history }),
     };
     let response = json(StatusCode::OK, &body);

@@ -3,23 +3,27 @@
 //! In: a [`CheckedQuery`], the champion's snapshot, the store, and by when to answer. Out: a slate. Costs one store
 //! round trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not
 //! answer in time, the slate is made without the user's state: it depends only on the item of the page and the profile,
-//! which is in the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is
+//! which is in the artifact. A query that heeds what the user was served reads that with the state, and its slate is
+//! remembered before it is answered: one more round trip ([`served`]). If the request's own deadline is over when the engine's turn comes, the slate is what is
 //! popular.
 
 mod ask;
 mod deadline;
 mod no_answer;
+mod served;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use shared::contract::api::SeenPolicy;
+use shared::contract::api::{SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
 use shared::contract::source::Source;
 use shared::engine::recommend::{self, Personal, Pick, Scratch, Slate};
+use shared::engine::served::ServedSlate;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::LiveHistory;
 
@@ -28,11 +32,19 @@ use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 use crate::traces::Trace;
 use ask::category;
-pub use ask::{Asker, fits};
+pub use ask::{Asker, Defaults, fits};
 pub use deadline::{Deadline, store_share};
 pub use no_answer::{
-    BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem, UnknownKind, UnknownScenario,
+    BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownCursor, UnknownItem, UnknownKind,
+    UnknownScenario,
 };
+pub use served::{Cursor, Heed, Page};
+
+/// How often the slates of a user are read until the one that a feed goes on after is among them: another replica may have
+/// written it a moment ago, to a server that is just being replaced.
+const SERVED_READS: u32 = 3;
+/// The pause between two of these reads.
+const SERVED_PAUSE: Duration = Duration::from_millis(4);
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -66,6 +78,10 @@ pub struct CheckedQuery {
     pub exclude: Vec<ItemId>,
     /// Which items of the user's past may be recommended; the setting of the scenario or of the service if absent.
     pub seen: Option<SeenPolicy>,
+    /// What becomes of items that the user was served lately; the setting of the scenario or of the service if absent.
+    pub served: Option<ServedPolicy>,
+    /// Where a feed goes on, if the slate is of one.
+    pub cursor: Option<Cursor>,
     /// Whether the answer includes the history that was used.
     pub explain: bool,
     /// The time of the query, if not the service's clock, milliseconds since the epoch.
@@ -90,6 +106,8 @@ pub struct Answered {
     pub slate: Slate,
     /// What the store had of the user; `None` if the slate was made without it, or without the engine's time.
     pub stored: Option<Stored>,
+    /// Whether the slate is remembered, and its id asks for the next one.
+    pub goes_on: bool,
     /// When the engine answered, if the request is timed.
     pub timed: Option<Timed>,
 }
@@ -130,7 +148,7 @@ impl Recommender {
     /// * `trace`: gets the parts of the answer, if the request is traced.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, scenario or kind of event, a filter that the
+    /// [`NoAnswer`] without a recommender, for an unknown category, scenario, kind of event or cursor, a filter that the
     /// version can't be asked, or a profile with values that are refused.
     pub async fn recommend(
         &self,
@@ -141,10 +159,13 @@ impl Recommender {
         trace: Option<&Trace>,
     ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
-        let asked = self.asker.ask(query, id, &snapshot)?;
+        let mut asked = self.asker.ask(query, id, &snapshot)?;
         let mut timed = self.metrics.stages.begin(trace);
         let (until, version) = (deadline.store_until(), &snapshot.manifest().version);
-        let stored = self.store.read_until(Some(until), &query.user_id, version, clock_ms).await;
+        let stored = match asked.heed.is_needed() {
+            false => self.store.read_until(Some(until), &query.user_id, version, clock_ms).await,
+            true => self.read_served(asked.heed, until, &query.user_id, version, clock_ms).await,
+        };
         self.metrics.stages.read(&mut timed);
         let (stored, mut fallback) = match stored {
             Ok(stored) => (Some(stored), None),
@@ -156,6 +177,10 @@ impl Recommender {
         };
         let state = asked.state(&snapshot, &query.user_id, stored.as_ref(), &self.metrics.store_unreadable);
         let now_ms = query.now.unwrap_or(clock_ms);
+        let page = match &stored {
+            Some(stored) if asked.heed.is_needed() => Some(self.asker.heed(&mut asked, id, &snapshot, stored, now_ms)?),
+            _ => None,
+        };
         self.metrics.stages.joined(&mut timed);
         let late = deadline.is_over();
         if late {
@@ -185,7 +210,63 @@ impl Recommender {
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        Ok(Answered { snapshot, slate, stored: stored.filter(|_| !late), timed })
+        let goes_on = match page {
+            Some(page) if !late => {
+                let remembered = self.remember(page, &query.user_id, &snapshot, &slate, now_ms, deadline).await;
+                self.metrics.stages.remembered(&mut timed);
+                // Where fewer are left than were asked for, nothing is left for another page.
+                remembered && slate.picks.len() == query.k && page.before < self.asker.keep().max_slates
+            }
+            _ => false,
+        };
+        Ok(Answered { snapshot, slate, stored: stored.filter(|_| !late), goes_on, timed })
+    }
+
+    /// Reads the state of a user with their slates; again where the one that a feed goes on after is missing.
+    async fn read_served(
+        &self,
+        heed: Heed,
+        until: Instant,
+        user: &UserId,
+        version: &str,
+        clock_ms: i64,
+    ) -> Result<Stored, StoreError> {
+        let mut reads = 1;
+        loop {
+            let stored = self.store.read_served(Some(until), user, version, clock_ms).await?;
+            if heed.finds(&stored.served) || reads == SERVED_READS || Instant::now() + SERVED_PAUSE >= until {
+                return Ok(stored);
+            }
+            tokio::time::sleep(SERVED_PAUSE).await;
+            reads += 1;
+        }
+    }
+
+    /// Remembers a slate; whether it is. An empty one is none to remember.
+    async fn remember(
+        &self,
+        page: Page,
+        user: &UserId,
+        snapshot: &Snapshot,
+        slate: &Slate,
+        now_ms: i64,
+        deadline: Deadline,
+    ) -> bool {
+        if slate.picks.is_empty() {
+            return false;
+        }
+        let items = slate.picks.iter().filter_map(|pick| ItemId::new(snapshot.items().id(pick.item)).ok()).collect();
+        let served = ServedSlate { id: page.id, feed: page.feed, served_ms: now_ms, items };
+        let remembered = self.store.remember(deadline.until(), user, &served, self.asker.keep()).await;
+        let outcome = match &remembered {
+            Ok(()) => "kept",
+            Err(error) => {
+                tracing::debug!(%error, "a slate is not remembered");
+                "failed"
+            }
+        };
+        self.metrics.slates_remembered.with_label_values(&[outcome]).inc();
+        remembered.is_ok()
     }
 
     /// The items most similar to an item, of those that are available at a time and that a filter leaves; best first.
