@@ -142,7 +142,7 @@ mod tests {
             let whole = ends.iter().filter(|end| **end <= cut).count();
             assert_eq!(frames(&all[..cut]).count(), whole, "{cut} bytes");
             // The same where zeros are in place of what was cut off.
-            let zeros = [&all[..cut], &vec![0; 40]].concat();
+            let zeros = [&all[..cut], &[0; 40]].concat();
             assert!(frames(&zeros).all(|frame| frame.slate.is_some()), "{cut} bytes");
         }
         let mut damaged = all.clone();
