@@ -1,7 +1,8 @@
-//! `load-test feed`: scrolls, page after page, and looks for an item that comes twice; beside it, how fast plain slates are.
+//! `load-test feed`: scrolls, page after page, and looks for an item that comes twice; beside it, how fast plain slates
+//! are.
 //!
-//! Each user's pages follow each other by their cursors and go to the services in turn, which share one store. Plain slates
-//! are asked for by the same users, as often, before and after.
+//! Each user's pages follow each other by their cursors and go to the services in turn, which share one store. Plain
+//! slates are asked for by the same users, as often, before and after.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -253,8 +254,8 @@ impl FeedReport {
     pub fn text(&self) -> String {
         let Self { feeds, pages, items, repeats, ended, without_cursor, .. } = self;
         let mut text = format!(
-            "{feeds} feeds of {pages} pages with {items} items; {ended} came to their end, {without_cursor} pages were not \
-             remembered\n{:.0} pages/s beside {:.0} plain slates/s: {:.2}; first pages {:.2} ms, last ones {:.2} ms\n",
+            "{feeds} feeds of {pages} pages with {items} items; {ended} came to their end, {without_cursor} pages were \
+             not remembered\n{:.0} pages/s beside {:.0} plain slates/s: {:.2}; first pages {:.2} ms, last ones {:.2} ms\n",
             self.pages_per_s,
             self.plain_per_s,
             self.pages_per_s / self.plain_per_s,

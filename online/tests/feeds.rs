@@ -1,5 +1,7 @@
-//! Feeds over HTTP: pages that repeat nothing, what is skipped and what comes later, on Redis and in the embedded store.
+//! Feeds over HTTP: pages that repeat nothing, what is skipped and what comes later, on Redis and in the embedded
+//! store.
 
+mod lagging;
 mod lives;
 
 use std::collections::HashSet;

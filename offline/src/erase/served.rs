@@ -1,5 +1,6 @@
-//! Overwrites the slates of erased users in the file that an embedded store of the service remembers them in, in place and by
-//! as many bytes: the service, which may run, only appends to it. A file that it exchanges meanwhile is gone through again.
+//! Overwrites the slates of erased users in the file that an embedded store of the service remembers them in, in place
+//! and by as many bytes: the service, which may run, only appends to it. A file that it exchanges meanwhile is gone
+//! through again.
 
 use std::fs::{self, File};
 use std::io;

@@ -4,8 +4,8 @@
 //! round trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not
 //! answer in time, the slate is made without the user's state: it depends only on the item of the page and the profile,
 //! which is in the artifact. A query that heeds what the user was served reads that with the state, and its slate is
-//! remembered before it is answered: one more round trip ([`served`]). If the request's own deadline is over when the engine's turn comes, the slate is what is
-//! popular.
+//! remembered before it is answered: one more round trip (`served.rs`). If the request's own deadline is over when the
+//! engine's turn comes, the slate is what is popular.
 
 mod ask;
 mod deadline;
@@ -40,8 +40,8 @@ pub use no_answer::{
 };
 pub use served::{Cursor, Heed, Page};
 
-/// How often the slates of a user are read until the one that a feed goes on after is among them: another replica may have
-/// written it a moment ago, to a server that is just being replaced.
+/// How often the slates of a user are read until the one that a feed goes on after is among them: another replica may
+/// have written it a moment ago, to a server that is just being replaced.
 const SERVED_READS: u32 = 3;
 /// The pause between two of these reads.
 const SERVED_PAUSE: Duration = Duration::from_millis(4);
@@ -148,8 +148,8 @@ impl Recommender {
     /// * `trace`: gets the parts of the answer, if the request is traced.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, scenario, kind of event or cursor, a filter that the
-    /// version can't be asked, or a profile with values that are refused.
+    /// [`NoAnswer`] without a recommender, for an unknown category, scenario, kind of event or cursor, a filter that
+    /// the version can't be asked, or a profile with values that are refused.
     pub async fn recommend(
         &self,
         query: &CheckedQuery,

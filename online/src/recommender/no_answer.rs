@@ -69,7 +69,8 @@ pub struct BadFilter {
 /// Why a feed does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the slates of this feed are not remembered (any more): the user was served too many since, or too long ago, or it is      another user's; ask for the first page of a new one, cursor=start"
+    "the slates of this feed are not remembered, or no longer: the user was served too many since, or too long ago, or \
+     it is another user's; ask for the first page of a new one, cursor=start"
 )]
 pub struct UnknownCursor;
 

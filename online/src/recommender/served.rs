@@ -1,5 +1,5 @@
-//! How an answer heeds the slates that its user was served before: what it leaves out, what comes later, and the feed that
-//! it is a page of.
+//! How an answer heeds the slates that its user was served before: what it leaves out, what comes later, and the feed
+//! that it is a page of.
 //!
 //! ```text
 //! policy    slates of the feed    other slates of the user     the answer
@@ -76,8 +76,8 @@ impl Heed {
     /// * `id`: the answer's own.
     ///
     /// # Errors
-    /// [`UnknownCursor`] when the slate that it goes on after is not remembered, or the beginning of its feed is not: it would
-    /// come again.
+    /// [`UnknownCursor`] when the slate that it goes on after is not remembered, or the beginning of its feed is not:
+    /// it would come again.
     pub fn tell(
         self,
         query: &mut Query,

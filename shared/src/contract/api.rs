@@ -110,12 +110,12 @@ pub struct RecommendationQuery {
     )]
     pub seen: Option<SeenPolicy>,
     /// What becomes of items that the user was served lately: `allow` (they come as ever), `skip` (they don't come) or
-    /// `decay` (they come later). With `skip` and `decay` this slate is remembered. The setting of the scenario or of the
-    /// service if absent.
+    /// `decay` (they come later). With `skip` and `decay` this slate is remembered. The setting of the scenario or of
+    /// the service if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served: Option<ServedPolicy>,
-    /// Goes on with a feed, none of whose slates repeats an item: `start` begins one, and the `cursor` of an answer asks for
-    /// the slate after it.
+    /// Goes on with a feed, none of whose slates repeats an item: `start` begins one, and the `cursor` of an answer
+    /// asks for the slate after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, example = "start"), param(min_length = 1))]
     pub cursor: Option<String>,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{prefix}:{<user>}:history` | live history, see [`crate::engine::packed::pack_history`] |
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user, see [`crate::engine::packed::pack_user`] |
-//! | `{prefix}:{<user>}:served` | the last slates of the user, a list of [`crate::engine::packed::pack_served`], newest last |
+//! | `{prefix}:{<user>}:served` | the last slates of the user, a list of [`super::packed::pack_served`] |
 //! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
 //! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log of rows is in that history |
 //! | `{prefix}:{items}:said` | what was said of items since every version was learnt, a hash |

@@ -13,8 +13,8 @@ use super::super::{Departure, Keep, StoreError, Stored};
 use super::Redis;
 use super::nodes::Keyed;
 
-/// Appends a slate, drops the oldest beyond the bound, and has the list expire, all of it or nothing: a list whose expiry is
-/// lost would never leave.
+/// Appends a slate, drops the oldest beyond the bound, and has the list expire, all of it or nothing: a list whose
+/// expiry is lost would never leave.
 const REMEMBER: &str = "redis.call('RPUSH',KEYS[1],ARGV[1]) redis.call('LTRIM',KEYS[1],ARGV[2],-1) \
                         return redis.call('PEXPIRE',KEYS[1],ARGV[3])";
 

@@ -116,8 +116,8 @@ impl EmbeddedServed {
         }
     }
 
-    /// Forgets the slates of a user up to a time, milliseconds since the epoch. The file has them until it is rewritten; after
-    /// a start the event log tells of the erasure again.
+    /// Forgets the slates of a user up to a time, milliseconds since the epoch. The file has them until it is
+    /// rewritten; after a start the event log tells of the erasure again.
     pub fn forget(&self, user: &UserId, until_ms: i64) {
         let mut shard = self.shard(user);
         if let Some(ring) = shard.get_mut(user) {
@@ -130,8 +130,8 @@ impl EmbeddedServed {
         self.file.iter().for_each(ServedFile::abandon_rewrite);
     }
 
-    /// Drops users who were served nothing for so long, and rewrites the file when most of it is out of date; returns how many
-    /// users remain.
+    /// Drops users who were served nothing for so long, and rewrites the file when most of it is out of date; returns
+    /// how many users remain.
     ///
     /// # Errors
     /// [`ServedFileError`].

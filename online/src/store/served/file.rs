@@ -1,5 +1,5 @@
-//! The file of the slates that an embedded store remembers: appended to before an answer goes out, so that it outlives the
-//! process, and rewritten when most of it is out of date.
+//! The file of the slates that an embedded store remembers: appended to before an answer goes out, so that it outlives
+//! the process, and rewritten when most of it is out of date.
 //!
 //! ```text
 //! start ─▶ read up to the last whole frame ─▶ rewritten with what still counts
@@ -7,8 +7,8 @@
 //! sweep ─▶ longer than OUTGROWN times what counts ─▶ rewritten beside, while slates go on to be appended; renamed into place
 //! ```
 //!
-//! It begins with the first slate that is to be remembered: a service that is asked for no feed has none. A frame that fails
-//! half-way is overwritten by the next.
+//! It begins with the first slate that is to be remembered: a service that is asked for no feed has none. A frame that
+//! fails half-way is overwritten by the next.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
@@ -80,7 +80,8 @@ impl ServedFile {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `each` with the slates in it, in the order in which they were appended; there are none if there is no file.
+    /// Calls `each` with the slates in it, in the order in which they were appended; there are none if there is no
+    /// file.
     ///
     /// # Errors
     /// [`ServedFileError`].

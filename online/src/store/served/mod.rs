@@ -1,5 +1,5 @@
-//! The slates that users were served lately, so far as they are to be remembered: how many, and for how long. Where the store
-//! is that of one process they are [`embedded`] in it, and in a [`file`] that outlives it.
+//! The slates that users were served lately, so far as they are to be remembered: how many, and for how long. Where the
+//! store is that of one process they are [`embedded`] in it, and in a [`mod@file`] that outlives it.
 
 pub mod embedded;
 pub mod file;

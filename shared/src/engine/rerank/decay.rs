@@ -1,16 +1,16 @@
 //! Lowers the scores of items that the user was served lately, and orders them anew.
 //!
-//! A score is multiplied by what is left of it ([`crate::engine::served::left_of_score`]); one below 0, which a factor would
-//! lift, is lowered by as great a part of its size. It comes after the boosts, so that what a boost adds is lowered, too.
-//! Ties keep the order of the ranking.
+//! A score is multiplied by what is left of it ([`crate::engine::served::left_of_score`]); one below 0, which a factor
+//! would lift, is lowered by as great a part of its size. It comes after the boosts, so that what a boost adds is
+//! lowered, too. Ties keep the order of the ranking.
 
 use hashbrown::HashMap;
 
 use crate::contract::id::ItemIdx;
 use crate::engine::slate::{Decay, Pick};
 
-/// Lowers the scores of picks, and orders these by the result. Of several decays of an item that counts which leaves least:
-/// that of the latest slate.
+/// Lowers the scores of picks, and orders these by the result. Of several decays of an item that counts which leaves
+/// least: that of the latest slate.
 pub fn apply(decays: &[Decay], mut picks: Vec<Pick>) -> Vec<Pick> {
     if decays.is_empty() {
         return picks;

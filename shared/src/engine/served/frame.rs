@@ -6,8 +6,8 @@
 //!          0 │ zeros                                                    what was overwritten, by as many bytes
 //! ```
 //!
-//! Numbers are little-endian; the checksum is the lower half of the content's XXH3. The end of the last whole frame is the
-//! end of the file: what follows was torn off by a crash, and nobody waits for it.
+//! Numbers are little-endian; the checksum is the lower half of the content's XXH3. The end of the last whole frame is
+//! the end of the file: what follows was torn off by a crash, and nobody waits for it.
 
 use std::ops::Range;
 use std::path::Path;
