@@ -19,7 +19,7 @@ trap 'kill "${service:-}" 2>/dev/null || true' EXIT
 # check NAME [KEYS]: starts the service, with a file of keys or without, and compares.
 check() {
     TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_ARTIFACTS__PATH="$ARTIFACTS" TANDEM_EVENTS__PATH="$work/$1" TANDEM_AUTH__KEYS="${2:-}" \
-        TANDEM_SLATES__PATH="$work/$1-slates" TANDEM_MODELS__ROWS="$work/$1-rows" \
+        TANDEM_SLATES__PATH="$work/$1-slates" TANDEM_SERVED__PATH="$work/$1-served" TANDEM_MODELS__ROWS="$work/$1-rows" \
         TANDEM_SERVER__DRAIN_MS=0 TANDEM_LOG__LEVEL=warn "$bin/online" 2>"$work/$1.log" &
     service=$!
     until curl --silent --fail --output /dev/null "http://127.0.0.1:$port/ready"; do kill -0 "$service"; sleep 0.1; done

@@ -1,13 +1,15 @@
-//! What stores hold of a user: the live history, the batch's record, and the mark of a log.
+//! What stores hold of a user: the live history, the batch's record, slates that were served, and the mark of a log.
 
 use online::recommender::fits;
 use online::store::Position;
 use shared::contract::api::Seen;
 use shared::contract::event_log::Coverage;
-use shared::contract::id::{ItemId, ItemIdx};
+use shared::contract::id::{ItemId, ItemIdx, UserId};
 use shared::contract::kind::{KindIdx, KindName};
-use shared::engine::packed::{pack_history, pack_user, unpack_history, unpack_user};
+use shared::engine::packed::{pack_history, pack_served, pack_user, unpack_history, unpack_served, unpack_user};
 use shared::engine::recommend::Query;
+use shared::engine::served::frame::{frame, frames};
+use shared::engine::served::{ServedSlate, SlateId};
 use shared::engine::state::{
     BatchUser, HistoryBounds, Interaction, LiveErasure, LiveEvent, LiveHistory, LiveSeen, SeenItem, UserState,
 };
@@ -19,6 +21,8 @@ pub fn run(bytes: &[u8]) {
     match bytes.split_first() {
         Some((b'h', bytes)) => history(bytes),
         Some((b'u', bytes)) => user(bytes),
+        Some((b's', bytes)) => served(bytes),
+        Some((b'f', bytes)) => file(bytes),
         Some((b'm', bytes)) => mark(bytes),
         _ => {}
     }
@@ -48,6 +52,20 @@ fn user(bytes: &[u8]) {
         assert_eq!(pack_user(&again), packed, "a record reads back as it was written");
         ask(UserState::join(&SHOP, record, &LiveHistory::default()));
     }
+}
+
+fn served(bytes: &[u8]) {
+    let Ok(slate) = unpack_served(bytes) else { return };
+    assert_eq!(unpack_served(&pack_served(&slate)), Ok(slate), "a slate reads back as it was written");
+}
+
+fn file(bytes: &[u8]) {
+    let mut end = 0;
+    for frame in frames(bytes) {
+        assert!(frame.place.start == end && frame.place.end > end, "frames lie one behind the other");
+        end = frame.place.end;
+    }
+    assert!(end <= bytes.len());
 }
 
 fn mark(bytes: &[u8]) {
@@ -80,12 +98,17 @@ pub fn seeds() -> Vec<Vec<u8>> {
         history: vec![Interaction { item, kind: KindIdx::VIEW, timestamp_ms: now_ms, event_key: 5 }],
         seen: vec![SeenItem { item, kind: KindIdx::TRANSACTION }],
     };
+    let slate =
+        ServedSlate { id: SlateId(7), feed: SlateId(3), served_ms: now_ms, items: vec![event(0, "pen").item; 2] };
+    let user = UserId::new("u").expect("an id");
     let of_three_kinds = b"h\x02\x00\x01\x0a\x07\0\0\0\0\0\0\0\x01\x01\0\x03pen\x01\x03\x01\0\x03ink";
     let stored = SHOP.users().iter().map(|(_, record)| [b"u", record].concat());
     [
         [b"h", &pack_history(&history)[..]].concat(),
         [b"h", &pack_history(&erased)[..]].concat(),
         [b"u", &pack_user(&record)[..]].concat(),
+        [b"s", &pack_served(&slate)[..]].concat(),
+        [&b"f"[..], &frame(&user, &slate), &frame(&user, &slate)].concat(),
         of_three_kinds.to_vec(),
         b"m3:41".to_vec(),
     ]

@@ -335,6 +335,7 @@ mod tests {
                 recommendation_id: "r".into(),
                 model_version: "v".into(),
                 items: vec![recommended("n", because, "item_knn")],
+                cursor: None,
                 history: Some(history),
             })
         })

@@ -1,9 +1,9 @@
 //! Load and replay against a running Tandem service.
 //!
 //! `run` measures rate and latency, `overload` what becomes of too many requests, `soak` what becomes of the service in
-//! time, `replay` measures quality through the real service, `consistency` checks read-your-writes, `stream` and `audit`
-//! check that no acknowledged event is lost or doubled. All of it is HTTP to a loopback address; of the other crates only
-//! the API types are used.
+//! time, `replay` measures quality through the real service, `consistency` checks read-your-writes, `stream` and
+//! `audit` check that no acknowledged event is lost or doubled, `feed` that no page of a feed repeats an item. All of
+//! it is HTTP to a loopback address; of the other crates only the API types are used.
 //!
 //! Exit code: 0 if all objectives and checks were met, 1 if one was not, 2 if the command could not be carried out (bad
 //! options or files, no service).
@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod consistency;
 mod events;
+mod feed;
 mod json_lines;
 mod measure;
 mod memory;
@@ -58,6 +59,7 @@ enum Command {
     Consistency(consistency::ConsistencyArgs),
     Stream(stream::StreamArgs),
     Audit(audit::AuditArgs),
+    Feed(feed::FeedArgs),
 }
 
 fn main() -> ExitCode {
@@ -118,6 +120,11 @@ fn execute(command: &Command) -> anyhow::Result<Verdict> {
             }
             Command::Audit(args) => {
                 let report = audit::audit(args).await?;
+                print(args.format(), &report, report.text())?;
+                Ok(report.verdict())
+            }
+            Command::Feed(args) => {
+                let report = feed::feed(args).await?;
                 print(args.format(), &report, report.text())?;
                 Ok(report.verdict())
             }

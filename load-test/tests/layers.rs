@@ -28,6 +28,7 @@ const TABLE: &layers::Table<'_> = &[
     ("replay", &["client", "events", "json_lines", "options", "progress", "stub", "verdict"]),
     ("consistency", &["client", "clock", "events", "options", "progress", "stub", "verdict"]),
     ("stream", &["acknowledged", "client", "clock", "events", "options", "progress", "stub", "verdict"]),
+    ("feed", &["client", "events", "options", "stub", "target", "verdict"]),
     ("audit", &["acknowledged", "client", "options", "progress", "stub", "verdict"]),
 ];
 

@@ -81,6 +81,10 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
         [ASKED, FORCED, OTHER].iter().for_each(|user| view(user, item));
     }
     let users = ["--users", text(&profiles)];
+    for user in [ASKED, FORCED, OTHER] {
+        let page = service.client.get(&format!("/recommendations?user_id={user}&cursor=start"));
+        assert!(page.json()["cursor"].is_string(), "{user}");
+    }
     build(&[text(&shop), text(&log)], &users);
     let first = champion(&artifacts);
     for user in [ASKED, FORCED, OTHER] {
@@ -144,6 +148,47 @@ fn nothing_on_disk_or_in_redis_has_an_erased_user() {
     assert_eq!(service.client.metric("tandem_event_log_bad_lines_total"), 0.0);
     build(&[text(&shop), text(&log)], &[]);
     assert!(having(&champion(&artifacts), FORCED).is_empty() && versions(&artifacts).len() >= 3);
+}
+
+#[test]
+fn what_a_service_without_redis_remembers_for_feeds_is_overwritten_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [artifacts, log, served] = ["artifacts", "log", "served"].map(|name| folder.path().join(name));
+    let shop = folder.path().join("shop.csv");
+    write_shop(&shop, 0..20, 0..20);
+    offline_small(&["run", "--events", text(&shop), "--artifacts", text(&artifacts), "--no-gate"]);
+    let page = |service: &Running, user: &str, at: &str| {
+        let answer = service.client.get(&format!("/recommendations?user_id={user}&k=3&cursor={at}"));
+        let at = answer.json()["cursor"].as_str().map(str::to_owned);
+        at.map(|at| (answer.items(), at))
+    };
+    // The log of slates has a test of its own.
+    let start = || Running::start_with(folder.path(), |config| config.slates.every = 0);
+    let service = start();
+    let (mut items, at) = page(&service, OTHER, "start").expect("a page");
+    for user in [ASKED, FORCED] {
+        page(&service, user, "start").expect("a page");
+        assert_eq!(having(&served, user).len(), 1);
+    }
+    assert_eq!(service.client.send("DELETE", &format!("/users/{ASKED}"), "", b"").expect("an answer").status, 200);
+    assert_eq!(having(&served, ASKED).len(), 1, "on disk it is left to the command");
+    let output = ["--artifacts", text(&artifacts), "--served", text(&served), "--json"];
+    let users = ["erase", "--user", ASKED, FORCED, "--events", text(&log)];
+    let done = offline_with(&[&users[..], &output].concat(), &[]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let report: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let slates = report["served"].as_object().expect("files");
+    assert!(slates.len() == 1 && slates.values().all(|slates| slates == 2), "{report}");
+    assert_eq!((having(folder.path(), ASKED), having(folder.path(), FORCED)), (Vec::new(), Vec::new()));
+    // What the service appends meanwhile is read behind what was overwritten.
+    let (second, at) = page(&service, OTHER, &at).expect("a page");
+    drop(service);
+    let service = start();
+    let (third, _) = page(&service, OTHER, &at).expect("a page");
+    items.extend(second.into_iter().chain(third));
+    items.sort_unstable();
+    items.dedup();
+    assert_eq!(items.len(), 9);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
-use shared::contract::api::Seen;
+use shared::contract::api::{Seen, ServedPolicy};
 use shared::contract::artifact::alias::Alias;
 use shared::contract::home::GivenRow;
 use shared::contract::kind::KindName;
@@ -80,6 +80,8 @@ pub struct Config {
     pub events: Events,
     /// What becomes of slates.
     pub slates: Slates,
+    /// What is remembered of slates for feeds.
+    pub served: Served,
     /// The version that answers beside the served one.
     pub shadow: Shadow,
     /// Models of rows.
@@ -126,6 +128,7 @@ pub struct Http {
     pub cors_origins: Vec<String>,
     pub replay: bool,
     pub seen: Seen,
+    pub served: ServedPolicy,
     pub max_body_bytes: usize,
     pub max_in_flight: usize,
     pub max_connections: usize,
@@ -246,6 +249,16 @@ pub struct Slates {
     pub ship_to: String,
 }
 
+/// `[served]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Served {
+    pub hours: u32,
+    pub max_slates: usize,
+    pub path: PathBuf,
+}
+
 /// `[shadow]`; the keys are documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -362,6 +375,8 @@ impl Config {
             });
         }
         within("slates.max_remembered_items", self.slates.max_remembered_items, 1000..=1_000_000_000)?;
+        within("served.hours", self.served.hours, 1..=8760)?;
+        within("served.max_slates", self.served.max_slates, 1..=1000)?;
         shadow(&self.shadow, &self.artifacts.alias)?;
         within("models.max_body_bytes", self.models.max_body_bytes, 1024..=1 << 30)?;
         within("models.max_rows", self.models.max_rows, 1..=10_000_000)?;

@@ -94,6 +94,8 @@ pub struct Metrics {
     pub store_breaker_open: IntGaugeVec,
     /// Slates made without the user's state, or without the engine's time, by reason.
     pub fallbacks: IntCounterVec,
+    /// Slates that were to be remembered, by what became of that.
+    pub slates_remembered: IntCounterVec,
     /// What scenarios name and the served version does not have, by scenario.
     pub scenario_lacks: IntGaugeVec,
     snapshot_info: IntGaugeVec,
@@ -217,7 +219,7 @@ impl Default for Metrics {
             store_errors: counters("tandem_store_errors_total", "Failed store calls by operation", &["operation"]),
             store_unreadable: counters(
                 "tandem_store_unreadable_total",
-                "Values of the store that can't be read: history, record, mark or rows",
+                "Values of the store that can't be read: history, record, served, mark or rows",
                 &["value"],
             ),
             histories_rebuilt: counter(
@@ -240,6 +242,12 @@ impl Default for Metrics {
                 "Slates that are not what they would be in time, by reason",
                 "reason",
                 &["away", "timeout", "answer", "deadline"],
+            ),
+            slates_remembered: counters_of(
+                "tandem_slates_remembered_total",
+                "Slates of feeds that were to be remembered: kept, or failed and answered without a cursor",
+                "outcome",
+                &["kept", "failed"],
             ),
             scenario_lacks: register(
                 r,

@@ -9,7 +9,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use shared::contract::api::{MAX_K, SeenPolicy};
+use shared::contract::api::{MAX_K, SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{self, Given, ItemId};
 
@@ -25,6 +25,7 @@ pub struct Scenario {
     #[serde(deserialize_with = "items")]
     pub exclude: Vec<ItemId>,
     pub seen: Option<SeenPolicy>,
+    pub served: Option<ServedPolicy>,
     pub boost: Vec<Boost>,
     pub bury: Vec<Bury>,
     pub pin: Vec<Pin>,
@@ -39,6 +40,7 @@ impl Default for Scenario {
             filter: None,
             exclude: Vec::new(),
             seen: None,
+            served: None,
             boost: Vec::new(),
             bury: Vec::new(),
             pin: Vec::new(),

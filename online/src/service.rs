@@ -41,10 +41,11 @@ use crate::remember::Memory;
 use crate::rules::Rulebook;
 use crate::shadow::{self, Shadow};
 use crate::store::redis::OpenError;
+use crate::store::served::file::ServedFileError;
 use crate::store::{EmbeddedRows, RowStore, UserStore};
 
 use self::opening::{open_artifacts, open_store, open_traces};
-use self::settings::{deadline, event_log, logs_of_rows, outcomes_of, shadow_of};
+use self::settings::{deadline, defaults, event_log, logs_of_rows, outcomes_of, shadow_of};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum StartError {
     /// Redis is away.
     #[error(transparent)]
     Redis(#[from] OpenError),
+    /// The file of slates that are remembered can't be used.
+    #[error(transparent)]
+    Served(#[from] ServedFileError),
     /// The event log can't be used.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -207,7 +211,7 @@ async fn start_with(
         "the watch over what models remember"
     });
     let asker =
-        |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), config.server.seen);
+        |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), defaults(config));
     let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();
     let settings = api::Settings {

@@ -6,6 +6,7 @@ mod common;
 mod binary;
 mod catalogue;
 mod event_log;
+mod feeds;
 mod golden;
 mod histories;
 mod home;

@@ -30,6 +30,7 @@ fn service(folder: &Path, address: SocketAddr, redis: &str) -> Command {
         .env("TANDEM_ARTIFACTS__PATH", folder.join("artifacts"))
         .env("TANDEM_EVENTS__PATH", folder.join("log"))
         .env("TANDEM_SLATES__PATH", folder.join("slates"))
+        .env("TANDEM_SERVED__PATH", folder.join("served"))
         .env("TANDEM_STORE__REDIS_URL", redis)
         .env("TANDEM_PUBLISH__REDIS_URL", redis)
         .env("TANDEM_LOG__LEVEL", "trace")

@@ -24,10 +24,19 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::time", &[]),
     ("contract::profile", &[]),
     ("contract::seen", &["contract::kind"]),
+    ("contract::served", &[]),
     ("contract::given", &["contract::id"]),
     (
         "contract::api",
-        &["contract::given", "contract::id", "contract::kind", "contract::profile", "contract::seen", "contract::time"],
+        &[
+            "contract::given",
+            "contract::id",
+            "contract::kind",
+            "contract::profile",
+            "contract::seen",
+            "contract::served",
+            "contract::time",
+        ],
     ),
     ("contract::home", &["contract::api", "contract::given", "contract::id", "contract::profile"]),
     ("engine::topk", &["contract::id"]),
@@ -98,7 +107,12 @@ const TABLE: &layers::Table<'_> = &[
     ("engine::state", &["contract::id", "contract::kind", "contract::event_log", "engine::topk", "tables"]),
     ("engine::keys", &["contract::id", "engine::tabular", "engine::tabular::column"]),
     ("engine::seen", &["contract::kind", "contract::seen"]),
-    ("engine::packed", &["contract::id", "contract::kind", "contract::event_log", "engine::state", "engine::topk"]),
+    ("engine::served", &["contract::id"]),
+    ("engine::served::frame", &["contract::id", "engine::packed", "engine::served"]),
+    (
+        "engine::packed",
+        &["contract::id", "contract::kind", "contract::event_log", "engine::served", "engine::state", "engine::topk"],
+    ),
     (
         "engine::slate",
         &[

@@ -55,6 +55,7 @@ async fn service(log: Log) -> Stub {
             recommendation_id: "r".to_owned(),
             model_version: "v".to_owned(),
             items: items.into_iter().map(recommended).collect(),
+            cursor: None,
             history: None,
         })
     })

@@ -12,7 +12,7 @@ use shared::contract::id::UserId;
 
 use super::mirrors::written;
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
-use crate::erase::{EraseError, Users, lines, redis, rest, versions};
+use crate::erase::{EraseError, Users, lines, redis, rest, served, versions};
 use crate::log::ingest::read;
 use crate::outcomes;
 
@@ -45,6 +45,9 @@ pub struct EraseArgs {
         value_parser = written
     )]
     slates: Vec<PathBuf>,
+    /// The folders in which services without Redis remember slates for feeds, which may be absent.
+    #[arg(long, num_args = 1.., value_name = "FOLDER", env = "TANDEM_SERVED__PATH", default_value = "data/served")]
+    served: Vec<PathBuf>,
     /// Between the versions and Redis, how many seconds the replicas are given to load the rewritten version.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     settle: u64,
@@ -61,6 +64,8 @@ struct Done {
     versions: BTreeMap<String, usize>,
     /// Overwritten lines by file.
     lines: BTreeMap<PathBuf, u64>,
+    /// Slates that feeds remembered, overwritten, by file.
+    served: BTreeMap<PathBuf, u64>,
     /// How many files of the log of slates were looked through.
     slate_files: usize,
     /// Torn ends and half-packed files that were removed.
@@ -96,6 +101,7 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let slates = outcomes::files(Log::Slates, &of_slates)?;
     done.slate_files = slates.len();
     let hidden = rest::named(&of_shop, &users)?;
+    done.served = served::erase(&args.served, &users)?.into_iter().collect();
     // Slates first: they go by no erasure of their own.
     done.lines = lines::erase(&slates, &users, &hidden)?;
     done.lines.extend(lines::erase(&logs, &users, &hidden)?);
@@ -112,6 +118,7 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
         let failed = |source| EraseError::Redis { url: publish.redis_url.clone(), source };
         done.redis = Some(redis::erase(&users, &publish).map_err(failed)?);
     }
+    folders.extend(args.served.iter().filter(|folder| folder.is_dir()).cloned());
     let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();
     done.still_named = rest::still_named(&searched, &users)?;
     done.not_looked_for = rest::too_short(&users);
@@ -132,6 +139,7 @@ fn print(done: &Done, args: &EraseArgs) -> anyhow::Result<()> {
     }
     println!("{} users", done.users);
     done.versions.iter().for_each(|(version, rows)| println!("{version}: {rows} rows gone"));
+    done.served.iter().for_each(|(path, slates)| println!("{}: {slates} slates overwritten", path.display()));
     done.lines.iter().for_each(|(path, lines)| println!("{}: {lines} lines overwritten", path.display()));
     done.torn_ends.iter().for_each(|path| println!("{}: removed", path.display()));
     if done.rejects > 0 {

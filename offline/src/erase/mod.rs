@@ -1,7 +1,8 @@
 //! Erases users from what lies on disk and in Redis: everything that Tandem wrote itself.
 //!
 //! ```text
-//! versions (records, profiles) ─▶ event logs, line by line ─▶ what lies beside them ─▶ Redis ─▶ a look for what is left
+//! versions (records, profiles) ─▶ slates that feeds remember ─▶ event logs, line by line ─▶ what lies beside them
+//!                              ─▶ Redis ─▶ a look for what is left
 //! ```
 //!
 //! Every step may be repeated: what was erased already is passed over, and what a crash left half done is finished. Versions
@@ -10,6 +11,7 @@
 pub mod lines;
 pub mod redis;
 pub mod rest;
+pub mod served;
 pub mod versions;
 
 use std::collections::BTreeSet;

@@ -33,6 +33,7 @@ impl Running {
         config.events.path = folder.join("log");
         config.models.rows = folder.join("rows");
         config.slates.path = folder.join("slates");
+        config.served.path = folder.join("served");
         change(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");

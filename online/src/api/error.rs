@@ -12,7 +12,7 @@ use super::authorize;
 use crate::auth::Refusal;
 use crate::events::AcceptError;
 use crate::models::UnknownModel;
-use crate::recommender::{BadProfile, NoAnswer, NoRecommender};
+use crate::recommender::{BadProfile, NoAnswer, NoRecommender, UnknownCursor};
 use crate::store::StoreError;
 
 /// The most values of a profile that are told of.
@@ -57,6 +57,9 @@ pub enum ApiError {
         /// What does not exist, and what does.
         detail: String,
     },
+    /// The feed that a cursor names is not remembered.
+    #[error(transparent)]
+    Gone(#[from] UnknownCursor),
     /// The path exists, but not for this method.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
@@ -150,6 +153,7 @@ impl ApiError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -198,6 +202,7 @@ impl From<NoAnswer> for ApiError {
             NoAnswer::NoRecommender(reason) => return reason.into(),
             NoAnswer::Store(reason) => return reason.into(),
             NoAnswer::Profile(refused) => return refused.into(),
+            NoAnswer::UnknownCursor(reason) => return reason.into(),
             NoAnswer::Filter(reason) => return Self::invalid("filter", reason.to_string()),
             NoAnswer::UnknownScenario(reason) => return Self::invalid("scenario", reason.to_string()),
             NoAnswer::UnknownKind(reason) => return Self::invalid("seen", reason.to_string()),
@@ -232,6 +237,7 @@ impl IntoResponse for ApiError {
         let (field, errors) = match self {
             Self::Invalid { field, .. } | Self::NotFound { field, .. } => (field, Vec::new()),
             Self::Rows { errors, .. } => (None, errors),
+            Self::Gone(_) => (Some("cursor".to_owned()), Vec::new()),
             _ => (None, Vec::new()),
         };
         let problem = Problem {

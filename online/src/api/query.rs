@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 use shared::contract::api::{K, MAX_LIST, RankQuery, RecommendationQuery};
 use shared::contract::expression::Expression;
 use shared::contract::id::IdError;
+use shared::contract::served::START;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::error::ApiError;
-use crate::recommender::CheckedQuery;
+use crate::recommender::{CheckedQuery, Cursor};
 
 /// Whether queries may carry `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +161,8 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         scenario: one("scenario", url.scenario, body.scenario)?,
         exclude: one("exclude", url.exclude, body.exclude)?,
         seen: one("seen", url.seen, body.seen)?,
+        served: one("served", url.served, body.served)?,
+        cursor: one("cursor", url.cursor, body.cursor)?,
         explain: one("explain", url.explain, body.explain)?,
         now: one("now", url.now, body.now)?,
         profile: one("profile", url.profile, body.profile)?,
@@ -181,6 +185,8 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         scenario,
         exclude,
         seen,
+        served,
+        cursor,
         explain,
         now,
         profile,
@@ -196,6 +202,8 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         scenario,
         exclude,
         seen,
+        served,
+        cursor: self::cursor(cursor)?,
         explain: explain.unwrap_or_default(),
         now,
         profile,
@@ -213,20 +221,17 @@ pub fn check_rank(query: RankQuery, clock: Clock) -> Result<CheckedQuery, ApiErr
         let detail = format!("{} items; a list to rank has 1 to {MAX_LIST}", items.len());
         return Err(ApiError::invalid("items", detail));
     }
+    let k = k.map_or(MAX_LIST, K::get);
     Ok(CheckedQuery {
-        user_id: user_id.ok_or_else(no_user)?,
-        k: k.map_or(MAX_LIST, K::get),
         list: Some(items),
         item_id,
         item_ids,
-        category: None,
-        filter: None,
         scenario,
-        exclude: Vec::new(),
         seen,
         explain: explain.unwrap_or_default(),
         now,
         profile,
+        ..CheckedQuery::of(user_id.ok_or_else(no_user)?, k)
     })
 }
 
@@ -255,6 +260,19 @@ pub fn category(name: Option<String>) -> Result<Option<String>, ApiError> {
     match name.as_deref() {
         Some("") => Err(ApiError::invalid("category", "a category must not be empty")),
         _ => Ok(name),
+    }
+}
+
+/// Reads where a feed goes on.
+///
+/// # Errors
+/// [`ApiError::Invalid`] for a text that no answer has.
+fn cursor(text: Option<String>) -> Result<Option<Cursor>, ApiError> {
+    match text.as_deref() {
+        Some(text) if text != START && Uuid::try_parse(text).is_err() => {
+            Err(ApiError::invalid("cursor", "it must be start, or the cursor of the answer before"))
+        }
+        text => Ok(text.map(Cursor::of)),
     }
 }
 
@@ -361,6 +379,10 @@ mod tests {
         assert_eq!(field("user_id=u&seen=some"), "seen");
         assert_eq!(field("user_id=u&seen=transaction:x"), "seen");
         assert_eq!(field("user_id=u&seen=allow&seen=allow"), "seen");
+        assert_eq!(field("user_id=u&served=never"), "served");
+        assert_eq!(field("user_id=u&served="), "served");
+        assert_eq!(field("user_id=u&cursor="), "cursor");
+        assert_eq!(field("user_id=u&cursor=2"), "cursor");
         assert_eq!(field("user_id=u&explain=yes"), "explain");
         assert_eq!(field("user_id=u&explain="), "explain");
         assert_eq!(field("user_id=u&now=1"), "now");
@@ -401,6 +423,8 @@ mod tests {
             ["exclude=a", "exclude=a,b"],
             ["seen=allow", "seen=exclude_all"],
             ["seen=transaction:30", "seen=transaction:3"],
+            ["served=skip", "served=decay"],
+            ["cursor=start", "cursor=a"],
             ["explain=true", "explain=false"],
             ["now=1", "now=2"],
         ] {

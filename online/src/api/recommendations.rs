@@ -35,6 +35,8 @@ use crate::store::Stored;
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
             content_type = "application/problem+json"),
+        (status = GONE, description = "The feed of the cursor is not remembered any more; begin a new one",
+            body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_recommendations(
@@ -59,6 +61,8 @@ pub async fn get_recommendations(
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, description = "No item is in the category; names the nearest ones", body = Problem,
             content_type = "application/problem+json"),
+        (status = GONE, description = "The feed of the cursor is not remembered any more; begin a new one",
+            body = Problem, content_type = "application/problem+json"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, description = "Values of the profile are refused; all of them are listed",
             body = Problem, content_type = "application/problem+json"),
@@ -104,12 +108,13 @@ pub(super) struct Made<'a> {
 
 /// Writes a slate as our own calls answer it.
 pub(super) fn slate(made: &Made<'_>) -> Response {
-    let Made { id, query, answered: Answered { snapshot, slate, unknown, .. } } = made;
+    let Made { id, query, answered: Answered { snapshot, slate, unknown, goes_on, .. } } = made;
     let body = SlateBody {
         user_id: &query.user_id,
         recommendation_id: id,
         model_version: &snapshot.manifest().version,
         items: Items { snapshot, picks: &slate.picks, unknown },
+        cursor: goes_on.then_some(*id),
         history: query.explain.then_some(Used { snapshot, history: &slate.history }),
     };
     json(StatusCode::OK, &body)

@@ -21,6 +21,9 @@ pub struct SlateBody<'a> {
     pub model_version: &'a str,
     /// Best first.
     pub items: Items<'a>,
+    /// Asks for the next slate of the feed, if there may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<&'a str>,
     /// The history that was used, with `explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Used<'a>>,

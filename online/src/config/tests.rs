@@ -69,6 +69,18 @@ fn values_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
+fn what_is_remembered_of_slates_has_bounds_and_words() {
+    let config = load("[server]\nserved = \"skip\"\n[scenarios.home]\nserved = \"decay\"\n").expect("loads");
+    assert_eq!(
+        (config.server.served, config.scenarios["home"].served),
+        (ServedPolicy::Skip, Some(ServedPolicy::Decay))
+    );
+    let error = load("[served]\nmax_slates = 1001\n").expect_err("too many").to_string();
+    assert!(error.contains("served.max_slates = 1001: it must be from 1 to 1000"), "{error}");
+    assert!(load("[served]\nhours = 0\n").is_err() && load("[server]\nserved = \"never\"\n").is_err());
+}
+
+#[test]
 fn the_bound_of_the_slate_log_leaves_room_for_the_file_that_is_written() {
     let error = load("[slates]\nmax_disk_bytes = 1000000\n").expect_err("too small").to_string();
     assert!(error.contains("slates.max_disk_bytes = 1000000: it must be from 67108864 to"), "{error}");

@@ -2,7 +2,7 @@
 //! parts of the requests that are traced.
 //!
 //! ```text
-//! read ▶ join ▶ the engine's stages (shared::engine::stages) ▶ write
+//! read ▶ join ▶ the engine's stages (shared::engine::stages) ▶ remember (of feeds) ▶ write
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,7 @@ pub struct StageMetrics {
     read: Histogram,
     join: Histogram,
     engine: [Histogram; Stage::COUNT],
+    remember: Histogram,
     write: Histogram,
 }
 
@@ -76,7 +77,8 @@ impl StageMetrics {
         let stages = register(registry, HistogramVec::new(options, &["stage"]));
         let of = |stage: &str| stages.with_label_values(&[stage]);
         let engine = std::array::from_fn(|at| of(Stage::ALL[at].1));
-        Self { requests: AtomicU64::new(0), read: of("read"), join: of("join"), engine, write: of("write") }
+        let (read, join, remember, write) = (of("read"), of("join"), of("remember"), of("write"));
+        Self { requests: AtomicU64::new(0), read, join, engine, remember, write }
     }
 
     /// Begins a request; `None` if it is not timed: neither one of so many, nor traced.
@@ -117,6 +119,11 @@ impl StageMetrics {
             }
             timed.last = now;
         }
+    }
+
+    /// The slate is remembered.
+    pub fn remembered(&self, timed: &mut Option<Timed>) {
+        timed.iter_mut().for_each(|timed| timed.lap("remember", &self.remember));
     }
 
     /// The answer is written.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use prometheus::IntCounterVec;
-use shared::contract::api::{Seen, SeenPolicy};
+use shared::contract::api::{Seen, SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, ItemIdx, UserId};
 use shared::contract::params::Weights;
@@ -20,28 +20,45 @@ use shared::engine::recommend::{self, Query, Scratch, Slate};
 use shared::engine::rerank::explore;
 use shared::engine::seen::{SeenRule, unknown_kinds};
 use shared::engine::select::{Unfit, check, names};
+use shared::engine::served::SlateId;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, UserState};
 use shared::tables::{CategoryIdx, Profile};
 
 use super::CheckedQuery;
-use super::no_answer::{BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownKind, UnknownScenario, nearest};
+use super::no_answer::{
+    BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownCursor, UnknownKind, UnknownScenario, nearest,
+};
+use super::served::{Heed, Page};
 use crate::filters::Filters;
 use crate::rules::{Held, Rulebook};
 use crate::scenarios::Scenario;
-use crate::store::Stored;
+use crate::store::{Keep, Stored};
 
 /// Turns queries into what the engine is asked. What it made for a snapshot it remembers until it is given another.
 pub struct Asker {
     filters: Filters,
     rulebook: Rulebook,
-    default_seen: Seen,
+    defaults: Defaults,
+}
+
+/// What holds where neither the query nor its scenario says otherwise, and what is kept of slates.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    /// Which items of the user's past may be recommended.
+    pub seen: Seen,
+    /// What becomes of items that the user was served.
+    pub served: ServedPolicy,
+    /// Which slates are remembered.
+    pub keep: Keep,
 }
 
 /// What the engine is asked.
 pub struct Asked {
     /// The query.
     pub query: Query,
+    /// How it heeds what was served before; the query knows of it by [`Asker::heed`].
+    pub heed: Heed,
     /// The profile that the query gives, if it says anything of one.
     given: Option<Option<Profile>>,
     /// The items to rank, if not those of the whole catalogue are asked for.
@@ -195,8 +212,32 @@ fn seed(query: &CheckedQuery, id: &str) -> u64 {
 impl Asker {
     /// One that asks by the rules of scenarios.
     #[must_use]
-    pub fn new(rulebook: Rulebook, default_seen: Seen) -> Self {
-        Self { filters: Filters::default(), rulebook, default_seen }
+    pub fn new(rulebook: Rulebook, defaults: Defaults) -> Self {
+        Self { filters: Filters::default(), rulebook, defaults }
+    }
+
+    /// Which slates are remembered.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        self.defaults.keep
+    }
+
+    /// Tells a query what its user was served before, as far as it heeds that.
+    ///
+    /// * `id`: identifies the answer.
+    /// * `stored`: with the slates of the user.
+    ///
+    /// # Errors
+    /// [`UnknownCursor`].
+    pub fn heed(
+        &self,
+        asked: &mut Asked,
+        id: &str,
+        snapshot: &Snapshot,
+        stored: &Stored,
+        now_ms: i64,
+    ) -> Result<Page, UnknownCursor> {
+        asked.heed.tell(&mut asked.query, snapshot, stored, SlateId::of(id), self.defaults.keep, now_ms)
     }
 
     /// Tells what a version lacks of the scenarios: in the log once, and in the metrics.
@@ -221,6 +262,11 @@ impl Asker {
         let category = query.category.as_deref().map(|name| category(snapshot, name)).transpose()?;
         let scenario = self.scenario(query)?;
         let held = scenario.map(|scenario| self.rulebook.held(scenario, snapshot));
+        let served = match query.list {
+            // What was served is in a list since the shop wants it there.
+            Some(_) => ServedPolicy::Allow,
+            None => query.served.or_else(|| scenario?.1.served).unwrap_or(self.defaults.served),
+        };
         let held = held.as_deref();
         let list = query.list.as_ref().map(|items| List::of(items, snapshot));
         let only = match list {
@@ -236,7 +282,7 @@ impl Asker {
         let seen = match list {
             // The shop wants these items shown: what is to be left out of them it says with the query.
             Some(_) => seen.unwrap_or(SeenRule::Nothing),
-            None => seen.or_else(|| held?.seen.clone()).unwrap_or(SeenRule::Word(self.default_seen)),
+            None => seen.or_else(|| held?.seen.clone()).unwrap_or(SeenRule::Word(self.defaults.seen)),
         };
         let asked = Query {
             k: query.k,
@@ -246,9 +292,10 @@ impl Asker {
             seen,
             only,
             rules: held.map(|held| held.rules.clone()),
+            decays: Vec::new(),
             seed: if explores { seed(query, id) } else { 0 },
         };
-        Ok(Asked { query: asked, given, list })
+        Ok(Asked { query: asked, heed: Heed { policy: served, cursor: query.cursor }, given, list })
     }
 
     /// The items of a snapshot that a filter leaves.

@@ -22,6 +22,11 @@ impl Deadline {
         self.arrived + store_share(self.within)
     }
 
+    /// When the answer is to go out.
+    pub(super) fn until(self) -> Instant {
+        self.arrived + self.within
+    }
+
     /// Whether it is over.
     pub(super) fn is_over(self) -> bool {
         self.arrived.elapsed() >= self.within

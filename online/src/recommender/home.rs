@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::engine::home::{self, Kind, Row, Shelf};
 use shared::engine::snapshot::Snapshot;
 
-use super::{CheckedQuery, Deadline, NoAnswer, Recommender, with_scratch};
+use super::{CheckedQuery, Deadline, Heed, NoAnswer, Recommender, with_scratch};
 use crate::metrics::Outcome;
 
 /// A row of a page that is asked for, every value of which has been checked.
@@ -48,7 +48,7 @@ impl Recommender {
         let Some((first, query)) = asked.first().zip(rows.first().map(|row| &row.query)) else {
             return Ok(AnsweredHome { snapshot, shelves: Vec::new(), fallback: false });
         };
-        let stored = self.stored(&query.user_id, &snapshot, deadline, clock_ms).await;
+        let stored = self.stored(Heed::NOTHING, &query.user_id, &snapshot, deadline, clock_ms).await;
         let fallback = stored.is_none();
         let state = first.state(&snapshot, &query.user_id, stored.as_ref(), &self.metrics.store_unreadable);
         let is_known = !state.history.is_empty() || !state.cached.is_empty();

@@ -3,18 +3,20 @@
 //! In: a [`CheckedQuery`], the champion's snapshot, the store, and by when to answer. Out: a slate. Costs one store
 //! round trip with a deadline, then some 100 µs of CPU on the thread that holds the request. If the store does not
 //! answer in time, the slate is made without the user's state: it depends only on the item of the page and the profile,
-//! which is in the artifact. If the request's own deadline is over when the engine's turn comes, the slate is what is
-//! popular.
+//! which is in the artifact. A query that heeds what the user was served reads that with the state, and its slate is
+//! remembered before it is answered: one more round trip (`served.rs`). If the request's own deadline is over when the
+//! engine's turn comes, the slate is what is popular.
 
 mod ask;
 mod deadline;
 mod home;
 mod no_answer;
+mod served;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use shared::contract::api::SeenPolicy;
+use shared::contract::api::{SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::profile::GivenProfile;
@@ -27,13 +29,15 @@ use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 use crate::traces::Trace;
 use ask::category;
-pub use ask::{Asker, fits};
+pub use ask::{Asker, Defaults, fits};
 pub use deadline::{Deadline, store_share};
 pub use home::{AnsweredHome, CheckedRow};
 pub(crate) use no_answer::nearest;
 pub use no_answer::{
-    BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem, UnknownKind, UnknownScenario,
+    BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownCursor, UnknownItem, UnknownKind,
+    UnknownScenario,
 };
+pub use served::{Cursor, Heed, Page};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -71,6 +75,10 @@ pub struct CheckedQuery {
     pub exclude: Vec<ItemId>,
     /// Which items of the user's past may be recommended; the setting of the scenario or of the service if absent.
     pub seen: Option<SeenPolicy>,
+    /// What becomes of items that the user was served lately; the setting of the scenario or of the service if absent.
+    pub served: Option<ServedPolicy>,
+    /// Where a feed goes on, if the slate is of one.
+    pub cursor: Option<Cursor>,
     /// Whether the answer includes the history that was used.
     pub explain: bool,
     /// The time of the query, if not the service's clock, milliseconds since the epoch.
@@ -94,6 +102,8 @@ impl CheckedQuery {
             scenario: None,
             exclude: Vec::new(),
             seen: None,
+            served: None,
+            cursor: None,
             explain: false,
             now: None,
             profile: None,
@@ -119,6 +129,8 @@ pub struct Answered {
     pub unknown: Vec<ItemId>,
     /// What the store had of the user; `None` if the slate was made without it, or without the engine's time.
     pub stored: Option<Stored>,
+    /// Whether the slate is remembered, and its id asks for the next one.
+    pub goes_on: bool,
     /// When the engine answered, if the request is timed.
     pub timed: Option<Timed>,
 }
@@ -165,8 +177,8 @@ impl Recommender {
     /// * `trace`: gets the parts of the answer, if the request is traced.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, for an unknown category, scenario or kind of event, a filter that the
-    /// version can't be asked, or a profile with values that are refused.
+    /// [`NoAnswer`] without a recommender, for an unknown category, scenario, kind of event or cursor, a filter that
+    /// the version can't be asked, or a profile with values that are refused.
     pub async fn recommend(
         &self,
         query: &CheckedQuery,
@@ -176,13 +188,17 @@ impl Recommender {
         trace: Option<&Trace>,
     ) -> Result<Answered, NoAnswer> {
         let snapshot = self.snapshot()?;
-        let asked = self.asker.ask(query, id, &snapshot)?;
+        let mut asked = self.asker.ask(query, id, &snapshot)?;
         let mut timed = self.metrics.stages.begin(trace);
-        let stored = self.stored(&query.user_id, &snapshot, deadline, clock_ms).await;
+        let stored = self.stored(asked.heed, &query.user_id, &snapshot, deadline, clock_ms).await;
         self.metrics.stages.read(&mut timed);
         let mut fallback = stored.is_none().then_some(Outcome::Fallback);
         let state = asked.state(&snapshot, &query.user_id, stored.as_ref(), &self.metrics.store_unreadable);
         let now_ms = query.now.unwrap_or(clock_ms);
+        let page = match &stored {
+            Some(stored) if asked.heed.is_needed() => Some(self.asker.heed(&mut asked, id, &snapshot, stored, now_ms)?),
+            _ => None,
+        };
         self.metrics.stages.joined(&mut timed);
         let late = deadline.is_over();
         if late {
@@ -210,19 +226,17 @@ impl Recommender {
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        let unknown = asked.unknown(slate.picks.len());
-        Ok(Answered { snapshot, slate, unknown, stored: stored.filter(|_| !late), timed })
-    }
-
-    /// What the store has of a user, if it answers in time; counted if it does not.
-    async fn stored(&self, user: &UserId, snapshot: &Snapshot, deadline: Deadline, clock_ms: i64) -> Option<Stored> {
-        let (until, version) = (deadline.store_until(), &snapshot.manifest().version);
-        let stored = self.store.read_until(Some(until), user, version, clock_ms).await;
-        let away = |error: &StoreError| {
-            tracing::debug!(%error, "answered without the store");
-            self.metrics.fallbacks.with_label_values(&[error.label()]).inc();
+        let goes_on = match page {
+            Some(page) if !late => {
+                let remembered = self.remember(page, &query.user_id, &snapshot, &slate, now_ms, deadline).await;
+                self.metrics.stages.remembered(&mut timed);
+                // Where fewer are left than were asked for, nothing is left for another page.
+                remembered && slate.picks.len() == query.k && page.before < self.asker.keep().max_slates
+            }
+            _ => false,
         };
-        stored.inspect_err(away).ok()
+        let unknown = asked.unknown(slate.picks.len());
+        Ok(Answered { snapshot, slate, unknown, stored: stored.filter(|_| !late), goes_on, timed })
     }
 
     /// The items most similar to an item, of those that are available at a time and that a filter leaves; best first.

@@ -37,6 +37,9 @@ pub enum NoAnswer {
     /// See [`UnknownKind`].
     #[error(transparent)]
     UnknownKind(#[from] UnknownKind),
+    /// See [`UnknownCursor`].
+    #[error(transparent)]
+    UnknownCursor(#[from] UnknownCursor),
     /// See [`BadFilter`].
     #[error(transparent)]
     Filter(#[from] BadFilter),
@@ -62,6 +65,14 @@ pub struct BadFilter {
     /// Existing properties, the nearest names first, where one is unknown.
     pub nearest: Vec<String>,
 }
+
+/// Why a feed does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the slates of this feed are not remembered, or no longer: the user was served too many since, or too long ago, or \
+     it is another user's; ask for the first page of a new one, cursor=start"
+)]
+pub struct UnknownCursor;
 
 /// Why there is no list of similar items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use shared::contract::artifact::ArtifactError;
 use tokio::task::JoinSet;
 
 use super::StartError;
-use super::settings::{deadline, retention};
+use super::settings::{deadline, keep, retention};
 use crate::catalogue::Catalogue;
 use crate::champion::Champion;
 use crate::config::Config;
@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::recommender::store_share;
 use crate::store::redis;
+use crate::store::served::embedded::EmbeddedServed;
+use crate::store::served::file::{ServedFile, ServedFileError};
 use crate::store::{Embedded, EmbeddedRows, Redis, Retention, RowStore, UserStore};
 use crate::traces::{Collector, Traces};
 
@@ -47,8 +49,12 @@ pub async fn open_store(
 ) -> Result<(Arc<dyn UserStore>, Arc<dyn RowStore>), StartError> {
     let retention = retention(config);
     if config.store.redis_url.is_empty() {
-        let (store, rows) = (Arc::new(Embedded::new(retention)), Arc::new(EmbeddedRows::default()));
+        let of_config = config.clone();
+        let served = tokio::task::spawn_blocking(move || open_served(&of_config)).await??;
+        let store = Arc::new(Embedded::with_served(retention, served.clone()));
+        let rows = Arc::new(EmbeddedRows::default());
         parts.spawn(sweep(store.clone(), rows.clone(), retention));
+        parts.spawn(sweep_served(served, Duration::from_millis(keep(config).ttl_ms.unsigned_abs())));
         return Ok((store, rows));
     }
     let settings = redis::Settings {
@@ -63,6 +69,29 @@ pub async fn open_store(
     };
     let redis = Arc::new(Redis::open(settings, metrics.clone()).await?);
     Ok((redis.clone(), redis))
+}
+
+/// The remembered slates of the embedded store.
+fn open_served(config: &Config) -> Result<Arc<EmbeddedServed>, ServedFileError> {
+    let folder = &config.served.path;
+    if folder.as_os_str().is_empty() {
+        return Ok(Arc::default());
+    }
+    let file = ServedFile::new(folder, &config.events.replica);
+    EmbeddedServed::open(file, keep(config), now_ms()).map(Arc::new)
+}
+
+/// Drops what has expired of them from time to time, and rewrites their file, for ever.
+async fn sweep_served(served: Arc<EmbeddedServed>, kept: Duration) -> &'static str {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let swept = served.clone();
+        match tokio::task::spawn_blocking(move || swept.sweep(kept)).await {
+            Ok(Ok(users)) => tracing::debug!(users, "served slates swept"),
+            Ok(Err(error)) => tracing::warn!(%error, "the file of served slates is not rewritten; it is tried again"),
+            Err(_) => return "the sweep of served slates",
+        }
+    }
 }
 
 /// Drops expired histories of the embedded store from time to time, for ever.

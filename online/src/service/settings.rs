@@ -7,8 +7,9 @@ use shared::engine::attribution;
 use crate::config::{self, Config};
 use crate::events;
 use crate::outcomes::{self, Sample};
+use crate::recommender::Defaults;
 use crate::shadow;
-use crate::store::Retention;
+use crate::store::{Keep, Retention};
 
 /// The deadline of recommendations. A replay has none: its slates must not depend on how busy the machine is.
 pub fn deadline(config: &Config) -> Duration {
@@ -21,6 +22,17 @@ pub fn retention(config: &Config) -> Retention {
     const DAY_MS: i64 = 24 * 3600 * 1000;
     let config::History { max_events, max_older, ttl_days } = config.history;
     Retention { max_events, max_older, ttl_ms: i64::from(ttl_days) * DAY_MS }
+}
+
+/// What is kept of slates for feeds.
+pub fn keep(config: &Config) -> Keep {
+    const HOUR_MS: i64 = 3600 * 1000;
+    Keep { ttl_ms: i64::from(config.served.hours) * HOUR_MS, max_slates: config.served.max_slates }
+}
+
+/// What holds for queries that don't say otherwise.
+pub fn defaults(config: &Config) -> Defaults {
+    Defaults { seen: config.server.seen, served: config.server.served, keep: keep(config) }
 }
 
 /// The event log.

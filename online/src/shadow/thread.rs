@@ -78,7 +78,12 @@ impl Worker {
             return Shadowed::SameVersion;
         }
         // It may lack the category, or the field of a filter, that the champion has.
-        let Ok(asked) = self.asker.ask(&query, &id.to_string(), &challenger) else { return Shadowed::Refused };
+        let name = id.to_string();
+        let Ok(mut asked) = self.asker.ask(&query, &name, &challenger) else { return Shadowed::Refused };
+        // The scenario's policy may be another than the champion's; the cursor was found for that one.
+        if asked.heed.is_needed() && self.asker.heed(&mut asked, &name, &challenger, &stored, at_ms).is_err() {
+            return Shadowed::Refused;
+        }
         let timer = self.metrics.shadow.seconds.start_timer();
         let state = asked.state(&challenger, &query.user_id, Some(&stored), &self.metrics.store_unreadable);
         let slate = asked.answer(&challenger, &state, at_ms, &mut self.scratch);

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use shared::contract::id::UserId;
+use shared::engine::served::ServedSlate;
 use shared::engine::state::{Applied, LiveHistory};
 
 use super::retention::{by_user, forget, is_stale};
-use super::{Added, Answer, Arrival, Bounds, Departure, Mark, Position, Retention, State, Stored, UserStore};
+use super::served::embedded::EmbeddedServed;
+use super::{Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Position, Retention, Stored, UserStore};
 
 /// The number of shards of the map: a power of two, well above the number of cores.
 const SHARDS: usize = 64;
@@ -26,17 +28,25 @@ pub struct Embedded {
     hasher: RandomState,
     shards: [Shard; SHARDS],
     mark: Mutex<Option<Position>>,
+    served: Arc<EmbeddedServed>,
 }
 
 impl Embedded {
-    /// An empty store.
+    /// An empty store, whose remembered slates are gone with the process.
     #[must_use]
     pub fn new(retention: Retention) -> Self {
+        Self::with_served(retention, Arc::default())
+    }
+
+    /// A store without histories.
+    #[must_use]
+    pub fn with_served(retention: Retention, served: Arc<EmbeddedServed>) -> Self {
         Self {
             retention,
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| Shard::default()),
             mark: Mutex::default(),
+            served,
         }
     }
 
@@ -86,6 +96,7 @@ impl Embedded {
             let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
             let mut history = shard.remove(user).unwrap_or_default();
             self.retention.erase(Arc::make_mut(&mut history), *erasure, bounds);
+            self.served.forget(user, erasure.received_ms);
             if !history.is_empty() {
                 shard.insert(user.clone(), history);
             }
@@ -118,7 +129,22 @@ impl UserStore for Embedded {
         now_ms: i64,
     ) -> Answer<'a, Stored> {
         let history = self.get(user, now_ms);
-        Box::pin(async { Ok(Stored { history, state: State::Whole, record: None }) })
+        Box::pin(async { Ok(Stored { history, ..Stored::default() }) })
+    }
+
+    fn read_served<'a>(
+        &'a self,
+        _until: Option<Instant>,
+        user: &'a UserId,
+        _version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        let (history, served) = (self.get(user, now_ms), self.served.get(user));
+        Box::pin(async { Ok(Stored { history, served, ..Stored::default() }) })
+    }
+
+    fn remember<'a>(&'a self, until: Instant, user: &'a UserId, slate: &'a ServedSlate, keep: Keep) -> Answer<'a, ()> {
+        Box::pin(self.served.clone().remember(until, user, slate, keep))
     }
 
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {

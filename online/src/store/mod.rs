@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! read    (request)  user, version ─▶ live history, the batch's record            one round trip
+//! served  (request)  the same, and the slates that are remembered of the user    one round trip
+//! remember (request) a slate       ─▶ the last of the user's                      one round trip
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
 //! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
@@ -20,6 +22,7 @@ pub mod position;
 pub mod redis;
 pub mod retention;
 pub mod rows;
+pub mod served;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -31,6 +34,7 @@ use shared::contract::event::{Event, event_key};
 use shared::contract::event_log::Place;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{ItemChange, Latest, Stamp};
+use shared::engine::served::ServedSlate;
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
@@ -39,6 +43,7 @@ pub use redis::Redis;
 pub use retention::{Bounds, Retention};
 pub use rows::RowStore;
 pub use rows::embedded::EmbeddedRows;
+pub use served::Keep;
 
 /// The future of a store call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -61,6 +66,30 @@ pub trait UserStore: Send + Sync {
         version: &'a str,
         now_ms: i64,
     ) -> Answer<'a, Stored>;
+
+    /// As [`Self::read_until`], with the slates that are remembered of the user, in the same round trip.
+    fn read_served<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        self.read_until(until, user, version, now_ms)
+    }
+
+    /// Remembers a slate as the last of a user; read by every replica from then on. Erasing the user forgets it.
+    ///
+    /// * `until`: when the write is given up, if not sooner.
+    fn remember<'a>(
+        &'a self,
+        _until: Instant,
+        _user: &'a UserId,
+        _slate: &'a ServedSlate,
+        _keep: Keep,
+    ) -> Answer<'a, ()> {
+        Box::pin(async { Err(StoreError::Answer("this store remembers no slates".to_owned())) })
+    }
 
     /// Adds events to the histories of their users, and returns the result of each. Applying an event twice changes
     /// nothing. After an error some of them may be applied.
@@ -146,6 +175,8 @@ pub struct Stored {
     pub state: State,
     /// The packed record of the batch, if the store holds those and has one.
     pub record: Option<Vec<u8>>,
+    /// The slates that are remembered, as they came, where they were asked for; some of them may have expired.
+    pub served: Vec<Arc<ServedSlate>>,
 }
 
 /// Whether a history could be read.

@@ -61,6 +61,7 @@ pub fn config(folder: &Path) -> Config {
     config.events.path = folder.join("log");
     config.models.rows = folder.join("rows");
     config.slates.path = folder.join("slates");
+    config.served.path = folder.join("served");
     config
 }
 

@@ -27,6 +27,7 @@ pub fn with_settings<'a>(command: &'a mut Command, folder: &Path, address: Socke
         .env("TANDEM_ARTIFACTS__PATH", folder.join("artifacts"))
         .env("TANDEM_EVENTS__PATH", folder.join("log"))
         .env("TANDEM_SLATES__PATH", folder.join("slates"))
+        .env("TANDEM_SERVED__PATH", folder.join("served"))
         .env("TANDEM_STORE__REDIS_URL", redis)
         .env("TANDEM_EVENTS__REPLICA", "7")
         .env("TANDEM_SERVER__DRAIN_MS", "0")

@@ -29,23 +29,27 @@ pub fn write(artifacts: &Path, version: &str) {
 
 /// Writes a version that covers what these files of the event log have up to a place.
 pub fn write_covering(artifacts: &Path, version: &str, covered: Vec<CoveredFile>) {
+    write_of(ITEM_COUNT, artifacts, version, covered);
+}
+
+fn write_of(count: u32, artifacts: &Path, version: &str, covered: Vec<CoveredFile>) {
     let folder = artifacts.join(version);
     fs::create_dir_all(&folder).expect("a folder");
-    tables().write(&folder).expect("tables");
+    tables(count).write(&folder).expect("tables");
     manifest(version, covered).seal(&folder).expect("sealed");
 }
 
-fn tables() -> Tables {
+fn tables(count: u32) -> Tables {
     Tables {
-        items: items(),
-        popularity: popularity(),
-        neighbours: std::array::from_fn(|_| neighbours()),
-        sessions: past_sessions(),
-        statistics: [("events".to_owned(), vec![0.0; ITEM_COUNT as usize].into())].into_iter().collect(),
+        items: items(count),
+        popularity: popularity(count),
+        neighbours: std::array::from_fn(|_| neighbours(count)),
+        sessions: past_sessions(count),
+        statistics: [("events".to_owned(), vec![0.0; count as usize].into())].into_iter().collect(),
         // No model: the last items come first.
         repeat: RepeatTable::default(),
         als: AlsTable {
-            item_factors: Column::matrix(vec![0.0; 2 * ITEM_COUNT as usize], 2),
+            item_factors: Column::matrix(vec![0.0; 2 * count as usize], 2),
             gram: Column::matrix(vec![1.0, 0.0, 0.0, 1.0], 2),
         },
         ranker: None,
@@ -60,44 +64,50 @@ pub fn publish(artifacts: &Path, version: &str) {
     write_champion(artifacts, version).expect("pointer");
 }
 
-fn items() -> ItemTable {
+/// The same shop with another number of items, which is even.
+pub fn publish_of(count: u32, artifacts: &Path, version: &str) {
+    write_of(count, artifacts, version, Vec::new());
+    write_champion(artifacts, version).expect("pointer");
+}
+
+fn items(count: u32) -> ItemTable {
     ItemTable {
-        id: (0..ITEM_COUNT).map(|item| format!("i{item:02}")).collect(),
-        name: (0..ITEM_COUNT).map(|item| format!("Item {item}")).collect(),
+        id: (0..count).map(|item| format!("i{item:02}")).collect(),
+        name: (0..count).map(|item| format!("Item {item}")).collect(),
         category_name: ["even", "odd"].into_iter().collect(),
-        category: (0..ITEM_COUNT).map(|item| item % 2).collect(),
-        price: (0..ITEM_COUNT).map(|item| item as f32).collect(),
+        category: (0..count).map(|item| item % 2).collect(),
+        price: (0..count).map(|item| item as f32).collect(),
         ..ItemTable::default()
     }
 }
 
-fn popularity() -> Popularity {
-    let half = u64::from(ITEM_COUNT / 2);
-    let scores = || (0..ITEM_COUNT).map(|item| (ITEM_COUNT - item) as f32).collect();
-    let order = || (0..ITEM_COUNT).map(ItemIdx).collect();
+fn popularity(count: u32) -> Popularity {
+    let half = u64::from(count / 2);
+    let scores = || (0..count).map(|item| (count - item) as f32).collect();
+    let order = || (0..count).map(ItemIdx).collect();
     Popularity {
         scores: scores(),
         order: order(),
         category_starts: vec![0, half, 2 * half].into(),
-        category_order: (0..ITEM_COUNT).step_by(2).chain((1..ITEM_COUNT).step_by(2)).map(ItemIdx).collect(),
+        category_order: (0..count).step_by(2).chain((1..count).step_by(2)).map(ItemIdx).collect(),
         trends: scores(),
         trending: order(),
     }
 }
 
-fn neighbours() -> Neighbours {
-    let near = |item: u32, score: f32| Scored { item: ItemIdx(item % ITEM_COUNT), score };
-    (0..ITEM_COUNT).map(|item| vec![near(item + 1, 1.0), near(item + 2, 0.5)]).collect()
+fn neighbours(count: u32) -> Neighbours {
+    let near = |item: u32, score: f32| Scored { item: ItemIdx(item % count), score };
+    (0..count).map(|item| vec![near(item + 1, 1.0), near(item + 2, 0.5)]).collect()
 }
 
 /// One session: `i00` to `i02`.
-fn past_sessions() -> Sessions {
-    let ones = || vec![1.0; ITEM_COUNT as usize].into();
+fn past_sessions(count: u32) -> Sessions {
+    let ones = || vec![1.0; count as usize].into();
     Sessions {
         starts: vec![0, 3].into(),
         items: vec![ItemIdx(0), ItemIdx(1), ItemIdx(2)].into(),
         weights: vec![1.0].into(),
-        posting_starts: (0..=u64::from(ITEM_COUNT)).map(|item| item.min(3)).collect(),
+        posting_starts: (0..=u64::from(count)).map(|item| item.min(3)).collect(),
         posting_sessions: vec![0; 3].into(),
         posting_places: vec![0, 1, 2].into(),
         rarity: ones(),

@@ -10,6 +10,7 @@ use crate::contract::id::{self, ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::profile::GivenProfile;
 pub use crate::contract::seen::{Seen, SeenPolicy};
+pub use crate::contract::served::ServedPolicy;
 use crate::contract::time::Number;
 
 /// The number of items of a slate when the query does not set `k`.
@@ -119,6 +120,16 @@ pub struct RecommendationQuery {
         param(value_type = Option<String>, example = "exclude_purchased")
     )]
     pub seen: Option<SeenPolicy>,
+    /// What becomes of items that the user was served lately: `allow` (they come as ever), `skip` (they don't come) or
+    /// `decay` (they come later). With `skip` and `decay` this slate is remembered. The setting of the scenario or of
+    /// the service if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServedPolicy>,
+    /// Goes on with a feed, none of whose slates repeats an item: `start` begins one, and the `cursor` of an answer
+    /// asks for the slate after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, example = "start"), param(min_length = 1))]
+    pub cursor: Option<String>,
     /// Adds the history that was used to the answer.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_flag")]
     #[cfg_attr(feature = "openapi", schema(default = false), param(default = false))]
@@ -202,6 +213,9 @@ pub struct Recommendations {
     pub model_version: String,
     /// Best first.
     pub items: Vec<RecommendedItem>,
+    /// Asks for the slate after this one, where it is remembered and more may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// With `explain`: the history that was used, oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<HistoryItem>>,

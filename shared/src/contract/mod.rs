@@ -22,6 +22,7 @@ pub mod name;
 pub mod params;
 pub mod profile;
 pub mod seen;
+pub mod served;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "engine")]

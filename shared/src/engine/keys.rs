@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `{prefix}:{<user>}:history` | live history, see [`crate::engine::packed::pack_history`] |
 //! | `{prefix}:{<user>}:user:<version>` | the batch's record of the user, see [`crate::engine::packed::pack_user`] |
+//! | `{prefix}:{<user>}:served` | the last slates of the user, a list of [`super::packed::pack_served`] |
 //! | `{prefix}:{rows:<history>}:<level>` | the rows of a key that a model remembers, a hash by time |
 //! | `{prefix}:{rows:<history>}:applied:<replica>:<log>` | up to where a replica's log of rows is in that history |
 //! | `{prefix}:{items}:said` | what was said of items since every version was learnt, a hash |
@@ -53,6 +54,12 @@ pub fn history_key(prefix: &str, user: &UserId) -> String {
 #[must_use]
 pub fn user_key(prefix: &str, user: &UserId, version: &str) -> String {
     format!("{prefix}:{{{}}}:user:{version}", tag(user))
+}
+
+/// The key of the last slates that a user was served.
+#[must_use]
+pub fn served_key(prefix: &str, user: &UserId) -> String {
+    format!("{prefix}:{{{}}}:served", tag(user))
 }
 
 /// The pattern for Redis' `SCAN` that matches the keys of all users in one version.

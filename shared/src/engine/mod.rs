@@ -27,6 +27,7 @@ pub mod rules;
 pub mod seen;
 pub mod segments;
 pub mod select;
+pub mod served;
 pub mod slate;
 pub mod snapshot;
 pub mod stages;

@@ -31,7 +31,7 @@ use crate::engine::retrieve::{self, Candidates, Limits, retrieve};
 use crate::engine::rules::Rules;
 pub use list::{rank, rank_with};
 
-pub use crate::engine::slate::{Personal, Pick, Placed, Query, Slate};
+pub use crate::engine::slate::{Decay, Personal, Pick, Placed, Query, Slate};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stages::{Stage, Stopwatch};
 use crate::engine::state::UserState;
@@ -105,7 +105,8 @@ fn answer(
     let found = Found { question: &question, candidates: &candidates, weights };
     let rules = query.rules.as_deref();
     // Rules order the same items whatever `k` is, and may lift what is far down.
-    let depth = if rules.is_some_and(Rules::reorder) { query.k.max(MAX_K) } else { query.k };
+    let reorder = rules.is_some_and(Rules::reorder) || !query.decays.is_empty();
+    let depth = if reorder { query.k.max(MAX_K) } else { query.k };
     let mut picks = match (ranker, &snapshot.params().ranker) {
         (Some(ranker), Some(params)) => {
             let by_blend = by_blend(&candidates, weights, params.candidates.max(depth));
@@ -126,10 +127,11 @@ fn answer(
     let candidates = extend(&mut picks, &question, candidates, weights, depth, scratch);
     picks.truncate(depth);
     match rules {
-        None => scratch.filter.fill(snapshot, query.k, &mut picks),
-        Some(rules) => {
-            let wanted = Wanted { snapshot, k: query.k, seed: query.seed, now_ms };
-            picks = rerank::apply(rules, wanted, picks, &mut scratch.filter);
+        None if query.decays.is_empty() => scratch.filter.fill(snapshot, query.k, &mut picks),
+        rules => {
+            let none = Rules::default();
+            let wanted = Wanted { snapshot, k: query.k, decays: &query.decays, seed: query.seed, now_ms };
+            picks = rerank::apply(rules.unwrap_or(&none), wanted, picks, &mut scratch.filter);
         }
     }
     descend(&mut picks);

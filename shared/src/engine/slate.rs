@@ -29,6 +29,8 @@ pub struct Query {
     pub only: Option<Arc<ItemSet>>,
     /// The rules of the shop.
     pub rules: Option<Arc<Rules>>,
+    /// Items that the user was served lately, and that come later for it.
+    pub decays: Vec<Decay>,
     /// What draws the places and items that the rules explore.
     pub seed: u64,
 }
@@ -38,8 +40,27 @@ impl Query {
     #[must_use]
     pub fn of(k: usize, seen: Seen) -> Self {
         let seen = SeenRule::Word(seen);
-        Self { k, context: Vec::new(), category: None, exclude: Vec::new(), seen, only: None, rules: None, seed: 0 }
+        Self {
+            k,
+            context: Vec::new(),
+            category: None,
+            exclude: Vec::new(),
+            seen,
+            only: None,
+            rules: None,
+            decays: Vec::new(),
+            seed: 0,
+        }
     }
+}
+
+/// An item that was served, and what is left of its score, see [`super::rerank::decay`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decay {
+    /// The item.
+    pub item: ItemIdx,
+    /// From 0 (nothing) to 1 (all).
+    pub left: f32,
 }
 
 /// One item of a slate, and why it is there.

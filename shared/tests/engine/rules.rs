@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use shared::engine::recommend::Placed;
+use shared::engine::recommend::{Decay, Placed};
 use shared::engine::rerank::explore;
 use shared::engine::rules::{Boost, Bury, Cap, Explore, Pin, Rules};
 use shared::engine::seen::SeenRule;
@@ -115,6 +115,30 @@ proptest! {
                 values.into_iter().for_each(|value| *counts.entry(value).or_default() += 1);
             }
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn with_decays_slates_are_full_and_a_shorter_one_is_the_beginning_of_a_longer_one(
+        history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
+        rules in any_rules(),
+        with_rules in any::<bool>(),
+        decays in prop::collection::vec((0u32..9, 0.0f32..1.0), 1..9),
+    ) {
+        let snapshot = with_properties();
+        let history: Vec<(u32, KindIdx)> = history.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
+        let (state, mut scratch) = (state(&history, &[]), Scratch::default());
+        let rules = with_rules.then(|| Arc::new(rules));
+        let decays = decays.into_iter().map(|(item, left)| Decay { item: ItemIdx(item), left }).collect();
+        let query = Query { rules, decays, ..Query::of(9, Seen::Allow) };
+        let mut slate = |k: usize| recommend(&snapshot, &state, &Query { k, ..query.clone() }, 100, &mut scratch).picks;
+        let longest = slate(9);
+        prop_assert_eq!(longest.len(), 9);
+        for k in 1..9 {
+            prop_assert_eq!(&slate(k)[..], &longest[..k], "k = {}", k);
+        }
+        prop_assert!(longest.windows(2).all(|pair| pair[0].score >= pair[1].score));
     }
 }
 

@@ -80,20 +80,35 @@ impl Redis {
         let prefix = &self.settings.prefix;
         let keys = [history_key(prefix, user), user_key(prefix, user, version)];
         let [history, record] = self.get_both(&keys, until).await?;
+        Ok(self.stored(user, history, record, now_ms))
+    }
+
+    /// The state of a user, of the values of both keys.
+    pub(super) fn stored(
+        &self,
+        user: &UserId,
+        history: Option<Vec<u8>>,
+        record: Option<Vec<u8>>,
+        now_ms: i64,
+    ) -> Stored {
         match unpack(history.as_deref()) {
             Ok(mut history) => {
                 forget(&mut history, self.settings.retention.oldest_ms(now_ms));
-                Ok(Stored { history: Arc::new(history), state: State::Whole, record })
+                Stored { history: Arc::new(history), record, ..Stored::default() }
             }
             Err(reason) => {
                 self.note_unreadable(user, &reason);
-                Ok(Stored { state: State::Unreadable, record, ..Stored::default() })
+                Stored { state: State::Unreadable, record, ..Stored::default() }
             }
         }
     }
 
     /// Reads two keys of one slot in one round trip.
-    async fn get_both(&self, keys: &[String; 2], until: Option<Instant>) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+    pub(super) async fn get_both(
+        &self,
+        keys: &[String; 2],
+        until: Option<Instant>,
+    ) -> Result<[Option<Vec<u8>>; 2], StoreError> {
         let until = self.reads.deadline(until);
         let get = |keys: &[String]| {
             let mut command = cmd("MGET");

@@ -13,6 +13,7 @@ mod link;
 mod marks;
 mod nodes;
 mod rows;
+mod served;
 mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,13 +25,15 @@ use std::time::{Duration, Instant};
 use redis::RedisError;
 use shared::contract::id::UserId;
 use shared::contract::url::RedisUrl;
+use shared::engine::served::ServedSlate;
 use shared::engine::state::LiveHistory;
 
 use self::endpoints::Endpoints;
 use self::link::IoThread;
 use self::nodes::Nodes;
 use super::{
-    Added, Answer, Arrival, Bounds, Departure, Kept, Mark, Position, Retention, Said, StoreError, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Keep, Kept, Mark, Position, Retention, Said, StoreError, Stored,
+    UserStore,
 };
 use crate::metrics::Metrics;
 
@@ -156,12 +159,29 @@ impl UserStore for Redis {
         Box::pin(self.observed("read", self.get(until, user, version, now_ms)))
     }
 
+    fn read_served<'a>(
+        &'a self,
+        until: Option<Instant>,
+        user: &'a UserId,
+        version: &'a str,
+        now_ms: i64,
+    ) -> Answer<'a, Stored> {
+        Box::pin(self.observed("read", self.get_with_served(until, user, version, now_ms)))
+    }
+
+    fn remember<'a>(&'a self, until: Instant, user: &'a UserId, slate: &'a ServedSlate, keep: Keep) -> Answer<'a, ()> {
+        Box::pin(self.observed("remember", self.push_served(until, user, slate, keep)))
+    }
+
     fn apply<'a>(&'a self, arrivals: &'a [Arrival], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("apply", self.put(arrivals, bounds)))
     }
 
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
-        Box::pin(self.observed("erase", self.take_out(departures, bounds)))
+        Box::pin(self.observed("erase", async move {
+            self.forget_served(departures).await?;
+            self.take_out(departures, bounds).await
+        }))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {

@@ -5,6 +5,7 @@
 //! | live history | about 6 + 8 · log files + kinds + recent · (20 + id) + older · (13 + id) |
 //! | the batch's record of a user | 9 + 8 · cached + 21 · history + 4 · seen |
 //! | the same, of a user who blocked items or bought by another kind than `transaction` | 5 instead of 4 · seen |
+//! | a slate that was served | 26 + items · (1 + id) |
 //!
 //! Every value begins with a format byte. In a history, numbers that are mostly small are varints, times are
 //! written as the difference from the time before them, and kinds as rows of a table of names; `kinds` above are the
@@ -13,9 +14,11 @@
 mod bytes;
 mod history;
 mod older;
+mod served;
 mod user;
 
 pub use history::{pack_history, unpack_history};
+pub use served::{pack_served, unpack_served};
 pub use user::{pack_user, unpack_user};
 
 /// Why a packed value can't be read.

@@ -99,7 +99,7 @@ fn ranked(
     match query.rules.as_deref() {
         None => picks.truncate(query.k),
         Some(rules) => {
-            let wanted = Wanted { snapshot, k: query.k, seed: query.seed, now_ms };
+            let wanted = Wanted { snapshot, k: query.k, decays: &query.decays, seed: query.seed, now_ms };
             picks = rerank::apply(rules, wanted, picks, &mut scratch.filter);
         }
     }

@@ -1,8 +1,8 @@
 //! Applies the rules of a shop to what was ranked.
 //!
 //! ```text
-//! ranked ─▶ boost ─▶ cap ─▶ pin ─▶ explore ─▶ slate
-//!                     └ what is not buried: ranked, popular, held back by caps; then the same of what is buried
+//! ranked ─▶ boost ─▶ decay ─▶ cap ─▶ pin ─▶ explore ─▶ slate
+//!                              └ what is not buried: ranked, popular, held back by caps; then the same of what is buried
 //! ```
 //!
 //! Each choice but that of [`explore`] depends on those before it alone, so that the first ten of fifty are the slate
@@ -11,13 +11,14 @@
 
 mod boost;
 pub mod cap;
+pub mod decay;
 pub mod explore;
 mod pin;
 
 use crate::contract::id::ItemIdx;
 use crate::engine::filter::Filter;
 use crate::engine::rules::{Bury, Rules};
-use crate::engine::slate::Pick;
+use crate::engine::slate::{Decay, Pick};
 use crate::engine::snapshot::Snapshot;
 
 /// What rules are applied to, beside what was ranked.
@@ -27,6 +28,8 @@ pub struct Wanted<'a> {
     pub snapshot: &'a Snapshot,
     /// The number of items.
     pub k: usize,
+    /// What was served lately.
+    pub decays: &'a [Decay],
     /// What draws the places and items to explore, see [`explore::seed`].
     pub seed: u64,
     /// The time of the query, milliseconds since the epoch.
@@ -38,10 +41,10 @@ pub struct Wanted<'a> {
 /// * `ranked`: best first; more than `k`, where rules are to lift what is further down.
 /// * `filter`: admits what fills the slate.
 pub fn apply(rules: &Rules, wanted: Wanted<'_>, ranked: Vec<Pick>, filter: &mut Filter) -> Vec<Pick> {
-    let Wanted { snapshot, k, seed, now_ms } = wanted;
+    let Wanted { snapshot, k, decays, seed, now_ms } = wanted;
     let new = rules.explore.as_ref().map(|explore| explore::admitted(explore, |item| filter.admits(snapshot, item)));
     let pins = pin::admitted(&rules.pins, now_ms, |item| filter.admits(snapshot, item));
-    let mut ranked = boost::apply(&rules.boosts, now_ms, ranked);
+    let mut ranked = decay::apply(decays, boost::apply(&rules.boosts, now_ms, ranked));
     ranked.retain(|pick| pins.iter().all(|pin| pin.item != pick.item));
     filter.refuse(ranked.iter().map(|pick| pick.item).chain(pins.iter().map(|pin| pin.item)));
 
