@@ -67,6 +67,8 @@ fn cases() -> Vec<Case> {
         get("recommendations_inspired", "/recommendations?user_id=u0&k=3&item_ids=rope,pear&item_id=ink&explain=true"),
         post("rank", "/rank", rank),
         post("rank_scenario", "/rank", rank_scenario),
+        get("recommendations_basket", "/recommendations?user_id=u0&k=3&basket=rope,pear"),
+        get("together", "/items/pear/together?k=3"),
         get("similar", "/items/pear/similar?k=3"),
         get("similar_filter", "/items/pear/similar?k=3&filter=price%20is%20missing%20or%20events%3E12"),
         get("popular_filter", "/popular?k=3&filter=not%20category%20in%20('fruit','sailing')"),

@@ -40,6 +40,7 @@ fn tables() -> Tables {
         items: items(),
         popularity: popularity(),
         neighbours: std::array::from_fn(|_| neighbours()),
+        together: together(),
         sessions: past_sessions(),
         statistics: [("events".to_owned(), vec![0.0; ITEM_COUNT as usize].into())].into_iter().collect(),
         // No model: the last items come first.
@@ -88,6 +89,12 @@ fn popularity() -> Popularity {
 fn neighbours() -> Neighbours {
     let near = |item: u32, score: f32| Scored { item: ItemIdx(item % ITEM_COUNT), score };
     (0..ITEM_COUNT).map(|item| vec![near(item + 1, 1.0), near(item + 2, 0.5)]).collect()
+}
+
+/// Each item is bought with the one six further on, and with the one after that half as often.
+fn together() -> Neighbours {
+    let with = |item: u32, score: f32| Scored { item: ItemIdx(item % ITEM_COUNT), score };
+    (0..ITEM_COUNT).map(|item| vec![with(item + 6, 1.0), with(item + 7, 0.5)]).collect()
 }
 
 /// One session: `i00` to `i02`.
