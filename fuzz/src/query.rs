@@ -43,6 +43,7 @@ fn ask(query: CheckedQuery) {
     let kinds = &SHOP.params().kinds;
     let asked = Query {
         context: query.item_ids.iter().chain(&query.item_id).filter_map(|item| items.index(item.as_str())).collect(),
+        basket: query.basket.iter().filter_map(|item| items.index(item.as_str())).collect(),
         category: category.flatten(),
         exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
         seen: query.seen.as_ref().map_or(SeenRule::Word(Seen::Allow), |policy| SeenRule::of(policy, kinds)),

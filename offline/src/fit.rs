@@ -61,7 +61,7 @@ fn returns(log: &Log, config: &Config) -> Option<Questions> {
     }
     let windows = ((0.5 / config.blend.validation_share) as usize).clamp(1, MOST_WINDOWS);
     Some(match config.blend.objective {
-        Task::NextItem => Questions::NextEvent,
+        Task::NextItem | Task::Basket => Questions::NextEvent,
         Task::TopK | Task::LastItem => Questions::Windows(validation_cuts(log, config, windows)),
     })
 }

@@ -71,6 +71,8 @@ fn cases() -> Vec<Case> {
         post("rank_scenario", "/rank", rank_scenario),
         get("recommendations_feed", "/recommendations?user_id=u0&k=2&cursor=start"),
         get("recommendations_skip", "/recommendations?user_id=u0&k=9&served=skip"),
+        get("recommendations_basket", "/recommendations?user_id=u0&k=3&basket=rope,pear"),
+        get("together", "/items/pear/together?k=3"),
         get("similar", "/items/pear/similar?k=3"),
         get("similar_filter", "/items/pear/similar?k=3&filter=price%20is%20missing%20or%20events%3E12"),
         get("popular_filter", "/popular?k=3&filter=not%20category%20in%20('fruit','sailing')"),

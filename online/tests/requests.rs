@@ -205,8 +205,16 @@ fn no_answer_may_be_stored_by_a_cache() {
     config.server.request_timeout_ms = 200;
     let service = Running::start(&config);
     let client = service.client;
-    let get =
-        ["/", "/recommendations?user_id=u", "/popular", "/items/i01/similar", "/users/u/history", "/health", "/ready"];
+    let get = [
+        "/",
+        "/recommendations?user_id=u",
+        "/popular",
+        "/items/i01/similar",
+        "/items/i01/together",
+        "/users/u/history",
+        "/health",
+        "/ready",
+    ];
     let more = [
         "/metrics",
         "/model/metadata",

@@ -91,21 +91,15 @@ fn a_list_comes_back_in_the_order_for_the_user_with_what_nobody_knows_at_its_end
     // i03 was bought: it stays, since the query does not say otherwise.
     assert_eq!((sorted, &ids[3..]), (vec!["i03", "i04", "i09", "yy", "zz"], &["zz", "yy"][..]));
     assert!(whole.items[3..].iter().all(|item| item.score == 0.0 && item.sources.is_empty() && item.name.is_none()));
-    let slate = service.client.get("/recommendations?user_id=known&k=12&seen=allow").items();
-    let in_slate: Vec<&str> = slate.iter().map(String::as_str).filter(|item| ids.contains(item)).collect();
-    assert_eq!(ids[..3], in_slate);
+    let filter = "id%20in%20('i03','i04','i09')";
+    let slate = service.client.get(&format!("/recommendations?user_id=known&k=12&seen=allow&filter={filter}"));
+    assert_eq!(slate.items(), ids[..3]);
     let shorter = |k: usize| {
         let mut body = list.clone();
         body["k"] = json!(k);
         rank(body, "known").items()
     };
-    assert_eq!(
-        (shorter(2), shorter(4)),
-        (
-            ids[..2].to_vec().into_iter().map(str::to_owned).collect(),
-            ids[..4].iter().map(|id| (*id).to_owned()).collect()
-        )
-    );
+    assert_eq!((shorter(2), shorter(4)), (answer.items()[..2].to_vec(), answer.items()[..4].to_vec()));
     let mut unseen = list.clone();
     unseen["seen"] = json!("exclude_purchased");
     assert!(!rank(unseen, "known").items().contains(&"i03".to_owned()));
@@ -138,6 +132,27 @@ fn a_slate_goes_on_from_several_items_the_last_of_which_is_the_page() {
     assert_eq!(used, ["i05", "i07", "i03"]);
     assert!(used.iter().all(|item| !answer.items().contains(&(*item).to_owned())), "none is recommended itself");
     assert_eq!(answer.items(), ask("item_ids=i05,i07,i03").items());
+    service.stop();
+}
+
+#[test]
+fn a_basket_leads_to_what_is_bought_with_it_and_never_to_itself() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let answer = service.client.get("/recommendations?user_id=u&k=12&basket=i00,i01,nowhere,i06");
+    // With i00 go i06, which is in it, and i07; with i01 i07 and i08; with i06 i00 and i01.
+    let items = answer.items();
+    assert_eq!((&items[..2], items.len()), (&["i07".to_owned(), "i08".to_owned()][..], 9));
+    assert!(["i00", "i01", "i06"].iter().all(|own| !items.contains(&(*own).to_owned())));
+    let first = answer.json()["items"][0].clone();
+    assert_eq!((&first["because"], first["score"].as_f64()), (&json!("i01"), Some(1.0)));
+    assert_eq!(first["sources"].as_array().and_then(|sources| sources.last()), Some(&json!("together")));
+    assert!(!answer.json()["items"][2]["sources"].to_string().contains("together"), "the blend goes on");
+    let body = json!({"user_id": "u", "k": 12, "basket": ["i00", "i01", "i06"], "filter": "category = 'even'"});
+    assert_eq!(service.client.post("/recommendations", &body.to_string()).items()[0], "i08");
+    assert_eq!(service.client.get("/items/i02/together?k=2").items(), ["i08", "i09"]);
+    assert_eq!(service.client.get("/items/i02/together?k=2&filter=category%20=%20'odd'").items()[0], "i09");
+    service.client.get("/items/nowhere/together").assert_problem(404, None);
     service.stop();
 }
 
@@ -407,6 +422,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/home",
         "/items/{item_id}",
         "/items/{item_id}/similar",
+        "/items/{item_id}/together",
         "/metrics",
         "/model/metadata",
         "/model/metrics",
@@ -421,6 +437,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/models/{name}/rows",
         "/models/{name}/schema",
         "/popular",
+        "/rank",
         "/ready",
         "/recommendations",
         "/reports",

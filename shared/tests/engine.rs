@@ -32,6 +32,8 @@ use shared::tables::Values;
 
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/together.rs"]
+mod together;
 
 fn snapshot() -> Snapshot {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2");

@@ -34,6 +34,7 @@ pub fn items(shop: &Shop, config: &Config) -> u64 {
         sources.embedding.neighbours,
         sources.slim.neighbours,
         sources.content.neighbours,
+        sources.together.neighbours,
     ];
     let items = u64::from(shop.items);
     let neighbours: u64 = lists.iter().map(|&most| OFFSET + PAIR * (most as u64).min(items)).sum();

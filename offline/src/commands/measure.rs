@@ -21,14 +21,14 @@ use crate::train::train;
 /// Options of a measurement: the task, the cut-offs, the seen policy, and the output format.
 #[derive(Debug, Args)]
 pub struct MeasureOptions {
-    /// The task: the next item of a session, or all items of the held-out period.
+    /// The task: the next item of a session, all items of the held-out period, or an item of a basket by the others.
     #[arg(long, value_enum)]
     task: Task,
     /// The cut-offs k of the metrics, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
     k: Vec<usize>,
-    /// The seen policy: allow, exclude_purchased or exclude_all. The default is allow for next-item, and exclude_all
-    /// for top-k and --leave-last-out.
+    /// The seen policy: allow, exclude_purchased or exclude_all. The default is allow for next-item and basket, and
+    /// exclude_all for top-k and --leave-last-out.
     #[arg(long, value_parser = seen)]
     seen: Option<Seen>,
     /// The output format of the figures.
@@ -81,7 +81,10 @@ impl<'a> Questions<'a> {
         ks.sort_unstable();
         ks.dedup();
         anyhow::ensure!(ks.first().is_some_and(|&k| k > 0), "--k: cut-offs must be at least 1");
-        let default_seen = if task == Task::NextItem { Seen::Allow } else { Seen::ExcludeAll };
+        let default_seen = match task {
+            Task::NextItem | Task::Basket => Seen::Allow,
+            Task::TopK | Task::LastItem => Seen::ExcludeAll,
+        };
         let seen = options.seen.unwrap_or(default_seen);
         // Before anything is trained.
         questions::count(&parts.train, &parts.held_out(config), task, seen)?;

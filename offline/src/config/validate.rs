@@ -13,6 +13,7 @@ impl Config {
     /// [`ConfigError::Range`] for the first that is not.
     pub fn validate(&self) -> Result<(), ConfigError> {
         TRAINERS.iter().try_for_each(|trainer| (trainer.check)(&self.sources))?;
+        self.sources.together.check()?;
         let session_gap = self.ingest.session_gap_minutes;
         range(session_gap > 0, "ingest.session_gap_minutes", session_gap, "at least 1")?;
         let share = self.ingest.max_reject_share;

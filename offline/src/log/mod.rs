@@ -1,5 +1,6 @@
 //! Event logs: reading, generating and exporting them, cutting them in time, and their interactions and sessions.
 
+pub mod baskets;
 pub mod cuts;
 pub mod export;
 pub mod fields;

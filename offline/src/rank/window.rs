@@ -107,7 +107,7 @@ impl<'a> Window<'a> {
     pub fn rows(&self, max_cases: usize) -> Vec<usize> {
         match self.config.blend.objective {
             Task::TopK | Task::LastItem => thinned(&self.known(), max_cases),
-            Task::NextItem => enough_users(&self.held_out(), max_cases),
+            Task::NextItem | Task::Basket => enough_users(&self.held_out(), max_cases),
         }
     }
 

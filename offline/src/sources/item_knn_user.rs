@@ -279,6 +279,7 @@ mod tests {
             item: ItemIdx(item),
             kind,
             session: 0,
+            order: 0,
             timestamp_ms: 0,
             event_key: 0,
         };

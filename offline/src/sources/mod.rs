@@ -23,6 +23,7 @@ pub mod repeat;
 pub mod session_knn;
 pub mod slim;
 pub mod statistics;
+pub mod together;
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,7 @@ use shared::tables::{CategoryIdx, ItemTable, PropertyTable, Tables, Values};
 
 use crate::config::knobs::Knob;
 use crate::config::ranges::OutOfRange;
+use crate::log::baskets::baskets;
 use crate::log::ingest::items::availability::Validity;
 use crate::log::ingest::items::catalogue::BRAND;
 use crate::log::ingest::{Catalogue, Log};
@@ -61,6 +63,7 @@ pub struct SourcesConfig {
     pub als: als::AlsConfig,
     pub repeat: repeat::RepeatConfig,
     pub profile: profile::ProfileConfig,
+    pub together: together::TogetherConfig,
 }
 
 /// A trainer: how the table of one or several sources is fitted.
@@ -145,6 +148,8 @@ pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Prog
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
     }
     tables.statistics = progress.stage("statistics", || statistics::fit(log, &items, &sessions));
+    tables.together = progress
+        .stage("bought together", || together::fit(&baskets(log, settings.gap_ms), &items, &settings.sources.together));
     let mut manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());
     if !tables.profiles.is_empty() {
         manifest.counts.insert("profiles".to_owned(), tables.profiles.users() as u64);

@@ -153,6 +153,7 @@ mod tests {
             item: ItemIdx(item),
             kind: KindIdx::VIEW,
             session: 0,
+            order: 0,
             timestamp_ms: hour * DAY_MS / 24,
             event_key: 0,
         };

@@ -214,6 +214,7 @@ mod tests {
             item: ItemIdx(item),
             kind,
             session: 0,
+            order: 0,
             timestamp_ms: hour * HOUR_MS,
             event_key: 0,
         };

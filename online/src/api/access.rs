@@ -59,6 +59,7 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("POST", "/rank", READ, Both, Work),
     ("PUT", "/items/{item_id}", WRITE, Both, Change),
     ("GET", "/items/{item_id}/similar", READ, Both, Work),
+    ("GET", "/items/{item_id}/together", READ, Both, Work),
     ("GET", "/popular", READ, Both, Work),
     ("POST", "/events", WRITE, Both, Intake),
     ("DELETE", "/users/{id}", ADMIN, Admin, Intake),

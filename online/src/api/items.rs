@@ -1,4 +1,4 @@
-//! `GET /items/{item_id}/similar` and `GET /popular`: lists of items that depend on no user.
+//! `GET /items/{item_id}/similar`, `GET /items/{item_id}/together` and `GET /popular`: lists of items that depend on no user.
 
 use std::sync::Arc;
 
@@ -37,6 +37,29 @@ pub async fn get_similar(
     let SimilarQuery { k, filter } = query::read(text.as_deref())?;
     let filter = query::filter(filter)?;
     Ok(list(&app.recommender.similar(&item, filter.as_ref(), k.get(), now_ms())?))
+}
+
+/// Lists the items that are bought with an item, then those most similar to it.
+#[utoipa::path(
+    get,
+    path = "/items/{item_id}/together",
+    tag = "items",
+    params(("item_id" = String, Path, description = "Bought with which item"), SimilarQuery),
+    responses(
+        (status = OK, body = ItemList),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_together(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(text): RawQuery,
+) -> Result<Response, ApiError> {
+    let item = query::id("item_id", &path_text("item_id", path)?, ItemId::from_outside)?;
+    let SimilarQuery { k, filter } = query::read(text.as_deref())?;
+    let filter = query::filter(filter)?;
+    Ok(list(&app.recommender.together(&item, filter.as_ref(), k.get(), now_ms())?))
 }
 
 /// Lists the most popular items.

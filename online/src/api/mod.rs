@@ -203,6 +203,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rank::post_rank))
         .routes(routes!(catalogue::put_item))
         .routes(routes!(items::get_similar))
+        .routes(routes!(items::get_together))
         .routes(routes!(items::get_popular))
         .routes(routes!(events::post_events))
         .routes(routes!(users::get_history))

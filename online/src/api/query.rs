@@ -27,7 +27,7 @@ pub enum Clock {
     Replay,
 }
 
-/// The parameters of a list of similar items.
+/// The parameters of a list of items that are similar to one, or bought with it.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
@@ -62,7 +62,7 @@ pub struct PopularQuery {
 pub struct NoQuery {}
 
 /// The parameters that may be given more than once.
-const MANY: [&str; 2] = ["exclude", "item_ids"];
+const MANY: [&str; 3] = ["basket", "exclude", "item_ids"];
 
 /// Reads a query string.
 ///
@@ -156,6 +156,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         k: one("k", url.k, body.k)?,
         item_id: one("item_id", url.item_id, body.item_id)?,
         item_ids: one("item_ids", url.item_ids, body.item_ids)?,
+        basket: one("basket", url.basket, body.basket)?,
         category: one("category", url.category, body.category)?,
         filter: one("filter", url.filter, body.filter)?,
         scenario: one("scenario", url.scenario, body.scenario)?,
@@ -180,6 +181,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         k,
         item_id,
         item_ids,
+        basket,
         category: name,
         filter,
         scenario,
@@ -197,6 +199,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         list: None,
         item_id,
         item_ids,
+        basket,
         category: category(name)?,
         filter: self::filter(filter)?,
         scenario,
@@ -417,6 +420,7 @@ mod tests {
             ["k=5", "k=10"],
             ["item_id=a", "item_id=b"],
             ["item_ids=a,b", "item_ids=b,a"],
+            ["basket=a", "basket=a,b"],
             ["category=a", "category=b"],
             ["filter=price", "filter=brand"],
             ["scenario=a", "scenario=b"],

@@ -86,7 +86,7 @@ impl Serialize for Items<'_> {
     }
 }
 
-/// Sources, and the rule that gave the item its place.
+/// Sources, and what beside its score gave the item its place.
 struct Sources(SourceSet, Placed);
 
 impl Serialize for Sources {
@@ -99,6 +99,7 @@ impl Serialize for Sources {
             Placed::Ranked => {}
             Placed::Pinned => sources.serialize_element("pin")?,
             Placed::Explored => sources.serialize_element("explore")?,
+            Placed::Together => sources.serialize_element("together")?,
         }
         sources.end()
     }

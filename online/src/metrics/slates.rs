@@ -62,7 +62,7 @@ impl Unattributed {
 const PLACES: [(&str, usize); 7] =
     [("1", 0), ("2", 1), ("3", 2), ("4-5", 4), ("6-10", 9), ("11-20", 19), ("21+", usize::MAX)];
 /// What gives an item its place beside sources.
-const RULES: [&str; 2] = ["pin", "explore"];
+const RULES: [&str; 3] = ["pin", "explore", "together"];
 /// The label of items that no source proposed, and of slates without a scenario; no scenario has such a name.
 const NONE: &str = "(none)";
 

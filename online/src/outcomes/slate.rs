@@ -65,6 +65,7 @@ fn sources(pick: &Pick) -> Vec<Cow<'static, str>> {
         Placed::Ranked => None,
         Placed::Pinned => Some("pin"),
         Placed::Explored => Some("explore"),
+        Placed::Together => Some("together"),
     };
     pick.sources.iter().map(|source| source.as_str()).chain(rule).map(Cow::Borrowed).collect()
 }

@@ -287,6 +287,7 @@ impl Asker {
         let asked = Query {
             k: query.k,
             context: context.filter_map(|item| items.index(item.as_str())).collect(),
+            basket: query.basket.iter().filter_map(|item| items.index(item.as_str())).collect(),
             category,
             exclude: exclude.chain(held.into_iter().flat_map(|held| held.exclude.iter().copied())).collect(),
             seen,

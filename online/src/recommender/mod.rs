@@ -65,6 +65,8 @@ pub struct CheckedQuery {
     pub item_id: Option<ItemId>,
     /// Further items to go on from, the most recent last; they come before `item_id`.
     pub item_ids: Vec<ItemId>,
+    /// What is in the basket; it comes before both.
+    pub basket: Vec<ItemId>,
     /// The category that items must be of, if given.
     pub category: Option<String>,
     /// The condition that items must fulfil, if given.
@@ -97,6 +99,7 @@ impl CheckedQuery {
             list: None,
             item_id: None,
             item_ids: Vec::new(),
+            basket: Vec::new(),
             category: None,
             filter: None,
             scenario: None,
@@ -254,6 +257,25 @@ impl Recommender {
         let only = self.asker.only(filter, &snapshot)?;
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
         let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, only, k, clock_ms, scratch));
+        Ok(Listed { snapshot, picks })
+    }
+
+    /// The items that are bought with an item, then those most similar to it, of those that are available at a time and that a
+    /// filter leaves; best first.
+    ///
+    /// # Errors
+    /// As [`Recommender::similar`].
+    pub fn together(
+        &self,
+        item: &ItemId,
+        filter: Option<&Expression>,
+        k: usize,
+        clock_ms: i64,
+    ) -> Result<Listed, NoAnswer> {
+        let snapshot = self.snapshot()?;
+        let only = self.asker.only(filter, &snapshot)?;
+        let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
+        let picks = with_scratch(|scratch| recommend::together(&snapshot, item, only, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
     }
 

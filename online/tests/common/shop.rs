@@ -44,6 +44,7 @@ fn tables(count: u32) -> Tables {
         items: items(count),
         popularity: popularity(count),
         neighbours: std::array::from_fn(|_| neighbours(count)),
+        together: together(count),
         sessions: past_sessions(count),
         statistics: [("events".to_owned(), vec![0.0; count as usize].into())].into_iter().collect(),
         // No model: the last items come first.
@@ -98,6 +99,12 @@ fn popularity(count: u32) -> Popularity {
 fn neighbours(count: u32) -> Neighbours {
     let near = |item: u32, score: f32| Scored { item: ItemIdx(item % count), score };
     (0..count).map(|item| vec![near(item + 1, 1.0), near(item + 2, 0.5)]).collect()
+}
+
+/// Each item is bought with the one six further on, and with the one after that half as often.
+fn together(count: u32) -> Neighbours {
+    let with = |item: u32, score: f32| Scored { item: ItemIdx(item % count), score };
+    (0..count).map(|item| vec![with(item + 6, 1.0), with(item + 7, 0.5)]).collect()
 }
 
 /// One session: `i00` to `i02`.

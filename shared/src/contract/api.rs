@@ -91,6 +91,15 @@ pub struct RecommendationQuery {
         param(value_type = Vec<String>, explode = false)
     )]
     pub item_ids: Vec<ItemId>,
+    /// What is in the basket: what is bought with it is recommended first, and none of it itself. In a URL the items are
+    /// separated by commas, or the parameter is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Vec<String>>),
+        param(value_type = Vec<String>, explode = false)
+    )]
+    pub basket: Vec<ItemId>,
     /// Only items of this category are recommended. A category without items is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1), param(min_length = 1))]
@@ -233,9 +242,10 @@ pub struct RecommendedItem {
     pub name: Option<String>,
     /// Comparable within one slate only.
     pub score: f32,
-    /// The candidate sources that proposed it; `pin` or `explore` where a rule of the scenario gave it its place.
+    /// The candidate sources that proposed it; `pin` or `explore` where a rule of the scenario gave it its place, `together`
+    /// where it is there since it is bought with the basket.
     pub sources: Vec<String>,
-    /// The history item that contributed most to its score.
+    /// The item of the history or the basket that contributed most to its score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub because: Option<ItemId>,
@@ -269,7 +279,7 @@ pub struct UserHistory {
     pub events: Vec<HistoryItem>,
 }
 
-/// Items without a user: the answer of `/items/{item_id}/similar` and `/popular`.
+/// Items without a user: the answer of `/items/{item_id}/similar`, `/items/{item_id}/together` and `/popular`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ItemList {

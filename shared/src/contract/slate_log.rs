@@ -84,7 +84,7 @@ pub struct LoggedItem {
     pub item: ItemId,
     /// Comparable within one slate only.
     pub score: f32,
-    /// The sources that proposed it, and `pin` or `explore` where a rule gave it its place.
+    /// The sources that proposed it, and `pin` or `explore` where a rule gave it its place, `together` where the basket did.
     pub sources: Vec<Cow<'static, str>>,
     /// The probability that an answer to the query shows this item at this place, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

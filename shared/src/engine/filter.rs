@@ -29,12 +29,12 @@ impl Filter {
         Self { refused: Marks::default(), category, only, at_ms: Some(now_ms) }
     }
 
-    /// Refuses the items that the query excludes, those of its context, those that the user blocked, what the seen policy
+    /// Refuses the items that the query excludes, those of its basket and context, those that the user blocked, what the seen policy
     /// rules out of the user's whole past, what the filter leaves out, and what is not available at the time.
     pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) {
         (self.category, self.only, self.at_ms) = (query.category, query.only.clone(), Some(now_ms));
         self.refused.reset(snapshot.items().len());
-        for &item in query.exclude.iter().chain(&query.context) {
+        for item in query.exclude.iter().copied().chain(query.extends()) {
             self.refused.insert(item, 0);
         }
         self.refuse_past(snapshot, state, &query.seen, now_ms);

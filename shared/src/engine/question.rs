@@ -16,7 +16,7 @@ pub struct Question<'a> {
     pub snapshot: &'a Snapshot,
     /// The user's cached candidates, made by the batch.
     pub cached: &'a [Scored],
-    /// The user's history, oldest first; the items of the query's context are its last events, views.
+    /// The user's history, oldest first; the items of the query's basket and context are its last events, views.
     pub history: Vec<Interaction>,
     /// Its distinct items, newest first.
     pub recent: Vec<Recent>,
@@ -34,8 +34,7 @@ impl<'a> Question<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, state: &'a UserState, query: &Query, now_ms: i64, own: &mut Marks) -> Self {
         let view = |item| Interaction { item, kind: KindIdx::VIEW, timestamp_ms: now_ms, event_key: 0 };
-        let history: Vec<Interaction> =
-            state.history.iter().copied().chain(query.context.iter().copied().map(view)).collect();
+        let history: Vec<Interaction> = state.history.iter().copied().chain(query.extends().map(view)).collect();
         own.reset(snapshot.items().len());
         let recent = recent::recent(&history, snapshot.params(), now_ms, own);
         let past = Past::of(&history, &recent, own, snapshot.params(), now_ms);

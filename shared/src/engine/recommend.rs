@@ -8,6 +8,7 @@
 //! are retrieved and ranked does not depend on `k`: the first ten items of a slate of fifty are the slate of ten.
 
 mod list;
+mod together;
 
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: 
 
 /// The blend weights and the ranker that a query is answered with.
 fn models<'a>(snapshot: &'a Snapshot, state: &UserState, query: &Query) -> (Weights, Option<&'a Ranker>) {
-    if state.history.is_empty() && state.cached.is_empty() && query.context.is_empty() {
+    if state.history.is_empty() && state.cached.is_empty() && query.extends().next().is_none() {
         let by_profile = state.profile.is_some() && snapshot.params().weights.get(Source::Profile) > 0.0;
         return (Weights::only(if by_profile { Source::Profile } else { Source::Popularity }), None);
     }
@@ -123,6 +124,7 @@ fn answer(
             by_blend.iter().map(|ranked| found.pick(ranked, ranked.blended, &scratch.own)).collect()
         }
     };
+    together::put_first(snapshot, query, &scratch.filter, depth, &mut picks);
     let proposed = candidates.proposed;
     let candidates = extend(&mut picks, &question, candidates, weights, depth, scratch);
     picks.truncate(depth);
@@ -277,6 +279,20 @@ pub fn similar(
     scratch: &mut Scratch,
 ) -> Vec<Pick> {
     let query = Query { context: vec![item], only, ..Query::of(k, Seen::Allow) };
+    recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
+}
+
+/// The items that are bought with `item`, of those that a filter leaves, then those most similar to it.
+#[must_use]
+pub fn together(
+    snapshot: &Snapshot,
+    item: ItemIdx,
+    only: Option<Arc<ItemSet>>,
+    k: usize,
+    now_ms: i64,
+    scratch: &mut Scratch,
+) -> Vec<Pick> {
+    let query = Query { basket: vec![item], only, ..Query::of(k, Seen::Allow) };
     recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
 

@@ -19,6 +19,8 @@ pub struct Query {
     /// The items that the answer is to go on from, as if the user had looked at them just now, the last one last: that of
     /// the page, and what else the shop names.
     pub context: Vec<ItemIdx>,
+    /// The items in the basket: first comes what is bought with them. They count as the context before `context`.
+    pub basket: Vec<ItemIdx>,
     /// Only this category.
     pub category: Option<CategoryIdx>,
     /// Not these items.
@@ -36,6 +38,11 @@ pub struct Query {
 }
 
 impl Query {
+    /// The items that extend the history for this query, the most recent last: the basket, then the context.
+    pub fn extends(&self) -> impl Iterator<Item = ItemIdx> {
+        self.basket.iter().chain(&self.context).copied()
+    }
+
     /// A query for `k` items of the whole catalogue, without a page.
     #[must_use]
     pub fn of(k: usize, seen: Seen) -> Self {
@@ -43,6 +50,7 @@ impl Query {
         Self {
             k,
             context: Vec::new(),
+            basket: Vec::new(),
             category: None,
             exclude: Vec::new(),
             seen,
@@ -90,6 +98,8 @@ pub enum Placed {
     Pinned,
     /// It was drawn from the new items.
     Explored,
+    /// It is bought with what is in the basket.
+    Together,
 }
 
 impl Pick {

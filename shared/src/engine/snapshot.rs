@@ -96,6 +96,12 @@ impl Snapshot {
         self.likeness.as_deref().filter(|_| source == Source::Content)
     }
 
+    /// What each item is bought with; empty if nothing is known of that.
+    #[must_use]
+    pub fn together(&self) -> &Neighbours {
+        &self.tables.together
+    }
+
     /// Past sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {

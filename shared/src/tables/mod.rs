@@ -123,6 +123,7 @@ const STATISTICS: &str = "statistics.safetensors";
 const REPEAT: &str = "repeat.safetensors";
 const PROFILES: &str = "profiles.safetensors";
 const PROPERTIES: &str = "properties.safetensors";
+const TOGETHER: &str = "together.safetensors";
 const ALS: &str = "als.safetensors";
 const RANKER: &str = "ranker.safetensors";
 const USERS: &str = "users.safetensors";
@@ -141,6 +142,8 @@ pub struct Tables {
     pub popularity: Popularity,
     /// The neighbours of all items, for each of [`Source::NEIGHBOURS`].
     pub neighbours: [Neighbours; Source::NEIGHBOURS.len()],
+    /// What each item is bought with; empty if nothing is known of that.
+    pub together: Neighbours,
     /// Past sessions.
     pub sessions: Sessions,
     /// Counters and rates of items.
@@ -192,6 +195,10 @@ impl Tables {
                 true => read(folder, PROPERTIES)?,
                 false => PropertyTable::default(),
             },
+            together: match manifest.files.contains_key(TOGETHER) {
+                true => read(folder, TOGETHER)?,
+                false => Neighbours::default(),
+            },
             als: read(folder, ALS)?,
             ranker: ranker.transpose()?,
             users: read(folder, USERS)?,
@@ -218,6 +225,9 @@ impl Tables {
         }
         if !self.properties.is_empty() {
             write(&self.properties, folder, PROPERTIES)?;
+        }
+        if !self.together.is_empty() {
+            write(&self.together, folder, TOGETHER)?;
         }
         write(&self.als, folder, ALS)?;
         if let Some(ranker) = &self.ranker {
@@ -264,6 +274,7 @@ impl Tables {
         of(REPEAT, self.repeat.check())?;
         of(PROFILES, self.profiles.check(items))?;
         of(PROPERTIES, self.properties.check(items))?;
+        of(TOGETHER, self.together.check(items))?;
         of(ALS, self.als.check(items))?;
         of(USERS, self.users.check())
     }

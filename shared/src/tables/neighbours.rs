@@ -40,6 +40,12 @@ impl Neighbours {
         check_starts("starts", &self.starts, items, self.items.len())
     }
 
+    /// Whether no item has neighbours.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// The neighbours of an item, best first, and their scores.
     #[must_use]
     pub fn list(&self, item: ItemIdx) -> (&[ItemIdx], &[f32]) {

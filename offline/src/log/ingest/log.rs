@@ -26,6 +26,8 @@ pub struct LogEvent {
     pub kind: KindIdx,
     /// The session's number if the log names its sessions, else 0.
     pub session: u32,
+    /// Tells the orders of a user's session apart; 0 if the log names none. Two of many orders may share it.
+    pub order: u16,
     /// The time of the event, milliseconds since the epoch.
     pub timestamp_ms: i64,
     /// See [`shared::contract::event::event_key`]; 0 if the log gives the event no id.
@@ -100,6 +102,7 @@ impl Log {
                 item: item_rows[event.item as usize],
                 kind: event.kind,
                 session: event.session,
+                order: event.transaction,
                 timestamp_ms: event.timestamp_ms,
                 event_key: event.event_key,
             })
@@ -279,6 +282,7 @@ impl Log {
             item: ItemIdx(items.ids.binary_search_by(|id| (**id).cmp(item)).expect("an item of the rows") as u32),
             kind: kinds.index(kind).expect("a built-in kind"),
             session: 0,
+            order: 0,
             timestamp_ms,
             event_key: 0,
         };

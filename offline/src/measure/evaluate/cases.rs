@@ -18,8 +18,14 @@ use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, HistoryBounds, LiveEvent, LiveHistory, UserState};
 
 use super::Task;
+use crate::log::baskets::{Basket, baskets};
 use crate::log::ingest::{Log, LogEvent, SessionsFrom, TakenBack};
-use crate::log::interactions::by_user;
+use crate::log::interactions::{by_user, spread};
+
+/// The most items of a basket that are left out in turn, so that large baskets do not decide the figures.
+const MOST_LEFT_OUT: usize = 3;
+/// Baskets with more items are no questions: what somebody wants who buys half a shop is not asked of a page.
+const MOST_IN_BASKET: usize = 100;
 
 /// One question.
 pub struct Case<'a> {
@@ -34,6 +40,8 @@ pub struct Case<'a> {
     pub now_ms: i64,
     /// The targets that the snapshot has.
     pub targets: Vec<ItemIdx>,
+    /// What is in the user's basket, of what the snapshot has.
+    pub basket: Vec<ItemIdx>,
     /// What the user did with each of `targets`, in the kinds of the held-out log.
     pub kinds: Vec<KindIdx>,
     /// What the user did with each target that the snapshot does not have.
@@ -146,6 +154,7 @@ impl<'a> HeldOut<'a> {
         match task {
             Task::NextItem => self.next_item(rows, snapshot, ask),
             Task::TopK | Task::LastItem => self.top_k(rows, snapshot, seen, ask),
+            Task::Basket => self.left_out(rows, snapshot, ask),
         }
     }
 
@@ -180,7 +189,8 @@ impl<'a> HeldOut<'a> {
                         None => (Vec::new(), Vec::new(), vec![event.kind]),
                     };
                     let now_ms = event.timestamp_ms;
-                    let case = Case { user, number, state, now_ms, targets, kinds, unknown };
+                    let basket = Vec::new();
+                    let case = Case { user, number, state, now_ms, targets, basket, kinds, unknown };
                     answers.push(ask(&case, scratch));
                 }
                 live.apply(self.live(event, number), bounds);
@@ -241,11 +251,65 @@ impl<'a> HeldOut<'a> {
                 Asked::AfterPast => self.events(row).next().map_or(0, |event| event.timestamp_ms),
             };
             let state = UserState::join(snapshot, record, &LiveHistory::default()).with_profile(profile);
-            Some(ask(&Case { user, number: 0, state, now_ms, targets, kinds, unknown }, scratch))
+            let basket = Vec::new();
+            Some(ask(&Case { user, number: 0, state, now_ms, targets, basket, kinds, unknown }, scratch))
         };
         let answers: Vec<Option<T>> =
             rows.par_iter().map_init(Scratch::default, |scratch, &row| of_user(scratch, row)).collect();
         answers.into_iter().flatten().collect()
+    }
+
+    /// Up to [`MOST_LEFT_OUT`] questions for each basket: one of its items is left out, and is the target; the others are
+    /// the basket. A basket of which the snapshot knows no other item is no question.
+    fn left_out<T: Send>(
+        &self,
+        rows: &[usize],
+        snapshot: &Snapshot,
+        ask: impl Fn(&Case<'_>, &mut Scratch) -> T + Sync,
+    ) -> Vec<T> {
+        let baskets = self.baskets();
+        let of_user = |scratch: &mut Scratch, row: usize| {
+            let (user, mut answers, mut number) = (self.user(row), Vec::new(), 0);
+            let (record, profile) = (record(snapshot, user), snapshot.profile_of(user));
+            let state = UserState::join(snapshot, record, &LiveHistory::default()).with_profile(profile);
+            for basket in of_row(&baskets, row) {
+                for left_out in left_out_of(basket) {
+                    let known = |item: &ItemIdx| snapshot.items().index(&self.test.items.ids[item.at()]);
+                    let others = basket.items.iter().filter(|&&item| item != left_out).filter_map(known).collect();
+                    let kind = self.test.kinds.iter().map(|(kind, _)| kind).find(|&kind| self.test.kinds.buys(kind));
+                    let kind = kind.unwrap_or(KindIdx::VIEW);
+                    let (targets, kinds, unknown) = match known(&left_out) {
+                        Some(target) => (vec![target], vec![kind], Vec::new()),
+                        None => (Vec::new(), Vec::new(), vec![kind]),
+                    };
+                    let (state, now_ms) = (state.clone(), basket.at_ms);
+                    let case = Case { user, number, state, now_ms, targets, basket: others, kinds, unknown };
+                    if !case.basket.is_empty() {
+                        answers.push(ask(&case, scratch));
+                    }
+                    number += 1;
+                }
+            }
+            answers
+        };
+        let answers: Vec<Vec<T>> =
+            rows.par_iter().map_init(Scratch::default, |scratch, &row| of_user(scratch, row)).collect();
+        answers.into_iter().flatten().collect()
+    }
+
+    /// The baskets that an item can be left out of, user by user.
+    fn baskets(&self) -> Vec<Basket> {
+        let mut baskets = baskets(self.test, self.gap_ms);
+        baskets.retain(|basket| (2..=MOST_IN_BASKET).contains(&basket.items.len()));
+        baskets
+    }
+
+    /// The number of basket questions of each user, those of which the version knows no other item among them.
+    #[must_use]
+    pub fn basket_cases(&self) -> Vec<usize> {
+        let baskets = self.baskets();
+        let count = |row| of_row(&baskets, row).map(|basket| left_out_of(basket).count()).sum();
+        (0..self.users()).map(count).collect()
     }
 
     /// The external id of an event's item.
@@ -265,6 +329,18 @@ impl<'a> HeldOut<'a> {
             place: None,
         }
     }
+}
+
+/// The baskets of a user, of baskets in the order of users.
+fn of_row(baskets: &[Basket], row: usize) -> impl Iterator<Item = &Basket> {
+    let first = baskets.partition_point(|basket| basket.user.at() < row);
+    baskets[first..].iter().take_while(move |basket| basket.user.at() == row)
+}
+
+/// The items of a basket that are left out in turn, evenly spread over it.
+fn left_out_of(basket: &Basket) -> impl Iterator<Item = ItemIdx> {
+    let step = (basket.items.len() as f64 / MOST_LEFT_OUT as f64).max(1.0);
+    spread(basket.items.len(), step).map(|at| basket.items[at])
 }
 
 /// The batch's record of a user; an empty one if there is none.

@@ -49,6 +49,9 @@ pub enum Task {
     /// The last item of each user's past.
     #[value(skip)]
     LastItem,
+    /// An item of a basket, by the others in it. Nothing is fitted for it.
+    #[serde(skip_deserializing)]
+    Basket,
 }
 
 /// Which models are measured.
@@ -244,7 +247,8 @@ fn answer(
     scratch: &mut Scratch,
 ) -> Answer {
     let k = setting.ks.last().copied().unwrap_or(1);
-    let query = Query::of(k, setting.seen);
+    // What knows no baskets sees views of what is in it.
+    let query = Query { context: case.basket.clone(), ..Query::of(k, setting.seen) };
     Answer {
         user: case.user.to_owned(),
         number: case.number,

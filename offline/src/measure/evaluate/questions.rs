@@ -31,6 +31,15 @@ pub enum NothingToMeasure {
         /// What ends a session, in words.
         ends: String,
     },
+    /// Basket: nobody bought two items at once.
+    #[error(
+        "nothing to measure: basket asks for one of the items that were bought together, and none of the {users} held-out \
+         users bought two at once; name the column of orders (ingest.columns.transaction), or read a log with purchases"
+    )]
+    NoBasket {
+        /// How many users there are.
+        users: usize,
+    },
     /// Top-k: no user has a past.
     #[error(
         "nothing to measure: top-k asks those who have a past, and none of the {users} held-out users has an event in the \
@@ -61,6 +70,7 @@ pub fn questions(train: &Log, held_out: &HeldOut<'_>, task: Task, seen: Seen) ->
     let rows = 0..held_out.users();
     match task {
         Task::NextItem => rows.map(|row| held_out.next_item_cases(row)).collect(),
+        Task::Basket => held_out.basket_cases(),
         Task::TopK | Task::LastItem => {
             let pasts = Pasts::of(train);
             let blocked = train.blocked.iter().map(|blocked| (blocked.user, blocked.item)).collect();
@@ -107,6 +117,7 @@ pub fn count(train: &Log, held_out: &HeldOut<'_>, task: Task, seen: Seen) -> Res
     let with_past = (0..users).filter(|&row| past_row(train, held_out.user(row)).is_some()).count();
     Err(match task {
         _ if users == 0 => NothingToMeasure::NoEvents,
+        Task::Basket => NothingToMeasure::NoBasket { users },
         Task::NextItem => NothingToMeasure::NoSession { users, ends: held_out.ends_of_sessions() },
         Task::TopK | Task::LastItem if with_past == 0 => NothingToMeasure::NoPast { users },
         Task::TopK | Task::LastItem => NothingToMeasure::RuledOut { users: with_past, seen: name(seen) },

@@ -17,6 +17,7 @@ pub fn table(evaluation: &Evaluation, ks: &[usize]) -> String {
         Task::NextItem => "next-item",
         Task::TopK => "top-k",
         Task::LastItem => "last item of each user",
+        Task::Basket => "basket",
     };
     let mut text =
         format!("{task}: {cases} cases, {} with a target that train never saw\n", evaluation.unknown_targets);

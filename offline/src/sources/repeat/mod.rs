@@ -209,8 +209,8 @@ mod tests {
             for &item in viewed {
                 let timestamp_ms = i64::from(user) * 100_000_000 + events.len() as i64 * 1_000;
                 let (user, item, kind) = (UserIdx(user), ItemIdx(item), KindIdx::VIEW);
-                let (session, event_key) = (0, 0);
-                events.push(LogEvent { user, item, kind, session, timestamp_ms, event_key });
+                let (session, order, event_key) = (0, 0, 0);
+                events.push(LogEvent { user, item, kind, session, order, timestamp_ms, event_key });
             }
         }
         Log {
