@@ -1,6 +1,5 @@
 //! What stores hold of a user: the live history, the batch's record, and the mark of a log.
 
-use online::recommender::fits;
 use online::store::Position;
 use shared::contract::api::Seen;
 use shared::contract::event_log::Coverage;
@@ -8,6 +7,7 @@ use shared::contract::id::{ItemId, ItemIdx};
 use shared::contract::kind::{KindIdx, KindName};
 use shared::engine::packed::{pack_history, pack_user, unpack_history, unpack_user};
 use shared::engine::recommend::Query;
+use shared::engine::record::fits;
 use shared::engine::state::{
     BatchUser, HistoryBounds, Interaction, LiveErasure, LiveEvent, LiveHistory, LiveSeen, SeenItem, UserState,
 };

@@ -27,8 +27,8 @@ use crate::champion::Champion;
 use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 use crate::traces::Trace;
+pub use ask::Asker;
 use ask::category;
-pub use ask::{Asker, fits};
 pub use deadline::{Deadline, store_share};
 pub use no_answer::{
     BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownItem, UnknownKind, UnknownScenario,

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use shared::contract::id::UserId;
+use shared::engine::retention::{forget, is_stale};
 use shared::engine::state::{Applied, LiveHistory};
 
-use super::retention::{by_user, forget, is_stale};
+use super::by_user::by_user;
 use super::{Added, Answer, Arrival, Bounds, Departure, Mark, Position, Retention, State, Stored, UserStore};
 
 /// The number of shards of the map: a power of two, well above the number of cores.
