@@ -18,6 +18,7 @@ mod outcomes;
 pub mod outputs;
 mod publish;
 mod read;
+mod recommend;
 mod recorded;
 mod report;
 mod rollback;
@@ -75,6 +76,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
+    Recommend(recommend::RecommendArgs),
     Report(report::ReportArgs),
     Outcomes(outcomes::OutcomesArgs),
     Rows(rows::RowsArgs),
@@ -96,7 +98,7 @@ impl Command {
             Self::Rollback(_) => Access::Note(Need::Champions),
             Self::Versions(args) => args.access(),
             Self::Evaluate(_) | Self::Report(_) | Self::Tune(_) => Access::Note(Need::Named),
-            Self::Export(_) => Access::Read(Need::Named),
+            Self::Export(_) | Self::Recommend(_) => Access::Read(Need::Named),
             Self::Backup(_) | Self::Trees(_) => Access::Read(Need::All),
             Self::Runs(_) => Access::Read(Need::Manifests),
             Self::Ingest(_)
@@ -155,6 +157,7 @@ impl Arguments {
             Command::Restore(args) => backup::restore(args, progress),
             Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
+            Command::Recommend(args) => recommend::recommend(args, progress),
             Command::Report(args) => report::report(args, progress),
             Command::Outcomes(args) => outcomes::outcomes(args, progress),
             Command::Rows(args) => rows::rows(args, progress),
