@@ -146,7 +146,6 @@ fn fresh(reaches: &[Reach], covered: &Coverage) -> Result<(HashSet<UserId>, Sinc
     Ok((users, since))
 }
 
-
 /// What a file says of some users. Of one that was last written before `oldest_ms` only erasures count, as in the service.
 fn of_users(reach: &Reach, users: &HashSet<UserId>, oldest_ms: i64) -> Result<Vec<(UserId, Told)>, BulkError> {
     let path = &reach.file.path;

@@ -117,9 +117,14 @@ mod tests {
         let filter = Some(Expression::parse("prize < 3").expect("valid"));
         assert!(said(Asked { filter, ..asked() }).contains("no property `prize`; the nearest are \"price\""));
         let category = Some("nowhere".to_owned());
-        assert!(said(Asked { category, ..asked() }).starts_with("--category: the version has no category \"nowhere\"; "));
+        assert!(
+            said(Asked { category, ..asked() }).starts_with("--category: the version has no category \"nowhere\"; ")
+        );
         let seen = "transactions:3".parse().expect("a policy");
-        assert!(said(Asked { seen, ..asked() }).contains("no kind of event `transactions`; the nearest are \"transaction\""));
+        assert!(
+            said(Asked { seen, ..asked() })
+                .contains("no kind of event `transactions`; the nearest are \"transaction\"")
+        );
     }
 
     #[test]

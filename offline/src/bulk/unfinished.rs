@@ -196,7 +196,8 @@ fn differences(begun: &Begun, asked: &Begun, now_ms: Option<i64>) -> Vec<String>
         compare("--now", Some(&begun.now_ms.to_string()), Some(&now_ms.to_string()));
     }
     let value = |of: &Begun, name: &str| of.arguments.get(name).cloned();
-    for name in begun.arguments.keys().chain(asked.arguments.keys().filter(|name| !begun.arguments.contains_key(*name))) {
+    for name in begun.arguments.keys().chain(asked.arguments.keys().filter(|name| !begun.arguments.contains_key(*name)))
+    {
         compare(name, value(begun, name).as_deref(), value(asked, name).as_deref());
     }
     found
@@ -204,9 +205,9 @@ fn differences(begun: &Begun, asked: &Begun, now_ms: Option<i64>) -> Vec<String>
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, BulkError> {
     match fs::read(path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map(Some).map_err(|source| BulkError::Notes { path: path.to_owned(), source })
-        }
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| BulkError::Notes { path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path)(error)),
     }

@@ -179,7 +179,10 @@ mod tests {
     #[test]
     fn rows_without_an_id_are_counted_and_a_table_without_users_is_refused() {
         let (ids, rows) = read("users.csv", "user_id,age\nu1,3\n,4\nu2,5\n", None).expect("reads");
-        assert_eq!((ids.len(), rows.left_out, rows.first.is_some_and(|first| first.starts_with("row 2"))), (2, 1, true));
+        assert_eq!(
+            (ids.len(), rows.left_out, rows.first.is_some_and(|first| first.starts_with("row 2"))),
+            (2, 1, true)
+        );
         let error = read("users.csv", "colour,size\nred,3\nblue,4\n", None).expect_err("no users").to_string();
         assert!(error.contains("there are: colour, size; name it with --user-column"), "{error}");
         assert!(matches!(read("users.csv", "user_id,age\n,3\n", None), Err(BulkError::Nobody(_))));

@@ -113,7 +113,10 @@ impl HistoryOptions {
     fn since(&self, snapshot: &Snapshot, ends: &Ends, now_ms: i64, unfinished: &Path) -> Result<Since, BulkError> {
         let since = live::since(&self.log, ends, snapshot.covered(), self.retention(), now_ms, unfinished)?;
         if since.bad_lines > 0 {
-            eprintln!("warning: {} lines of the logs are no events to this release; they are passed over", since.bad_lines);
+            eprintln!(
+                "warning: {} lines of the logs are no events to this release; they are passed over",
+                since.bad_lines
+            );
         }
         Ok(since)
     }
@@ -218,9 +221,8 @@ impl Run<'_> {
         let Self { args, snapshot, users, total } = *self;
         let since = match args.history.log.is_empty() {
             true => Since::default(),
-            false => progress.stage("logs", || {
-                args.history.since(snapshot, &begun.ends, begun.now_ms, &folder_of(&args.out))
-            })?,
+            false => progress
+                .stage("logs", || args.history.since(snapshot, &begun.ends, begun.now_ms, &folder_of(&args.out)))?,
         };
         let changed = snapshot.with_changes(&since.changes);
         let query = query(&args.asked(), &changed).map_err(BulkError::from)?;
