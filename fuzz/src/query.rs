@@ -42,7 +42,7 @@ fn ask(query: CheckedQuery) {
     let state = UserState::default().with_profile(profile.or_else(|| SHOP.profile_of(query.user_id.as_str())));
     let kinds = &SHOP.params().kinds;
     let asked = Query {
-        context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
+        context: query.item_ids.iter().chain(&query.item_id).filter_map(|item| items.index(item.as_str())).collect(),
         category: category.flatten(),
         exclude: query.exclude.iter().filter_map(|item| items.index(item.as_str())).collect(),
         seen: query.seen.as_ref().map_or(SeenRule::Word(Seen::Allow), |policy| SeenRule::of(policy, kinds)),

@@ -39,10 +39,10 @@ pub fn ask(snapshot: &Snapshot) {
         answer(snapshot, &state.with_profile(snapshot.profile_of(user)), &Query::of(4, Seen::ExcludePurchased), now_ms);
     }
     answer(snapshot, &UserState::default(), &Query::of(3, Seen::Allow), now_ms);
-    let (context, category) = (snapshot.items().index("pen"), snapshot.items().category("paper"));
-    let query = Query { context, category, ..Query::of(500, Seen::ExcludeAll) };
+    let (page, category) = (snapshot.items().index("pen"), snapshot.items().category("paper"));
+    let query = Query { context: page.into_iter().collect(), category, ..Query::of(500, Seen::ExcludeAll) };
     answer(snapshot, &UserState::default(), &query, now_ms);
-    if let Some(item) = context {
+    if let Some(item) = page {
         let _ = similar(snapshot, item, None, 5, now_ms, &mut Scratch::default());
     }
     let _ = popular(snapshot, category, None, 5, now_ms);

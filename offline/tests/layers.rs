@@ -149,6 +149,7 @@ const TABLE: &layers::Table<'_> = &[
             "mlflow",
             "log::generate",
             "log::ingest",
+            "log::parquet",
             "log::profiles",
             "progress",
             "notices",

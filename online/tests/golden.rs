@@ -36,6 +36,8 @@ fn cases() -> Vec<Case> {
     let filtered = r#"{"user_id":"u4","k":3,"item_id":"ink","category":"fruit","exclude":["apple"]}"#;
     let filter = r#"{"user_id":"u0","seen":"allow","filter":"(category = 'fruit') and price > 0"}"#;
     let scenario = r#"{"user_id":"u0","seen":"allow","scenario":"home"}"#;
+    let rank = r#"{"user_id":"u0","items":["rope","nothing","pear","ink","pear"],"explain":true}"#;
+    let rank_scenario = r#"{"user_id":"u0","k":3,"items":["hook","rope","pear","ink"],"scenario":"home"}"#;
     let events = r#"[{"visitorid":"shopper","itemid":"rope","event":"view","timestamp":1600000890000,"event_id":"e1"},
         {"user_id":"shopper","item_id":"knot","event":"addtocart","timestamp":1600000891000}]"#;
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
@@ -62,6 +64,9 @@ fn cases() -> Vec<Case> {
         post("recommendations_filter", "/recommendations", filter),
         get("recommendations_scenario", "/recommendations?user_id=u0&k=5&seen=allow&scenario=home"),
         post("recommendations_scenario", "/recommendations?k=5", scenario),
+        get("recommendations_inspired", "/recommendations?user_id=u0&k=3&item_ids=rope,pear&item_id=ink&explain=true"),
+        post("rank", "/rank", rank),
+        post("rank_scenario", "/rank", rank_scenario),
         get("similar", "/items/pear/similar?k=3"),
         get("similar_filter", "/items/pear/similar?k=3&filter=price%20is%20missing%20or%20events%3E12"),
         get("popular_filter", "/popular?k=3&filter=not%20category%20in%20('fruit','sailing')"),
@@ -101,6 +106,9 @@ fn cases() -> Vec<Case> {
         get("problem_k_no_number", "/recommendations?user_id=u0&k=abc"),
         get("problem_user_empty", "/recommendations?user_id="),
         get("problem_user_missing", "/recommendations"),
+        post("problem_rank_empty", "/rank", r#"{"user_id":"u0","items":[]}"#),
+        post("problem_rank_many", "/rank", format!(r#"{{"user_id":"u0","items":[{}]}}"#, vec!["1"; 1001].join(","))),
+        post("problem_rank_scenario", "/rank", r#"{"user_id":"u0","items":["ink"],"scenario":"Home"}"#),
         get("problem_seen", "/recommendations?user_id=u0&seen=never"),
         get("problem_seen_kind", "/recommendations?user_id=u0&seen=transation:30"),
         get("problem_scenario", "/recommendations?user_id=u0&scenario=Home"),

@@ -284,6 +284,12 @@ fn bad_input_gets_a_problem_document_that_names_the_field() {
     client.send("DELETE", "/popular", "", b"").expect("an answer").assert_problem(405, None);
     client.post("/recommendations", r#"{"user_id":"u","k":501}"#).assert_problem(400, Some("k"));
     client.post("/recommendations", r#"{"user_id":true}"#).assert_problem(400, Some("user_id"));
+    client.post("/rank", r#"{"items":["i01"]}"#).assert_problem(400, Some("user_id"));
+    client.post("/rank", r#"{"user_id":"u"}"#).assert_problem(400, Some("items"));
+    client.post("/rank", r#"{"user_id":"u","items":["i01",{}]}"#).assert_problem(400, Some("items[1]"));
+    client.post("/rank", r#"{"user_id":"u","items":["i01"],"category":"odd"}"#).assert_problem(400, Some("category"));
+    client.post("/rank?k=3", r#"{"user_id":"u","items":["i01"]}"#).assert_problem(400, Some("k"));
+    client.get("/rank").assert_problem(405, None);
     client.post("/events", "[]").assert_problem(400, None);
     client.post("/events", "{").assert_problem(400, None);
     client.post("/events", r#"{"visitorid":"u","event":"view"}"#).assert_problem(400, Some("itemid"));

@@ -72,6 +72,76 @@ fn lists_without_a_user_answer() {
 }
 
 #[test]
+fn a_list_comes_back_in_the_order_for_the_user_with_what_nobody_knows_at_its_end() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let rank = |mut body: serde_json::Value, user: &str| {
+        body["user_id"] = json!(user);
+        let answer = service.client.post("/rank", &body.to_string());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    };
+    let list = json!({"items": ["i09", "zz", "i04", "i03", "i04", "yy", "zz"]});
+    let answer = rank(list.clone(), "known");
+    let whole: shared::contract::api::Recommendations = serde_json::from_slice(&answer.body).expect("a slate");
+    assert_eq!(whole.recommendation_id.len(), 36);
+    let ids: Vec<&str> = whole.items.iter().map(|item| item.item_id.as_str()).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    // i03 was bought: it stays, since the query does not say otherwise.
+    assert_eq!((sorted, &ids[3..]), (vec!["i03", "i04", "i09", "yy", "zz"], &["zz", "yy"][..]));
+    assert!(whole.items[3..].iter().all(|item| item.score == 0.0 && item.sources.is_empty() && item.name.is_none()));
+    let slate = service.client.get("/recommendations?user_id=known&k=12&seen=allow").items();
+    let in_slate: Vec<&str> = slate.iter().map(String::as_str).filter(|item| ids.contains(item)).collect();
+    assert_eq!(ids[..3], in_slate);
+    let shorter = |k: usize| {
+        let mut body = list.clone();
+        body["k"] = json!(k);
+        rank(body, "known").items()
+    };
+    assert_eq!(
+        (shorter(2), shorter(4)),
+        (
+            ids[..2].to_vec().into_iter().map(str::to_owned).collect(),
+            ids[..4].iter().map(|id| (*id).to_owned()).collect()
+        )
+    );
+    let mut unseen = list.clone();
+    unseen["seen"] = json!("exclude_purchased");
+    assert!(!rank(unseen, "known").items().contains(&"i03".to_owned()));
+    // Nobody known has it by popularity, and the page counts as a past, though its item stays.
+    assert_eq!(rank(list.clone(), "nobody").items()[..3], ["i03", "i04", "i09"]);
+    let mut with_page = list;
+    with_page["item_ids"] = json!(["i02"]);
+    with_page["item_id"] = json!("i03");
+    with_page["explain"] = json!(true);
+    let explained = rank(with_page, "nobody");
+    assert_eq!(explained.items()[0], "i04", "what follows i03");
+    let used: Vec<String> = explained.json()["history"]
+        .as_array()
+        .expect("a history")
+        .iter()
+        .map(|event| event["item_id"].as_str().expect("an id").to_owned())
+        .collect();
+    assert_eq!(used, ["i02", "i03"]);
+    service.stop();
+}
+
+#[test]
+fn a_slate_goes_on_from_several_items_the_last_of_which_is_the_page() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let ask = |query: &str| service.client.get(&format!("/recommendations?user_id=u&k=12&explain=true&{query}"));
+    let answer = ask("item_ids=i05,nowhere,i07&item_id=i03");
+    let history = answer.json()["history"].as_array().expect("a history").clone();
+    let used: Vec<&str> = history.iter().map(|event| event["item_id"].as_str().expect("an id")).collect();
+    assert_eq!(used, ["i05", "i07", "i03"]);
+    assert!(used.iter().all(|item| !answer.items().contains(&(*item).to_owned())), "none is recommended itself");
+    assert_eq!(answer.items(), ask("item_ids=i05,i07,i03").items());
+    service.stop();
+}
+
+#[test]
 fn swaps_and_rollbacks_under_load_fail_no_request() {
     let folder = folder();
     let artifacts = folder.path().join("artifacts");

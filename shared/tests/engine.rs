@@ -2,6 +2,8 @@
 
 #[path = "engine/filters.rs"]
 mod filters;
+#[path = "engine/list.rs"]
+mod list;
 #[path = "engine/patch.rs"]
 mod patch;
 
@@ -55,7 +57,7 @@ proptest! {
         history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
         seen in prop::collection::vec((0u32..9, 0u8..5), 0..6),
         exclude in prop::collection::vec(0u32..9, 0..4),
-        context in prop::option::of(0u32..9),
+        context in prop::collection::vec(0u32..9, 0..3),
         policy in 0usize..3,
         k in 1usize..12,
     ) {
@@ -66,7 +68,7 @@ proptest! {
         let state = state(&history, &seen);
         let seen_policy = [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy];
         let query = Query {
-            context: context.map(ItemIdx),
+            context: context.iter().copied().map(ItemIdx).collect(),
             exclude: exclude.iter().copied().map(ItemIdx).collect(),
             ..Query::of(k, seen_policy)
         };
@@ -97,7 +99,7 @@ proptest! {
     #[test]
     fn a_shorter_slate_is_the_beginning_of_a_longer_one(
         history in prop::collection::vec((0u32..9, 0u8..3), 0..12),
-        context in prop::option::of(0u32..9),
+        context in prop::collection::vec(0u32..9, 0..3),
         policy in 0usize..3,
         (per_source, ranked) in (1usize..6, 1usize..6),
         with_ranker in any::<bool>(),
@@ -111,7 +113,7 @@ proptest! {
         let history: Vec<(u32, KindIdx)> = history.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect();
         let (state, seen) = (state(&history, &[]), [Seen::Allow, Seen::ExcludePurchased, Seen::ExcludeAll][policy]);
         let slate = |k: usize| {
-            let query = Query { context: context.map(ItemIdx), ..Query::of(k, seen) };
+            let query = Query { context: context.iter().copied().map(ItemIdx).collect(), ..Query::of(k, seen) };
             recommend(&snapshot, &state, &query, 100, &mut Scratch::default()).picks
         };
         let longest = slate(9);

@@ -9,6 +9,7 @@
 //! event that the version does not have; nothing grows with the number of users. Cost: one slate a user. The same
 //! arguments give the same bytes, whatever the number of threads and however often the run was killed and called again.
 
+pub mod audience;
 pub mod live;
 pub mod query;
 pub mod rows;

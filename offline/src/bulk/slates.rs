@@ -17,7 +17,7 @@ use super::users::Users;
 const ROWS: usize = 1 << 16;
 const USERS: (usize, usize) = (128, 4096);
 /// How many users a core takes at least, since its buffers are made for each share.
-const SHARE: usize = 32;
+pub(super) const SHARE: usize = 32;
 
 /// What answers.
 #[derive(Clone, Copy)]

@@ -70,10 +70,10 @@ pub struct RecommendArgs {
 pub struct VersionOptions {
     /// The artifacts folder, or s3://BUCKET/PREFIX, gs:// or az://.
     #[arg(long, env = "TANDEM_ARTIFACTS__PATH", default_value = "artifacts", value_parser = mirrored)]
-    artifacts: PathBuf,
+    pub artifacts: PathBuf,
     /// The version, or an alias of one; the champion if absent.
     #[arg(long)]
-    version: Option<String>,
+    pub version: Option<String>,
 }
 
 /// What is known of users beside the version.
@@ -82,7 +82,7 @@ pub struct HistoryOptions {
     /// The event log of the service: the folders of all replicas, or s3://BUCKET/PREFIX, where they ship theirs. What users did
     /// since the version was built counts as in the service, and so do changes of items. Without it, the version alone counts.
     #[arg(id = "events", long = "log", num_args = 1.., value_name = "FOLDER", value_parser = mirrored)]
-    log: Vec<PathBuf>,
+    pub log: Vec<PathBuf>,
     /// How many of a user's last events count: history.max_events of the service.
     #[arg(long, default_value_t = 100, requires = "events", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     max_events: u16,
@@ -94,7 +94,7 @@ pub struct HistoryOptions {
     ttl_days: u16,
     /// The time of all slates, milliseconds since the epoch or a date; when the run begins if absent.
     #[arg(long, value_parser = time_ms)]
-    now: Option<i64>,
+    pub now: Option<i64>,
 }
 
 impl HistoryOptions {
@@ -110,7 +110,7 @@ impl HistoryOptions {
     ///
     /// # Errors
     /// [`BulkError`] when they can't be read.
-    fn since(&self, snapshot: &Snapshot, ends: &Ends, now_ms: i64, unfinished: &Path) -> Result<Since, BulkError> {
+    pub fn since(&self, snapshot: &Snapshot, ends: &Ends, now_ms: i64, unfinished: &Path) -> Result<Since, BulkError> {
         let since = live::since(&self.log, ends, snapshot.covered(), self.retention(), now_ms, unfinished)?;
         if since.bad_lines > 0 {
             eprintln!(
@@ -252,6 +252,7 @@ fn expression(text: &str) -> Result<Expression, String> {
     Expression::parse(text).map_err(|error| error.to_string())
 }
 
-fn item(text: &str) -> Result<ItemId, String> {
+/// Reads the id of an item.
+pub fn item(text: &str) -> Result<ItemId, String> {
     ItemId::from_outside(text).map_err(|error| error.to_string())
 }

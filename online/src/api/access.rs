@@ -45,7 +45,7 @@ pub struct Access {
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
 /// pages. Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place, Class); 30] = [
+const TABLE: [(&str, &str, Need, Place, Class); 31] = [
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
@@ -54,6 +54,7 @@ const TABLE: [(&str, &str, Need, Place, Class); 30] = [
     ("GET", "/openapi.json", READ, Admin, Work),
     ("GET", "/recommendations", READ, Both, Work),
     ("POST", "/recommendations", READ, Both, Work),
+    ("POST", "/rank", READ, Both, Work),
     ("PUT", "/items/{item_id}", WRITE, Both, Change),
     ("GET", "/items/{item_id}/similar", READ, Both, Work),
     ("GET", "/popular", READ, Both, Work),

@@ -61,5 +61,5 @@ pub async fn get_popular(State(app): State<Arc<App>>, RawQuery(text): RawQuery) 
 fn list(listed: &Listed) -> Response {
     let Listed { snapshot, picks } = listed;
     let model_version = &snapshot.manifest().version;
-    json(StatusCode::OK, &ListBody { model_version, items: Items { snapshot, picks } })
+    json(StatusCode::OK, &ListBody { model_version, items: Items { snapshot, picks, unknown: &[] } })
 }

@@ -25,6 +25,7 @@ pub mod model;
 pub mod models;
 pub mod observe;
 pub mod query;
+pub mod rank;
 pub mod recommendations;
 pub mod reports;
 pub mod root;
@@ -185,6 +186,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(description::head())
         .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
+        .routes(routes!(rank::post_rank))
         .routes(routes!(catalogue::put_item))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_popular))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::contract::api::{K, RecommendationQuery};
+use shared::contract::api::{K, MAX_LIST, RankQuery, RecommendationQuery};
 use shared::contract::expression::Expression;
 use shared::contract::id::IdError;
 use utoipa::IntoParams;
@@ -59,8 +59,8 @@ pub struct PopularQuery {
 #[serde(deny_unknown_fields)]
 pub struct NoQuery {}
 
-/// The parameter that may be given more than once.
-const MANY: &str = "exclude";
+/// The parameters that may be given more than once.
+const MANY: [&str; 2] = ["exclude", "item_ids"];
 
 /// Reads a query string.
 ///
@@ -75,7 +75,7 @@ pub fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<T, ApiError> {
         // Parameters have no parts: `exclude[1]` is reported as `exclude`.
         let name = path.split('[').next().unwrap_or_default();
         match ApiError::of_serde(name, &error.into_inner().to_string()) {
-            ApiError::Invalid { field: Some(field), .. } if field != MANY && count(text, &field) > 1 => {
+            ApiError::Invalid { field: Some(field), .. } if !MANY.contains(&&*field) && count(text, &field) > 1 => {
                 ApiError::invalid(field, "the parameter is given more than once")
             }
             other => other,
@@ -112,20 +112,20 @@ fn decode<'a>(field: &str, text: &'a str) -> Result<Cow<'a, str>, ApiError> {
 /// [`ApiError::Invalid`] names the parameter.
 pub fn recommendations(text: Option<&str>) -> Result<RecommendationQuery, ApiError> {
     match text {
-        Some(text) if text.contains("exclude=") => read(Some(&with_items_apart(text))),
+        Some(text) if MANY.iter().any(|name| text.contains(name)) => read(Some(&with_items_apart(text))),
         text => read(text),
     }
 }
 
-/// Turns `exclude=a,b` into `exclude=a&exclude=b`: in a URL a comma separates items, whether it is encoded or not.
+/// Turns `exclude=a,b` into `exclude=a&exclude=b`, as all of [`MANY`]: in a URL a comma separates items, whether it is encoded or not.
 fn with_items_apart(text: &str) -> String {
     let mut pairs = Vec::new();
     for pair in text.split('&') {
-        match pair.strip_prefix("exclude=") {
-            Some(items) => {
+        match pair.split_once('=').filter(|(name, _)| MANY.contains(name)) {
+            Some((name, items)) => {
                 let items = items.replace("%2C", ",").replace("%2c", ",");
                 let items = items.split(',').filter(|item| !item.is_empty());
-                pairs.extend(items.map(|item| format!("exclude={item}")));
+                pairs.extend(items.map(|item| format!("{name}={item}")));
             }
             None => pairs.push(pair.to_owned()),
         }
@@ -153,6 +153,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         user_id: one("user_id", url.user_id, body.user_id)?,
         k: one("k", url.k, body.k)?,
         item_id: one("item_id", url.item_id, body.item_id)?,
+        item_ids: one("item_ids", url.item_ids, body.item_ids)?,
         category: one("category", url.category, body.category)?,
         filter: one("filter", url.filter, body.filter)?,
         scenario: one("scenario", url.scenario, body.scenario)?,
@@ -169,13 +170,12 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
 /// # Errors
 /// [`ApiError::Invalid`] names the field.
 pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, ApiError> {
-    if query.now.is_some() && clock == Clock::Service {
-        return Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"));
-    }
+    check_now(query.now, clock)?;
     let RecommendationQuery {
         user_id,
         k,
         item_id,
+        item_ids,
         category: name,
         filter,
         scenario,
@@ -186,9 +186,11 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         profile,
     } = query;
     Ok(CheckedQuery {
-        user_id: user_id.ok_or_else(|| ApiError::invalid("user_id", "user_id is required"))?,
+        user_id: user_id.ok_or_else(no_user)?,
         k: k.unwrap_or_default().get(),
+        list: None,
         item_id,
+        item_ids,
         category: category(name)?,
         filter: self::filter(filter)?,
         scenario,
@@ -198,6 +200,47 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         now,
         profile,
     })
+}
+
+/// Checks the rules that types can't express of a list to rank.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the field.
+pub fn check_rank(query: RankQuery, clock: Clock) -> Result<CheckedQuery, ApiError> {
+    check_now(query.now, clock)?;
+    let RankQuery { user_id, items, k, item_id, item_ids, scenario, seen, explain, now, profile } = query;
+    if items.is_empty() || items.len() > MAX_LIST {
+        let detail = format!("{} items; a list to rank has 1 to {MAX_LIST}", items.len());
+        return Err(ApiError::invalid("items", detail));
+    }
+    Ok(CheckedQuery {
+        user_id: user_id.ok_or_else(no_user)?,
+        k: k.map_or(MAX_LIST, K::get),
+        list: Some(items),
+        item_id,
+        item_ids,
+        category: None,
+        filter: None,
+        scenario,
+        exclude: Vec::new(),
+        seen,
+        explain: explain.unwrap_or_default(),
+        now,
+        profile,
+    })
+}
+
+fn check_now(now: Option<i64>, clock: Clock) -> Result<(), ApiError> {
+    match (now, clock) {
+        (Some(_), Clock::Service) => {
+            Err(ApiError::invalid("now", "only a service in replay mode (server.replay = true) takes now"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_user() -> ApiError {
+    ApiError::invalid("user_id", "user_id is required")
 }
 
 /// Checks the name of a category, which must not be empty.
@@ -231,7 +274,7 @@ pub fn id<T>(field: &str, text: &str, from_outside: impl FnOnce(&str) -> Result<
 #[cfg(test)]
 mod tests {
     use shared::contract::api::{Seen, SeenPolicy};
-    use shared::contract::id::ItemId;
+    use shared::contract::id::{ItemId, UserId};
 
     use super::*;
 
@@ -273,6 +316,32 @@ mod tests {
     }
 
     #[test]
+    fn further_items_of_the_page_are_separated_by_commas_or_repeated() {
+        for text in ["item_ids=x,y&item_id=z", "item_id=z&item_ids=x%2Cy", "item_ids=x&item_id=z&item_ids=y,"] {
+            let query = asked(&format!("user_id=u&{text}")).expect("valid");
+            let ids: Vec<&str> = query.item_ids.iter().chain(&query.item_id).map(ItemId::as_str).collect();
+            assert_eq!(ids, ["x", "y", "z"], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_to_rank_has_a_user_and_up_to_a_thousand_items() {
+        let list = |items: usize| RankQuery {
+            user_id: UserId::new("u").ok(),
+            items: (0..items).map(|item| ItemId::new(format!("i{item}")).expect("an id")).collect(),
+            ..RankQuery::default()
+        };
+        for items in [0, 1001] {
+            assert_eq!(wrong(check_rank(list(items), Clock::Service).expect_err("a wrong length")).0, "items");
+        }
+        let checked = check_rank(list(1000), Clock::Service).expect("valid");
+        assert_eq!((checked.k, checked.list.map(|list| list.len())), (1000, Some(1000)));
+        let field = |query| wrong(check_rank(query, Clock::Service).expect_err("refused")).0;
+        assert_eq!(field(RankQuery { user_id: None, ..list(1) }), "user_id");
+        assert_eq!(field(RankQuery { now: Some(1), ..list(1) }), "now");
+    }
+
+    #[test]
     fn a_wrong_parameter_is_named() {
         let field = |text: &str| wrong(asked(text).expect_err(text)).0;
         for k in ["0", "501", "abc", "-1", "", "1.5", "99999999999999999999"] {
@@ -297,6 +366,7 @@ mod tests {
         assert_eq!(field("user_id=u&filter="), "filter");
         assert_eq!(field("user_id=u&filter=price+%3C"), "filter");
         assert_eq!(field("user_id=u&exclude=a,%00"), "exclude");
+        assert_eq!(field("user_id=u&item_ids=a,%00"), "item_ids");
         assert_eq!(field("%ff=1&user_id=u"), "query");
     }
 
@@ -320,6 +390,7 @@ mod tests {
             ["user_id=u", "user_id=v"],
             ["k=5", "k=10"],
             ["item_id=a", "item_id=b"],
+            ["item_ids=a,b", "item_ids=b,a"],
             ["category=a", "category=b"],
             ["filter=price", "filter=brand"],
             ["scenario=a", "scenario=b"],

@@ -41,7 +41,8 @@ pub async fn get_recommendations(
     Extension(arrived): Extension<Arrived>,
     RawQuery(text): RawQuery,
 ) -> Result<Response, ApiError> {
-    answer(&app, arrived, query::recommendations(text.as_deref())).await
+    let read = query::recommendations(text.as_deref());
+    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock))).await
 }
 
 /// Recommends items to a user as the GET does. Each parameter is in the URL or in the body, which may be empty; one
@@ -70,7 +71,8 @@ pub async fn post_recommendations(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let body = body::read(request, app.settings.max_body_bytes).await;
-    answer(&app, arrived, body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes))).await
+    let read = body.and_then(|bytes| of_url_and_body(text.as_deref(), &bytes));
+    answer(&app, arrived, read.and_then(|query| query::check(query, app.settings.clock))).await
 }
 
 /// Reads the parameters of a POST: those of the URL's query string, and those of the body.
@@ -87,24 +89,24 @@ pub fn of_url_and_body(text: Option<&str>, bytes: &[u8]) -> Result<Recommendatio
 }
 
 /// Answers a query, or counts and returns the error of reading it.
-async fn answer(
+pub(super) async fn answer(
     app: &App,
     arrived: Arrived,
-    read: Result<RecommendationQuery, ApiError>,
+    read: Result<CheckedQuery, ApiError>,
 ) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.count(Outcome::BadRequest);
-    let query = read.and_then(|query| query::check(query, app.settings.clock)).inspect_err(refused)?;
+    let query = read.inspect_err(refused)?;
     let deadline = Deadline::of(arrived.at, app.settings.deadline);
     let (mut buffer, uuid) = (Uuid::encode_buffer(), Uuid::now_v7());
     let id = &*uuid.hyphenated().encode_lower(&mut buffer);
     let (trace, clock_ms) = (arrived.trace.as_ref(), now_ms());
     let answered = app.recommender.recommend(&query, id, clock_ms, deadline, trace).await.map_err(ApiError::from);
-    let Answered { snapshot, slate, stored, timed } = answered.inspect_err(refused)?;
+    let Answered { snapshot, slate, unknown, stored, timed } = answered.inspect_err(refused)?;
     let body = SlateBody {
         user_id: &query.user_id,
         recommendation_id: id,
         model_version: &snapshot.manifest().version,
-        items: Items { snapshot: &snapshot, picks: &slate.picks },
+        items: Items { snapshot: &snapshot, picks: &slate.picks, unknown: &unknown },
         history: query.explain.then_some(Used { snapshot: &snapshot, history: &slate.history }),
     };
     let response = json(StatusCode::OK, &body);

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
-use shared::contract::id::UserId;
+use shared::contract::id::{ItemId, UserId};
 use shared::contract::source::SourceSet;
 use shared::engine::recommend::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
@@ -41,6 +41,8 @@ pub struct Items<'a> {
     pub snapshot: &'a Snapshot,
     /// Best first.
     pub picks: &'a [Pick],
+    /// Items that the snapshot does not know; they come last, with a score of 0.
+    pub unknown: &'a [ItemId],
 }
 
 #[derive(Serialize)]
@@ -59,14 +61,25 @@ struct ItemBody<'a> {
 impl Serialize for Items<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let items = self.snapshot.items();
-        serializer.collect_seq(self.picks.iter().map(|pick| ItemBody {
+        let known = self.picks.iter().map(|pick| ItemBody {
             item_id: items.id(pick.item),
             name: items.name(pick.item),
             score: pick.score,
             sources: Sources(pick.sources, pick.placed),
             because: pick.because.map(|item| items.id(item)),
             propensity: pick.propensity,
-        }))
+        });
+        // No score is higher than the one before.
+        let score = self.picks.last().map_or(0.0, |last| last.score.min(0.0));
+        let unknown = self.unknown.iter().map(|item| ItemBody {
+            item_id: item.as_str(),
+            name: None,
+            score,
+            sources: Sources(SourceSet::default(), Placed::Ranked),
+            because: None,
+            propensity: None,
+        });
+        serializer.collect_seq(known.chain(unknown))
     }
 }
 

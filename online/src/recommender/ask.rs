@@ -3,17 +3,20 @@
 //! In: a [`CheckedQuery`], a snapshot, what the store has of the user. Out: [`Asked`] and a [`UserState`]. The champion is
 //! asked so, and so is a version that answers beside it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use prometheus::IntCounterVec;
 use shared::contract::api::{Seen, SeenPolicy};
 use shared::contract::expression::Expression;
-use shared::contract::id::UserId;
+use shared::contract::id::{ItemId, ItemIdx, UserId};
 use shared::contract::nearest::nearest;
+use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
+use shared::contract::source::Source;
 use shared::engine::item_set::ItemSet;
 use shared::engine::profiles::RefusedValue;
-use shared::engine::recommend::Query;
+use shared::engine::recommend::{self, Query, Scratch, Slate};
 use shared::engine::record;
 use shared::engine::rerank::explore;
 use shared::engine::seen::{SeenRule, unknown_kinds};
@@ -42,9 +45,57 @@ pub struct Asked {
     pub query: Query,
     /// The profile that the query gives, if it says anything of one.
     given: Option<Option<Profile>>,
+    /// The items to rank, if not those of the whole catalogue are asked for.
+    list: Option<List>,
+}
+
+/// A list to rank.
+struct List {
+    /// What the version knows of it.
+    items: Vec<ItemIdx>,
+    /// What it does not, each once.
+    unknown: Vec<ItemId>,
+}
+
+impl List {
+    fn of(items: &[ItemId], snapshot: &Snapshot) -> Self {
+        let (mut known, mut unknown) = (Vec::with_capacity(items.len()), Vec::new());
+        let mut first = HashSet::new();
+        for item in items {
+            match snapshot.items().index(item.as_str()) {
+                Some(index) => known.push(index),
+                None if first.insert(item) => unknown.push(item.clone()),
+                None => {}
+            }
+        }
+        Self { items: known, unknown }
+    }
 }
 
 impl Asked {
+    /// The answer: what the engine recommends, or the list in its order.
+    pub fn answer(&self, snapshot: &Snapshot, state: &UserState, now_ms: i64, scratch: &mut Scratch) -> Slate {
+        match &self.list {
+            None => recommend::recommend(snapshot, state, &self.query, now_ms, scratch),
+            Some(list) => recommend::rank(snapshot, state, &self.query, &list.items, now_ms, scratch),
+        }
+    }
+
+    /// The answer where there is no time for the engine: by popularity.
+    pub fn popular(&self, snapshot: &Snapshot, state: &UserState, now_ms: i64, scratch: &mut Scratch) -> Slate {
+        let weights = Weights::only(Source::Popularity);
+        match &self.list {
+            None => recommend::recommend_with(snapshot, &weights, state, &self.query, now_ms, scratch),
+            Some(list) => recommend::rank_with(snapshot, &weights, state, &self.query, &list.items, now_ms, scratch),
+        }
+    }
+
+    /// What comes after so many picks: the items of the list that the version does not know.
+    pub fn unknown(&self, picks: usize) -> Vec<ItemId> {
+        let unknown = self.list.iter().flat_map(|list| &list.unknown);
+        unknown.take(self.query.k.saturating_sub(picks)).cloned().collect()
+    }
+
     /// What is known of a user, who has not been forgotten since the snapshot's version was built.
     ///
     /// * `stored`: what the store has; `None` if it did not answer.
@@ -153,23 +204,33 @@ impl Asker {
         let scenario = self.scenario(query)?;
         let held = scenario.map(|scenario| self.rulebook.held(scenario, snapshot));
         let held = held.as_deref();
-        let only = self.only_of_both(query, scenario.map(|(_, scenario)| scenario).zip(held), snapshot)?;
+        let list = query.list.as_ref().map(|items| List::of(items, snapshot));
+        let only = match list {
+            Some(_) => None,
+            None => self.only_of_both(query, scenario.map(|(_, scenario)| scenario).zip(held), snapshot)?,
+        };
         let seen = query.seen.as_ref().map(|policy| seen(policy, snapshot)).transpose()?;
         let given = given_profile(snapshot, query)?;
         let items = snapshot.items();
         let explores = held.is_some_and(|held| held.rules.explore.is_some());
         let exclude = query.exclude.iter().filter_map(|item| items.index(item.as_str()));
+        let context = query.item_ids.iter().chain(&query.item_id);
+        let seen = match list {
+            // The shop wants these items shown: what is to be left out of them it says with the query.
+            Some(_) => seen.unwrap_or(SeenRule::Nothing),
+            None => seen.or_else(|| held?.seen.clone()).unwrap_or(SeenRule::Word(self.default_seen)),
+        };
         let asked = Query {
             k: query.k,
-            context: query.item_id.as_ref().and_then(|item| items.index(item.as_str())),
+            context: context.filter_map(|item| items.index(item.as_str())).collect(),
             category,
             exclude: exclude.chain(held.into_iter().flat_map(|held| held.exclude.iter().copied())).collect(),
-            seen: seen.or_else(|| held?.seen.clone()).unwrap_or(SeenRule::Word(self.default_seen)),
+            seen,
             only,
             rules: held.map(|held| held.rules.clone()),
             seed: if explores { seed(query, id) } else { 0 },
         };
-        Ok(Asked { query: asked, given })
+        Ok(Asked { query: asked, given, list })
     }
 
     /// The items of a snapshot that a filter leaves.

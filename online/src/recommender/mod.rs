@@ -16,9 +16,7 @@ use std::sync::Arc;
 use shared::contract::api::SeenPolicy;
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
-use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
-use shared::contract::source::Source;
 use shared::engine::recommend::{self, Personal, Pick, Scratch, Slate};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::LiveHistory;
@@ -54,8 +52,12 @@ pub struct CheckedQuery {
     pub user_id: UserId,
     /// The number of items.
     pub k: usize,
+    /// The items to rank; `None`: items of the whole catalogue are recommended.
+    pub list: Option<Vec<ItemId>>,
     /// The item whose page the user is on.
     pub item_id: Option<ItemId>,
+    /// Further items to go on from, the most recent last; they come before `item_id`.
+    pub item_ids: Vec<ItemId>,
     /// The category that items must be of, if given.
     pub category: Option<String>,
     /// The condition that items must fulfil, if given.
@@ -88,6 +90,8 @@ pub struct Answered {
     pub snapshot: Arc<Snapshot>,
     /// The answer.
     pub slate: Slate,
+    /// What of a list to rank the snapshot does not know, in its order: it comes after the slate.
+    pub unknown: Vec<ItemId>,
     /// What the store had of the user; `None` if the slate was made without it, or without the engine's time.
     pub stored: Option<Stored>,
     /// When the engine answered, if the request is timed.
@@ -166,11 +170,9 @@ impl Recommender {
             if timed.is_some() {
                 scratch.stopwatch.start();
             }
-            let slate = if late {
-                let popular = Weights::only(Source::Popularity);
-                recommend::recommend_with(&snapshot, &popular, &state, &asked.query, now_ms, scratch)
-            } else {
-                recommend::recommend(&snapshot, &state, &asked.query, now_ms, scratch)
+            let slate = match late {
+                true => asked.popular(&snapshot, &state, now_ms, scratch),
+                false => asked.answer(&snapshot, &state, now_ms, scratch),
             };
             if let Some(spent) = scratch.stopwatch.stop() {
                 self.metrics.stages.answered(&mut timed, &spent);
@@ -185,7 +187,8 @@ impl Recommender {
         for pick in &slate.picks {
             self.metrics.slate_score.observe(f64::from(pick.score));
         }
-        Ok(Answered { snapshot, slate, stored: stored.filter(|_| !late), timed })
+        let unknown = asked.unknown(slate.picks.len());
+        Ok(Answered { snapshot, slate, unknown, stored: stored.filter(|_| !late), timed })
     }
 
     /// The items most similar to an item, of those that are available at a time and that a filter leaves; best first.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use shared::contract::slate_log::Role;
-use shared::engine::recommend::{Scratch, recommend};
+use shared::engine::recommend::Scratch;
 use shared::engine::slate::Pick;
 use shared::engine::snapshot::Snapshot;
 
@@ -81,7 +81,7 @@ impl Worker {
         let Ok(asked) = self.asker.ask(&query, &id.to_string(), &challenger) else { return Shadowed::Refused };
         let timer = self.metrics.shadow.seconds.start_timer();
         let state = asked.state(&challenger, &query.user_id, Some(&stored), &self.metrics.store_unreadable);
-        let slate = recommend(&challenger, &state, &asked.query, at_ms, &mut self.scratch);
+        let slate = asked.answer(&challenger, &state, at_ms, &mut self.scratch);
         timer.observe_duration();
         let names = |snapshot: &Snapshot, picks: &[_]| -> HashSet<String> {
             picks.iter().map(|pick: &Pick| snapshot.items().id(pick.item).to_owned()).collect()

@@ -16,6 +16,8 @@ use crate::contract::time::Number;
 pub const DEFAULT_K: usize = 10;
 /// The largest number of items a query may ask for.
 pub const MAX_K: usize = 500;
+/// The most items that a list to rank may have.
+pub const MAX_LIST: usize = 1000;
 /// The most events and impressions one request may carry.
 pub const MAX_EVENTS_PER_REQUEST: usize = 1000;
 
@@ -79,6 +81,15 @@ pub struct RecommendationQuery {
         param(value_type = Option<String>, min_length = 1, max_length = 255)
     )]
     pub item_id: Option<ItemId>,
+    /// Further items that the answer is to go on from, the most recent last, as if the user had looked at them before
+    /// `item_id`. In a URL they are separated by commas, or the parameter is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Vec<String>>),
+        param(value_type = Vec<String>, explode = false)
+    )]
+    pub item_ids: Vec<ItemId>,
     /// Only items of this category are recommended. A category without items is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1), param(min_length = 1))]
@@ -122,6 +133,58 @@ pub struct RecommendationQuery {
         feature = "openapi",
         schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"})),
         param(ignore)
+    )]
+    pub profile: Option<GivenProfile>,
+}
+
+/// A list of items that are to be ranked for a user: the body of `POST /rank`.
+///
+/// An absent field takes its default; `user_id` and `items` are required.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RankQuery {
+    /// The user to rank for. Required; for an unknown user without a profile the list is ranked by popularity.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    pub user_id: Option<UserId>,
+    /// The items. Required; one that is there twice counts where it is first.
+    #[serde(deserialize_with = "ids")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
+    pub items: Vec<ItemId>,
+    /// How many of the best to answer, 1 to 500; all of the list if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<usize>, minimum = 1, maximum = 500))]
+    pub k: Option<K>,
+    /// The item whose page the user is on; it extends the history for this answer.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255))]
+    pub item_id: Option<ItemId>,
+    /// Further items that the answer is to go on from, the most recent last, as if the user had looked at them before
+    /// `item_id`.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    pub item_ids: Vec<ItemId>,
+    /// The rules of the shop by which the list is ordered, by the name of their scenario. What the scenario keeps out of
+    /// slates stays in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// Which items of the user's own past stay in the list, as for recommendations; all if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "exclude_purchased"))]
+    pub seen: Option<SeenPolicy>,
+    /// Adds the history that was used to the answer.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_flag")]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
+    pub explain: Option<bool>,
+    /// The time of the query, milliseconds since the epoch. Only a service in replay mode accepts it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "milliseconds")]
+    pub now: Option<i64>,
+    /// What is known of the user beside events, as for recommendations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"}))
     )]
     pub profile: Option<GivenProfile>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::contract::id::ItemIdx;
 use crate::engine::dense::Marks;
 use crate::engine::item_set::ItemSet;
+use crate::engine::seen::SeenRule;
 pub use crate::engine::seen::rules_out;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
@@ -17,30 +18,50 @@ pub struct Filter {
     refused: Marks,
     category: Option<CategoryIdx>,
     only: Option<Arc<ItemSet>>,
-    now_ms: i64,
+    /// When items have to be available, milliseconds since the epoch; `None`: they need not be.
+    at_ms: Option<i64>,
 }
 
 impl Filter {
     /// The filter of a list that depends on no user; no single item is refused.
     #[must_use]
     pub fn of_nobody(category: Option<CategoryIdx>, only: Option<Arc<ItemSet>>, now_ms: i64) -> Self {
-        Self { refused: Marks::default(), category, only, now_ms }
+        Self { refused: Marks::default(), category, only, at_ms: Some(now_ms) }
     }
 
-    /// Refuses the items that the query excludes, the item of the current page, those that the user blocked, what the
-    /// seen policy rules out of the user's whole past, what the filter leaves out, and what is not available at the time.
+    /// Refuses the items that the query excludes, those of its context, those that the user blocked, what the seen policy
+    /// rules out of the user's whole past, what the filter leaves out, and what is not available at the time.
     pub fn set(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) {
-        (self.category, self.only, self.now_ms) = (query.category, query.only.clone(), now_ms);
+        (self.category, self.only, self.at_ms) = (query.category, query.only.clone(), Some(now_ms));
         self.refused.reset(snapshot.items().len());
         for &item in query.exclude.iter().chain(&query.context) {
             self.refused.insert(item, 0);
         }
+        self.refuse_past(snapshot, state, &query.seen, now_ms);
+    }
+
+    /// Admits the items of a list, available or not, and refuses of them what the seen policy rules out of the user's whole
+    /// past.
+    pub fn set_list(
+        &mut self,
+        snapshot: &Snapshot,
+        state: &UserState,
+        seen: &SeenRule,
+        list: Arc<ItemSet>,
+        now_ms: i64,
+    ) {
+        (self.category, self.only, self.at_ms) = (None, Some(list), None);
+        self.refused.reset(snapshot.items().len());
+        self.refuse_past(snapshot, state, seen, now_ms);
+    }
+
+    fn refuse_past(&mut self, snapshot: &Snapshot, state: &UserState, seen: &SeenRule, now_ms: i64) {
         let kinds = &snapshot.params().kinds;
         let until_ms = state.seen_until_ms.unwrap_or(i64::MAX);
         let past = state.seen.iter().map(|seen| (seen.item, seen.kind, until_ms));
         let live = state.history.iter().map(|event| (event.item, event.kind, event.timestamp_ms));
         for (item, kind, at_ms) in past.chain(live) {
-            if query.seen.keeps_out(kinds, kind, at_ms, now_ms) {
+            if seen.keeps_out(kinds, kind, at_ms, now_ms) {
                 self.refused.insert(item, 0);
             }
         }
@@ -63,7 +84,7 @@ impl Filter {
     pub fn admits_other(&self, snapshot: &Snapshot, item: ItemIdx) -> bool {
         let items = snapshot.items();
         self.only.as_ref().is_none_or(|only| only.contains(item))
-            && items.availability().at(item, self.now_ms)
+            && self.at_ms.is_none_or(|now_ms| items.availability().at(item, now_ms))
             && self.category.is_none_or(|wanted| items.is_of(item, wanted))
     }
 
@@ -81,7 +102,8 @@ impl Filter {
     #[must_use]
     pub fn refused(&self, snapshot: &Snapshot) -> usize {
         let left_out = self.only.as_ref().map_or(0, |only| only.others());
-        self.refused.len() + snapshot.items().availability().closed(self.now_ms) + left_out
+        let closed = self.at_ms.map_or(0, |now_ms| snapshot.items().availability().closed(now_ms));
+        self.refused.len() + closed + left_out
     }
 
     /// Appends the most popular admitted items until the slate has `k` items or the catalogue has no more. Refuses the

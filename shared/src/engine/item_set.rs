@@ -27,6 +27,22 @@ impl ItemSet {
         Self::of_words((0..of).step_by(BITS).map(word).collect(), of)
     }
 
+    /// The items of a list, each listed where it is first, however many they are.
+    ///
+    /// * `of`: how many items the catalogue has.
+    #[must_use]
+    pub fn of_list(items: &[ItemIdx], of: usize) -> Self {
+        let (mut words, mut few) = (vec![0u64; of.div_ceil(BITS)], Vec::with_capacity(items.len()));
+        for &item in items {
+            let (word, bit) = (&mut words[item.at() / BITS], 1 << (item.at() % BITS));
+            if *word & bit == 0 {
+                *word |= bit;
+                few.push(item);
+            }
+        }
+        Self { words: words.into(), of, len: few.len(), few: Some(few.into()) }
+    }
+
     fn of_words(words: Box<[u64]>, of: usize) -> Self {
         let len = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, of, len, few: None }
@@ -124,5 +140,14 @@ mod tests {
         let below = |bound: u32| ItemSet::new(16, |item| item.0 < bound).listed(&order);
         assert_eq!(below(2).few(), Some(&[ItemIdx(1), ItemIdx(0)][..]));
         assert_eq!(below(3).few(), None);
+    }
+
+    #[test]
+    fn a_list_is_listed_in_its_order_and_what_is_there_twice_once() {
+        let list = [9, 70, 9, 3].map(ItemIdx);
+        let set = ItemSet::of_list(&list, 71);
+        assert_eq!(set.few(), Some(&[9, 70, 3].map(ItemIdx)[..]));
+        assert_eq!((set.len(), set.others()), (3, 68));
+        assert!((0..71).map(ItemIdx).all(|item| set.contains(item) == list.contains(&item)));
     }
 }

@@ -4,7 +4,7 @@ use crate::contract::kind::KindIdx;
 use crate::engine::dense::Marks;
 use crate::engine::history::past::Past;
 use crate::engine::history::recent::{self, Recent};
-use crate::engine::slate::Query;
+use crate::engine::slate::{Personal, Query};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{Interaction, UserState};
 use crate::engine::topk::Scored;
@@ -16,7 +16,7 @@ pub struct Question<'a> {
     pub snapshot: &'a Snapshot,
     /// The user's cached candidates, made by the batch.
     pub cached: &'a [Scored],
-    /// The user's history, oldest first; the item of the current page is its last event, a view.
+    /// The user's history, oldest first; the items of the query's context are its last events, views.
     pub history: Vec<Interaction>,
     /// Its distinct items, newest first.
     pub recent: Vec<Recent>,
@@ -34,10 +34,20 @@ impl<'a> Question<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, state: &'a UserState, query: &Query, now_ms: i64, own: &mut Marks) -> Self {
         let view = |item| Interaction { item, kind: KindIdx::VIEW, timestamp_ms: now_ms, event_key: 0 };
-        let history: Vec<Interaction> = state.history.iter().copied().chain(query.context.map(view)).collect();
+        let history: Vec<Interaction> =
+            state.history.iter().copied().chain(query.context.iter().copied().map(view)).collect();
         own.reset(snapshot.items().len());
         let recent = recent::recent(&history, snapshot.params(), now_ms, own);
         let past = Past::of(&history, &recent, own, snapshot.params(), now_ms);
         Self { snapshot, cached: &state.cached, history, recent, past, profile: state.profile.as_ref(), now_ms }
+    }
+
+    /// Whether an answer is personal.
+    ///
+    /// * `by_profile`: whether the profile proposed something.
+    #[must_use]
+    pub fn personal(&self, by_profile: bool) -> Personal {
+        let nothing_known = self.history.is_empty() && self.cached.is_empty() && !by_profile;
+        if nothing_known { Personal::No } else { Personal::Yes }
     }
 }

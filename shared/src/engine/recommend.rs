@@ -7,6 +7,8 @@
 //! Pure: the same arguments give the same slate, in the service, in the evaluation and in the batch. Which candidates
 //! are retrieved and ranked does not depend on `k`: the first ten items of a slate of fifty are the slate of ten.
 
+mod list;
+
 use std::sync::Arc;
 
 use hashbrown::HashSet;
@@ -27,6 +29,8 @@ use crate::engine::rank::trees::probability;
 use crate::engine::rerank::{self, Wanted};
 use crate::engine::retrieve::{self, Candidates, Limits, retrieve};
 use crate::engine::rules::Rules;
+pub use list::{rank, rank_with};
+
 pub use crate::engine::slate::{Personal, Pick, Placed, Query, Slate};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stages::{Stage, Stopwatch};
@@ -54,12 +58,18 @@ pub struct Scratch {
 /// cached candidates and page the slate is what people with the profile took, or plain popularity without a profile, since
 /// weights and ranker were fitted on questions with a history.
 pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
-    if state.history.is_empty() && state.cached.is_empty() && query.context.is_none() {
+    let (weights, ranker) = models(snapshot, state, query);
+    answer(snapshot, &weights, ranker, state, query, now_ms, scratch)
+}
+
+/// The blend weights and the ranker that a query is answered with.
+fn models<'a>(snapshot: &'a Snapshot, state: &UserState, query: &Query) -> (Weights, Option<&'a Ranker>) {
+    if state.history.is_empty() && state.cached.is_empty() && query.context.is_empty() {
         let by_profile = state.profile.is_some() && snapshot.params().weights.get(Source::Profile) > 0.0;
-        let only = Weights::only(if by_profile { Source::Profile } else { Source::Popularity });
-        return recommend_with(snapshot, &only, state, query, now_ms, scratch);
+        return (Weights::only(if by_profile { Source::Profile } else { Source::Popularity }), None);
     }
-    answer(snapshot, &snapshot.params().weights, snapshot.ranker(), state, query, now_ms, scratch)
+    let params = snapshot.params();
+    (params.weights, snapshot.ranker().filter(|_| params.ranker.is_some()))
 }
 
 /// Answers a query with other blend weights and without the ranker: one source alone, or weights that are being fitted.
@@ -94,7 +104,7 @@ fn answer(
             scratch.stopwatch.lap(Stage::Blend);
             let (best, rest) = by_blend.split_at(params.candidates.min(by_blend.len()));
             let shortlist = Shortlist { question: &question, candidates: &candidates, ranked: best };
-            let mut picks = rank(&shortlist, weights, ranker, depth, scratch);
+            let mut picks = rank_shortlist(&shortlist, weights, ranker, depth, scratch);
             append(&mut picks, found, &scratch.own, rest);
             picks
         }
@@ -116,9 +126,7 @@ fn answer(
     }
     descend(&mut picks);
     scratch.stopwatch.lap(Stage::Slate);
-    let by_profile = proposed[Source::Profile.column()] > 0;
-    let nothing_known = question.history.is_empty() && state.cached.is_empty() && !by_profile;
-    let personal = if nothing_known { Personal::No } else { Personal::Yes };
+    let personal = question.personal(proposed[Source::Profile.column()] > 0);
     scratch.candidates = candidates;
     Slate { picks, candidates: proposed, history: question.history, personal }
 }
@@ -229,7 +237,13 @@ pub fn describe<'a>(shortlist: &Shortlist<'_>, scratch: &'a mut Scratch) -> &'a 
 }
 
 /// The `k` best of the shortlist in the order of the ranker, with scores between 0 and 1.
-fn rank(shortlist: &Shortlist<'_>, weights: &Weights, ranker: &Ranker, k: usize, scratch: &mut Scratch) -> Vec<Pick> {
+fn rank_shortlist(
+    shortlist: &Shortlist<'_>,
+    weights: &Weights,
+    ranker: &Ranker,
+    k: usize,
+    scratch: &mut Scratch,
+) -> Vec<Pick> {
     features::build(shortlist, Some(ranker.wanted()), &mut scratch.features, &mut scratch.matrix);
     scratch.stopwatch.lap(Stage::Features);
     // A tie goes to the candidate that the blend ranks first.
@@ -252,7 +266,7 @@ pub fn similar(
     now_ms: i64,
     scratch: &mut Scratch,
 ) -> Vec<Pick> {
-    let query = Query { context: Some(item), only, ..Query::of(k, Seen::Allow) };
+    let query = Query { context: vec![item], only, ..Query::of(k, Seen::Allow) };
     recommend_with(snapshot, &snapshot.params().weights, &UserState::default(), &query, now_ms, scratch).picks
 }
 

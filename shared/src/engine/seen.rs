@@ -11,13 +11,15 @@ use crate::contract::seen::{Seen, SeenPolicy};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// A seen policy in the kinds of one version. Whatever it is, a blocked item is kept out.
+/// A seen policy in the kinds of one version. Whatever the policy, a blocked item is kept out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenRule {
     /// By a word.
     Word(Seen),
     /// For so long after an event of a kind, in milliseconds by the kind's row; 0: not at all.
     For(Arc<[i64]>),
+    /// No policy: nothing is kept out, not even what is blocked. So it is with a list that the shop gives.
+    Nothing,
 }
 
 impl SeenRule {
@@ -37,6 +39,7 @@ impl SeenRule {
     #[must_use]
     pub fn keeps_out(&self, kinds: &Kinds, kind: KindIdx, at_ms: i64, now_ms: i64) -> bool {
         match self {
+            Self::Nothing => false,
             Self::Word(word) => rules_out(*word, kinds, kind),
             Self::For(times) => {
                 kinds.blocks(kind) || times[kind.at()] > 0 && now_ms.saturating_sub(at_ms) < times[kind.at()]

@@ -16,8 +16,9 @@ use crate::tables::CategoryIdx;
 pub struct Query {
     /// The number of items.
     pub k: usize,
-    /// The item whose page the user is on.
-    pub context: Option<ItemIdx>,
+    /// The items that the answer is to go on from, as if the user had looked at them just now, the last one last: that of
+    /// the page, and what else the shop names.
+    pub context: Vec<ItemIdx>,
     /// Only this category.
     pub category: Option<CategoryIdx>,
     /// Not these items.
@@ -37,7 +38,7 @@ impl Query {
     #[must_use]
     pub fn of(k: usize, seen: Seen) -> Self {
         let seen = SeenRule::Word(seen);
-        Self { k, context: None, category: None, exclude: Vec::new(), seen, only: None, rules: None, seed: 0 }
+        Self { k, context: Vec::new(), category: None, exclude: Vec::new(), seen, only: None, rules: None, seed: 0 }
     }
 }
 

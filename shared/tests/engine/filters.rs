@@ -70,7 +70,7 @@ proptest! {
         let (state, mut scratch) = (state(&history, &[]), Scratch::default());
         let set = ItemSet::new(9, |item| mask >> item.0 & 1 == 1).listed(snapshot.popularity().order(None));
         let only = Some(Arc::new(set.clone()));
-        let whole = Query { context: context.map(ItemIdx), ..Query::of(9, Seen::Allow) };
+        let whole = Query { context: context.iter().copied().map(ItemIdx).collect(), ..Query::of(9, Seen::Allow) };
         let filtered = Query { only, ..whole.clone() };
         let items = |picks: &[Pick]| picks.iter().map(|pick| pick.item).collect::<Vec<_>>();
         let admitted = |picks: &[Pick]| -> Vec<ItemIdx> {

@@ -141,7 +141,7 @@ fn a_new_item_is_an_empty_row_in_every_learnt_table_and_can_be_asked_for() {
     let history = vec![view(new), view(ItemIdx(0)), view(ItemIdx(known as u32 + 1))];
     let state = UserState { history, ..UserState::default() };
     for seen in [Seen::Allow, Seen::ExcludeAll] {
-        for context in [None, Some(new), Some(ItemIdx(1))] {
+        for context in [vec![], vec![new], vec![ItemIdx(1), new]] {
             let query = Query { context, ..Query::of(known + 2, seen) };
             let slate = recommend(&patched, &state, &query, 10, &mut scratch);
             assert!(slate.picks.iter().all(|pick| pick.score.is_finite()));

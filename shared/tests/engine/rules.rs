@@ -189,7 +189,7 @@ fn a_pin_is_not_there_where_its_item_may_not_be() {
         (Query { exclude: vec![ItemIdx(8)], ..plain() }, &nobody),
         (Query { only: Some(set(0b1111)), ..plain() }, &nobody),
         (Query { category: snapshot.items().category("fruit"), ..plain() }, &nobody),
-        (Query { context: Some(ItemIdx(8)), ..plain() }, &nobody),
+        (Query { context: vec![ItemIdx(8)], ..plain() }, &nobody),
         (Query::of(3, Seen::ExcludePurchased), &owner),
     ] {
         assert_ne!(slate(query.clone(), state), ItemIdx(8), "{query:?}");

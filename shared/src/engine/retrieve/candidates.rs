@@ -166,6 +166,11 @@ impl Candidates {
         (Pool { items, places, admit }, &mut sums[POSITIONS[source.column()]])
     }
 
+    /// The candidates so far, of which more are to be named.
+    pub(super) fn names<'a, F>(&'a mut self, places: &'a mut Places, admit: F) -> Pool<'a, F> {
+        Pool { items: &mut self.items, places, admit }
+    }
+
     /// How many there are: items that a source proposed.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -201,7 +206,8 @@ impl Candidates {
         self.proposed.iter().any(|&proposed| proposed as usize >= limit)
     }
 
-    /// Gives every source a score of every candidate, 0 where it said nothing. No candidate comes after that.
+    /// Gives every source a score of every candidate, 0 where it said nothing. A candidate
+    /// that comes after that has a score once it is closed again.
     pub fn close(&mut self, weights: &Weights) {
         let rows = self.items.len();
         self.proposed_by.resize(rows, SourceSet::default());

@@ -29,6 +29,7 @@ use crate::contract::source::{Kind, Source};
 use crate::engine::filter::Filter;
 use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
+use crate::engine::snapshot::Snapshot;
 use crate::engine::topk::top_k;
 pub use candidates::Candidates;
 use candidates::Places;
@@ -167,6 +168,24 @@ pub fn retrieve(
             }
         }
     }
+}
+
+/// Gives the items of a list that no source named a row, with scores of 0. Only right where limits cut nothing: else a
+/// source may have a score for such an item.
+///
+/// Returns the rows of the admitted items, in the order of the list.
+pub fn name_all(
+    snapshot: &Snapshot,
+    list: &[ItemIdx],
+    weights: &Weights,
+    filter: &Filter,
+    scratch: &mut Scratch,
+    candidates: &mut Candidates,
+) -> Vec<u32> {
+    let mut pool = candidates.names(&mut scratch.places, |item| filter.admits_other(snapshot, item));
+    let rows = list.iter().filter_map(|&item| pool.row(item)).map(|row| row as u32).collect();
+    candidates.close(weights);
+    rows
 }
 
 /// Scores items one by one.
