@@ -12,7 +12,9 @@ use polars_arrow::array::{BinaryViewArray, PrimitiveArray};
 use serde_json::{Value, json};
 
 use crate::support::service::Running;
-use crate::support::{QUICK, champion, command, offline, offline_fails, sample, succeeds, text, within};
+use crate::support::{
+    QUICK, champion, command, offline, offline_fails, offline_small, sample, succeeds, text, within, write_shop,
+};
 
 /// The folder of a shop with an artifact, built once for all tests here.
 static SHOP: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -126,7 +128,7 @@ fn a_run_that_is_killed_goes_on_and_one_thread_writes_what_two_do() {
             place.join(name)
         });
         let (whole, killed) = (text(&whole), text(&killed));
-        let of = |out| ["recommend", "--artifacts", &*artifacts(), "--k", "500", "--out", out].map(str::to_owned);
+        let of = |out| ["recommend", "--artifacts", &*artifacts(), "--k", "200", "--out", out].map(str::to_owned);
         let one_thread =
             command().args(of(whole)).args(["--now", "1772900000000"]).env("RAYON_NUM_THREADS", "1").output();
         assert!(one_thread.expect("runs").status.success());
@@ -142,8 +144,8 @@ fn a_run_that_is_killed_goes_on_and_one_thread_writes_what_two_do() {
         child.kill().expect("kills");
         child.wait().expect("ends");
         assert!(!Path::new(killed).exists(), "it was killed before its end");
-        let said = refused(&["--k", "400", "--out", killed]);
-        assert!(said.contains("--k was 500, and is 400"), "{said}");
+        let said = refused(&["--k", "201", "--out", killed]);
+        assert!(said.contains("--k was 200, and is 201"), "{said}");
         // The time is that of the first call, whatever the clock is now.
         assert!(begin().status().expect("runs").success());
         assert!(fs::read(killed).expect("reads") == fs::read(whole).expect("reads"), "{name}");
@@ -223,4 +225,81 @@ fn what_can_not_be_done_is_said_before_anything_is_begun() {
     offline(&["versions", "alias", "mail", version, "--artifacts", &artifacts()]);
     let said = recommend(&["--version", "mail", "--k", "1", "--out", out]);
     assert!(said.contains(&format!("slates of {version}, ")), "{said}");
+}
+
+#[test]
+fn an_audience_has_the_users_of_the_highest_probability_as_the_service_ranks_the_item_for_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (out, item, now) = (folder.path().join("audience.jsonl"), "basket-0001", now_ms().to_string());
+    let audience = |more: &[&str], threads: &str| {
+        let base = ["audience", "--artifacts", &artifacts(), "--now", &now, "--out", text(&out)];
+        succeeds(&[&base[..], more].concat(), &[("RAYON_NUM_THREADS", threads)])
+    };
+    let said = audience(&["--item", item, "--k", "30"], "2");
+    assert!(said.contains("basket-0001: 30 users"), "{said}");
+    let all = lines(&out);
+    let positions: Vec<u64> = all.iter().filter_map(|line| line["position"].as_u64()).collect();
+    assert_eq!(positions, (1..=30).collect::<Vec<_>>());
+    let score = |line: &Value| line["score"].as_f64().expect("a number");
+    assert!(all.is_sorted_by(|a, b| score(a) >= score(b)) && score(&all[0]) < 1.0 && score(&all[29]) > 0.0);
+
+    let service = Running::start_with(folder.path(), |config| {
+        config.artifacts.path = SHOP.join("artifacts");
+        config.server.replay = true;
+    });
+    let manifest = fs::read_to_string(champion(Path::new(&artifacts())).join("manifest.json")).expect("reads");
+    let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+    let most = manifest["engine"]["ranker"]["candidates"].as_u64().expect("a ranker");
+    for line in &all[..5] {
+        let user = line["user_id"].as_str().expect("an id");
+        let own = service.client.get(&format!("/recommendations?user_id={user}&k={most}&now={now}")).items();
+        let list: Vec<&str> = own.iter().map(String::as_str).chain([item]).collect();
+        let seen = "exclude_purchased";
+        let asked = json!({"user_id": user, "items": list, "k": list.len(), "seen": seen, "now": now_ms_of(&now)});
+        let ranked = service.client.post("/rank", &asked.to_string()).json();
+        let of_item = ranked["items"].as_array().expect("a list").iter().find(|ranked| ranked["item_id"] == item);
+        assert_eq!(of_item.map(|ranked| &ranked["score"]), Some(&line["score"]), "{user}");
+    }
+
+    // Who bought it is not among them, and a bound on the probability cuts the list where it should.
+    let (events, _) = sample();
+    let bought = fs::read_to_string(events).expect("reads");
+    let bought: Vec<&str> = bought.lines().filter(|row| row.contains(&format!(",transaction,{item},"))).collect();
+    assert!(!bought.is_empty());
+    audience(&["--item", item], "2");
+    let users: Vec<Value> = lines(&out).iter().map(|line| line["user_id"].clone()).collect();
+    assert!(bought.iter().all(|row| !users.contains(&json!(row.split(',').nth(1)))) && users.len() > 100);
+    let least = score(&all[9]);
+    audience(&["--item", item, "--min-score", &format!("{least}")], "2");
+    assert!((9..=11).contains(&lines(&out).len()), "{}", lines(&out).len());
+
+    let list = folder.path().join("items.txt");
+    fs::write(&list, "basket-0001\nbed-sheet-0003\nbasket-0001\n").expect("writes");
+    let several = ["--items", text(&list), "--k", "7"];
+    assert!(audience(&several, "1").contains("basket-0001: 7 users, bed-sheet-0003: 7 users"));
+    let one_thread = fs::read(&out).expect("reads");
+    audience(&several, "2");
+    assert!(one_thread == fs::read(&out).expect("reads"));
+    let table = folder.path().join("audience.parquet");
+    offline(&["audience", "--artifacts", &artifacts(), "--now", &now, "--item", item, "--out", text(&table)]);
+    assert_eq!(Parquet::open(&table).expect("opens").groups().sum::<usize>(), users.len());
+}
+
+fn now_ms_of(text: &str) -> i64 {
+    text.parse().expect("a number")
+}
+
+#[test]
+fn an_audience_of_an_unknown_item_or_without_a_ranker_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("audience.jsonl");
+    let refused = |more: &[&str]| offline_fails(&[&["audience", "--out", text(&out)], more].concat());
+    let said = refused(&["--artifacts", &artifacts(), "--item", "basket-00001"]);
+    assert!(said.contains("does not know the item \"basket-00001\"; the nearest are \"basket-0001\""), "{said}");
+    let (log, plain) = (folder.path().join("log.csv"), folder.path().join("artifacts"));
+    write_shop(&log, 0..20, 0..10);
+    offline_small(&["run", "--events", text(&log), "--artifacts", text(&plain)]);
+    let said = refused(&["--artifacts", text(&plain), "--item", "i01"]);
+    assert!(said.contains("has no ranker, by whose probabilities users are compared"), "{said}");
+    assert!(!out.exists());
 }

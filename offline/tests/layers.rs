@@ -149,7 +149,6 @@ const TABLE: &layers::Table<'_> = &[
             "mlflow",
             "log::generate",
             "log::ingest",
-            "log::parquet",
             "log::profiles",
             "progress",
             "notices",

@@ -103,7 +103,8 @@ pub fn audience(
         Ok(())
     })?;
     ask(&mut part);
-    let sorted = |heap: BinaryHeap<Reverse<Liking>>| heap.into_sorted_vec().into_iter().map(|Reverse(one)| one).collect();
+    let sorted =
+        |heap: BinaryHeap<Reverse<Liking>>| heap.into_sorted_vec().into_iter().map(|Reverse(one)| one).collect();
     Ok(Audience { of_items: best.into_iter().map(sorted).collect(), asked, without_past })
 }
 

@@ -1,4 +1,5 @@
-//! Slates by the batch, for e-mails and exports: what the service would answer, for all users or those of a file.
+//! Slates by the batch, for e-mails and exports: what the service would answer, for all users or those of a file; and the
+//! users who would like an item ([`audience`]).
 //!
 //! ```text
 //! users ─▶ part by part: state (record + what the logs say since) ─▶ the engine ─▶ rows ─▶ parts on disk ─▶ one file
@@ -11,6 +12,7 @@
 
 pub mod audience;
 pub mod live;
+pub mod members;
 pub mod query;
 pub mod rows;
 pub mod slates;

@@ -138,7 +138,10 @@ impl Unfinished {
             }
             Format::Parquet => {
                 let mut writer = Writer::create(&path, &columns()).map_err(parquet(&path))?;
-                writer.write(arrays(lines)).and_then(|()| writer.end()).map_err(parquet(&path))?;
+                // A part of erased users has no rows, and no row group.
+                let has_rows = lines.iter().any(|line| !line.items.is_empty());
+                let written = if has_rows { writer.write(arrays(lines)) } else { Ok(()) };
+                written.and_then(|()| writer.end()).map_err(parquet(&path))?;
             }
         }
         File::open(&path).and_then(|file| file.sync_all()).map_err(failed(&path))?;
@@ -282,6 +285,20 @@ mod tests {
             for killed_after in 0..3 {
                 assert_eq!(written(folder.path(), name, Some(killed_after)), whole, "{name} {killed_after}");
             }
+        }
+    }
+
+    #[test]
+    fn a_part_without_rows_is_a_part_all_the_same() {
+        for name in ["out.jsonl", "out.parquet"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let out = folder.path().join(name);
+            let mut file = Unfinished::begin(&out, asked("v1", "2"), None).expect("begins");
+            file.add(&[], Counts { erased: 1, ..Counts::default() }).expect("writes");
+            file.add(&lines("u1"), ONE).expect("writes");
+            let done = file.finish().expect("ends");
+            assert_eq!((done.parts, done.counts.erased, done.counts.users), (2, 1, 1));
+            assert!(fs::metadata(&out).expect("is there").len() > 0);
         }
     }
 

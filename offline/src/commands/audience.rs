@@ -1,15 +1,12 @@
 //! `offline audience`: who would like some items.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
-use serde::Serialize;
-use shared::contract::id::{ItemId, ItemIdx, UserId};
+use shared::contract::id::{ItemId, ItemIdx};
 use shared::contract::nearest::{existing, nearest};
 use shared::contract::seen::{Seen, SeenPolicy};
 use shared::engine::snapshot::Snapshot;
@@ -19,13 +16,13 @@ use super::options::version_named;
 use super::outputs::{apart, write};
 use super::recommend::{HistoryOptions, VersionOptions, item};
 use crate::bulk::BulkError;
-use crate::bulk::audience::{Audience, Bounds, Liking, audience as audience_of};
+use crate::bulk::audience::{Bounds, audience as audience_of};
 use crate::bulk::live::{self, Since};
+use crate::bulk::members::{lines, table};
 use crate::bulk::query::{Asked, query};
 use crate::bulk::rows::Format;
 use crate::bulk::slates::{Erased, Service};
 use crate::bulk::users::{List, Users};
-use crate::log::parquet;
 use crate::progress::Progress;
 
 /// Finds the users who would like some items: those with the highest probability of the ranker.
@@ -76,7 +73,9 @@ pub fn audience(args: &AudienceArgs, progress: &mut Progress) -> anyhow::Result<
     let version = version_named(&args.version.artifacts, args.version.version.as_deref())?;
     let snapshot = Arc::new(progress.stage("version", || Snapshot::load(&args.version.artifacts.join(&version)))?);
     let Some(ranker) = &snapshot.params().ranker else {
-        bail!("{version} has no ranker, by whose probabilities users are compared; set ranker.kind and `offline run` again");
+        bail!(
+            "{version} has no ranker, by whose probabilities users are compared; set ranker.kind and `offline run` again"
+        );
     };
     let list = args.users.as_deref().map(|path| List::open(path, args.user_column.as_deref())).transpose()?;
     let users = list.map_or(Users::OfVersion(snapshot.users()), Users::Listed);
@@ -89,18 +88,12 @@ pub fn audience(args: &AudienceArgs, progress: &mut Progress) -> anyhow::Result<
     };
     let changed = snapshot.with_changes(&since.changes);
     let (ids, items) = items(args, &changed)?;
-    let asked = Asked {
-        k: ranker.candidates,
-        seen: args.seen.clone(),
-        filter: None,
-        category: None,
-        exclude: Vec::new(),
-    };
+    let asked =
+        Asked { k: ranker.candidates, seen: args.seen.clone(), filter: None, category: None, exclude: Vec::new() };
     let query = query(&asked, &changed).map_err(BulkError::from)?;
     let service = Service { snapshot: &changed, query: &query, since: &since, now_ms, erased: Erased::LeftOut };
     let bounds = Bounds { most: args.k as usize, least: args.min_score };
-    let found =
-        progress.counted("users", total, |done| audience_of(service, &items, &users, bounds, done))?;
+    let found = progress.counted("users", total, |done| audience_of(service, &items, &users, bounds, done))?;
     match (is_stream, format) {
         (true, _) => lines(&ids, &found, &mut std::io::stdout().lock())?,
         (false, Format::JsonLines) => write(&args.out, |out| lines(&ids, &found, out))?,
@@ -144,43 +137,4 @@ fn items(args: &AudienceArgs, snapshot: &Snapshot) -> anyhow::Result<(Vec<ItemId
         }
     }
     Ok((once, found))
-}
-
-/// Every item's users with their places.
-fn rows<'a>(ids: &'a [ItemId], found: &'a Audience) -> impl Iterator<Item = (&'a ItemId, u32, &'a Liking)> {
-    let of_item = |(id, users): (&'a ItemId, &'a Vec<Liking>)| (1..).zip(users).map(move |(at, user)| (id, at, user));
-    ids.iter().zip(&found.of_items).flat_map(of_item)
-}
-
-fn lines(ids: &[ItemId], found: &Audience, out: &mut dyn Write) -> std::io::Result<()> {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        item_id: &'a ItemId,
-        position: u32,
-        user_id: &'a UserId,
-        score: f32,
-    }
-    for (item_id, position, Liking { score, user: user_id }) in rows(ids, found) {
-        writeln!(out, "{}", serde_json::to_string(&Row { item_id, position, user_id, score: *score })?)?;
-    }
-    out.flush()
-}
-
-fn table(ids: &[ItemId], found: &Audience, path: &Path) -> anyhow::Result<()> {
-    let texts = |texts: Vec<Option<&str>>| Utf8ViewArray::from_slice(texts).boxed();
-    let columns = vec![
-        ("item_id", texts(rows(ids, found).map(|(item, ..)| Some(item.as_str())).collect())),
-        ("position", PrimitiveArray::from_vec(rows(ids, found).map(|(_, position, _)| position).collect()).boxed()),
-        ("user_id", texts(rows(ids, found).map(|(.., liking)| Some(liking.user.as_str())).collect())),
-        ("score", PrimitiveArray::from_vec(rows(ids, found).map(|(.., liking)| liking.score).collect::<Vec<f32>>()).boxed()),
-    ];
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = parquet::write(&temporary, columns).map_err(anyhow::Error::from);
-    let written = written.and_then(|()| Ok(fs::rename(&temporary, path)?));
-    if written.is_err() {
-        // Nothing is left behind.
-        let _ = fs::remove_file(&temporary);
-    }
-    written.with_context(|| format!("can't write {}", path.display()))
 }
