@@ -34,7 +34,7 @@ pub fn ask(snapshot: &Snapshot) {
     let now_ms = snapshot.manifest().last_event_ms;
     for (user, record) in snapshot.users().iter().take(4) {
         // As the service has it: a record that does not fit is no record.
-        let record = unpack_user(record).ok().filter(|record| online::recommender::fits(record, snapshot));
+        let record = unpack_user(record).ok().filter(|record| shared::engine::record::fits(record, snapshot));
         let state = UserState::join(snapshot, record.unwrap_or_default(), &LiveHistory::default());
         answer(snapshot, &state.with_profile(snapshot.profile_of(user)), &Query::of(4, Seen::ExcludePurchased), now_ms);
     }

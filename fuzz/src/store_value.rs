@@ -1,6 +1,5 @@
 //! What stores hold of a user: the live history, the batch's record, slates that were served, and the mark of a log.
 
-use online::recommender::fits;
 use online::store::Position;
 use shared::contract::api::Seen;
 use shared::contract::event_log::Coverage;
@@ -8,6 +7,7 @@ use shared::contract::id::{ItemId, ItemIdx, UserId};
 use shared::contract::kind::{KindIdx, KindName};
 use shared::engine::packed::{pack_history, pack_served, pack_user, unpack_history, unpack_served, unpack_user};
 use shared::engine::recommend::Query;
+use shared::engine::record::fits;
 use shared::engine::served::frame::{frame, frames};
 use shared::engine::served::{ServedSlate, SlateId};
 use shared::engine::state::{

@@ -10,6 +10,7 @@
 
 pub mod backoff;
 pub mod backup;
+pub mod bulk;
 pub mod capacity;
 pub mod cholesky;
 pub mod commands;

@@ -43,19 +43,22 @@ impl Progress {
     /// Runs a stage of `total` steps; the work is given a function to call with the number of steps done.
     pub fn counted<T>(&mut self, name: &str, total: u64, work: impl FnOnce(&(dyn Fn(u64) + Sync)) -> T) -> T {
         let bar = ProgressBar::new(total);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} {eta}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} {per_sec} {eta}") {
             bar.set_style(style);
         }
         let plain = !std::io::stderr().is_terminal();
-        let last_line = Mutex::new(Instant::now());
+        // When the last line was printed, and of how many steps; the first call tells where a run that goes on began.
+        let last_line: Mutex<Option<(Instant, u64)>> = Mutex::default();
         let label = format!("{}{name}", self.prefix);
         let done = |steps: u64| {
             bar.set_position(steps);
-            if let (true, Ok(mut last)) = (plain, last_line.lock())
-                && last.elapsed() >= LINE_EVERY
-            {
-                *last = Instant::now();
-                eprintln!("  {label}: {steps} of {total}");
+            let (true, Ok(mut last)) = (plain, last_line.lock()) else { return };
+            let (at, before) = *last.get_or_insert_with(|| (Instant::now(), steps));
+            let elapsed = at.elapsed();
+            if elapsed >= LINE_EVERY {
+                *last = Some((Instant::now(), steps));
+                let rate = steps.saturating_sub(before) as f64 / elapsed.as_secs_f64();
+                eprintln!("  {label}: {steps} of {total}, {rate:.0}/s");
             }
         };
         let shown = bar.clone();

@@ -53,6 +53,7 @@ const TABLE: &layers::Table<'_> = &[
     ("publish", &["config", "log::ingest", "progress"]),
     ("erase", &["config", "publish"]),
     ("backup", &[]),
+    ("bulk", &["log::ingest", "log::parquet"]),
     ("capacity", &["config", "publish"]),
     ("log::export", &["log::ingest"]),
     (
@@ -136,6 +137,7 @@ const TABLE: &layers::Table<'_> = &[
         "commands",
         &[
             "backup",
+            "bulk",
             "capacity",
             "config",
             "durations",

@@ -8,6 +8,7 @@ mod redis_server;
 mod support;
 
 mod artifact;
+mod bulk;
 mod challenge;
 mod checkerboard;
 mod compare;

@@ -15,6 +15,7 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::event_log::line", &["contract::erasure", "contract::impression", "contract::item_change"]),
     ("contract::item_change", &["contract::event", "contract::event_log", "contract::id"]),
     ("contract::name", &[]),
+    ("contract::nearest", &[]),
     ("contract::slate_log", &["contract::id"]),
     (
         "engine::attribution",
@@ -168,6 +169,8 @@ const TABLE: &layers::Table<'_> = &[
             "engine::state",
         ],
     ),
+    ("engine::record", &["engine::packed", "engine::snapshot", "engine::state"]),
+    ("engine::retention", &["contract::event_log", "engine::state"]),
     (
         "engine::question",
         &[

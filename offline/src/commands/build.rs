@@ -56,6 +56,7 @@ pub fn seal(
     Ok(write(&snapshot, manifest, config, folder, progress)?)
 }
 
-fn now_ms() -> i64 {
+/// The time, milliseconds since the epoch.
+pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

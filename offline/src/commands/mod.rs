@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, with its options and the order of its stages.
 
+mod audience;
 mod backup;
 mod build;
 mod capacity;
@@ -18,6 +19,7 @@ mod outcomes;
 pub mod outputs;
 mod publish;
 mod read;
+mod recommend;
 mod recorded;
 mod report;
 mod rollback;
@@ -75,6 +77,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     Capacity(capacity::CapacityArgs),
     Export(export::ExportArgs),
+    Recommend(recommend::RecommendArgs),
+    Audience(audience::AudienceArgs),
     Report(report::ReportArgs),
     Outcomes(outcomes::OutcomesArgs),
     Rows(rows::RowsArgs),
@@ -96,7 +100,7 @@ impl Command {
             Self::Rollback(_) => Access::Note(Need::Champions),
             Self::Versions(args) => args.access(),
             Self::Evaluate(_) | Self::Report(_) | Self::Tune(_) => Access::Note(Need::Named),
-            Self::Export(_) => Access::Read(Need::Named),
+            Self::Export(_) | Self::Recommend(_) | Self::Audience(_) => Access::Read(Need::Named),
             Self::Backup(_) | Self::Trees(_) => Access::Read(Need::All),
             Self::Runs(_) => Access::Read(Need::Manifests),
             Self::Ingest(_)
@@ -155,6 +159,8 @@ impl Arguments {
             Command::Restore(args) => backup::restore(args, progress),
             Command::Capacity(args) => capacity::capacity(args, progress),
             Command::Export(args) => export::export(args),
+            Command::Recommend(args) => recommend::recommend(args, progress),
+            Command::Audience(args) => audience::audience(args, progress),
             Command::Report(args) => report::report(args, progress),
             Command::Outcomes(args) => outcomes::outcomes(args, progress),
             Command::Rows(args) => rows::rows(args, progress),

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
+use shared::contract::artifact::alias::{Alias, aliases};
+use shared::contract::artifact::manifest::read_champion;
 use shared::contract::url::RedisUrl;
 
 use super::mirrors::mirrored;
 use crate::config::{Config, ConfigError, MlflowConfig, PublishConfig, Settings};
-use crate::publish::{Artifacts, Pointers, PublishError};
+use crate::publish::{Artifacts, Pointers, PublishError, versions};
 
 /// How long who moves a pointer waits for another: it takes moments, or as long as user records take to be written.
 const MOMENTS: Duration = Duration::from_secs(60);
@@ -208,6 +210,20 @@ impl MlflowOptions {
     /// [`ConfigError`] names the variable.
     pub fn of_environment() -> Result<MlflowConfig, ConfigError> {
         Ok(Settings::load(None, None)?.run.mlflow)
+    }
+}
+
+/// The version that an option names by itself or by an alias; the champion if it is absent.
+///
+/// # Errors
+/// [`PublishError::NoVersion`] for a name that is neither; [`PublishError`] where nothing is published.
+pub fn version_named(artifacts: &Path, name: Option<&str>) -> Result<String, PublishError> {
+    let Some(name) = name else { return Ok(read_champion(artifacts)?) };
+    match (versions::named(artifacts, name), name.parse::<Alias>()) {
+        (Err(PublishError::NoVersion { .. }), Ok(alias)) if aliases(artifacts)?.contains_key(&alias) => {
+            Ok(alias.read(artifacts)?)
+        }
+        (known, _) => known.map(|_| name.to_owned()),
     }
 }
 

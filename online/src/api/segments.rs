@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::contract::api::{K, MAX_K, Problem, RecommendationQuery, Seen, SeenPolicy};
 use shared::contract::home::Segments;
 use shared::contract::id::UserId;
+use shared::contract::nearest::nearest;
 use shared::engine::segments::segments;
 use shared::engine::select::names;
 use shared::engine::slate::Pick;
@@ -23,7 +24,7 @@ use super::slate::Items;
 use super::{App, json, query};
 use crate::events::now_ms;
 use crate::metrics::Outcome;
-use crate::recommender::{Answered, Deadline, nearest};
+use crate::recommender::{Answered, Deadline};
 
 /// The most items of each value in an answer.
 const MAX_EACH: usize = 50;

@@ -10,13 +10,14 @@ use prometheus::IntCounterVec;
 use shared::contract::api::{Seen, SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, ItemIdx, UserId};
+use shared::contract::nearest::nearest;
 use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
 use shared::contract::source::Source;
 use shared::engine::item_set::ItemSet;
-use shared::engine::packed::{PackedError, unpack_user};
 use shared::engine::profiles::RefusedValue;
 use shared::engine::recommend::{self, Query, Scratch, Slate};
+use shared::engine::record;
 use shared::engine::rerank::explore;
 use shared::engine::seen::{SeenRule, unknown_kinds};
 use shared::engine::select::{Unfit, check, names};
@@ -26,9 +27,7 @@ use shared::engine::state::{BatchUser, UserState};
 use shared::tables::{CategoryIdx, Profile};
 
 use super::CheckedQuery;
-use super::no_answer::{
-    BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownCursor, UnknownKind, UnknownScenario, nearest,
-};
+use super::no_answer::{BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownCursor, UnknownKind, UnknownScenario};
 use super::served::{Heed, Page};
 use crate::filters::Filters;
 use crate::rules::{Held, Rulebook};
@@ -123,44 +122,31 @@ impl Asked {
         stored: Option<&Stored>,
         unreadable: &IntCounterVec,
     ) -> UserState {
-        let is_hidden = stored.is_some_and(|stored| stored.history.hides(snapshot.covered()));
-        let own = || if is_hidden { None } else { snapshot.profile_of(user.as_str()) };
-        let profile = self.given.clone().unwrap_or_else(own);
-        let state = stored.map_or_else(UserState::default, |stored| match is_hidden {
-            // The live history is all that may be known.
-            true => UserState::join(snapshot, BatchUser::default(), &stored.history),
-            false => UserState::join(snapshot, record(snapshot, user, stored, unreadable), &stored.history),
-        });
-        state.with_profile(profile)
+        let state = match stored {
+            None => UserState::default().with_profile(snapshot.profile_of(user.as_str())),
+            Some(stored) => {
+                UserState::of(snapshot, user.as_str(), &stored.history, || record(snapshot, user, stored, unreadable))
+            }
+        };
+        match &self.given {
+            None => state,
+            Some(given) => state.with_profile(given.clone()),
+        }
     }
 }
 
 /// The batch's record of a user. It is the store's if that has one, else that of the mapped artifact: the two are equal, and
 /// a store that came back empty has none.
 fn record(snapshot: &Snapshot, user: &UserId, stored: &Stored, unreadable: &IntCounterVec) -> BatchUser {
-    let read = |bytes: &[u8]| match unpack_user(bytes) {
-        Ok(record) if fits(&record, snapshot) => Ok(record),
-        Ok(_) => Err(PackedError::Damaged),
-        Err(error) => Err(error),
-    };
     let from_store = stored.record.as_deref().and_then(|bytes| {
-        read(bytes)
+        record::read(bytes, snapshot)
             .inspect_err(|error| {
                 unreadable.with_label_values(&["record"]).inc();
                 tracing::debug!(%error, "user record in the store can't be read; taking the artifact's");
             })
             .ok()
     });
-    from_store.or_else(|| snapshot.users().record(user.as_str()).and_then(|bytes| read(bytes).ok())).unwrap_or_default()
-}
-
-/// Whether a record refers only to items and kinds of the snapshot; a record of another shop's artifact may not.
-#[must_use]
-pub fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
-    let (items, kinds) = (snapshot.items().len(), &snapshot.params().kinds);
-    record.cached.iter().all(|candidate| candidate.item.at() < items)
-        && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))
-        && record.seen.iter().all(|seen| seen.item.at() < items && kinds.has(seen.kind))
+    from_store.or_else(|| record::of_version(snapshot, user.as_str())).unwrap_or_default()
 }
 
 /// The row of a category.

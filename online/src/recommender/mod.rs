@@ -28,11 +28,11 @@ use crate::champion::Champion;
 use crate::metrics::{Metrics, Outcome, Timed};
 use crate::store::{State, StoreError, Stored, UserStore};
 use crate::traces::Trace;
+pub use ask::Asker;
+pub use ask::Defaults;
 use ask::category;
-pub use ask::{Asker, Defaults, fits};
 pub use deadline::{Deadline, store_share};
 pub use home::{AnsweredHome, CheckedRow};
-pub(crate) use no_answer::nearest;
 pub use no_answer::{
     BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownCursor, UnknownItem, UnknownKind,
     UnknownScenario,

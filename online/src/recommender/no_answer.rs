@@ -2,17 +2,11 @@
 
 use shared::contract::id::ItemId;
 use shared::contract::kind::KindName;
+use shared::contract::nearest::existing;
 use shared::engine::profiles::RefusedValue;
 use shared::engine::select::Unfit;
 
 use crate::store::StoreError;
-
-/// How many existing categories an error names if a category is unknown.
-const NEAREST: usize = 3;
-/// The maximum number of categories that are compared with an unknown one, and of letters of its name: both bound the
-/// cost of a wrong query.
-const COMPARED: usize = 10_000;
-const COMPARED_LETTERS: usize = 64;
 
 /// Why nothing can be recommended at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,31 +103,12 @@ pub struct UnknownKind {
     pub nearest: Vec<String>,
 }
 
-fn existing(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        return "it has none at all".to_owned();
-    }
-    let names: Vec<String> = nearest.iter().map(|name| format!("{name:?}")).collect();
-    format!("the nearest are {}", names.join(", "))
-}
-
-/// The names most similar to `name`, ignoring case; equally similar ones in their order.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let name: String = name.chars().take(COMPARED_LETTERS).collect::<String>().to_lowercase();
-    let distance = |other: &&str| strsim::osa_distance(&name, &other.to_lowercase());
-    let mut names: Vec<&str> = names.take(COMPARED).collect();
-    names.sort_by_cached_key(distance);
-    names.into_iter().take(NEAREST).map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_unknown_category_comes_with_the_names_most_like_it() {
-        // Edit distances: 3, 1, 0 and 4.
-        assert_eq!(nearest("abcd", ["a", "abc", "Abcd", "wxyz"].into_iter()), ["Abcd", "abc", "a"]);
         let unknown = |nearest: &[&str]| {
             let nearest = nearest.iter().map(|name| (*name).to_owned()).collect();
             UnknownCategory { name: "x".to_owned(), nearest }.to_string()

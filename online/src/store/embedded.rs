@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use shared::contract::id::UserId;
+use shared::engine::retention::{forget, is_stale};
 use shared::engine::served::ServedSlate;
 use shared::engine::state::{Applied, LiveHistory};
 
-use super::retention::{by_user, forget, is_stale};
+use super::by_user::by_user;
 use super::served::embedded::EmbeddedServed;
 use super::{Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Position, Retention, Stored, UserStore};
 

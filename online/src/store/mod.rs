@@ -17,10 +17,10 @@
 //! can't be read counts as empty for `read`, and `apply` does not change it, until one rebuilt from the log replaces it
 //! in one write.
 
+mod by_user;
 pub mod embedded;
 pub mod position;
 pub mod redis;
-pub mod retention;
 pub mod rows;
 pub mod served;
 
@@ -34,13 +34,13 @@ use shared::contract::event::{Event, event_key};
 use shared::contract::event_log::Place;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{ItemChange, Latest, Stamp};
+pub use shared::engine::retention::{Bounds, Retention};
 use shared::engine::served::ServedSlate;
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
 pub use redis::Redis;
-pub use retention::{Bounds, Retention};
 pub use rows::RowStore;
 pub use rows::embedded::EmbeddedRows;
 pub use served::Keep;

@@ -18,6 +18,8 @@ pub mod impression;
 pub mod item_change;
 pub mod kind;
 pub mod name;
+#[cfg(feature = "settings")]
+pub mod nearest;
 #[cfg(feature = "engine")]
 pub mod params;
 pub mod profile;

@@ -74,7 +74,7 @@ impl Rejects {
 
 impl IngestError {
     /// A file that can't be read.
-    pub(super) fn read(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn read(path: &Path, reason: impl ToString) -> Self {
         Self::Read { path: path.to_owned(), reason: reason.to_string() }
     }
 }

@@ -15,9 +15,10 @@ use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use shared::contract::id::UserId;
 use shared::engine::keys::{history_key, user_key};
 use shared::engine::packed::{PackedError, pack_history, unpack_history};
+use shared::engine::retention::forget;
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
-use super::super::retention::{by_user, forget};
+use super::super::by_user::by_user;
 use super::super::{Added, Arrival, Bounds, Departure, State, StoreError, Stored};
 use super::Redis;
 use super::nodes::Keyed;

@@ -1,14 +1,10 @@
-//! The bounds of histories in length and time, and the function by which every store adds events to a history.
+//! The bounds of live histories in length and time, and the function by which whoever derives them from the event log
+//! adds events: every store of the service, and the batch that answers as the service would.
 
-use std::collections::BTreeMap;
+use crate::contract::event_log::Coverage;
+use crate::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory};
 
-use shared::contract::event_log::Coverage;
-use shared::contract::id::UserId;
-use shared::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory};
-
-use super::Arrival;
-
-/// The bounds of the histories of a store.
+/// The bounds of live histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// The maximum number of events of a history.
@@ -74,14 +70,15 @@ impl Retention {
     }
 
     /// Adds the events and items of another history of the user.
-    pub(super) fn absorb(self, history: &mut LiveHistory, other: LiveHistory, bounds: Bounds<'_>) {
+    pub fn absorb(self, history: &mut LiveHistory, other: LiveHistory, bounds: Bounds<'_>) {
         history.absorb(other, self.within(bounds));
         forget(history, self.oldest_ms(bounds.now_ms));
     }
 
     /// When a history as a whole expires, milliseconds since the epoch. One with an erasure does not: a version may know
     /// the user for ever.
-    pub(super) fn expires_ms(self, history: &LiveHistory) -> i64 {
+    #[must_use]
+    pub fn expires_ms(self, history: &LiveHistory) -> i64 {
         if history.erased.is_some() {
             return NEVER_MS;
         }
@@ -99,49 +96,47 @@ fn newest_ms(history: &LiveHistory) -> i64 {
 }
 
 /// Whether a history holds anything received before `oldest_ms`.
-pub(super) fn is_stale(history: &LiveHistory, oldest_ms: i64) -> bool {
+#[must_use]
+pub fn is_stale(history: &LiveHistory, oldest_ms: i64) -> bool {
     history.recent.first().is_some_and(|event| event.received_ms < oldest_ms)
         || history.older.iter().any(|seen| seen.received_ms < oldest_ms)
 }
 
 /// Drops everything from a history that was received before `oldest_ms`.
-pub(super) fn forget(history: &mut LiveHistory, oldest_ms: i64) {
+pub fn forget(history: &mut LiveHistory, oldest_ms: i64) {
     let expired = history.recent.partition_point(|event| event.received_ms < oldest_ms);
     history.recent.drain(..expired);
     history.older.retain(|seen| seen.received_ms >= oldest_ms);
 }
 
-/// The events by user, those of each user in the order given, with their positions in that order.
-pub(super) fn by_user(arrivals: &[Arrival]) -> BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> {
-    let mut users: BTreeMap<&UserId, Vec<(usize, &LiveEvent)>> = BTreeMap::new();
-    for (at, arrival) in arrivals.iter().enumerate() {
-        users.entry(&arrival.user).or_default().push((at, &arrival.event));
-    }
-    users
-}
-
 #[cfg(test)]
 mod tests {
-    use shared::contract::event_log::{CoveredFile, FileId, Place};
-
-    use super::super::tests::arrival;
     use super::*;
+    use crate::contract::event_log::{CoveredFile, FileId, Place};
+    use crate::contract::id::ItemId;
+    use crate::contract::kind::KindName;
+
+    /// An event that arrived at a time.
+    fn event(event_key: u64, received_ms: i64) -> LiveEvent {
+        let (item, kind) = (ItemId::new(format!("i{event_key}")).expect("valid id"), KindName::VIEW);
+        LiveEvent { received_ms, event_key, timestamp_ms: received_ms, kind, item, place: None }
+    }
 
     #[test]
     fn an_event_is_forgotten_when_its_own_time_is_up() {
         let retention = Retention { max_events: 10, max_older: 10, ttl_ms: 100 };
         let covered = Coverage::default();
         let mut history = LiveHistory::default();
-        let (first, second) = (arrival("u", 1, 0), arrival("u", 2, 90));
+        let (first, second) = (event(1, 0), event(2, 90));
         let bounds = Bounds { covered: &covered, now_ms: 90 };
-        assert_eq!(retention.merge(&mut history, [&first.event, &second.event], bounds), [Applied::New, Applied::New]);
+        assert_eq!(retention.merge(&mut history, [&first, &second], bounds), [Applied::New, Applied::New]);
         assert_eq!(history.recent.len(), 2);
         assert!(is_stale(&history, retention.oldest_ms(101)));
         forget(&mut history, retention.oldest_ms(101));
-        assert_eq!(history.recent, [second.event]);
+        assert_eq!(history.recent, [second]);
         assert_eq!(retention.expires_ms(&history), 190);
         let late = Bounds { covered: &covered, now_ms: 101 };
-        assert_eq!(retention.merge(&mut history, [&first.event], late), [Applied::Duplicate]);
+        assert_eq!(retention.merge(&mut history, [&first], late), [Applied::Duplicate]);
     }
 
     #[test]

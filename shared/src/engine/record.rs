@@ -1,0 +1,79 @@
+//! Reads the batch's record of a user for a snapshot, and makes of record and live history what is known of the user: one
+//! piece of code for the service and for the batch that answers as the service does.
+
+use crate::engine::packed::{PackedError, unpack_user};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::state::{BatchUser, LiveHistory, UserState};
+
+/// Reads a packed record.
+///
+/// # Errors
+/// [`PackedError`] for one that can't be read, or that is of another snapshot.
+pub fn read(bytes: &[u8], snapshot: &Snapshot) -> Result<BatchUser, PackedError> {
+    unpack_user(bytes).and_then(|record| if fits(&record, snapshot) { Ok(record) } else { Err(PackedError::Damaged) })
+}
+
+/// The record that the snapshot's version has of a user; `None` if it has none that can be read.
+#[must_use]
+pub fn of_version(snapshot: &Snapshot, user: &str) -> Option<BatchUser> {
+    snapshot.users().record(user).and_then(|bytes| read(bytes, snapshot).ok())
+}
+
+/// Whether a record refers only to items and kinds of the snapshot; a record of another shop's artifact may not.
+#[must_use]
+pub fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
+    let (items, kinds) = (snapshot.items().len(), &snapshot.params().kinds);
+    record.cached.iter().all(|candidate| candidate.item.at() < items)
+        && record.history.iter().all(|event| event.item.at() < items && kinds.has(event.kind))
+        && record.seen.iter().all(|seen| seen.item.at() < items && kinds.has(seen.kind))
+}
+
+impl UserState {
+    /// What is known of a user: record, live history and stored profile. Of somebody who was erased since the version was
+    /// built, the live history is all that may be known.
+    ///
+    /// * `record`: reads the batch's record.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, user: &str, live: &LiveHistory, record: impl FnOnce() -> BatchUser) -> Self {
+        if live.hides(snapshot.covered()) {
+            return Self::join(snapshot, BatchUser::default(), live);
+        }
+        Self::join(snapshot, record(), live).with_profile(snapshot.profile_of(user))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::contract::id::ItemIdx;
+    use crate::contract::kind::KindIdx;
+    use crate::engine::packed::pack_user;
+    use crate::engine::state::{LiveErasure, SeenItem};
+
+    fn snapshot() -> Snapshot {
+        Snapshot::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2")).expect("loads")
+    }
+
+    fn seen(item: u32) -> BatchUser {
+        BatchUser { seen: vec![SeenItem { item: ItemIdx(item), kind: KindIdx::VIEW }], ..BatchUser::default() }
+    }
+
+    #[test]
+    fn a_record_of_another_shop_is_refused() {
+        let snapshot = snapshot();
+        assert_eq!(read(&pack_user(&seen(0)), &snapshot), Ok(seen(0)));
+        assert_eq!(read(&pack_user(&seen(snapshot.items().len() as u32)), &snapshot), Err(PackedError::Damaged));
+        assert_eq!(of_version(&snapshot, "nobody at all"), None);
+    }
+
+    #[test]
+    fn of_somebody_erased_since_the_version_no_record_counts() {
+        let snapshot = snapshot();
+        let mut live = LiveHistory::default();
+        assert_eq!(UserState::of(&snapshot, "u", &live, || seen(0)).seen, seen(0).seen);
+        live.erase(LiveErasure { received_ms: 5, place: None });
+        assert!(UserState::of(&snapshot, "u", &live, || seen(0)).seen.is_empty());
+    }
+}
