@@ -75,6 +75,9 @@ enum Fate {
     Erased,
 }
 
+/// Takes the slates of a part, and what they count.
+pub type Write<'a> = dyn FnMut(&[Line], Counts) -> Result<(), BulkError> + 'a;
+
 /// How many users a part has.
 #[must_use]
 pub fn users_of_part(k: usize) -> usize {
@@ -89,7 +92,7 @@ pub fn answer(
     service: Service<'_>,
     users: &Users<'_>,
     skip: u64,
-    write: &mut dyn FnMut(&[Line], Counts) -> Result<(), BulkError>,
+    write: &mut Write<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), BulkError> {
     let size = users_of_part(service.query.k);
@@ -113,11 +116,7 @@ pub fn answer(
     Ok(())
 }
 
-fn answer_part(
-    service: Service<'_>,
-    part: &mut Vec<UserId>,
-    write: &mut dyn FnMut(&[Line], Counts) -> Result<(), BulkError>,
-) -> Result<(), BulkError> {
+fn answer_part(service: Service<'_>, part: &mut Vec<UserId>, write: &mut Write<'_>) -> Result<(), BulkError> {
     let one = |scratch: &mut Scratch, user: &UserId| service.answer(user, scratch);
     let fates: Vec<Fate> = part.par_iter().with_min_len(SHARE).map_init(Scratch::default, one).collect();
     let (mut lines, mut counts) = (Vec::with_capacity(fates.len()), Counts::default());

@@ -23,7 +23,7 @@ use crate::bulk::BulkError;
 use crate::bulk::live::{self, Ends, Since};
 use crate::bulk::query::{Asked, query};
 use crate::bulk::rows::json;
-use crate::bulk::slates::{Counts, Erased, Service, answer};
+use crate::bulk::slates::{Counts, Erased, Service, Write as WritePart, answer};
 use crate::bulk::unfinished::{Begun, Unfinished, folder_of};
 use crate::bulk::users::{List, Users};
 use crate::log::ingest::DAY_MS;
@@ -216,7 +216,7 @@ impl Run<'_> {
         begun: &Begun,
         skip: u64,
         progress: &mut Progress,
-        write: &mut dyn FnMut(&[crate::bulk::rows::Line], Counts) -> Result<(), BulkError>,
+        write: &mut WritePart<'_>,
     ) -> anyhow::Result<()> {
         let Self { args, snapshot, users, total } = *self;
         let since = match args.history.log.is_empty() {
