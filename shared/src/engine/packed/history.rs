@@ -7,9 +7,12 @@ use crate::contract::event_log::FileId;
 use crate::contract::kind::KindName;
 use crate::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveSeen};
 
+/// The format byte of a live history with sections: behind it a byte of flags says which of them follow the rest, in the
+/// order of [`flag`]. It is written only where there is a section that older releases do not know.
+const SECTIONS_HISTORY_FORMAT: u8 = 5;
 /// The format byte of a live history with an erasure, which follows the rest.
 const ERASED_HISTORY_FORMAT: u8 = 4;
-/// The format byte of any other live history.
+/// The format byte of a live history with neither.
 const HISTORY_FORMAT: u8 = 3;
 /// The format byte of live histories of releases that had three kinds of events.
 const THREE_KINDS_HISTORY_FORMAT: u8 = 2;
@@ -17,6 +20,20 @@ const THREE_KINDS_HISTORY_FORMAT: u8 = 2;
 const PLACELESS_HISTORY_FORMAT: u8 = 1;
 /// The last format byte that a release will ever use for a live history; larger ones are damage.
 const LAST_HISTORY_FORMAT: u8 = 31;
+
+/// The sections of [`SECTIONS_HISTORY_FORMAT`], a bit each. A bit that this release does not know is a newer release's.
+mod flag {
+    /// The erasure.
+    pub(super) const ERASED: u8 = 1;
+    /// What was merged.
+    #[allow(dead_code)] // Nothing has any yet.
+    pub(super) const MERGES: u8 = 2;
+    /// The profile.
+    #[allow(dead_code)] // Nothing has one yet.
+    pub(super) const PROFILE: u8 = 4;
+    /// Those that are read here.
+    pub(super) const KNOWN: u8 = ERASED;
+}
 
 /// Packs a live history.
 #[must_use]
@@ -73,12 +90,22 @@ pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
         HISTORY_FORMAT => read_history(&mut reader)?.0,
         ERASED_HISTORY_FORMAT => {
             let (history, files) = read_history(&mut reader)?;
-            let (received_ms, place) = (reader.i64()?, reader.place(&files)?);
-            LiveHistory { erased: Some(LiveErasure { received_ms, place }), ..history }
+            LiveHistory { erased: Some(read_erasure(&mut reader, &files)?), ..history }
+        }
+        SECTIONS_HISTORY_FORMAT => {
+            let flags = reader.u8()?;
+            if flags & !flag::KNOWN != 0 {
+                return Err(PackedError::Newer(SECTIONS_HISTORY_FORMAT));
+            }
+            let (mut history, files) = read_history(&mut reader)?;
+            if flags & flag::ERASED != 0 {
+                history.erased = Some(read_erasure(&mut reader, &files)?);
+            }
+            history
         }
         THREE_KINDS_HISTORY_FORMAT => read_history_of_three_kinds(&mut reader)?,
         PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
-        newer @ ERASED_HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
+        newer @ SECTIONS_HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
         other => return Err(PackedError::Format(other)),
     };
     reader.end()?;
@@ -91,6 +118,10 @@ pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<FileId>, PackedError>
         files.push(FileId::new(reader.u64()?).ok_or(PackedError::Damaged)?);
     }
     Ok(files)
+}
+
+fn read_erasure(reader: &mut Reader<'_>, files: &[FileId]) -> Result<LiveErasure, PackedError> {
+    Ok(LiveErasure { received_ms: reader.i64()?, place: reader.place(files)? })
 }
 
 /// Reads a history without an erasure, and the files that its places name.
@@ -181,10 +212,22 @@ mod tests {
         let recent = vec![LiveEvent { place: None, ..event(5) }];
         let older = vec![LiveSeen { place: None, ..older() }];
         assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older, erased: None }));
-        bytes[0] = 5;
-        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(5)));
+        bytes[0] = 6;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(6)));
         bytes[0] = 32;
         assert_eq!(unpack_history(&bytes), Err(PackedError::Format(32)));
+    }
+
+    #[test]
+    fn a_history_with_sections_is_read_unless_one_is_of_a_newer_release() {
+        let erased = Some(LiveErasure { received_ms: 9, place: place(40) });
+        let history = LiveHistory { recent: vec![event(5)], older: vec![older()], erased };
+        let mut bytes = pack_history(&history);
+        assert_eq!(bytes[0], 4, "older releases read it");
+        bytes.splice(..1, [5, 1]);
+        assert_eq!(unpack_history(&bytes), Ok(history));
+        bytes[1] = 1 | 1 << 7;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(5)));
     }
 
     #[test]
