@@ -219,7 +219,8 @@ async fn try_pair(
 ) -> Result<Option<Missed>, ClientError> {
     let timestamp_ms = now_ms();
     let event = NewEvent {
-        user: user.clone(),
+        user: Some(user.clone()),
+        session: None,
         item: item.clone(),
         kind: KindName::VIEW,
         timestamp: Some(GivenTime::ms(timestamp_ms)),

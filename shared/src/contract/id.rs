@@ -213,6 +213,19 @@ external_id!(
     /// A user as the shop knows them.
     UserId
 );
+/// How the id of somebody of whom only a session is known begins.
+const SESSION: &str = "session:";
+
+impl UserId {
+    /// The user id that stands for a session: `session:` and its [`canonical`] id. It is a user id like any other.
+    ///
+    /// # Errors
+    /// [`IdError`] when the session's id stands for a missing value, is too long or has control characters.
+    pub fn of_session(text: &str) -> Result<Self, IdError> {
+        Self::new(format!("{SESSION}{}", checked(text)?))
+    }
+}
+
 external_id!(
     /// An item as the shop knows it.
     ItemId
@@ -330,6 +343,14 @@ mod tests {
             let decimal = format!("{number}.{}", "0".repeat(zeros));
             proptest::prop_assert_eq!(canonical(&decimal), Some(Cow::Owned(number.to_string())));
         }
+    }
+
+    #[test]
+    fn a_session_is_one_user_however_its_id_is_written() {
+        let of = |text: &str| UserId::of_session(text).map(|id| id.to_string());
+        assert_eq!((of("52.0").as_deref(), of(" 52").as_deref()), (Ok("session:52"), Ok("session:52")));
+        assert_eq!((of(""), of("null")), (Err(IdError::Empty), Err(IdError::Missing("null"))));
+        assert_eq!(of(&"x".repeat(248)), Err(IdError::TooLong(256)));
     }
 
     #[test]
