@@ -49,7 +49,7 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::metrics", &[]),
     ("measure::evaluate", &["measure::metrics", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
-    ("erase", &["config", "publish"]),
+    ("erase", &["config", "log::ingest", "publish"]),
     ("backup", &[]),
     ("capacity", &["config", "publish"]),
     ("log::export", &["log::ingest"]),

@@ -9,6 +9,7 @@ mod event_log;
 mod golden;
 mod histories;
 mod inputs;
+mod merges;
 mod outcomes;
 mod profiles;
 mod redis_service;

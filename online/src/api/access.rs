@@ -45,7 +45,7 @@ pub struct Access {
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
 /// pages. Metrics name nobody: who collects them needs no key that erases users.
-const TABLE: [(&str, &str, Need, Place, Class); 30] = [
+const TABLE: [(&str, &str, Need, Place, Class); 32] = [
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
@@ -59,6 +59,8 @@ const TABLE: [(&str, &str, Need, Place, Class); 30] = [
     ("GET", "/popular", READ, Both, Work),
     ("POST", "/events", WRITE, Both, Intake),
     ("DELETE", "/users/{id}", ADMIN, Admin, Intake),
+    ("POST", "/users/{id}/merge", WRITE, Both, Intake),
+    ("POST", "/users/{id}/merge/undo", WRITE, Both, Intake),
     ("GET", "/users/{id}/history", ADMIN, Admin, Work),
     ("GET", "/model/metadata", READ, Both, Work),
     ("GET", "/model/params", READ, Both, Work),

@@ -57,6 +57,9 @@ pub enum ApiError {
         /// What does not exist, and what does.
         detail: String,
     },
+    /// It was done already.
+    #[error("{0}")]
+    Conflict(String),
     /// The path exists, but not for this method.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
@@ -142,6 +145,7 @@ impl ApiError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -18,7 +18,7 @@ use shared::engine::rerank::explore;
 use shared::engine::seen::{SeenRule, unknown_kinds};
 use shared::engine::select::{Unfit, check, names};
 use shared::engine::snapshot::Snapshot;
-use shared::engine::state::{BatchUser, UserState};
+use shared::engine::state::{BatchUser, LiveHistory, UserState};
 use shared::tables::{CategoryIdx, Profile};
 
 use super::CheckedQuery;
@@ -60,11 +60,28 @@ impl Asked {
         let profile = self.given.clone().unwrap_or_else(own);
         let state = stored.map_or_else(UserState::default, |stored| match is_hidden {
             // The live history is all that may be known.
-            true => UserState::join(snapshot, BatchUser::default(), &stored.history),
-            false => UserState::join(snapshot, record(snapshot, user, stored, unreadable), &stored.history),
+            true => UserState::join(snapshot, taken(BatchUser::default(), snapshot, &stored.history), &stored.history),
+            false => UserState::join(snapshot, records(snapshot, user, stored, unreadable), &stored.history),
         });
         state.with_profile(profile)
     }
+}
+
+/// The batch's records of a user and of those who were merged into them, unless the own one is another's.
+fn records(snapshot: &Snapshot, user: &UserId, stored: &Stored, unreadable: &IntCounterVec) -> BatchUser {
+    let own = match stored.history.gave_record(snapshot.covered()) {
+        true => BatchUser::default(),
+        false => record(snapshot, user, stored, unreadable),
+    };
+    taken(own, snapshot, &stored.history)
+}
+
+/// A record, and those of the mapped artifact of the users whose pasts came by merges that it does not cover.
+fn taken(own: BatchUser, snapshot: &Snapshot, history: &LiveHistory) -> BatchUser {
+    history.records(snapshot.covered()).fold(own, |own, user| {
+        let other = snapshot.users().record(user.as_str()).and_then(|bytes| unpack_user(bytes).ok());
+        own.with(other.filter(|record| fits(record, snapshot)).unwrap_or_default())
+    })
 }
 
 /// The batch's record of a user. It is the store's if that has one, else that of the mapped artifact: the two are equal, and

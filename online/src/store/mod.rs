@@ -5,6 +5,7 @@
 //! read    (request)  user, version ─▶ live history, the batch's record            one round trip
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
 //! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
+//! merge   (applier)  merges, undos ─▶ histories between which events have moved; in any order with events
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! keep    (applier)  what was said of items, for other replicas; of each field the latest
@@ -31,7 +32,8 @@ use shared::contract::event::{Event, event_key};
 use shared::contract::event_log::Place;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{ItemChange, Latest, Stamp};
-use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
+use shared::contract::merge::{Merge, Merging};
+use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory, LiveMerge};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
@@ -69,6 +71,10 @@ pub trait UserStore: Send + Sync {
     /// Erases users from the histories, and returns the result of each. Erasing twice changes nothing. After an error some of
     /// them may be erased.
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
+
+    /// Merges the pasts of users into others', or undoes that, and returns the result of each. Merging twice changes nothing.
+    /// After an error some of it may be done; doing it again does the rest.
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
@@ -176,6 +182,25 @@ pub struct Departure {
     pub erasure: LiveErasure,
 }
 
+/// A merge of a user into another, or its undo, on its way into the user's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose past it was.
+    pub user: UserId,
+    /// The merge as the history stores it.
+    pub merge: LiveMerge,
+}
+
+impl Moved {
+    /// The merge or undo of a line at a place.
+    #[must_use]
+    pub fn new(merging: &Merging, place: Place) -> Self {
+        let Merge { from, into, received_ms } = merging.merge();
+        let undone = matches!(merging, Merging::Undo(_));
+        Self { user: from, merge: LiveMerge { into, received_ms, place: (!undone).then_some(place), undone } }
+    }
+}
+
 impl From<Event> for Arrival {
     /// Converts an event of the log, with its position there.
     fn from(event: Event) -> Self {
@@ -185,7 +210,7 @@ impl From<Event> for Arrival {
     }
 }
 
-/// The result of applying an event, or an erasure.
+/// The result of applying an event, an erasure or a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The history has it now.

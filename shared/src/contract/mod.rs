@@ -16,6 +16,7 @@ pub mod impression;
 #[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
+pub mod merge;
 pub mod name;
 #[cfg(feature = "engine")]
 pub mod params;

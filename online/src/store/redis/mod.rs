@@ -11,6 +11,7 @@ mod histories;
 mod items;
 mod link;
 mod marks;
+mod merges;
 mod nodes;
 mod rows;
 mod slots;
@@ -30,7 +31,8 @@ use self::endpoints::Endpoints;
 use self::link::IoThread;
 use self::nodes::Nodes;
 use super::{
-    Added, Answer, Arrival, Bounds, Departure, Kept, Mark, Position, Retention, Said, StoreError, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Kept, Mark, Moved, Position, Retention, Said, StoreError, Stored,
+    UserStore,
 };
 use crate::metrics::Metrics;
 
@@ -162,6 +164,10 @@ impl UserStore for Redis {
 
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("erase", self.take_out(departures, bounds)))
+    }
+
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        Box::pin(self.observed("merge", self.move_out(moved, bounds)))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {
