@@ -11,7 +11,8 @@ use shared::engine::record::fits;
 use shared::engine::served::frame::{frame, frames};
 use shared::engine::served::{ServedSlate, SlateId};
 use shared::engine::state::{
-    BatchUser, HistoryBounds, Interaction, LiveErasure, LiveEvent, LiveHistory, LiveSeen, SeenItem, UserState,
+    BatchUser, HistoryBounds, Interaction, LiveErasure, LiveEvent, LiveHistory, LiveMerge, LiveSeen, SeenItem,
+    UserState,
 };
 use shared::engine::topk::Scored;
 
@@ -40,6 +41,13 @@ fn history(bytes: &[u8]) {
     history.absorb(history.clone(), bounds);
     history.apply(event(5, "pen"), bounds);
     history.erase(LiveErasure { received_ms: 4, place: None });
+    for undone in [false, true] {
+        history.merge(LiveMerge { into: user_id("u2"), received_ms: 5, place: None, undone }, bounds);
+        for (_, taken) in history.flows(&user_id("u1"), i64::MIN, bounds) {
+            history.take(taken);
+        }
+        let _ = history.with_taken(bounds);
+    }
     assert!(unpack_history(&pack_history(&history)).is_ok());
 }
 
@@ -80,6 +88,10 @@ fn ask(state: UserState) {
     }
 }
 
+fn user_id(id: &str) -> UserId {
+    UserId::new(id).expect("an id")
+}
+
 fn event(at: i64, item: &str) -> LiveEvent {
     let item = ItemId::new(item).expect("an id");
     let (kind, event_key) = (KindName::VIEW, at as u64);
@@ -90,8 +102,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let now_ms = SHOP.manifest().last_event_ms;
     let recent = vec![event(now_ms - 9, "pen"), LiveEvent { kind: KindName::TRANSACTION, ..event(now_ms, "ink") }];
     let older = vec![LiveSeen::from(event(now_ms - 99, "pear"))];
-    let history = LiveHistory { recent, older, erased: None };
+    let history = LiveHistory { recent, older, ..LiveHistory::default() };
     let erased = LiveHistory { erased: Some(LiveErasure { received_ms: 4, place: None }), ..history.clone() };
+    let bounds = HistoryBounds { max_events: 3, max_older: 3, covered: &Coverage::default() };
+    let mut merged = erased.clone();
+    merged.merge(LiveMerge { into: user_id("u2"), received_ms: now_ms - 5, place: None, undone: false }, bounds);
+    for (_, taken) in merged.flows(&user_id("u1"), i64::MIN, bounds) {
+        merged.take(taken);
+    }
     let item = ItemIdx(1);
     let record = BatchUser {
         cached: vec![Scored { item, score: 0.5 }],
@@ -106,6 +124,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     [
         [b"h", &pack_history(&history)[..]].concat(),
         [b"h", &pack_history(&erased)[..]].concat(),
+        [b"h", &pack_history(&merged)[..]].concat(),
         [b"u", &pack_user(&record)[..]].concat(),
         [b"s", &pack_served(&slate)[..]].concat(),
         [&b"f"[..], &frame(&user, &slate), &frame(&user, &slate)].concat(),

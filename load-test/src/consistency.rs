@@ -219,7 +219,8 @@ async fn try_pair(
 ) -> Result<Option<Missed>, ClientError> {
     let timestamp_ms = now_ms();
     let event = NewEvent {
-        user: user.clone(),
+        user: Some(user.clone()),
+        session: None,
         item: item.clone(),
         kind: KindName::VIEW,
         timestamp: Some(GivenTime::ms(timestamp_ms)),
@@ -316,7 +317,8 @@ mod tests {
                 let Some(GivenTime::Number(Number::Whole(timestamp))) = event.timestamp else { panic!("no time") };
                 let known = HistoryItem { item_id: event.item, event: event.kind, timestamp };
                 if does != Does::Forgets {
-                    histories.entry(event.user.to_string()).or_default().push(known);
+                    let user = event.user.expect("a user");
+                    histories.entry(user.to_string()).or_default().push(known);
                 }
                 return stub::ok(r#"{"accepted":1,"applied":true,"event_ids":["e"]}"#);
             }

@@ -96,7 +96,8 @@ impl Record {
             format!("load-{}-{place}-{:016x}", self.timestamp_ms(), fnv1a(content.as_bytes()))
         });
         NewEvent {
-            user: self.user.clone(),
+            user: Some(self.user.clone()),
+            session: None,
             item: self.item.clone(),
             kind: self.kind(),
             timestamp: self.time.map(GivenTime::ms),

@@ -208,7 +208,8 @@ async fn send(
     give_up: Duration,
 ) -> Result<(u64, Option<bool>), StreamError> {
     let call = events::post_call(&NewEvents::one(NewEvent {
-        user: event.user.clone(),
+        user: Some(event.user.clone()),
+        session: None,
         item: event.item.clone(),
         kind: KindName::VIEW,
         timestamp: Some(GivenTime::ms(event.timestamp)),

@@ -51,7 +51,7 @@ const TABLE: &layers::Table<'_> = &[
     ("measure::metrics", &[]),
     ("measure::evaluate", &["measure::metrics", "log::baskets", "log::ingest", "log::interactions", "sources"]),
     ("publish", &["config", "log::ingest", "progress"]),
-    ("erase", &["config", "publish"]),
+    ("erase", &["config", "log::ingest", "publish"]),
     ("backup", &[]),
     ("bulk", &["log::ingest", "log::parquet"]),
     ("capacity", &["config", "publish"]),

@@ -120,6 +120,8 @@ pub struct Metrics {
     pub events_deferred: IntCounter,
     /// Users erased, each time anew.
     pub users_erased: IntCounter,
+    /// Merges of users' pasts and their undos, each time anew.
+    pub users_merged: IntCounter,
     /// Changes of items that are on disk.
     pub item_changes: IntCounter,
     /// Items of which something was said that not every version has.
@@ -288,6 +290,10 @@ impl Default for Metrics {
                 "Events acknowledged with 202, before the store had them",
             ),
             users_erased: counter("tandem_users_erased_total", "Erasures of users that are on disk"),
+            users_merged: counter(
+                "tandem_users_merged_total",
+                "Merges of users' pasts, and undos of them, that are on disk",
+            ),
             item_changes: counter("tandem_item_changes_total", "Changes of items that are on disk"),
             items_changed: gauge(
                 "tandem_items_changed",

@@ -16,7 +16,7 @@ use online::events::writer::{Append, Request, Writer};
 use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, Stored, UserStore,
 };
 use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
@@ -323,6 +323,9 @@ impl UserStore for Torn {
     }
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.inner.erase(departures, bounds)
+    }
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.inner.merge(moved, bounds)
     }
     fn damaged(&self, _most: usize) -> Vec<UserId> {
         let torn = UserId::new("torn").expect("valid id");

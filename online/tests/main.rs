@@ -11,6 +11,7 @@ mod golden;
 mod histories;
 mod home;
 mod inputs;
+mod merges;
 mod outcomes;
 mod profiles;
 mod redis_service;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use online::events::Ended;
 use online::service::Failure;
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Position, Retention, StoreError, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, StoreError, Stored,
+    UserStore,
 };
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
@@ -238,6 +239,9 @@ impl UserStore for Faulty {
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.0.erase(departures, bounds)
     }
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.0.merge(moved, bounds)
+    }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)
     }
@@ -445,6 +449,8 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/segments",
         "/users/{id}",
         "/users/{id}/history",
+        "/users/{id}/merge",
+        "/users/{id}/merge/undo",
     ];
     assert_eq!(paths, expected);
     let calls = &description["paths"]["/recommendations"];

@@ -179,7 +179,7 @@ fn set(server: &RedisServer, key: &str, bytes: &[u8]) {
 fn histories(arrivals: &[Arrival], bounds: Bounds<'_>) -> BTreeMap<UserId, LiveHistory> {
     let mut histories: BTreeMap<UserId, LiveHistory> = BTreeMap::new();
     for Arrival { user, event } in arrivals {
-        RETENTION.merge(histories.entry(user.clone()).or_default(), [event], bounds);
+        RETENTION.merge(user, histories.entry(user.clone()).or_default(), [event], bounds);
     }
     histories
 }

@@ -31,8 +31,9 @@ async fn service(log: Log) -> Stub {
         let mut log = log.lock().expect("no panic");
         if asked.path == "/events" {
             let event: NewEvent = serde_json::from_slice(&asked.body).expect("one event");
-            log.push(format!("{}!{}", event.user, event.item));
-            histories.entry(event.user.to_string()).or_default().insert(0, event.item);
+            let user = event.user.expect("a user");
+            log.push(format!("{user}!{}", event.item));
+            histories.entry(user.to_string()).or_default().insert(0, event.item);
             return stub::ok(r#"{"accepted":1,"applied":true,"event_ids":["e"]}"#);
         }
         let user = asked.parameter("user_id").expect("a user").to_owned();

@@ -16,8 +16,9 @@ use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{self, Coverage, FileId, LogFile, Place};
 use shared::contract::id::UserId;
 use shared::contract::item_change::Changes;
-use shared::engine::retention::{Bounds, Retention};
-use shared::engine::state::{LiveErasure, LiveEvent, LiveHistory};
+use shared::contract::merge::Merge;
+use shared::engine::retention::{Bounds, Flow, Retention, Sent, first_taken_ms};
+use shared::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveMerge};
 
 use super::{BulkError, failed};
 
@@ -46,6 +47,7 @@ struct Reach {
 enum Told {
     Event(LiveEvent),
     Erased(LiveErasure),
+    Merged(LiveMerge),
 }
 
 /// How long the files of folders are now.
@@ -94,16 +96,35 @@ pub fn since(
     let told: Result<Vec<_>, BulkError> = reaches.par_iter().map(|reach| of_users(reach, &users, oldest_ms)).collect();
     let bounds = Bounds { covered, now_ms };
     for (user, told) in told?.into_iter().flatten() {
-        let history = since.histories.entry(user).or_default();
+        let history = since.histories.entry(user.clone()).or_default();
         match told {
             Told::Event(event) => {
-                retention.merge(history, [&event], bounds);
+                retention.merge(&user, history, [&event], bounds);
             }
-            Told::Erased(erasure) => retention.erase(history, erasure, bounds),
+            Told::Erased(erasure) => retention.erase(&user, history, erasure, bounds),
+            Told::Merged(merge) => retention.move_out(&user, history, merge, bounds),
         }
     }
+    pass_on(&mut since.histories, retention, bounds);
     since.histories.retain(|_, history| !history.is_empty());
     Ok(since)
+}
+
+/// Passes on what merges move, from history to history, until all of them have what is theirs.
+fn pass_on(histories: &mut HashMap<UserId, LiveHistory>, retention: Retention, bounds: Bounds<'_>) {
+    let of_all = histories.iter().flat_map(|(user, history)| retention.flows(user, history, i64::MIN, bounds));
+    let (mut flows, mut sent): (Vec<Flow>, Sent) = (of_all.collect(), Sent::default());
+    while !flows.is_empty() {
+        for (user, taken) in sent.new_ones(std::mem::take(&mut flows)) {
+            let since_ms = first_taken_ms(&taken);
+            let history = histories.entry(user.clone()).or_default();
+            retention.take(&user, history, taken, bounds);
+            flows.extend(retention.flows(&user, history, since_ms, bounds));
+        }
+    }
+    for history in histories.values_mut() {
+        *history = retention.whole(std::mem::take(history));
+    }
 }
 
 fn list(folders: &[PathBuf]) -> Result<Vec<LogFile>, BulkError> {
@@ -130,6 +151,10 @@ fn fresh(reaches: &[Reach], covered: &Coverage) -> Result<(HashSet<UserId>, Sinc
             Line::Erasure(erasure) => {
                 users.insert(erasure.user);
             }
+            Line::Merging(merging) => {
+                let Merge { from, into, .. } = merging.merge();
+                users.extend([from, into]);
+            }
             Line::Change(change) => {
                 since.changes.add(change, place);
             }
@@ -146,7 +171,8 @@ fn fresh(reaches: &[Reach], covered: &Coverage) -> Result<(HashSet<UserId>, Sinc
     Ok((users, since))
 }
 
-/// What a file says of some users. Of one that was last written before `oldest_ms` only erasures count, as in the service.
+/// What a file says of some users. Of one that was last written before `oldest_ms` only erasures and merges count, as
+/// in the service.
 fn of_users(reach: &Reach, users: &HashSet<UserId>, oldest_ms: i64) -> Result<Vec<(UserId, Told)>, BulkError> {
     let path = &reach.file.path;
     let oldest = UNIX_EPOCH + Duration::from_millis(oldest_ms.max(0).unsigned_abs());
@@ -156,6 +182,12 @@ fn of_users(reach: &Reach, users: &HashSet<UserId>, oldest_ms: i64) -> Result<Ve
         Line::Erasure(erasure) if users.contains(&erasure.user) => {
             let erased = LiveErasure { received_ms: erasure.received_ms, place: Some(place) };
             told.push((erasure.user, Told::Erased(erased)));
+        }
+        Line::Merging(merging) => {
+            let (from, merge) = LiveMerge::of(&merging, place);
+            if users.contains(&from) {
+                told.push((from, Told::Merged(merge)));
+            }
         }
         Line::Other if !is_older => match serde_json::from_slice::<Event>(line) {
             Ok(event) if users.contains(&event.user) => told.push(live(event, place)),

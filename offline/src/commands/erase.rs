@@ -13,7 +13,7 @@ use shared::contract::id::UserId;
 use super::mirrors::written;
 use super::options::{ArtifactsOptions, RedisOptions, SettingsOptions};
 use crate::erase::{EraseError, Users, lines, redis, rest, served, versions};
-use crate::log::ingest::read;
+use crate::log::ingest::{Pasts, read};
 use crate::outcomes;
 
 /// Erases users from kept versions, the service's logs and Redis. `DELETE /users/{id}` of the service comes first.
@@ -88,12 +88,15 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let publish = args.redis.over(&settings.run.publish);
     let artifacts = args.output.hold_existing("offline erase")?;
     let mut done = Done { users: users.len(), ..Done::default() };
-    done.versions = versions::erase(&artifacts, &users)?.into_iter().collect();
     // A copy of a file names the same users.
     let files = read::every(&args.events)?.files;
     read::with_packed(&files)?;
     let (of_service, of_shop): (Vec<_>, Vec<_>) = files.iter().partition(|path| LogFile::at(path).is_some());
     let logs: Vec<LogFile> = of_service.into_iter().filter_map(|path| LogFile::at(path)).collect();
+    let pasts = Pasts::of_files(&logs).map_err(|source| EraseError::Io { path: args.events[0].clone(), source })?;
+    // Until a version has read a merge, what was merged is in the record of its first user, and in Redis it stays there.
+    let with_merged: Users = users.iter().cloned().chain(pasts.merges.into_any_of(&users)).collect();
+    done.versions = versions::erase(&artifacts, &with_merged)?.into_iter().collect();
     let mut folders: BTreeSet<PathBuf> = args.events.iter().filter(|path| path.is_dir()).cloned().collect();
     // A service that has logged no slate yet has no folder of them; one that can't be looked into is told below.
     let is_there = |path: &&PathBuf| **path != Path::new("") && path.try_exists().unwrap_or(true);
@@ -103,8 +106,8 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let hidden = rest::named(&of_shop, &users)?;
     done.served = served::erase(&args.served, &users)?.into_iter().collect();
     // Slates first: they go by no erasure of their own.
-    done.lines = lines::erase(&slates, &users, &hidden)?;
-    done.lines.extend(lines::erase(&logs, &users, &hidden)?);
+    done.lines = lines::erase(&slates, &users, &pasts, &hidden)?;
+    done.lines.extend(lines::erase(&logs, &users, &pasts, &hidden)?);
     done.still_hidden = hidden.len();
     folders.extend(logs.iter().chain(&slates).filter_map(|log| log.path.parent().map(Path::to_path_buf)));
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
@@ -116,7 +119,7 @@ pub fn erase(args: &EraseArgs) -> anyhow::Result<()> {
             std::thread::sleep(Duration::from_secs(args.settle));
         }
         let failed = |source| EraseError::Redis { url: publish.redis_url.clone(), source };
-        done.redis = Some(redis::erase(&users, &publish).map_err(failed)?);
+        done.redis = Some(redis::erase(&with_merged, &publish).map_err(failed)?);
     }
     folders.extend(args.served.iter().filter(|folder| folder.is_dir()).cloned());
     let searched: Vec<PathBuf> = files.into_iter().chain(folders).chain([artifacts.path().to_owned()]).collect();

@@ -175,6 +175,9 @@ pub fn describe(summary: &Summary, rejects: &Path) {
     }
     let (rejected, skipped) = (report.rejected.total(), report.skipped.total());
     eprintln!("{} rows: {} events, {rejected} rejected, {skipped} skipped", report.rows, report.events);
+    if report.merged > 0 {
+        eprintln!("{} events are another user's than their rows say, since pasts were merged", report.merged);
+    }
     let time = |ms: i64| Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.0}"));
     let days = (last_ms - first_ms) as f64 / ingest::DAY_MS as f64;
     let per_user = report.events as f64 / (*users).max(1) as f64;

@@ -20,22 +20,48 @@ use shared::contract::event_log::line::Line as Told;
 use shared::contract::event_log::packed::repack;
 use shared::contract::event_log::{Log, LogFile};
 use shared::contract::id::UserId;
+use shared::contract::merge::Merging;
 
 use super::{EraseError, Users};
+use crate::log::ingest::Pasts;
 
 /// Whom a line is about: that of an event, an impression or a slate.
 #[derive(Deserialize)]
 struct About {
     visitorid: UserId,
+    received: Option<i64>,
 }
 
 /// Which lines are overwritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
-    /// All but erasures.
+    /// All but the others.
     Events,
-    /// Erasures.
+    /// Erasures, and merges into the users.
     Erasures,
+    /// Undos of these: without them a merge would come to light.
+    Undos,
+}
+
+/// Whose lines are overwritten.
+#[derive(Clone, Copy)]
+pub struct Whose<'a> {
+    /// The users.
+    pub users: &'a Users,
+    /// What was merged into them is theirs, and what was merged into others is not.
+    pub pasts: &'a Pasts,
+}
+
+impl Whose<'_> {
+    fn is_event(self, user: &UserId, received_ms: Option<i64>) -> bool {
+        match received_ms {
+            Some(received_ms) if !self.pasts.merges.is_empty() => {
+                let mut through = self.pasts.erased_or_last(user.as_str(), received_ms);
+                through.any(|user| self.users.iter().any(|erased| erased.as_str() == user))
+            }
+            _ => self.users.contains(user),
+        }
+    }
 }
 
 /// A line that names one of the users, or that an interrupted run left.
@@ -50,37 +76,45 @@ struct Line {
 struct Counts {
     /// Those that were overwritten.
     overwritten: u64,
-    /// The erasures, which may be among them.
+    /// The erasures, merges and undos, which may be among them.
     erasures: u64,
 }
 
 /// Overwrites the lines of some files that name one of the users, and what an interrupted run left; returns how many, by file.
 ///
+/// * `pasts`: what the event logs say of merges and erasures.
 /// * `hidden`: users whose erasures stay, since they hide what other logs have of them.
 ///
 /// # Errors
 /// [`EraseError::Io`]; no erasure is overwritten then unless all events were.
-pub fn erase(logs: &[LogFile], users: &Users, hidden: &Users) -> Result<BTreeMap<PathBuf, u64>, EraseError> {
+pub fn erase(
+    logs: &[LogFile],
+    users: &Users,
+    pasts: &Pasts,
+    hidden: &Users,
+) -> Result<BTreeMap<PathBuf, u64>, EraseError> {
     let mut lines: BTreeMap<PathBuf, u64> = BTreeMap::new();
     let mut with_erasures = Vec::new();
     let mut add = |log: &LogFile, count: u64| *lines.entry(log.path.clone()).or_default() += count;
     for log in logs {
-        let Counts { overwritten, erasures } = erase_file(log, users, Which::Events)?;
+        let Counts { overwritten, erasures } = erase_file(log, Whose { users, pasts }, Which::Events)?;
         add(log, overwritten);
         if erasures > 0 {
             with_erasures.push(log);
         }
     }
-    let gone = users - hidden;
-    for log in with_erasures {
-        add(log, erase_file(log, &gone, Which::Erasures)?.overwritten);
+    let users = &(users - hidden);
+    for which in [Which::Erasures, Which::Undos] {
+        for log in &with_erasures {
+            add(log, erase_file(log, Whose { users, pasts }, which)?.overwritten);
+        }
     }
     lines.retain(|_, count| *count > 0);
     Ok(lines)
 }
 
-fn erase_file(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
-    match erase_there(log, users, which) {
+fn erase_file(log: &LogFile, whose: Whose<'_>, which: Which) -> Result<Counts, EraseError> {
+    match erase_there(log, whose, which) {
         Err(EraseError::Io { source, .. }) if log.log == Log::Slates && source.kind() == io::ErrorKind::NotFound => {
             Ok(Counts::default())
         }
@@ -89,27 +123,27 @@ fn erase_file(log: &LogFile, users: &Users, which: Which) -> Result<Counts, Eras
 }
 
 /// Overwrites the lines of a file that is there under one of its two names.
-fn erase_there(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
+fn erase_there(log: &LogFile, whose: Whose<'_>, which: Which) -> Result<Counts, EraseError> {
     if log.is_packed() {
-        return erase_packed(log, users, which);
+        return erase_packed(log, whose, which);
     }
-    let counts = match erase_plain(log, users, which) {
+    let counts = match erase_plain(log, whose, which) {
         Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Counts::default(),
         counts => counts?,
     };
     let Some(packed) = log.log.file_at(&log.packed_path()).filter(|packed| packed.path.is_file()) else {
         return Ok(counts);
     };
-    let again = erase_packed(&packed, users, which)?;
+    let again = erase_packed(&packed, whose, which)?;
     Ok(Counts { overwritten: counts.overwritten.max(again.overwritten), erasures: counts.erasures.max(again.erasures) })
 }
 
-fn erase_packed(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
+fn erase_packed(log: &LogFile, whose: Whose<'_>, which: Which) -> Result<Counts, EraseError> {
     let failed = || EraseError::io(&log.path);
     let mut bytes = Vec::new();
     log.open().and_then(|mut lines| lines.read_to_end(&mut bytes)).map_err(failed())?;
     let Some(id) = log.id().map_err(failed())? else { return Ok(Counts::default()) };
-    let (lines, counts) = counted(lines_of(&bytes[..], users).map_err(failed())?, which);
+    let (lines, counts) = counted(lines_of(&bytes[..], whose).map_err(failed())?, which);
     for Line { start, bytes: line, .. } in &lines {
         let at = *start as usize;
         blank(&mut bytes[at..at + line.len()], (*start == 0).then_some(id.get()));
@@ -120,11 +154,11 @@ fn erase_packed(log: &LogFile, users: &Users, which: Which) -> Result<Counts, Er
     Ok(counts)
 }
 
-fn erase_plain(log: &LogFile, users: &Users, which: Which) -> Result<Counts, EraseError> {
+fn erase_plain(log: &LogFile, whose: Whose<'_>, which: Which) -> Result<Counts, EraseError> {
     let failed = || EraseError::io(&log.path);
     let Some(id) = log.id().map_err(failed())? else { return Ok(Counts::default()) };
     let file = File::options().read(true).write(true).open(&log.path).map_err(failed())?;
-    let (lines, counts) = counted(lines_of(&file, users).map_err(failed())?, which);
+    let (lines, counts) = counted(lines_of(&file, whose).map_err(failed())?, which);
     for Line { start, bytes, .. } in &lines {
         let mut there = vec![0; bytes.len()];
         let mut blanked = bytes.clone();
@@ -142,23 +176,31 @@ fn erase_plain(log: &LogFile, users: &Users, which: Which) -> Result<Counts, Era
 
 /// The lines that are to be overwritten, and how many there are.
 fn counted(mut lines: Vec<Line>, which: Which) -> (Vec<Line>, Counts) {
-    let erasures = lines.iter().filter(|line| line.which == Which::Erasures).count() as u64;
+    let erasures = lines.iter().filter(|line| line.which != Which::Events).count() as u64;
     lines.retain(|line| line.which == which);
     let overwritten = lines.len() as u64;
     (lines, Counts { overwritten, erasures })
 }
 
-fn lines_of(file: impl Read, users: &Users) -> io::Result<Vec<Line>> {
+fn lines_of(file: impl Read, whose: Whose<'_>) -> io::Result<Vec<Line>> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut lines, mut start, mut line) = (Vec::new(), 0, Vec::new());
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-        let (user, which) = match Told::read(&line) {
-            Told::Erasure(erasure) => (Some(erasure.user), Which::Erasures),
-            Told::Change(_) | Told::Blank => (None, Which::Events),
-            Told::Impression(seen) => (Some(seen.user), Which::Events),
-            Told::Other => (serde_json::from_slice(&line).ok().map(|About { visitorid }| visitorid), Which::Events),
+        let users = whose.users;
+        let (is_theirs, which) = match Told::read(&line) {
+            Told::Erasure(erasure) => (users.contains(&erasure.user), Which::Erasures),
+            Told::Merging(Merging::Merge(merge)) => (users.contains(&merge.into), Which::Erasures),
+            Told::Merging(Merging::Undo(undo)) => (users.contains(&undo.into), Which::Undos),
+            Told::Change(_) | Told::Blank => (false, Which::Events),
+            // Of slates and what was seen of them nothing is merged.
+            Told::Impression(seen) => (users.contains(&seen.user), Which::Events),
+            Told::Other => {
+                let about = serde_json::from_slice(&line).ok();
+                let is_theirs = about.is_some_and(|About { visitorid, received }| whose.is_event(&visitorid, received));
+                (is_theirs, Which::Events)
+            }
         };
-        if user.is_some_and(|user| users.contains(&user)) || is_half_blank(&line) {
+        if is_theirs || is_half_blank(&line) {
             lines.push(Line { which, start, bytes: line.clone() });
         }
         start += line.len() as u64;
@@ -176,7 +218,8 @@ mod tests {
     use super::*;
 
     fn erase(log: &LogFile, users: &Users) -> Result<u64, EraseError> {
-        super::erase(std::slice::from_ref(log), users, &Users::new()).map(|lines| lines.values().sum())
+        super::erase(std::slice::from_ref(log), users, &Pasts::default(), &Users::new())
+            .map(|lines| lines.values().sum())
     }
 
     fn event(user: &str) -> String {
@@ -208,6 +251,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_merged_into_a_user_is_overwritten_with_the_merge_and_what_was_merged_into_others_stays() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("events-a-00000001.jsonl");
+        let log = LogFile::at(&path).expect("a log file");
+        let event = |user: &str, received: i64| {
+            format!(
+                "{{\"timestamp\":1,\"visitorid\":\"{user}\",\"event\":\"view\",\"itemid\":\"i\",\"received\":{received}}}\n"
+            )
+        };
+        let text = [
+            event("s", 1),
+            event("u1", 1),
+            "{\"merge\":\"s\",\"into\":\"u1\",\"received\":2}\n".to_owned(),
+            event("s", 3),
+            "{\"merge\":\"s\",\"into\":\"u2\",\"received\":4}\n".to_owned(),
+            event("s", 5),
+        ];
+        let left = |users: &[&str]| {
+            fs::write(&path, text.concat()).expect("writes");
+            let users: Users = users.iter().map(|user| UserId::new(*user).expect("an id")).collect();
+            let pasts = Pasts::of_files(std::slice::from_ref(&log)).expect("reads");
+            super::erase(std::slice::from_ref(&log), &users, &pasts, &Users::new()).expect("erases");
+            let erased = fs::read_to_string(&path).expect("reads");
+            let is_left = |line: &str| !line.trim().is_empty() && !line.contains("blank");
+            erased.lines().map(is_left).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&["u1"]), [false, false, false, true, true, true]);
+        assert_eq!(left(&["u2"]), [true, true, true, false, false, true]);
+        assert_eq!(left(&["s"]), [true, true, true, true, true, false]);
+    }
+
+    #[test]
     fn a_packed_file_of_slates_that_is_gone_is_no_error_and_one_of_events_is() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let users: Users = [UserId::new("u1").expect("an id")].into();
@@ -233,15 +308,15 @@ mod tests {
             log.open().and_then(|mut lines| lines.read_to_string(&mut text)).expect("reads");
             text.contains(what)
         };
-        assert!(super::erase(&logs, &users, &Users::new()).is_err());
+        assert!(super::erase(&logs, &users, &Pasts::default(), &Users::new()).is_err());
         for log in &logs[..2] {
             assert!(has(log, "erase") && !has(log, "visitorid"), "{}", log.path.display());
         }
         fs::remove_dir(&logs[2].path).and_then(|()| fs::write(&logs[2].path, event("u1"))).expect("writes");
-        let lines = super::erase(&logs, &users, &Users::new()).expect("erases");
+        let lines = super::erase(&logs, &users, &Pasts::default(), &Users::new()).expect("erases");
         assert_eq!(lines.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
         assert!(logs.iter().all(|log| !has(log, "u1")));
-        assert!(super::erase(&logs, &users, &Users::new()).expect("erases").is_empty());
+        assert!(super::erase(&logs, &users, &Pasts::default(), &Users::new()).expect("erases").is_empty());
     }
 
     #[test]

@@ -63,6 +63,8 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/popular", READ, Both, Work),
     ("POST", "/events", WRITE, Both, Intake),
     ("DELETE", "/users/{id}", ADMIN, Admin, Intake),
+    ("POST", "/users/{id}/merge", WRITE, Both, Intake),
+    ("POST", "/users/{id}/merge/undo", WRITE, Both, Intake),
     ("GET", "/users/{id}/history", ADMIN, Admin, Work),
     ("GET", "/model/metadata", READ, Both, Work),
     ("GET", "/model/params", READ, Both, Work),

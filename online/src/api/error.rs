@@ -60,6 +60,9 @@ pub enum ApiError {
     /// The feed that a cursor names is not remembered.
     #[error(transparent)]
     Gone(#[from] UnknownCursor),
+    /// It was done already.
+    #[error("{0}")]
+    Conflict(String),
     /// The path exists, but not for this method.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
@@ -154,6 +157,7 @@ impl ApiError {
             Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Gone(_) => StatusCode::GONE,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -208,6 +208,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::post_events))
         .routes(routes!(users::get_history))
         .routes(routes!(users::delete_user))
+        .routes(routes!(users::post_merge))
+        .routes(routes!(users::post_undo))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_ready))
         .routes(routes!(health::get_metrics))

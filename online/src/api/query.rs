@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::contract::api::{K, MAX_LIST, RankQuery, RecommendationQuery};
 use shared::contract::expression::Expression;
-use shared::contract::id::IdError;
+use shared::contract::id::{IdError, UserId};
 use shared::contract::served::START;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -153,6 +153,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
     }
     Ok(RecommendationQuery {
         user_id: one("user_id", url.user_id, body.user_id)?,
+        session_id: one("session_id", url.session_id, body.session_id)?,
         k: one("k", url.k, body.k)?,
         item_id: one("item_id", url.item_id, body.item_id)?,
         item_ids: one("item_ids", url.item_ids, body.item_ids)?,
@@ -178,6 +179,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
     check_now(query.now, clock)?;
     let RecommendationQuery {
         user_id,
+        session_id,
         k,
         item_id,
         item_ids,
@@ -194,7 +196,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         profile,
     } = query;
     Ok(CheckedQuery {
-        user_id: user_id.ok_or_else(no_user)?,
+        user_id: self::user(user_id, session_id)?.ok_or_else(no_user)?,
         k: k.unwrap_or_default().get(),
         list: None,
         item_id,
@@ -252,7 +254,22 @@ pub fn check_now(now: Option<i64>, clock: Clock) -> Result<(), ApiError> {
 }
 
 fn no_user() -> ApiError {
-    ApiError::invalid("user_id", "user_id is required")
+    ApiError::invalid("user_id", "user_id or session_id is required")
+}
+
+/// The user of whom one of two fields tells; `None` if neither does.
+///
+/// # Errors
+/// [`ApiError::Invalid`] if both do, or the session's id is none.
+pub fn user(user_id: Option<UserId>, session_id: Option<String>) -> Result<Option<UserId>, ApiError> {
+    match (user_id, session_id) {
+        (Some(_), Some(_)) => Err(ApiError::invalid(
+            "session_id",
+            "there is a user_id, too; give one of them, for each has a past of its own",
+        )),
+        (user_id, None) => Ok(user_id),
+        (None, Some(session)) => id("session_id", &session, UserId::of_session).map(Some),
+    }
 }
 
 /// Checks the name of a category, which must not be empty.
@@ -330,6 +347,13 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_a_user_of_its_own() {
+        let query = asked("session_id=52.0").expect("valid");
+        assert_eq!(query.user_id.as_str(), "session:52");
+        assert_eq!(asked("user_id=session:52").expect("valid").user_id, query.user_id);
+    }
+
+    #[test]
     fn excluded_items_are_separated_by_commas_or_repeated() {
         for text in
             ["exclude=x,y", "exclude=x%2Cy", "exclude=x%2cy", "exclude=x&exclude=y", "exclude=,x,&k=3&exclude=y"]
@@ -374,6 +398,8 @@ mod tests {
         }
         assert_eq!(field(""), "user_id");
         assert_eq!(field("user_id="), "user_id");
+        assert_eq!(field("session_id="), "session_id");
+        assert_eq!(field("session_id=S&user_id=u"), "session_id");
         assert_eq!(field("user_id=%ff"), "user_id");
         assert_eq!(field("user_id=%f"), "user_id");
         assert_eq!(field("user_id=%f%20"), "user_id");
@@ -404,7 +430,7 @@ mod tests {
         let detail = |text: &str| wrong(asked(text).expect_err(text)).1;
         assert_eq!(detail("user_id=u&k=0"), "invalid value: integer `0`, expected an integer from 1 to 500");
         assert_eq!(detail("user_id=u&k=x"), "invalid value: string \"x\", expected an integer from 1 to 500");
-        assert!(detail("user_id=u&colour=red").contains("expected one of `user_id`, `k`"));
+        assert!(detail("user_id=u&colour=red").contains("expected one of `user_id`, `session_id`, `k`"));
         assert!(detail("user_id=u&seen=some").contains("`exclude_purchased`"));
         assert_eq!(detail("k=3&user_id=u&k=4"), "the parameter is given more than once");
         assert!(detail(&format!("user_id=u&exclude=a,{}", "x".repeat(300))).contains("255 bytes"));
@@ -417,6 +443,7 @@ mod tests {
         assert_eq!(both, url("user_id=u&k=5&seen=allow"));
         for pair in [
             ["user_id=u", "user_id=v"],
+            ["session_id=u", "session_id=v"],
             ["k=5", "k=10"],
             ["item_id=a", "item_id=b"],
             ["item_ids=a,b", "item_ids=b,a"],

@@ -17,8 +17,9 @@ use crate::store::Said;
 pub struct Read {
     /// What was said of items.
     pub said: Vec<Said>,
-    /// When the latest erasure was accepted, milliseconds since the epoch; the earliest of all times without any.
-    pub erased_ms: i64,
+    /// When the latest erasure, merge or undo was accepted, milliseconds since the epoch; the earliest of all times
+    /// without any.
+    pub cut_ms: i64,
 }
 
 /// Reads what not every version has.
@@ -28,7 +29,7 @@ pub struct Read {
 /// # Errors
 /// [`io::Error`] when a file can't be read.
 pub fn read(folder: &Path, covered: &Coverage) -> io::Result<Read> {
-    let mut found = Read { said: Vec::new(), erased_ms: i64::MIN };
+    let mut found = Read { said: Vec::new(), cut_ms: i64::MIN };
     for log in event_log::list(folder)? {
         let Some(file) = log.id()? else { continue };
         let mut place = Place { file, end: covered.of(file) };
@@ -38,7 +39,8 @@ pub fn read(folder: &Path, covered: &Coverage) -> io::Result<Read> {
             place.end += line.len() as u64;
             match Line::read(&line) {
                 Line::Change(change) => found.said.extend(Said::of(change, place)),
-                Line::Erasure(erasure) => found.erased_ms = found.erased_ms.max(erasure.received_ms),
+                Line::Erasure(erasure) => found.cut_ms = found.cut_ms.max(erasure.received_ms),
+                Line::Merging(merging) => found.cut_ms = found.cut_ms.max(merging.received_ms()),
                 Line::Impression(_) | Line::Blank | Line::Other => {}
             }
             line.clear();

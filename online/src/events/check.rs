@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use shared::contract::api::{GivenTime, MAX_K, NewEvent, NewImpression};
 use shared::contract::event::Event;
-use shared::contract::id::{MAX_ID_BYTES, MISSING};
+use shared::contract::id::{IdError, MAX_ID_BYTES, MISSING, UserId};
 use shared::contract::impression::Impression;
 use shared::contract::time::{Calendar, EARLIEST_MS, MAX_AHEAD_MS, Number, TimeUnit};
 use uuid::Uuid;
@@ -53,6 +53,12 @@ pub enum Refusal {
         /// The text.
         word: &'static str,
     },
+    /// Nobody is named.
+    #[error("missing field `visitorid`, or `sessionid` of somebody who is not known as a user")]
+    NoUser,
+    /// The id of a session is none.
+    #[error("{0}")]
+    Session(IdError),
     /// An impression has no items, or more than a slate.
     #[error("an impression has 1 to {MAX_K} items of one slate, this one has {0}")]
     Items(usize),
@@ -65,6 +71,8 @@ impl Refusal {
         match self {
             Self::Number(_) | Self::Digits(_) | Self::Text(_) | Self::Early(_) | Self::Ahead { .. } => "timestamp",
             Self::Id(field) | Self::Missing { field, .. } => field,
+            Self::NoUser => "visitorid",
+            Self::Session(_) => "sessionid",
             Self::Items(_) => "items",
         }
     }
@@ -83,7 +91,8 @@ fn shown(ms: &i64) -> String {
 /// # Errors
 /// [`Refusal`] names the field.
 pub fn check(event: NewEvent, now_ms: i64) -> Result<Event, Refusal> {
-    let NewEvent { user, item, kind, timestamp, transaction_id, event_id, recommendation_id } = event;
+    let NewEvent { user, session, item, kind, timestamp, transaction_id, event_id, recommendation_id } = event;
+    let user = who(user, session)?;
     let timestamp_ms = past_ms(timestamp, now_ms)?;
     let transaction_id = optional_id("transactionid", transaction_id)?;
     let event_id = optional_id("event_id", event_id)?.unwrap_or_else(|| Uuid::now_v7().to_string());
@@ -96,13 +105,23 @@ pub fn check(event: NewEvent, now_ms: i64) -> Result<Event, Refusal> {
 /// # Errors
 /// [`Refusal`] names the field.
 pub fn check_impression(impression: NewImpression, now_ms: i64) -> Result<Impression, Refusal> {
-    let NewImpression { event: _, user, recommendation_id, items, timestamp } = impression;
+    let NewImpression { event: _, user, session, recommendation_id, items, timestamp } = impression;
+    let user = who(user, session)?;
     if !(1..=MAX_K).contains(&items.len()) {
         return Err(Refusal::Items(items.len()));
     }
     let timestamp_ms = past_ms(timestamp, now_ms)?;
     let recommendation_id = checked_id(RECOMMENDATION, &recommendation_id)?;
     Ok(Impression { items, user, recommendation_id, timestamp_ms, received_ms: now_ms })
+}
+
+/// The user: who is named, or else who stands for the session.
+fn who(user: Option<UserId>, session: Option<String>) -> Result<UserId, Refusal> {
+    match (user, session) {
+        (Some(user), _) => Ok(user),
+        (None, Some(session)) => UserId::of_session(&session).map_err(Refusal::Session),
+        (None, None) => Err(Refusal::NoUser),
+    }
 }
 
 /// The time in milliseconds, not after `now_ms`, which it is if absent.

@@ -33,6 +33,8 @@ use shared::contract::event_log::Coverage;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::impression::Impression;
 use shared::contract::item_change::ItemChange;
+use shared::contract::merge::{Merge, Merging, Undo};
+use shared::engine::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
 
@@ -43,7 +45,7 @@ use self::supervise::Guard;
 use self::writer::{Append, Request, Writer};
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
-use crate::store::{Retention, StoreError, UserStore};
+use crate::store::{Retention, State, StoreError, UserStore};
 
 /// The number of groups of events that may wait for the applier; beyond it the writer waits.
 const GROUPS: usize = 64;
@@ -136,6 +138,36 @@ impl From<&LogError> for AcceptError {
     }
 }
 
+/// Why a merge is not undone.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// There is no such merge, or none that is still remembered.
+    #[error(
+        "no merge of `{from}` into `{into}` is known; one is forgotten after history.ttl_days, and when 256 others of \
+         `{from}` came after it"
+    )]
+    NotMerged {
+        /// Whose past it would have been.
+        from: UserId,
+        /// Whose it would be.
+        into: UserId,
+    },
+    /// It was undone before.
+    #[error("the last merge of `{from}` into `{into}` was undone already")]
+    Undone {
+        /// Whose past it is.
+        from: UserId,
+        /// Whose it was.
+        into: UserId,
+    },
+    /// The undo can't be written.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// What is known of the merge can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Whether the user's next slate takes the events of a request into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
@@ -153,8 +185,8 @@ pub struct Events {
     requests: mpsc::Sender<Request>,
     store: Arc<dyn UserStore>,
     catalogue: Arc<Catalogue>,
-    /// The latest time of an erasure; what is accepted after it has a later one.
-    erased_ms: AtomicI64,
+    /// The latest time of an erasure or a merge; what is accepted after it has a later one.
+    cut_ms: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
@@ -199,7 +231,7 @@ impl Events {
         let (groups, durable) = mpsc::channel(GROUPS);
         let mut applier =
             Applier::new(&settings, writer.end(), store.clone(), catalogue.clone(), covered, metrics.clone());
-        let erased_ms = AtomicI64::new(applier.recover().await?);
+        let cut_ms = AtomicI64::new(applier.recover().await?);
         let (sender, ended) = watch::channel(None);
         let guard = Guard::new(Ended::Writer, &sender);
         let write = move || {
@@ -213,7 +245,7 @@ impl Events {
             let _guard = guard;
             applier.run(durable).await;
         });
-        let events = Self { requests, store, catalogue, erased_ms, metrics };
+        let events = Self { requests, store, catalogue, cut_ms, metrics };
         Ok((events, Running { writer, applier, ended }))
     }
 
@@ -227,7 +259,7 @@ impl Events {
         mut impressions: Vec<Impression>,
     ) -> Result<Visible, AcceptError> {
         let (count, seen) = (events.len() as u64, impressions.len() as u64);
-        let earliest_ms = self.erased_ms.load(Ordering::Acquire).saturating_add(1);
+        let earliest_ms = self.cut_ms.load(Ordering::Acquire).saturating_add(1);
         events.iter_mut().for_each(|event| event.received_ms = event.received_ms.max(earliest_ms));
         impressions.iter_mut().for_each(|seen| seen.received_ms = seen.received_ms.max(earliest_ms));
         let (reply, answer) = oneshot::channel();
@@ -260,14 +292,59 @@ impl Events {
     /// [`AcceptError`]; then the erasure is not acknowledged, and asking again is safe.
     pub async fn erase(&self, user: UserId) -> Result<Visible, AcceptError> {
         let now_ms = now_ms();
-        // The clock of another replica may be ahead of this one: what the store has is before the erasure in any case.
         let stored = self.store.read(&user, "", now_ms).await.unwrap_or_default();
-        let newest_ms = stored.history.recent.last().map_or(now_ms, |event| event.received_ms);
-        let received_ms = newest_ms.max(now_ms);
+        let received_ms = self.later_than(&stored.history, now_ms);
         let (reply, answer) = oneshot::channel();
         let visible = self.append(Append::erasure(Erasure { user, received_ms }, reply), answer).await?;
-        self.erased_ms.fetch_max(received_ms, Ordering::AcqRel);
+        self.cut_ms.fetch_max(received_ms, Ordering::AcqRel);
         self.metrics.users_erased.inc();
+        Ok(visible)
+    }
+
+    /// Makes a merge durable and applies it: all that was accepted of `from` before, on any replica, is `into`'s.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then the merge is not acknowledged, and asking again is safe.
+    pub async fn merge(&self, from: UserId, into: UserId) -> Result<Visible, AcceptError> {
+        let now_ms = now_ms();
+        let stored = self.store.read(&from, "", now_ms).await.unwrap_or_default();
+        let received_ms = self.later_than(&stored.history, now_ms);
+        self.move_past(Merging::Merge(Merge { from, into, received_ms })).await
+    }
+
+    /// Makes the undo of the last merge of `from` into `into` durable and applies it.
+    ///
+    /// # Errors
+    /// [`UndoError`]; then nothing was undone.
+    pub async fn undo_merge(&self, from: UserId, into: UserId) -> Result<Visible, UndoError> {
+        let now_ms = now_ms();
+        let stored = self.store.read(&from, "", now_ms).await?;
+        if stored.state == State::Unreadable {
+            return Err(StoreError::Unreadable.into());
+        }
+        let merged_ms = match stored.history.merges.last_into(&into) {
+            None => return Err(UndoError::NotMerged { from, into }),
+            Some(of) if of.undone => return Err(UndoError::Undone { from, into }),
+            Some(of) => of.received_ms,
+        };
+        let received_ms = self.later_than(&stored.history, now_ms);
+        Ok(self.move_past(Merging::Undo(Undo { from, into, merged_ms, received_ms })).await?)
+    }
+
+    /// A time that is not before now, nor before what the store has of a user and what was accepted here, and after every
+    /// merge of theirs: the clock of another replica may be ahead.
+    fn later_than(&self, history: &LiveHistory, now_ms: i64) -> i64 {
+        let events = history.recent.last().map(|event| event.received_ms);
+        let cuts = history.merges.newest_ms().into_iter().chain([self.cut_ms.load(Ordering::Acquire)]);
+        events.into_iter().chain(cuts.map(|cut_ms| cut_ms.saturating_add(1))).fold(now_ms, i64::max)
+    }
+
+    async fn move_past(&self, merging: Merging) -> Result<Visible, AcceptError> {
+        let received_ms = merging.received_ms();
+        let (reply, answer) = oneshot::channel();
+        let visible = self.append(Append::merging(merging, reply), answer).await?;
+        self.cut_ms.fetch_max(received_ms, Ordering::AcqRel);
+        self.metrics.users_merged.inc();
         Ok(visible)
     }
 

@@ -13,9 +13,10 @@ use shared::contract::event::Event;
 use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{self, LogFile, Place};
 use shared::contract::item_change::ItemChange;
+use shared::contract::merge::Merging;
 use shared::engine::state::LiveErasure;
 
-use crate::store::{Arrival, Departure, Position};
+use crate::store::{Arrival, Departure, Moved, Position};
 
 /// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,12 @@ impl From<Logged<Erasure>> for Departure {
     }
 }
 
+impl From<Logged<Merging>> for Moved {
+    fn from(Logged { event, place }: Logged<Merging>) -> Self {
+        Self::new(&event, place)
+    }
+}
+
 /// A chunk of the log.
 #[derive(Debug, PartialEq)]
 pub struct Chunk<T> {
@@ -47,6 +54,8 @@ pub struct Chunk<T> {
     pub events: Vec<Logged<T>>,
     /// Its erasures.
     pub erasures: Vec<Logged<Erasure>>,
+    /// Its merges and undos.
+    pub mergings: Vec<Logged<Merging>>,
     /// Its changes of items.
     pub changes: Vec<Logged<ItemChange>>,
     /// Lines that are no events; erased ones are not counted.
@@ -77,8 +86,8 @@ pub fn read<T: DeserializeOwned>(
     max_bytes: u64,
 ) -> io::Result<Chunk<T>> {
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
-    let (events, erasures, changes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut chunk = Chunk { events, erasures, changes, bad_lines: 0, first_bad: None, next: from };
+    let (events, erasures, mergings, changes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut chunk = Chunk { events, erasures, mergings, changes, bad_lines: 0, first_bad: None, next: from };
     let mut bytes = 0;
     for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {
@@ -100,6 +109,8 @@ pub fn read<T: DeserializeOwned>(
             let place = Place { file: id, end: chunk.next.offset + length };
             match Line::read(&line) {
                 Line::Erasure(event) => chunk.erasures.push(Logged { event, place }),
+                Line::Merging(_) if is_older => {}
+                Line::Merging(event) => chunk.mergings.push(Logged { event, place }),
                 Line::Change(event) => chunk.changes.push(Logged { event, place }),
                 Line::Impression(_) | Line::Blank => {}
                 Line::Other if is_older => {}

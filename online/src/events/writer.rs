@@ -11,13 +11,14 @@ use shared::contract::event::Event;
 use shared::contract::event_log::{FileId, Log, Place};
 use shared::contract::impression::Impression;
 use shared::contract::item_change::ItemChange;
+use shared::contract::merge::Merging;
 use tokio::sync::{mpsc, oneshot};
 
 use super::appender::{Appender, Target};
 use super::reader::Logged;
 use super::{AcceptError, LogError, Settings, Visible};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, Departure, Position};
+use crate::store::{Arrival, Departure, Moved, Position};
 
 /// The size in bytes at which a group is closed, so that its first request need not wait for ever.
 const MAX_GROUP_BYTES: usize = 4 << 20;
@@ -33,7 +34,7 @@ pub enum Request {
     Close,
 }
 
-/// Events and impressions, an erasure, or a change of an item, to be made durable.
+/// Events and impressions, an erasure, a merge, or a change of an item, to be made durable.
 pub struct Append {
     /// Their lines.
     pub lines: Vec<u8>,
@@ -41,6 +42,8 @@ pub struct Append {
     pub arrivals: Vec<(Arrival, u64)>,
     /// The erasure, which has the only line.
     pub erasure: Option<Erasure>,
+    /// The merge or undo, which has the only line.
+    pub merging: Option<Merging>,
     /// The change, which has the only line.
     pub change: Option<ItemChange>,
     /// The channel for the answer.
@@ -65,7 +68,7 @@ impl Append {
             serde_json::to_writer(&mut lines, impression).expect("texts and numbers serialise into memory");
             lines.push(b'\n');
         }
-        Self { lines, arrivals, erasure: None, change: None, reply }
+        Self { lines, arrivals, erasure: None, merging: None, change: None, reply }
     }
 
     /// Makes the line of an erasure.
@@ -76,7 +79,18 @@ impl Append {
     pub fn erasure(erasure: Erasure, reply: Reply) -> Self {
         let mut lines = serde_json::to_vec(&erasure).expect("texts and numbers serialise into memory");
         lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), change: None, reply }
+        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), merging: None, change: None, reply }
+    }
+
+    /// Makes the line of a merge or an undo.
+    ///
+    /// # Panics
+    /// Never: as [`Self::new`].
+    #[must_use]
+    pub fn merging(merging: Merging, reply: Reply) -> Self {
+        let mut lines = serde_json::to_vec(&merging).expect("texts and numbers serialise into memory");
+        lines.push(b'\n');
+        Self { lines, arrivals: Vec::new(), erasure: None, merging: Some(merging), change: None, reply }
     }
 
     /// Makes the line of a change.
@@ -87,7 +101,7 @@ impl Append {
     pub fn change(change: ItemChange, reply: Reply) -> Self {
         let mut lines = serde_json::to_vec(&change).expect("texts and numbers serialise into memory");
         lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: None, change: Some(change), reply }
+        Self { lines, arrivals: Vec::new(), erasure: None, merging: None, change: Some(change), reply }
     }
 }
 
@@ -97,6 +111,8 @@ pub struct Placed {
     pub arrivals: Vec<Arrival>,
     /// Its erasure.
     pub departure: Option<Departure>,
+    /// Its merge or undo.
+    pub moved: Option<Moved>,
     /// Its change of an item.
     pub change: Option<Logged<ItemChange>>,
     /// The channel for the answer.
@@ -231,7 +247,7 @@ impl Writer {
 
 /// What requests appended, each with its position in the log; their lines were appended one after the other.
 fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<Placed> {
-    let place = |Append { lines, arrivals, erasure, change, reply }: Append| {
+    let place = |Append { lines, arrivals, erasure, merging, change, reply }: Append| {
         let arrival = |(mut arrival, end): (Arrival, u64)| {
             arrival.event.place = Some(Place { file, end: start + end });
             arrival
@@ -240,7 +256,8 @@ fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<P
         start += lines.len() as u64;
         let place = Place { file, end: start };
         let departure = erasure.map(|event| Logged { event, place }.into());
-        Placed { arrivals, departure, change: change.map(|event| Logged { event, place }), reply }
+        let moved = merging.map(|event| Logged { event, place }.into());
+        Placed { arrivals, departure, moved, change: change.map(|event| Logged { event, place }), reply }
     };
     appends.into_iter().map(place).collect()
 }

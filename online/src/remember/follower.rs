@@ -260,6 +260,7 @@ impl Follower {
                     Some(mark) if mark > end => Chunk {
                         events: Vec::new(),
                         erasures: Vec::new(),
+                        mergings: Vec::new(),
                         changes: Vec::new(),
                         bad_lines: 0,
                         first_bad: None,

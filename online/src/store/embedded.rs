@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use shared::contract::id::UserId;
-use shared::engine::retention::{forget, is_stale};
+use shared::engine::retention::{Flow, Sent, first_ms, first_taken_ms, forget, is_stale};
 use shared::engine::served::ServedSlate;
 use shared::engine::state::{Applied, LiveHistory};
 
 use super::by_user::by_user;
 use super::served::embedded::EmbeddedServed;
-use super::{Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Position, Retention, Stored, UserStore};
+use super::{Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Moved, Position, Retention, Stored, UserStore};
 
 /// The number of shards of the map: a power of two, well above the number of cores.
 const SHARDS: usize = 64;
@@ -63,24 +63,28 @@ impl Embedded {
         };
         drop(shard);
         let oldest_ms = self.retention.oldest_ms(now_ms);
-        if !is_stale(&history, oldest_ms) {
+        if !is_stale(&history, oldest_ms) && history.merges.taken.is_empty() {
             return history;
         }
         let mut fresh = LiveHistory::clone(&history);
         forget(&mut fresh, oldest_ms);
-        Arc::new(fresh)
+        Arc::new(self.retention.whole(fresh))
     }
 
     fn put(&self, arrivals: &[Arrival], bounds: Bounds<'_>) -> Vec<Added> {
-        let mut added = vec![Added::Known; arrivals.len()];
+        let (mut added, mut flows) = (vec![Added::Known; arrivals.len()], Vec::new());
         for (user, events) in by_user(arrivals) {
             let (places, events): (Vec<usize>, Vec<_>) = events.into_iter().unzip();
             let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
             let applied = match shard.get_mut(user) {
-                Some(history) => self.retention.merge(Arc::make_mut(history), events, bounds),
+                Some(history) => {
+                    let applied = self.retention.merge(user, Arc::make_mut(history), events.clone(), bounds);
+                    flows.extend(self.retention.flows(user, history, first_ms(events), bounds));
+                    applied
+                }
                 None => {
                     let mut history = LiveHistory::default();
-                    let applied = self.retention.merge(&mut history, events, bounds);
+                    let applied = self.retention.merge(user, &mut history, events, bounds);
                     if applied.contains(&Applied::New) {
                         shard.insert(user.clone(), Arc::new(history));
                     }
@@ -89,18 +93,47 @@ impl Embedded {
             };
             places.into_iter().zip(applied).for_each(|(at, applied)| added[at] = applied.into());
         }
+        self.pass_on(flows, bounds);
         added
+    }
+
+    /// Changes the history of a user by what was accepted at a time; returns what its merges move since.
+    fn change(
+        &self,
+        user: &UserId,
+        at_ms: i64,
+        bounds: Bounds<'_>,
+        change: impl FnOnce(&mut LiveHistory),
+    ) -> Vec<Flow> {
+        let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
+        let mut history = shard.remove(user).unwrap_or_default();
+        change(Arc::make_mut(&mut history));
+        let flows = self.retention.flows(user, &history, at_ms, bounds);
+        if !history.is_empty() {
+            shard.insert(user.clone(), history);
+        }
+        flows
+    }
+
+    /// Passes on what merges move, from history to history.
+    fn pass_on(&self, mut flows: Vec<Flow>, bounds: Bounds<'_>) {
+        let mut sent = Sent::default();
+        while !flows.is_empty() {
+            let open = sent.new_ones(std::mem::take(&mut flows));
+            for (user, taken) in open {
+                let (at_ms, retention) = (first_taken_ms(&taken), self.retention);
+                let take = |history: &mut LiveHistory| retention.take(&user, history, taken, bounds);
+                flows.extend(self.change(&user, at_ms, bounds, take));
+            }
+        }
     }
 
     fn take_out(&self, departures: &[Departure], bounds: Bounds<'_>) {
         for Departure { user, erasure } in departures {
-            let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
-            let mut history = shard.remove(user).unwrap_or_default();
-            self.retention.erase(Arc::make_mut(&mut history), *erasure, bounds);
+            let erase = |history: &mut LiveHistory| self.retention.erase(user, history, *erasure, bounds);
+            let flows = self.change(user, erasure.received_ms, bounds, erase);
+            self.pass_on(flows, bounds);
             self.served.forget(user, erasure.received_ms);
-            if !history.is_empty() {
-                shard.insert(user.clone(), history);
-            }
         }
     }
 
@@ -156,6 +189,16 @@ impl UserStore for Embedded {
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.take_out(departures, bounds);
         Box::pin(async { Ok(vec![Added::New; departures.len()]) })
+    }
+
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        for of in moved {
+            let merge =
+                |history: &mut LiveHistory| self.retention.move_out(&of.user, history, of.merge.clone(), bounds);
+            let flows = self.change(&of.user, of.merge.received_ms, bounds, merge);
+            self.pass_on(flows, bounds);
+        }
+        Box::pin(async { Ok(vec![Added::New; moved.len()]) })
     }
 
     fn damaged(&self, _most: usize) -> Vec<UserId> {

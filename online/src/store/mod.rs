@@ -7,6 +7,7 @@
 //! remember (request) a slate       ─▶ the last of the user's                      one round trip
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
 //! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
+//! merge   (applier)  merges, undos ─▶ histories between which events have moved; in any order with events
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! keep    (applier)  what was said of items, for other replicas; of each field the latest
@@ -34,9 +35,10 @@ use shared::contract::event::{Event, event_key};
 use shared::contract::event_log::Place;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{ItemChange, Latest, Stamp};
+use shared::contract::merge::Merging;
 pub use shared::engine::retention::{Bounds, Retention};
 use shared::engine::served::ServedSlate;
-use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
+use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory, LiveMerge};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
@@ -98,6 +100,10 @@ pub trait UserStore: Send + Sync {
     /// Erases users from the histories, and returns the result of each. Erasing twice changes nothing. After an error some of
     /// them may be erased.
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
+
+    /// Merges the pasts of users into others', or undoes that, and returns the result of each. Merging twice changes nothing.
+    /// After an error some of it may be done; doing it again does the rest.
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
@@ -207,6 +213,24 @@ pub struct Departure {
     pub erasure: LiveErasure,
 }
 
+/// A merge of a user into another, or its undo, on its way into the user's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose past it was.
+    pub user: UserId,
+    /// The merge as the history stores it.
+    pub merge: LiveMerge,
+}
+
+impl Moved {
+    /// The merge or undo of a line at a place.
+    #[must_use]
+    pub fn new(merging: &Merging, place: Place) -> Self {
+        let (user, merge) = LiveMerge::of(merging, place);
+        Self { user, merge }
+    }
+}
+
 impl From<Event> for Arrival {
     /// Converts an event of the log, with its position there.
     fn from(event: Event) -> Self {
@@ -216,7 +240,7 @@ impl From<Event> for Arrival {
     }
 }
 
-/// The result of applying an event, or an erasure.
+/// The result of applying an event, an erasure or a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The history has it now.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Keep, Mark, Position, Retention, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Keep, Mark, Moved, Position, Retention, Stored, UserStore,
 };
 use shared::contract::id::UserId;
 use shared::engine::served::ServedSlate;
@@ -50,6 +50,9 @@ impl UserStore for Lagging {
     }
     fn erase<'a>(&'a self, departures: &'a [Departure], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.0.erase(departures, bounds)
+    }
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.0.merge(moved, bounds)
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)

@@ -53,19 +53,23 @@ impl<'de> Deserialize<'de> for K {
 
 /// A query for recommendations: the parameters of `GET` and `POST /recommendations` and the body of the latter.
 ///
-/// An absent parameter takes its default; `user_id` is required.
+/// An absent parameter takes its default; one of `user_id` and `session_id` is required.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendationQuery {
-    /// The user to recommend to. Required; an unknown user without a profile gets a non-personal slate.
+    /// The user to recommend to, or else `session_id`; an unknown user without a profile gets a non-personal slate.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = String, min_length = 1, max_length = 255),
-        param(value_type = String, required = true, min_length = 1, max_length = 255)
+        schema(value_type = Option<String>, min_length = 1, max_length = 255),
+        param(value_type = Option<String>, min_length = 1, max_length = 255)
     )]
     pub user_id: Option<UserId>,
+    /// The session to recommend to, of somebody who is not known as a user: the same as the user `session:` and this id.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 247), param(min_length = 1, max_length = 247))]
+    pub session_id: Option<String>,
     /// The number of items, 1 to 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
@@ -352,10 +356,26 @@ impl<'de> Deserialize<'de> for GivenTime {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
-    /// The user.
-    #[serde(rename = "visitorid", alias = "user_id", deserialize_with = "id::given")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
-    pub user: UserId,
+    /// The user; or else `sessionid`, which counts for nothing where there is a user.
+    #[serde(
+        rename = "visitorid",
+        alias = "user_id",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_id"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255))]
+    pub user: Option<UserId>,
+    /// The session of somebody who is not known as a user: the same as the user `session:` and this id.
+    #[serde(
+        rename = "sessionid",
+        alias = "session_id",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_text"
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 247))]
+    pub session: Option<String>,
     /// The item.
     #[serde(rename = "itemid", alias = "item_id", deserialize_with = "id::given")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
@@ -399,10 +419,26 @@ pub struct NewEvent {
 pub struct NewImpression {
     /// Tells an impression from an event.
     pub event: ImpressionWord,
-    /// The user.
-    #[serde(rename = "visitorid", alias = "user_id", deserialize_with = "id::given")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
-    pub user: UserId,
+    /// The user; or else `sessionid`, which counts for nothing where there is a user.
+    #[serde(
+        rename = "visitorid",
+        alias = "user_id",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_id"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255))]
+    pub user: Option<UserId>,
+    /// The session of somebody who is not known as a user, as in an event.
+    #[serde(
+        rename = "sessionid",
+        alias = "session_id",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_text"
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 247))]
+    pub session: Option<String>,
     /// The answer that had the items: its `recommendation_id`.
     #[serde(deserialize_with = "id::text_or_number")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
@@ -507,6 +543,35 @@ pub struct Erased {
     pub user_id: UserId,
     /// Whether the very next answer is that for somebody unknown (status 200); if not (202), it is so once the store is
     /// back.
+    pub applied: bool,
+}
+
+/// The body of `POST /users/{id}/merge` and of its undo: whose past it is about, by one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct MergeOf {
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 247))]
+    pub session_id: Option<String>,
+    /// The user.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255))]
+    pub user_id: Option<UserId>,
+}
+
+/// The acknowledgement of `POST /users/{id}/merge` and of its undo: it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Merged {
+    /// Into whom.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub user_id: UserId,
+    /// Whose past.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub merged: UserId,
+    /// Whether the very next answers go by it (status 200); if not (202), they do once the store is back.
     pub applied: bool,
 }
 

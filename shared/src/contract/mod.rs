@@ -17,6 +17,7 @@ pub mod impression;
 #[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
+pub mod merge;
 pub mod name;
 #[cfg(feature = "settings")]
 pub mod nearest;

@@ -35,11 +35,18 @@ impl UserState {
     /// * `record`: reads the batch's record.
     #[must_use]
     pub fn of(snapshot: &Snapshot, user: &str, live: &LiveHistory, record: impl FnOnce() -> BatchUser) -> Self {
-        if live.hides(snapshot.covered()) {
-            return Self::join(snapshot, BatchUser::default(), live);
-        }
-        Self::join(snapshot, record(), live).with_profile(snapshot.profile_of(user))
+        let covered = snapshot.covered();
+        let is_hidden = live.hides(covered);
+        let own = if is_hidden || live.gave_record(covered) { BatchUser::default() } else { record() };
+        let state = Self::join(snapshot, with_taken(own, snapshot, live), live);
+        if is_hidden { state } else { state.with_profile(snapshot.profile_of(user)) }
     }
+}
+
+/// A record, and those of the version of the users whose pasts came by merges that it does not cover.
+fn with_taken(own: BatchUser, snapshot: &Snapshot, live: &LiveHistory) -> BatchUser {
+    let others = live.records(snapshot.covered()).filter_map(|user| of_version(snapshot, user.as_str()));
+    others.fold(own, BatchUser::with)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The bounds of live histories in length and time, and the function by which whoever derives them from the event log
 //! adds events: every store of the service, and the batch that answers as the service would.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::contract::event_log::Coverage;
-use crate::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory};
+use crate::contract::id::UserId;
+use crate::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory, LiveMerge, Taken};
 
 /// The bounds of live histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,29 +41,64 @@ impl Retention {
     /// Applies events to a history; returns the result of each. An expired event changes nothing.
     pub fn merge<'a>(
         self,
+        user: &UserId,
         history: &mut LiveHistory,
         events: impl IntoIterator<Item = &'a LiveEvent>,
         bounds: Bounds<'_>,
     ) -> Vec<Applied> {
         let oldest_ms = self.oldest_ms(bounds.now_ms);
-        let apply = |event: &LiveEvent| {
+        let apply = |history: &mut LiveHistory, event: &LiveEvent| {
             if event.received_ms < oldest_ms {
                 return Applied::Duplicate;
             }
             history.apply(event.clone(), self.within(bounds))
         };
-        let applied: Vec<Applied> = events.into_iter().map(apply).collect();
-        if applied.contains(&Applied::New) {
-            forget(history, oldest_ms);
-            self.let_go(history, bounds);
-        }
-        applied
+        history.changing(user, bounds.now_ms, self.within(bounds), |history| {
+            let applied: Vec<Applied> = events.into_iter().map(|event| apply(history, event)).collect();
+            if applied.contains(&Applied::New) {
+                forget(history, oldest_ms);
+                self.let_go(history, bounds);
+            }
+            applied
+        })
     }
 
     /// Erases a history.
-    pub fn erase(self, history: &mut LiveHistory, erasure: LiveErasure, bounds: Bounds<'_>) {
-        history.erase(erasure);
+    pub fn erase(self, user: &UserId, history: &mut LiveHistory, erasure: LiveErasure, bounds: Bounds<'_>) {
+        history.changing(user, bounds.now_ms, self.within(bounds), |history| history.erase(erasure));
         self.let_go(history, bounds);
+    }
+
+    /// Merges the past of a history's user into another's, or undoes that.
+    pub fn move_out(self, user: &UserId, history: &mut LiveHistory, merge: LiveMerge, bounds: Bounds<'_>) {
+        let within = self.within(bounds);
+        history.changing(user, bounds.now_ms, within, |history| history.merge(merge, within));
+        forget(history, self.oldest_ms(bounds.now_ms));
+    }
+
+    /// Takes what came by merges.
+    pub fn take(self, user: &UserId, history: &mut LiveHistory, taken: Vec<Taken>, bounds: Bounds<'_>) {
+        let within = self.within(bounds);
+        history.changing(user, bounds.now_ms, within, |history| taken.into_iter().for_each(|of| history.take(of)));
+        forget(history, self.oldest_ms(bounds.now_ms));
+    }
+
+    /// What the merges of a user from a time on move, by the user whom it is for: all of it, whether it changed or not,
+    /// since what was sent before may not have come.
+    #[must_use]
+    pub fn flows(self, user: &UserId, history: &LiveHistory, since_ms: i64, bounds: Bounds<'_>) -> Vec<Flow> {
+        let flow = |(into, taken)| Flow { into, taken };
+        history.flows(user, since_ms, self.within(bounds)).into_iter().map(flow).collect()
+    }
+
+    /// The history as it is asked for.
+    #[must_use]
+    pub fn whole(self, history: LiveHistory) -> LiveHistory {
+        if history.merges.taken.is_empty() {
+            return history;
+        }
+        let covered = Coverage::default();
+        history.with_taken(self.within(Bounds { covered: &covered, now_ms: 0 }))
     }
 
     /// Forgets an erasure that hides nothing any more: every version covers it, and all events before it have expired.
@@ -92,7 +130,8 @@ const NEVER_MS: i64 = 253_402_300_799_999;
 /// When the last event of a history arrived, milliseconds since the epoch.
 fn newest_ms(history: &LiveHistory) -> i64 {
     let recent = history.recent.last().map(|event| event.received_ms);
-    recent.into_iter().chain(history.older.iter().map(|seen| seen.received_ms)).max().unwrap_or(i64::MIN)
+    let recent = recent.into_iter().chain(history.merges.newest_ms());
+    recent.chain(history.older.iter().map(|seen| seen.received_ms)).max().unwrap_or(i64::MIN)
 }
 
 /// Whether a history holds anything received before `oldest_ms`.
@@ -100,6 +139,7 @@ fn newest_ms(history: &LiveHistory) -> i64 {
 pub fn is_stale(history: &LiveHistory, oldest_ms: i64) -> bool {
     history.recent.first().is_some_and(|event| event.received_ms < oldest_ms)
         || history.older.iter().any(|seen| seen.received_ms < oldest_ms)
+        || history.merges.is_stale(oldest_ms)
 }
 
 /// Drops everything from a history that was received before `oldest_ms`.
@@ -107,6 +147,45 @@ pub fn forget(history: &mut LiveHistory, oldest_ms: i64) {
     let expired = history.recent.partition_point(|event| event.received_ms < oldest_ms);
     history.recent.drain(..expired);
     history.older.retain(|seen| seen.received_ms >= oldest_ms);
+    history.merges.forget(oldest_ms);
+}
+
+/// When the first of some events was accepted, milliseconds since the epoch.
+#[must_use]
+pub fn first_ms<'a>(events: impl IntoIterator<Item = &'a LiveEvent>) -> i64 {
+    events.into_iter().map(|event| event.received_ms).min().unwrap_or(i64::MAX)
+}
+
+/// When the first of some merges was accepted, milliseconds since the epoch.
+#[must_use]
+pub fn first_taken_ms(taken: &[Taken]) -> i64 {
+    taken.iter().map(|of| of.received_ms).min().unwrap_or(i64::MAX)
+}
+
+/// What a merge moves, on its way into the history of the other user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// The other user.
+    pub into: UserId,
+    /// What moves.
+    pub taken: Taken,
+}
+
+/// Which flows were sent in one go: what was sent is not sent again, so that a cycle ends.
+#[derive(Debug, Default)]
+pub struct Sent(BTreeSet<(UserId, UserId, i64, u64)>);
+
+impl Sent {
+    /// Those that were not sent yet, by the user whom they are for.
+    pub fn new_ones(&mut self, flows: impl IntoIterator<Item = Flow>) -> BTreeMap<UserId, Vec<Taken>> {
+        let mut open: BTreeMap<UserId, Vec<Taken>> = BTreeMap::new();
+        for Flow { into, taken } in flows {
+            if self.0.insert((into.clone(), taken.from.clone(), taken.received_ms, taken.version)) {
+                open.entry(into).or_default().push(taken);
+            }
+        }
+        open
+    }
 }
 
 #[cfg(test)]
@@ -127,16 +206,16 @@ mod tests {
         let retention = Retention { max_events: 10, max_older: 10, ttl_ms: 100 };
         let covered = Coverage::default();
         let mut history = LiveHistory::default();
-        let (first, second) = (event(1, 0), event(2, 90));
+        let (user, first, second) = (UserId::new("u").expect("valid id"), event(1, 0), event(2, 90));
         let bounds = Bounds { covered: &covered, now_ms: 90 };
-        assert_eq!(retention.merge(&mut history, [&first, &second], bounds), [Applied::New, Applied::New]);
+        assert_eq!(retention.merge(&user, &mut history, [&first, &second], bounds), [Applied::New, Applied::New]);
         assert_eq!(history.recent.len(), 2);
         assert!(is_stale(&history, retention.oldest_ms(101)));
         forget(&mut history, retention.oldest_ms(101));
         assert_eq!(history.recent, [second]);
         assert_eq!(retention.expires_ms(&history), 190);
         let late = Bounds { covered: &covered, now_ms: 101 };
-        assert_eq!(retention.merge(&mut history, [&first], late), [Applied::Duplicate]);
+        assert_eq!(retention.merge(&user, &mut history, [&first], late), [Applied::Duplicate]);
     }
 
     #[test]
@@ -148,8 +227,8 @@ mod tests {
             [&CoveredFile { replica: "a".to_owned(), number: 1, id: file, bytes }].into_iter().collect()
         };
         for (bytes, now_ms, is_kept) in [(40, 105, true), (39, 106, true), (40, 106, false)] {
-            let mut history = LiveHistory::default();
-            retention.erase(&mut history, erasure, Bounds { covered: &covered(bytes), now_ms });
+            let (user, mut history) = (UserId::new("u").expect("valid id"), LiveHistory::default());
+            retention.erase(&user, &mut history, erasure, Bounds { covered: &covered(bytes), now_ms });
             assert_eq!(!history.is_empty(), is_kept, "{bytes} {now_ms}");
             assert_eq!(retention.expires_ms(&LiveHistory { erased: Some(erasure), ..history }), NEVER_MS);
         }

@@ -6,6 +6,8 @@
 //! events ────▶ LiveHistory (external ids) ┘
 //! ```
 
+pub mod merges;
+
 use std::sync::LazyLock;
 
 use crate::contract::event_log::{Coverage, FileId, Place};
@@ -13,6 +15,8 @@ use crate::contract::id::{ItemId, ItemIdx};
 use crate::contract::kind::{KindIdx, KindName, Kinds};
 use crate::engine::topk::Scored;
 use crate::tables::Profile;
+
+pub use merges::{LiveMerge, Merges, Move, Taken};
 
 /// An event of a user as the engine sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +122,8 @@ pub struct LiveHistory {
     pub older: Vec<LiveSeen>,
     /// The last erasure of the user.
     pub erased: Option<LiveErasure>,
+    /// Merges of the user, and into them.
+    pub merges: Merges,
 }
 
 /// How long a live history remembers.
@@ -145,7 +151,7 @@ impl LiveHistory {
     /// Whether the history holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.recent.is_empty() && self.older.is_empty() && self.erased.is_none()
+        self.recent.is_empty() && self.older.is_empty() && self.erased.is_none() && self.merges.is_empty()
     }
 
     /// Whether the user was erased, and a version that covers this much of the log still knows what was before.
@@ -162,13 +168,20 @@ impl LiveHistory {
         }
         self.recent.retain(|event| event.received_ms > erasure.received_ms);
         self.older.retain(|seen| seen.received_ms > erasure.received_ms);
+        self.erase_merged(erasure.received_ms);
     }
 
     /// Adds an event unless it is a duplicate, keeps the last `bounds.max_events`, and remembers the items of the rest
     /// until an artifact covers them, `bounds.max_older` at most. O(`max_events` + `max_older`).
+    ///
+    /// One that was accepted before a merge of the user goes with that; an id is one event's among those of one owner.
     pub fn apply(&mut self, event: LiveEvent, bounds: HistoryBounds<'_>) -> Applied {
-        let is_erased = self.erased.is_some_and(|erased| event.received_ms <= erased.received_ms);
-        if is_erased || self.recent.iter().any(|known| known.event_key == event.event_key) {
+        self.put(event, bounds)
+    }
+
+    /// Adds an event unless it is a duplicate, whenever it was accepted.
+    fn insert(&mut self, event: LiveEvent, bounds: HistoryBounds<'_>) -> Applied {
+        if self.recent.iter().any(|known| known.event_key == event.event_key) {
             return Applied::Duplicate;
         }
         let place = self.recent.partition_point(|known| known.received_ms <= event.received_ms);
@@ -184,13 +197,16 @@ impl LiveHistory {
 
     /// Adds all events and items of another history of the same user.
     pub fn absorb(&mut self, other: Self, bounds: HistoryBounds<'_>) {
-        let Self { recent, older, erased } = other;
+        let Self { recent, older, erased, merges } = other;
         older.into_iter().for_each(|seen| remember(&mut self.older, seen));
         if let Some(erasure) = self.erased.into_iter().chain(erased).max_by_key(|erased| erased.received_ms) {
             self.erase(erasure);
         }
         for event in recent {
             self.apply(event, bounds);
+        }
+        if !merges.is_empty() {
+            self.absorb_merges(merges, bounds);
         }
     }
 }

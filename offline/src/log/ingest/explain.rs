@@ -9,6 +9,7 @@ use shared::contract::kind::Kinds;
 use super::check::toml_key;
 use super::first_row::Orders;
 use super::gather::plausible;
+use super::pasts::Pasts;
 use super::plan::{Plan, plan};
 use super::raw::{Keep, RawLog};
 use super::read::{Encoding, FirstRow, Layout, Names, Quoting, first_rows};
@@ -48,7 +49,8 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
     let plan = plan(path, config, kinds, plausible(config)?)?.ok_or_else(|| IngestError::read(path, "empty"))?;
     let words = KindWords::new(&plan.reading, kinds)?;
     let (refund, keep) = (refund(kinds), Keep::Learnt);
-    let mut judge = Judge { plan: &plan, words, refund, config, keep, file: 0, erased: None };
+    let pasts = Pasts::default();
+    let mut judge = Judge { plan: &plan, words, refund, config, keep, file: 0, pasts: &pasts, of_service: false };
     let mut orders = Orders::new(&plan);
     let (mut raw, mut seen_ids) = (RawLog::default(), SeenIds::new());
     let mut row = |row: &FirstRow| {
@@ -56,7 +58,7 @@ pub fn explain(path: &Path, config: &IngestConfig, kinds: &Kinds) -> Result<Expl
             Ok(values) => values.iter().map(Option::as_deref).collect(),
             Err(reason) => return format!("rejected: {reason}"),
         };
-        match judge.judge(&orders.filled(&values), row.at.element, &mut seen_ids, &mut raw) {
+        match judge.judge(&orders.filled(&values), row.at.element, None, &mut seen_ids, &mut raw) {
             Verdict::Event(event) => format!(
                 "{}: user {} {} item {}",
                 jiff::Timestamp::from_millisecond(event.timestamp_ms).map(|time| time.to_string()).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Reads all files of a log into one time-ordered [`RawLog`], and counts what became of each row.
 //!
 //! ```text
-//! files ─▶ erasures, changes of items ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows
+//! files ─▶ erasures, merges, changes of items ─▶ plan ─▶ rows ─▶ judge ─▶ events ─▶ in time order ─▶ without equal rows
 //!       ─▶ bots are named
 //! ```
 
@@ -16,7 +16,7 @@ use super::covered::FileRead;
 use super::equal::{self, drop_equal};
 use super::erased::{ERASED, ERASURE};
 use super::first_row::Orders;
-use super::no_event::NoEvent;
+use super::no_event::{NoEvent, accepted_ms};
 use super::plan::{Plan, Plausible};
 use super::plans::{Planned, plans};
 use super::raw::{Keep, RawLog};
@@ -117,7 +117,8 @@ pub(super) fn gather_files(
     gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
-    (report.erased, report.changes) = (service.erased, Arc::new(service.changes));
+    (report.erased, report.changes) = (service.pasts.erased, Arc::new(service.changes));
+    report.merged = raw.merged;
     check::rejects(&report, config, rejects)?;
     check::duplicates(&report, config)?;
     raw.sort();
@@ -178,7 +179,7 @@ impl Gathered {
         out: &mut Rejects,
     ) -> Result<(), IngestError> {
         let Reader { config, kinds, keep, progress, .. } = reader;
-        let (path, erased) = (&plan.form.path, &log.erased);
+        let (path, pasts) = (&plan.form.path, &log.pasts);
         // Other offsets are not those of the file.
         let end = log.end(path).filter(|_| plan.form.layout == Layout::JsonLines);
         let mut service = FileRead::begin(path)?;
@@ -189,8 +190,8 @@ impl Gathered {
             config,
             keep,
             file: number,
-            // The lines of the service say when they were accepted, which decides.
-            erased: service.is_none().then_some(erased),
+            pasts,
+            of_service: service.is_some(),
         };
         let mut orders = Orders::new(plan);
         let (rows_before, events_before) = (self.report.rows, self.raw.events.len());
@@ -219,7 +220,7 @@ impl Gathered {
                 }
                 Ok(Values { raw: Some(raw), .. })
                     if service.is_some()
-                        && let Some(line) = NoEvent::of(raw.as_bytes(), erased) =>
+                        && let Some(line) = NoEvent::of(raw.as_bytes(), pasts) =>
                 {
                     note(&mut service, |file| match line.timestamp_ms {
                         Some(timestamp_ms) => file.note_event(at, timestamp_ms),
@@ -227,8 +228,13 @@ impl Gathered {
                     });
                     self.report.skipped.add(line.reason, || example(path, at.number, &line.example));
                 }
-                Ok(row) => match judge.judge(&orders.filled(row.values), at.element, &mut self.seen_ids, &mut self.raw)
-                {
+                Ok(row) => match judge.judge(
+                    &orders.filled(row.values),
+                    at.element,
+                    row.raw.filter(|_| !pasts.is_empty()).and_then(|raw| accepted_ms(raw.as_bytes())),
+                    &mut self.seen_ids,
+                    &mut self.raw,
+                ) {
                     Verdict::Event(event) => {
                         note(&mut service, |file| file.note_event(at, event.timestamp_ms));
                         self.raw.events.push(event);

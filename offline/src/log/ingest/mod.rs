@@ -1,7 +1,7 @@
 //! The only reader: event logs and item tables in, a time-ordered [`Log`] out.
 //!
 //! ```text
-//! files ─▶ service_log (erasures, changes of items, and up to where the service's files are read)
+//! files ─▶ service_log (erasures, merges, changes of items, and up to where the service's files are read)
 //!       ─▶ plan: form, schema, columns, times ─▶ read (rows of text) ─▶ rows (events, or why not)
 //!       ─▶ gather (in time order, without equal rows and the surplus of bots)
 //!       ─▶ log (users and items indexed by their sorted ids)
@@ -26,6 +26,7 @@ pub mod log;
 mod needs;
 mod no_event;
 mod now;
+mod pasts;
 mod plan;
 mod plans;
 mod quantity;
@@ -56,6 +57,7 @@ pub use gather::{Reader, gather, ingest};
 pub use items::{Catalogue, ItemsConfig, read_catalogue};
 pub use log::{Log, LogEvent, Told};
 pub use now::age_ms;
+pub use pasts::Pasts;
 pub use raw::{Keep, RawLog};
 pub use report::{IngestReport, Reasons};
 pub use resolved::{BlockedItem, Reason, TakenBack};

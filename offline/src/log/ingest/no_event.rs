@@ -4,8 +4,9 @@ use serde::Deserialize;
 use shared::contract::event_log::line::Line;
 use shared::contract::id::UserId;
 
-use super::erased::{ERASED, ERASURE, Erased};
+use super::erased::{ERASED, ERASURE};
 use super::items::changed::CHANGE;
+use super::pasts::{MERGING, Pasts};
 
 /// The reason for lines that say what was seen of a slate.
 pub const IMPRESSION: &str = "what was seen of a slate, of which nothing is learnt";
@@ -23,30 +24,38 @@ pub struct NoEvent {
 impl NoEvent {
     /// Tells why a line of the service's log is no event that counts; `None` for one that may be.
     #[must_use]
-    pub fn of(line: &[u8], erased: &Erased) -> Option<Self> {
+    pub fn of(line: &[u8], pasts: &Pasts) -> Option<Self> {
         let silent = |reason| Some(Self { reason, timestamp_ms: None, example: String::new() });
         match Line::read(line) {
             Line::Blank | Line::Erasure(_) => silent(ERASURE),
-            Line::Impression(seen) if erased.holds(seen.user.as_str(), seen.received_ms) => silent(ERASED),
+            Line::Merging(_) => silent(MERGING),
+            Line::Impression(seen) if pasts.erased.holds(seen.user.as_str(), seen.received_ms) => silent(ERASED),
             Line::Impression(_) => silent(IMPRESSION),
             Line::Change(change) => {
                 let (timestamp_ms, example) = (Some(change.timestamp_ms), change.item.to_string());
                 Some(Self { reason: CHANGE, timestamp_ms, example })
             }
-            Line::Other if was_erased(line, erased) => silent(ERASED),
+            Line::Other if was_erased(line, pasts) => silent(ERASED),
             Line::Other => None,
         }
     }
 }
 
+/// When the service accepted an event, and of whom.
+#[derive(Deserialize)]
+struct Accepted {
+    visitorid: UserId,
+    received: i64,
+}
+
 /// Whether an event was accepted before its user was erased.
-fn was_erased(line: &[u8], erased: &Erased) -> bool {
-    #[derive(Deserialize)]
-    struct Accepted {
-        visitorid: UserId,
-        received: i64,
-    }
+fn was_erased(line: &[u8], pasts: &Pasts) -> bool {
     let accepted = || serde_json::from_slice::<Accepted>(line).ok();
-    let is_held = |accepted: Accepted| erased.holds(accepted.visitorid.as_str(), accepted.received);
-    !erased.is_empty() && accepted().is_some_and(is_held)
+    let is_held = |accepted: Accepted| pasts.whose(accepted.visitorid.as_str(), accepted.received).is_none();
+    !pasts.erased.is_empty() && accepted().is_some_and(is_held)
+}
+
+/// When the service accepted the event of a line, milliseconds since the epoch.
+pub fn accepted_ms(line: &[u8]) -> Option<i64> {
+    serde_json::from_slice(line).ok().map(|Accepted { received, .. }| received)
 }

@@ -119,6 +119,8 @@ pub struct RawLog {
     pub extras: Vec<Extra>,
     /// What the log says about items.
     pub told: Notes,
+    /// How many events are another user's than the row says, by merges.
+    pub merged: u64,
 }
 
 impl RawLog {

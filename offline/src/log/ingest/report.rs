@@ -124,6 +124,9 @@ pub struct IngestReport {
     pub rows: u64,
     /// Rows that became events.
     pub events: u64,
+    /// Events that are another user's than their rows say, since pasts were merged.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub merged: u64,
     /// Bad rows.
     pub rejected: Reasons,
     /// Rows that are no interactions, or not a second time.
@@ -151,6 +154,12 @@ impl IngestReport {
     pub fn of_part(&self) -> Self {
         Self { service_files: Vec::new(), ..self.clone() }
     }
+}
+
+/// Whether there is nothing to say.
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// An example of a row: its file, number and value.

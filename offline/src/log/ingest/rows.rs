@@ -6,8 +6,9 @@ use shared::contract::event::event_key;
 use shared::contract::id::{canonical, check};
 use shared::contract::kind::{KindIdx, Kinds};
 
-use super::erased::{ERASED, Erased};
+use super::erased::ERASED;
 use super::items::told::Field;
+use super::pasts::Pasts;
 use super::plan::Plan;
 use super::quantity::{self, Quantity};
 use super::raw::{Extra, Keep, RawEvent, RawLog};
@@ -61,18 +62,22 @@ pub struct Judge<'a> {
     pub keep: Keep,
     /// The number of the file.
     pub file: u32,
-    /// The users whose events up to a time do not count, unless the file is the service's own.
-    pub erased: Option<&'a Erased>,
+    /// Whose the events are.
+    pub pasts: &'a Pasts,
+    /// Whether the file is the service's own: its lines say when they were accepted, which decides.
+    pub of_service: bool,
 }
 
 impl Judge<'_> {
     /// Decides about a row; a new event's fields are noted in `raw` and `seen_ids`.
     ///
     /// * `element`: the number of the row in its record.
+    /// * `accepted_ms`: when the service accepted it, if it says so, milliseconds since the epoch.
     pub fn judge(
         &mut self,
         values: &[Option<&str>],
         element: u32,
+        accepted_ms: Option<i64>,
         seen_ids: &mut SeenIds,
         raw: &mut RawLog,
     ) -> Verdict {
@@ -123,15 +128,17 @@ impl Judge<'_> {
             Ok(time) => time,
             Err(reason) => return Verdict::Rejected(reason),
         };
-        if self.erased.is_some_and(|erased| erased.holds(&user, timestamp_ms)) {
+        let at_ms = if self.of_service { accepted_ms } else { Some(timestamp_ms) };
+        let Some(owner) = at_ms.map_or(Some(user.as_ref()), |at_ms| self.pasts.whose(&user, at_ms)) else {
             return Verdict::Skipped(ERASED.to_owned());
-        }
+        };
+        let was_merged = owner != user;
         let order = match field(Role::Order).map(str::parse) {
             Some(Ok(order)) => order,
             Some(Err(_)) => return Verdict::Rejected("order not a whole number"),
             None => 0,
         };
-        let (user, name, item) = (raw.users.row(&user), item.as_ref(), raw.items.row(&item));
+        let (user, name, item) = (raw.users.row(owner), item.as_ref(), raw.items.row(&item));
         let key = match field(Role::EventId) {
             None => 0,
             Some(id) => match identity(id, element, name, (user, Seen { timestamp_ms, item }), seen_ids) {
@@ -149,6 +156,7 @@ impl Judge<'_> {
             SessionsFrom::Column => field(Role::Session).map_or(0, |name| raw.sessions.row(user, name) + 1),
             SessionsFrom::Gap => 0,
         };
+        raw.merged += u64::from(was_merged);
         let line = raw.events.len() as u32;
         if !plan.places[Role::Order as usize].is_empty() || !raw.orders.is_empty() {
             raw.orders.resize(line as usize, 0);

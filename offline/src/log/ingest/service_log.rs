@@ -1,6 +1,6 @@
 //! What the files of the service's event log say beside events, and up to where they are read.
 //!
-//! In: the files of a log, to which a service may be appending. Out: the erasures of users and the changes of items in
+//! In: the files of a log, to which a service may be appending. Out: erasures and merges of users and changes of items in
 //! them, and the length that each file had before the first was looked at. Nothing behind it is read in this run, neither
 //! here nor among the rows: a version that covers the line of an erasure or of a change has heard it. Costs a pass over
 //! the service's files.
@@ -13,14 +13,14 @@ use shared::contract::event_log::line::Line;
 use shared::contract::event_log::{FileId, LogFile, Place};
 
 use super::IngestError;
-use super::erased::Erased;
 use super::items::ItemChanges;
+use super::pasts::Pasts;
 
 /// The files of the service's event log, as they were at one time.
 #[derive(Debug, Default)]
 pub struct ServiceLog {
-    /// The users who were erased.
-    pub erased: Erased,
+    /// Which users were erased, and whose pasts were merged.
+    pub pasts: Pasts,
     /// What was said of items.
     pub changes: ItemChanges,
     ends: BTreeMap<PathBuf, u64>,
@@ -57,7 +57,7 @@ impl ServiceLog {
             end += line.len() as u64;
             let file = *file.get_or_insert_with(|| FileId::of(&log.replica, log.number, &line));
             match Line::read(&line) {
-                Line::Erasure(erasure) => self.erased.add(&erasure),
+                said @ (Line::Erasure(_) | Line::Merging(_)) => self.pasts.add(&said),
                 Line::Change(change) => self.changes.add(change, Place { file, end }),
                 Line::Impression(_) | Line::Blank | Line::Other => {}
             }
@@ -122,16 +122,58 @@ mod tests {
     }
 
     #[test]
+    fn what_was_merged_is_the_others_in_every_file_and_an_event_of_both_counts_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let event = |user: &str, item: &str, id: &str, at: i64| {
+            format!(
+                r#"{{"timestamp":1764223441000,"visitorid":"{user}","event":"view","itemid":"{item}","event_id":"{id}","received":{at}}}"#
+            ) + "\n"
+        };
+        let at = 1_764_223_441_000;
+        let merge = |from: &str, into: &str, at: i64| {
+            format!("{{\"merge\":\"{from}\",\"into\":\"{into}\",\"received\":{at}}}\n")
+        };
+        let undone = format!("{{\"unmerge\":\"t\",\"into\":\"u\",\"merged\":{at},\"received\":{}}}\n", at + 9);
+        // The merge is in another replica's file than the events, and the undo in a third.
+        let logs = [
+            ("a", [event("s", "a", "1", at), event("s", "b", "2", at + 9), event("t", "c", "3", at)].concat()),
+            ("b", [event("u", "a", "1", at), merge("s", "u", at + 5), merge("t", "u", at)].concat()),
+            ("c", [undone, event("s", "d", "4", at + 5)].concat()),
+        ];
+        let paths: Vec<PathBuf> = logs
+            .iter()
+            .map(|(replica, lines)| {
+                let path = event_log::path(folder.path(), replica, 1);
+                fs::write(&path, lines).expect("writes");
+                path
+            })
+            .collect();
+        let (config, kinds) = (IngestConfig::of_tests(), Kinds::default());
+        let rejects = folder.path().join("rejects.jsonl");
+        let reader =
+            Reader { config: &config, kinds: &kinds, keep: Keep::Learnt, rejects: &rejects, progress: &|_| () };
+        let (raw, report) = gather(&paths, reader, &Catalogue::default()).expect("reads");
+        let of = |number: &u32| {
+            (raw.users.text(raw.events[*number as usize].user), raw.items.text(raw.events[*number as usize].item))
+        };
+        let mut told: Vec<_> = (0..raw.events.len() as u32).map(|number| of(&number)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("s", "b"), ("t", "c"), ("u", "a"), ("u", "d")]);
+        assert_eq!((report.merged, report.skipped.total(), report.rejected.total()), (2, 4, 0));
+        assert_eq!(covered(&report.service_files).len(), 3);
+    }
+
+    #[test]
     fn a_packed_log_says_the_same_at_the_same_places() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = event_log::path(folder.path(), "0", 1);
         fs::write(&path, [&view("u1"), CHANGE, ERASURE, &view("u2")].concat() + "{\"change\":\"b\"").expect("writes");
         let plain = ServiceLog::of_files(std::slice::from_ref(&path)).expect("reads");
-        assert!(!plain.changes.is_empty() && plain.erased.has("u1"));
+        assert!(!plain.changes.is_empty() && plain.pasts.erased.has("u1"));
         let log = LogFile::at(&path).expect("a log file");
         pack(&log).expect("packs");
         let packed = ServiceLog::of_files(&[log.packed_path()]).expect("reads");
-        assert_eq!((&packed.erased, &packed.changes), (&plain.erased, &plain.changes));
+        assert_eq!((&packed.pasts, &packed.changes), (&plain.pasts, &plain.changes));
         assert_eq!(packed.end(&log.packed_path()), plain.end(&path));
     }
 }

@@ -36,7 +36,7 @@ use super::writer::{Group, Placed, Reply};
 use super::{LogError, Settings, Visible, now_ms};
 use crate::catalogue::{Catalogue, logs};
 use crate::metrics::Metrics;
-use crate::store::{Added, Arrival, Bounds, Departure, Position, Said, UserStore};
+use crate::store::{Added, Arrival, Bounds, Departure, Moved, Position, Said, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
@@ -99,13 +99,13 @@ impl Applier {
     }
 
     /// Brings the store and the catalogue up to date before the first request; returns the time of the latest erasure
-    /// that the logs tell of.
+    /// or merge that the logs tell of.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read or the store fails several times.
     pub async fn recover(&mut self) -> Result<i64, LogError> {
         let covered = self.followed.clone();
-        let logs::Read { said, erased_ms } = self.in_folder(move |folder| logs::read(folder, &covered)).await?;
+        let logs::Read { said, cut_ms } = self.in_folder(move |folder| logs::read(folder, &covered)).await?;
         self.catalogue.tell(said);
         let mark = self.store.applied().await?;
         self.restart_from(mark).await?;
@@ -126,7 +126,7 @@ impl Applier {
         self.metrics.store_up.set(1);
         let (events, seconds) = (self.metrics.events_reapplied.get() - before, started.elapsed().as_secs_f32());
         tracing::info!(events, seconds, end = %self.end, "event log applied");
-        Ok(erased_ms)
+        Ok(cut_ms)
     }
 
     /// Applies groups as they arrive, and what the store lacks of the log, until the channel of groups is closed.
@@ -212,17 +212,19 @@ impl Applier {
     /// Applies a group, with those that wait behind it, and answers their requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
-        let mut replies: Vec<(Reply, usize, usize)> = Vec::new();
+        let mut replies: Vec<(Reply, usize, usize, usize)> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut departures: Vec<Departure> = Vec::new();
+        let mut moves: Vec<Moved> = Vec::new();
         let mut said: Vec<Said> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
-            for Placed { arrivals: events, departure, change, reply } in group.appends {
-                replies.push((reply, events.len(), usize::from(departure.is_some())));
+            for Placed { arrivals: events, departure, moved, change, reply } in group.appends {
+                replies.push((reply, events.len(), usize::from(departure.is_some()), usize::from(moved.is_some())));
                 arrivals.extend(events);
                 departures.extend(departure);
+                moves.extend(moved);
                 said.extend(change.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)));
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
@@ -234,7 +236,7 @@ impl Applier {
             Health::Down(..) => None,
             Health::Up => {
                 let result = match self.follow().await {
-                    Ok(covered) => self.apply(&arrivals, &departures, said, &covered).await,
+                    Ok(covered) => self.apply(&arrivals, &departures, &moves, said, &covered).await,
                     Err(error) => Err(error),
                 };
                 result.map_err(|error| self.note(Err(error))).ok()
@@ -243,22 +245,25 @@ impl Applier {
         if added.is_some() && self.done == start {
             self.done = end;
         }
-        let mut rest = added.map(|Applied { events, erasures }| (events.into_iter(), erasures.into_iter()));
-        for (reply, events, erasures) in replies {
+        let mut rest = added
+            .map(|Applied { events, erasures, moves }| (events.into_iter(), erasures.into_iter(), moves.into_iter()));
+        for (reply, events, erasures, moves) in replies {
             let own = rest.as_mut().map(|rest| {
-                let own: Vec<Added> = rest.0.by_ref().take(events).chain(rest.1.by_ref().take(erasures)).collect();
-                visible(&own)
+                let own = rest.0.by_ref().take(events).chain(rest.1.by_ref().take(erasures));
+                visible(&own.chain(rest.2.by_ref().take(moves)).collect::<Vec<Added>>())
             });
             // A request that no longer waits has been dropped or has timed out.
             let _ = reply.send(Ok(own.unwrap_or(Visible::Later)));
         }
     }
 
-    /// Applies events, erasures and changes of items; their order does not matter, since they go by times.
+    /// Applies events, erasures, merges and changes of items; their order does not matter, since they go by times, but
+    /// that an erasure may not know of a merge before it: so merges come first.
     async fn apply(
         &self,
         arrivals: &[Arrival],
         departures: &[Departure],
+        moves: &[Moved],
         mut said: Vec<Said>,
         covered: &Coverage,
     ) -> Result<Applied, LogError> {
@@ -268,6 +273,9 @@ impl Applier {
         }
         let bounds = Bounds { covered, now_ms: now_ms() };
         let mut applied = Applied::default();
+        if !moves.is_empty() {
+            applied.moves = self.store.merge(moves, bounds).await?;
+        }
         if !departures.is_empty() {
             applied.erasures = self.store.erase(departures, bounds).await?;
         }
@@ -287,7 +295,8 @@ impl Applier {
         let chunk = self.read(replica, from).await?;
         let departures: Vec<Departure> = chunk.erasures.into_iter().map(Departure::from).collect();
         let said = chunk.changes.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)).collect();
-        self.apply(&[], &departures, said, &covered).await?;
+        let moves: Vec<Moved> = chunk.mergings.into_iter().map(Moved::from).collect();
+        self.apply(&[], &departures, &moves, said, &covered).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
             self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;
@@ -329,6 +338,7 @@ impl Applier {
 struct Applied {
     events: Vec<Added>,
     erasures: Vec<Added>,
+    moves: Vec<Added>,
 }
 
 /// Whether the next answer takes all that a request brought into account, or not all of them yet.

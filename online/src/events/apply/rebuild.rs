@@ -13,7 +13,7 @@ use shared::engine::state::LiveHistory;
 use super::super::reader::Chunk;
 use super::super::{LogError, now_ms};
 use super::Applier;
-use crate::store::{Arrival, Bounds, Departure, Position, Retention};
+use crate::store::{Arrival, Bounds, Departure, Moved, Position, Retention};
 
 /// The maximum number of users of one rebuild, which bounds its memory; the others are rebuilt next.
 const MAX_USERS: usize = 10_000;
@@ -22,6 +22,8 @@ const MAX_USERS: usize = 10_000;
 pub struct Rebuild {
     /// The histories from the events read so far.
     histories: BTreeMap<UserId, LiveHistory>,
+    /// Merges of other users into these, whose histories send again what they move.
+    moved: Vec<Moved>,
     /// The logs of other replicas that are not read to their end, with the position reached; the last one is being
     /// read.
     others: Vec<(String, Position)>,
@@ -34,6 +36,7 @@ impl Rebuild {
     fn of(users: Vec<UserId>, others: impl IntoIterator<Item = String>) -> Self {
         Self {
             histories: users.into_iter().map(|user| (user, LiveHistory::default())).collect(),
+            moved: Vec::new(),
             others: others.into_iter().map(|replica| (replica, Position::START)).collect(),
             own: Position::START,
         }
@@ -48,14 +51,22 @@ impl Rebuild {
             Some((_, from)) => *from = chunk.next,
             None => self.own = chunk.next,
         }
+        for moved in chunk.mergings.into_iter().map(Moved::from) {
+            if let Some(history) = self.histories.get_mut(&moved.user) {
+                retention.move_out(&moved.user, history, moved.merge.clone(), bounds);
+            }
+            if self.histories.contains_key(&moved.user) || self.histories.contains_key(&moved.merge.into) {
+                self.moved.push(moved);
+            }
+        }
         for Departure { user, erasure } in chunk.erasures.into_iter().map(Departure::from) {
             if let Some(history) = self.histories.get_mut(&user) {
-                retention.erase(history, erasure, bounds);
+                retention.erase(&user, history, erasure, bounds);
             }
         }
         for Arrival { user, event } in chunk.events.into_iter().map(Arrival::from) {
             if let Some(history) = self.histories.get_mut(&user) {
-                retention.merge(history, [&event], bounds);
+                retention.merge(&user, history, [&event], bounds);
             }
         }
     }
@@ -90,6 +101,7 @@ impl Applier {
             return Ok(Progress::More);
         }
         self.store.rebuild(&rebuild.histories, bounds).await?;
+        self.store.merge(&rebuild.moved, bounds).await?;
         let users = rebuild.histories.len();
         self.metrics.histories_rebuilt.inc_by(users as u64);
         tracing::info!(users, "histories rebuilt from the event log");

@@ -15,7 +15,7 @@ use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use shared::contract::id::UserId;
 use shared::engine::keys::{history_key, user_key};
 use shared::engine::packed::{PackedError, pack_history, unpack_history};
-use shared::engine::retention::forget;
+use shared::engine::retention::{Flow, first_ms, forget};
 use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory};
 
 use super::super::by_user::by_user;
@@ -46,7 +46,7 @@ struct Found {
 }
 
 /// Why a history can't be read.
-enum Unreadable {
+pub(super) enum Unreadable {
     /// It is damaged, for this reason.
     Damaged(String),
     /// A newer release wrote it.
@@ -95,7 +95,7 @@ impl Redis {
         match unpack(history.as_deref()) {
             Ok(mut history) => {
                 forget(&mut history, self.settings.retention.oldest_ms(now_ms));
-                Stored { history: Arc::new(history), record, ..Stored::default() }
+                Stored { history: Arc::new(self.settings.retention.whole(history)), record, ..Stored::default() }
             }
             Err(reason) => {
                 self.note_unreadable(user, &reason);
@@ -138,15 +138,19 @@ impl Redis {
         let users: Vec<(&UserId, Vec<(usize, &LiveEvent)>)> = by_user(arrivals).into_iter().collect();
         for chunk in users.chunks(USERS_PER_PIPELINE) {
             let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            let mut flows: Vec<Vec<Flow>> = vec![Vec::new(); names.len()];
             self.edit(&names, |at, history| {
                 let (user, events) = &chunk[at];
                 match history {
                     Ok(mut history) => {
-                        let applied = retention.merge(&mut history, events.iter().map(|(_, event)| *event), bounds);
+                        let all = || events.iter().map(|(_, event)| *event);
+                        let applied = retention.merge(user, &mut history, all(), bounds);
+                        flows[at] = retention.flows(user, &history, first_ms(all()), bounds);
                         events.iter().zip(&applied).for_each(|((at, _), applied)| added[*at] = (*applied).into());
                         applied.contains(&Applied::New).then_some(history)
                     }
                     Err(reason) => {
+                        flows[at].clear();
                         self.note_unreadable(user, &reason);
                         if matches!(reason, Unreadable::Newer(_)) {
                             self.waits_for_upgrade.store(true, Ordering::Release);
@@ -157,6 +161,7 @@ impl Redis {
                 }
             })
             .await?;
+            self.pass_on(flows.concat(), bounds).await?;
         }
         Ok(added)
     }
@@ -178,10 +183,12 @@ impl Redis {
         let mut waiting: BTreeSet<&UserId> = BTreeSet::new();
         for chunk in last.chunks(USERS_PER_PIPELINE) {
             let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            let mut flows: Vec<Vec<Flow>> = vec![Vec::new(); names.len()];
             self.edit(&names, |at, history| {
                 let (user, erasure) = chunk[at];
                 // It may have been written by others since it was read.
                 waiting.remove(user);
+                flows[at].clear();
                 let before = match history {
                     Ok(history) => history,
                     Err(reason) => {
@@ -195,10 +202,12 @@ impl Redis {
                     }
                 };
                 let mut after = before.clone();
-                retention.erase(&mut after, erasure, bounds);
+                retention.erase(user, &mut after, erasure, bounds);
+                flows[at] = retention.flows(user, &after, erasure.received_ms, bounds);
                 (after != before).then_some(after)
             })
             .await?;
+            self.pass_on(flows.concat(), bounds).await?;
         }
         let result = |departure: &Departure| match waiting.contains(&departure.user) {
             true => Added::Waits,
@@ -238,7 +247,7 @@ impl Redis {
 
     /// Replaces the history of each user by the result of `edit`, unless that is `None`; `edit` is called again if
     /// another writer changed the history in between.
-    async fn edit(
+    pub(super) async fn edit(
         &self,
         users: &[&UserId],
         mut edit: impl FnMut(usize, Result<LiveHistory, Unreadable>) -> Option<LiveHistory>,
@@ -298,7 +307,7 @@ impl Redis {
     }
 
     /// Records that a user's history can't be read.
-    fn note_unreadable(&self, user: &UserId, why: &Unreadable) {
+    pub(super) fn note_unreadable(&self, user: &UserId, why: &Unreadable) {
         let key = || history_key(&self.settings.prefix, user);
         let unreadable = self.metrics.store_unreadable.with_label_values(&["history"]);
         match why {

@@ -11,6 +11,7 @@ mod histories;
 mod items;
 mod link;
 mod marks;
+mod merges;
 mod nodes;
 mod rows;
 mod served;
@@ -32,7 +33,7 @@ use self::endpoints::Endpoints;
 use self::link::IoThread;
 use self::nodes::Nodes;
 use super::{
-    Added, Answer, Arrival, Bounds, Departure, Keep, Kept, Mark, Position, Retention, Said, StoreError, Stored,
+    Added, Answer, Arrival, Bounds, Departure, Keep, Kept, Mark, Moved, Position, Retention, Said, StoreError, Stored,
     UserStore,
 };
 use crate::metrics::Metrics;
@@ -182,6 +183,10 @@ impl UserStore for Redis {
             self.forget_served(departures).await?;
             self.take_out(departures, bounds).await
         }))
+    }
+
+    fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        Box::pin(self.observed("merge", self.move_out(moved, bounds)))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {

@@ -3,12 +3,15 @@
 use crate::contract::erasure::{Erasure, is_blank};
 use crate::contract::impression::Impression;
 use crate::contract::item_change::ItemChange;
+use crate::contract::merge::Merging;
 
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Line {
     /// A user was erased.
     Erasure(Erasure),
+    /// A user's past became another's, or did not after all.
+    Merging(Merging),
     /// An item was changed.
     Change(ItemChange),
     /// Items of a slate were seen.
@@ -24,10 +27,11 @@ impl Line {
     #[must_use]
     pub fn read(line: &[u8]) -> Self {
         let erasure = || Erasure::read(line).map(Self::Erasure);
+        let merging = || Merging::read(line).map(Self::Merging);
         let change = || ItemChange::read(line).map(Self::Change);
         let impression = || Impression::read(line).map(Self::Impression);
         let blank = || is_blank(line).then_some(Self::Blank);
-        erasure().or_else(change).or_else(impression).or_else(blank).unwrap_or(Self::Other)
+        erasure().or_else(merging).or_else(change).or_else(impression).or_else(blank).unwrap_or(Self::Other)
     }
 }
 
@@ -39,6 +43,7 @@ mod tests {
     fn every_line_is_told_by_its_first_field() {
         let told = |line: &str| match Line::read(line.as_bytes()) {
             Line::Erasure(_) => "erasure",
+            Line::Merging(_) => "merging",
             Line::Change(_) => "change",
             Line::Impression(_) => "impression",
             Line::Blank => "blank",
@@ -51,6 +56,8 @@ mod tests {
                 r#"{"impression":["i1"],"visitorid":"u","recommendation_id":"r","timestamp":1,"received":2}"#,
                 "impression",
             ),
+            (r#"{"merge":"a","into":"b","received":9}"#, "merging"),
+            (r#"{"unmerge":"a","into":"b","merged":9,"received":10}"#, "merging"),
             ("{\"blank\":\"0123456789abcdef\"}   \n", "blank"),
             ("   \n", "blank"),
             ("", "blank"),

@@ -4,7 +4,7 @@ use integer_encoding::VarInt;
 
 use super::PackedError;
 use crate::contract::event_log::{FileId, Place};
-use crate::contract::id::ItemId;
+use crate::contract::id::{ItemId, UserId};
 use crate::contract::kind::KindName;
 
 /// Takes little-endian values off the front of a byte string.
@@ -43,6 +43,16 @@ impl<'a> Reader<'a> {
     }
     pub(super) fn item_id(&mut self) -> Result<ItemId, PackedError> {
         ItemId::new(self.text()?).map_err(|_| PackedError::Damaged)
+    }
+    pub(super) fn user_id(&mut self) -> Result<UserId, PackedError> {
+        UserId::new(self.text()?).map_err(|_| PackedError::Damaged)
+    }
+    /// Reads bytes behind their number.
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], PackedError> {
+        let length = self.varint::<usize>()?;
+        let (bytes, tail) = self.0.split_at_checked(length).ok_or(PackedError::Damaged)?;
+        self.0 = tail;
+        Ok(bytes)
     }
     pub(super) fn kind_name(&mut self) -> Result<KindName, PackedError> {
         KindName::new(self.text()?).map_err(|_| PackedError::Damaged)

@@ -2,14 +2,18 @@
 
 use super::PackedError;
 use super::bytes::{Reader, push_place, push_text, push_time, push_varint};
+use super::merges::{push_merges, read_merges};
 use super::older::{read_history_of_three_kinds, read_placeless_history};
 use crate::contract::event_log::FileId;
 use crate::contract::kind::KindName;
 use crate::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveSeen};
 
+/// The format byte of a live history with sections: behind it a byte of flags says which of them follow the rest, in the
+/// order of [`flag`]. It is written only where there is a section that older releases do not know.
+const SECTIONS_HISTORY_FORMAT: u8 = 5;
 /// The format byte of a live history with an erasure, which follows the rest.
 const ERASED_HISTORY_FORMAT: u8 = 4;
-/// The format byte of any other live history.
+/// The format byte of a live history with neither.
 const HISTORY_FORMAT: u8 = 3;
 /// The format byte of live histories of releases that had three kinds of events.
 const THREE_KINDS_HISTORY_FORMAT: u8 = 2;
@@ -18,10 +22,23 @@ const PLACELESS_HISTORY_FORMAT: u8 = 1;
 /// The last format byte that a release will ever use for a live history; larger ones are damage.
 const LAST_HISTORY_FORMAT: u8 = 31;
 
+/// The sections of [`SECTIONS_HISTORY_FORMAT`], a bit each. A bit that this release does not know is a newer release's.
+mod flag {
+    /// The erasure.
+    pub(super) const ERASED: u8 = 1;
+    /// What was merged.
+    pub(super) const MERGES: u8 = 2;
+    /// The profile.
+    #[allow(dead_code)] // Nothing has one yet.
+    pub(super) const PROFILE: u8 = 4;
+    /// Those that are read here.
+    pub(super) const KNOWN: u8 = ERASED | MERGES;
+}
+
 /// Packs a live history.
 #[must_use]
 pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
-    let LiveHistory { recent, older, erased } = history;
+    let LiveHistory { recent, older, erased, merges } = history;
     let places = recent.iter().map(|event| event.place).chain(older.iter().map(|seen| seen.place));
     let places = places.chain(erased.iter().map(|erased| erased.place));
     let mut files: Vec<FileId> = places.flatten().map(|place| place.file).collect();
@@ -33,7 +50,12 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
     kinds.dedup();
     let row = |kind: &KindName| kinds.binary_search(&kind).unwrap_or_default();
     let mut bytes = Vec::with_capacity(32 + files.len() * 8 + recent.len() * 40 + older.len() * 26);
-    bytes.push(if erased.is_some() { ERASED_HISTORY_FORMAT } else { HISTORY_FORMAT });
+    if merges.is_empty() {
+        bytes.push(if erased.is_some() { ERASED_HISTORY_FORMAT } else { HISTORY_FORMAT });
+    } else {
+        bytes.push(SECTIONS_HISTORY_FORMAT);
+        bytes.push(flag::MERGES | if erased.is_some() { flag::ERASED } else { 0 });
+    }
     push_varint(&mut bytes, files.len());
     files.iter().for_each(|file| bytes.extend(file.get().to_le_bytes()));
     push_varint(&mut bytes, kinds.len());
@@ -60,6 +82,9 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
         bytes.extend(erased.received_ms.to_le_bytes());
         push_place(&mut bytes, &files, erased.place);
     }
+    if !merges.is_empty() {
+        push_merges(&mut bytes, merges);
+    }
     bytes
 }
 
@@ -73,12 +98,25 @@ pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
         HISTORY_FORMAT => read_history(&mut reader)?.0,
         ERASED_HISTORY_FORMAT => {
             let (history, files) = read_history(&mut reader)?;
-            let (received_ms, place) = (reader.i64()?, reader.place(&files)?);
-            LiveHistory { erased: Some(LiveErasure { received_ms, place }), ..history }
+            LiveHistory { erased: Some(read_erasure(&mut reader, &files)?), ..history }
+        }
+        SECTIONS_HISTORY_FORMAT => {
+            let flags = reader.u8()?;
+            if flags & !flag::KNOWN != 0 {
+                return Err(PackedError::Newer(SECTIONS_HISTORY_FORMAT));
+            }
+            let (mut history, files) = read_history(&mut reader)?;
+            if flags & flag::ERASED != 0 {
+                history.erased = Some(read_erasure(&mut reader, &files)?);
+            }
+            if flags & flag::MERGES != 0 {
+                history.merges = read_merges(&mut reader)?;
+            }
+            history
         }
         THREE_KINDS_HISTORY_FORMAT => read_history_of_three_kinds(&mut reader)?,
         PLACELESS_HISTORY_FORMAT => read_placeless_history(&mut reader)?,
-        newer @ ERASED_HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
+        newer @ SECTIONS_HISTORY_FORMAT..=LAST_HISTORY_FORMAT => return Err(PackedError::Newer(newer)),
         other => return Err(PackedError::Format(other)),
     };
     reader.end()?;
@@ -91,6 +129,25 @@ pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<FileId>, PackedError>
         files.push(FileId::new(reader.u64()?).ok_or(PackedError::Damaged)?);
     }
     Ok(files)
+}
+
+/// Reads a history that is a part of another one: it has events and items alone.
+///
+/// # Errors
+/// [`PackedError`] for another format, which no part has, or damaged bytes.
+pub(super) fn unpack_part(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
+    let mut reader = Reader(bytes);
+    match reader.u8()? {
+        HISTORY_FORMAT => {
+            let history = read_history(&mut reader)?.0;
+            reader.end().map(|()| history)
+        }
+        _ => Err(PackedError::Damaged),
+    }
+}
+
+fn read_erasure(reader: &mut Reader<'_>, files: &[FileId]) -> Result<LiveErasure, PackedError> {
+    Ok(LiveErasure { received_ms: reader.i64()?, place: reader.place(files)? })
 }
 
 /// Reads a history without an erasure, and the files that its places name.
@@ -137,7 +194,8 @@ mod tests {
 
     use super::*;
     use crate::contract::event_log::Place;
-    use crate::contract::id::ItemId;
+    use crate::contract::id::{ItemId, UserId};
+    use crate::engine::state::{Merges, Move, Taken};
 
     fn place(end: u64) -> Option<Place> {
         Some(Place { file: FileId::of("a", 1, b"first\n"), end })
@@ -155,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_packed_history_has_the_size_that_its_numbers_take_and_reads_back() {
-        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older()], erased: None };
+        let history = LiveHistory { recent: vec![event(1), event(2)], older: vec![older()], ..LiveHistory::default() };
         let bytes = pack_history(&history);
         // The format, how many of each, one file, two kinds; per event a byte each for both times, the kind, the file's
         // row and the id's length, 8 for the key, 2 for the offset; what is older has no key.
@@ -180,11 +238,23 @@ mod tests {
         bytes.extend(b"\x01\x04lamp");
         let recent = vec![LiveEvent { place: None, ..event(5) }];
         let older = vec![LiveSeen { place: None, ..older() }];
-        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older, erased: None }));
-        bytes[0] = 5;
-        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(5)));
+        assert_eq!(unpack_history(&bytes), Ok(LiveHistory { recent, older, ..LiveHistory::default() }));
+        bytes[0] = 6;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(6)));
         bytes[0] = 32;
         assert_eq!(unpack_history(&bytes), Err(PackedError::Format(32)));
+    }
+
+    #[test]
+    fn a_history_with_sections_is_read_unless_one_is_of_a_newer_release() {
+        let erased = Some(LiveErasure { received_ms: 9, place: place(40) });
+        let history = LiveHistory { recent: vec![event(5)], older: vec![older()], erased, ..LiveHistory::default() };
+        let mut bytes = pack_history(&history);
+        assert_eq!(bytes[0], 4, "older releases read it");
+        bytes.splice(..1, [5, 1]);
+        assert_eq!(unpack_history(&bytes), Ok(history));
+        bytes[1] = flag::ERASED | 1 << 7;
+        assert_eq!(unpack_history(&bytes), Err(PackedError::Newer(5)));
     }
 
     #[test]
@@ -198,7 +268,7 @@ mod tests {
         bytes.extend(b"\x01\x01\x01\xe8\x07\x04lamp");
         // An item bought, received 2 ms before that.
         bytes.extend(b"\x01\x03\x01\x01\xe8\x07\x04lamp");
-        let history = LiveHistory { recent: vec![event(5)], older: vec![older()], erased: None };
+        let history = LiveHistory { recent: vec![event(5)], older: vec![older()], ..LiveHistory::default() };
         assert_eq!(unpack_history(&bytes), Ok(history));
         bytes[21] = 9;
         assert_eq!(unpack_history(&bytes), Err(PackedError::Damaged));
@@ -225,7 +295,16 @@ mod tests {
             let erased = erased.map(|(received_ms, file)| {
                 LiveErasure { received_ms, place: FileId::new(file).map(|file| Place { file, end: 9 }) }
             });
-            let history = LiveHistory { recent, older, erased };
+            let mut history = LiveHistory { recent, older, erased, ..LiveHistory::default() };
+            prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history.clone()));
+            let held = LiveHistory { erased: None, ..history.clone() };
+            let (into, from) = (UserId::new("u1").expect("an id"), UserId::new("session:S").expect("an id"));
+            let place = history.recent.first().and_then(|event| event.place);
+            let records = vec![(from.clone(), place), (into.clone(), None)];
+            let erased_ms = erased.map(|erased| erased.received_ms);
+            let moved = Move { into, received_ms: 5, place, undone: split % 2 == 0, erased_ms, version: 7, held: held.clone() };
+            let taken = Taken { from, received_ms: 4, version: u64::MAX, held, records };
+            history.merges = Merges { moves: vec![moved], taken: vec![taken] };
             prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history));
         }
 

@@ -7,12 +7,15 @@
 //! | the same, of a user who blocked items or bought by another kind than `transaction` | 5 instead of 4 · seen |
 //! | a slate that was served | 26 + items · (1 + id) |
 //!
+//! A history with merges has about 30 bytes and an id more for each, and what it holds as a history of its own.
+//!
 //! Every value begins with a format byte. In a history, numbers that are mostly small are varints, times are
 //! written as the difference from the time before them, and kinds as rows of a table of names; `kinds` above are the
 //! lengths of these names, each with a byte.
 
 mod bytes;
 mod history;
+mod merges;
 mod older;
 mod served;
 mod user;

@@ -82,7 +82,8 @@ fn checked(put: PutEvents, now_ms: i64, kinds: &Kinds, names: &OtherKinds) -> Re
             let items = event.impression.iter().map(|item| query::id(&of("impression"), item, ItemId::from_outside));
             let seen = NewImpression {
                 event: ImpressionWord::Impression,
-                user: user.clone(),
+                user: Some(user.clone()),
+                session: None,
                 recommendation_id: id.clone(),
                 items: items.collect::<Result<_, _>>()?,
                 timestamp: timestamp.clone(),
@@ -102,7 +103,8 @@ fn checked(put: PutEvents, now_ms: i64, kinds: &Kinds, names: &OtherKinds) -> Re
         };
         let kind = kind(&event.event_type, names, kinds).map_err(|why| ApiError::invalid(of("eventType"), why))?;
         let event = NewEvent {
-            user: user.clone(),
+            user: Some(user.clone()),
+            session: None,
             item: query::id(&of("itemId"), &item, ItemId::from_outside)?,
             kind,
             timestamp,

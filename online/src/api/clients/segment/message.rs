@@ -86,7 +86,8 @@ impl Message {
         let event = |(at, product): (usize, &&Value)| {
             let item = item(product).ok_or(Ignored::Product)?;
             let event = NewEvent {
-                user: user.clone(),
+                user: Some(user.clone()),
+                session: None,
                 item,
                 kind: kind.clone(),
                 timestamp: Some(GivenTime::ms(timestamp_ms)),
