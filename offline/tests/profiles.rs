@@ -125,6 +125,60 @@ fn a_user_without_events_gets_what_people_like_them_took() {
     }
 }
 
+/// A line of the service's log that says something of a user.
+fn told(user: &str, profile: &str, at_ms: i64) -> String {
+    format!("{{\"profile\":{profile},\"visitorid\":\"{user}\",\"timestamp\":{at_ms},\"received\":{at_ms}}}\n")
+}
+
+#[test]
+fn what_the_service_was_told_of_users_is_a_user_table_or_on_top_of_one() {
+    let shop = Shop::new(&users());
+    let event = |(at, (time, user, kind, item)): (usize, (i64, String, &str, String))| {
+        format!(
+            "{{\"timestamp\":{time},\"visitorid\":\"{user}\",\"event\":\"{kind}\",\"itemid\":\"{item}\",\"event_id\":\"e{at}\",\"received\":{time}}}\n"
+        )
+    };
+    let mut log: String = events().into_iter().enumerate().map(event).collect();
+    let end_ms = DAYS * DAY_MS;
+    let colours =
+        (0..USERS).map(|user| told(&format!("u{user:02}"), &format!("{{\"colour\":\"{}\"}}", colour(user)), 0));
+    let own: String = colours.collect();
+    let more = [
+        told("new-red", "{\"colour\":\"blue\",\"age\":30}", 5),
+        told("new-red", "{\"colour\":\"red\"}", end_ms),
+        told("gone", "{\"colour\":\"red\"}", 7),
+        "{\"erase\":\"gone\",\"received\":9}\n".to_owned(),
+    ];
+    log.extend([own].into_iter().chain(more));
+    let file = shop.path("log").join("events-0-1.jsonl");
+    fs::create_dir(shop.path("log")).expect("a folder");
+    fs::write(&file, &log).expect("writes");
+    let learn = |name: &str, users: &[&str]| {
+        let artifacts = shop.path(name);
+        let arguments =
+            [&["run", "--no-gate", "--events", text(&file), "--artifacts", text(&artifacts)], users].concat();
+        let output = offline_with(&arguments, &SMALL);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        (Snapshot::load(&champion(&artifacts)).expect("loads"), said)
+    };
+    let coloured = |snapshot: &Snapshot, user: &str, of: &str| {
+        let items = items(snapshot, &slate(snapshot, user, user));
+        let coloured: Vec<&String> = items.iter().filter(|item| !item.starts_with('n')).collect();
+        assert!(coloured.len() >= 2 && coloured.iter().all(|item| item.starts_with(of)), "{user}: {items:?}");
+    };
+    let (snapshot, said) = learn("told", &[]);
+    coloured(&snapshot, "new-red", "r");
+    coloured(&snapshot, "u01", "b");
+    assert!(snapshot.profile_of("gone").is_none() && snapshot.profile_of("new-blue").is_none());
+    assert!(said.contains("what the service was told of users: 62 changes of 61 users"), "{said}");
+    // On top of a table, whose rows hold at all times.
+    fs::write(shop.path("users.csv"), users().replace("new-red,red", "new-red,blue")).expect("writes");
+    let (snapshot, _) = learn("both", &["--users", text(&shop.path("users.csv"))]);
+    coloured(&snapshot, "new-red", "r");
+    coloured(&snapshot, "new-blue", "b");
+}
+
 #[test]
 fn what_the_profile_tells_of_a_candidate_changes_the_order_of_the_ranker() {
     // Without the source itself, so that only the features know the profile.

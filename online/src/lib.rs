@@ -20,6 +20,7 @@ pub mod connections;
 pub mod doors;
 pub mod events;
 pub mod filters;
+pub mod lookup;
 pub mod metrics;
 pub mod models;
 pub mod named_filters;

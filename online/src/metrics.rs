@@ -124,6 +124,8 @@ pub struct Metrics {
     pub users_merged: IntCounter,
     /// Changes of items that are on disk.
     pub item_changes: IntCounter,
+    /// What was said of users and is on disk.
+    pub user_changes: IntCounter,
     /// Items of which something was said that not every version has.
     pub items_changed: IntGauge,
     /// How long it takes to make a snapshot with them.
@@ -295,6 +297,7 @@ impl Default for Metrics {
                 "Merges of users' pasts, and undos of them, that are on disk",
             ),
             item_changes: counter("tandem_item_changes_total", "Changes of items that are on disk"),
+            user_changes: counter("tandem_user_changes_total", "Changes of what is known of users that are on disk"),
             items_changed: gauge(
                 "tandem_items_changed",
                 "Items of which something was said that is not in every version",

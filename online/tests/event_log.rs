@@ -7,6 +7,7 @@ mod whatever_happens;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use online::events::writer::{Append, Request, Writer};
 use online::events::{Events, LogError, Settings, Visible, now_ms};
 use online::metrics::Metrics;
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, Stored, Told, UserStore,
 };
 use shared::contract::event::Event;
 use shared::contract::event_log::{Coverage, Place, is_aside, of_replica};
@@ -326,6 +327,15 @@ impl UserStore for Torn {
     }
     fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.inner.merge(moved, bounds)
+    }
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.inner.say(told, bounds)
+    }
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
+        self.inner.named(from, most)
+    }
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+        self.inner.let_go(covered)
     }
     fn damaged(&self, _most: usize) -> Vec<UserId> {
         let torn = UserId::new("torn").expect("valid id");

@@ -43,6 +43,7 @@ fn cases() -> Vec<Case> {
     let bought = r#"{"visitorid":"shopper","itemid":"rope","event":"transaction","transactionid":"o1","timestamp":1600000892000}"#;
     let look = r#"{"visitorid":"shopper","itemid":"rope","event":"look"}"#;
     let changed = r#"{"name":"Novelty","categories":["fruit"],"price":7.5,"colour":["red","blue"]}"#;
+    let listed = r#"[{"item_id":"pear","price":2.5},{"item_id":"plum","name":"Plum","categories":["fruit"]}]"#;
     let row = r#"{"id":"c1","income":20.5,"colour":"red","grade":"low","at":"2026-03-01T03:00:00","note":null}"#;
     let rows = format!(r#"[{row},{{"income":90,"colour":"mauve","at":"2026-03-01T12:00:00","note":"long"}}]"#);
     let bad = r#"[{"income":1001,"colour":["red"],"grade":"none","at":"soon","not":"long"},{}]"#;
@@ -146,6 +147,31 @@ fn cases() -> Vec<Case> {
         Case { method: "PUT", ..post("item_changed", "/items/novelty", changed) },
         get("popular_changed", "/popular?k=3&filter=colour%20=%20'red'"),
         Case { method: "PUT", ..post("problem_item", "/items/novelty", r#"{"price":"7,50"}"#) },
+        get("item", "/items/novelty"),
+        get("item_learnt", "/items/pear"),
+        get("problem_item_unknown", "/items/nothing"),
+        Case { method: "PUT", ..post("items_changed", "/items", listed) },
+        Case {
+            method: "PUT",
+            ..post("problem_items", "/items", r#"[{"item_id":"pear"},{"item_id":"fig","price":-1}]"#)
+        },
+        Case { method: "DELETE", ..get("item_withdrawn", "/items/novelty") },
+        get("items", "/items?limit=2"),
+        get("items_found", "/items?q=NOV%20&filter=price%20%3E%207"),
+        Case {
+            method: "PUT",
+            ..post("user_said", "/users/guest", r#"{"age":34,"city":null,"timestamp":1600000000000}"#)
+        },
+        Case {
+            method: "PUT",
+            ..post("users_said", "/users", r#"[{"user_id":"guest","vip":true,"timestamp":1600000001000}]"#)
+        },
+        get("user", "/users/guest"),
+        get("users", "/users?q=guest"),
+        get("problem_user_unknown", "/users/stranger"),
+        Case { method: "PUT", ..post("problem_users", "/users", r#"[{"user_id":"guest","age":[1]}]"#) },
+        get("problem_cursor_of_list", "/items?cursor=pear"),
+        get("problem_limit", "/items?limit=501"),
     ]
 }
 

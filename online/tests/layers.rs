@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 26] = [
+const TABLE: [(&str, &[&str]); 27] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -21,6 +21,7 @@ const TABLE: [(&str, &[&str]); 26] = [
     ("events", &["catalogue", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
     ("outcomes", &["events", "metrics"]),
+    ("lookup", &[]),
     ("per_snapshot", &[]),
     ("filters", &["per_snapshot"]),
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
@@ -31,6 +32,7 @@ const TABLE: [(&str, &[&str]); 26] = [
         "api",
         &[
             "auth",
+            "lookup",
             "recommender",
             "models",
             "remember",

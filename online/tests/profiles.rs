@@ -9,18 +9,23 @@ use shared::contract::artifact::manifest::write_champion;
 
 use crate::common::{Running, config, folder};
 
-/// A service over the golden artifact with profiles: `newcomer`, a sailor of 31, has no events.
-fn shop() -> (tempfile::TempDir, Running) {
+/// Publishes the golden artifact with profiles: `newcomer`, a sailor of 31, has no events.
+pub fn publish(folder: &Path) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/format_2_profiles");
     let version = Manifest::read(&golden).expect("the golden manifest").version;
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let artifacts = folder.path().join("artifacts");
+    let artifacts = folder.join("artifacts");
     fs::create_dir_all(artifacts.join(&version)).expect("a folder");
     for file in fs::read_dir(golden).expect("the golden version") {
         let file = file.expect("an entry");
         fs::copy(file.path(), artifacts.join(&version).join(file.file_name())).expect("copies");
     }
     write_champion(&artifacts, &version).expect("pointer");
+}
+
+/// A service over it.
+fn shop() -> (tempfile::TempDir, Running) {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    publish(folder.path());
     let service = Running::start(&config(folder.path()));
     (folder, service)
 }

@@ -4,6 +4,7 @@ mod connections;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,11 +12,12 @@ use std::time::{Duration, Instant};
 use online::events::Ended;
 use online::service::Failure;
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, StoreError, Stored,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Mark, Moved, Position, Retention, StoreError, Stored, Told,
     UserStore,
 };
 use serde_json::json;
 use shared::contract::artifact::manifest::write_champion;
+use shared::contract::event_log::Coverage;
 use shared::contract::id::UserId;
 use shared::engine::state::LiveHistory;
 
@@ -242,6 +244,15 @@ impl UserStore for Faulty {
     fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.0.merge(moved, bounds)
     }
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.0.say(told, bounds)
+    }
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
+        self.0.named(from, most)
+    }
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+        self.0.let_go(covered)
+    }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)
     }
@@ -424,6 +435,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/events",
         "/health",
         "/home",
+        "/items",
         "/items/{item_id}",
         "/items/{item_id}/similar",
         "/items/{item_id}/together",
@@ -447,6 +459,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/reports",
         "/reports/{name}",
         "/segments",
+        "/users",
         "/users/{id}",
         "/users/{id}/history",
         "/users/{id}/merge",

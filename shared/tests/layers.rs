@@ -15,9 +15,17 @@ const TABLE: &layers::Table<'_> = &[
     ("contract::event_log", &["contract::erasure"]),
     (
         "contract::event_log::line",
-        &["contract::erasure", "contract::impression", "contract::item_change", "contract::merge"],
+        &[
+            "contract::erasure",
+            "contract::impression",
+            "contract::item_change",
+            "contract::merge",
+            "contract::user_change",
+        ],
     ),
     ("contract::item_change", &["contract::event", "contract::event_log", "contract::id"]),
+    ("contract::known", &["contract::given", "contract::item_change"]),
+    ("contract::user_change", &["contract::event", "contract::event_log", "contract::id", "contract::item_change"]),
     ("contract::name", &[]),
     ("contract::nearest", &[]),
     ("contract::slate_log", &["contract::id"]),
@@ -97,7 +105,7 @@ const TABLE: &layers::Table<'_> = &[
         "engine::tabular",
         &["contract::artifact", "contract::id", "engine::rank::matrix", "engine::rank::trees", "tables"],
     ),
-    ("engine::profiles", &["engine::tabular", "tables"]),
+    ("engine::profiles", &["contract::item_change", "engine::tabular", "engine::tabular::column", "tables"]),
     (
         "engine::snapshot",
         &[
@@ -111,7 +119,16 @@ const TABLE: &layers::Table<'_> = &[
     ),
     (
         "engine::state",
-        &["contract::id", "contract::kind", "contract::event_log", "contract::merge", "engine::topk", "tables"],
+        &[
+            "contract::id",
+            "contract::item_change",
+            "contract::kind",
+            "contract::event_log",
+            "contract::merge",
+            "contract::user_change",
+            "engine::topk",
+            "tables",
+        ],
     ),
     ("engine::keys", &["contract::id", "engine::tabular", "engine::tabular::column"]),
     ("engine::seen", &["contract::kind", "contract::seen"]),
@@ -119,7 +136,15 @@ const TABLE: &layers::Table<'_> = &[
     ("engine::served::frame", &["contract::id", "engine::packed", "engine::served"]),
     (
         "engine::packed",
-        &["contract::id", "contract::kind", "contract::event_log", "engine::served", "engine::state", "engine::topk"],
+        &[
+            "contract::id",
+            "contract::item_change",
+            "contract::kind",
+            "contract::event_log",
+            "engine::served",
+            "engine::state",
+            "engine::topk",
+        ],
     ),
     (
         "engine::slate",
@@ -176,7 +201,7 @@ const TABLE: &layers::Table<'_> = &[
             "engine::state",
         ],
     ),
-    ("engine::record", &["engine::packed", "engine::snapshot", "engine::state"]),
+    ("engine::record", &["engine::packed", "engine::snapshot", "engine::state", "tables"]),
     ("engine::retention", &["contract::event_log", "engine::state"]),
     (
         "engine::question",

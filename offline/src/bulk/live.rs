@@ -1,7 +1,8 @@
-//! What the service's logs say since a version was built: live histories, as the service derives them, and changes of items.
+//! What the service's logs say since a version was built: live histories, as the service derives them, with what was said of
+//! their users, and changes of items.
 //!
 //! In: the folders of the event log, and up to where each file is read, so that a run that is called again reads no more
-//! than it did at first. Only who has an event that the version does not cover has a history here: of all others the
+//! than it did at first. Only of whom a line speaks that the version does not cover has a history here: of all others the
 //! service's history says nothing that the version's record does not. Cost: a pass over what the version does not have, and
 //! one over the whole log for those users, whose older events bound how many are remembered.
 
@@ -18,7 +19,7 @@ use shared::contract::id::UserId;
 use shared::contract::item_change::Changes;
 use shared::contract::merge::Merge;
 use shared::engine::retention::{Bounds, Flow, Retention, Sent, first_taken_ms};
-use shared::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveMerge};
+use shared::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveMerge, LiveSaid};
 
 use super::{BulkError, failed};
 
@@ -28,7 +29,7 @@ pub type Ends = BTreeMap<String, u64>;
 /// What the logs say.
 #[derive(Debug, Default)]
 pub struct Since {
-    /// The histories of users with an event that the version does not cover.
+    /// The histories of users of whom a line speaks that the version does not cover.
     pub histories: HashMap<UserId, LiveHistory>,
     /// What was said of items.
     pub changes: Changes,
@@ -48,6 +49,7 @@ enum Told {
     Event(LiveEvent),
     Erased(LiveErasure),
     Merged(LiveMerge),
+    Said(LiveSaid),
 }
 
 /// How long the files of folders are now.
@@ -103,6 +105,9 @@ pub fn since(
             }
             Told::Erased(erasure) => retention.erase(&user, history, erasure, bounds),
             Told::Merged(merge) => retention.move_out(&user, history, merge, bounds),
+            Told::Said(said) => {
+                retention.say(history, &said, bounds);
+            }
         }
     }
     pass_on(&mut since.histories, retention, bounds);
@@ -158,6 +163,9 @@ fn fresh(reaches: &[Reach], covered: &Coverage) -> Result<(HashSet<UserId>, Sinc
             Line::Change(change) => {
                 since.changes.add(change, place);
             }
+            Line::User(change) => {
+                users.insert(change.user);
+            }
             Line::Impression(_) | Line::Blank => {}
             Line::Other => match serde_json::from_slice::<Event>(line) {
                 Ok(event) => {
@@ -171,8 +179,7 @@ fn fresh(reaches: &[Reach], covered: &Coverage) -> Result<(HashSet<UserId>, Sinc
     Ok((users, since))
 }
 
-/// What a file says of some users. Of one that was last written before `oldest_ms` only erasures and merges count, as
-/// in the service.
+/// What a file says of some users. Of one that was last written before `oldest_ms` events do not count, as in the service.
 fn of_users(reach: &Reach, users: &HashSet<UserId>, oldest_ms: i64) -> Result<Vec<(UserId, Told)>, BulkError> {
     let path = &reach.file.path;
     let oldest = UNIX_EPOCH + Duration::from_millis(oldest_ms.max(0).unsigned_abs());
@@ -188,6 +195,10 @@ fn of_users(reach: &Reach, users: &HashSet<UserId>, oldest_ms: i64) -> Result<Ve
             if users.contains(&from) {
                 told.push((from, Told::Merged(merge)));
             }
+        }
+        Line::User(change) if users.contains(&change.user) => {
+            let stamp = change.stamp(place);
+            told.push((change.user, Told::Said(LiveSaid { set: change.set, stamp })));
         }
         Line::Other if !is_older => match serde_json::from_slice::<Event>(line) {
             Ok(event) if users.contains(&event.user) => told.push(live(event, place)),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use shared::contract::user_change::UserChange;
 
 use super::options::Beside;
 use super::outputs::apart;
@@ -12,7 +13,8 @@ use crate::config::Config;
 use crate::log::ingest::items::report::ItemsReport;
 use crate::log::ingest::users::UsersReport;
 use crate::log::ingest::{
-    self, Catalogue, IngestReport, Keep, Log, Profiles, Read, Reasons, read_catalogue, read_users, unknown_words,
+    self, Catalogue, IngestReport, Keep, Log, Profiles, Read, Reasons, UserTable, read_catalogue, read_users,
+    unknown_words,
 };
 use crate::log::profiles::{Taken, in_words, taken};
 use crate::progress::Progress;
@@ -65,12 +67,18 @@ pub fn read(
     Ok(log)
 }
 
-/// A log with what the user tables say of its users. Of a user who was erased they say something only if an event came
-/// after it.
+/// A log with what the user tables say of its users, and what the service was told of them. Of a user who was erased the
+/// tables say something only if an event came after it, and what was told before it does not count.
 pub fn built(read: Read, users: &[PathBuf], config: &Config) -> anyhow::Result<Log> {
     let log = Log::build(read, &config.kinds, &config.ingest);
     let has_events = |user: &str| log.users.binary_search_by(|other| (**other).cmp(user)).is_ok();
-    let profiles = profiles(users, config, &|user| log.report.erased.has(user) && !has_events(user))?;
+    let table = match users {
+        [] => UserTable::default(),
+        users => read_users(users, &config.ingest, &|user| log.report.pasts.erased.has(user) && !has_events(user))?,
+    };
+    let counts = |change: &UserChange| log.report.pasts.says(change.user.as_str(), change.received_ms);
+    let table = table.with_said(&log.report.said, counts, &config.ingest.users);
+    let profiles = profiles(table, users.first())?;
     Ok(Log { profiles, ..log })
 }
 
@@ -100,20 +108,21 @@ pub fn gather(
     })
 }
 
-/// Reads user tables, and says what each column is taken for.
-fn profiles(users: &[PathBuf], config: &Config, is_erased: &dyn Fn(&str) -> bool) -> anyhow::Result<Profiles> {
-    if users.is_empty() {
-        return Ok(Profiles::default());
-    }
-    let mut table = read_users(users, &config.ingest, is_erased)?;
+/// Says what each column of a user table is taken for. What the service was told may tell nobody apart yet; a table may not.
+///
+/// * `path`: that of the table, if one was given.
+fn profiles(mut table: UserTable, path: Option<&PathBuf>) -> anyhow::Result<Profiles> {
     let all: Vec<usize> = (0..table.columns.first().map_or(0, |column| column.rows.len())).collect();
     let Taken { fields, ignored, .. } = taken(&table, &all);
     table.report.columns = fields.iter().map(|field| (field.name.clone(), in_words(field))).collect();
     table.report.ignored.extend(ignored);
+    let Some(path) = path else {
+        return Ok(if fields.is_empty() { Profiles::default() } else { table.into() });
+    };
     anyhow::ensure!(
         !fields.is_empty(),
         "{}: no column of the user table tells users apart: {}",
-        users[0].display(),
+        path.display(),
         table.report.ignored.iter().map(|(name, why)| format!("`{name}` ({why})")).collect::<Vec<_>>().join(", ")
     );
     Ok(table.into())

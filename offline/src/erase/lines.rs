@@ -62,6 +62,11 @@ impl Whose<'_> {
             _ => self.users.contains(user),
         }
     }
+
+    /// Whether what was said of a user beside events is erased: with the user, and with whom their past of then is.
+    fn is_said(self, user: &UserId, received_ms: i64) -> bool {
+        self.users.contains(user) || self.is_event(user, Some(received_ms))
+    }
 }
 
 /// A line that names one of the users, or that an interrupted run left.
@@ -192,6 +197,7 @@ fn lines_of(file: impl Read, whose: Whose<'_>) -> io::Result<Vec<Line>> {
             Told::Merging(Merging::Merge(merge)) => (users.contains(&merge.into), Which::Erasures),
             Told::Merging(Merging::Undo(undo)) => (users.contains(&undo.into), Which::Undos),
             Told::Change(_) | Told::Blank => (false, Which::Events),
+            Told::User(change) => (whose.is_said(&change.user, change.received_ms), Which::Events),
             // Of slates and what was seen of them nothing is merged.
             Told::Impression(seen) => (users.contains(&seen.user), Which::Events),
             Told::Other => {

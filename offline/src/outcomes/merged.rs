@@ -156,7 +156,9 @@ enum Told {
 fn told(log: Log, line: &[u8]) -> Told {
     let read = |step: Option<Step>| step.map_or(Told::Unreadable, Told::Step);
     match (log, Line::read(line)) {
-        (_, Line::Blank) | (Log::Events, Line::Erasure(_) | Line::Merging(_) | Line::Change(_)) => Told::Nothing,
+        (_, Line::Blank) | (Log::Events, Line::Erasure(_) | Line::Merging(_) | Line::Change(_) | Line::User(_)) => {
+            Told::Nothing
+        }
         (Log::Events, Line::Impression(seen)) => Told::Step(Step::Seen(seen)),
         (Log::Events, Line::Other) => read(serde_json::from_slice(line).ok().map(Step::Event)),
         (Log::Slates, _) => read(LoggedSlate::read(line).map(Step::Slate)),

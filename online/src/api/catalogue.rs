@@ -1,7 +1,6 @@
-//! `PUT /items/{item_id}`: says something of an item, which holds from the next answer on.
+//! `PUT /items/{item_id}` and `PUT /items`: say something of items, which holds from the next answer on;
+//! `DELETE /items/{item_id}`: withdraws one.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,43 +8,18 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use shared::contract::api::{ItemChanged, Problem};
 use shared::contract::id::ItemId;
+use shared::contract::item_change::AVAILABLE;
+use shared::contract::known::ItemsChanged;
 
 use super::error::ApiError;
+use super::fields::{self, Fields, Of};
 use super::query::{self, NoQuery};
 use super::{App, body, json, path_text};
-use crate::events::item::{BadField, check};
+use crate::events::item::{BadField, check_list};
 use crate::events::{Visible, now_ms};
-
-/// The fields of an object with their values, each named once.
-#[derive(Debug)]
-struct Fields(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Fields;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object with names and values")
-            }
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let (mut fields, mut names) = (Vec::new(), BTreeSet::new());
-                while let Some(name) = map.next_key::<String>()? {
-                    if !names.insert(name.clone()) {
-                        return Err(de::Error::custom(format!("duplicate field `{name}`")));
-                    }
-                    fields.push((name, map.next_value()?));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
-    }
-}
 
 /// Says something of an item: name, price, whether it is available, its categories, and any property by its name. What
 /// is not named stays as it is; `null` says that nothing is known any more. An item that the served version does not
@@ -80,14 +54,82 @@ pub async fn put_item(
     let NoQuery {} = query::read(text.as_deref())?;
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Fields(fields) = body::parse(&bytes)?;
-    let snapshot = app.recommender.snapshot()?;
-    let said = check(fields, &snapshot.properties().names().collect(), now_ms())?;
-    drop(snapshot);
-    let (status, applied) = match app.events.change(item_id.clone(), said).await? {
-        Visible::Now { .. } => (StatusCode::OK, true),
-        Visible::Later => (StatusCode::ACCEPTED, false),
-    };
+    let (status, applied) = change(&app, vec![(item_id.clone(), fields)]).await.map_err(|(_, error)| error)?;
     Ok(json(status, &ItemChanged { item_id, applied }))
+}
+
+/// Withdraws an item: from the next answer on it is never recommended, nor listed as similar or popular, until it is said to be
+/// available again; the next version knows it as withdrawn. What users did with it stays in their histories. It is the
+/// change `{"available": false}`: withdrawing twice is as once, and an item that nobody knows yet is withdrawn too.
+#[utoipa::path(
+    delete,
+    path = "/items/{item_id}",
+    tag = "items",
+    params(("item_id" = String, Path, description = "Which item")),
+    responses(
+        (status = OK, body = ItemChanged),
+        (status = ACCEPTED, body = ItemChanged),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete_item(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(text): RawQuery,
+) -> Result<Response, ApiError> {
+    let item_id = query::id("item_id", &path_text("item_id", path)?, ItemId::from_outside)?;
+    let NoQuery {} = query::read(text.as_deref())?;
+    let withdrawn = vec![(AVAILABLE.to_owned(), Value::Bool(false))];
+    let (status, applied) = change(&app, vec![(item_id.clone(), withdrawn)]).await.map_err(|(_, error)| error)?;
+    Ok(json(status, &ItemChanged { item_id, applied }))
+}
+
+/// Says something of up to 1,000 items at once, each as in `PUT /items/{item_id}`: all of it is on disk before this answers, and
+/// in service with one change of the snapshot. If a field is refused, nothing of the list is taken. Of two entries of one
+/// item the later one counts, field by field.
+#[utoipa::path(
+    put,
+    path = "/items",
+    tag = "items",
+    request_body(
+        content = Vec<Object>,
+        description = "A list of objects, each with `item_id` and the fields of that item.",
+        example = json!([{"item_id": "i1", "price": 12.5, "available": true}, {"item_id": "i2", "categories": ["fruit"]}]),
+    ),
+    responses(
+        (status = OK, body = ItemsChanged),
+        (status = ACCEPTED, body = ItemsChanged),
+        (status = BAD_REQUEST, description = "Names place and field, such as `[3].price`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json"),
+        (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn put_items(
+    State(app): State<Arc<App>>,
+    RawQuery(text): RawQuery,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let NoQuery {} = query::read(text.as_deref())?;
+    let bytes = body::read(request, app.settings.max_body_bytes).await?;
+    let list = fields::list(&bytes, "item_id")?;
+    let changed = list.len();
+    let (status, applied) = change(&app, list).await.map_err(|(place, error)| error.at(place))?;
+    Ok(json(status, &ItemsChanged { changed, applied }))
+}
+
+/// Checks what is said of items and says it; an error comes with the place in the list that is wrong.
+pub async fn change(app: &App, list: Vec<Of<ItemId>>) -> Result<(StatusCode, bool), (usize, ApiError)> {
+    let snapshot = app.recommender.snapshot().map_err(|error| (0, error.into()))?;
+    let said = check_list(list, &snapshot.properties().names().collect(), now_ms());
+    drop(snapshot);
+    let said = said.map_err(|(place, bad)| (place, bad.into()))?;
+    match app.events.change(said).await.map_err(|error| (0, error.into()))? {
+        Visible::Now { .. } => Ok((StatusCode::OK, true)),
+        Visible::Later => Ok((StatusCode::ACCEPTED, false)),
+    }
 }
 
 impl From<BadField> for ApiError {

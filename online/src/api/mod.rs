@@ -12,6 +12,7 @@ pub mod access;
 pub mod admit;
 pub mod authorize;
 pub mod body;
+pub mod browse;
 pub mod calls;
 pub mod catalogue;
 pub mod clients;
@@ -19,6 +20,7 @@ pub mod cors;
 pub mod description;
 pub mod error;
 pub mod events;
+pub mod fields;
 pub mod gate;
 pub mod health;
 pub mod home;
@@ -26,6 +28,7 @@ pub mod items;
 pub mod model;
 pub mod models;
 pub mod observe;
+pub mod people;
 pub mod query;
 pub mod rank;
 pub mod recommendations;
@@ -201,13 +204,15 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(home::post_home))
         .routes(routes!(segments::get_segments))
         .routes(routes!(rank::post_rank))
-        .routes(routes!(catalogue::put_item))
+        .routes(routes!(browse::get_items, catalogue::put_items))
+        .routes(routes!(browse::get_item, catalogue::put_item, catalogue::delete_item))
         .routes(routes!(items::get_similar))
         .routes(routes!(items::get_together))
         .routes(routes!(items::get_popular))
         .routes(routes!(events::post_events))
         .routes(routes!(users::get_history))
-        .routes(routes!(users::delete_user))
+        .routes(routes!(people::get_users, people::put_users))
+        .routes(routes!(people::get_user, people::put_user, users::delete_user))
         .routes(routes!(users::post_merge))
         .routes(routes!(users::post_undo))
         .routes(routes!(health::get_health))

@@ -10,12 +10,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::contract::api::{K, MAX_LIST, RankQuery, RecommendationQuery};
 use shared::contract::expression::Expression;
-use shared::contract::id::{IdError, UserId};
+use shared::contract::id::{IdError, MAX_ID_BYTES, UserId};
+use shared::contract::known::Limit;
 use shared::contract::served::START;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::error::ApiError;
+use crate::lookup::{self, Words};
 use crate::recommender::{CheckedQuery, Cursor};
 
 /// Whether queries may carry `now`.
@@ -54,6 +56,41 @@ pub struct PopularQuery {
     /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
     #[param(min_length = 1)]
     pub filter: Option<String>,
+}
+
+/// The parameters of a list of items by their ids.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct ItemsQuery {
+    /// The number of items of a page, 1 to 500.
+    #[param(value_type = Option<usize>, default = 100, minimum = 1, maximum = 500)]
+    pub limit: Limit,
+    /// The `cursor` of the page before.
+    #[param(min_length = 1)]
+    pub cursor: Option<String>,
+    /// Only items for which this condition holds are listed, such as `price < 50 and brand in ("Acme", "Bo")`.
+    #[param(min_length = 1)]
+    pub filter: Option<String>,
+    /// Only items whose id begins so, or whose name has, for each word of it, a word that begins so. Upper and lower case are
+    /// the same.
+    #[param(min_length = 1)]
+    pub q: Option<String>,
+}
+
+/// The parameters of a list of users by their ids.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsersQuery {
+    /// The number of users of a page, 1 to 500.
+    #[param(value_type = Option<usize>, default = 100, minimum = 1, maximum = 500)]
+    pub limit: Limit,
+    /// The `cursor` of the page before.
+    #[param(min_length = 1)]
+    pub cursor: Option<String>,
+    /// Only users whose id begins so, as it is written.
+    pub q: Option<String>,
 }
 
 /// The parameters of a route that takes none.
@@ -302,6 +339,29 @@ fn cursor(text: Option<String>) -> Result<Option<Cursor>, ApiError> {
 /// [`ApiError::Invalid`] says where it is wrong.
 pub fn filter(text: Option<String>) -> Result<Option<Expression>, ApiError> {
     let read = |text: String| Expression::parse(&text).map_err(|error| ApiError::invalid("filter", error.to_string()));
+    text.map(read).transpose()
+}
+
+/// Reads where the page before of a list ended.
+///
+/// # Errors
+/// [`ApiError::Invalid`].
+pub fn page_cursor(text: Option<String>) -> Result<Option<lookup::Cursor>, ApiError> {
+    let refused = |error: lookup::BadCursor| ApiError::invalid("cursor", error.to_string());
+    text.map(|text| lookup::Cursor::parse(&text).map_err(refused)).transpose()
+}
+
+/// Reads what is searched for.
+///
+/// # Errors
+/// [`ApiError::Invalid`] if it is nothing, or longer than any id.
+pub fn words(text: Option<String>) -> Result<Option<Words>, ApiError> {
+    let read = |text: String| {
+        let words = Words::read(&text).filter(|_| text.len() <= MAX_ID_BYTES);
+        words.ok_or_else(|| {
+            ApiError::invalid("q", format!("a search has 1 to {MAX_ID_BYTES} bytes, not all of them blank"))
+        })
+    };
     text.map(read).transpose()
 }
 

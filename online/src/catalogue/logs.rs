@@ -41,7 +41,7 @@ pub fn read(folder: &Path, covered: &Coverage) -> io::Result<Read> {
                 Line::Change(change) => found.said.extend(Said::of(change, place)),
                 Line::Erasure(erasure) => found.cut_ms = found.cut_ms.max(erasure.received_ms),
                 Line::Merging(merging) => found.cut_ms = found.cut_ms.max(merging.received_ms()),
-                Line::Impression(_) | Line::Blank | Line::Other => {}
+                Line::User(_) | Line::Impression(_) | Line::Blank | Line::Other => {}
             }
             line.clear();
         }

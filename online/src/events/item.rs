@@ -11,11 +11,11 @@
 //!
 //! `null` says that nothing is known any more; an empty list too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use shared::contract::api::GivenTime;
-use shared::contract::id::{self, MAX_ID_BYTES, present};
+use shared::contract::id::{self, ItemId, MAX_ID_BYTES, present};
 use shared::contract::item_change::{AVAILABLE, CATEGORY, FieldValue, NAME, PRICE};
 use shared::tables::PropertyKind;
 
@@ -49,7 +49,7 @@ const MOST_TEXTS: usize = 100;
 /// So many properties are in service at most: each costs memory for every item.
 const MOST_PROPERTIES: usize = 128;
 
-/// What is said of an item.
+/// What is said of an item, or of a user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     /// The fields with their values; none for a field of which nothing is known any more.
@@ -115,7 +115,45 @@ pub fn check(
     Ok(said)
 }
 
-fn time(value: Value, now_ms: i64) -> Result<Option<i64>, String> {
+/// Checks what is said of several items, and returns it with them.
+///
+/// # Errors
+/// The place in the list and the field that is the first wrong one. A list that names more new properties than there can be
+/// is refused where it does.
+pub fn check_list(
+    list: Vec<(ItemId, Vec<(String, Value)>)>,
+    known: &BTreeMap<&str, PropertyKind>,
+    now_ms: i64,
+) -> Result<Vec<(ItemId, Said)>, (usize, BadField)> {
+    let mut new: BTreeSet<Box<str>> = BTreeSet::new();
+    let checked = |(place, (item, fields)): (usize, (ItemId, Vec<(String, Value)>))| {
+        let said = check(fields, known, now_ms).map_err(|bad| (place, bad))?;
+        for name in said.set.keys() {
+            if is_built_in(name) || known.contains_key(&**name) {
+                continue;
+            }
+            new.insert(name.clone());
+            if known.len() + new.len() > MOST_PROPERTIES {
+                let detail = format!("{name} {}", too_many());
+                return Err((place, BadField { field: name.to_string(), detail }));
+            }
+        }
+        Ok((item, said))
+    };
+    list.into_iter().enumerate().map(checked).collect()
+}
+
+/// Whether a field is no property.
+fn is_built_in(name: &str) -> bool {
+    [NAME, PRICE, AVAILABLE, CATEGORY].contains(&name)
+}
+
+fn too_many() -> String {
+    format!("would be one more than {MOST_PROPERTIES} properties, which is the most that there can be")
+}
+
+/// Reads since when something is so; `None` for null.
+pub(super) fn time(value: Value, now_ms: i64) -> Result<Option<i64>, String> {
     if value.is_null() {
         return Ok(None);
     }
@@ -197,9 +235,7 @@ fn property(name: &str, value: Value, known: &BTreeMap<&str, PropertyKind>) -> R
         return Err(format!("would be a property of its own, which no version has; {meant} is what is read as that"));
     }
     if kind.is_none() && known.len() >= MOST_PROPERTIES {
-        return Err(format!(
-            "would be one more than {MOST_PROPERTIES} properties, which is the most that there can be"
-        ));
+        return Err(too_many());
     }
     match (value, kind) {
         (Value::Null, _) => Ok(None),
@@ -287,6 +323,22 @@ mod tests {
         let known = names.iter().map(|name| (name.as_str(), PropertyKind::Number)).collect();
         let one = |name: &str| check(vec![(name.to_owned(), json!(1))], &known, NOW);
         assert!(one("p7").is_ok() && one("another").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_list_is_told_with_its_place_and_a_list_has_no_more_properties_than_there_can_be() {
+        let known = BTreeMap::new();
+        let item = |at: usize, field: &str| {
+            (ItemId::new(format!("i{at}")).expect("an id"), vec![(field.to_owned(), json!(1))])
+        };
+        let said = check_list(vec![item(0, "price"), item(1, "watts")], &known, NOW).expect("valid");
+        assert_eq!((said.len(), said[1].0.as_str()), (2, "i1"));
+        let (place, bad) = check_list(vec![item(0, "price"), item(1, "name")], &known, NOW).expect_err("a number");
+        assert_eq!((place, bad.field.as_str()), (1, "name"));
+        let many = |count: usize| (0..count).map(|at| item(at, &format!("p{at}"))).collect();
+        assert!(check_list(many(128), &known, NOW).is_ok());
+        let (place, bad) = check_list(many(129), &known, NOW).expect_err("too many");
+        assert!(place == 128 && bad.detail.contains("p128 would be one more than 128"), "{place}: {bad}");
     }
 
     #[test]

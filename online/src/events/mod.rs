@@ -13,11 +13,13 @@ pub mod apply;
 pub mod check;
 pub mod item;
 pub mod kinds;
+pub mod let_go;
 pub mod lock;
 pub mod pack;
 pub mod reader;
 pub mod repair;
 pub mod supervise;
+pub mod user;
 pub mod writer;
 
 use std::io;
@@ -34,6 +36,7 @@ use shared::contract::id::{ItemId, UserId};
 use shared::contract::impression::Impression;
 use shared::contract::item_change::ItemChange;
 use shared::contract::merge::{Merge, Merging, Undo};
+use shared::contract::user_change::UserChange;
 use shared::engine::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
@@ -187,6 +190,8 @@ pub struct Events {
     catalogue: Arc<Catalogue>,
     /// The latest time of an erasure or a merge; what is accepted after it has a later one.
     cut_ms: AtomicI64,
+    /// When the last that was said of a user was accepted.
+    said_ms: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
@@ -245,7 +250,7 @@ impl Events {
             let _guard = guard;
             applier.run(durable).await;
         });
-        let events = Self { requests, store, catalogue, cut_ms, metrics };
+        let events = Self { requests, store, catalogue, cut_ms, said_ms: AtomicI64::new(i64::MIN), metrics };
         Ok((events, Running { writer, applier, ended }))
     }
 
@@ -335,8 +340,9 @@ impl Events {
     /// merge of theirs: the clock of another replica may be ahead.
     fn later_than(&self, history: &LiveHistory, now_ms: i64) -> i64 {
         let events = history.recent.last().map(|event| event.received_ms);
+        let said = history.said.values().map(|latest| latest.stamp.received_ms);
         let cuts = history.merges.newest_ms().into_iter().chain([self.cut_ms.load(Ordering::Acquire)]);
-        events.into_iter().chain(cuts.map(|cut_ms| cut_ms.saturating_add(1))).fold(now_ms, i64::max)
+        events.into_iter().chain(said).chain(cuts.map(|cut_ms| cut_ms.saturating_add(1))).fold(now_ms, i64::max)
     }
 
     async fn move_past(&self, merging: Merging) -> Result<Visible, AcceptError> {
@@ -348,21 +354,49 @@ impl Events {
         Ok(visible)
     }
 
-    /// Makes a change of an item durable, and waits until it is in service.
+    /// Makes changes of items durable, all or none, and waits until they are in service.
     ///
     /// A change is accepted later than those before it that this replica knows of, so that of two without times of their
-    /// own the one that came last counts.
+    /// own the one that came last counts; of two in one list the one behind.
     ///
     /// # Errors
-    /// [`AcceptError`]; then the change is not acknowledged, and asking again is safe.
-    pub async fn change(&self, item: ItemId, said: Said) -> Result<Visible, AcceptError> {
+    /// [`AcceptError`]; then no change is acknowledged, and asking again is safe.
+    pub async fn change(&self, said: Vec<(ItemId, Said)>) -> Result<Visible, AcceptError> {
         let received_ms = self.catalogue.accept_ms(now_ms());
-        let Said { set, timestamp_ms } = said;
-        let change = ItemChange { item, set, timestamp_ms: timestamp_ms.unwrap_or(received_ms), received_ms };
+        let change = |(item, Said { set, timestamp_ms })| {
+            let timestamp_ms = timestamp_ms.unwrap_or(received_ms);
+            ItemChange { item, set, timestamp_ms, received_ms }
+        };
+        let changes: Vec<ItemChange> = said.into_iter().map(change).collect();
+        let count = changes.len() as u64;
         let (reply, answer) = oneshot::channel();
-        let visible = self.append(Append::change(change, reply), answer).await?;
-        self.metrics.item_changes.inc();
+        let visible = self.append(Append::changes(changes, reply), answer).await?;
+        self.metrics.item_changes.inc_by(count);
         self.catalogue.in_service().await;
+        Ok(visible)
+    }
+
+    /// Makes what is said of users durable, all or nothing, and adds it to their histories.
+    ///
+    /// It is accepted later than what was said here before it, so that of two without times of their own the one that came
+    /// last counts; of two in one list the one behind.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then nothing is acknowledged, and asking again is safe.
+    pub async fn say(&self, said: Vec<(UserId, Said)>) -> Result<Visible, AcceptError> {
+        let earliest_ms = now_ms().max(self.cut_ms.load(Ordering::Acquire).saturating_add(1));
+        let next = |last: i64| last.saturating_add(1).max(earliest_ms);
+        let last = self.said_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
+        let received_ms = last.map_or_else(next, next);
+        let change = |(user, Said { set, timestamp_ms })| {
+            let timestamp_ms = timestamp_ms.unwrap_or(received_ms);
+            UserChange { set, user, timestamp_ms, received_ms }
+        };
+        let told: Vec<UserChange> = said.into_iter().map(change).collect();
+        let count = told.len() as u64;
+        let (reply, answer) = oneshot::channel();
+        let visible = self.append(Append::told(told, reply), answer).await?;
+        self.metrics.user_changes.inc_by(count);
         Ok(visible)
     }
 

@@ -16,7 +16,7 @@ use shared::contract::item_change::ItemChange;
 use shared::contract::merge::Merging;
 use shared::engine::state::LiveErasure;
 
-use crate::store::{Arrival, Departure, Moved, Position};
+use crate::store::{Arrival, Departure, Moved, Position, Told};
 
 /// An event, or what else a line is, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Chunk<T> {
     pub mergings: Vec<Logged<Merging>>,
     /// Its changes of items.
     pub changes: Vec<Logged<ItemChange>>,
+    /// What it says of users.
+    pub told: Vec<Told>,
     /// Lines that are no events; erased ones are not counted.
     pub bad_lines: u64,
     /// The position where the first of these begins.
@@ -69,8 +71,8 @@ pub struct Chunk<T> {
 /// Reads the events of a replica after `from`, about `max_bytes` of them.
 ///
 /// * `until`: the position where the log ends; if absent, the end of its last file.
-/// * `oldest_ms`: of files that were last written before this time only erasures and changes of items are read, since a
-///   version may know the user, and lack the change, however long ago that was.
+/// * `oldest_ms`: of files that were last written before this time only erasures and what was said of items and users are
+///   read, since a version may know the user, and lack what was said, however long ago that was.
 ///
 /// Nothing is left if the chunk's `next` is `from` again. If the file of a position is gone, reading continues in the
 /// next file.
@@ -86,8 +88,9 @@ pub fn read<T: DeserializeOwned>(
     max_bytes: u64,
 ) -> io::Result<Chunk<T>> {
     let until = until.unwrap_or(Position { file: u64::MAX, offset: 0 });
-    let (events, erasures, mergings, changes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut chunk = Chunk { events, erasures, mergings, changes, bad_lines: 0, first_bad: None, next: from };
+    let (events, erasures, mergings) = (Vec::new(), Vec::new(), Vec::new());
+    let (changes, told) = (Vec::new(), Vec::new());
+    let mut chunk = Chunk { events, erasures, mergings, changes, told, bad_lines: 0, first_bad: None, next: from };
     let mut bytes = 0;
     for file in event_log::of_replica(folder, replica)? {
         if file.number < from.file || file.number > until.file || bytes >= max_bytes {
@@ -112,6 +115,7 @@ pub fn read<T: DeserializeOwned>(
                 Line::Merging(_) if is_older => {}
                 Line::Merging(event) => chunk.mergings.push(Logged { event, place }),
                 Line::Change(event) => chunk.changes.push(Logged { event, place }),
+                Line::User(change) => chunk.told.push(Told::of(change, place)),
                 Line::Impression(_) | Line::Blank => {}
                 Line::Other if is_older => {}
                 Line::Other => match serde_json::from_slice(&line) {

@@ -6,19 +6,21 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use shared::contract::erasure::Erasure;
 use shared::contract::event::Event;
 use shared::contract::event_log::{FileId, Log, Place};
 use shared::contract::impression::Impression;
 use shared::contract::item_change::ItemChange;
 use shared::contract::merge::Merging;
+use shared::contract::user_change::UserChange;
 use tokio::sync::{mpsc, oneshot};
 
 use super::appender::{Appender, Target};
 use super::reader::Logged;
 use super::{AcceptError, LogError, Settings, Visible};
 use crate::metrics::Metrics;
-use crate::store::{Arrival, Departure, Moved, Position};
+use crate::store::{Arrival, Departure, Moved, Position, Told};
 
 /// The size in bytes at which a group is closed, so that its first request need not wait for ever.
 const MAX_GROUP_BYTES: usize = 4 << 20;
@@ -34,7 +36,7 @@ pub enum Request {
     Close,
 }
 
-/// Events and impressions, an erasure, a merge, or a change of an item, to be made durable.
+/// Events and impressions, an erasure, a merge, changes of items, or what is said of users, to be made durable.
 pub struct Append {
     /// Their lines.
     pub lines: Vec<u8>,
@@ -44,8 +46,10 @@ pub struct Append {
     pub erasure: Option<Erasure>,
     /// The merge or undo, which has the only line.
     pub merging: Option<Merging>,
-    /// The change, which has the only line.
-    pub change: Option<ItemChange>,
+    /// The changes of items, each with the offset where its line ends in `lines`.
+    pub changes: Vec<(ItemChange, u64)>,
+    /// What was said of users, each with the offset where its line ends in `lines`.
+    pub told: Vec<(UserChange, u64)>,
     /// The channel for the answer.
     pub reply: Reply,
 }
@@ -68,7 +72,7 @@ impl Append {
             serde_json::to_writer(&mut lines, impression).expect("texts and numbers serialise into memory");
             lines.push(b'\n');
         }
-        Self { lines, arrivals, erasure: None, merging: None, change: None, reply }
+        Self { arrivals, ..Self::of(lines, reply) }
     }
 
     /// Makes the line of an erasure.
@@ -79,7 +83,7 @@ impl Append {
     pub fn erasure(erasure: Erasure, reply: Reply) -> Self {
         let mut lines = serde_json::to_vec(&erasure).expect("texts and numbers serialise into memory");
         lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: Some(erasure), merging: None, change: None, reply }
+        Self { erasure: Some(erasure), ..Self::of(lines, reply) }
     }
 
     /// Makes the line of a merge or an undo.
@@ -90,19 +94,46 @@ impl Append {
     pub fn merging(merging: Merging, reply: Reply) -> Self {
         let mut lines = serde_json::to_vec(&merging).expect("texts and numbers serialise into memory");
         lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: None, merging: Some(merging), change: None, reply }
+        Self { merging: Some(merging), ..Self::of(lines, reply) }
     }
 
-    /// Makes the line of a change.
+    /// Makes the lines of changes of items.
     ///
     /// # Panics
     /// Never: as [`Self::new`].
     #[must_use]
-    pub fn change(change: ItemChange, reply: Reply) -> Self {
-        let mut lines = serde_json::to_vec(&change).expect("texts and numbers serialise into memory");
-        lines.push(b'\n');
-        Self { lines, arrivals: Vec::new(), erasure: None, merging: None, change: Some(change), reply }
+    pub fn changes(changes: Vec<ItemChange>, reply: Reply) -> Self {
+        let (lines, changes) = lines_of(changes);
+        Self { changes, ..Self::of(lines, reply) }
     }
+
+    /// Makes the lines of what is said of users.
+    ///
+    /// # Panics
+    /// Never: as [`Self::new`].
+    #[must_use]
+    pub fn told(told: Vec<UserChange>, reply: Reply) -> Self {
+        let (lines, told) = lines_of(told);
+        Self { told, ..Self::of(lines, reply) }
+    }
+
+    /// Lines of which nothing is known yet.
+    fn of(lines: Vec<u8>, reply: Reply) -> Self {
+        let (arrivals, changes, told) = (Vec::new(), Vec::new(), Vec::new());
+        Self { lines, arrivals, erasure: None, merging: None, changes, told, reply }
+    }
+}
+
+/// A line for each, and with each the offset where its line ends.
+fn lines_of<T: Serialize>(all: Vec<T>) -> (Vec<u8>, Vec<(T, u64)>) {
+    let mut lines = Vec::with_capacity(all.len() * 128);
+    let line = |one: T| {
+        serde_json::to_writer(&mut lines, &one).expect("texts and numbers serialise into memory");
+        lines.push(b'\n');
+        (one, lines.len() as u64)
+    };
+    let all = all.into_iter().map(line).collect();
+    (lines, all)
 }
 
 /// What a request appended, with its positions in the log.
@@ -113,8 +144,10 @@ pub struct Placed {
     pub departure: Option<Departure>,
     /// Its merge or undo.
     pub moved: Option<Moved>,
-    /// Its change of an item.
-    pub change: Option<Logged<ItemChange>>,
+    /// Its changes of items.
+    pub changes: Vec<Logged<ItemChange>>,
+    /// What it says of users.
+    pub told: Vec<Told>,
     /// The channel for the answer.
     pub reply: Reply,
 }
@@ -247,17 +280,20 @@ impl Writer {
 
 /// What requests appended, each with its position in the log; their lines were appended one after the other.
 fn placed(appends: Vec<Append>, Appended { file, mut start }: Appended) -> Vec<Placed> {
-    let place = |Append { lines, arrivals, erasure, merging, change, reply }: Append| {
+    let place = |Append { lines, arrivals, erasure, merging, changes, told, reply }: Append| {
         let arrival = |(mut arrival, end): (Arrival, u64)| {
             arrival.event.place = Some(Place { file, end: start + end });
             arrival
         };
         let arrivals = arrivals.into_iter().map(arrival).collect();
+        let change = |(event, end)| Logged { event, place: Place { file, end: start + end } };
+        let changes = changes.into_iter().map(change).collect();
+        let told = told.into_iter().map(|(said, end)| Told::of(said, Place { file, end: start + end })).collect();
         start += lines.len() as u64;
         let place = Place { file, end: start };
         let departure = erasure.map(|event| Logged { event, place }.into());
         let moved = merging.map(|event| Logged { event, place }.into());
-        Placed { arrivals, departure, moved, change: change.map(|event| Logged { event, place }), reply }
+        Placed { arrivals, departure, moved, changes, told, reply }
     };
     appends.into_iter().map(place).collect()
 }

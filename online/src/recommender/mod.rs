@@ -14,12 +14,14 @@ mod no_answer;
 mod served;
 
 use std::cell::RefCell;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use shared::contract::api::{SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::profile::GivenProfile;
+use shared::engine::item_set::ItemSet;
 use shared::engine::recommend::{self, Personal, Pick, Scratch, Slate};
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::LiveHistory;
@@ -145,6 +147,9 @@ pub struct Listed {
     /// Best first.
     pub picks: Vec<Pick>,
 }
+
+/// A snapshot, and the set of its items that a filter leaves.
+pub type Selected = (Arc<Snapshot>, Option<Arc<ItemSet>>);
 
 impl Recommender {
     /// A recommender that answers from the champion and a store, as the asker asks.
@@ -295,6 +300,24 @@ impl Recommender {
         let category = of.map(|name| category(&snapshot, name)).transpose()?;
         let picks = recommend::popular(&snapshot, category, only, k, clock_ms);
         Ok(Listed { snapshot, picks })
+    }
+
+    /// The snapshot to answer with, and its items that a filter leaves, if there is one.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] without a recommender, or for a filter that the version can't be asked.
+    pub fn selected(&self, filter: Option<&Expression>) -> Result<Selected, NoAnswer> {
+        let snapshot = self.snapshot()?;
+        let only = self.asker.only(filter, &snapshot)?;
+        Ok((snapshot, only))
+    }
+
+    /// The users of whom something was said that not every version has, in the order of their ids, at most `most` of them.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when the store does not answer.
+    pub async fn named(&self, from: Bound<&str>, most: usize) -> Result<Vec<UserId>, NoAnswer> {
+        Ok(self.store.named(from, most).await?)
     }
 
     /// A user's real-time history.

@@ -262,6 +262,7 @@ impl Follower {
                         erasures: Vec::new(),
                         mergings: Vec::new(),
                         changes: Vec::new(),
+                        told: Vec::new(),
                         bad_lines: 0,
                         first_bad: None,
                         next: end,

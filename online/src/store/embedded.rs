@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
+use shared::contract::event_log::{Coverage, Place};
 use shared::contract::id::UserId;
 use shared::engine::retention::{Flow, Sent, first_ms, first_taken_ms, forget, is_stale};
 use shared::engine::served::ServedSlate;
@@ -16,12 +18,23 @@ use shared::engine::state::{Applied, LiveHistory};
 
 use super::by_user::by_user;
 use super::served::embedded::EmbeddedServed;
-use super::{Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Moved, Position, Retention, Stored, UserStore};
+use super::{
+    Added, Answer, Arrival, Bounds, Departure, Keep, Mark, Moved, Position, Retention, Stored, Told, UserStore,
+};
 
 /// The number of shards of the map: a power of two, well above the number of cores.
 const SHARDS: usize = 64;
 
 type Shard = RwLock<HashMap<UserId, Arc<LiveHistory>>>;
+
+/// Whether an id is not before a bound.
+fn is_from(id: &str, from: Bound<&str>) -> bool {
+    match from {
+        Bound::Included(first) => id >= first,
+        Bound::Excluded(before) => id > before,
+        Bound::Unbounded => true,
+    }
+}
 
 /// Histories in memory.
 pub struct Embedded {
@@ -30,6 +43,8 @@ pub struct Embedded {
     shards: [Shard; SHARDS],
     mark: Mutex<Option<Position>>,
     served: Arc<EmbeddedServed>,
+    /// The users of whom something was said, each with the place of the last line.
+    named: Mutex<BTreeMap<UserId, Place>>,
 }
 
 impl Embedded {
@@ -48,6 +63,7 @@ impl Embedded {
             shards: std::array::from_fn(|_| Shard::default()),
             mark: Mutex::default(),
             served,
+            named: Mutex::default(),
         }
     }
 
@@ -130,10 +146,52 @@ impl Embedded {
 
     fn take_out(&self, departures: &[Departure], bounds: Bounds<'_>) {
         for Departure { user, erasure } in departures {
-            let erase = |history: &mut LiveHistory| self.retention.erase(user, history, *erasure, bounds);
+            let erase = |history: &mut LiveHistory| {
+                self.retention.erase(user, history, *erasure, bounds);
+                if history.said.is_empty() {
+                    self.listed().remove(user);
+                }
+            };
             let flows = self.change(user, erasure.received_ms, bounds, erase);
             self.pass_on(flows, bounds);
             self.served.forget(user, erasure.received_ms);
+        }
+    }
+
+    fn listed(&self) -> MutexGuard<'_, BTreeMap<UserId, Place>> {
+        // Whatever panicked, the map is whole.
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, told: &[Told], bounds: Bounds<'_>) -> Vec<Added> {
+        let tell = |Told { user, said }: &Told| {
+            let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
+            let mut history = shard.remove(user).unwrap_or_default();
+            let applied = self.retention.say(Arc::make_mut(&mut history), said, bounds);
+            if !history.is_empty() {
+                shard.insert(user.clone(), history);
+            }
+            if applied == Applied::New {
+                self.listed().insert(user.clone(), said.stamp.place);
+            }
+            applied.into()
+        };
+        told.iter().map(tell).collect()
+    }
+
+    fn forget_said(&self, covered: &Coverage) {
+        let is_covered = |(user, place): (&UserId, &Place)| covered.covers(Some(*place)).then(|| user.clone());
+        let users: Vec<UserId> = self.listed().iter().filter_map(is_covered).collect();
+        for user in users {
+            let mut shard = self.shard(&user).write().unwrap_or_else(PoisonError::into_inner);
+            let mut history = shard.remove(&user).unwrap_or_default();
+            Arc::make_mut(&mut history).forget_said(covered);
+            if history.said.is_empty() {
+                self.listed().remove(&user);
+            }
+            if !history.is_empty() {
+                shard.insert(user, history);
+            }
         }
     }
 
@@ -199,6 +257,21 @@ impl UserStore for Embedded {
             self.pass_on(flows, bounds);
         }
         Box::pin(async { Ok(vec![Added::New; moved.len()]) })
+    }
+
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        let added = self.tell(told, bounds);
+        Box::pin(async { Ok(added) })
+    }
+
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
+        let found = self.listed().keys().filter(|user| is_from(user.as_str(), from)).take(most).cloned().collect();
+        Box::pin(async { Ok(found) })
+    }
+
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+        self.forget_said(covered);
+        Box::pin(async { Ok(()) })
     }
 
     fn damaged(&self, _most: usize) -> Vec<UserId> {

@@ -8,6 +8,9 @@
 //! apply   (applier)  events        ─▶ histories, idempotent by event_key
 //! erase   (applier)  erasures      ─▶ histories without what was before; in any order with events
 //! merge   (applier)  merges, undos ─▶ histories between which events have moved; in any order with events
+//! say     (applier)  what was said of users ─▶ histories; of each field the latest
+//! named   (api)      the users of whom something was said, by id
+//! let_go  (replicas) what was said of users and every version has
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! keep    (applier)  what was said of items, for other replicas; of each field the latest
@@ -27,18 +30,20 @@ pub mod served;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use shared::contract::event::{Event, event_key};
-use shared::contract::event_log::Place;
+use shared::contract::event_log::{Coverage, Place};
 use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{ItemChange, Latest, Stamp};
 use shared::contract::merge::Merging;
+use shared::contract::user_change::UserChange;
 pub use shared::engine::retention::{Bounds, Retention};
 use shared::engine::served::ServedSlate;
-use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory, LiveMerge};
+use shared::engine::state::{Applied, LiveErasure, LiveEvent, LiveHistory, LiveMerge, LiveSaid};
 
 pub use embedded::Embedded;
 pub use position::{Mark, Position};
@@ -104,6 +109,18 @@ pub trait UserStore: Send + Sync {
     /// Merges the pasts of users into others', or undoes that, and returns the result of each. Merging twice changes nothing.
     /// After an error some of it may be done; doing it again does the rest.
     fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
+
+    /// Adds what was said of users to their histories, and returns the result of each; the users are [`Self::named`] from
+    /// then on. Adding it twice changes nothing. After an error some of it may be added.
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>>;
+
+    /// The users of whom something was said that not every version has, in the order of their ids, at most `most` of them.
+    ///
+    /// * `from`: the first id, or one that comes before it.
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>>;
+
+    /// Forgets what was said of users and every version has.
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;
@@ -240,7 +257,26 @@ impl From<Event> for Arrival {
     }
 }
 
-/// The result of applying an event, an erasure or a merge.
+/// What was said of a user on its way into their history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The user.
+    pub user: UserId,
+    /// What was said, as the history stores it.
+    pub said: LiveSaid,
+}
+
+impl Told {
+    /// What a line of the log says.
+    #[must_use]
+    pub fn of(change: UserChange, place: Place) -> Self {
+        let stamp = change.stamp(place);
+        let UserChange { set, user, .. } = change;
+        Self { user, said: LiveSaid { set, stamp } }
+    }
+}
+
+/// The result of applying an event, an erasure, a merge, or what was said of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The history has it now.

@@ -1,13 +1,16 @@
 //! A store that shows what was remembered only after a while, as a server that takes over from another does.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use online::store::{
-    Added, Answer, Arrival, Bounds, Departure, Embedded, Keep, Mark, Moved, Position, Retention, Stored, UserStore,
+    Added, Answer, Arrival, Bounds, Departure, Embedded, Keep, Mark, Moved, Position, Retention, Stored, Told,
+    UserStore,
 };
+use shared::contract::event_log::Coverage;
 use shared::contract::id::UserId;
 use shared::engine::served::ServedSlate;
 use shared::engine::state::LiveHistory;
@@ -53,6 +56,15 @@ impl UserStore for Lagging {
     }
     fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         self.0.merge(moved, bounds)
+    }
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        self.0.say(told, bounds)
+    }
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
+        self.0.named(from, most)
+    }
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+        self.0.let_go(covered)
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)

@@ -17,6 +17,8 @@ pub mod impression;
 #[cfg(feature = "engine")]
 pub mod item_change;
 pub mod kind;
+#[cfg(feature = "engine")]
+pub mod known;
 pub mod merge;
 pub mod name;
 #[cfg(feature = "settings")]
@@ -34,3 +36,5 @@ pub mod slate_log;
 pub mod source;
 pub mod time;
 pub mod url;
+#[cfg(feature = "engine")]
+pub mod user_change;

@@ -10,6 +10,8 @@
 //! | `{prefix}:{items}:said` | what was said of items since every version was learnt, a hash |
 //! | `{prefix}:{items}:order` | the order in which it came, a sorted set |
 //! | `{prefix}:{items}:last` | how often something came |
+//! | `{prefix}:{users}:said` | the users of whom something was said since every version was learnt, a sorted set by id |
+//! | `{prefix}:{users}:stamps` | when the last of it was accepted, and where it stands, a hash |
 //! | `{prefix}:applied:<replica>` | how far a replica's event log is applied, up to 40 bytes |
 //! | `{prefix}:applied:<replica>:{<tag>}` | in a Redis Cluster: the same of one of 64 parts of the slots |
 //!
@@ -86,6 +88,18 @@ pub fn said_order_key(prefix: &str) -> String {
 #[must_use]
 pub fn said_last_key(prefix: &str) -> String {
     format!("{prefix}:{{items}}:last")
+}
+
+/// The key of the users of whom something was said.
+#[must_use]
+pub fn said_users_key(prefix: &str) -> String {
+    format!("{prefix}:{{users}}:said")
+}
+
+/// The key of when the last of it was accepted, and where it stands.
+#[must_use]
+pub fn said_stamps_key(prefix: &str) -> String {
+    format!("{prefix}:{{users}}:stamps")
 }
 
 /// The key of the position up to which a replica's event log has been applied.

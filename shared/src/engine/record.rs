@@ -4,6 +4,7 @@
 use crate::engine::packed::{PackedError, unpack_user};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{BatchUser, LiveHistory, UserState};
+use crate::tables::Profile;
 
 /// Reads a packed record.
 ///
@@ -29,24 +30,40 @@ pub fn fits(record: &BatchUser, snapshot: &Snapshot) -> bool {
 }
 
 impl UserState {
-    /// What is known of a user: record, live history and stored profile. Of somebody who was erased since the version was
+    /// What is known of a user: record, live history and profile. Of somebody who was erased since the version was
     /// built, the live history is all that may be known.
     ///
     /// * `record`: reads the batch's record.
     #[must_use]
     pub fn of(snapshot: &Snapshot, user: &str, live: &LiveHistory, record: impl FnOnce() -> BatchUser) -> Self {
-        let covered = snapshot.covered();
-        let is_hidden = live.hides(covered);
-        let own = if is_hidden || live.gave_record(covered) { BatchUser::default() } else { record() };
-        let state = Self::join(snapshot, with_taken(own, snapshot, live), live);
-        if is_hidden { state } else { state.with_profile(snapshot.profile_of(user)) }
+        let state = Self::join(snapshot, whole(snapshot, live, record), live);
+        state.with_profile(profile(snapshot, user, live))
     }
 }
 
-/// A record, and those of the version of the users whose pasts came by merges that it does not cover.
-fn with_taken(own: BatchUser, snapshot: &Snapshot, live: &LiveHistory) -> BatchUser {
-    let others = live.records(snapshot.covered()).filter_map(|user| of_version(snapshot, user.as_str()));
+/// The records of the version that count for a user: their own, unless they were erased or it is another's since, and those
+/// of the users whose pasts came by merges that it does not cover.
+///
+/// * `record`: reads the user's own.
+#[must_use]
+pub fn whole(snapshot: &Snapshot, live: &LiveHistory, record: impl FnOnce() -> BatchUser) -> BatchUser {
+    let covered = snapshot.covered();
+    let own = if live.hides(covered) || live.gave_record(covered) { BatchUser::default() } else { record() };
+    let others = live.records(covered).filter_map(|user| of_version(snapshot, user.as_str()));
     others.fold(own, BatchUser::with)
+}
+
+/// What is known of a user beside events: what the version has, and on top of it what was said since; of somebody who was
+/// erased and whom the version still knows, what was said after that alone. No merge changes it.
+#[must_use]
+pub fn profile(snapshot: &Snapshot, user: &str, live: &LiveHistory) -> Option<Profile> {
+    let profiles = snapshot.profiles()?;
+    let covered = snapshot.covered();
+    let is_hidden = live.hides(covered);
+    let said = live.said.iter().filter(|(_, latest)| is_hidden || !covered.covers(Some(latest.stamp.place)));
+    let said = said.map(|(name, latest)| (&**name, latest.value.as_ref()));
+    let stored = if is_hidden { None } else { snapshot.profile_of(user) };
+    profiles.with_said(stored, said)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::event_log::Coverage;
 use crate::contract::id::UserId;
-use crate::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory, LiveMerge, Taken};
+use crate::engine::state::{Applied, HistoryBounds, LiveErasure, LiveEvent, LiveHistory, LiveMerge, LiveSaid, Taken};
 
 /// The bounds of live histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,16 @@ impl Retention {
         self.let_go(history, bounds);
     }
 
+    /// Adds what was said of a user to their history; it does not expire before every version has it, and no merge moves it.
+    pub fn say(self, history: &mut LiveHistory, said: &LiveSaid, bounds: Bounds<'_>) -> Applied {
+        let applied = history.say(said, bounds.covered);
+        if applied == Applied::New {
+            forget(history, self.oldest_ms(bounds.now_ms));
+            self.let_go(history, bounds);
+        }
+        applied
+    }
+
     /// Merges the past of a history's user into another's, or undoes that.
     pub fn move_out(self, user: &UserId, history: &mut LiveHistory, merge: LiveMerge, bounds: Bounds<'_>) {
         let within = self.within(bounds);
@@ -107,17 +117,17 @@ impl Retention {
         history.erased = history.erased.filter(|erased| !is_old(erased) || !bounds.covered.covers(erased.place));
     }
 
-    /// Adds the events and items of another history of the user.
+    /// Adds what another history of the user has.
     pub fn absorb(self, history: &mut LiveHistory, other: LiveHistory, bounds: Bounds<'_>) {
         history.absorb(other, self.within(bounds));
         forget(history, self.oldest_ms(bounds.now_ms));
     }
 
     /// When a history as a whole expires, milliseconds since the epoch. One with an erasure does not: a version may know
-    /// the user for ever.
+    /// the user for ever. Nor does one with what was said of the user: it is forgotten when every version has it.
     #[must_use]
     pub fn expires_ms(self, history: &LiveHistory) -> i64 {
-        if history.erased.is_some() {
+        if history.erased.is_some() || !history.said.is_empty() {
             return NEVER_MS;
         }
         newest_ms(history).saturating_add(self.ttl_ms)
@@ -163,7 +173,7 @@ pub fn first_taken_ms(taken: &[Taken]) -> i64 {
 }
 
 /// What a merge moves, on its way into the history of the other user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
     /// The other user.
     pub into: UserId,

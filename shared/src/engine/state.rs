@@ -8,11 +8,14 @@
 
 pub mod merges;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::contract::event_log::{Coverage, FileId, Place};
 use crate::contract::id::{ItemId, ItemIdx};
+use crate::contract::item_change::{FieldValue, Fields, Stamp};
 use crate::contract::kind::{KindIdx, KindName, Kinds};
+use crate::contract::user_change;
 use crate::engine::topk::Scored;
 use crate::tables::Profile;
 
@@ -110,11 +113,20 @@ pub struct LiveErasure {
     pub place: Option<Place>,
 }
 
+/// What was said of a user, by one line of the event log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveSaid {
+    /// The fields with their values; none for a field of which nothing is known any more.
+    pub set: BTreeMap<Box<str>, Option<FieldValue>>,
+    /// When, and where it stands.
+    pub stamp: Stamp,
+}
+
 /// The user's live events: the last ones, and the items of older ones that no artifact covers yet.
 ///
 /// Applying the same events in another order, or one of them twice, gives the same history as long as they are among
 /// the last `max_events`; only events accepted in the same millisecond stay in the order of application.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveHistory {
     /// The last events by arrival, oldest first.
     pub recent: Vec<LiveEvent>,
@@ -124,6 +136,9 @@ pub struct LiveHistory {
     pub erased: Option<LiveErasure>,
     /// Merges of the user, and into them.
     pub merges: Merges,
+    /// What was said of the user beside events, of each field the latest, until an artifact covers it. It stays with the
+    /// user when their events go to another one by a merge.
+    pub said: Fields,
 }
 
 /// How long a live history remembers.
@@ -151,7 +166,11 @@ impl LiveHistory {
     /// Whether the history holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.recent.is_empty() && self.older.is_empty() && self.erased.is_none() && self.merges.is_empty()
+        self.recent.is_empty()
+            && self.older.is_empty()
+            && self.erased.is_none()
+            && self.merges.is_empty()
+            && self.said.is_empty()
     }
 
     /// Whether the user was erased, and a version that covers this much of the log still knows what was before.
@@ -169,6 +188,28 @@ impl LiveHistory {
         self.recent.retain(|event| event.received_ms > erasure.received_ms);
         self.older.retain(|seen| seen.received_ms > erasure.received_ms);
         self.erase_merged(erasure.received_ms);
+        self.said.retain(|_, latest| latest.stamp.received_ms > erasure.received_ms);
+    }
+
+    /// Takes what was said of the user, unless every artifact covers it or the user was erased after it.
+    pub fn say(&mut self, said: &LiveSaid, covered: &Coverage) -> Applied {
+        let LiveSaid { set, stamp } = said;
+        self.forget_said(covered);
+        if self.was_erased(stamp) || covered.covers(Some(stamp.place)) || !user_change::add(&mut self.said, set, *stamp)
+        {
+            return Applied::Duplicate;
+        }
+        Applied::New
+    }
+
+    /// Whether the user was erased after something was said of them.
+    fn was_erased(&self, stamp: &Stamp) -> bool {
+        self.erased.is_some_and(|erased| stamp.received_ms <= erased.received_ms)
+    }
+
+    /// Forgets what was said of the user and every artifact covers.
+    pub fn forget_said(&mut self, covered: &Coverage) {
+        self.said.retain(|_, latest| !covered.covers(Some(latest.stamp.place)));
     }
 
     /// Adds an event unless it is a duplicate, keeps the last `bounds.max_events`, and remembers the items of the rest
@@ -191,16 +232,22 @@ impl LiveHistory {
             remember(&mut self.older, event.into());
         }
         self.older.retain(|seen| !bounds.covered.covers(seen.place));
+        self.forget_said(bounds.covered);
         shorten(&mut self.older, bounds.max_older);
         Applied::New
     }
 
-    /// Adds all events and items of another history of the same user.
+    /// Adds all that another history of the same user has.
     pub fn absorb(&mut self, other: Self, bounds: HistoryBounds<'_>) {
-        let Self { recent, older, erased, merges } = other;
+        let Self { recent, older, erased, merges, said } = other;
         older.into_iter().for_each(|seen| remember(&mut self.older, seen));
         if let Some(erasure) = self.erased.into_iter().chain(erased).max_by_key(|erased| erased.received_ms) {
             self.erase(erasure);
+        }
+        for (field, latest) in said {
+            if !self.was_erased(&latest.stamp) {
+                user_change::keep(&mut self.said, field, latest);
+            }
         }
         for event in recent {
             self.apply(event, bounds);
@@ -346,6 +393,36 @@ mod tests {
             joined.absorb(applied(second.to_vec(), &none, 100), HistoryBounds { max_events: 4, max_older: 100, covered: &none });
             prop_assert_eq!(joined, applied(events.clone(), &none, 100));
         }
+    }
+
+    #[test]
+    fn what_was_said_of_a_user_stays_until_an_erasure_or_until_every_version_has_it() {
+        let said = |at: i64, value: f64| {
+            let set = [("age".into(), Some(FieldValue::Number(value)))].into();
+            LiveSaid { set, stamp: Stamp { timestamp_ms: at, received_ms: at, place: place(at).expect("a place") } }
+        };
+        let age = |history: &LiveHistory| history.said.get("age").and_then(|latest| latest.value.as_ref()?.number());
+        let none = Coverage::default();
+        let mut history = LiveHistory::default();
+        assert_eq!(history.say(&said(5, 50.0), &none), Applied::New);
+        assert_eq!(history.say(&said(3, 30.0), &none), Applied::Duplicate);
+        assert_eq!(history.say(&said(5, 50.0), &none), Applied::Duplicate);
+        let mut other = LiveHistory::default();
+        other.say(&said(6, 60.0), &none);
+        history.absorb(other, HistoryBounds { max_events: 4, max_older: 4, covered: &none });
+        assert_eq!(age(&history), Some(60.0));
+        let erasure = LiveErasure { received_ms: 6, place: place(7) };
+        for erase_first in [true, false] {
+            let mut one = if erase_first { LiveHistory::default() } else { history.clone() };
+            one.erase(erasure);
+            assert_eq!((one.say(&said(6, 60.0), &none), age(&one)), (Applied::Duplicate, None));
+            assert_eq!((one.say(&said(8, 80.0), &none), age(&one)), (Applied::New, Some(80.0)));
+        }
+        history.forget_said(&up_to(6));
+        assert_eq!(age(&history), Some(60.0));
+        history.forget_said(&up_to(7));
+        assert!(history.is_empty());
+        assert_eq!(history.say(&said(6, 60.0), &up_to(7)), Applied::Duplicate);
     }
 
     proptest! {

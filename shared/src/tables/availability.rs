@@ -37,6 +37,18 @@ impl Availability {
             && self.until.get(item.at()).is_none_or(|&until| now_ms < until)
     }
 
+    /// From when on an item may be recommended, if there is such a time.
+    #[must_use]
+    pub fn from(&self, item: ItemIdx) -> Option<i64> {
+        self.from.get(item.at()).copied().filter(|&from| from != i64::MIN)
+    }
+
+    /// From when on an item may be recommended no more, if there is such a time; the earliest of all times if it never may.
+    #[must_use]
+    pub fn until(&self, item: ItemIdx) -> Option<i64> {
+        self.until.get(item.at()).copied().filter(|&until| until != i64::MAX)
+    }
+
     /// How many items may not be recommended at a time.
     #[must_use]
     pub fn closed(&self, now_ms: i64) -> usize {
@@ -66,6 +78,14 @@ mod tests {
         assert_eq!(at(19), [true, false, true, true]);
         assert_eq!(at(20), [true, false, false, true]);
         assert_eq!([9, 10, 19, 20].map(|now_ms| times.closed(now_ms)), [3, 2, 1, 2]);
+    }
+
+    #[test]
+    fn the_times_of_an_item_are_told_where_there_are_any() {
+        let times = availability(&[ALWAYS, NEVER, (10, 20)]);
+        let told = [0, 1, 2].map(|item| (times.from(ItemIdx(item)), times.until(ItemIdx(item))));
+        assert_eq!(told, [(None, None), (None, Some(i64::MIN)), (Some(10), Some(20))]);
+        assert_eq!(Availability::default().until(ItemIdx(3)), None);
     }
 
     #[test]

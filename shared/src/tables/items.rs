@@ -99,6 +99,8 @@ pub struct Items {
     rows: Arc<HashTable<ItemIdx>>,
     hasher: DefaultHashBuilder,
     availability: Availability,
+    /// How many of them are in the version, in the order of their ids; those behind them came after it.
+    learnt: usize,
 }
 
 impl Items {
@@ -113,7 +115,8 @@ impl Items {
             });
         }
         let availability = Availability::new(table.available_from.clone(), table.available_until.clone());
-        Self { table, rows: Arc::new(rows), hasher, availability }
+        let learnt = table.id.len();
+        Self { table, rows: Arc::new(rows), hasher, availability, learnt }
     }
 
     /// The items of another table, which has those of this one in the same rows, and may have more behind them. The index
@@ -128,7 +131,7 @@ impl Items {
             });
         }
         let availability = Availability::new(table.available_from.clone(), table.available_until.clone());
-        Self { table, rows, hasher, availability }
+        Self { table, rows, hasher, availability, learnt: self.learnt }
     }
 
     /// The table.
@@ -147,6 +150,13 @@ impl Items {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many items the version was learnt with. They are in the first rows, in the order of their ids; those behind them
+    /// came after the version.
+    #[must_use]
+    pub fn learnt(&self) -> usize {
+        self.learnt
     }
 
     /// The row of an external id.

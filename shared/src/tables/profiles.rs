@@ -109,6 +109,18 @@ impl ProfileTable {
         Profile(cells.collect())
     }
 
+    /// A profile with another cell in a column.
+    ///
+    /// * `cell`: numbered within the column.
+    #[must_use]
+    pub fn with_cell(&self, mut profile: Profile, column: usize, cell: u16) -> Profile {
+        let first: usize = (0..column).map(|before| self.width(before)).sum();
+        if let Some(known) = profile.0.get_mut(column) {
+            *known = first as u32 + u32::from(cell);
+        }
+        profile
+    }
+
     /// The stored profile of a user.
     #[must_use]
     pub fn of_user(&self, user: &str) -> Option<Profile> {
@@ -142,6 +154,28 @@ impl ProfileTable {
     pub fn score(&self, profile: &Profile, item: ItemIdx) -> f32 {
         let share = self.shares.get(item.at()).copied().unwrap_or(0.0);
         share * bounded_exp(self.total(profile, item))
+    }
+
+    /// The cell of a profile in a column, numbered within it.
+    fn own_cell(&self, profile: &Profile, column: usize) -> usize {
+        let first: usize = (0..column).map(|before| self.width(before)).sum();
+        profile.0[column] as usize - first
+    }
+
+    /// The level that a profile has in a column of levels; `None` if it is missing, or has no cell of its own.
+    #[must_use]
+    pub fn level(&self, profile: &Profile, column: usize) -> Option<Level> {
+        let place = self.own_cell(profile, column).checked_sub(FIXED)?;
+        self.levels[Self::range(&self.level_starts, column)].get(place).copied()
+    }
+
+    /// The bounds of a profile's number in a column of numbers: from where on it is, and below where; `None` if it is
+    /// missing.
+    #[must_use]
+    pub fn bounds(&self, profile: &Profile, column: usize) -> Option<(Option<f32>, Option<f32>)> {
+        let bin = self.own_cell(profile, column).checked_sub(1)?;
+        let edges = &self.edges[Self::range(&self.edge_starts, column)];
+        Some((bin.checked_sub(1).and_then(|at| edges.get(at)).copied(), edges.get(bin).copied()))
     }
 
     /// The number of a profile's bin in a column of numbers, from 0; missing where the value is.
@@ -221,6 +255,13 @@ mod tests {
         assert_eq!((table.total(&profile, ItemIdx(0)), table.total(&profile, ItemIdx(1))), (-1.0, 2.125));
         assert!((table.score(&profile, ItemIdx(0)) - 0.75 * (-1.0f32).exp()).abs() < 1e-7);
         assert_eq!(table.bin(&profile, 0), 1.0);
+        assert_eq!(table.bounds(&profile, 0), Some((Some(30.0), None)));
+        assert_eq!(
+            (table.level(&profile, 1), table.bounds(&table.profile(&[0, 1]), 0)),
+            (Some(Level::of("red")), None)
+        );
+        let younger = table.with_cell(profile.clone(), 0, 1);
+        assert_eq!((younger, table.with_cell(profile.clone(), 1, 2)), (table.profile(&[1, 2]), profile));
         assert_eq!(table.of_user("v"), None);
     }
 }

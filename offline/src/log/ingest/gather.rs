@@ -117,8 +117,9 @@ pub(super) fn gather_files(
     gathered.report.warnings.extend(unused.warnings());
     (reader.progress)(gathered.report.rows);
     let Gathered { mut raw, mut report, .. } = gathered;
-    (report.erased, report.changes) = (service.pasts.erased, Arc::new(service.changes));
+    (report.pasts, report.changes) = (Arc::new(service.pasts), Arc::new(service.changes));
     report.merged = raw.merged;
+    report.said = Arc::new(service.said);
     check::rejects(&report, config, rejects)?;
     check::duplicates(&report, config)?;
     raw.sort();

@@ -62,7 +62,7 @@ pub use raw::{Keep, RawLog};
 pub use report::{IngestReport, Reasons};
 pub use resolved::{BlockedItem, Reason, TakenBack};
 pub use settings::{IngestConfig, SessionsFrom};
-pub use users::{Profiles, read_users};
+pub use users::{Profiles, UserTable, read_users};
 pub use vectors::Vectors;
 
 /// A log as it was read, and its item table.

@@ -7,6 +7,7 @@ use shared::contract::id::UserId;
 use super::erased::{ERASED, ERASURE};
 use super::items::changed::CHANGE;
 use super::pasts::{MERGING, Pasts};
+use super::users::SAID;
 
 /// The reason for lines that say what was seen of a slate.
 pub const IMPRESSION: &str = "what was seen of a slate, of which nothing is learnt";
@@ -34,6 +35,10 @@ impl NoEvent {
             Line::Change(change) => {
                 let (timestamp_ms, example) = (Some(change.timestamp_ms), change.item.to_string());
                 Some(Self { reason: CHANGE, timestamp_ms, example })
+            }
+            Line::User(change) if !pasts.says(change.user.as_str(), change.received_ms) => silent(ERASED),
+            Line::User(change) => {
+                Some(Self { reason: SAID, timestamp_ms: Some(change.timestamp_ms), example: String::new() })
             }
             Line::Other if was_erased(line, pasts) => silent(ERASED),
             Line::Other => None,

@@ -50,7 +50,7 @@ impl Pasts {
         match line {
             Line::Erasure(erasure) => self.erased.add(erasure),
             Line::Merging(merging) => self.merges.add(merging),
-            Line::Change(_) | Line::Impression(_) | Line::Blank | Line::Other => {}
+            Line::Change(_) | Line::User(_) | Line::Impression(_) | Line::Blank | Line::Other => {}
         }
     }
 
@@ -71,6 +71,15 @@ impl Pasts {
         let stays = self.merges.stays(user, time_ms);
         let is_erased = stays.iter().any(|stay| self.erased.during(stay.user, stay.since_ms, stay.until_ms));
         stays.last().map(|stay| stay.user).filter(|_| !is_erased)
+    }
+
+    /// Whether what was said of a user beside events counts. It stays theirs when their past is merged into another's, but is
+    /// erased with either of the two.
+    ///
+    /// * `received_ms`: when it was accepted, milliseconds since the epoch.
+    #[must_use]
+    pub fn says(&self, user: &str, received_ms: i64) -> bool {
+        !self.erased.holds(user, received_ms) && self.whose(user, received_ms).is_some()
     }
 
     /// The users through whose hands an event of a user went to be erased or kept: who was erased while it was theirs, and

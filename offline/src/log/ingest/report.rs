@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::covered::FileRead;
-use super::erased::Erased;
 use super::items::ItemChanges;
+use super::pasts::Pasts;
+use super::users::SaidOfUsers;
 
 /// The rows with one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -140,12 +141,15 @@ pub struct IngestReport {
     /// How far each file of the service's event log was read.
     #[serde(skip)]
     pub service_files: Vec<FileRead>,
-    /// The users who were erased.
+    /// Which users were erased, and whose pasts were merged.
     #[serde(skip)]
-    pub erased: Erased,
+    pub pasts: Arc<Pasts>,
     /// What the service was told of items.
     #[serde(skip)]
     pub changes: Arc<ItemChanges>,
+    /// What the service was told of users.
+    #[serde(skip)]
+    pub said: Arc<SaidOfUsers>,
 }
 
 impl IngestReport {

@@ -1,7 +1,7 @@
 //! What the files of the service's event log say beside events, and up to where they are read.
 //!
-//! In: the files of a log, to which a service may be appending. Out: erasures and merges of users and changes of items in
-//! them, and the length that each file had before the first was looked at. Nothing behind it is read in this run, neither
+//! In: the files of a log, to which a service may be appending. Out: erasures and merges of users, and what was said of
+//! items and users in them, and the length that each file had before the first was looked at. Nothing behind it is read in this run, neither
 //! here nor among the rows: a version that covers the line of an erasure or of a change has heard it. Costs a pass over
 //! the service's files.
 
@@ -15,6 +15,7 @@ use shared::contract::event_log::{FileId, LogFile, Place};
 use super::IngestError;
 use super::items::ItemChanges;
 use super::pasts::Pasts;
+use super::users::SaidOfUsers;
 
 /// The files of the service's event log, as they were at one time.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct ServiceLog {
     pub pasts: Pasts,
     /// What was said of items.
     pub changes: ItemChanges,
+    /// What was said of users.
+    pub said: SaidOfUsers,
     ends: BTreeMap<PathBuf, u64>,
 }
 
@@ -59,6 +62,7 @@ impl ServiceLog {
             match Line::read(&line) {
                 said @ (Line::Erasure(_) | Line::Merging(_)) => self.pasts.add(&said),
                 Line::Change(change) => self.changes.add(change, Place { file, end }),
+                Line::User(change) => self.said.add(change, Place { file, end }),
                 Line::Impression(_) | Line::Blank | Line::Other => {}
             }
             line.clear();
@@ -113,11 +117,11 @@ mod tests {
 
         let (raw, report) = gather_files(&found, service, reader, &catalogue).expect("reads");
         assert_eq!((report.rows, report.rejected.total(), raw.events.len()), (3, 0, 2));
-        assert!(report.changes.is_empty() && !report.erased.has("u1"));
+        assert!(report.changes.is_empty() && !report.pasts.erased.has("u1"));
         assert_eq!(covered(&report.service_files)[0].bytes, before.len() as u64);
         let (raw, report) = gather(paths, reader, &catalogue).expect("reads");
         assert_eq!((report.rows, report.rejected.total(), raw.events.len()), (6, 0, 2));
-        assert!(!report.changes.is_empty() && report.erased.has("u1"));
+        assert!(!report.changes.is_empty() && report.pasts.erased.has("u1"));
         assert_eq!(covered(&report.service_files)[0].bytes, (before.len() + after.len()) as u64);
     }
 

@@ -36,7 +36,7 @@ use super::writer::{Group, Placed, Reply};
 use super::{LogError, Settings, Visible, now_ms};
 use crate::catalogue::{Catalogue, logs};
 use crate::metrics::Metrics;
-use crate::store::{Added, Arrival, Bounds, Departure, Moved, Position, Said, UserStore};
+use crate::store::{Added, Arrival, Bounds, Departure, Moved, Position, Said, Told, UserStore};
 
 /// How often the mark moves.
 const TICK: Duration = Duration::from_secs(1);
@@ -212,20 +212,24 @@ impl Applier {
     /// Applies a group, with those that wait behind it, and answers their requests.
     async fn take(&mut self, group: Group, groups: &mut mpsc::Receiver<Group>) {
         let (start, mut end) = (group.start, group.end);
-        let mut replies: Vec<(Reply, usize, usize, usize)> = Vec::new();
+        // With each, how many events, erasures, merges, and changes of users it brought.
+        let mut replies: Vec<(Reply, [usize; 4])> = Vec::new();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut departures: Vec<Departure> = Vec::new();
         let mut moves: Vec<Moved> = Vec::new();
         let mut said: Vec<Said> = Vec::new();
+        let mut of_users: Vec<Told> = Vec::new();
         let mut next = Some(group);
         while let Some(group) = next {
             end = group.end;
-            for Placed { arrivals: events, departure, moved, change, reply } in group.appends {
-                replies.push((reply, events.len(), usize::from(departure.is_some()), usize::from(moved.is_some())));
+            for Placed { arrivals: events, departure, moved, changes, told, reply } in group.appends {
+                let (departs, moves_on) = (usize::from(departure.is_some()), usize::from(moved.is_some()));
+                replies.push((reply, [events.len(), departs, moves_on, told.len()]));
                 arrivals.extend(events);
                 departures.extend(departure);
                 moves.extend(moved);
-                said.extend(change.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)));
+                of_users.extend(told);
+                said.extend(changes.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)));
             }
             next = if arrivals.len() < MAX_EVENTS { groups.try_recv().ok() } else { None };
         }
@@ -236,7 +240,7 @@ impl Applier {
             Health::Down(..) => None,
             Health::Up => {
                 let result = match self.follow().await {
-                    Ok(covered) => self.apply(&arrivals, &departures, &moves, said, &covered).await,
+                    Ok(covered) => self.apply(&arrivals, &departures, &moves, said, &of_users, &covered).await,
                     Err(error) => Err(error),
                 };
                 result.map_err(|error| self.note(Err(error))).ok()
@@ -245,26 +249,27 @@ impl Applier {
         if added.is_some() && self.done == start {
             self.done = end;
         }
-        let mut rest = added
-            .map(|Applied { events, erasures, moves }| (events.into_iter(), erasures.into_iter(), moves.into_iter()));
-        for (reply, events, erasures, moves) in replies {
+        let mut rest =
+            added.map(|Applied { events, erasures, moves, told }| [events, erasures, moves, told].map(Vec::into_iter));
+        for (reply, counts) in replies {
             let own = rest.as_mut().map(|rest| {
-                let own = rest.0.by_ref().take(events).chain(rest.1.by_ref().take(erasures));
-                visible(&own.chain(rest.2.by_ref().take(moves)).collect::<Vec<Added>>())
+                let own = rest.iter_mut().zip(counts).flat_map(|(of_kind, count)| of_kind.take(count));
+                visible(&own.collect::<Vec<Added>>())
             });
             // A request that no longer waits has been dropped or has timed out.
             let _ = reply.send(Ok(own.unwrap_or(Visible::Later)));
         }
     }
 
-    /// Applies events, erasures, merges and changes of items; their order does not matter, since they go by times, but
-    /// that an erasure may not know of a merge before it: so merges come first.
+    /// Applies events, erasures, merges, and what was said of items and users; their order does not matter, since they go
+    /// by times, but that an erasure may not know of a merge before it: so merges come first.
     async fn apply(
         &self,
         arrivals: &[Arrival],
         departures: &[Departure],
         moves: &[Moved],
         mut said: Vec<Said>,
+        told: &[Told],
         covered: &Coverage,
     ) -> Result<Applied, LogError> {
         said.retain(|said| !covered.covers(Some(said.latest.stamp.place)));
@@ -278,6 +283,9 @@ impl Applier {
         }
         if !departures.is_empty() {
             applied.erasures = self.store.erase(departures, bounds).await?;
+        }
+        if !told.is_empty() {
+            applied.told = self.store.say(told, bounds).await?;
         }
         if !arrivals.is_empty() {
             applied.events = self.store.apply(arrivals, bounds).await?;
@@ -296,7 +304,9 @@ impl Applier {
         let departures: Vec<Departure> = chunk.erasures.into_iter().map(Departure::from).collect();
         let said = chunk.changes.into_iter().flat_map(|Logged { event, place }| Said::of(event, place)).collect();
         let moves: Vec<Moved> = chunk.mergings.into_iter().map(Moved::from).collect();
-        self.apply(&[], &departures, &moves, said, &covered).await?;
+        let lacks = |told: &Told| !covered.covers(Some(told.said.stamp.place));
+        let told: Vec<Told> = chunk.told.into_iter().filter(lacks).collect();
+        self.apply(&[], &departures, &moves, said, &told, &covered).await?;
         let arrivals: Vec<Arrival> = chunk.events.into_iter().map(Arrival::from).collect();
         for part in arrivals.chunks(MAX_EVENTS) {
             self.store.apply(part, Bounds { covered: &covered, now_ms: now_ms() }).await?;
@@ -339,6 +349,7 @@ struct Applied {
     events: Vec<Added>,
     erasures: Vec<Added>,
     moves: Vec<Added>,
+    told: Vec<Added>,
 }
 
 /// Whether the next answer takes all that a request brought into account, or not all of them yet.

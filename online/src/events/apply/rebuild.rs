@@ -13,7 +13,7 @@ use shared::engine::state::LiveHistory;
 use super::super::reader::Chunk;
 use super::super::{LogError, now_ms};
 use super::Applier;
-use crate::store::{Arrival, Bounds, Departure, Moved, Position, Retention};
+use crate::store::{Arrival, Bounds, Departure, Moved, Position, Retention, Told};
 
 /// The maximum number of users of one rebuild, which bounds its memory; the others are rebuilt next.
 const MAX_USERS: usize = 10_000;
@@ -62,6 +62,11 @@ impl Rebuild {
         for Departure { user, erasure } in chunk.erasures.into_iter().map(Departure::from) {
             if let Some(history) = self.histories.get_mut(&user) {
                 retention.erase(&user, history, erasure, bounds);
+            }
+        }
+        for Told { user, said } in &chunk.told {
+            if let Some(history) = self.histories.get_mut(user) {
+                retention.say(history, said, bounds);
             }
         }
         for Arrival { user, event } in chunk.events.into_iter().map(Arrival::from) {

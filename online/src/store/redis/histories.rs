@@ -31,7 +31,7 @@ const SWAP: &str = "if (redis.call('MGET',KEYS[1])[1] or '')~=ARGV[1] then retur
                     if ARGV[2]=='' then redis.call('DEL',KEYS[1]) \
                     else redis.call('SET',KEYS[1],ARGV[2],'PXAT',ARGV[3]) end return 1";
 /// The number of users written in one pipeline, which bounds the memory of a large refill.
-const USERS_PER_PIPELINE: usize = 512;
+pub(super) const USERS_PER_PIPELINE: usize = 512;
 /// How often an edit is tried if others write the history at the same time.
 const RACES: usize = 50;
 /// The error code of Redis for a key of another type.
@@ -209,6 +209,7 @@ impl Redis {
             .await?;
             self.pass_on(flows.concat(), bounds).await?;
         }
+        self.unlist(departures).await?;
         let result = |departure: &Departure| match waiting.contains(&departure.user) {
             true => Added::Waits,
             false => Added::New,

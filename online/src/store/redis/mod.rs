@@ -16,14 +16,17 @@ mod nodes;
 mod rows;
 mod served;
 mod slots;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::RedisError;
+use shared::contract::event_log::Coverage;
 use shared::contract::id::UserId;
 use shared::contract::url::RedisUrl;
 use shared::engine::served::ServedSlate;
@@ -34,7 +37,7 @@ use self::link::IoThread;
 use self::nodes::Nodes;
 use super::{
     Added, Answer, Arrival, Bounds, Departure, Keep, Kept, Mark, Moved, Position, Retention, Said, StoreError, Stored,
-    UserStore,
+    Told, UserStore,
 };
 use crate::metrics::Metrics;
 
@@ -187,6 +190,18 @@ impl UserStore for Redis {
 
     fn merge<'a>(&'a self, moved: &'a [Moved], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
         Box::pin(self.observed("merge", self.move_out(moved, bounds)))
+    }
+
+    fn say<'a>(&'a self, told: &'a [Told], bounds: Bounds<'a>) -> Answer<'a, Vec<Added>> {
+        Box::pin(self.observed("say", self.tell(told, bounds)))
+    }
+
+    fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
+        Box::pin(self.observed("named", self.named_from(from, most)))
+    }
+
+    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+        Box::pin(self.observed("let_go", self.forget_said(covered)))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {

@@ -94,6 +94,17 @@ impl Strings {
         std::str::from_utf8(&self.bytes[start..end]).expect("checked when the column was opened")
     }
 
+    /// The first row of a sorted column whose string is not before one, by binary search.
+    #[must_use]
+    pub fn first_from(&self, string: &str) -> usize {
+        let mut rows = 0..self.len();
+        while !rows.is_empty() {
+            let middle = rows.start + rows.len() / 2;
+            if self.get(middle) < string { rows.start = middle + 1 } else { rows.end = middle }
+        }
+        rows.start
+    }
+
     /// The row of a string in a sorted column, by binary search.
     #[must_use]
     pub fn position(&self, string: &str) -> Option<usize> {
@@ -131,6 +142,7 @@ mod tests {
         assert_eq!((0..3).map(|row| strings.get(row)).collect::<Vec<_>>(), ["", "b", "ä"]);
         assert_eq!(strings.position("ä"), Some(2));
         assert_eq!(strings.position("c"), None);
+        assert_eq!(["", "a", "b", "c", "ö"].map(|string| strings.first_from(string)), [0, 1, 1, 2, 3]);
     }
 
     #[test]

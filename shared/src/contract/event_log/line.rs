@@ -4,6 +4,7 @@ use crate::contract::erasure::{Erasure, is_blank};
 use crate::contract::impression::Impression;
 use crate::contract::item_change::ItemChange;
 use crate::contract::merge::Merging;
+use crate::contract::user_change::UserChange;
 
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,8 @@ pub enum Line {
     Merging(Merging),
     /// An item was changed.
     Change(ItemChange),
+    /// Something was said of a user.
+    User(UserChange),
     /// Items of a slate were seen.
     Impression(Impression),
     /// It was erased, or has nothing but white space.
@@ -29,9 +32,16 @@ impl Line {
         let erasure = || Erasure::read(line).map(Self::Erasure);
         let merging = || Merging::read(line).map(Self::Merging);
         let change = || ItemChange::read(line).map(Self::Change);
+        let user = || UserChange::read(line).map(Self::User);
         let impression = || Impression::read(line).map(Self::Impression);
         let blank = || is_blank(line).then_some(Self::Blank);
-        erasure().or_else(merging).or_else(change).or_else(impression).or_else(blank).unwrap_or(Self::Other)
+        erasure()
+            .or_else(merging)
+            .or_else(change)
+            .or_else(user)
+            .or_else(impression)
+            .or_else(blank)
+            .unwrap_or(Self::Other)
     }
 }
 
@@ -45,6 +55,7 @@ mod tests {
             Line::Erasure(_) => "erasure",
             Line::Merging(_) => "merging",
             Line::Change(_) => "change",
+            Line::User(_) => "user",
             Line::Impression(_) => "impression",
             Line::Blank => "blank",
             Line::Other => "other",
@@ -52,6 +63,7 @@ mod tests {
         for (line, expected) in [
             (r#"{"erase":"u1","received":9}"#, "erasure"),
             (r#"{"change":"i1","set":{"price":2.5},"timestamp":1,"received":2}"#, "change"),
+            (r#"{"profile":{"age":34},"visitorid":"u1","timestamp":1,"received":2}"#, "user"),
             (
                 r#"{"impression":["i1"],"visitorid":"u","recommendation_id":"r","timestamp":1,"received":2}"#,
                 "impression",

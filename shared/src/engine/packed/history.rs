@@ -4,6 +4,7 @@ use super::PackedError;
 use super::bytes::{Reader, push_place, push_text, push_time, push_varint};
 use super::merges::{push_merges, read_merges};
 use super::older::{read_history_of_three_kinds, read_placeless_history};
+use super::said::{push_said, read_said};
 use crate::contract::event_log::FileId;
 use crate::contract::kind::KindName;
 use crate::engine::state::{LiveErasure, LiveEvent, LiveHistory, LiveSeen};
@@ -28,19 +29,19 @@ mod flag {
     pub(super) const ERASED: u8 = 1;
     /// What was merged.
     pub(super) const MERGES: u8 = 2;
-    /// The profile.
-    #[allow(dead_code)] // Nothing has one yet.
+    /// What was said of the user.
     pub(super) const PROFILE: u8 = 4;
     /// Those that are read here.
-    pub(super) const KNOWN: u8 = ERASED | MERGES;
+    pub(super) const KNOWN: u8 = ERASED | MERGES | PROFILE;
 }
 
 /// Packs a live history.
 #[must_use]
 pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
-    let LiveHistory { recent, older, erased, merges } = history;
+    let LiveHistory { recent, older, erased, merges, said } = history;
     let places = recent.iter().map(|event| event.place).chain(older.iter().map(|seen| seen.place));
     let places = places.chain(erased.iter().map(|erased| erased.place));
+    let places = places.chain(said.values().map(|latest| Some(latest.stamp.place)));
     let mut files: Vec<FileId> = places.flatten().map(|place| place.file).collect();
     files.sort_unstable();
     files.dedup();
@@ -50,11 +51,12 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
     kinds.dedup();
     let row = |kind: &KindName| kinds.binary_search(&kind).unwrap_or_default();
     let mut bytes = Vec::with_capacity(32 + files.len() * 8 + recent.len() * 40 + older.len() * 26);
-    if merges.is_empty() {
-        bytes.push(if erased.is_some() { ERASED_HISTORY_FORMAT } else { HISTORY_FORMAT });
-    } else {
-        bytes.push(SECTIONS_HISTORY_FORMAT);
-        bytes.push(flag::MERGES | if erased.is_some() { flag::ERASED } else { 0 });
+    let flags =
+        [(erased.is_some(), flag::ERASED), (!merges.is_empty(), flag::MERGES), (!said.is_empty(), flag::PROFILE)];
+    match flags.into_iter().filter(|(has, _)| *has).map(|(_, flag)| flag).sum::<u8>() {
+        0 => bytes.push(HISTORY_FORMAT),
+        flag::ERASED => bytes.push(ERASED_HISTORY_FORMAT),
+        flags => bytes.extend([SECTIONS_HISTORY_FORMAT, flags]),
     }
     push_varint(&mut bytes, files.len());
     files.iter().for_each(|file| bytes.extend(file.get().to_le_bytes()));
@@ -85,6 +87,9 @@ pub fn pack_history(history: &LiveHistory) -> Vec<u8> {
     if !merges.is_empty() {
         push_merges(&mut bytes, merges);
     }
+    if !said.is_empty() {
+        push_said(&mut bytes, &files, said);
+    }
     bytes
 }
 
@@ -111,6 +116,9 @@ pub fn unpack_history(bytes: &[u8]) -> Result<LiveHistory, PackedError> {
             }
             if flags & flag::MERGES != 0 {
                 history.merges = read_merges(&mut reader)?;
+            }
+            if flags & flag::PROFILE != 0 {
+                history.said = read_said(&mut reader, &files)?;
             }
             history
         }
@@ -195,6 +203,7 @@ mod tests {
     use super::*;
     use crate::contract::event_log::Place;
     use crate::contract::id::{ItemId, UserId};
+    use crate::contract::item_change::{FieldValue, Fields, Latest, Stamp};
     use crate::engine::state::{Merges, Move, Taken};
 
     fn place(end: u64) -> Option<Place> {
@@ -258,6 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_of_a_user_takes_the_documented_bytes() {
+        let place = place(50_000_000).expect("a place");
+        let stamp = Stamp { timestamp_ms: 1_790_000_000_000, received_ms: 1_790_000_000_000, place };
+        let said = [("age".into(), Latest { stamp, value: Some(FieldValue::Text("34".into())) })].into();
+        let history = LiveHistory { said, ..LiveHistory::default() };
+        let bytes = pack_history(&history);
+        // Two bytes of format, how many of each, the file; a field: its name, times, place, and value.
+        assert_eq!(bytes.len(), 2 + 4 + 8 + 1 + (1 + 3) + (6 + 1) + (1 + 4) + (1 + 1 + 2));
+        assert_eq!(unpack_history(&bytes), Ok(history));
+    }
+
+    #[test]
     fn a_history_of_three_kinds_is_read_with_the_names_of_its_kinds() {
         let id = FileId::of("a", 1, b"first\n");
         let mut bytes = vec![2, 1];
@@ -283,7 +304,21 @@ mod tests {
             ),
             split in 0usize..20,
             erased in prop::option::of((any::<i64>(), 0u64..4)),
+            said in prop::collection::vec(("[a-zä]{1,9}", any::<i64>(), any::<i64>(), any::<u64>(), 0usize..6), 0..5),
         ) {
+            let said_of = |(field, received_ms, timestamp_ms, end, kind): (String, i64, i64, u64, usize)| {
+                let place = Place { file: FileId::new(1 + end % 3).expect("not 0"), end };
+                let value = [
+                    None,
+                    Some(FieldValue::Flag(true)),
+                    Some(FieldValue::Flag(false)),
+                    Some(FieldValue::Number(end as f64 / 3.0)),
+                    Some(FieldValue::Text(field.as_str().into())),
+                    Some(FieldValue::Texts(vec!["a".into(), field.as_str().into()])),
+                ];
+                let stamp = Stamp { timestamp_ms, received_ms, place };
+                (Box::from(field.as_str()), Latest { stamp, value: value[kind].clone() })
+            };
             let event = |(received_ms, timestamp_ms, event_key, file, end, kind): &(i64, i64, u64, u64, u64, String)| {
                 let (received_ms, timestamp_ms, event_key) = (*received_ms, *timestamp_ms, *event_key);
                 let place = FileId::new(*file).map(|file| Place { file, end: *end });
@@ -295,9 +330,11 @@ mod tests {
             let erased = erased.map(|(received_ms, file)| {
                 LiveErasure { received_ms, place: FileId::new(file).map(|file| Place { file, end: 9 }) }
             });
-            let mut history = LiveHistory { recent, older, erased, ..LiveHistory::default() };
+            let said: Fields = said.into_iter().map(said_of).collect();
+            let mut history = LiveHistory { recent, older, erased, said: said.clone(), ..LiveHistory::default() };
             prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history.clone()));
-            let held = LiveHistory { erased: None, ..history.clone() };
+            // What moves has events and items alone.
+            let held = LiveHistory { erased: None, said: Fields::new(), ..history.clone() };
             let (into, from) = (UserId::new("u1").expect("an id"), UserId::new("session:S").expect("an id"));
             let place = history.recent.first().and_then(|event| event.place);
             let records = vec![(from.clone(), place), (into.clone(), None)];
@@ -305,6 +342,8 @@ mod tests {
             let moved = Move { into, received_ms: 5, place, undone: split % 2 == 0, erased_ms, version: 7, held: held.clone() };
             let taken = Taken { from, received_ms: 4, version: u64::MAX, held, records };
             history.merges = Merges { moves: vec![moved], taken: vec![taken] };
+            prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history.clone()));
+            history.said = Fields::new();
             prop_assert_eq!(unpack_history(&pack_history(&history)), Ok(history));
         }
 

@@ -3,6 +3,7 @@
 //! | value | bytes |
 //! |---|---|
 //! | live history | about 6 + 8 · log files + kinds + recent · (20 + id) + older · (13 + id) |
+//! | what was said of a user, in it | about 2 + fields · (12 + name + value) |
 //! | the batch's record of a user | 9 + 8 · cached + 21 · history + 4 · seen |
 //! | the same, of a user who blocked items or bought by another kind than `transaction` | 5 instead of 4 · seen |
 //! | a slate that was served | 26 + items · (1 + id) |
@@ -17,6 +18,7 @@ mod bytes;
 mod history;
 mod merges;
 mod older;
+mod said;
 mod served;
 mod user;
 

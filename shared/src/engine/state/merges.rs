@@ -10,6 +10,8 @@
 //! with it, is handed to the other user whole, with a version that grows with every change: there the highest version
 //! counts. So histories of two users need no transaction, messages may be lost, doubled or late as long as one is sent
 //! again, and an undo is a move that holds nothing.
+//!
+//! What was said of a user beside events moves nowhere: it is of the user, not of what they did.
 
 use super::{Applied, BatchUser, HistoryBounds, LiveEvent, LiveHistory, LiveSeen, SeenItem, remember, shorten};
 use crate::contract::event_log::{Coverage, Place};
@@ -46,7 +48,7 @@ impl LiveMerge {
 }
 
 /// A merge of the user into another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Move {
     /// Whose the past is.
     pub into: UserId,
@@ -65,7 +67,7 @@ pub struct Move {
 }
 
 /// What came to the user by a merge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Taken {
     /// Whose past it was.
     pub from: UserId,
@@ -80,7 +82,7 @@ pub struct Taken {
 }
 
 /// Merges of a user, and into them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merges {
     /// Those of the user, by time.
     pub moves: Vec<Move>,
@@ -192,7 +194,8 @@ impl LiveHistory {
             Err(at) => {
                 moves.insert(at, new);
                 let surplus = moves.len().saturating_sub(MAX_MOVES);
-                if let Some(last_ms) = moves.drain(..surplus).map(|of| of.received_ms).last() {
+                let last_ms = moves.drain(..surplus).next_back().map(|of| of.received_ms);
+                if let Some(last_ms) = last_ms {
                     // It must not go with the next one, which may be into somebody else.
                     moves.iter_mut().for_each(|of| of.erased_ms = of.erased_ms.max(Some(last_ms)));
                 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! files ─▶ columns: user, time, the others ─▶ rows by user and time (UserTable)
+//! service's log ─▶ rows of what was said of users (said.rs)
 //! log   ─▶ Profiles: the rows that may be known at the end of the log, or of a part of it
 //! ```
 //!
@@ -10,6 +11,7 @@
 
 mod read;
 mod report;
+mod said;
 mod used;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 pub use read::read_users;
 pub use report::UsersReport;
+pub use said::{SAID, SaidOfUsers};
 pub use used::Used;
 
 use super::Log;

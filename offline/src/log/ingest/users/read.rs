@@ -195,9 +195,20 @@ fn index(path: &Path, users: Vec<Box<str>>, table: &mut UserTable) -> Result<(),
         };
         return Err(IngestError::read(path, format!("user `{user}` has several rows{what}; {remedy}")));
     }
+    arrange(&users, table);
+    Ok(())
+}
+
+/// Puts the rows in the order of users and times; those of one user and time as they were added.
+///
+/// * `owners`: the user of each row.
+pub(super) fn arrange(owners: &[Box<str>], table: &mut UserTable) {
+    let mut order: Vec<u32> = (0..owners.len() as u32).collect();
+    order.sort_by_key(|&row| (&owners[row as usize], table.times[row as usize]));
+    (table.ids, table.starts) = (Vec::new(), Vec::new());
     for (at, &row) in order.iter().enumerate() {
-        if table.ids.last() != Some(&users[row as usize]) {
-            table.ids.push(users[row as usize].clone());
+        if table.ids.last() != Some(&owners[row as usize]) {
+            table.ids.push(owners[row as usize].clone());
             table.starts.push(at as u32);
         }
     }
@@ -205,5 +216,4 @@ fn index(path: &Path, users: Vec<Box<str>>, table: &mut UserTable) -> Result<(),
     table.order = order;
     table.report.users = table.ids.len() as u64;
     table.report.times = table.times.iter().collect::<BTreeSet<_>>().len() as u64;
-    Ok(())
 }

@@ -1,0 +1,20 @@
+//! What is known of items and users: one by one, and page by page.
+//!
+//! ```text
+//! id                         ─▶ describe ─▶ all that is known
+//! cursor, filter, words, limit ─▶ page: rows in the order of ids ─▶ describe each
+//! ```
+//!
+//! In: the served snapshot, and of users what the store has. Out: the types of [`shared::contract::known`]. Pure: whoever has a snapshot may ask, over HTTP or not.
+
+mod cursor;
+mod describe;
+mod page;
+mod users;
+mod words;
+
+pub use cursor::{BadCursor, Cursor};
+pub use describe::describe;
+pub use page::{Wanted, page};
+pub use users::{WantedUsers, describe_user, page_of_users};
+pub use words::Words;
