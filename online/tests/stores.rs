@@ -1,6 +1,7 @@
 //! The stores against each other (in memory, on a redis-server, on a Redis Cluster), and the Redis store against a
 //! redis-server of its own.
 
+mod said;
 mod served;
 mod unreadable;
 

@@ -296,6 +296,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_of_a_user_is_in_their_history_unless_the_version_covers_it_or_they_were_erased_since() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let said = |user: &str, field: &str, at: i64| {
+            format!(
+                "{{\"profile\":{{\"{field}\":{at}}},\"visitorid\":\"{user}\",\"timestamp\":{at},\"received\":{at}}}\n"
+            )
+        };
+        let before = [said("u1", "age", 500), said("u2", "age", 501)].concat();
+        let after = [
+            said("u1", "plan", 600),
+            "{\"merge\":\"u1\",\"into\":\"u3\",\"received\":610}\n".to_owned(),
+            said("u4", "age", 620),
+            "{\"erase\":\"u4\",\"received\":630}\n".to_owned(),
+            said("u4", "plan", 640),
+        ];
+        fs::write(event_log::path(folder.path(), "0", 1), [before.as_str(), &after.concat()].concat()).expect("writes");
+        let (folders, id) = ([folder.path().to_owned()], FileId::of("0", 1, before.as_bytes()));
+        let bytes = before.len() as u64;
+        let covered: Coverage = [&CoveredFile { replica: "0".to_owned(), number: 1, id, bytes }].into_iter().collect();
+        let ends = ends(&folders).expect("lists");
+        // Long after all of it: what was said does not expire.
+        let since = since(&folders, &ends, &covered, RETENTION, 1_000_000, Path::new("x")).expect("reads");
+        let fields = |user: &str| {
+            let history = since.histories.get(&UserId::new(user).expect("valid"));
+            let said = history.into_iter().flat_map(|history| history.said.keys());
+            said.map(|field| field.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(["u1", "u2", "u3", "u4"].map(fields), ["plan", "", "", "plan"]);
+        assert_eq!(since.bad_lines, 0);
+    }
+
+    #[test]
     fn a_folder_that_is_not_there_is_an_error_and_so_is_a_file_that_is_gone() {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(matches!(ends(&[folder.path().join("none")]), Err(BulkError::NoLog(_))));

@@ -258,9 +258,6 @@ mod tests {
 
     #[test]
     fn what_was_merged_into_a_user_is_overwritten_with_the_merge_and_what_was_merged_into_others_stays() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let path = folder.path().join("events-a-00000001.jsonl");
-        let log = LogFile::at(&path).expect("a log file");
         let event = |user: &str, received: i64| {
             format!(
                 "{{\"timestamp\":1,\"visitorid\":\"{user}\",\"event\":\"view\",\"itemid\":\"i\",\"received\":{received}}}\n"
@@ -274,18 +271,35 @@ mod tests {
             "{\"merge\":\"s\",\"into\":\"u2\",\"received\":4}\n".to_owned(),
             event("s", 5),
         ];
-        let left = |users: &[&str]| {
-            fs::write(&path, text.concat()).expect("writes");
-            let users: Users = users.iter().map(|user| UserId::new(*user).expect("an id")).collect();
-            let pasts = Pasts::of_files(std::slice::from_ref(&log)).expect("reads");
-            super::erase(std::slice::from_ref(&log), &users, &pasts, &Users::new()).expect("erases");
-            let erased = fs::read_to_string(&path).expect("reads");
-            let is_left = |line: &str| !line.trim().is_empty() && !line.contains("blank");
-            erased.lines().map(is_left).collect::<Vec<_>>()
+        assert_eq!(left(&text, &["u1"]), [false, false, false, true, true, true]);
+        assert_eq!(left(&text, &["u2"]), [true, true, true, false, false, true]);
+        assert_eq!(left(&text, &["s"]), [true, true, true, true, true, false]);
+    }
+
+    /// Which lines of a log are left when some users are erased.
+    fn left(lines: &[String], users: &[&str]) -> Vec<bool> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("events-a-00000001.jsonl");
+        let log = LogFile::at(&path).expect("a log file");
+        fs::write(&path, lines.concat()).expect("writes");
+        let users: Users = users.iter().map(|user| UserId::new(*user).expect("an id")).collect();
+        let pasts = Pasts::of_files(std::slice::from_ref(&log)).expect("reads");
+        super::erase(std::slice::from_ref(&log), &users, &pasts, &Users::new()).expect("erases");
+        let erased = fs::read_to_string(&path).expect("reads");
+        let is_left = |line: &str| !line.trim().is_empty() && !line.contains("blank");
+        erased.lines().map(is_left).collect()
+    }
+
+    #[test]
+    fn what_was_said_of_a_user_is_overwritten_with_them_and_with_whom_their_past_of_then_is() {
+        let said = |user: &str, received: i64| {
+            format!("{{\"profile\":{{\"age\":3}},\"visitorid\":\"{user}\",\"timestamp\":1,\"received\":{received}}}\n")
         };
-        assert_eq!(left(&["u1"]), [false, false, false, true, true, true]);
-        assert_eq!(left(&["u2"]), [true, true, true, false, false, true]);
-        assert_eq!(left(&["s"]), [true, true, true, true, true, false]);
+        let merge = "{\"merge\":\"s\",\"into\":\"u1\",\"received\":2}\n".to_owned();
+        let text = [said("s", 1), said("u1", 1), merge, said("s", 3), said("u2", 1)];
+        assert_eq!(left(&text, &["u1"]), [false, false, false, true, true]);
+        assert_eq!(left(&text, &["s"]), [false, true, true, false, true]);
+        assert_eq!(left(&text, &["u2"]), [true, true, true, true, false]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Removes the keys of users from Redis, one server or every primary of a cluster, and has its files on disk written anew.
+//! Removes the keys of users from Redis, one server or every primary of a cluster, takes them from the list of users of whom
+//! something was said, and has its files on disk written anew.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ::redis::{Connection, RedisResult, cmd};
-use shared::engine::keys::user_prefix;
+use shared::engine::keys::{said_stamps_key, said_users_key, user_prefix};
 
 use super::Users;
 use crate::config::PublishConfig;
@@ -56,7 +57,11 @@ fn told(file: &str, command: &str, written: Result<(), String>) -> String {
 }
 
 fn remove(users: &Users, prefix: &str, connection: &mut Connection) -> RedisResult<usize> {
+    if users.is_empty() {
+        return Ok(0);
+    }
     let of_users: BTreeSet<String> = users.iter().map(|user| user_prefix(prefix, user)).collect();
+    let lists = [(said_users_key(prefix), "ZREM"), (said_stamps_key(prefix), "HDEL")];
     let (mut cursor, mut removed) = (0u64, 0);
     loop {
         let mut scan = cmd("SCAN");
@@ -64,7 +69,10 @@ fn remove(users: &Users, prefix: &str, connection: &mut Connection) -> RedisResu
         let (next, keys): (u64, Vec<Vec<u8>>) = scan.query(connection)?;
         for key in keys {
             let text = String::from_utf8_lossy(&key);
-            if text.find("}:").is_some_and(|end| of_users.contains(&text[..end + 2])) {
+            if let Some((list, command)) = lists.iter().find(|(list, _)| *list == text) {
+                let ids: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
+                cmd(command).arg(list).arg(ids).query::<usize>(connection)?;
+            } else if text.find("}:").is_some_and(|end| of_users.contains(&text[..end + 2])) {
                 removed += cmd("DEL").arg(&key).query::<usize>(connection)?;
             }
         }

@@ -116,4 +116,21 @@ mod tests {
         assert_eq!(whose("e", [3, 4, 6]), ["-", "b", "e"]);
         assert_eq!(whose("d", [7, 8, 9]), ["-", "d", "d"]);
     }
+
+    #[test]
+    fn what_was_said_of_a_user_stays_theirs_and_is_erased_with_either_user_of_a_merge() {
+        let mut pasts = Pasts::default();
+        for line in [
+            r#"{"merge":"a","into":"b","received":5}"#,
+            r#"{"erase":"a","received":3}"#,
+            r#"{"merge":"c","into":"d","received":5}"#,
+            r#"{"erase":"d","received":7}"#,
+        ] {
+            pasts.add(&Line::read(line.as_bytes()));
+        }
+        assert_eq!([3, 4, 6].map(|at| pasts.says("a", at)), [false, true, true]);
+        assert_eq!([5, 6].map(|at| pasts.says("c", at)), [false, true]);
+        assert_eq!([7, 8].map(|at| pasts.says("d", at)), [false, true]);
+        assert!(pasts.says("b", 4));
+    }
 }

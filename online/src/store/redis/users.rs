@@ -87,8 +87,11 @@ impl Redis {
         }
         let of_users: Vec<(&UserId, Vec<(usize, &LiveSaid)>)> = of_users.into_iter().collect();
         let mut added = vec![Added::Known; told.len()];
+        let mut listed: Vec<(&UserId, String)> = Vec::new();
         for chunk in of_users.chunks(USERS_PER_PIPELINE) {
             let names: Vec<&UserId> = chunk.iter().map(|(user, _)| *user).collect();
+            // Not of whom all of it is erased or covered; it may be known and not listed, after a crash.
+            let mut is_listed = vec![true; names.len()];
             self.edit(&names, |at, history| {
                 let (user, said) = &chunk[at];
                 match history {
@@ -96,9 +99,11 @@ impl Redis {
                         let applied: Vec<Applied> =
                             said.iter().map(|(_, said)| retention.say(&mut history, said, bounds)).collect();
                         said.iter().zip(&applied).for_each(|((at, _), applied)| added[*at] = (*applied).into());
+                        is_listed[at] = !history.said.is_empty();
                         applied.contains(&Applied::New).then_some(history)
                     }
                     Err(reason) => {
+                        is_listed[at] = true;
                         self.note_unreadable(user, &reason);
                         if matches!(reason, Unreadable::Newer(_)) {
                             self.waits_for_upgrade.store(true, Ordering::Release);
@@ -109,8 +114,10 @@ impl Redis {
                 }
             })
             .await?;
+            for ((user, said), _) in chunk.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed) {
+                listed.extend(said.iter().map(|(_, said)| (*user, pack(&said.stamp))));
+            }
         }
-        let listed: Vec<(&UserId, String)> = told.iter().map(|told| (&told.user, pack(&told.said.stamp))).collect();
         self.with_named(LIST, &listed).await?;
         Ok(added)
     }

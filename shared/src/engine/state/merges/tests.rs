@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::contract::event_log::{CoveredFile, FileId};
 use crate::contract::id::{ItemId, ItemIdx};
+use crate::contract::item_change::{FieldValue, Stamp};
 use crate::contract::kind::{KindIdx, KindName};
 use crate::contract::merge::{self, Merge, Merging, Undo};
-use crate::engine::state::{Interaction, LiveErasure};
+use crate::engine::state::{Interaction, LiveErasure, LiveSaid};
 
 /// A line of a log; its number is the time at which it was accepted.
 #[derive(Debug, Clone)]
@@ -27,6 +28,11 @@ enum Line {
     Erasure {
         user: usize,
     },
+    /// Something of a user beside events.
+    Said {
+        user: usize,
+        field: usize,
+    },
 }
 
 fn user(at: usize) -> UserId {
@@ -40,6 +46,20 @@ fn place(number: i64) -> Option<Place> {
 fn event(key: u64, received_ms: i64) -> LiveEvent {
     let (item, kind) = (ItemId::new(format!("i{key}")).expect("an id"), KindName::VIEW);
     LiveEvent { received_ms, event_key: key, timestamp_ms: received_ms, kind, item, place: place(received_ms) }
+}
+
+fn said(field: usize, received_ms: i64) -> LiveSaid {
+    let place = place(received_ms).expect("a place");
+    let value = Some(FieldValue::Number(received_ms as f64));
+    let stamp = Stamp { timestamp_ms: received_ms, received_ms, place };
+    LiveSaid { set: [(format!("f{field}").into(), value)].into(), stamp }
+}
+
+/// When the last was said of each field.
+type Told = BTreeMap<String, i64>;
+
+fn told_of(history: &LiveHistory) -> Told {
+    history.said.iter().map(|(field, latest)| (field.to_string(), latest.stamp.received_ms)).collect()
 }
 
 fn none() -> &'static Coverage {
@@ -88,6 +108,9 @@ impl World {
             Line::Erasure { user: of } => self.change(&user(of), received_ms, |history| {
                 history.erase(LiveErasure { received_ms, place: place(received_ms) })
             }),
+            Line::Said { user: of, field } => self.change(&user(of), received_ms, |history| {
+                history.say(&said(field, received_ms), none());
+            }),
         }
     }
 
@@ -112,6 +135,27 @@ impl World {
         };
         (0..3).map(keys).collect()
     }
+
+    /// What is known of users beside events, with what came by merges.
+    fn told(&self) -> Vec<Told> {
+        let told = |at| self.histories.get(&user(at)).map(|history| told_of(&history.with_taken(bounds())));
+        (0..3).map(|at| told(at).unwrap_or_default()).collect()
+    }
+}
+
+/// What was said of users last, unless they were erased since: whatever was merged.
+fn said_by_the_rule(lines: &[Line]) -> Vec<Told> {
+    let mut told = vec![Told::new(); 3];
+    for (line, received_ms) in lines.iter().zip(0..) {
+        match *line {
+            Line::Said { user: of, field } => {
+                told[of].insert(format!("f{field}"), received_ms);
+            }
+            Line::Erasure { user: of } => told[of].clear(),
+            Line::Event { .. } | Line::Merge { .. } | Line::Undo { .. } => {}
+        }
+    }
+    told
 }
 
 /// Whose the events are, by the rule.
@@ -130,7 +174,7 @@ fn by_the_rule(lines: &[Line]) -> Vec<Vec<u64>> {
                 }
             }
             Line::Erasure { user: of } => erasures.push((user(of).to_string(), received_ms)),
-            Line::Event { .. } => {}
+            Line::Event { .. } | Line::Said { .. } => {}
         }
     }
     let mut keys = vec![Vec::new(); 3];
@@ -157,7 +201,14 @@ fn line() -> impl Strategy<Value = Line> {
         3 => (0usize..3, 1usize..3).prop_map(|(from, by)| Line::Merge { from, into: (from + by) % 3 }),
         2 => (0usize..24).prop_map(|of| Line::Undo { of }),
         1 => (0usize..3).prop_map(|user| Line::Erasure { user }),
+        2 => (0usize..3, 0usize..3).prop_map(|(user, field)| Line::Said { user, field }),
     ]
+}
+
+/// The numbers of lines in some order, but that an erasure comes after the merges of its user that were accepted before it.
+fn in_order(lines: &[Line], mut numbers: Vec<usize>, order: impl Fn(usize) -> u32) -> Vec<usize> {
+    numbers.sort_by_key(|&at| (matches!(lines[at], Line::Erasure { .. }), order(at)));
+    numbers
 }
 
 proptest! {
@@ -173,9 +224,7 @@ proptest! {
                 *key = number;
             }
         }
-        // An erasure comes after the merges of its user that were accepted before it.
-        let mut numbers: Vec<usize> = (0..lines.len()).collect();
-        numbers.sort_by_key(|&at| (matches!(lines[at], Line::Erasure { .. }), order[at].0));
+        let numbers = in_order(&lines, (0..lines.len()).collect(), |at| order[at].0);
         let mut world = World::default();
         let mut crashed = Vec::new();
         for &at in &numbers {
@@ -204,7 +253,70 @@ proptest! {
             world.pass_on(flows);
         }
         prop_assert_eq!(world.keys(), by_the_rule(&lines));
+        prop_assert_eq!(world.told(), said_by_the_rule(&lines));
     }
+
+    #[test]
+    fn what_is_there_of_a_history_and_one_that_is_made_of_all_lines_are_the_latter(
+        lines in prop::collection::vec(line(), 1..24),
+        order in prop::collection::vec((any::<u32>(), any::<bool>()), 24),
+    ) {
+        // Those of one user.
+        let of_one = |(line, key): (Line, u64)| match line {
+            Line::Event { .. } => Line::Event { user: 0, key },
+            Line::Merge { into, .. } => Line::Merge { from: 0, into: into.max(1) },
+            Line::Undo { of } => Line::Undo { of },
+            Line::Erasure { .. } => Line::Erasure { user: 0 },
+            Line::Said { field, .. } => Line::Said { user: 0, field },
+        };
+        let lines: Vec<Line> = lines.into_iter().zip(1..).map(of_one).collect();
+        let made = |is_in: &dyn Fn(usize) -> bool| {
+            let mut world = World::default();
+            for at in in_order(&lines, (0..lines.len()).filter(|at| is_in(*at)).collect(), |at| order[at].0) {
+                world.apply(&lines, at);
+            }
+            world.histories.remove(&user(0)).unwrap_or_default()
+        };
+        // Versions go by how a history was made.
+        let content = |mut history: LiveHistory| {
+            history.merges.moves.iter_mut().for_each(|of| of.version = 0);
+            history
+        };
+        let (mut there, whole) = (made(&|at| order[at].1), made(&|_| true));
+        there.absorb(whole.clone(), bounds());
+        prop_assert_eq!(told_of(&there), said_by_the_rule(&lines).swap_remove(0));
+        prop_assert_eq!(content(there), content(whole));
+    }
+}
+
+#[test]
+fn what_was_said_stays_with_its_user_and_goes_with_their_erasure_alone() {
+    let mut world = World::default();
+    let lines = [Line::Said { user: 0, field: 0 }, Line::Said { user: 1, field: 0 }, Line::Merge { from: 0, into: 1 }];
+    told(&mut world, &lines);
+    let of = |told: &[(&str, i64)]| told.iter().map(|(field, at)| ((*field).to_owned(), *at)).collect::<Told>();
+    assert_eq!(world.told(), [of(&[("f0", 0)]), of(&[("f0", 1)]), of(&[])]);
+    let erased = [&lines[..], &[Line::Erasure { user: 1 }]].concat();
+    world.apply(&erased, 3);
+    assert_eq!(world.told(), [of(&[("f0", 0)]), of(&[]), of(&[])]);
+    assert!(!world.histories[&user(0)].is_empty());
+}
+
+#[test]
+fn what_was_said_is_forgotten_when_every_version_covers_its_line() {
+    let covered = |bytes: u64| -> Coverage {
+        let (replica, id) = ("a".to_owned(), FileId::of("a", 1, b"first\n"));
+        [&CoveredFile { replica, number: 1, id, bytes }].into_iter().collect()
+    };
+    let mut history = LiveHistory::default();
+    assert_eq!(history.say(&said(0, 1), &covered(10)), Applied::New);
+    assert_eq!(history.say(&said(0, 1), &covered(10)), Applied::Duplicate);
+    assert_eq!(history.say(&said(1, 2), &covered(19)), Applied::New);
+    history.forget_said(&covered(20));
+    assert_eq!(told_of(&history), Told::from([("f1".to_owned(), 2)]));
+    assert_eq!(history.say(&said(0, 1), &covered(20)), Applied::Duplicate);
+    history.forget_said(&covered(30));
+    assert!(history.is_empty());
 }
 
 fn told(world: &mut World, lines: &[Line]) {
