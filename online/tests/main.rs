@@ -13,6 +13,7 @@ mod home;
 mod inputs;
 mod merges;
 mod outcomes;
+mod personalize;
 mod profiles;
 mod redis_service;
 mod requests;
