@@ -176,8 +176,8 @@ const TABLE: &layers::Table<'_> = &[
             "engine::state",
         ],
     ),
-    ("engine::record", &["engine::packed", "engine::snapshot", "engine::state"]),
-    ("engine::retention", &["contract::event_log", "engine::state"]),
+    ("engine::record", &["contract::id", "engine::packed", "engine::snapshot", "engine::state"]),
+    ("engine::retention", &["contract::event_log", "contract::id", "engine::state"]),
     (
         "engine::question",
         &[
