@@ -192,7 +192,8 @@ impl LiveHistory {
             Err(at) => {
                 moves.insert(at, new);
                 let surplus = moves.len().saturating_sub(MAX_MOVES);
-                if let Some(last_ms) = moves.drain(..surplus).map(|of| of.received_ms).last() {
+                let last_ms = moves.drain(..surplus).next_back().map(|of| of.received_ms);
+                if let Some(last_ms) = last_ms {
                     // It must not go with the next one, which may be into somebody else.
                     moves.iter_mut().for_each(|of| of.erased_ms = of.erased_ms.max(Some(last_ms)));
                 }
