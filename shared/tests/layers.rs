@@ -176,8 +176,8 @@ const TABLE: &layers::Table<'_> = &[
             "engine::state",
         ],
     ),
-    ("engine::record", &["contract::id", "engine::packed", "engine::snapshot", "engine::state"]),
-    ("engine::retention", &["contract::event_log", "contract::id", "engine::state"]),
+    ("engine::record", &["contract::id", "contract::kind", "engine::packed", "engine::snapshot", "engine::state"]),
+    ("engine::retention", &["contract::event_log", "contract::id", "contract::kind", "engine::state"]),
     (
         "engine::question",
         &[
