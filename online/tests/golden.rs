@@ -67,7 +67,7 @@ fn cases() -> Vec<Case> {
         post("recommendations_scenario", "/recommendations?k=5", scenario),
         post("home", "/home", r#"{"user_id":"u0","k":2,"seen":"allow"}"#),
         get("segments", "/segments?user_id=u0&of=category&k=2&each=1"),
-        get("recommendations_inspired", "/recommendations?user_id=u0&k=3&item_ids=rope,pear&item_id=ink&explain=true"),
+        get("recommendations_inspired", "/recommendations?user_id=u0&k=3&item_ids=rope,pear&item_id=ink"),
         post("rank", "/rank", rank),
         post("rank_scenario", "/rank", rank_scenario),
         get("recommendations_feed", "/recommendations?user_id=u0&k=2&cursor=start"),

@@ -196,7 +196,9 @@ fn what_is_no_id_is_refused_with_its_field() {
     }
     for wrong in [json!(true), json!([1]), json!({"id": 1}), json!(null)] {
         let expected = "expected a text or a number";
-        refused(&client, &view(wrong.clone(), "i01").to_string(), Some("visitorid"), expected);
+        // A user that is null is none, and a session may stand for them.
+        let of_user = if wrong.is_null() { "missing field `visitorid`, or `sessionid`" } else { expected };
+        refused(&client, &view(wrong.clone(), "i01").to_string(), Some("visitorid"), of_user);
         refused(&client, &json!([view("u", "i01"), view("u", wrong)]).to_string(), Some("[1].itemid"), expected);
     }
     refused(&client, &view("  ", "i01").to_string(), Some("visitorid"), "must not be empty");

@@ -372,7 +372,8 @@ fn the_description_says_how_a_key_is_given() {
     assert_eq!(answers("/health", "get"), ["200", "503"], "a probe needs no key");
     let schemas = &description["components"]["schemas"];
     let kinds = |schema: &str, id: &str| schemas[schema]["properties"][id]["type"].clone();
-    assert_eq!(kinds("NewEvent", "visitorid"), json!(["string", "number"]), "an id is a text or a number");
+    assert_eq!(kinds("NewEvent", "visitorid"), json!(["string", "null", "number"]), "a session may stand for a user");
+    assert_eq!(kinds("NewEvent", "itemid"), json!(["string", "number"]), "an id is a text or a number");
     assert_eq!(kinds("RecommendationQuery", "item_id"), json!(["string", "null", "number"]));
     let excluded = &schemas["RecommendationQuery"]["properties"]["exclude"];
     assert_eq!(excluded["items"]["type"], json!(["string", "number"]));

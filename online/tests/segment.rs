@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::common::http::{Answer, Client};
 use crate::common::{Running, config, folder};
 
-/// A batch as `analytics-python` sends it with `gzip=True`.
+/// A batch as RudderStack's client for Node sends it: packed, and called a form.
 fn send(client: &Client, body: &Value) -> Answer {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(body.to_string().as_bytes()).expect("memory");
-    let headers = "content-type: application/json\r\ncontent-encoding: gzip\r\n";
+    let headers = "content-type: application/x-www-form-urlencoded\r\ncontent-encoding: gzip\r\n";
     client.send("POST", "/v1/batch", headers, &packed.finish().expect("memory")).expect("an answer")
 }
 

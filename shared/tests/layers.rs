@@ -201,8 +201,11 @@ const TABLE: &layers::Table<'_> = &[
             "engine::state",
         ],
     ),
-    ("engine::record", &["engine::packed", "engine::snapshot", "engine::state", "tables"]),
-    ("engine::retention", &["contract::event_log", "engine::state"]),
+    (
+        "engine::record",
+        &["contract::id", "contract::kind", "engine::packed", "engine::snapshot", "engine::state", "tables"],
+    ),
+    ("engine::retention", &["contract::event_log", "contract::id", "contract::kind", "engine::state"]),
     (
         "engine::question",
         &[

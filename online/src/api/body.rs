@@ -29,6 +29,20 @@ const MAX_DISCARDED: usize = 64 << 20;
 pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.map_or("", |value| value.to_str().unwrap_or("?")).to_owned();
+    let bytes = read_untyped(request, limit).await?;
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !bytes.is_empty() && !essence.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::ContentType(content_type));
+    }
+    Ok(bytes)
+}
+
+/// Reads a JSON body as [`read`] does, whatever content type it says it has: some clients of other systems send JSON as a
+/// form, or as plain text.
+///
+/// # Errors
+/// [`ApiError`] for another packing, a body that is too large, or one that breaks off.
+pub async fn read_untyped(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError> {
     let encoding =
         request.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
     let mut body = request.into_body();
@@ -51,18 +65,13 @@ pub async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiEr
     if bytes.is_empty() {
         return Ok(bytes);
     }
-    let bytes = match encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        None => bytes,
+    match encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        None => Ok(bytes),
         Some(encoding) if ["gzip", "x-gzip"].iter().any(|gzip| encoding.eq_ignore_ascii_case(gzip)) => {
-            unpack(&bytes, limit)?
+            unpack(&bytes, limit)
         }
-        Some(encoding) => return Err(ApiError::ContentEncoding(encoding)),
-    };
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(ApiError::ContentType(content_type));
+        Some(encoding) => Err(ApiError::ContentEncoding(encoding)),
     }
-    Ok(bytes)
 }
 
 /// Unpacks a body by gzip; no more than `limit` bytes are made of it, however little it is.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use shared::contract::api::{SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
-use shared::contract::id::{ItemId, UserId};
+use shared::contract::id::{ItemId, ItemIdx, UserId};
 use shared::contract::profile::GivenProfile;
 use shared::engine::item_set::ItemSet;
 use shared::engine::recommend::{self, Personal, Pick, Scratch, Slate};
@@ -140,6 +140,9 @@ pub struct Answered {
     pub timed: Option<Timed>,
 }
 
+/// A function of the engine that lists items for one item.
+type OfItem = fn(&Snapshot, ItemIdx, Option<Arc<ItemSet>>, usize, i64, &mut Scratch) -> Vec<Pick>;
+
 /// A list of items that depends on no user, and the snapshot whose indices it has.
 pub struct Listed {
     /// The snapshot that answered.
@@ -258,11 +261,7 @@ impl Recommender {
         k: usize,
         clock_ms: i64,
     ) -> Result<Listed, NoAnswer> {
-        let snapshot = self.snapshot()?;
-        let only = self.asker.only(filter, &snapshot)?;
-        let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
-        let picks = with_scratch(|scratch| recommend::similar(&snapshot, item, only, k, clock_ms, scratch));
-        Ok(Listed { snapshot, picks })
+        self.of_item(recommend::similar, item, filter, k, clock_ms)
     }
 
     /// The items that are bought with an item, then those most similar to it, of those that are available at a time and that a
@@ -277,10 +276,22 @@ impl Recommender {
         k: usize,
         clock_ms: i64,
     ) -> Result<Listed, NoAnswer> {
+        self.of_item(recommend::together, item, filter, k, clock_ms)
+    }
+
+    /// What a function of the engine lists for an item.
+    fn of_item(
+        &self,
+        list: OfItem,
+        item: &ItemId,
+        filter: Option<&Expression>,
+        k: usize,
+        clock_ms: i64,
+    ) -> Result<Listed, NoAnswer> {
         let snapshot = self.snapshot()?;
         let only = self.asker.only(filter, &snapshot)?;
         let item = snapshot.items().index(item.as_str()).ok_or_else(|| UnknownItem(item.clone()))?;
-        let picks = with_scratch(|scratch| recommend::together(&snapshot, item, only, k, clock_ms, scratch));
+        let picks = with_scratch(|scratch| list(&snapshot, item, only, k, clock_ms, scratch));
         Ok(Listed { snapshot, picks })
     }
 

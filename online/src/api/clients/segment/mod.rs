@@ -74,7 +74,7 @@ async fn handle(
     messages: impl FnOnce(Value) -> Result<Vec<Message>, ApiError>,
 ) -> Result<Taken, ApiError> {
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
-    let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
+    let bytes = body::read_untyped(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
     let messages = body::parse(&bytes).and_then(messages).inspect_err(refused)?;
     let snapshot = app.recommender.snapshot()?;
     let mut ignored: BTreeMap<&'static str, u64> = BTreeMap::new();

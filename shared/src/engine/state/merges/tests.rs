@@ -68,7 +68,7 @@ fn none() -> &'static Coverage {
 }
 
 fn bounds() -> HistoryBounds<'static> {
-    HistoryBounds { max_events: 100, max_older: 100, covered: none() }
+    HistoryBounds { max_events: 1000, max_older: 1000, covered: none() }
 }
 
 /// The histories of a store, and the messages that are on their way between them.
