@@ -178,11 +178,6 @@ async fn start_with(
             "the watch over what other replicas are told"
         });
     }
-    let (saying, of_all) = (store.clone(), champion.covered());
-    parts.spawn(async move {
-        events::let_go::watch(saying, of_all).await;
-        "the watch over what was said of users"
-    });
     catalogue.in_service().await;
     if config.events.compress {
         let packing = events::pack::watch(settings.folder.clone(), settings.replica.clone(), champion.covered());

@@ -334,8 +334,8 @@ impl UserStore for Torn {
     fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
         self.inner.named(from, most)
     }
-    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
-        self.inner.let_go(covered)
+    fn let_go<'a>(&'a self, from: Bound<&'a str>, covered: &'a Coverage) -> Answer<'a, Option<UserId>> {
+        self.inner.let_go(from, covered)
     }
     fn damaged(&self, _most: usize) -> Vec<UserId> {
         let torn = UserId::new("torn").expect("valid id");

@@ -13,7 +13,6 @@ pub mod apply;
 pub mod check;
 pub mod item;
 pub mod kinds;
-pub mod let_go;
 pub mod lock;
 pub mod pack;
 pub mod reader;

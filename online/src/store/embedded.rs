@@ -269,9 +269,10 @@ impl UserStore for Embedded {
         Box::pin(async { Ok(found) })
     }
 
-    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
+    fn let_go<'a>(&'a self, _from: Bound<&'a str>, covered: &'a Coverage) -> Answer<'a, Option<UserId>> {
+        // All at once: there is nothing to wait for.
         self.forget_said(covered);
-        Box::pin(async { Ok(()) })
+        Box::pin(async { Ok(None) })
     }
 
     fn damaged(&self, _most: usize) -> Vec<UserId> {

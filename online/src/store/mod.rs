@@ -10,7 +10,7 @@
 //! merge   (applier)  merges, undos ─▶ histories between which events have moved; in any order with events
 //! say     (applier)  what was said of users ─▶ histories; of each field the latest
 //! named   (api)      the users of whom something was said, by id
-//! let_go  (replicas) what was said of users and every version has
+//! let_go  (applier)  what was said of users and every version has
 //! rebuild (applier)  histories     ─▶ replace those that can't be read
 //! advance (applier)  position up to which the event log is applied, by compare-and-set
 //! keep    (applier)  what was said of items, for other replicas; of each field the latest
@@ -119,8 +119,9 @@ pub trait UserStore: Send + Sync {
     /// * `from`: the first id, or one that comes before it.
     fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>>;
 
-    /// Forgets what was said of users and every version has.
-    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()>;
+    /// Forgets what was said of some users and every version has: of the first [`Self::named`] from a bound. Returns the
+    /// last of these; `None` when there are no more.
+    fn let_go<'a>(&'a self, from: Bound<&'a str>, covered: &'a Coverage) -> Answer<'a, Option<UserId>>;
 
     /// Up to `most` users whose histories were found to be unreadable and have not been rebuilt yet.
     fn damaged(&self, most: usize) -> Vec<UserId>;

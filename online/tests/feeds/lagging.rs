@@ -63,8 +63,8 @@ impl UserStore for Lagging {
     fn named<'a>(&'a self, from: Bound<&'a str>, most: usize) -> Answer<'a, Vec<UserId>> {
         self.0.named(from, most)
     }
-    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
-        self.0.let_go(covered)
+    fn let_go<'a>(&'a self, from: Bound<&'a str>, covered: &'a Coverage) -> Answer<'a, Option<UserId>> {
+        self.0.let_go(from, covered)
     }
     fn damaged(&self, most: usize) -> Vec<UserId> {
         self.0.damaged(most)

@@ -16,6 +16,7 @@
 //! wrote shows that the store lost data.
 
 mod health;
+mod let_go;
 mod mark;
 mod rebuild;
 
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::health::{FIRST_PAUSE, Health};
+use self::let_go::LettingGo;
 use self::rebuild::Rebuild;
 use super::reader::{self, Chunk, Logged};
 use super::writer::{Group, Placed, Reply};
@@ -67,6 +69,8 @@ pub struct Applier {
     others: Vec<(String, Position)>,
     /// The rebuild of histories that is under way.
     rebuild: Option<Rebuild>,
+    /// The pass that forgets what was said of users and every version has, which each change of these begins again.
+    letting_go: Option<LettingGo>,
     health: Health,
 }
 
@@ -94,6 +98,7 @@ impl Applier {
             mark: None,
             others: Vec::new(),
             rebuild: None,
+            letting_go: Some(LettingGo::default()),
             health: Health::Up,
         }
     }
@@ -135,7 +140,7 @@ impl Applier {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let pause = match self.health {
-                Health::Up if self.is_behind() || self.is_rebuilding() => Some(Instant::now()),
+                Health::Up if self.has_work() => Some(Instant::now()),
                 Health::Up => None,
                 Health::Down(until, _) => Some(until),
             };
@@ -163,12 +168,19 @@ impl Applier {
         self.done != self.end || !self.others.is_empty()
     }
 
-    /// Does one step of the work besides groups: catches up, rebuilds, or moves the mark.
+    /// Whether there is work besides groups.
+    fn has_work(&self) -> bool {
+        self.is_behind() || self.is_rebuilding() || self.letting_go.is_some()
+    }
+
+    /// Does one step of the work besides groups: catches up, rebuilds, lets go, or moves the mark.
     async fn step(&mut self) -> Result<(), LogError> {
         if self.is_behind() {
             self.catch_up().await
         } else if self.is_rebuilding() {
             self.rebuild().await
+        } else if self.letting_go.is_some() {
+            self.let_go().await
         } else {
             self.move_mark().await
         }
@@ -196,6 +208,7 @@ impl Applier {
             }
         }
         self.followed = covered.clone();
+        self.letting_go = Some(LettingGo::default());
         Ok(covered)
     }
 

@@ -200,8 +200,8 @@ impl UserStore for Redis {
         Box::pin(self.observed("named", self.named_from(from, most)))
     }
 
-    fn let_go<'a>(&'a self, covered: &'a Coverage) -> Answer<'a, ()> {
-        Box::pin(self.observed("let_go", self.forget_said(covered)))
+    fn let_go<'a>(&'a self, from: Bound<&'a str>, covered: &'a Coverage) -> Answer<'a, Option<UserId>> {
+        Box::pin(self.observed("let_go", self.forget_said(from, covered)))
     }
 
     fn damaged(&self, most: usize) -> Vec<UserId> {

@@ -143,43 +143,43 @@ impl Redis {
         Ok(ids.into_iter().filter_map(|id| UserId::new(id).ok()).collect())
     }
 
-    /// Forgets what was said of users and every version has.
-    pub(super) async fn forget_said(&self, covered: &Coverage) -> Result<(), StoreError> {
+    /// Forgets what was said of some users and every version has; see [`UserStore::let_go`](super::super::UserStore::let_go).
+    pub(super) async fn forget_said(
+        &self,
+        from: Bound<&str>,
+        covered: &Coverage,
+    ) -> Result<Option<UserId>, StoreError> {
         let keys = self.named_keys();
-        let mut after: Option<UserId> = None;
-        loop {
-            let from = after.as_ref().map_or(Bound::Unbounded, |user| Bound::Excluded(user.as_str()));
-            let users = self.named_from(from, USERS_PER_PIPELINE).await?;
-            let Some(last) = users.last().cloned() else { return Ok(()) };
-            let mut command = cmd("HMGET");
-            command.arg(&keys[1]).arg(users.iter().map(UserId::as_str).collect::<Vec<_>>());
-            let stamps: Vec<Option<String>> = self.writes.call(Keyed::new(&keys[1], command)).await?;
-            let gone: Vec<(&UserId, String)> = users
-                .iter()
-                .zip(stamps)
-                .filter_map(|(user, stamp)| stamp.map(|stamp| (user, stamp)))
-                .filter(|(_, stamp)| covered.covers(place_of(stamp)))
-                .collect();
-            let names: Vec<&UserId> = gone.iter().map(|(user, _)| *user).collect();
-            // Of whom another log says something that is not covered, or can't be read, stays in the list.
-            let mut is_forgotten = vec![false; names.len()];
-            self.edit(&names, |at, history| {
-                is_forgotten[at] = false;
-                let mut history = history.ok()?;
-                let before = history.said.len();
-                history.forget_said(covered);
-                is_forgotten[at] = history.said.is_empty();
-                (history.said.len() < before).then_some(history)
-            })
-            .await?;
-            let gone: Vec<(&UserId, String)> = gone
-                .into_iter()
-                .zip(is_forgotten)
-                .filter_map(|(user, is_forgotten)| is_forgotten.then_some(user))
-                .collect();
-            self.with_named(DROP, &gone).await?;
-            after = Some(last);
-        }
+        let users = self.named_from(from, USERS_PER_PIPELINE).await?;
+        let Some(last) = users.last().cloned() else { return Ok(None) };
+        let mut command = cmd("HMGET");
+        command.arg(&keys[1]).arg(users.iter().map(UserId::as_str).collect::<Vec<_>>());
+        let stamps: Vec<Option<String>> = self.writes.call(Keyed::new(&keys[1], command)).await?;
+        let gone: Vec<(&UserId, String)> = users
+            .iter()
+            .zip(stamps)
+            .filter_map(|(user, stamp)| stamp.map(|stamp| (user, stamp)))
+            .filter(|(_, stamp)| covered.covers(place_of(stamp)))
+            .collect();
+        let names: Vec<&UserId> = gone.iter().map(|(user, _)| *user).collect();
+        // Of whom another log says something that is not covered, or can't be read, stays in the list.
+        let mut is_forgotten = vec![false; names.len()];
+        self.edit(&names, |at, history| {
+            is_forgotten[at] = false;
+            let mut history = history.ok()?;
+            let before = history.said.len();
+            history.forget_said(covered);
+            is_forgotten[at] = history.said.is_empty();
+            (history.said.len() < before).then_some(history)
+        })
+        .await?;
+        let gone: Vec<(&UserId, String)> = gone
+            .into_iter()
+            .zip(is_forgotten)
+            .filter_map(|(user, is_forgotten)| is_forgotten.then_some(user))
+            .collect();
+        self.with_named(DROP, &gone).await?;
+        Ok(Some(last))
     }
 }
 
