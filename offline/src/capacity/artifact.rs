@@ -14,6 +14,8 @@ const PAIR: u64 = 8;
 const STATISTICS: u64 = 48 * 4;
 /// The name, category and price of an item, about.
 const NAME: u64 = 64;
+/// The counts of an item by day.
+const BY_DAY: u64 = 2 * crate::sources::days::DAYS as u64;
 /// Events of a session, about.
 const SESSION_EVENTS: u64 = 3;
 
@@ -39,7 +41,7 @@ pub fn items(shop: &Shop, config: &Config) -> u64 {
     let items = u64::from(shop.items);
     let neighbours: u64 = lists.iter().map(|&most| OFFSET + PAIR * (most as u64).min(items)).sum();
     let factors = 4 * sources.als.factors as u64;
-    let item = neighbours + factors + STATISTICS + NAME + shop.item_id_bytes as u64 + 4 * OFFSET;
+    let item = neighbours + factors + STATISTICS + BY_DAY + NAME + shop.item_id_bytes as u64 + 4 * OFFSET;
     // Sessions hold the item of each event, and items the sessions that they are in.
     let events = shop.users * shop.events as u64;
     items * item + events * (4 + PAIR) + events / SESSION_EVENTS * (OFFSET + 4)

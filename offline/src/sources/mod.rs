@@ -11,6 +11,7 @@
 
 pub mod als;
 pub mod content;
+pub mod days;
 pub mod embedding;
 pub mod item_knn_session;
 pub mod item_knn_user;
@@ -148,6 +149,7 @@ pub fn fit_sources(log: &Log, settings: &SourceSettings<'_>, progress: &mut Prog
         progress.counted(trainer.sources[0].as_str(), steps, |done| (trainer.fit)(&inputs, &mut tables, done));
     }
     tables.statistics = progress.stage("statistics", || statistics::fit(log, &items, &sessions));
+    tables.days = days::fit(log);
     tables.together = progress
         .stage("bought together", || together::fit(&baskets(log, settings.gap_ms), &items, &settings.sources.together));
     let mut manifest = manifest(log, sessions.last_ms.len(), settings.engine.clone());

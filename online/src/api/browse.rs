@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use shared::contract::api::Problem;
 use shared::contract::id::ItemId;
-use shared::contract::known::{ItemPage, KnownItem};
+use shared::contract::known::{ItemPage, OneItem};
 
 use super::error::ApiError;
 use super::query::{self, ItemsQuery, NoQuery};
 use super::{App, json, path_text};
 use crate::events::now_ms;
-use crate::lookup::{Cursor, Wanted, describe, page};
+use crate::lookup::{Cursor, Wanted, describe, describe_one, page};
 
 /// Shows what is known of an item: what the served version has, with what was said of it since.
 #[utoipa::path(
@@ -23,7 +23,7 @@ use crate::lookup::{Cursor, Wanted, describe, page};
     tag = "items",
     params(("item_id" = String, Path, description = "Which item")),
     responses(
-        (status = OK, body = KnownItem),
+        (status = OK, body = OneItem),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
@@ -43,7 +43,7 @@ pub async fn get_item(
             item_id.as_str()
         ),
     })?;
-    Ok(json(StatusCode::OK, &describe(&snapshot, item, now_ms())))
+    Ok(json(StatusCode::OK, &describe_one(&snapshot, item, now_ms())))
 }
 
 /// Lists items by their ids, page by page. A cursor holds whatever changes between two pages, and across versions: the next

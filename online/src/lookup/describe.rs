@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::contract::id::ItemIdx;
 use shared::contract::item_change::FieldValue;
-use shared::contract::known::KnownItem;
+use shared::contract::known::{EventDays, KnownItem, OneItem};
 use shared::engine::snapshot::Snapshot;
 use shared::tables::{CategoryIdx, Habit, Property};
 
@@ -32,6 +32,15 @@ pub fn describe(snapshot: &Snapshot, item: ItemIdx, now_ms: i64) -> KnownItem {
         popularity: own,
         popularity_rank: 1 + popularity.order(None).partition_point(|&other| popularity.score(other) > own),
     }
+}
+
+/// What is known of one item at a time, with its events by day.
+#[must_use]
+pub fn describe_one(snapshot: &Snapshot, item: ItemIdx, now_ms: i64) -> OneItem {
+    let days = snapshot.days();
+    let events = days.of(item).map(<[u16]>::to_vec);
+    let days = days.last_ms().zip(events).map(|(last, events)| EventDays { last, events });
+    OneItem { known: describe(snapshot, item, now_ms), days }
 }
 
 /// The properties that an item has.

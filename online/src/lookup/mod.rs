@@ -14,7 +14,7 @@ mod users;
 mod words;
 
 pub use cursor::{BadCursor, Cursor};
-pub use describe::describe;
+pub use describe::{describe, describe_one};
 pub use page::{Wanted, page};
 pub use users::{WantedUsers, describe_user, page_of_users};
 pub use words::Words;

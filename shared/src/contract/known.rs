@@ -83,6 +83,28 @@ pub struct KnownItem {
     pub popularity_rank: usize,
 }
 
+/// What is known of one item: the answer of `GET /items/{item_id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OneItem {
+    /// What a page of items has of it, too.
+    #[serde(flatten)]
+    pub known: KnownItem,
+    /// Its events by day, if the version has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<EventDays>,
+}
+
+/// How many events an item had on each of the last days of what the version was learnt from, in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventDays {
+    /// When the last of the days began, milliseconds since the epoch.
+    pub last: i64,
+    /// Events, the earliest day first; 65535 stands for more, too.
+    pub events: Vec<u16>,
+}
+
 /// A page of items by their ids: the answer of `GET /items`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

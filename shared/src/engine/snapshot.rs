@@ -10,7 +10,7 @@ use crate::contract::params::EngineParams;
 use crate::contract::source::Source;
 use crate::engine::profiles::Profiles;
 use crate::tables::{
-    Als, ItemRows, Items, Likeness, Neighbours, Popularity, Profile, PropertyTable, Ranker, Repeat, Sessions,
+    Als, Days, ItemRows, Items, Likeness, Neighbours, Popularity, Profile, PropertyTable, Ranker, Repeat, Sessions,
     Statistics, Tables, Users,
 };
 
@@ -94,6 +94,12 @@ impl Snapshot {
     #[must_use]
     pub fn likeness(&self, source: Source) -> Option<&Likeness> {
         self.likeness.as_deref().filter(|_| source == Source::Content)
+    }
+
+    /// The events of each item by day; empty if nothing is known of them.
+    #[must_use]
+    pub fn days(&self) -> &Days {
+        &self.tables.days
     }
 
     /// What each item is bought with; empty if nothing is known of that.

@@ -8,6 +8,7 @@
 
 mod als;
 mod availability;
+mod days;
 mod encodings;
 mod history;
 mod item_rows;
@@ -34,6 +35,7 @@ use crate::contract::id::ItemIdx;
 use crate::contract::source::{Kind, Source};
 pub use als::{Als, AlsTable, Index};
 pub use availability::Availability;
+pub use days::Days;
 pub use encodings::EncodingTable;
 pub use history::{HistoryBuilder, HistoryTable};
 pub use item_rows::ItemRows;
@@ -123,6 +125,7 @@ const STATISTICS: &str = "statistics.safetensors";
 const REPEAT: &str = "repeat.safetensors";
 const PROFILES: &str = "profiles.safetensors";
 const PROPERTIES: &str = "properties.safetensors";
+const DAYS: &str = "days.safetensors";
 const TOGETHER: &str = "together.safetensors";
 const ALS: &str = "als.safetensors";
 const RANKER: &str = "ranker.safetensors";
@@ -148,6 +151,8 @@ pub struct Tables {
     pub sessions: Sessions,
     /// Counters and rates of items.
     pub statistics: Statistics,
+    /// Events of items by day; empty in versions of older releases.
+    pub days: Days,
     /// The model of the source `repeat`.
     pub repeat: RepeatTable,
     /// Users' profiles; empty without any.
@@ -195,6 +200,10 @@ impl Tables {
                 true => read(folder, PROPERTIES)?,
                 false => PropertyTable::default(),
             },
+            days: match manifest.files.contains_key(DAYS) {
+                true => read(folder, DAYS)?,
+                false => Days::default(),
+            },
             together: match manifest.files.contains_key(TOGETHER) {
                 true => read(folder, TOGETHER)?,
                 false => Neighbours::default(),
@@ -225,6 +234,9 @@ impl Tables {
         }
         if !self.properties.is_empty() {
             write(&self.properties, folder, PROPERTIES)?;
+        }
+        if !self.days.is_empty() {
+            write(&self.days, folder, DAYS)?;
         }
         if !self.together.is_empty() {
             write(&self.together, folder, TOGETHER)?;
@@ -274,6 +286,7 @@ impl Tables {
         of(REPEAT, self.repeat.check())?;
         of(PROFILES, self.profiles.check(items))?;
         of(PROPERTIES, self.properties.check(items))?;
+        of(DAYS, self.days.check(items))?;
         of(TOGETHER, self.together.check(items))?;
         of(ALS, self.als.check(items))?;
         of(USERS, self.users.check())
