@@ -52,7 +52,7 @@ pub enum StartError {
         /// The first.
         tenant: String,
         /// Why.
-        error: shop::StartError,
+        error: Box<shop::StartError>,
     },
 }
 
@@ -85,7 +85,7 @@ pub async fn start(config: &Config, directory: Arc<Directory>) -> Result<Tenants
         }
     }
     match failed {
-        Some((tenant, error)) if up == 0 => Err(StartError::None { tenant, error }),
+        Some((tenant, error)) if up == 0 => Err(StartError::None { tenant, error: Box::new(error) }),
         _ => Ok(Tenants { directory, stopping, supervisors }),
     }
 }
