@@ -5,6 +5,7 @@
 //! range.
 
 mod check;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,25 @@ pub enum ConfigError {
         value: String,
         /// What it must be.
         must: &'static str,
+    },
+    /// The config of a tenant can't be used.
+    #[error("tenant {tenant}: {error}")]
+    Tenant {
+        /// The tenant.
+        tenant: String,
+        /// What is wrong with its config.
+        error: Box<ConfigError>,
+    },
+    /// Two tenants have a thing that only one may have.
+    #[error(
+        "config: {one}, and {other}: what is of one tenant must not be another's; give each a folder, a URL or a prefix of \
+         its own, none within another's"
+    )]
+    Shared {
+        /// Who has it, and as what.
+        one: String,
+        /// Who has it, too.
+        other: String,
     },
     /// A value is out of its range.
     #[error("config: {key} = {value}: {must}")]
@@ -98,6 +118,12 @@ pub struct Config {
     pub filters: NamedFilters,
     /// Clients of other systems.
     pub clients: Clients,
+    /// The file of each tenant, by its name.
+    #[serde(rename = "tenants")]
+    tenant_files: BTreeMap<String, PathBuf>,
+    /// The config of each: this one, with what its file says on top.
+    #[serde(skip)]
+    pub tenants: BTreeMap<String, Config>,
 }
 
 /// `[clients]`; the keys are documented in `config.default.toml`.
@@ -325,8 +351,9 @@ impl Config {
     /// [`ConfigError`] names the key.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let layers = settings::layer(Figment::from(Toml::string(DEFAULTS)), file, settings::OFFLINE)?;
-        let config: Self = layers.extract().map_err(Box::new)?;
+        let mut config: Self = layers.extract().map_err(Box::new)?;
         config.validate()?;
+        config.tenants = tenants::load(&config, &layers)?;
         Ok(config)
     }
 

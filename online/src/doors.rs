@@ -1,22 +1,25 @@
 //! The addresses of the service, and who may enter there.
 //!
-//! In: the config, and the API when it is ready. Out: connections at `server.listen`, and at `server.admin_listen` if
+//! In: the config, and the API of each address when it is ready. Out: connections at `server.listen`, and at `server.admin_listen` if
 //! there is one, with the keys and the certificate of the config, which follow their files.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use prometheus::IntCounterVec;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::api;
 use crate::api::authorize::{Door, Gate};
-use crate::api::{self, App};
 use crate::auth::keys::{self, KeyFile};
 use crate::config::Config;
 use crate::connections::{Connections, Limits};
-use crate::metrics::Metrics;
+use crate::metrics::DoorMetrics;
 use crate::tls::{Tls, TlsError};
 
 /// Why nobody can be let in.
@@ -57,6 +60,7 @@ pub struct Doors {
     open: bool,
     limits: Limits,
     keys: Option<Arc<KeyFile>>,
+    refused: IntCounterVec,
     tls: Option<Tls>,
 }
 
@@ -65,35 +69,25 @@ impl Doors {
     ///
     /// # Errors
     /// [`DoorError`] says which file can't be used.
-    pub fn new(config: &Config, metrics: &Metrics, parts: &mut JoinSet<&'static str>) -> Result<Self, DoorError> {
+    pub fn new(config: &Config, metrics: &DoorMetrics, parts: &mut JoinSet<&'static str>) -> Result<Self, DoorError> {
         let poll = Duration::from_millis(config.artifacts.poll_ms);
         let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
-        let failures = |file: &str| metrics.reload_failures.with_label_values(&[file]);
         let mut doors = Self {
             listen: config.server.listen.clone(),
             admin_listen: config.server.admin_listen.clone(),
             open: config.auth.open,
-            limits: Limits {
-                idle_timeout,
-                most: config.server.max_connections,
-                open: metrics.http_connections.clone(),
-            },
+            limits: Limits { idle_timeout, most: config.server.max_connections, open: metrics.connections.clone() },
             keys: None,
+            refused: metrics.refused.clone(),
             tls: None,
         };
         if let Some(path) = config.auth.file() {
-            let (file, files) = KeyFile::open(path)?;
-            let file = Arc::new(file);
-            let (watched, failures) = (file.clone(), failures("keys"));
-            parts.spawn(async move {
-                files.watch(poll, failures, |text| watched.take(text)).await;
-                "the watch over the keys"
-            });
-            doors.keys = Some(file);
+            doors.keys = Some(keys(path, poll, metrics, parts)?);
         }
         if let Some((certificate, key)) = config.tls.files() {
             let (tls, files) = Tls::open(certificate, key, idle_timeout, metrics.tls_failures.clone())?;
-            let (watched, failures) = (tls.clone(), failures("certificate"));
+            let failures = metrics.reload_failures.with_label_values(&["certificate"]);
+            let watched = tls.clone();
             parts.spawn(async move {
                 files.watch(poll, failures, |contents| watched.take(contents)).await;
                 "the watch over the certificate"
@@ -106,13 +100,14 @@ impl Doors {
     /// Begins to accept connections.
     ///
     /// * `listener`: that of `server.listen`; the other one is bound here.
+    /// * `api`: what answers behind a gate.
     ///
     /// # Errors
     /// [`DoorError`] if an address can't be bound, or strangers could call there.
     pub async fn open(
         &self,
         listener: impl Future<Output = io::Result<TcpListener>>,
-        app: &Arc<App>,
+        api: impl Fn(Gate) -> Router,
     ) -> Result<Entrances, DoorError> {
         let error = |key, address: &str| {
             let address = address.to_owned();
@@ -120,24 +115,49 @@ impl Doors {
         };
         let listener = listener.await.map_err(error("server.listen (TANDEM_SERVER__LISTEN)", &self.listen))?;
         if self.admin_listen.is_empty() {
-            return Ok(Entrances { main: self.entrance(listener, Door::Everything, app)?, admin: None });
+            return Ok(Entrances { main: self.entrance(listener, Door::Everything, &api)?, admin: None });
         }
         let key = "server.admin_listen (TANDEM_SERVER__ADMIN_LISTEN)";
         let admin = TcpListener::bind(&self.admin_listen).await.map_err(error(key, &self.admin_listen))?;
-        let admin = Some(self.entrance(admin, Door::Everything, app)?);
-        Ok(Entrances { main: self.entrance(listener, Door::Public, app)?, admin })
+        let admin = Some(self.entrance(admin, Door::Everything, &api)?);
+        Ok(Entrances { main: self.entrance(listener, Door::Public, &api)?, admin })
     }
 
-    fn entrance(&self, listener: TcpListener, door: Door, app: &Arc<App>) -> Result<Entrance, DoorError> {
+    fn entrance(
+        &self,
+        listener: TcpListener,
+        door: Door,
+        api: &impl Fn(Gate) -> Router,
+    ) -> Result<Entrance, DoorError> {
         let address = listener.local_addr().map_err(DoorError::Address)?;
         if self.keys.is_none() && !self.open && !address.ip().is_loopback() {
             return Err(DoorError::Open(address));
         }
-        let gate = Gate { door, keys: self.keys.clone(), metrics: app.metrics.clone() };
-        let api = api::build(app.clone(), gate);
+        let gate = Gate { door, keys: self.keys.clone(), refused: self.refused.clone() };
+        let api = api::build(api(gate));
         let connections = Connections::open(listener, api, self.tls.clone(), self.limits.clone());
         Ok(Entrance { address, connections })
     }
+}
+
+/// Reads a file of keys. What follows it goes into `parts`.
+///
+/// # Errors
+/// [`keys::OpenError`] says what is wrong with it.
+pub fn keys(
+    path: &Path,
+    poll: Duration,
+    metrics: &DoorMetrics,
+    parts: &mut JoinSet<&'static str>,
+) -> Result<Arc<KeyFile>, keys::OpenError> {
+    let (file, files) = KeyFile::open(path)?;
+    let file = Arc::new(file);
+    let (watched, failures) = (file.clone(), metrics.reload_failures.with_label_values(&["keys"]));
+    parts.spawn(async move {
+        files.watch(poll, failures, |text| watched.take(text)).await;
+        "the watch over the keys"
+    });
+    Ok(file)
 }
 
 /// An address, and the connections there.

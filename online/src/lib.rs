@@ -9,7 +9,7 @@
 //! offline ─▶ object store ─▶ objects ─▶ the artifacts folder;  the event log ─▶ objects ─▶ object store ─▶ offline
 //! ```
 //!
-//! [`service::start`] puts it together; the binary adds arguments, logging and signals.
+//! [`shop::start`] puts it together, for each of several [`tenants`]; [`service::start`] opens the addresses; the binary adds arguments, logging and signals.
 
 pub mod api;
 pub mod auth;
@@ -35,6 +35,8 @@ pub mod rules;
 pub mod scenarios;
 pub mod service;
 pub mod shadow;
+pub mod shop;
 pub mod store;
+pub mod tenants;
 pub mod tls;
 pub mod traces;

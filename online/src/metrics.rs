@@ -3,6 +3,7 @@
 //! Recording costs some tens of nanoseconds. A label has few values: never a user or an item. If a request counts
 //! something for each value of a label, the counters are looked up once, when the registry is made.
 
+mod doors;
 mod models;
 mod objects;
 mod shadow;
@@ -13,12 +14,14 @@ use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 use shared::contract::source::Source;
 
+pub use doors::DoorMetrics;
 pub use models::ModelMetrics;
 pub use objects::ObjectMetrics;
 pub use shadow::{ShadowMetrics, Shadowed};
@@ -64,14 +67,8 @@ pub struct Metrics {
     pub http_seconds: HistogramVec,
     /// Requests being answered.
     pub http_in_flight: IntGauge,
-    /// Connections, at all addresses.
-    pub http_connections: IntGauge,
-    /// Requests that were refused for their key, by reason.
-    pub requests_refused: IntCounterVec,
-    /// Changed files of keys and certificates that could not be used, by file.
-    pub reload_failures: IntCounterVec,
-    /// TLS handshakes that came to nothing.
-    pub tls_failures: IntCounter,
+    /// Connections and keys.
+    pub doors: DoorMetrics,
     /// Requests that were not let in, by reason.
     pub http_refused: IntCounterVec,
     outcomes: [IntCounter; Outcome::ALL.len()],
@@ -197,18 +194,7 @@ impl Default for Metrics {
                 &http,
             ),
             http_in_flight: gauge("http_requests_in_flight", "Requests being answered"),
-            http_connections: gauge("tandem_http_connections", "Connections at all addresses"),
-            requests_refused: counters(
-                "tandem_requests_refused_total",
-                "Requests refused for their key by reason",
-                &["reason"],
-            ),
-            reload_failures: counters(
-                "tandem_reload_failures_total",
-                "Changed files of keys and certificates that could not be used",
-                &["file"],
-            ),
-            tls_failures: counter("tandem_tls_handshake_failures_total", "TLS handshakes that came to nothing"),
+            doors: DoorMetrics::of(r),
             http_refused: counters_of(
                 "http_requests_shed_total",
                 "Requests refused because of overload",
@@ -356,16 +342,22 @@ impl Metrics {
         self.snapshot_built.set(built_ms / 1000);
     }
 
-    /// All metrics in the text format, at the time `now_ms`.
-    ///
-    /// # Errors
-    /// [`prometheus::Error`] when a metric can't be written as text.
-    pub fn render(&self, now_ms: i64) -> Result<Vec<u8>, prometheus::Error> {
+    /// All metrics at the time `now_ms`.
+    #[must_use]
+    pub fn gather(&self, now_ms: i64) -> Vec<MetricFamily> {
         self.snapshot_age.set(now_ms / 1000 - self.snapshot_built.get());
-        let mut text = Vec::with_capacity(16 << 10);
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
+        self.registry.gather()
     }
+}
+
+/// Metrics in Prometheus' text format.
+///
+/// # Errors
+/// [`prometheus::Error`] when one can't be written as text.
+pub fn render(families: &[MetricFamily]) -> Result<Vec<u8>, prometheus::Error> {
+    let mut text = Vec::with_capacity(16 << 10);
+    TextEncoder::new().encode(families, &mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -384,7 +376,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.count(Outcome::Fallback);
         metrics.serve("v1", 1_000);
-        let text = String::from_utf8(metrics.render(61_000).expect("renders")).expect("text");
+        let text = String::from_utf8(render(&metrics.gather(61_000)).expect("renders")).expect("text");
         assert!(text.contains("recommendation_requests_total{outcome=\"fallback\"} 1"), "{text}");
         assert!(text.contains("tandem_snapshot_age_seconds 60"), "{text}");
         assert!(text.contains("process_resident_memory_bytes"), "{text}");

@@ -1,82 +1,40 @@
-//! The service as a whole: starts its parts in order, supervises them, and stops them in order.
+//! The service as a whole: a shop, or several, behind its addresses; starts in order, and stops in order.
 //!
 //! ```text
-//! start: artifact ▶ store ▶ event log applied ▶ listener bound ▶ connections accepted
+//! start: keys and certificate ▶ shop, or tenants ▶ listener bound ▶ connections accepted
 //! fault: a part that must run has ended ▶ not ready; the binary stops in order, and exits with 1
 //! stop:  not ready ▶ drain: still answering, until balancers have noticed ▶ no new connections ▶ requests finish
-//!        ▶ last traces sent ▶ log closed ▶ mark moved ▶ the rest of it shipped
-//!                                                   ▶ last slates logged ▶ shipped, beside it
+//!        ▶ the shops closed
 //! ```
-
-mod opening;
-mod settings;
-mod stores;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntGaugeVec;
-use shared::contract::artifact::ArtifactError;
-use shared::contract::event_log::Log;
-use shared::objects::ObjectsError;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 
-use crate::api::query::Clock;
-use crate::api::{self, App, Parts};
-use crate::catalogue::Catalogue;
-use crate::catalogue::replicas::Replicas;
+use crate::api;
 use crate::config::Config;
 use crate::doors::{DoorError, Doors, Entrances};
-use crate::events::{self, Ended, Events, LogError};
 use crate::metrics::Metrics;
-use crate::objects::artifacts::Cache;
-use crate::outcomes::{self, Outcomes};
-use crate::recommender::{Asker, Recommender};
-use crate::remember::Memory;
-use crate::rules::Rulebook;
-use crate::shadow::{self, Shadow};
-use crate::store::redis::OpenError;
-use crate::store::served::file::ServedFileError;
-use crate::store::{EmbeddedRows, RowStore, UserStore};
-
-use self::opening::{open_artifacts, open_store, open_traces};
-use self::settings::{deadline, defaults, event_log, logs_of_rows, outcomes_of, shadow_of};
+use crate::shop::{self, Shop};
+use crate::store::UserStore;
+use crate::tenants::{self, Directory, Tenants};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no version that can be served.
+    /// The shop does not start.
     #[error(transparent)]
-    Artifact(#[from] ArtifactError),
-    /// Redis is away.
+    Shop(#[from] shop::StartError),
+    /// No tenant starts.
     #[error(transparent)]
-    Redis(#[from] OpenError),
-    /// The file of slates that are remembered can't be used.
-    #[error(transparent)]
-    Served(#[from] ServedFileError),
-    /// The event log can't be used.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    Tenants(#[from] tenants::StartError),
     /// Nobody can be let in.
     #[error(transparent)]
     Door(#[from] DoorError),
-    /// An object store can't be used.
-    #[error(transparent)]
-    Objects(#[from] ObjectsError),
-    /// The system has no thread for a part.
-    #[error("no thread: {0}; raise the limit of processes (`ulimit -u`)")]
-    Thread(io::Error),
-    /// A thread of the start panicked.
-    #[error("{0} panicked, which is a fault of this program; its lines above tell where, report them")]
-    Part(&'static str),
-    /// A task of the start panicked.
-    #[error("loading failed: {0}")]
-    Panic(#[from] tokio::task::JoinError),
 }
 
 /// Why a running service can't go on.
@@ -88,28 +46,28 @@ pub enum Failure {
     /// A part that runs as long as the service has ended.
     #[error("{0} ended; start the service again")]
     Ended(&'static str),
-    /// A part of the event log ended.
-    #[error(transparent)]
-    Log(#[from] Ended),
     /// A part panicked.
     #[error("a part of the service failed: {0}; start the service again")]
     Panic(JoinError),
+    /// The shop can't go on.
+    #[error(transparent)]
+    Shop(#[from] shop::Failure),
+}
+
+/// Who is behind the addresses.
+enum Behind {
+    /// The shop of the config.
+    Shop(Shop),
+    /// Those of the configs that it names.
+    Tenants(Tenants),
 }
 
 /// A running service.
 pub struct Service {
-    app: Arc<App>,
-    events: Arc<Events>,
-    running: events::Running,
-    slates: outcomes::Running,
-    shadowing: Option<shadow::Running>,
+    behind: Behind,
     entrances: Entrances,
-    /// The background tasks, which run as long as the service; a task that ends returns its name.
+    /// What follows the files of keys and certificates; a task that ends returns its name.
     parts: JoinSet<&'static str>,
-    /// Of the event log.
-    shipping: Option<stores::Ships>,
-    /// Of the slate log.
-    shipping_slates: Option<stores::Ships>,
     drain: Duration,
     shutdown_timeout: Duration,
 }
@@ -119,7 +77,7 @@ pub struct Service {
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start(config: &Config) -> Result<Service, StartError> {
-    start_with(config, None, TcpListener::bind(config.server.listen.as_str())).await
+    start_on(config, TcpListener::bind(config.server.listen.as_str())).await
 }
 
 /// Starts the service on a listener, which is awaited only when everything else is ready.
@@ -130,7 +88,11 @@ pub async fn start_on(
     config: &Config,
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
-    start_with(config, None, listener).await
+    if config.tenants.is_empty() {
+        start_shop(config, None, listener).await
+    } else {
+        start_tenants(config, listener).await
+    }
 }
 
 /// Starts the service on a given store instead of the one that the config names.
@@ -138,153 +100,45 @@ pub async fn start_on(
 /// # Errors
 /// [`StartError`] says what is missing and what to do.
 pub async fn start_on_store(config: &Config, store: Arc<dyn UserStore>) -> Result<Service, StartError> {
-    start_with(config, Some(store), TcpListener::bind(config.server.listen.as_str())).await
+    start_shop(config, Some(store), TcpListener::bind(config.server.listen.as_str())).await
 }
 
-async fn start_with(
+async fn start_shop(
     config: &Config,
     store: Option<Arc<dyn UserStore>>,
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
-    let metrics = Arc::new(Metrics::default());
-    let catalogue = Arc::new(Catalogue::default());
-    let cache = stores::bring_artifacts(config, &metrics).await?;
-    let (champion, models) = {
-        let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
-        tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
-    };
+    let (metrics, mut parts) = (Arc::new(Metrics::default()), JoinSet::new());
+    let doors = Doors::new(config, &metrics.doors, &mut parts)?;
+    let shop = shop::start(config, metrics, store).await?;
+    let app = shop.app().clone();
+    let entrances = doors.open(listener, |gate| api::router(app.clone(), gate)).await?;
+    Ok(Service::new(config, Behind::Shop(shop), entrances, parts))
+}
+
+async fn start_tenants(
+    config: &Config,
+    listener: impl Future<Output = io::Result<TcpListener>>,
+) -> Result<Service, StartError> {
     let mut parts = JoinSet::new();
-    let doors = Doors::new(config, &metrics, &mut parts)?;
-    let (store, rows) = match store {
-        Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
-        None => open_store(config, &metrics, &mut parts).await?,
-    };
-    let settings = event_log(config);
-    let (covered, poll) = (champion.covered(), Duration::from_millis(config.artifacts.poll_ms));
-    let (events, running) =
-        Events::open(settings.clone(), store.clone(), catalogue.clone(), covered, metrics.clone()).await?;
-    let events = Arc::new(events);
-    let changed = champion.clone();
-    parts.spawn(async move {
-        changed.follow().await;
-        "the watch over the catalogue"
-    });
-    if !config.store.redis_url.is_empty() {
-        let mut replicas = Replicas::new(store.clone(), catalogue.clone(), champion.covered());
-        // What is not heard now is heard later.
-        let _ = replicas.listen().await;
-        parts.spawn(async move {
-            replicas.watch(poll).await;
-            "the watch over what other replicas are told"
-        });
-    }
-    catalogue.in_service().await;
-    if config.events.compress {
-        let packing = events::pack::watch(settings.folder.clone(), settings.replica.clone(), champion.covered());
-        parts.spawn(async move {
-            packing.await;
-            "the packing of the event log"
-        });
-    }
-    let news = cache.as_ref().map(Cache::news).unwrap_or_default();
-    let (watched, of_champion) = (champion.clone(), news.clone());
-    parts.spawn(async move {
-        watched.watch(poll, of_champion).await;
-        "the watch over the champion pointer"
-    });
-    if let Some(cache) = cache {
-        stores::watch_artifacts(cache, poll, &mut parts)?;
-    }
-    let shipping = stores::ship(Log::Events, config, &metrics)?;
-    let shipping_slates = stores::ship(Log::Slates, config, &metrics)?;
-    let watched = models.clone();
-    parts.spawn(async move {
-        watched.watch(poll, news).await;
-        "the watch over the models"
-    });
-    let memory = Arc::new(Memory::new(logs_of_rows(config), models.clone(), rows, metrics.clone()));
-    // What can't be opened is told and tried again by the watch.
-    let _ = memory.open().await;
-    let watched = memory.clone();
-    parts.spawn(async move {
-        watched.watch(poll).await;
-        "the watch over what models remember"
-    });
-    let asker =
-        |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), defaults(config));
-    let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
-    recommender.observe_scenarios();
-    let settings = api::Settings {
-        filters: config.filters.clone(),
-        kinds: config.clients.kinds.clone(),
-        home_rows: config.home.rows.clone(),
-        artifacts: config.artifacts.path.clone(),
-        clock: if config.server.replay { Clock::Replay } else { Clock::Service },
-        max_body_bytes: config.server.max_body_bytes,
-        max_rows_bytes: config.models.max_body_bytes,
-        max_rows: config.models.max_rows,
-        max_explained_rows: config.models.max_explained_rows,
-        max_in_flight: config.server.max_in_flight,
-        // Checked by the config.
-        cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
-        deadline: deadline(config),
-        request_timeout: Duration::from_millis(config.server.request_timeout_ms),
-    };
-    let traces = open_traces(config, &metrics, &mut parts);
-    let scenarios: Vec<String> = config.scenarios.keys().cloned().collect();
-    let (outcomes, slates) =
-        Outcomes::start(outcomes_of(config), &scenarios, metrics.clone()).map_err(StartError::Thread)?;
-    let (events_too, outcomes) = (events.clone(), Arc::new(outcomes));
-    let start_shadow = |settings| {
-        let asker = asker(&metrics.shadow.scenario_lacks);
-        Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
-    };
-    let (shadow, shadowing) = shadow_of(config).map(start_shadow).transpose()?.unzip();
-    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, metrics, traces };
-    let app = Arc::new(App::new(called, settings));
-    parts.spawn(watch_over(running.ended(), app.clone()));
-    let entrances = doors.open(listener, &app).await?;
-    if config.server.replay {
-        tracing::warn!("replay mode: queries set the time; not for production");
-    }
-    let admin = entrances.admin_address().map(tracing::field::display);
-    tracing::info!(address = %entrances.address(), admin, "listening");
-    let drain = Duration::from_millis(config.server.drain_ms);
-    let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
-    Ok(Service {
-        app,
-        events,
-        running,
-        slates,
-        shadowing,
-        entrances,
-        parts,
-        shipping,
-        shipping_slates,
-        drain,
-        shutdown_timeout,
-    })
-}
-
-/// Makes the service unready when a part of the event log ends.
-async fn watch_over(ended: watch::Receiver<Option<Ended>>, app: Arc<App>) -> &'static str {
-    let reason = first(ended).await;
-    app.stop();
-    tracing::error!(%reason, "out of use");
-    "the event log"
-}
-
-/// Waits for the part that ends first.
-async fn first(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
-    let reason = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
-    match reason {
-        Some(reason) => reason,
-        // Parts report their end before they are gone.
-        None => std::future::pending().await,
-    }
+    let directory = Arc::new(Directory::open(config, &mut parts)?);
+    let doors = Doors::new(config, directory.metrics(), &mut parts)?;
+    let tenants = tenants::start(config, directory.clone()).await?;
+    // Checked by the config.
+    let origins: Vec<_> = config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let entrances = doors.open(listener, |gate| tenants::router(&directory, gate, &origins)).await?;
+    Ok(Service::new(config, Behind::Tenants(tenants), entrances, parts))
 }
 
 impl Service {
+    fn new(config: &Config, behind: Behind, entrances: Entrances, parts: JoinSet<&'static str>) -> Self {
+        let admin = entrances.admin_address().map(tracing::field::display);
+        tracing::info!(address = %entrances.address(), admin, "listening");
+        let drain = Duration::from_millis(config.server.drain_ms);
+        let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
+        Self { behind, entrances, parts, drain, shutdown_timeout }
+    }
+
     /// The address of the service.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -299,15 +153,28 @@ impl Service {
 
     /// Waits until the service can't go on, and returns why. `/ready` says no from then on. Call it once only.
     pub async fn failed(&mut self) -> Failure {
+        let behind = async {
+            match &mut self.behind {
+                Behind::Shop(shop) => shop.failed().await,
+                // One that fails is started again, and the others go on.
+                Behind::Tenants(_) => std::future::pending().await,
+            }
+        };
         let failure = tokio::select! {
-            // The failure is reported before the task that watches for it ends.
-            biased;
-            ended = first(self.running.ended()) => Failure::Log(ended),
+            failure = behind => Failure::Shop(failure),
             error = self.entrances.broken() => Failure::Accept(error),
             Some(ended) = self.parts.join_next() => ended.map_or_else(Failure::Panic, Failure::Ended),
         };
-        self.app.stop();
+        self.unready();
         failure
+    }
+
+    /// Makes `/ready` say no.
+    fn unready(&self) {
+        match &self.behind {
+            Behind::Shop(shop) => shop.app().stop(),
+            Behind::Tenants(tenants) => tenants.unready(),
+        }
     }
 
     /// Stops in order.
@@ -315,8 +182,8 @@ impl Service {
     /// * `hurry`: ends the drain at once.
     ///
     /// Requests in flight are waited for within the shutdown timeout, and the event log is closed in any case.
-    pub async fn stop(mut self, hurry: impl Future<Output = ()>) {
-        self.app.stop();
+    pub async fn stop(self, hurry: impl Future<Output = ()>) {
+        self.unready();
         tracing::info!(drain = ?self.drain, "stopping: not ready, and answering until the drain is over");
         // Either ends it.
         let _ = tokio::time::timeout(self.drain, hurry).await;
@@ -324,28 +191,10 @@ impl Service {
         if tokio::time::timeout(self.shutdown_timeout, self.entrances.close()).await.is_err() {
             tracing::warn!("requests were still in flight at the shutdown timeout");
         }
-        self.app.traces.flush().await;
-        self.parts.shutdown().await;
-        self.app.memory.close().await;
-        self.events.close(self.running).await;
-        // Neither log waits for the other's store, and both have as long as requests had.
-        let until = Instant::now() + self.shutdown_timeout;
-        let (ships, ships_slates) = (self.shipping, self.shipping_slates);
-        let of_events = async {
-            if let Some(ships) = ships {
-                ships.finish(until).await;
-            }
-        };
-        let of_slates = async {
-            if let Some((shadow, running)) = self.app.shadow.as_ref().zip(self.shadowing) {
-                shadow.close(running, until).await;
-            }
-            self.app.outcomes.close(self.slates, until).await;
-            if let Some(ships) = ships_slates {
-                ships.finish(until).await;
-            }
-        };
-        tokio::join!(of_events, of_slates);
+        match self.behind {
+            Behind::Shop(shop) => shop.close().await,
+            Behind::Tenants(tenants) => tenants.close().await,
+        }
         tracing::info!("stopped");
     }
 }

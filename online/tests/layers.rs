@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 29] = [
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -47,15 +47,13 @@ const TABLE: [(&str, &[&str]); 27] = [
     ),
     ("connections", &["api", "tls"]),
     ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
-    // Puts all of them together; the binary adds arguments, logging and signals.
     (
-        "service",
+        "shop",
         &[
             "config",
             "api",
             "catalogue",
             "champion",
-            "doors",
             "store",
             "events",
             "models",
@@ -69,6 +67,9 @@ const TABLE: [(&str, &[&str]); 27] = [
             "traces",
         ],
     ),
+    ("tenants", &["config", "api", "auth", "doors", "metrics", "shop"]),
+    // Puts all of them together; the binary adds arguments, logging and signals.
+    ("service", &["config", "api", "doors", "metrics", "shop", "store", "tenants"]),
 ];
 
 #[test]

@@ -26,4 +26,5 @@ mod service;
 mod shadow;
 mod shutdown;
 mod stores;
+mod tenants;
 mod users;

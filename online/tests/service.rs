@@ -283,7 +283,7 @@ fn when_the_applier_ends_the_service_is_out_of_use_and_says_why() {
     assert_eq!(client.get("/ready").status, 200);
     client.post("/events", &event("fault", "i01", "e2")).assert_problem(503, None);
     let failure = runtime.block_on(async { tokio::time::timeout(common::PATIENCE, service.failed()).await });
-    assert!(matches!(failure.expect("at once"), Failure::Log(Ended::Applier)));
+    assert!(matches!(failure.expect("at once"), Failure::Shop(online::shop::Failure::Log(Ended::Applier))));
     eventually("not ready", || (client.get("/ready").status == 503).then_some(()));
     client.post("/events", &event("u", "i01", "e3")).assert_problem(503, None);
     assert_eq!(client.get("/recommendations?user_id=u").status, 200);

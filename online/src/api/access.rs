@@ -98,6 +98,8 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("POST", "/v1/page", WRITE, Both, Intake),
     ("POST", "/v1/screen", WRITE, Both, Intake),
     ("POST", "/v1/group", WRITE, Both, Intake),
+    // The front of several shops.
+    ("GET", "/tenants", ADMIN, Admin, Probe),
     // What no route has: the calls of known systems, which score rows, and paths at which there is nothing.
     ("GET", OTHER, READ, Both, Work),
     ("POST", OTHER, READ, Both, Work),
@@ -133,6 +135,7 @@ mod tests {
         let mut routes = BTreeSet::from([
             ("GET".to_owned(), "/docs".to_owned()),
             ("GET".to_owned(), "/openapi.json".to_owned()),
+            ("GET".to_owned(), "/tenants".to_owned()),
             ("GET".to_owned(), OTHER.to_owned()),
             ("POST".to_owned(), OTHER.to_owned()),
         ]);

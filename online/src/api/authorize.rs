@@ -10,13 +10,13 @@ use axum::extract::{MatchedPath, State};
 use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use prometheus::IntCounterVec;
 
 use super::access::{self, Access, Need, Place};
 use super::error::ApiError;
 use crate::auth::keys::KeyFile;
 use crate::auth::scopes::Scope;
 use crate::auth::{self, Refusal};
-use crate::metrics::Metrics;
 
 /// What an address answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +28,14 @@ pub enum Door {
 }
 
 /// What lets the requests of an address through.
+#[derive(Clone)]
 pub struct Gate {
     /// What the address answers.
     pub door: Door,
     /// The keys; `None` if everybody may call.
     pub keys: Option<Arc<KeyFile>>,
-    /// Counts refusals.
-    pub metrics: Arc<Metrics>,
+    /// Counts refusals, by reason.
+    pub refused: IntCounterVec,
 }
 
 /// Lets a request through if its key allows it.
@@ -56,7 +57,7 @@ pub async fn authorize(
         let keys = keys.current();
         let admitted = auth::admit(&keys, request.headers(), scope);
         let key = admitted.inspect_err(|refusal| {
-            gate.metrics.requests_refused.with_label_values(&[refusal.reason()]).inc();
+            gate.refused.with_label_values(&[refusal.reason()]).inc();
         })?;
         if scope == Scope::Admin {
             // The log says who called. The path, which may name a user, stays out of it.
@@ -73,7 +74,7 @@ pub async fn authorize(
 pub(super) fn explain(refusal: Refusal, headers: &mut HeaderMap) {
     let (name, value) = match refusal {
         Refusal::NoKey => (header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="tandem""#)),
-        Refusal::UnknownKey => {
+        Refusal::UnknownKey | Refusal::SharedKey => {
             let value = HeaderValue::from_static(r#"Bearer realm="tandem", error="invalid_token""#);
             (header::WWW_AUTHENTICATE, value)
         }

@@ -148,7 +148,7 @@ impl ApiError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Refused(Refusal::NoKey | Refusal::UnknownKey) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::NoKey | Refusal::UnknownKey | Refusal::SharedKey) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::Scope(_)) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::Rate(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,

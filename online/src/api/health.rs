@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use prometheus::proto::MetricFamily;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
 use super::{App, json};
-use crate::events::now_ms;
+use crate::metrics;
 
 /// The answer of `/health`: the process lives.
 #[derive(Serialize, ToSchema)]
@@ -60,11 +61,15 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     responses((status = OK, body = String, content_type = "text/plain"))
 )]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    app.metrics.ready.set(i64::from(!app.is_stopping()));
-    app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
-    app.models.observe_drift();
-    app.recommender.observe_scenarios();
-    let text = app.metrics.render(now_ms()).map_err(|error| ApiError::Internal(error.to_string()))?;
+    exposed(&app.gather())
+}
+
+/// Metrics as an answer.
+///
+/// # Errors
+/// [`ApiError::Internal`] when one can't be written as text.
+pub fn exposed(families: &[MetricFamily]) -> Result<Response, ApiError> {
+    let text = metrics::render(families).map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

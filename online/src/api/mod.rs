@@ -52,6 +52,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus::proto::MetricFamily;
 use serde::Serialize;
 use serde_json::Value;
 use shared::contract::home::GivenRow;
@@ -69,7 +70,7 @@ use self::clients::kinds::OtherKinds;
 use self::error::ApiError;
 use self::gate::Admission;
 use self::query::Clock;
-use crate::events::Events;
+use crate::events::{Events, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::named_filters::NamedFilters;
@@ -185,6 +186,16 @@ impl App {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// All metrics as they are now.
+    #[must_use]
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.metrics.ready.set(i64::from(!self.is_stopping()));
+        self.metrics.http_in_flight.set(i64::try_from(self.gate.inside()).unwrap_or(i64::MAX));
+        self.models.observe_drift();
+        self.recommender.observe_scenarios();
+        self.metrics.gather(now_ms())
+    }
+
     /// Whether [`App::stop`] was called.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
@@ -235,7 +246,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
 }
 
 /// All routes, and what is done around every request.
-fn router(app: Arc<App>, gate: Gate) -> Router {
+pub fn router(app: Arc<App>, gate: Gate) -> Router {
     let (router, description) = described().split_for_parts();
     let description = description::finish(description);
     let cors = cors::layer(&app.settings.cors_origins);
@@ -277,9 +288,9 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
 /// The router, behind a layer that removes a trailing slash.
 pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
 
-/// Builds the API.
-pub fn build(app: Arc<App>, gate: Gate) -> Api {
-    router(app, gate).map_request(without_trailing_slash)
+/// The router of an address.
+pub fn build(router: Router) -> Api {
+    router.map_request(without_trailing_slash)
 }
 
 /// Removes a trailing slash from the path, except for the pages under `/docs`, whose relative links depend on it.
@@ -305,7 +316,7 @@ fn without_trailing_slash(mut request: Request<Body>) -> Request<Body> {
 }
 
 /// An answer in JSON.
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(2048);
     match serde_json::to_writer(&mut bytes, body) {
         Ok(()) => {

@@ -30,7 +30,7 @@ use crate::reload::{Files, ReadError};
 const LONGEST: usize = 256;
 
 /// The SHA-256 of a key.
-type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 /// Why a file of keys can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -132,9 +132,22 @@ impl Keys {
         if given.len() > LONGEST {
             return None;
         }
-        let digest = digest(given);
-        let at = self.0.binary_search_by_key(&selector(&digest), |key| selector(&key.digest)).ok()?;
-        bool::from(self.0[at].digest.ct_eq(&digest)).then(|| &self.0[at])
+        self.by(&digest(given))
+    }
+
+    /// Whether a key with this hash is one of them.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.by(digest).is_some()
+    }
+
+    fn by(&self, digest: &Digest) -> Option<&Key> {
+        let at = self.0.binary_search_by_key(&selector(digest), |key| selector(&key.digest)).ok()?;
+        bool::from(self.0[at].digest.ct_eq(digest)).then(|| &self.0[at])
+    }
+
+    /// The first of the keys that others are, too.
+    pub(crate) fn shared_with(&self, others: &Self) -> Option<&Key> {
+        self.0.iter().find(|key| others.has(&key.digest))
     }
 
     /// Goes on with what other keys have left of their limits.
@@ -180,7 +193,7 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// The hash by which a key is known.
-pub(super) fn digest(key: &[u8]) -> Digest {
+pub(crate) fn digest(key: &[u8]) -> Digest {
     Sha256::digest(key).into()
 }
 

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// Its key is none of those in the file.
     #[error("the key is not known: it is mistyped, or was withdrawn")]
     UnknownKey,
+    /// Several tenants have its key.
+    #[error("the key stands in the files of several tenants, so that it opens none: withdraw it from all but one")]
+    SharedKey,
     /// Its key lacks a scope.
     #[error("the key lacks the scope `{0}`, which this call needs")]
     Scope(Scope),
@@ -56,6 +59,7 @@ impl Refusal {
         match self {
             Self::NoKey => "no_key",
             Self::UnknownKey => "unknown_key",
+            Self::SharedKey => "shared_key",
             Self::Scope(_) => "scope",
             Self::Rate(_) => "rate",
         }
@@ -80,7 +84,7 @@ pub fn admit<'a>(keys: &'a Keys, headers: &HeaderMap, needed: Scope) -> Result<&
 
 /// The key in the headers of a request: a bearer token, then `X-API-Key`, then the other schemes, so that the credentials
 /// of a proxy are passed over where there is a key.
-fn presented(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn presented(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     let value = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
     let (scheme, credentials) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
     let (of, credentials) = (|name: &str| scheme.eq_ignore_ascii_case(name.as_bytes()), credentials.trim_ascii());

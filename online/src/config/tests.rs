@@ -155,3 +155,90 @@ fn an_absent_file_is_an_error() {
     let error = Config::load(Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
     assert!(error.contains("/nowhere.toml: no such config file"), "{error}");
 }
+
+/// Writes the config of a process with tenants, each with the text of its file, and loads it.
+fn load_tenants(process: &str, tenants: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut text = format!("{process}\n[tenants]\n");
+    for (name, own) in tenants {
+        let path = folder.path().join(format!("{name}.toml"));
+        std::fs::write(&path, own).expect("writes");
+        text += &format!("{name} = {path:?}\n");
+    }
+    load(&text)
+}
+
+/// The file of a tenant with folders of its own.
+fn of_tenant(name: &str) -> String {
+    let folders = ["artifacts.path", "events.path", "slates.path", "served.path", "models.rows"];
+    let own: String = folders.iter().map(|key| format!("{key} = 'data/{name}/{key}'\n")).collect();
+    format!("auth.keys = 'data/{name}/keys.toml'\nstore.prefix = '{name}'\n{own}")
+}
+
+#[test]
+fn the_file_of_a_tenant_lies_over_the_config_of_the_process() {
+    let process = "auth.keys = 'operators.toml'\nstore.redis_url = 'redis://127.0.0.1:6379'\nhistory.max_events = 7\n";
+    let lamps = format!("{}history.ttl_days = 3\nscenarios.home.max_per = {{ brand = 2 }}\n", of_tenant("lamps"));
+    let config = load_tenants(process, &[("lamps", &lamps), ("books", &of_tenant("books"))]).expect("loads");
+    let (lamps, books) = (&config.tenants["lamps"], &config.tenants["books"]);
+    assert_eq!((lamps.history.max_events, lamps.history.ttl_days), (7, 3));
+    assert_eq!((books.history.max_events, books.history.ttl_days), (7, 90));
+    assert_eq!((lamps.scenarios.len(), books.scenarios.len()), (1, 0));
+    assert_eq!(lamps.events.path, Path::new("data/lamps/events.path"));
+    assert!(lamps.tenants.is_empty());
+}
+
+#[test]
+fn what_tenants_may_not_share_or_say_is_named_with_who_does() {
+    let process = "auth.keys = 'operators.toml'\n";
+    let error = |process: &str, lamps: &str, books: &str| {
+        load_tenants(process, &[("lamps", lamps), ("books", books)]).expect_err("refused").to_string()
+    };
+    let (lamps, books) = (of_tenant("lamps"), of_tenant("books"));
+    let with = |own: &str, key: &str, value: &str| {
+        let rest: String = own.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
+        format!("{rest}{key} = {value}\n")
+    };
+    for (key, value, of_books) in [
+        ("events.path", "'data/books/events.path'", "events.path"),
+        ("events.path", "'data/books/events.path/lamps'", "events.path"),
+        ("slates.path", "'./data/books'", "auth.keys"),
+        ("auth.keys", "'data/books/keys.toml'", "auth.keys"),
+    ] {
+        let error = error(process, &with(&lamps, key, value), &books);
+        let whole = format!("tenant lamps {key} = ");
+        assert!(error.contains("tenant books has") && error.contains(of_books) && error.contains(&whole), "{error}");
+    }
+    let redis = format!("{process}store.redis_url = 'redis://127.0.0.1:6379'\n");
+    for prefix in ["'books'", "'books:lamps'"] {
+        let error = error(&redis, &with(&lamps, "store.prefix", prefix), &books);
+        assert!(error.contains("store.prefix"), "{error}");
+    }
+    // Without Redis nothing has the prefix.
+    let same = [("lamps", with(&lamps, "store.prefix", "'books'")), ("books", books.clone())];
+    let same: Vec<_> = same.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    load_tenants(process, &same).expect("loads");
+    let shipped =
+        |url: &str| with(&with(&lamps, "events.ship_to", &format!("'{url}'")), "x", "1").replace("x = 1\n", "");
+    let to_bucket = with(&books, "events.ship_to", "'s3://bucket/log'");
+    assert!(error(process, &shipped("s3://bucket/log/"), &to_bucket).contains("events.ship_to"));
+    load_tenants(process, &[("lamps", &shipped("s3://bucket/log2")), ("books", &to_bucket)]).expect("loads");
+    for (own, said) in [
+        ("server.listen = '127.0.0.1:1'", "tenant lamps: config: server.listen"),
+        ("log.level = 'info'", "tenant lamps: config: log"),
+        ("tenants.x = 'x.toml'", "tenant lamps: config: tenants"),
+        ("events.pth = 'x'", "pth"),
+        ("history.ttl_days = 0", "tenant lamps: config: history.ttl_days"),
+    ] {
+        let error = error(process, &format!("{lamps}{own}\n"), &books);
+        assert!(error.contains(said), "{error}");
+    }
+    assert!(error(process, "", &books).contains("tenant lamps: config: auth.keys"));
+    assert!(error("", &lamps, &books).contains("auth.keys"));
+    assert!(
+        load("auth.keys = 'k'\n[tenants]\nlamps = 'nowhere.toml'\n")
+            .expect_err("no file")
+            .to_string()
+            .contains("nowhere.toml")
+    );
+}

@@ -226,7 +226,7 @@ fn set(gauges: &GaugeVec, labels: &[&str], value: Option<f64>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::metrics::Metrics;
+    use crate::metrics::{Metrics, render};
 
     #[test]
     fn each_version_counts_in_its_own_buckets_until_it_is_forgotten() {
@@ -236,7 +236,7 @@ mod tests {
         models.probabilities("credit", "v1", "y", &[0.2, 1.0]).observe(0.1);
         models.probabilities("credit", "v1", "y", &[0.2, 1.0]).observe(0.3);
         models.probabilities("loans", "v1", "default", &[]).observe(0.3);
-        let text = || String::from_utf8(metrics.render(0).expect("renders")).expect("text");
+        let text = || String::from_utf8(render(&metrics.gather(0)).expect("renders")).expect("text");
         let shown = text();
         for line in [
             r#"predicted_proba_hist_bucket{label="click",model="clicks",version="v1",le="0.95"} 1"#,

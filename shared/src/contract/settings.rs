@@ -24,7 +24,7 @@ pub const OFFLINE: &str = include_str!("../../../offline/config.default.toml");
 pub const ONLINE: &str = include_str!("../../../online/config.default.toml");
 
 /// Tables whose keys are names that the shop chooses: every variable in them is a setting.
-const FREE: [&str; 3] = ["kinds__", "ingest__kinds__", "scenarios__"];
+const FREE: [&str; 4] = ["kinds__", "ingest__kinds__", "scenarios__", "tenants__"];
 
 /// The prefix of every variable's name.
 const PREFIX: &str = "TANDEM_";

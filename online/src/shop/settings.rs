@@ -1,4 +1,4 @@
-//! What the parts of the service are told of the config.
+//! What the parts of a shop are told of the config.
 
 use std::time::Duration;
 
