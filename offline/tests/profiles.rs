@@ -9,6 +9,7 @@ use crate::support::{
     write_log,
 };
 use shared::contract::api::Seen;
+use shared::contract::event_log;
 use shared::contract::source::Source;
 use shared::engine::packed::unpack_user;
 use shared::engine::recommend::{Personal, Query, Scratch, Slate, recommend};
@@ -150,7 +151,7 @@ fn what_the_service_was_told_of_users_is_a_user_table_or_on_top_of_one() {
         "{\"erase\":\"gone\",\"received\":9}\n".to_owned(),
     ];
     log.extend([own].into_iter().chain(more));
-    let file = shop.path("log").join("events-0-1.jsonl");
+    let file = event_log::path(&shop.path("log"), "0", 1);
     fs::create_dir(shop.path("log")).expect("a folder");
     fs::write(&file, &log).expect("writes");
     let learn = |name: &str, users: &[&str]| {
