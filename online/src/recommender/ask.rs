@@ -237,6 +237,11 @@ impl Asker {
         self.rulebook.scenario(name).is_some()
     }
 
+    /// The names of all scenarios.
+    pub fn scenarios(&self) -> impl Iterator<Item = &str> {
+        self.rulebook.names()
+    }
+
     /// What the engine is asked by a query.
     ///
     /// * `id`: identifies the answer; what a scenario explores is drawn by it.
