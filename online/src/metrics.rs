@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -361,10 +362,15 @@ impl Metrics {
     /// # Errors
     /// [`prometheus::Error`] when a metric can't be written as text.
     pub fn render(&self, now_ms: i64) -> Result<Vec<u8>, prometheus::Error> {
-        self.snapshot_age.set(now_ms / 1000 - self.snapshot_built.get());
         let mut text = Vec::with_capacity(16 << 10);
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&self.gather(now_ms), &mut text)?;
         Ok(text)
+    }
+
+    /// All metrics, at the time `now_ms`.
+    pub fn gather(&self, now_ms: i64) -> Vec<MetricFamily> {
+        self.snapshot_age.set(now_ms / 1000 - self.snapshot_built.get());
+        self.registry.gather()
     }
 }
 

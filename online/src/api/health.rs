@@ -52,6 +52,14 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     json(status, &Ready { ready, model_version, store_up: app.metrics.store_up.get() == 1 })
 }
 
+/// Sets what is not counted as it happens, before the metrics are read.
+pub fn observe(app: &App) {
+    app.metrics.ready.set(i64::from(!app.is_stopping()));
+    app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
+    app.models.observe_drift();
+    app.recommender.observe_scenarios();
+}
+
 /// Shows the metrics, in Prometheus' text format.
 #[utoipa::path(
     get,
@@ -60,10 +68,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     responses((status = OK, body = String, content_type = "text/plain"))
 )]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    app.metrics.ready.set(i64::from(!app.is_stopping()));
-    app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
-    app.models.observe_drift();
-    app.recommender.observe_scenarios();
+    observe(&app);
     let text = app.metrics.render(now_ms()).map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())

@@ -71,6 +71,7 @@ use self::clients::kinds::OtherKinds;
 use self::error::ApiError;
 use self::gate::Admission;
 use self::page::Pages;
+use self::page::recent::Recent;
 use self::query::Clock;
 use crate::events::Events;
 use crate::metrics::Metrics;
@@ -159,6 +160,8 @@ pub struct App {
     /// Turns for work that takes a thread of its own: half as many as there are cores, so that the others are left to what
     /// is short.
     pub long_work: Arc<Semaphore>,
+    /// What was counted when somebody looked last.
+    pub recent: Recent,
     stopping: AtomicBool,
 }
 
@@ -183,6 +186,7 @@ impl App {
             settings,
             gate,
             long_work,
+            recent: Recent::default(),
             stopping,
         }
     }

@@ -19,12 +19,15 @@ pub enum Tab {
     TryIt,
     /// `/ui/items`.
     Items,
+    /// `/ui/health`.
+    Health,
     /// None of them.
     Other,
 }
 
 /// The navigation: page, path, name.
-const TABS: [(Tab, &str, &str); 2] = [(Tab::TryIt, "/", "Try it"), (Tab::Items, "/ui/items", "Items")];
+const TABS: [(Tab, &str, &str); 3] =
+    [(Tab::TryIt, "/", "Try it"), (Tab::Items, "/ui/items", "Items"), (Tab::Health, "/ui/health", "Health")];
 
 /// A page as an answer.
 pub fn page(status: StatusCode, visit: &Visit, tab: Tab, title: &str, main: &Markup) -> Response {

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use shared::contract::id::ItemId;
 use shared::contract::known::KnownItem;
-use shared::engine::recommend::Pick;
+use shared::engine::recommend::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 
 use super::asked::Asked;
@@ -142,6 +142,8 @@ pub async fn get_item(State(app): State<Arc<App>>, request: Request<Body>) -> Re
     let known = describe(&snapshot, item, now_ms);
     let similar = app.recommender.similar(&item_id, None, BESIDE, now_ms)?;
     let together = app.recommender.together(&item_id, None, BESIDE, now_ms)?;
+    // Behind what is bought with it comes what is similar.
+    let bought: Vec<Pick> = together.picks.iter().filter(|pick| pick.placed == Placed::Together).copied().collect();
     let shown = Shown::of(&snapshot, item);
     let on_page = Asked { item_id: item_id.as_str().to_owned(), ..Asked::default() };
     let main = html! {
@@ -160,8 +162,7 @@ pub async fn get_item(State(app): State<Arc<App>>, request: Request<Body>) -> Re
         section aria-labelledby="similar" { h2 #similar { "Similar" } (rows(&similar.snapshot, &similar.picks)) }
         section aria-labelledby="together" {
             h2 #together { "Bought together" }
-            p.hint { "Then what is most similar, where too few are." }
-            (rows(&together.snapshot, &together.picks))
+            @if bought.is_empty() { p.hint { "Too few baskets have it to tell." } } @else { (rows(&together.snapshot, &bought)) }
         }
     };
     Ok(page(StatusCode::OK, &visit, Tab::Items, &plain(shown.name), &main))

@@ -12,12 +12,15 @@
 pub mod asked;
 pub mod assets;
 pub mod event;
+pub mod figures;
 pub mod first_run;
 pub mod frame;
 pub mod guard;
+pub mod health;
 pub mod items;
 pub mod login;
 pub mod parts;
+pub mod recent;
 pub mod try_it;
 pub mod visit;
 
@@ -38,7 +41,8 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 7] = [
+pub const ROUTES: [(&str, &str); 8] = [
+    ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
     ("GET", "/ui/login"),
@@ -53,6 +57,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/ui/items", get(items::get_items))
         .route("/ui/item", get(items::get_item))
+        .route("/ui/health", get(health::get_health))
         .route("/ui/login", get(login::get_login).post(login::post_login))
         .route("/ui/logout", post(login::post_logout))
         .route("/ui/event", post(event::post_event))

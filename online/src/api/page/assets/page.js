@@ -55,5 +55,5 @@ const prepare = () => {
 prepare();
 // What is live says how often: every so many seconds, while somebody looks.
 setInterval(() => {
-  if (document.querySelector("[data-live]") && document.visibilityState === "visible") swap(location.href);
+  if (document.querySelector("[data-live]") && document.visibilityState === "visible" && getSelection().isCollapsed) swap(location.href);
 }, 2000);

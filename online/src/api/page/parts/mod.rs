@@ -4,6 +4,7 @@ pub mod controls;
 pub mod history;
 pub mod item;
 pub mod picture;
+pub mod plot;
 pub mod search;
 pub mod slate;
 pub mod words;

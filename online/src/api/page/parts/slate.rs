@@ -95,6 +95,7 @@ fn reason(snapshot: &Snapshot, pick: &Pick) -> Markup {
             (Placed::Pinned, _) => p.reason { "Pinned by a rule" },
             (Placed::Explored, _) => p.reason { "Tried out by a rule" },
             (Placed::Together, Some(item)) => p.reason { "Bought with " (Shown::of(snapshot, item).link()) },
+            (_, Some(item)) if item == pick.item => p.reason { "Was in their history" },
             (_, Some(item)) => p.reason { "Because of " (Shown::of(snapshot, item).link()) },
             _ => {},
         }

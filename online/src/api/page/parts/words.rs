@@ -84,6 +84,29 @@ pub fn count(number: u64) -> String {
     apart
 }
 
+/// A duration in seconds, in the unit that people read it in.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        ..0.001 => (seconds * 1e6, "µs"),
+        0.001..1.0 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
+}
+
+/// A longer time in seconds, in whole units.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// How many there are of something, in words.
 #[must_use]
 pub fn several(number: usize, one: &str, many: &str) -> String {
@@ -122,6 +145,8 @@ mod tests {
     #[test]
     fn numbers_and_times_read_as_people_say_them() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.000_25, 0.004_21, 0.25, 12.0].map(duration), ["250 µs", "4.2 ms", "250 ms", "12 s"]);
+        assert_eq!([59.9, 125.0, 7300.0, 200_000.0].map(span), ["59 s", "2 min", "2 h", "2 days"]);
         let now = 1_772_497_941_846;
         let all = [0, 59_999, 60_000, 3_600_000, 47 * 3_600_000, 48 * 3_600_000, 40 * 86_400_000];
         let told = all.map(|before| ago(now - before, now));
