@@ -74,7 +74,7 @@ impl Figures {
 
     /// The sum of a counter or gauge, over those of its labels that are wanted.
     pub fn sum(&self, name: &str, wanted: impl Fn(&Labels<'_>) -> bool) -> f64 {
-        self.metrics(name).iter().filter(|metric| wanted(&Labels(metric))).map(value).sum()
+        self.metrics(name).iter().filter(|metric| wanted(&Labels(metric))).map(value).sum::<f64>() + 0.0
     }
 
     /// The sum of a counter or gauge by a label; nothing of those that are 0.

@@ -28,7 +28,6 @@ pub fn first_run(artifacts: &str) -> Markup {
                     p { "The service finds the new version within a second." }
                 }
             }
-            p.hint { "Events that arrive meanwhile at " code { "POST /events" } " are kept, and count." }
         }
     }
 }

@@ -106,7 +106,8 @@ fn tiles(app: &App, figures: &Figures, counts: &Counts, lately: Option<&Lately>,
     let (state, words) = match (app.is_stopping(), figures.sum("tandem_store_up", |_| true) >= 1.0) {
         (true, _) => ("bad", "Stopping"),
         (false, false) => ("bad", "No store"),
-        (false, true) => ("good", "Ready"),
+        (false, true) if app.is_ready() => ("good", "Ready"),
+        (false, true) => ("bad", "Nothing to serve"),
     };
     html! {
         dl.tiles {

@@ -43,7 +43,8 @@ fn initials(name: &str) -> String {
 fn tint(key: &str) -> u32 {
     // FNV-1a: few bytes, spread evenly.
     let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    (hash >> 16) % TINTS
+    // Ids that differ in their last letter alone are to have different colours, too.
+    ((hash ^ (hash >> 13)).wrapping_mul(0x5bd1_e995) >> 24) % TINTS
 }
 
 #[cfg(test)]
