@@ -18,7 +18,7 @@ CARGO_CYCLONEDX = 0.5.9
 CARGO_DENY = 0.20.2
 GRYPE = anchore/grype:v0.118.0
 
-.PHONY: demo demo-score serve test test-mlflow test-s3 test-night test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
+.PHONY: demo demo-score serve test test-page test-mlflow test-s3 test-night test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
 
 SECONDS ?= 60
 
@@ -50,6 +50,10 @@ target/mlflow/bin/mlflow:
 
 target/s3/bin/moto_server:
 	python3 -m venv target/s3 && target/s3/bin/pip install --quiet 'moto[server]==5.2.5'
+
+test-page: build       ## the page for people in Chromium, with Node and two packages that it installs below online/tests/page
+	cd online/tests/page && npm ci --no-audit --no-fund && \
+	    OFFLINE=$(CURDIR)/$(RELEASE)/offline ONLINE=$(CURDIR)/$(RELEASE)/online node --test
 
 test-mlflow: target/mlflow/bin/mlflow  ## the tests with a real MLflow server, which it installs into target/
 	TANDEM_TEST_MLFLOW=$(CURDIR)/target/mlflow/bin/mlflow $(CARGO) test -p offline --test main mlflow::

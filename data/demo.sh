@@ -49,5 +49,5 @@ took
 
 say "Serving until Ctrl-C. Try:"
 echo "  curl -s 'http://127.0.0.1:$port/recommendations?user_id=$user&k=5'"
-echo "  open http://127.0.0.1:$port/docs"
+echo "  open http://127.0.0.1:$port/?user_id=$user for the page, http://127.0.0.1:$port/docs for the API"
 [ -n "${DEMO_EXIT:-}" ] || wait "$service"

@@ -114,6 +114,8 @@ pub struct Config {
     pub scenarios: Scenarios,
     /// The front page.
     pub home: Home,
+    /// The page for people.
+    pub page: Page,
     /// Filters that clients of other systems name.
     pub filters: NamedFilters,
     /// Clients of other systems.
@@ -140,6 +142,14 @@ pub struct Clients {
 #[allow(missing_docs)]
 pub struct Home {
     pub rows: Vec<GivenRow>,
+}
+
+/// `[page]`; the keys are documented in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Page {
+    pub enabled: bool,
 }
 
 /// `[server]`; the keys are documented in `config.default.toml`.

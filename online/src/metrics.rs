@@ -59,7 +59,7 @@ impl Outcome {
 /// The registry and its metrics.
 pub struct Metrics {
     registry: Registry,
-    /// 1 if requests should be sent here, 0 while the service is stopping.
+    /// 1 if requests should be sent here, 0 while the service is stopping, or has nothing to serve yet.
     pub ready: IntGauge,
     /// Requests by route, method and status.
     pub http_requests: IntCounterVec,

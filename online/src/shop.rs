@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
+use crate::api::page::Pages;
 use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
 use crate::catalogue::Catalogue;
@@ -190,6 +191,8 @@ pub async fn start(
         max_rows: config.models.max_rows,
         max_explained_rows: config.models.max_explained_rows,
         max_in_flight: config.server.max_in_flight,
+        pages: if config.page.enabled { Pages::On } else { Pages::Off },
+        scheme: if config.tls.certificate.as_os_str().is_empty() { "http" } else { "https" },
         // Checked by the config.
         cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
         deadline: deadline(config),

@@ -14,6 +14,7 @@ mod inputs;
 mod items;
 mod merges;
 mod outcomes;
+mod page;
 mod personalize;
 mod profiles;
 mod redis_service;

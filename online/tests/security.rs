@@ -15,7 +15,7 @@ use crate::common::tls::{Certificate, certificate, connect};
 use crate::common::{PATIENCE, Running, config, event, eventually, folder};
 
 /// Makes a key; returns it and its entry.
-fn new_key(name: &str, scopes: &[Scope], rate: Option<u32>) -> (String, String) {
+pub fn new_key(name: &str, scopes: &[Scope], rate: Option<u32>) -> (String, String) {
     let order = Order { name: name.to_owned(), scopes: scopes.to_vec(), rate, burst: None };
     let issued = issue(&order).expect("issued");
     (issued.secret, issued.entry)
@@ -29,7 +29,7 @@ fn replace(path: &Path, text: &str) {
 }
 
 /// A config with a file of keys.
-fn with_keys(folder: &Path, entries: &str) -> Config {
+pub fn with_keys(folder: &Path, entries: &str) -> Config {
     let mut config = config(folder);
     config.auth.keys = folder.join("keys.toml");
     replace(&config.auth.keys, entries);

@@ -44,12 +44,20 @@ pub struct Access {
 }
 
 /// Method, path, need, place and class of every route. A history is what one person did, and so no call for a shop's
-/// pages. Metrics name nobody: who collects them needs no key that erases users.
+/// pages; the page for people shows it. Metrics name nobody: who collects them needs no key that erases users.
 const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/health", Need::Nothing, Both, Probe),
     ("GET", "/ready", Need::Nothing, Both, Probe),
     ("GET", "/metrics", READ, Admin, Probe),
-    ("GET", "/", READ, Admin, Work),
+    ("GET", "/", ADMIN, Admin, Work),
+    ("GET", "/ui/items", READ, Admin, Work),
+    ("GET", "/ui/item", READ, Admin, Work),
+    ("GET", "/ui/health", READ, Admin, Probe),
+    ("GET", "/ui/login", Need::Nothing, Admin, Work),
+    ("GET", "/ui/assets/{file}", Need::Nothing, Admin, Probe),
+    ("POST", "/ui/event", WRITE, Admin, Intake),
+    ("POST", "/ui/login", Need::Nothing, Admin, Work),
+    ("POST", "/ui/logout", Need::Nothing, Admin, Work),
     ("GET", "/docs", READ, Admin, Work),
     ("GET", "/openapi.json", READ, Admin, Work),
     ("GET", "/recommendations", READ, Both, Work),
@@ -144,6 +152,7 @@ mod tests {
         let undescribed =
             ["/personalize-ranking", "/v1/batch", "/v1/import"].into_iter().chain(crate::api::clients::MESSAGES);
         routes.extend(undescribed.map(|path| ("POST".to_owned(), path.to_owned())));
+        routes.extend(crate::api::page::ROUTES.map(|(method, path)| (method.to_owned(), path.to_owned())));
         for (path, methods) in description["paths"].as_object().expect("paths") {
             let methods = methods.as_object().expect("methods").keys();
             routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));

@@ -1,6 +1,6 @@
 //! The middleware that lets a request through to the [gate](super::gate), or refuses it.
 //!
-//! In: a request whose route is known. Out: the handler's answer, or 401, 403 or 429 before a byte of the body is read.
+//! In: a request whose route is known, its key in a header, or in a cookie for the [pages](super::page). Out: the handler's answer, or 401, 403 or 429 before a byte of the body is read.
 //! Without keys every request is let through: [`crate::service`] sees to it that only this machine can send one then.
 
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use prometheus::IntCounterVec;
 
 use super::access::{self, Access, Need, Place};
 use super::error::ApiError;
+use super::page::{guard, login};
+use super::root::wants_html;
 use crate::auth::keys::KeyFile;
 use crate::auth::scopes::Scope;
 use crate::auth::{self, Refusal};
@@ -47,21 +49,31 @@ pub async fn authorize(
     mut request: Request<Body>,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map(MatchedPath::as_str);
+    let is_page = route.is_some_and(guard::is_page);
     let Access { need, place, .. } = access::of(request.method(), route);
     if place == Place::Admin && gate.door == Door::Public {
         let detail = format!("{} is answered at the admin address (server.admin_listen)", request.uri().path());
         return Err(ApiError::NotFound { field: None, detail });
     }
+    let refused = |refusal: &Refusal| gate.refused.with_label_values(&[refusal.reason()]).inc();
+    if is_page {
+        guard::check_origin(request.method(), request.headers()).inspect_err(refused)?;
+        guard::take_cookie(&mut request);
+    }
     if let (Some(keys), Need::Scope(scope)) = (&gate.keys, need) {
         let keys = keys.current();
-        let admitted = auth::admit(&keys, request.headers(), scope);
-        let key = admitted.inspect_err(|refusal| {
-            gate.refused.with_label_values(&[refusal.reason()]).inc();
-        })?;
-        if scope == Scope::Admin {
+        match auth::admit(&keys, request.headers(), scope).inspect_err(refused) {
             // The log says who called. The path, which may name a user, stays out of it.
-            tracing::info!(key = key.name, method = %request.method(), route, "an admin call");
+            Ok(key) if scope == Scope::Admin => {
+                tracing::info!(key = key.name, method = %request.method(), route, "an admin call");
+            }
+            Ok(_) => {}
+            Err(refusal) if is_page && wants_html(request.headers()) => {
+                return Ok(login::refused(refusal, ApiError::from(refusal).status()));
+            }
+            Err(refusal) => return Err(refusal.into()),
         }
     }
     // No handler needs them, so that none can log them.
@@ -83,6 +95,7 @@ pub(super) fn explain(refusal: Refusal, headers: &mut HeaderMap) {
             (header::WWW_AUTHENTICATE, HeaderValue::try_from(value).expect("a scope is a word"))
         }
         Refusal::Rate(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),
+        Refusal::Elsewhere => return,
     };
     headers.insert(name, value);
 }

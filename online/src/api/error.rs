@@ -146,10 +146,12 @@ impl ApiError {
         if matches!(error, AcceptError::NoRoom(_)) { Self::NoRoom(error) } else { Self::NotRemembered(error) }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status of its answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused(Refusal::NoKey | Refusal::UnknownKey | Refusal::SharedKey) => StatusCode::UNAUTHORIZED,
-            Self::Refused(Refusal::Scope(_)) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::Scope(_) | Refusal::Elsewhere) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::Rate(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Rows { .. } => StatusCode::UNPROCESSABLE_ENTITY,

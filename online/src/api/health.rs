@@ -37,8 +37,8 @@ pub async fn get_health() -> Response {
     json(StatusCode::OK, &Health { status: "ok" })
 }
 
-/// Tells whether requests should be sent to this replica: not while it is stopping. A store that does not answer does
-/// not make it unready, since all replicas share that store.
+/// Tells whether requests should be sent to this replica: not while it is stopping, nor before a
+/// first version is published. A store that does not answer does not make it unready, since all replicas share that store.
 #[utoipa::path(
     get,
     path = "/ready",
@@ -46,7 +46,7 @@ pub async fn get_health() -> Response {
     responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, body = Ready))
 )]
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
-    let ready = !app.is_stopping();
+    let ready = app.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let model_version =
         app.recommender.snapshot().map_or(String::new(), |snapshot| snapshot.manifest().version.clone());

@@ -1,9 +1,10 @@
 //! The HTTP API: one handler per route, named after it.
 //!
 //! A handler reads the request ([`query`], [`body`]), calls the module that does the work (`recommender`, `events`) and
-//! writes the answer as JSON, except for `/metrics` and the pages under `/docs`. Every error is an [`error::ApiError`].
-//! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer
-//! may be stored by caches, a panic is a 500, and a path works with and without a trailing slash.
+//! writes the answer as JSON, except for `/metrics`, the page for people ([`page`]) and the pages under `/docs`. Every
+//! error is an [`error::ApiError`]. The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which
+//! come in this order: no answer may be stored by caches unless it says so, a panic is a 500, and a path works with and
+//! without a trailing slash.
 //!
 //! The wire formats of other systems are in [`clients`]. Paths kept free for more of them: `/api/…`, and
 //! `POST /recommendations` with a `campaignArn`.
@@ -28,6 +29,7 @@ pub mod items;
 pub mod model;
 pub mod models;
 pub mod observe;
+pub mod page;
 pub mod people;
 pub mod query;
 pub mod rank;
@@ -70,6 +72,8 @@ use self::authorize::Gate;
 use self::clients::kinds::OtherKinds;
 use self::error::ApiError;
 use self::gate::Admission;
+use self::page::Pages;
+use self::page::recent::Recent;
 use self::query::Clock;
 use crate::events::{Events, now_ms};
 use crate::metrics::Metrics;
@@ -108,6 +112,10 @@ pub struct Settings {
     pub kinds: OtherKinds,
     /// The rows of a front page whose query names none.
     pub home_rows: Vec<GivenRow>,
+    /// Whether there is a page for people.
+    pub pages: Pages,
+    /// What the service speaks: `http`, or `https` where it has a certificate.
+    pub scheme: &'static str,
     /// The origins of pages that may call from a browser.
     pub cors_origins: Vec<HeaderValue>,
     /// How long after its arrival recommendations should be answered at the latest.
@@ -154,6 +162,8 @@ pub struct App {
     /// Turns for work that takes a thread of its own: half as many as there are cores, so that the others are left to what
     /// is short.
     pub long_work: Arc<Semaphore>,
+    /// What was counted when somebody looked last.
+    pub recent: Recent,
     stopping: AtomicBool,
 }
 
@@ -178,6 +188,7 @@ impl App {
             settings,
             gate,
             long_work,
+            recent: Recent::default(),
             stopping,
         }
     }
@@ -190,11 +201,17 @@ impl App {
     /// All metrics as they are now.
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
-        self.metrics.ready.set(i64::from(!self.is_stopping()));
+        self.metrics.ready.set(i64::from(self.is_ready()));
         self.metrics.http_in_flight.set(i64::try_from(self.gate.inside()).unwrap_or(i64::MAX));
         self.models.observe_drift();
         self.recommender.observe_scenarios();
         self.metrics.gather(now_ms())
+    }
+
+    /// Whether requests should be sent here: not while it is stopping, nor before there is anything to answer with.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_stopping() && (self.recommender.snapshot().is_ok() || !self.models.is_empty())
     }
 
     /// Whether [`App::stop`] was called.
@@ -256,6 +273,7 @@ pub fn router(app: Arc<App>, gate: Gate) -> Router {
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
         .merge(clients::routes())
+        .merge(if app.settings.pages == Pages::On { page::routes() } else { Router::new() })
         .fallback(
             |State(app): State<Arc<App>>, request: Request<Body>| async move { calls::answer(&app, request).await },
         )
@@ -264,7 +282,7 @@ pub fn router(app: Arc<App>, gate: Gate) -> Router {
         .layer(axum::middleware::from_fn_with_state(app.clone(), admit::admit))
         .layer(axum::middleware::from_fn_with_state(Arc::new(gate), authorize::authorize))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
-        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, NO_STORE))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NO_STORE))
         .with_state(app);
     // Around everything: a preflight carries no key, and a page has to be told of refusals, too.
     match cors {

@@ -1,14 +1,42 @@
-//! `GET /`: redirects a browser at the service's address to the documentation.
+//! `GET /`: the page for people, or a redirect to the documentation for who reads no HTML.
 
-use axum::response::Redirect;
+use std::sync::Arc;
 
-/// Redirects to the documentation.
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::App;
+use super::error::ApiError;
+use super::observe::Arrived;
+use super::page::{Pages, try_it};
+
+/// Shows the page for people where HTML is asked for, as browsers do; redirects to the documentation otherwise, and where there
+/// is no page (`page.enabled`).
 #[utoipa::path(
     get,
     path = "/",
     tag = "operation",
-    responses((status = TEMPORARY_REDIRECT, description = "To /docs", headers(("location" = String))))
+    responses(
+        (status = OK, description = "The page for people", body = String, content_type = "text/html"),
+        (status = TEMPORARY_REDIRECT, description = "To /docs", headers(("location" = String))),
+    )
 )]
-pub async fn get_root() -> Redirect {
-    Redirect::temporary("/docs")
+pub async fn get_root(
+    State(app): State<Arc<App>>,
+    Extension(arrived): Extension<Arrived>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    if app.settings.pages == Pages::Off || !wants_html(request.headers()) {
+        return Ok(Redirect::temporary("/docs").into_response());
+    }
+    try_it::show(&app, arrived, request).await
+}
+
+/// Whether somebody asks for HTML by its name.
+#[must_use]
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }

@@ -50,6 +50,9 @@ pub enum Refusal {
     /// Its key has sent as many requests as it may, for these seconds.
     #[error("the key has sent more requests than it may; send the next in {0} s")]
     Rate(u64),
+    /// It is a form that no page of this service sent.
+    #[error("a form of the pages is taken from a page of this service alone; call the API instead")]
+    Elsewhere,
 }
 
 impl Refusal {
@@ -62,6 +65,7 @@ impl Refusal {
             Self::SharedKey => "shared_key",
             Self::Scope(_) => "scope",
             Self::Rate(_) => "rate",
+            Self::Elsewhere => "elsewhere",
         }
     }
 }

@@ -269,6 +269,11 @@ impl Asker {
         scenario.map_or_else(Vec::new, |(_, scenario)| scenario.exclude.clone())
     }
 
+    /// The names of all scenarios.
+    pub fn scenarios(&self) -> impl Iterator<Item = &str> {
+        self.rulebook.names()
+    }
+
     /// What the engine is asked by a query.
     ///
     /// * `id`: identifies the answer; what a scenario explores is drawn by it.

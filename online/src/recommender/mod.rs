@@ -180,6 +180,11 @@ impl Recommender {
         self.asker.has_scenario(name)
     }
 
+    /// The scenarios of the config, by their names.
+    pub fn scenarios(&self) -> impl Iterator<Item = &str> {
+        self.asker.scenarios()
+    }
+
     /// Tells what the served version lacks of the scenarios: in the log once, and in the metrics.
     pub fn observe_scenarios(&self) {
         if let Some(snapshot) = self.champion.current() {

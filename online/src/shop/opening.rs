@@ -24,7 +24,8 @@ use crate::traces::{Collector, Traces};
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
+/// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published. Where nothing is
+/// yet, the service waits for the first version; an alias that names none is a mistake.
 pub fn open_artifacts(
     config: &Config,
     catalogue: &Arc<Catalogue>,
@@ -34,6 +35,10 @@ pub fn open_artifacts(
     let models = Arc::new(Models::open(folder, alias, metrics.clone(), config.models.drift_rows));
     let champion = match Champion::open(folder, alias, log, catalogue.clone(), metrics.clone()) {
         Err(ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. }) if !models.is_empty() => {
+            Champion::awaited(folder, alias, log, catalogue.clone(), metrics.clone())
+        }
+        Err(ArtifactError::NoChampion { .. }) => {
+            tracing::warn!(folder = %folder.display(), "nothing is published yet; `offline run` publishes the first version");
             Champion::awaited(folder, alias, log, catalogue.clone(), metrics.clone())
         }
         opened => opened?,

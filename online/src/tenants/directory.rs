@@ -94,6 +94,7 @@ pub struct Directory {
     registry: Registry,
     metrics: DoorMetrics,
     stopping: AtomicBool,
+    scheme: &'static str,
 }
 
 impl Directory {
@@ -102,6 +103,7 @@ impl Directory {
     /// # Errors
     /// [`StartError`] for a file that can't be used.
     pub fn open(config: &Config, parts: &mut JoinSet<&'static str>) -> Result<Self, StartError> {
+        let scheme = if config.tls.certificate.as_os_str().is_empty() { "http" } else { "https" };
         let registry = Registry::new();
         let process = registry.register(Box::new(ProcessCollector::for_self()));
         process.expect("the process collector is registered once");
@@ -116,7 +118,7 @@ impl Directory {
             let (name, refused) = (name.clone(), metrics.refused.clone());
             tenants.push(Arc::new(Tenant { name, keys, refused, state: ArcSwap::from_pointee(State::Starting) }));
         }
-        let directory = Self { tenants, registry, metrics, stopping: AtomicBool::new(false) };
+        let directory = Self { tenants, registry, metrics, stopping: AtomicBool::new(false), scheme };
         directory.check_keys()?;
         Ok(directory)
     }
@@ -143,6 +145,11 @@ impl Directory {
     #[must_use]
     pub fn metrics(&self) -> &DoorMetrics {
         &self.metrics
+    }
+
+    /// What the service speaks.
+    pub(super) fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// The registry of what is counted at the addresses, and of the process.

@@ -6,6 +6,7 @@
 //! | `GET /ready` | anybody | requests should be sent here: some tenant is open |
 //! | `GET /metrics` | operators, scope `read` | those of all tenants |
 //! | `GET /tenants` | operators, scope `admin` | how each of them is |
+//! | `GET /` and `/ui/…` | browsers | the form that asks for a key; that of a shop opens its pages |
 //!
 //! With a key of a tenant the first three are the tenant's own. The keys of operators are those of the service's config.
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,6 +26,7 @@ use super::directory::{Directory, Owner, State as Of};
 use super::exposition;
 use crate::api::authorize::{Door, Gate, authorize};
 use crate::api::error::ApiError;
+use crate::api::page::{guard, login};
 use crate::api::{cors, health, json};
 use crate::auth::keys::KeyFile;
 use crate::auth::{self, Refusal};
@@ -40,6 +42,10 @@ pub fn router(directory: &Arc<Directory>, gate: Gate, origins: &[HeaderValue]) -
         .route("/ready", get(get_ready))
         .route("/metrics", get(get_metrics))
         .route("/tenants", get(get_tenants))
+        // A browser is asked for the key of a shop; who has an operator's is shown how they all are.
+        .route("/", get(get_tenants))
+        .route("/ui/{page}", get(get_tenants))
+        .merge(login::routes())
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .route_layer(axum::middleware::from_fn_with_state(Arc::new(gate.clone()), authorize))
         .fallback(move |request: Request<Body>| async move { no_shop(&gate, request.headers()) })
@@ -52,6 +58,12 @@ pub fn router(directory: &Arc<Directory>, gate: Gate, origins: &[HeaderValue]) -
     Router::new().fallback(dispatch).with_state(hall)
 }
 
+impl FromRef<Arc<Directory>> for login::Scheme {
+    fn from_ref(directory: &Arc<Directory>) -> Self {
+        Self(directory.scheme())
+    }
+}
+
 /// Where requests come in.
 struct Hall {
     directory: Arc<Directory>,
@@ -61,7 +73,10 @@ struct Hall {
 }
 
 /// Gives a request to whose it is.
-async fn dispatch(State(hall): State<Arc<Hall>>, request: Request<Body>) -> Response {
+async fn dispatch(State(hall): State<Arc<Hall>>, mut request: Request<Body>) -> Response {
+    if guard::is_page(request.uri().path()) {
+        guard::take_cookie(&mut request);
+    }
     let router = match hall.directory.owner(request.headers(), hall.operators.as_deref()) {
         Owner::Front => return answered(hall.own.clone(), request).await,
         Owner::Several => {

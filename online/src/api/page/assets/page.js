@@ -1,0 +1,59 @@
+// What the pages do better with a script than without: forms change the page in place, the call is copied, and what is
+// live is looked at again. All state is in the URL; a form or a link works without any of this.
+"use strict";
+
+const swap = async (url, options, remember) => {
+  const main = document.getElementById("main");
+  main.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, { headers: { accept: "text/html" }, ...options });
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = next.getElementById("main");
+    if (!found || !answer.headers.get("content-type")?.startsWith("text/html")) throw new Error(answer.statusText);
+    const focused = document.activeElement?.id;
+    main.replaceWith(found);
+    document.title = next.title;
+    if (remember) history.pushState(null, "", answer.url);
+    prepare();
+    // Who uses the keyboard goes on where they were, or at what is new.
+    if (remember) (document.getElementById(focused) ?? found).focus({ preventScroll: true });
+  } catch (error) {
+    main.removeAttribute("aria-busy");
+    if (!remember) return;
+    const told = Object.assign(document.createElement("p"), { className: "alert", role: "alert" });
+    told.textContent = `That did not work: ${error.message}. Try again, or load the page anew.`;
+    main.prepend(told);
+  }
+};
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-swap]")) return;
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(form, event.submitter));
+  if (form.method === "post") {
+    swap(form.action, { method: "post", body: fields }, true);
+  } else {
+    for (const [name, value] of [...fields]) if (!value) fields.delete(name);
+    swap(`${new URL(form.action).pathname}?${fields}`, undefined, true);
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.textContent = "Copied";
+});
+
+window.addEventListener("popstate", () => swap(location.href));
+
+const prepare = () => {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+};
+
+prepare();
+// What is live says how often: every so many seconds, while somebody looks.
+setInterval(() => {
+  if (document.querySelector("[data-live]") && document.visibilityState === "visible" && getSelection().isCollapsed) swap(location.href);
+}, 2000);

@@ -1,0 +1,63 @@
+//! The page for people at `/`: whom the service recommends what, and why; the items; how the service is.
+//!
+//! ```text
+//! GET / and /ui/…   ─▶ visit (who looks, from where) ─▶ a file a page ─▶ parts ─▶ frame ─▶ HTML
+//! POST /ui/event    ─▶ the event is taken as that of any client ─▶ back to the page that it came from
+//! ```
+//!
+//! In: a URL, which says all that is shown and can be passed on. Out: HTML that needs no script and nothing from
+//! elsewhere. The pages call what the handlers of the API call, never the API over HTTP. What lists a person's past needs
+//! the scope that the history needs, see [`super::access`]; the key is in a cookie ([`guard`]).
+
+pub mod asked;
+pub mod assets;
+pub mod event;
+pub mod figures;
+pub mod first_run;
+pub mod frame;
+pub mod guard;
+pub mod health;
+pub mod items;
+pub mod login;
+pub mod parts;
+pub mod recent;
+pub mod try_it;
+pub mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::App;
+
+/// Whether there are pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// There are.
+    On,
+    /// There is the API alone.
+    Off,
+}
+
+/// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
+pub const ROUTES: [(&str, &str); 8] = [
+    ("GET", "/ui/health"),
+    ("GET", "/ui/items"),
+    ("GET", "/ui/item"),
+    ("GET", "/ui/login"),
+    ("GET", assets::PATH),
+    ("POST", "/ui/event"),
+    ("POST", "/ui/login"),
+    ("POST", "/ui/logout"),
+];
+
+/// The routes of the pages.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/ui/items", get(items::get_items))
+        .route("/ui/item", get(items::get_item))
+        .route("/ui/health", get(health::get_health))
+        .route("/ui/event", post(event::post_event))
+        .merge(login::routes())
+}

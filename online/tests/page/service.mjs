@@ -1,0 +1,64 @@
+// A service on the sample shop, and a browser: what the tests of the pages share.
+//
+// ONLINE and OFFLINE are the programs; SHOTS, if set, is a folder for pictures of the pages; CHROMIUM the browser.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import puppeteer from "puppeteer-core";
+
+const root = resolve(import.meta.dirname, "../../..");
+const program = (name) => process.env[name.toUpperCase()] ?? join(root, "target/release", name);
+
+/** Starts a service; `published`: on the sample, or with nothing to serve. */
+export async function start({ published, settings = {} }) {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-page-"));
+  const artifacts = join(folder, "artifacts");
+  mkdirSync(artifacts);
+  if (published) {
+    const sample = join(root, "data/sample");
+    execFileSync(program("offline"), ["run", "--events", join(sample, "events.csv"), "--items", join(sample, "items.csv"),
+      "--artifacts", artifacts], { stdio: "ignore", cwd: folder });
+  }
+  const env = {
+    ...process.env, TANDEM_SERVER__LISTEN: "127.0.0.1:0", TANDEM_SERVER__DRAIN_MS: "0", TANDEM_SERVER__DEADLINE_MS: "5000",
+    TANDEM_ARTIFACTS__PATH: artifacts, TANDEM_EVENTS__PATH: join(folder, "events"), TANDEM_SLATES__PATH: join(folder, "slates"),
+    TANDEM_SERVED__PATH: join(folder, "served"), TANDEM_MODELS__ROWS: join(folder, "rows"), TANDEM_LOG__FORMAT: "text", ...settings,
+  };
+  const child = spawn(program("online"), [], { env, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const address = await new Promise((resolve, reject) => {
+    const lines = [];
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      lines.push(line);
+      const found = line.match(/listening.*?address=([\d.:]+)/);
+      if (found) resolve(`http://${found[1]}`);
+    });
+    child.once("exit", () => reject(new Error(`the service ended:\n${lines.join("\n")}`)));
+  });
+  return { address, folder, async stop() { child.kill(); await ended; rmSync(folder, { recursive: true }); } };
+}
+
+/** Starts the browser. */
+export const browse = () => puppeteer.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--headless=new", "--disable-gpu"],
+});
+
+/** A page that fails the test if anything is told to its console, or goes wrong in it. */
+export async function tab(browser, { width = 1280, scheme = "light", script = true } = {}) {
+  const page = await browser.newPage();
+  page.wrong = [];
+  page.on("console", (message) => ["error", "warn"].includes(message.type()) && page.wrong.push(message.text()));
+  page.on("pageerror", (error) => page.wrong.push(String(error)));
+  page.on("requestfailed", (request) => page.wrong.push(`${request.url()}: ${request.failure().errorText}`));
+  await page.setJavaScriptEnabled(script);
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await page.setViewport({ width, height: 900, isMobile: width < 500, hasTouch: width < 500 });
+  return page;
+}
+
+/** Takes a picture, if they are wanted. */
+export async function shoot(page, name) {
+  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true });
+}
