@@ -52,6 +52,8 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/", ADMIN, Admin, Work),
     ("GET", "/ui/items", READ, Admin, Work),
     ("GET", "/ui/item", READ, Admin, Work),
+    ("GET", "/ui/tables", READ, Admin, Work),
+    ("GET", "/ui/table", READ, Admin, Work),
     ("GET", "/ui/health", READ, Admin, Probe),
     ("GET", "/ui/login", Need::Nothing, Admin, Work),
     ("GET", "/ui/assets/{file}", Need::Nothing, Admin, Probe),

@@ -21,6 +21,7 @@ pub mod items;
 pub mod login;
 pub mod parts;
 pub mod recent;
+pub mod tables;
 pub mod try_it;
 pub mod visit;
 
@@ -41,10 +42,12 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 8] = [
+pub const ROUTES: [(&str, &str); 10] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
+    ("GET", "/ui/tables"),
+    ("GET", "/ui/table"),
     ("GET", "/ui/login"),
     ("GET", assets::PATH),
     ("POST", "/ui/event"),
@@ -58,6 +61,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/items", get(items::get_items))
         .route("/ui/item", get(items::get_item))
         .route("/ui/health", get(health::get_health))
+        .route("/ui/tables", get(tables::get_tables))
+        .route("/ui/table", get(tables::get_table))
         .route("/ui/login", get(login::get_login).post(login::post_login))
         .route("/ui/logout", post(login::post_logout))
         .route("/ui/event", post(event::post_event))

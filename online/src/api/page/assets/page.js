@@ -34,7 +34,8 @@ document.addEventListener("submit", (event) => {
   if (form.method === "post") {
     swap(form.action, { method: "post", body: fields }, true);
   } else {
-    for (const [name, value] of [...fields]) if (!value) fields.delete(name);
+    // A form that is a whole row says with an empty field that it is missing.
+    if (!("whole" in form.dataset)) for (const [name, value] of [...fields]) if (!value) fields.delete(name);
     swap(`${new URL(form.action).pathname}?${fields}`, undefined, true);
   }
 });
