@@ -124,6 +124,8 @@ pub struct Home {
 #[allow(missing_docs)]
 pub struct Page {
     pub enabled: bool,
+    pub batch: PathBuf,
+    pub batch_config: PathBuf,
 }
 
 /// `[server]`; the keys are documented in `config.default.toml`.

@@ -14,6 +14,7 @@ mod stores;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +30,10 @@ use tokio::time::Instant;
 use crate::api::page::Pages;
 use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
+use crate::batch::Batch;
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError};
 use crate::metrics::Metrics;
@@ -232,6 +234,7 @@ async fn start_with(
         max_explained_rows: config.models.max_explained_rows,
         max_in_flight: config.server.max_in_flight,
         pages: if config.page.enabled { Pages::On } else { Pages::Off },
+        batch: batch(config),
         scheme: if config.tls.certificate.as_os_str().is_empty() { "http" } else { "https" },
         // Checked by the config.
         cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
@@ -272,6 +275,15 @@ async fn start_with(
         drain,
         shutdown_timeout,
     })
+}
+
+/// The batch's program, if the config names one.
+fn batch(config: &Config) -> Option<Batch> {
+    let config::Page { batch, batch_config, .. } = &config.page;
+    let given = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    let (artifacts, url) = (&config.artifacts.path, &config.artifacts.url);
+    let artifacts = if url.is_empty() { artifacts.display().to_string() } else { url.clone() };
+    Some(Batch::new(given(batch)?, given(batch_config), artifacts))
 }
 
 /// Makes the service unready when a part of the event log ends.

@@ -3,7 +3,8 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 28] = [
+    ("batch", &[]),
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -32,6 +33,7 @@ const TABLE: [(&str, &[&str]); 27] = [
         "api",
         &[
             "auth",
+            "batch",
             "lookup",
             "recommender",
             "models",
@@ -51,6 +53,7 @@ const TABLE: [(&str, &[&str]); 27] = [
     (
         "service",
         &[
+            "batch",
             "config",
             "api",
             "catalogue",

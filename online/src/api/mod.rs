@@ -73,6 +73,7 @@ use self::gate::Admission;
 use self::page::Pages;
 use self::page::recent::Recent;
 use self::query::Clock;
+use crate::batch::Batch;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub home_rows: Vec<GivenRow>,
     /// Whether there is a page for people.
     pub pages: Pages,
+    /// The batch's program, if the page may order something of it.
+    pub batch: Option<Batch>,
     /// What the service speaks: `http`, or `https` where it has a certificate.
     pub scheme: &'static str,
     /// The origins of pages that may call from a browser.

@@ -19,6 +19,8 @@ pub enum Tab {
     TryIt,
     /// `/ui/items`.
     Items,
+    /// `/ui/models`.
+    Models,
     /// `/ui/tables`.
     Tables,
     /// `/ui/health`.
@@ -28,9 +30,10 @@ pub enum Tab {
 }
 
 /// The navigation: page, path, name.
-const TABS: [(Tab, &str, &str); 4] = [
+const TABS: [(Tab, &str, &str); 5] = [
     (Tab::TryIt, "/", "Try it"),
     (Tab::Items, "/ui/items", "Items"),
+    (Tab::Models, "/ui/models", "Models"),
     (Tab::Tables, "/ui/tables", "Tables"),
     (Tab::Health, "/ui/health", "Health"),
 ];

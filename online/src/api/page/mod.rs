@@ -19,6 +19,7 @@ pub mod guard;
 pub mod health;
 pub mod items;
 pub mod login;
+pub mod models;
 pub mod parts;
 pub mod recent;
 pub mod tables;
@@ -42,12 +43,15 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 10] = [
+pub const ROUTES: [(&str, &str); 13] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
     ("GET", "/ui/tables"),
     ("GET", "/ui/table"),
+    ("GET", "/ui/models"),
+    ("GET", "/ui/order"),
+    ("POST", "/ui/order"),
     ("GET", "/ui/login"),
     ("GET", assets::PATH),
     ("POST", "/ui/event"),
@@ -63,6 +67,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/health", get(health::get_health))
         .route("/ui/tables", get(tables::get_tables))
         .route("/ui/table", get(tables::get_table))
+        .route("/ui/models", get(models::get_models))
+        .route("/ui/order", get(models::get_order).post(models::post_order))
         .route("/ui/login", get(login::get_login).post(login::post_login))
         .route("/ui/logout", post(login::post_logout))
         .route("/ui/event", post(event::post_event))
