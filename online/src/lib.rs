@@ -16,6 +16,7 @@ pub mod auth;
 pub mod batch;
 pub mod catalogue;
 pub mod champion;
+pub mod compare;
 pub mod config;
 pub mod connections;
 pub mod doors;

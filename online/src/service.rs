@@ -33,6 +33,7 @@ use crate::api::{self, App, Parts};
 use crate::batch::Batch;
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
+use crate::compare::Comparison;
 use crate::config::{self, Config};
 use crate::doors::{DoorError, Doors, Entrances};
 use crate::events::{self, Ended, Events, LogError};
@@ -220,6 +221,15 @@ async fn start_with(
     });
     let asker =
         |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), defaults(config));
+    // What a version lacks of the scenarios is told of the served one alone.
+    let quiet = || asker(&metrics.shadow.scenario_lacks);
+    let comparison = Comparison::new(
+        config.artifacts.path.clone(),
+        champion.clone(),
+        store.clone(),
+        [quiet(), quiet()],
+        metrics.store_unreadable.clone(),
+    );
     let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();
     let settings = api::Settings {
@@ -251,7 +261,9 @@ async fn start_with(
         Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
     };
     let (shadow, shadowing) = shadow_of(config).map(start_shadow).transpose()?.unzip();
-    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, metrics, traces };
+    let comparison = Arc::new(comparison);
+    let called =
+        Parts { recommender, models, memory, events: events_too, outcomes, shadow, comparison, metrics, traces };
     let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     let entrances = doors.open(listener, &app).await?;

@@ -3,7 +3,7 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 28] = [
+const TABLE: [(&str, &[&str]); 29] = [
     ("batch", &[]),
     ("reload", &[]),
     ("auth", &["reload"]),
@@ -28,12 +28,14 @@ const TABLE: [(&str, &[&str]); 28] = [
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     ("shadow", &["champion", "outcomes", "recommender", "store", "metrics"]),
+    ("compare", &["champion", "recommender", "store"]),
     // It answers with the errors of the store, but never calls it.
     (
         "api",
         &[
             "auth",
             "batch",
+            "compare",
             "lookup",
             "recommender",
             "models",
@@ -54,6 +56,7 @@ const TABLE: [(&str, &[&str]); 28] = [
         "service",
         &[
             "batch",
+            "compare",
             "config",
             "api",
             "catalogue",

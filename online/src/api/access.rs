@@ -52,6 +52,7 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/", ADMIN, Admin, Work),
     ("GET", "/ui/items", READ, Admin, Work),
     ("GET", "/ui/item", READ, Admin, Work),
+    ("GET", "/ui/compare", ADMIN, Admin, Work),
     ("GET", "/ui/models", ADMIN, Admin, Work),
     ("GET", "/ui/order", ADMIN, Admin, Work),
     ("POST", "/ui/order", ADMIN, Admin, Work),

@@ -74,6 +74,7 @@ use self::page::Pages;
 use self::page::recent::Recent;
 use self::query::Clock;
 use crate::batch::Batch;
+use crate::compare::Comparison;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -134,6 +135,7 @@ pub struct Parts {
     pub events: Arc<Events>,
     pub outcomes: Arc<Outcomes>,
     pub shadow: Option<Shadow>,
+    pub comparison: Arc<Comparison>,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,
 }
@@ -152,6 +154,8 @@ pub struct App {
     pub outcomes: Arc<Outcomes>,
     /// Asks another version, unseen, if there is one.
     pub shadow: Option<Shadow>,
+    /// Compares versions and settings.
+    pub comparison: Arc<Comparison>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Which requests are traced, and where their traces go.
@@ -172,7 +176,7 @@ impl App {
     /// Makes the state that all handlers share.
     #[must_use]
     pub fn new(parts: Parts, settings: Settings) -> Self {
-        let Parts { recommender, models, memory, events, outcomes, shadow, metrics, traces } = parts;
+        let Parts { recommender, models, memory, events, outcomes, shadow, comparison, metrics, traces } = parts;
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
@@ -184,6 +188,7 @@ impl App {
             events,
             outcomes,
             shadow,
+            comparison,
             metrics,
             traces,
             settings,

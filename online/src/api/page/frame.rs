@@ -19,6 +19,8 @@ pub enum Tab {
     TryIt,
     /// `/ui/items`.
     Items,
+    /// `/ui/compare`.
+    Compare,
     /// `/ui/models`.
     Models,
     /// `/ui/tables`.
@@ -30,9 +32,10 @@ pub enum Tab {
 }
 
 /// The navigation: page, path, name.
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: [(Tab, &str, &str); 6] = [
     (Tab::TryIt, "/", "Try it"),
     (Tab::Items, "/ui/items", "Items"),
+    (Tab::Compare, "/ui/compare", "Compare"),
     (Tab::Models, "/ui/models", "Models"),
     (Tab::Tables, "/ui/tables", "Tables"),
     (Tab::Health, "/ui/health", "Health"),

@@ -11,6 +11,7 @@
 
 pub mod asked;
 pub mod assets;
+pub mod compare;
 pub mod event;
 pub mod figures;
 pub mod first_run;
@@ -43,12 +44,13 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 13] = [
+pub const ROUTES: [(&str, &str); 14] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
     ("GET", "/ui/tables"),
     ("GET", "/ui/table"),
+    ("GET", "/ui/compare"),
     ("GET", "/ui/models"),
     ("GET", "/ui/order"),
     ("POST", "/ui/order"),
@@ -67,6 +69,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/health", get(health::get_health))
         .route("/ui/tables", get(tables::get_tables))
         .route("/ui/table", get(tables::get_table))
+        .route("/ui/compare", get(compare::get_compare))
         .route("/ui/models", get(models::get_models))
         .route("/ui/order", get(models::get_order).post(models::post_order))
         .route("/ui/login", get(login::get_login).post(login::post_login))
