@@ -4,6 +4,7 @@
 //! In: the program of `page.batch`, and an order. Out: what it lists, as JSON, or a [`Job`] to be looked at until it ends.
 //! One job runs at a time. Nothing of an order is read by a shell.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,18 @@ pub enum Order {
         model: Option<Name>,
         /// Which one.
         version: Name,
+    },
+    /// To show how it would read a log.
+    Explain {
+        /// The file.
+        log: PathBuf,
+    },
+    /// To learn from a log, and to publish what is learnt.
+    Learn {
+        /// The file.
+        log: PathBuf,
+        /// The item table, if there is one.
+        items: Option<PathBuf>,
     },
     /// To make the champion before the champion again.
     RollBack {
@@ -70,8 +83,8 @@ pub struct Job {
     pub order: Order,
     /// When.
     pub began: Instant,
-    /// How it ended; `None` while it runs.
-    pub ended: Option<Result<(), String>>,
+    /// How it ended, with what it said, or why it refused; `None` while it runs.
+    pub ended: Option<Result<String, String>>,
 }
 
 /// Why the batch does not do what it is asked.
@@ -134,7 +147,8 @@ impl Batch {
     }
 
     async fn list<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Value, BatchError> {
-        let mut command = self.command(arguments);
+        let mut command = self.command(arguments.into_iter().map(OsStr::new));
+        command.arg("--artifacts").arg(&self.artifacts);
         let output = tokio::time::timeout(LIST_TIME, command.output()).await.map_err(|_| BatchError::Late)?;
         let output = output.map_err(BatchError::Program)?;
         if !output.status.success() {
@@ -153,6 +167,9 @@ impl Batch {
             return Err(BatchError::Busy);
         }
         let mut command = self.command(words(&order));
+        if takes_artifacts(&order) {
+            command.arg("--artifacts").arg(&self.artifacts);
+        }
         command.args(
             self.config
                 .iter()
@@ -165,7 +182,7 @@ impl Batch {
         let job = self.job.clone();
         tokio::spawn(async move {
             let ended = match child.wait_with_output().await {
-                Ok(output) if output.status.success() => Ok(()),
+                Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stderr).into_owned()),
                 Ok(output) => Err(complaint(&output.stderr)),
                 Err(error) => Err(error.to_string()),
             };
@@ -176,29 +193,46 @@ impl Batch {
         Ok(())
     }
 
-    fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).arg("--artifacts").arg(&self.artifacts);
+        command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
 }
 
 /// The command of an order.
-fn words(order: &Order) -> Vec<&str> {
-    match order {
-        Order::Publish { model: None, version } => vec!["publish", "--version", version.as_str()],
+fn words(order: &Order) -> Vec<&OsStr> {
+    let words: Vec<&OsStr> = match order {
+        Order::Publish { model: None, version } => words_of(&["publish", "--version", version.as_str()]),
         Order::Publish { model: Some(model), version } => {
-            vec!["score", "promote", "--model", model.as_str(), "--version", version.as_str()]
+            words_of(&["score", "promote", "--model", model.as_str(), "--version", version.as_str()])
         }
-        Order::RollBack { model: None } => vec!["rollback"],
-        Order::RollBack { model: Some(model) } => vec!["score", "rollback", "--model", model.as_str()],
-    }
+        Order::RollBack { model: None } => words_of(&["rollback"]),
+        Order::RollBack { model: Some(model) } => words_of(&["score", "rollback", "--model", model.as_str()]),
+        Order::Explain { log } => [&words_of(&["ingest", "--explain"])[..], &[log.as_os_str()]].concat(),
+        Order::Learn { log, items } => {
+            let mut words = words_of(&["run", "--events"]);
+            words.push(log.as_os_str());
+            words.extend(items.iter().flat_map(|items| [OsStr::new("--items"), items.as_os_str()]));
+            words
+        }
+    };
+    words
+}
+
+fn words_of<'a>(words: &[&'a str]) -> Vec<&'a OsStr> {
+    words.iter().map(|word| OsStr::new(*word)).collect()
 }
 
 /// Models of rows have no config of the shop's.
 fn takes_config(order: &Order) -> bool {
-    matches!(order, Order::Publish { model: None, .. } | Order::RollBack { model: None })
+    !matches!(order, Order::Publish { model: Some(_), .. } | Order::RollBack { model: Some(_) })
+}
+
+/// Whether a command knows the folder of artifacts.
+fn takes_artifacts(order: &Order) -> bool {
+    !matches!(order, Order::Explain { .. })
 }
 
 /// The last of what a program said.
@@ -233,6 +267,8 @@ mod tests {
         assert_eq!(words(&publish(None)), ["publish", "--version", "v2"]);
         assert_eq!(words(&publish(Some("credit"))), ["score", "promote", "--model", "credit", "--version", "v2"]);
         assert_eq!(words(&Order::RollBack { model: Some(name("credit")) }), ["score", "rollback", "--model", "credit"]);
+        let learn = Order::Learn { log: "a.csv".into(), items: Some("b.csv".into()) };
+        assert_eq!(words(&learn), ["run", "--events", "a.csv", "--items", "b.csv"]);
     }
 
     #[tokio::test]

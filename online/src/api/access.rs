@@ -56,6 +56,7 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/ui/models", ADMIN, Admin, Work),
     ("GET", "/ui/order", ADMIN, Admin, Work),
     ("POST", "/ui/order", ADMIN, Admin, Work),
+    ("PUT", "/ui/upload", ADMIN, Admin, Intake),
     ("GET", "/ui/tables", READ, Admin, Work),
     ("GET", "/ui/table", READ, Admin, Work),
     ("GET", "/ui/health", READ, Admin, Probe),

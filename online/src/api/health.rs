@@ -36,7 +36,7 @@ pub async fn get_health() -> Response {
     json(StatusCode::OK, &Health { status: "ok" })
 }
 
-/// Tells whether requests should be sent to this replica: not while it is stopping. A store that does not answer does
+/// Tells whether requests should be sent to this replica: not while it is stopping, nor before anything is published. A store that does not answer does
 /// not make it unready, since all replicas share that store.
 #[utoipa::path(
     get,
@@ -45,7 +45,7 @@ pub async fn get_health() -> Response {
     responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, body = Ready))
 )]
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
-    let ready = !app.is_stopping();
+    let ready = app.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let model_version =
         app.recommender.snapshot().map_or(String::new(), |snapshot| snapshot.manifest().version.clone());
@@ -54,7 +54,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
 
 /// Sets what is not counted as it happens, before the metrics are read.
 pub fn observe(app: &App) {
-    app.metrics.ready.set(i64::from(!app.is_stopping()));
+    app.metrics.ready.set(i64::from(app.is_ready()));
     app.metrics.http_in_flight.set(i64::try_from(app.gate.inside()).unwrap_or(i64::MAX));
     app.models.observe_drift();
     app.recommender.observe_scenarios();

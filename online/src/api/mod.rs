@@ -204,6 +204,12 @@ impl App {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Whether requests should be sent here: something is served, and goes on being served.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_stopping() && (self.recommender.snapshot().is_ok() || !self.models.is_empty())
+    }
+
     /// Whether [`App::stop`] was called.
     #[must_use]
     pub fn is_stopping(&self) -> bool {

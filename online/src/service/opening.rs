@@ -24,7 +24,8 @@ use crate::traces::{Collector, Traces};
 /// How often the embedded store drops expired histories.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Loads the recommender and the models of rows. Either alone will do: the other is loaded when it is published.
+/// Loads the recommender and the models of rows. What is not published yet is loaded when it is: until then the service
+/// takes events and what is said, and tells people what to do next.
 pub fn open_artifacts(
     config: &Config,
     catalogue: &Arc<Catalogue>,
@@ -33,7 +34,10 @@ pub fn open_artifacts(
     let (folder, alias, log) = (&config.artifacts.path, &config.artifacts.alias, &config.events.path);
     let models = Arc::new(Models::open(folder, alias, metrics.clone(), config.models.drift_rows));
     let champion = match Champion::open(folder, alias, log, catalogue.clone(), metrics.clone()) {
-        Err(ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. }) if !models.is_empty() => {
+        Err(error @ (ArtifactError::NoChampion { .. } | ArtifactError::NoAlias { .. })) => {
+            if models.is_empty() {
+                tracing::warn!(%error, "nothing to serve yet, and so not ready; what is published is served at once");
+            }
             Champion::awaited(folder, alias, log, catalogue.clone(), metrics.clone())
         }
         opened => opened?,

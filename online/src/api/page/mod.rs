@@ -25,12 +25,13 @@ pub mod parts;
 pub mod recent;
 pub mod tables;
 pub mod try_it;
+pub mod upload;
 pub mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use super::App;
 
@@ -44,7 +45,7 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 14] = [
+pub const ROUTES: [(&str, &str); 15] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
@@ -54,6 +55,7 @@ pub const ROUTES: [(&str, &str); 14] = [
     ("GET", "/ui/models"),
     ("GET", "/ui/order"),
     ("POST", "/ui/order"),
+    ("PUT", "/ui/upload"),
     ("GET", "/ui/login"),
     ("GET", assets::PATH),
     ("POST", "/ui/event"),
@@ -72,6 +74,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/compare", get(compare::get_compare))
         .route("/ui/models", get(models::get_models))
         .route("/ui/order", get(models::get_order).post(models::post_order))
+        .route("/ui/upload", put(upload::put_upload))
         .route("/ui/login", get(login::get_login).post(login::post_login))
         .route("/ui/logout", post(login::post_logout))
         .route("/ui/event", post(event::post_event))

@@ -47,6 +47,24 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
 });
 
+// A file is sent in parts, as large as any body may be.
+const PART = 512 * 1024;
+document.addEventListener("change", async ({ target }) => {
+  const file = target.files?.[0];
+  if (!target.matches("[data-upload]") || !file) return;
+  const told = target.parentElement.querySelector("[role=status]");
+  for (let at = 0; at === 0 || at < file.size; at += PART) {
+    const where = new URLSearchParams({ kind: target.dataset.upload, name: file.name, at });
+    const answer = await fetch(`/ui/upload?${where}`, { method: "PUT", body: file.slice(at, at + PART) }).catch((error) => error);
+    if (!answer.ok) {
+      told.textContent = (await answer.json?.().catch(() => undefined))?.detail ?? "That did not work. Try again.";
+      return;
+    }
+    told.textContent = `${Math.min(100, Math.round((100 * (at + PART)) / Math.max(1, file.size)))} % sent`;
+  }
+  swap(location.href);
+});
+
 window.addEventListener("popstate", () => swap(location.href));
 
 const prepare = () => {

@@ -30,7 +30,7 @@ pub async fn get_compare(State(app): State<Arc<App>>, request: Request<Body>) ->
     let visit = Visit::of(&request, app.settings.scheme);
     let asked: Asked = query::read(request.uri().query())?;
     let Ok(snapshot) = app.recommender.snapshot() else {
-        let main = first_run(&app.settings.artifacts.display().to_string());
+        let main = first_run(&app);
         return Ok(page(StatusCode::OK, &visit, Tab::Compare, "First steps", &main));
     };
     let (status, body) = match compared(&app, &asked).await {

@@ -25,7 +25,7 @@ use crate::batch::{Batch, Name};
 use crate::events::now_ms;
 use crate::models::Served;
 
-pub use order::{get_order, post_order};
+pub use order::{get_order, post_order, told};
 
 /// So many runs are shown.
 const RUNS: usize = 12;
@@ -41,7 +41,7 @@ pub async fn get_models(State(app): State<Arc<App>>, request: Request<Body>) -> 
     let models = app.models.all();
     let snapshot = app.recommender.snapshot().ok();
     if snapshot.is_none() && models.is_empty() {
-        let main = first_run(&app.settings.artifacts.display().to_string());
+        let main = first_run(&app);
         return Ok(page(StatusCode::OK, &visit, Tab::Models, "First steps", &main));
     }
     let batch = app.settings.batch.as_ref();

@@ -14,6 +14,7 @@ use crate::api::error::ApiError;
 use crate::api::page::event::read_form;
 use crate::api::page::frame::{Tab, page};
 use crate::api::page::parts::words::{named, span};
+use crate::api::page::upload::{ITEMS, LOG, uploaded};
 use crate::api::page::visit::Visit;
 use crate::api::query;
 use crate::batch::{Batch, BatchError, Name, Order};
@@ -29,15 +30,19 @@ struct Asked {
 }
 
 impl Asked {
-    fn order(&self) -> Result<Order, ApiError> {
+    fn order(&self, app: &App) -> Result<Order, ApiError> {
+        let log =
+            || uploaded(app, LOG).ok_or_else(|| ApiError::Conflict("there is no log; bring one first".to_owned()));
         let name =
             |field: &str, text: &str| Name::new(text).map_err(|error| ApiError::invalid(field, error.to_string()));
         let model = Some(self.model.as_str()).filter(|model| !model.is_empty());
         let model = model.map(|model| name("model", model)).transpose()?;
         match self.what.as_str() {
             "publish" => Ok(Order::Publish { model, version: name("version", &self.version)? }),
+            "explain" => Ok(Order::Explain { log: log()? }),
+            "learn" => Ok(Order::Learn { log: log()?, items: uploaded(app, ITEMS) }),
             "rollback" => Ok(Order::RollBack { model }),
-            _ => Err(ApiError::invalid("do", "it must be publish or rollback")),
+            _ => Err(ApiError::invalid("do", "it must be publish, rollback, explain or learn")),
         }
     }
 }
@@ -57,6 +62,8 @@ fn words(order: &Order) -> Markup {
     html! {
         @match order {
             Order::Publish { model, version } => { "Publish version " strong { (named(version.as_str())) } " of " (named(&of(model))) },
+            Order::Explain { .. } => { "Read a log" },
+            Order::Learn { .. } => { "Learn from a log" },
             Order::RollBack { model } => { "Roll " (named(&of(model))) " back to the version that was served before" },
         }
     }
@@ -69,8 +76,8 @@ fn words(order: &Order) -> Markup {
 pub async fn get_order(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
     let visit = Visit::of(&request, app.settings.scheme);
     let asked: Asked = query::read(request.uri().query())?;
-    let order = asked.order()?;
     batch(&app)?;
+    let order = asked.order(&app)?;
     let main = html! {
         section.narrow {
             h1 { "Is this meant?" }
@@ -93,13 +100,16 @@ pub async fn get_order(State(app): State<Arc<App>>, request: Request<Body>) -> R
 /// # Errors
 /// [`ApiError`] for what is no order, and one that the batch can't begin.
 pub async fn post_order(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
-    let order = read_form::<Asked>(request).await?.order()?;
-    batch(&app)?.begin(order.clone()).map_err(|error| match error {
+    let batch = batch(&app)?;
+    let order = read_form::<Asked>(request).await?.order(&app)?;
+    batch.begin(order.clone()).map_err(|error| match error {
         BatchError::Busy => ApiError::Conflict(error.to_string()),
         other => ApiError::Internal(other.to_string()),
     })?;
     tracing::info!(?order, "ordered at the page");
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("/ui/models"))]).into_response())
+    // Before there is a version the first page has the steps.
+    let back = if app.is_ready() { "/ui/models" } else { "/" };
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static(back))]).into_response())
 }
 
 /// What became of the last order.
@@ -108,7 +118,10 @@ pub fn told(batch: &Batch) -> Markup {
     html! {
         @match &job.ended {
             None => p.told role="status" { (words(&job.order)) ": under way for " (span(job.began.elapsed().as_secs_f64())) "." },
-            Some(Ok(())) => p.told role="status" { (words(&job.order)) ": done." },
+            Some(Ok(said)) => {
+                p.told role="status" { (words(&job.order)) ": done." }
+                @if matches!(job.order, Order::Explain { .. }) { pre tabindex="0" { code { (said) } } }
+            },
             Some(Err(said)) => p.alert role="alert" { (words(&job.order)) ": the batch refused. " (named(said)) },
         }
     }
