@@ -150,6 +150,8 @@ pub struct Home {
 #[allow(missing_docs)]
 pub struct Page {
     pub enabled: bool,
+    pub batch: PathBuf,
+    pub batch_config: PathBuf,
 }
 
 /// `[server]`; the keys are documented in `config.default.toml`.

@@ -13,8 +13,10 @@
 
 pub mod api;
 pub mod auth;
+pub mod batch;
 pub mod catalogue;
 pub mod champion;
+pub mod compare;
 pub mod config;
 pub mod connections;
 pub mod doors;

@@ -12,6 +12,7 @@ mod settings;
 mod stores;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,9 +27,11 @@ use tokio::time::Instant;
 use crate::api::page::Pages;
 use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
+use crate::batch::Batch;
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
-use crate::config::Config;
+use crate::compare::Comparison;
+use crate::config::{self, Config};
 use crate::events::{self, Ended, Events, LogError};
 use crate::metrics::Metrics;
 use crate::objects::artifacts::Cache;
@@ -178,6 +181,15 @@ pub async fn start(
     });
     let asker =
         |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), defaults(config));
+    // What a version lacks of the scenarios is told of the served one alone.
+    let quiet = || asker(&metrics.shadow.scenario_lacks);
+    let comparison = Arc::new(Comparison::new(
+        config.artifacts.path.clone(),
+        champion.clone(),
+        store.clone(),
+        [quiet(), quiet()],
+        metrics.store_unreadable.clone(),
+    ));
     let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();
     let settings = api::Settings {
@@ -192,6 +204,7 @@ pub async fn start(
         max_explained_rows: config.models.max_explained_rows,
         max_in_flight: config.server.max_in_flight,
         pages: if config.page.enabled { Pages::On } else { Pages::Off },
+        batch: batch(config),
         scheme: if config.tls.certificate.as_os_str().is_empty() { "http" } else { "https" },
         // Checked by the config.
         cors_origins: config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
@@ -208,7 +221,7 @@ pub async fn start(
         Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
     };
     let (shadow, shadowing) = shadow_of(config).map(start_shadow).transpose()?.unzip();
-    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, metrics, traces };
+    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, comparison, metrics, traces };
     let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     if config.server.replay {
@@ -216,6 +229,15 @@ pub async fn start(
     }
     let shutdown_timeout = Duration::from_millis(config.server.shutdown_timeout_ms);
     Ok(Shop { app, events, running, slates, shadowing, parts, shipping, shipping_slates, shutdown_timeout })
+}
+
+/// The batch's program, if the config names one.
+fn batch(config: &Config) -> Option<Batch> {
+    let config::Page { batch, batch_config, .. } = &config.page;
+    let given = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    let (artifacts, url) = (&config.artifacts.path, &config.artifacts.url);
+    let artifacts = if url.is_empty() { artifacts.display().to_string() } else { url.clone() };
+    Some(Batch::new(given(batch)?, given(batch_config), artifacts))
 }
 
 /// Makes the service unready when a part of the event log ends.

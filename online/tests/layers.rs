@@ -3,7 +3,8 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 29] = [
+const TABLE: [(&str, &[&str]); 31] = [
+    ("batch", &[]),
     ("reload", &[]),
     ("auth", &["reload"]),
     ("tls", &["reload"]),
@@ -27,11 +28,14 @@ const TABLE: [(&str, &[&str]); 29] = [
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
     ("shadow", &["champion", "outcomes", "recommender", "store", "metrics"]),
+    ("compare", &["champion", "recommender", "store"]),
     // It answers with the errors of the store, but never calls it.
     (
         "api",
         &[
             "auth",
+            "batch",
+            "compare",
             "lookup",
             "recommender",
             "models",
@@ -50,6 +54,8 @@ const TABLE: [(&str, &[&str]); 29] = [
     (
         "shop",
         &[
+            "batch",
+            "compare",
             "config",
             "api",
             "catalogue",

@@ -7,6 +7,7 @@ use online::auth::issue::{Order, issue};
 use online::auth::scopes::Scope;
 use online::config::Config;
 use serde_json::json;
+use shared::contract::artifact::manifest::write_champion;
 
 use crate::common::http::{Answer, Client};
 use crate::common::{Running, config, event, eventually, shop};
@@ -128,6 +129,9 @@ fn a_shop_that_does_not_start_is_tried_again_and_the_others_are_open() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (config, [lamps, books, operator]) = two(folder.path());
     shop::publish(&config.tenants["lamps"].artifacts.path, "v1");
+    let of_books = &config.tenants["books"].artifacts.path;
+    fs::create_dir_all(of_books).expect("a folder");
+    write_champion(of_books, "v0").expect("a pointer to nothing");
     let service = Running::start(&config);
     let client = &service.client;
     assert_eq!(send(client, "GET", "/popular", &lamps, "").status, 200);

@@ -75,6 +75,8 @@ use self::gate::Admission;
 use self::page::Pages;
 use self::page::recent::Recent;
 use self::query::Clock;
+use crate::batch::Batch;
+use crate::compare::Comparison;
 use crate::events::{Events, now_ms};
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -114,6 +116,8 @@ pub struct Settings {
     pub home_rows: Vec<GivenRow>,
     /// Whether there is a page for people.
     pub pages: Pages,
+    /// The batch's program, if the page may order something of it.
+    pub batch: Option<Batch>,
     /// What the service speaks: `http`, or `https` where it has a certificate.
     pub scheme: &'static str,
     /// The origins of pages that may call from a browser.
@@ -133,6 +137,7 @@ pub struct Parts {
     pub events: Arc<Events>,
     pub outcomes: Arc<Outcomes>,
     pub shadow: Option<Shadow>,
+    pub comparison: Arc<Comparison>,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,
 }
@@ -151,6 +156,8 @@ pub struct App {
     pub outcomes: Arc<Outcomes>,
     /// Asks another version, unseen, if there is one.
     pub shadow: Option<Shadow>,
+    /// Compares versions and settings.
+    pub comparison: Arc<Comparison>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Which requests are traced, and where their traces go.
@@ -171,7 +178,7 @@ impl App {
     /// Makes the state that all handlers share.
     #[must_use]
     pub fn new(parts: Parts, settings: Settings) -> Self {
-        let Parts { recommender, models, memory, events, outcomes, shadow, metrics, traces } = parts;
+        let Parts { recommender, models, memory, events, outcomes, shadow, comparison, metrics, traces } = parts;
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
@@ -183,6 +190,7 @@ impl App {
             events,
             outcomes,
             shadow,
+            comparison,
             metrics,
             traces,
             settings,

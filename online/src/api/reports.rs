@@ -59,11 +59,33 @@ pub struct Report {
     bytes: u64,
 }
 
+impl Report {
+    /// What it is about.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// Lists the reports that the batch has written.
 #[utoipa::path(get, path = "/reports", tag = "model", responses((status = OK, body = Reports)))]
 pub async fn get_reports(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let reports = blocking(move || list(&app.settings.artifacts)).await?;
-    Ok(json(StatusCode::OK, &Reports { reports }))
+    Ok(json(StatusCode::OK, &Reports { reports: listed(&app).await? }))
+}
+
+/// The reports, those of the last versions first.
+///
+/// # Errors
+/// [`ApiError::Internal`] when the folder can't be read.
+pub async fn listed(app: &Arc<App>) -> Result<Vec<Report>, ApiError> {
+    let app = app.clone();
+    blocking(move || list(&app.settings.artifacts)).await
 }
 
 /// Shows a report, a page of HTML.

@@ -149,6 +149,17 @@ impl Served {
         }
     }
 
+    /// What the champion would answer for one row. It counts nowhere: nobody's row is scored.
+    ///
+    /// * `live`: what is known of its keys.
+    ///
+    /// # Panics
+    /// Without a row.
+    #[must_use]
+    pub fn try_out(&self, rows: &Rows, live: &Live, explain: Explain) -> Answer {
+        self.champion.try_out(&rows.columns, live, explain).pop().expect("a row has an answer")
+    }
+
     /// The manifest of who answered.
     #[must_use]
     pub fn answered(&self, by: By) -> &ModelManifest {

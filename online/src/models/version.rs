@@ -150,9 +150,22 @@ impl Version {
         let matrix = self.model.matrix_beside(columns, live);
         let scores = self.model.score_matrix(&matrix);
         self.count_scores(&scores);
+        self.told(columns, &matrix, &scores, explain, by)
+    }
+
+    /// What would be answered for rows: it counts nowhere.
+    ///
+    /// * `live`: what is known of their keys.
+    pub fn try_out(&self, columns: &[Column], live: &Live, explain: Explain) -> Vec<Answer> {
+        let matrix = self.model.matrix_beside(columns, live);
+        let scores = self.model.score_matrix(&matrix);
+        self.told(columns, &matrix, &scores, explain, By::Champion)
+    }
+
+    fn told(&self, columns: &[Column], matrix: &Matrix, scores: &[Scored], explain: Explain, by: By) -> Vec<Answer> {
         let answer = |(row, scored): (usize, &[Scored])| {
             let explained = match explain {
-                Explain::Yes => explained(scored).map(|output| self.explain(&matrix, row, output)).collect(),
+                Explain::Yes => explained(scored).map(|output| self.explain(matrix, row, output)).collect(),
                 Explain::No => Vec::new(),
             };
             Answer { scored: scored.to_vec(), unseen: self.model.unseen(columns, row).collect(), explained, by }

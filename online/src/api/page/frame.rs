@@ -19,6 +19,12 @@ pub enum Tab {
     TryIt,
     /// `/ui/items`.
     Items,
+    /// `/ui/compare`.
+    Compare,
+    /// `/ui/models`.
+    Models,
+    /// `/ui/tables`.
+    Tables,
     /// `/ui/health`.
     Health,
     /// None of them.
@@ -26,8 +32,14 @@ pub enum Tab {
 }
 
 /// The navigation: page, path, name.
-const TABS: [(Tab, &str, &str); 3] =
-    [(Tab::TryIt, "/", "Try it"), (Tab::Items, "/ui/items", "Items"), (Tab::Health, "/ui/health", "Health")];
+const TABS: [(Tab, &str, &str); 6] = [
+    (Tab::TryIt, "/", "Try it"),
+    (Tab::Items, "/ui/items", "Items"),
+    (Tab::Compare, "/ui/compare", "Compare"),
+    (Tab::Models, "/ui/models", "Models"),
+    (Tab::Tables, "/ui/tables", "Tables"),
+    (Tab::Health, "/ui/health", "Health"),
+];
 
 /// A page as an answer.
 pub fn page(status: StatusCode, visit: &Visit, tab: Tab, title: &str, main: &Markup) -> Response {

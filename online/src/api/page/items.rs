@@ -54,7 +54,7 @@ pub async fn get_items(State(app): State<Arc<App>>, request: Request<Body>) -> R
     let visit = Visit::of(&request, app.settings.scheme);
     let asked: ItemsAsked = query::read(request.uri().query())?;
     let Ok(snapshot) = app.recommender.snapshot() else {
-        let main = first_run(&app.settings.artifacts.display().to_string());
+        let main = first_run(&app);
         return Ok(page(StatusCode::OK, &visit, Tab::Items, "First steps", &main));
     };
     let listed = if asked.q.trim().is_empty() {
@@ -125,7 +125,7 @@ pub async fn get_item(State(app): State<Arc<App>>, request: Request<Body>) -> Re
     let asked: ItemAsked = query::read(request.uri().query())?;
     let item_id = query::id("item_id", &asked.item_id, ItemId::from_outside)?;
     let Ok(snapshot) = app.recommender.snapshot() else {
-        let main = first_run(&app.settings.artifacts.display().to_string());
+        let main = first_run(&app);
         return Ok(page(StatusCode::OK, &visit, Tab::Items, "First steps", &main));
     };
     let Some(item) = snapshot.items().index(item_id.as_str()) else {

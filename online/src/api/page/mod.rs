@@ -11,6 +11,7 @@
 
 pub mod asked;
 pub mod assets;
+pub mod compare;
 pub mod event;
 pub mod figures;
 pub mod first_run;
@@ -19,15 +20,18 @@ pub mod guard;
 pub mod health;
 pub mod items;
 pub mod login;
+pub mod models;
 pub mod parts;
 pub mod recent;
+pub mod tables;
 pub mod try_it;
+pub mod upload;
 pub mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use super::App;
 
@@ -41,10 +45,17 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 8] = [
+pub const ROUTES: [(&str, &str); 15] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
+    ("GET", "/ui/tables"),
+    ("GET", "/ui/table"),
+    ("GET", "/ui/compare"),
+    ("GET", "/ui/models"),
+    ("GET", "/ui/order"),
+    ("POST", "/ui/order"),
+    ("PUT", "/ui/upload"),
     ("GET", "/ui/login"),
     ("GET", assets::PATH),
     ("POST", "/ui/event"),
@@ -58,6 +69,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/items", get(items::get_items))
         .route("/ui/item", get(items::get_item))
         .route("/ui/health", get(health::get_health))
+        .route("/ui/tables", get(tables::get_tables))
+        .route("/ui/table", get(tables::get_table))
+        .route("/ui/compare", get(compare::get_compare))
+        .route("/ui/models", get(models::get_models))
+        .route("/ui/order", get(models::get_order).post(models::post_order))
+        .route("/ui/upload", put(upload::put_upload))
         .route("/ui/event", post(event::post_event))
         .merge(login::routes())
 }

@@ -36,7 +36,7 @@ pub async fn show(app: &App, arrived: Arrived, request: Request<Body>) -> Result
     let visit = Visit::of(&request, app.settings.scheme);
     let asked: Asked = query::read(request.uri().query())?;
     let Ok(snapshot) = app.recommender.snapshot() else {
-        let main = first_run(&app.settings.artifacts.display().to_string());
+        let main = first_run(app);
         return Ok(page(StatusCode::OK, &visit, Tab::TryIt, "First steps", &main));
     };
     let scenarios = app.recommender.scenarios().collect();

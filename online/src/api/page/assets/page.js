@@ -34,7 +34,8 @@ document.addEventListener("submit", (event) => {
   if (form.method === "post") {
     swap(form.action, { method: "post", body: fields }, true);
   } else {
-    for (const [name, value] of [...fields]) if (!value) fields.delete(name);
+    // A form that is a whole row says with an empty field that it is missing.
+    if (!("whole" in form.dataset)) for (const [name, value] of [...fields]) if (!value) fields.delete(name);
     swap(`${new URL(form.action).pathname}?${fields}`, undefined, true);
   }
 });
@@ -44,6 +45,24 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
   button.textContent = "Copied";
+});
+
+// A file is sent in parts, as large as any body may be.
+const PART = 512 * 1024;
+document.addEventListener("change", async ({ target }) => {
+  const file = target.files?.[0];
+  if (!target.matches("[data-upload]") || !file) return;
+  const told = target.parentElement.querySelector("[role=status]");
+  for (let at = 0; at === 0 || at < file.size; at += PART) {
+    const where = new URLSearchParams({ kind: target.dataset.upload, name: file.name, at });
+    const answer = await fetch(`/ui/upload?${where}`, { method: "PUT", body: file.slice(at, at + PART) }).catch((error) => error);
+    if (!answer.ok) {
+      told.textContent = (await answer.json?.().catch(() => undefined))?.detail ?? "That did not work. Try again.";
+      return;
+    }
+    told.textContent = `${Math.min(100, Math.round((100 * (at + PART)) / Math.max(1, file.size)))} % sent`;
+  }
+  swap(location.href);
 });
 
 window.addEventListener("popstate", () => swap(location.href));

@@ -18,7 +18,7 @@ const MOST_CATEGORIES: usize = 300;
 /// How many items can be chosen.
 const COUNTS: [&str; 4] = ["6", "12", "24", "48"];
 /// The seen policies that have a word, and what they mean.
-const SEEN: [(&str, &str); 4] = [
+pub const SEEN: [(&str, &str); 4] = [
     ("", "as configured"),
     ("exclude_purchased", "not what was bought"),
     ("exclude_all", "only what is new to them"),
@@ -60,7 +60,8 @@ pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
     }
 }
 
-fn text(name: &str, label: &str, value: &str, placeholder: &str) -> Markup {
+/// A field of a form.
+pub fn text(name: &str, label: &str, value: &str, placeholder: &str) -> Markup {
     html! {
         div.field {
             label for=(name) { (label) }
@@ -70,7 +71,7 @@ fn text(name: &str, label: &str, value: &str, placeholder: &str) -> Markup {
 }
 
 /// A choice. A value that is none of them stays chosen: it came with the URL.
-fn select(name: &str, label: &str, value: &str, options: &[(&str, &str)]) -> Markup {
+pub fn select(name: &str, label: &str, value: &str, options: &[(&str, &str)]) -> Markup {
     let is_other = options.iter().all(|(option, _)| *option != value);
     html! {
         div.field {

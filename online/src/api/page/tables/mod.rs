@@ -1,0 +1,111 @@
+//! `GET /ui/tables`: the models of rows that are served; `GET /ui/table`: a form of one's fields, the score of what it holds,
+//! what each field adds to it, and what if one of them changed.
+//!
+//! Looking at a row is not scoring a customer: nothing here counts in drift, metrics or what a model remembers.
+
+mod fields;
+mod result;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use maud::{Markup, html};
+
+use self::fields::Row;
+use super::asked::encoded;
+use super::frame::{Tab, page};
+use super::parts::words::{count, named, plain, time};
+use super::visit::Visit;
+use crate::api::App;
+use crate::api::error::ApiError;
+use crate::api::query;
+use crate::events::now_ms;
+use crate::models::{Explain, Served, rows};
+
+/// Lists the models.
+pub async fn get_tables(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    let visit = Visit::of(&request, app.settings.scheme);
+    let models = app.models.all();
+    let main = html! {
+        h1 { "Tables" }
+        p.lead { "Models that score rows: of customers, applications, impressions." }
+        @if models.is_empty() { (first_model()) }
+        ul.rows.wide { @for served in models.values() { li { div.text { (overview(served)) } } } }
+    };
+    page(StatusCode::OK, &visit, Tab::Tables, "Tables", &main)
+}
+
+/// Before there is a model.
+fn first_model() -> Markup {
+    html! {
+        section.narrow {
+            p { "There is none yet. A table with a column of what became of each row is all it takes:" }
+            pre { code { "offline score train --name credit --data loans.csv --label default" } }
+            p.hint { "The service finds it within a second." }
+        }
+    }
+}
+
+fn overview(served: &Served) -> Markup {
+    let manifest = served.manifest();
+    let rows: u64 = manifest.rows.values().sum();
+    html! {
+        h2 { a href=(url(&manifest.name)) { (named(&manifest.name)) } }
+        p.hint {
+            "Version " (named(&manifest.version)) ", learnt from " (count(rows)) " rows, " (time(manifest.built_ms, now_ms()))
+        }
+    }
+}
+
+/// The page of a model.
+fn url(name: &str) -> String {
+    format!("/ui/table?{}", encoded([("model", name)]))
+}
+
+/// Shows a model's form, and what it says of the row that the URL has.
+///
+/// # Errors
+/// [`ApiError`] for a query that can't be read. What is wrong with the row is told on the page.
+pub async fn get_table(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
+    let visit = Visit::of(&request, app.settings.scheme);
+    let asked: Vec<(String, String)> = query::read(request.uri().query())?;
+    let name = asked.iter().find(|(name, _)| name == "model").map_or("", |(_, value)| value.as_str());
+    let served = match app.models.get(name) {
+        Ok(served) => served,
+        Err(unknown) => {
+            let main = html! {
+                section.narrow { h1 { "No such model" } p.lead { (unknown.to_string()) } p { a href="/ui/tables" { "All models" } } }
+            };
+            return Ok(page(StatusCode::NOT_FOUND, &visit, Tab::Tables, "No such model", &main));
+        }
+    };
+    let manifest = served.manifest();
+    let row = Row::of(manifest, &asked);
+    let read = rows::of_row(&served, row.values(manifest));
+    let body = if read.refused.is_empty() {
+        let live = app.memory.of(&served, &read).await;
+        let answer = served.try_out(&read, &live, Explain::Yes);
+        let varied = row.varied(manifest).map(|varied| {
+            let answers = varied.rows.iter().map(|values| {
+                let read = rows::of_row(&served, values.clone());
+                served.try_out(&read, &live, Explain::No)
+            });
+            (varied.field, varied.values.iter().cloned().zip(answers.collect::<Vec<_>>()).collect())
+        });
+        result::result(manifest, &row, &answer, varied)
+    } else {
+        result::refused(&read.refused)
+    };
+    let main = html! {
+        h1 { (named(&manifest.name)) }
+        p.lead { "What the model says of a row, why, and what if it were otherwise." }
+        div.split.even {
+            section aria-labelledby="row" { h2 #row { "Row" } (fields::form(manifest, &row)) }
+            section aria-labelledby="score" { h2 #score { "Score" } (body) }
+        }
+    };
+    Ok(page(StatusCode::OK, &visit, Tab::Tables, &plain(&manifest.name), &main))
+}

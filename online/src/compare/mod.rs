@@ -1,0 +1,213 @@
+//! Asks two versions, or one by two settings, the same questions: for who compares them, and never to serve.
+//!
+//! ```text
+//! people ─▶ what the store has of them ─▶ each side: its version, asked its query ─▶ two slates of each ─▶ figures
+//! ```
+//!
+//! In: two [`Side`]s, and people. Out: their slates, and how they differ ([`Figures`]). A version that is not served is
+//! mapped when it is asked for, and kept until another is; it has what was said of items since, as the served one.
+
+mod figures;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::try_join_all;
+use prometheus::IntCounterVec;
+use shared::contract::artifact::ArtifactError;
+use shared::contract::artifact::manifest::may_be_served;
+use shared::contract::id::UserId;
+use shared::engine::recommend::{Scratch, Slate};
+use shared::engine::snapshot::Snapshot;
+
+pub use figures::{Figures, OfSide};
+
+use crate::champion::Champion;
+use crate::recommender::{Asker, CheckedQuery, NoAnswer, NoRecommender};
+use crate::store::{StoreError, Stored, UserStore};
+
+/// So many people's states are read at a time.
+const READ_AT_ONCE: usize = 64;
+/// The name of answers that are none.
+const NO_ID: &str = "compared";
+
+/// Why two sides can't be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// There is nothing to ask, or a query that a version can't be asked.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such version, or it can't be read.
+    #[error("version {version}: {error}")]
+    Version {
+        /// Its name.
+        version: String,
+        /// Why.
+        error: ArtifactError,
+    },
+    /// A version that `offline evaluate` kept: it was fitted on a part of the log.
+    #[error("version {0} was fitted to be measured, on a part of the log, and can't be compared with others")]
+    Measured(String),
+    /// A thread panicked.
+    #[error("the comparison failed: {0}")]
+    Panic(#[from] tokio::task::JoinError),
+}
+
+/// What one side asks.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// The version; none: the one that is served.
+    pub version: Option<String>,
+    /// The query, of whomever it is asked.
+    pub query: CheckedQuery,
+}
+
+/// What a side answers.
+pub struct Answer {
+    /// The version that answered.
+    pub snapshot: Arc<Snapshot>,
+    /// The slate.
+    pub slate: Slate,
+}
+
+/// Compares sides.
+pub struct Comparison {
+    folder: PathBuf,
+    champion: Arc<Champion>,
+    store: Arc<dyn UserStore>,
+    /// One for each side, since each remembers what it made for one version.
+    askers: [Asker; 2],
+    unreadable: IntCounterVec,
+    /// The version that was asked for last, as it was published.
+    loaded: Mutex<Option<(String, Arc<Snapshot>)>>,
+}
+
+impl Comparison {
+    /// A comparison of versions of an artifacts folder.
+    #[must_use]
+    pub fn new(
+        folder: PathBuf,
+        champion: Arc<Champion>,
+        store: Arc<dyn UserStore>,
+        askers: [Asker; 2],
+        unreadable: IntCounterVec,
+    ) -> Self {
+        Self { folder, champion, store, askers, unreadable, loaded: Mutex::default() }
+    }
+
+    /// The names of the versions of the folder, the latest first.
+    pub async fn versions(self: &Arc<Self>) -> Vec<String> {
+        let own = self.clone();
+        tokio::task::spawn_blocking(move || versions(&own.folder)).await.unwrap_or_default()
+    }
+
+    /// What both sides answer one person.
+    ///
+    /// # Errors
+    /// [`CompareError`].
+    pub async fn person(
+        self: &Arc<Self>,
+        sides: [Side; 2],
+        user: UserId,
+        now_ms: i64,
+    ) -> Result<[Answer; 2], CompareError> {
+        let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
+        let stored = self.store.read(&user, &served.manifest().version, now_ms).await?;
+        let own = self.clone();
+        tokio::task::spawn_blocking(move || own.answers(&sides, &user, &stored, now_ms, &mut Scratch::default()))
+            .await?
+    }
+
+    /// How the slates of both sides differ over a sample of the people of the served version.
+    ///
+    /// # Errors
+    /// [`CompareError`].
+    pub async fn sample(
+        self: &Arc<Self>,
+        sides: [Side; 2],
+        people: usize,
+        now_ms: i64,
+    ) -> Result<Figures, CompareError> {
+        let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
+        let of = served.clone();
+        let users = tokio::task::spawn_blocking(move || sampled(&of, people)).await?;
+        let version = served.manifest().version.clone();
+        let mut known: Vec<(UserId, Stored)> = Vec::with_capacity(users.len());
+        for users in users.chunks(READ_AT_ONCE) {
+            let read = try_join_all(users.iter().map(|user| self.store.read(user, &version, now_ms))).await?;
+            known.extend(users.iter().cloned().zip(read));
+        }
+        let own = self.clone();
+        let compared = move || {
+            let mut figures = Figures::default();
+            let mut scratch = Scratch::default();
+            for (user, stored) in &known {
+                let answers = own.answers(&sides, user, stored, now_ms, &mut scratch)?;
+                figures.add(&answers);
+            }
+            Ok(figures)
+        };
+        tokio::task::spawn_blocking(compared).await?
+    }
+
+    /// What both sides answer. Takes up to seconds where a version has to be mapped.
+    fn answers(
+        &self,
+        sides: &[Side; 2],
+        user: &UserId,
+        stored: &Stored,
+        now_ms: i64,
+        scratch: &mut Scratch,
+    ) -> Result<[Answer; 2], CompareError> {
+        let mut answer = |at: usize| {
+            let Side { version, query } = &sides[at];
+            let snapshot = self.snapshot(version.as_deref())?;
+            let query = CheckedQuery { user_id: user.clone(), ..query.clone() };
+            let asked = self.askers[at].ask(&query, NO_ID, &snapshot)?;
+            let state = asked.state(&snapshot, user, Some(stored), &self.unreadable);
+            let slate = asked.answer(&snapshot, &state, now_ms, scratch);
+            Ok::<Answer, CompareError>(Answer { snapshot, slate })
+        };
+        Ok([answer(0)?, answer(1)?])
+    }
+
+    /// A version with what was said of items since.
+    fn snapshot(&self, version: Option<&str>) -> Result<Arc<Snapshot>, CompareError> {
+        let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
+        let Some(version) = version.filter(|version| *version != served.manifest().version) else { return Ok(served) };
+        if !may_be_served(version) {
+            return Err(CompareError::Measured(version.to_owned()));
+        }
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((name, plain)) = loaded.as_ref()
+            && name == version
+        {
+            return Ok(self.champion.with_changes(plain));
+        }
+        let plain = Snapshot::load(&self.folder.join(version))
+            .map_err(|error| CompareError::Version { version: version.to_owned(), error })?;
+        let plain = Arc::new(plain);
+        *loaded = Some((version.to_owned(), plain.clone()));
+        Ok(self.champion.with_changes(&plain))
+    }
+}
+
+/// The versions of a folder, the latest first.
+fn versions(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_version = |entry: &std::fs::DirEntry| entry.path().join("manifest.json").is_file();
+    let names = entries.filter(is_version).filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| may_be_served(name)).collect();
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    names
+}
+
+/// People of a version at even distances in the order of their ids.
+fn sampled(snapshot: &Snapshot, people: usize) -> Vec<UserId> {
+    let users = snapshot.users();
+    let step = users.len().div_ceil(people.max(1)).max(1);
+    users.iter().step_by(step).filter_map(|(user, _)| UserId::new(user.to_owned()).ok()).collect()
+}
