@@ -221,7 +221,8 @@ pub async fn start(
         Shadow::start(settings, asker, champion, outcomes.clone(), metrics.clone()).map_err(StartError::Thread)
     };
     let (shadow, shadowing) = shadow_of(config).map(start_shadow).transpose()?.unzip();
-    let called = Parts { recommender, models, memory, events: events_too, outcomes, shadow, comparison, metrics, traces };
+    let called =
+        Parts { recommender, models, memory, events: events_too, outcomes, shadow, comparison, metrics, traces };
     let app = Arc::new(App::new(called, settings));
     parts.spawn(watch_over(running.ended(), app.clone()));
     if config.server.replay {
