@@ -1,7 +1,7 @@
 //! One snapshot per kind of answer: status, content type and body over the golden artifact, in `tests/golden/`.
 //!
 //! `UPDATE_GOLDEN=1` writes them anew. What differs from run to run is replaced: ids that the service makes up become
-//! `<id>`, and scores, which depend on the processor in their last digits, are rounded.
+//! `<id>`, times in microseconds `<micros>`, and scores, which depend on the processor in their last digits, are rounded.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -67,6 +67,12 @@ fn cases() -> Vec<Case> {
         post("recommendations_scenario", "/recommendations?k=5", scenario),
         post("home", "/home", r#"{"user_id":"u0","k":2,"seen":"allow"}"#),
         get("segments", "/segments?user_id=u0&of=category&k=2&each=1"),
+        get("recommendations_max_per", "/recommendations?user_id=u0&k=4&seen=allow&max_per=category:1"),
+        get("why", "/recommendations/why?user_id=u0&k=3&seen=exclude_purchased&scenario=home&of=ink,rope,nothing"),
+        get("why_slate", "/recommendations/why?user_id=u4&k=2&item_id=ink"),
+        get("problem_max_per", "/recommendations?user_id=u0&max_per=brand:0"),
+        get("problem_max_per_property", "/recommendations?user_id=u0&max_per=categroy:1"),
+        get("problem_why", "/recommendations/why?user_id=u0&k=101"),
         get("recommendations_inspired", "/recommendations?user_id=u0&k=3&item_ids=rope,pear&item_id=ink"),
         post("rank", "/rank", rank),
         post("rank_scenario", "/rank", rank_scenario),
@@ -219,15 +225,20 @@ fn place(golden: &Path, folder: &Path, version: &str) {
 }
 
 /// What depends on the processor in its last digits.
-const SCORES: [&str; 4] = ["score", "probability", "log_odds", "base"];
+const SCORES: [&str; 6] = ["score", "probability", "log_odds", "base", "adds", "blended"];
+/// The same in explanations, whose parts have words.
+const TOLD: [&str; 2] = ["share", "value"];
 
 /// Replaces what differs from run to run.
 fn normalise(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            let is_told = fields.contains_key("words");
             for (name, value) in fields {
+                let is_score = SCORES.contains(&name.as_str()) || is_told && TOLD.contains(&name.as_str());
                 match value.as_f64() {
-                    Some(score) if SCORES.contains(&name.as_str()) => *value = json!((score * 1e4).round() / 1e4),
+                    Some(score) if is_score => *value = json!((score * 1e4).round() / 1e4),
+                    Some(_) if name == "micros" => *value = json!("<micros>"),
                     _ => normalise(value),
                 }
             }

@@ -138,6 +138,81 @@ fn the_rules_of_a_scenario_hold_beside_what_the_query_says() {
 }
 
 #[test]
+fn a_query_bounds_how_many_items_are_alike_beside_its_scenario() {
+    let folder = folder();
+    // Items with even numbers are of one category, those with odd ones of another.
+    let service = with_scenarios(folder.path(), "[one]\nmax_per = { category = 1 }");
+    let slate = |query: &str| {
+        service.client.get(&format!("/recommendations?user_id=u&k=4&exclude=i01&{query}")).items().join(" ")
+    };
+    assert_eq!(slate(""), "i00 i02 i03 i04");
+    assert_eq!(slate("max_per=category:1"), "i00 i03 i02 i04", "the slate is full all the same");
+    assert_eq!(slate("max_per=category:3"), "i00 i02 i03 i04");
+    assert_eq!(slate("scenario=one&max_per=category:3"), "i00 i03 i02 i04", "the smaller holds");
+    let why = "/recommendations/why?user_id=u&k=2&exclude=i01&max_per=category:1&of=i02,i04";
+    let told = service.client.get(why).json();
+    let reasons = [0, 1].map(|at| told["items"][at]["absent"]["reason"].clone());
+    assert_eq!(reasons, ["held_back", "below"]);
+    assert_eq!(told["trail"]["held_back"], 1);
+    let body = json!({"user_id": "u", "k": 4, "exclude": ["i01"], "max_per": ["category:1"]}).to_string();
+    assert_eq!(service.client.post("/recommendations", &body).items().join(" "), "i00 i03 i02 i04");
+    for (wrong, said) in [("brand:1", "no property"), ("category:0", "1 to 500"), ("category", "1 to 500")] {
+        let answer = service.client.get(&format!("/recommendations?user_id=u&max_per={wrong}"));
+        answer.assert_problem(400, Some("max_per"));
+        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(said)), "{wrong}");
+    }
+    service.stop();
+}
+
+#[test]
+fn every_place_of_a_slate_and_every_absence_is_explained() {
+    let folder = folder();
+    let service = with_scenarios(folder.path(), "[home]\nexclude = ['i04']\npin = [{ item = 'i11', position = 1 }]");
+    let client = &service.client;
+    for (item, kind) in [("i01", "transaction"), ("i06", "view")] {
+        let event = json!({"visitorid": "u", "itemid": item, "event": kind, "timestamp": 1_700_000_000_000_i64});
+        assert_eq!(client.post("/events", &event.to_string()).status, 200);
+    }
+    let asked = "user_id=u&k=4&scenario=home&exclude=i02";
+    let slate = client.get(&format!("/recommendations?{asked}")).items();
+    let told = client.get(&format!("/recommendations/why?{asked}")).json();
+    let places: Vec<(&str, u64)> = told["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| (item["item_id"].as_str().expect("an id"), item["place"].as_u64().expect("a place")))
+        .collect();
+    let expected: Vec<(&str, u64)> = slate.iter().map(String::as_str).zip(1..).collect();
+    assert_eq!(places, expected);
+    assert_eq!(told["items"][0]["rules"][0]["rule"], "pin");
+    let reason = |item: &str| {
+        let answer = client.get(&format!("/recommendations/why?{asked}&of={item}")).json();
+        let absent = &answer["items"][0]["absent"];
+        (absent["reason"].as_str().map(str::to_owned), absent["sentence"].as_str().unwrap_or_default().to_owned())
+    };
+    let expected = [
+        ("i01", "seen", "on 2023-11-14"),
+        ("i02", "excluded", "the query"),
+        ("i04", "excluded", "the scenario"),
+        ("nothing", "unknown", "does not know"),
+    ];
+    for (item, why, said) in expected {
+        let (reason, sentence) = reason(item);
+        assert_eq!(reason.as_deref(), Some(why), "{item}");
+        assert!(sentence.contains(said), "{item}: {sentence}");
+    }
+    let known: Vec<String> = (0..12).map(|item| format!("i{item:02}")).collect();
+    let rest = known.iter().filter(|item| !slate.contains(item));
+    assert!(rest.clone().all(|item| reason(item).0.is_some()), "none is left unexplained");
+    let steps = told["trail"]["steps"].as_array().expect("steps");
+    assert_eq!(steps[0]["items_in"], 12);
+    assert_eq!(steps.last().expect("a step")["items_out"], 4);
+    client.get("/recommendations/why?user_id=u&k=101").assert_problem(400, Some("of"));
+    client.get("/recommendations/why?user_id=u&off=i01").assert_problem(400, Some("off"));
+    service.stop();
+}
+
+#[test]
 fn what_was_bought_comes_back_after_the_days_of_the_scenario_or_of_the_query() {
     const DAY: i64 = 24 * 3600 * 1000;
     let folder = folder();

@@ -456,6 +456,7 @@ fn the_description_lists_every_route_and_its_page_needs_no_network() {
         "/rank",
         "/ready",
         "/recommendations",
+        "/recommendations/why",
         "/reports",
         "/reports/{name}",
         "/segments",

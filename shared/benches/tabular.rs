@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use shared::engine::rank::contributions::contributions;
 use shared::engine::rank::matrix::Matrix;
 use shared::engine::tabular::column::Column;
-use shared::engine::tabular::contributions::contributions;
 use shared::engine::tabular::model::Model;
 use shared::tables::TreeTable;
 

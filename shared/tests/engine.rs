@@ -34,6 +34,8 @@ use shared::tables::Values;
 mod rules;
 #[path = "engine/together.rs"]
 mod together;
+#[path = "engine/why.rs"]
+mod why;
 
 fn snapshot() -> Snapshot {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_2");

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use shared::contract::artifact::columns::Column;
 use shared::engine::rank::matrix::Matrix;
-use shared::engine::rank::trees::Trees;
+use shared::engine::rank::trees::{Trees, covers};
 use shared::tables::TreeTable;
 
 use super::bins::Bins;
@@ -85,20 +85,9 @@ impl Ensemble {
     /// How many rows are in each leaf.
     #[must_use]
     pub fn covers(&self, matrix: &Matrix) -> Vec<f32> {
-        let of_tree = |(features, borders): (&[u32], &[f32])| {
-            let mut leaf = vec![0u16; matrix.rows()];
-            for (level, (&feature, &border)) in features.iter().zip(borders).enumerate() {
-                for (leaf, value) in leaf.iter_mut().zip(matrix.column(feature as usize)) {
-                    *leaf |= u16::from(*value > border) << level;
-                }
-            }
-            let mut covers = vec![0.0f32; 1 << self.depth];
-            leaf.into_iter().for_each(|leaf| covers[usize::from(leaf)] += 1.0);
-            covers
-        };
         let depth = self.depth.max(1);
         let trees = self.features.par_chunks_exact(depth).zip(self.borders.par_chunks_exact(depth));
-        trees.flat_map_iter(of_tree).collect()
+        trees.flat_map_iter(|(features, borders)| covers(matrix, features, borders)).collect()
     }
 }
 

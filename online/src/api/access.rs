@@ -62,6 +62,7 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/openapi.json", READ, Admin, Work),
     ("GET", "/recommendations", READ, Both, Work),
     ("POST", "/recommendations", READ, Both, Work),
+    ("GET", "/recommendations/why", ADMIN, Admin, Work),
     ("POST", "/home", READ, Both, Work),
     ("GET", "/segments", READ, Both, Work),
     ("POST", "/rank", READ, Both, Work),

@@ -211,6 +211,7 @@ impl From<NoAnswer> for ApiError {
             NoAnswer::UnknownCursor(reason) => return reason.into(),
             NoAnswer::Filter(reason) => return Self::invalid("filter", reason.to_string()),
             NoAnswer::UnknownScenario(reason) => return Self::invalid("scenario", reason.to_string()),
+            NoAnswer::UnknownProperty(reason) => return Self::invalid("max_per", reason.to_string()),
             NoAnswer::UnknownKind(reason) => return Self::invalid("seen", reason.to_string()),
             NoAnswer::UnknownItem(_) => None,
             NoAnswer::UnknownCategory(_) => Some("category".to_owned()),

@@ -39,6 +39,7 @@ pub mod root;
 pub mod segments;
 pub mod slate;
 pub mod users;
+pub mod why;
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -218,6 +219,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(description::head())
         .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
+        .routes(routes!(why::get_why))
         .routes(routes!(home::post_home))
         .routes(routes!(segments::get_segments))
         .routes(routes!(rank::post_rank))

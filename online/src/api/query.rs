@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::contract::api::{K, MAX_LIST, RankQuery, RecommendationQuery};
 use shared::contract::expression::Expression;
-use shared::contract::id::{IdError, MAX_ID_BYTES, UserId};
+use shared::contract::id::{Given, IdError, ItemId, MAX_ID_BYTES, UserId};
 use shared::contract::known::Limit;
 use shared::contract::served::START;
+use shared::contract::why::MAX_WHY;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -93,13 +94,27 @@ pub struct UsersQuery {
     pub q: Option<String>,
 }
 
+/// The parameters of an explanation beside those of its slate.
+#[derive(Debug, Default, PartialEq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct WhyQuery {
+    /// The items to explain, 100 at most, in the slate or not; those of the slate if absent. They are separated by commas, or
+    /// the parameter is repeated.
+    #[param(value_type = Vec<String>, explode = false)]
+    pub of: Vec<Given<ItemId>>,
+    /// The answer that is meant: what its scenario explored is drawn by its id.
+    #[param(min_length = 1)]
+    pub recommendation_id: Option<String>,
+}
+
 /// The parameters of a route that takes none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoQuery {}
 
 /// The parameters that may be given more than once.
-const MANY: [&str; 3] = ["basket", "exclude", "item_ids"];
+const MANY: [&str; 5] = ["basket", "exclude", "item_ids", "max_per", "of"];
 
 /// Reads a query string.
 ///
@@ -156,6 +171,23 @@ pub fn recommendations(text: Option<&str>) -> Result<RecommendationQuery, ApiErr
     }
 }
 
+/// Reads the query string of `/recommendations/why`: the parameters of the slate, and what is asked of it.
+///
+/// # Errors
+/// [`ApiError::Invalid`] names the parameter.
+pub fn why(text: Option<&str>) -> Result<(RecommendationQuery, WhyQuery), ApiError> {
+    let is_own = |pair: &&str| matches!(pair.split('=').next(), Some("of" | "recommendation_id"));
+    let (own, others): (Vec<&str>, Vec<&str>) = text.unwrap_or_default().split('&').partition(is_own);
+    let slate = recommendations(Some(&others.join("&")))?;
+    let why: WhyQuery = read(Some(&with_items_apart(&own.join("&"))))?;
+    let asked = if why.of.is_empty() { slate.k.unwrap_or_default().get() } else { why.of.len() };
+    if asked > MAX_WHY {
+        let detail = format!("{asked} items; at most {MAX_WHY} are explained at once, which `of` names or `k` says");
+        return Err(ApiError::invalid("of", detail));
+    }
+    Ok((slate, why))
+}
+
 /// Turns `exclude=a,b` into `exclude=a&exclude=b`, as all of [`MANY`]: in a URL a comma separates items, whether it is encoded or not.
 fn with_items_apart(text: &str) -> String {
     let mut pairs = Vec::new();
@@ -198,6 +230,7 @@ pub fn merge(url: RecommendationQuery, body: RecommendationQuery) -> Result<Reco
         category: one("category", url.category, body.category)?,
         filter: one("filter", url.filter, body.filter)?,
         scenario: one("scenario", url.scenario, body.scenario)?,
+        max_per: one("max_per", url.max_per, body.max_per)?,
         exclude: one("exclude", url.exclude, body.exclude)?,
         seen: one("seen", url.seen, body.seen)?,
         served: one("served", url.served, body.served)?,
@@ -224,6 +257,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         category: name,
         filter,
         scenario,
+        max_per,
         exclude,
         seen,
         served,
@@ -242,6 +276,7 @@ pub fn check(query: RecommendationQuery, clock: Clock) -> Result<CheckedQuery, A
         category: category(name)?,
         filter: self::filter(filter)?,
         scenario,
+        max_per,
         exclude,
         seen,
         served,

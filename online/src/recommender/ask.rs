@@ -10,6 +10,7 @@ use prometheus::IntCounterVec;
 use shared::contract::api::{Seen, SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, ItemIdx, UserId};
+use shared::contract::max_per::MaxPer;
 use shared::contract::nearest::nearest;
 use shared::contract::params::Weights;
 use shared::contract::profile::GivenProfile;
@@ -18,16 +19,20 @@ use shared::engine::item_set::ItemSet;
 use shared::engine::profiles::RefusedValue;
 use shared::engine::recommend::{self, Query, Scratch, Slate};
 use shared::engine::record;
-use shared::engine::rerank::explore;
+use shared::engine::rerank::{cap, explore};
+use shared::engine::rules::{Cap, Rules};
 use shared::engine::seen::{SeenRule, unknown_kinds};
 use shared::engine::select::{Unfit, check, names};
 use shared::engine::served::SlateId;
 use shared::engine::snapshot::Snapshot;
 use shared::engine::state::{BatchUser, UserState};
+use shared::engine::values::CATEGORY;
 use shared::tables::{CategoryIdx, Profile};
 
 use super::CheckedQuery;
-use super::no_answer::{BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownCursor, UnknownKind, UnknownScenario};
+use super::no_answer::{
+    BadFilter, BadProfile, NoAnswer, UnknownCategory, UnknownCursor, UnknownKind, UnknownProperty, UnknownScenario,
+};
 use super::served::{Heed, Page};
 use crate::filters::Filters;
 use crate::rules::{Held, Rulebook};
@@ -186,6 +191,27 @@ fn seen(policy: &SeenPolicy, snapshot: &Snapshot) -> Result<SeenRule, UnknownKin
     }
 }
 
+/// The rules of a query: those of its scenario, with the caps that it names itself. Of two on one property the smaller
+/// holds.
+fn rules(held: Option<&Held>, max_per: &[MaxPer], snapshot: &Snapshot) -> Result<Option<Arc<Rules>>, UnknownProperty> {
+    let of_scenario = held.map(|held| held.rules.clone());
+    if max_per.is_empty() {
+        return Ok(of_scenario);
+    }
+    let mut rules = of_scenario.map_or_else(Rules::default, |rules| (*rules).clone());
+    for MaxPer { property, most } in max_per {
+        if !cap::knows(property, snapshot) {
+            let names = snapshot.properties().names().map(|(name, _)| name).chain([CATEGORY]);
+            return Err(UnknownProperty { name: property.clone(), nearest: nearest(property, names) });
+        }
+        match rules.caps.iter_mut().find(|cap| *cap.property == **property) {
+            Some(cap) => cap.most = cap.most.min(*most),
+            None => rules.caps.push(Cap { property: property.as_str().into(), most: *most }),
+        }
+    }
+    Ok(Some(Arc::new(rules)))
+}
+
 /// What draws the explored items of an answer. A replay, whose queries carry their time, draws by that, so that it
 /// can be repeated.
 fn seed(query: &CheckedQuery, id: &str) -> u64 {
@@ -242,12 +268,18 @@ impl Asker {
         self.rulebook.names()
     }
 
+    /// The items that the scenario of a query excludes.
+    pub(super) fn excluded(&self, query: &CheckedQuery) -> Vec<ItemId> {
+        let scenario = query.scenario.as_deref().and_then(|name| self.rulebook.scenario(name));
+        scenario.map_or_else(Vec::new, |(_, scenario)| scenario.exclude.clone())
+    }
+
     /// What the engine is asked by a query.
     ///
     /// * `id`: identifies the answer; what a scenario explores is drawn by it.
     ///
     /// # Errors
-    /// [`NoAnswer`] for an unknown category, scenario or kind of event, a filter that the version can't be asked, or a
+    /// [`NoAnswer`] for an unknown category, scenario, kind of event or property to bound, a filter that the version can't be asked, or a
     /// profile with values that are refused.
     pub fn ask(&self, query: &CheckedQuery, id: &str, snapshot: &Arc<Snapshot>) -> Result<Asked, NoAnswer> {
         let category = query.category.as_deref().map(|name| category(snapshot, name)).transpose()?;
@@ -283,7 +315,7 @@ impl Asker {
             exclude: exclude.chain(held.into_iter().flat_map(|held| held.exclude.iter().copied())).collect(),
             seen,
             only,
-            rules: held.map(|held| held.rules.clone()),
+            rules: rules(held, &query.max_per, snapshot)?,
             decays: Vec::new(),
             seed: if explores { seed(query, id) } else { 0 },
         };

@@ -12,6 +12,7 @@ mod deadline;
 mod home;
 mod no_answer;
 mod served;
+mod why;
 
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use shared::contract::api::{SeenPolicy, ServedPolicy};
 use shared::contract::expression::Expression;
 use shared::contract::id::{ItemId, ItemIdx, UserId};
+use shared::contract::max_per::MaxPer;
 use shared::contract::profile::GivenProfile;
 use shared::engine::item_set::ItemSet;
 use shared::engine::recommend::{self, Personal, Pick, Scratch, Slate};
@@ -37,7 +39,7 @@ pub use deadline::{Deadline, store_share};
 pub use home::{AnsweredHome, CheckedRow};
 pub use no_answer::{
     BadFilter, BadProfile, NoAnswer, NoRecommender, UnknownCategory, UnknownCursor, UnknownItem, UnknownKind,
-    UnknownScenario,
+    UnknownProperty, UnknownScenario,
 };
 pub use served::{Cursor, Heed, Page};
 
@@ -75,6 +77,8 @@ pub struct CheckedQuery {
     pub filter: Option<Expression>,
     /// The scenario whose rules hold, if one is named.
     pub scenario: Option<String>,
+    /// How many items of a slate may have the same value of a property, beside what the scenario says.
+    pub max_per: Vec<MaxPer>,
     /// Items that must not be recommended.
     pub exclude: Vec<ItemId>,
     /// Which items of the user's past may be recommended; the setting of the scenario or of the service if absent.
@@ -105,6 +109,7 @@ impl CheckedQuery {
             category: None,
             filter: None,
             scenario: None,
+            max_per: Vec::new(),
             exclude: Vec::new(),
             seen: None,
             served: None,

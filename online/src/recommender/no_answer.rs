@@ -31,6 +31,9 @@ pub enum NoAnswer {
     /// See [`UnknownKind`].
     #[error(transparent)]
     UnknownKind(#[from] UnknownKind),
+    /// See [`UnknownProperty`].
+    #[error(transparent)]
+    UnknownProperty(#[from] UnknownProperty),
     /// See [`UnknownCursor`].
     #[error(transparent)]
     UnknownCursor(#[from] UnknownCursor),
@@ -90,6 +93,16 @@ pub struct UnknownScenario {
     /// The requested name.
     pub name: String,
     /// Existing scenarios, the nearest names first.
+    pub nearest: Vec<String>,
+}
+
+/// Why a query can't bound how many items have the same value of a property.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the served model has no property {name:?}; {}", existing(.nearest))]
+pub struct UnknownProperty {
+    /// The requested name.
+    pub name: String,
+    /// Existing properties, the nearest names first.
     pub nearest: Vec<String>,
 }
 

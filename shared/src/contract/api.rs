@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::contract::given::{ids, milliseconds, optional_flag, optional_id, optional_integer, optional_text};
 use crate::contract::id::{self, ItemId, UserId};
 use crate::contract::kind::KindName;
+use crate::contract::max_per::{self, MaxPer};
 use crate::contract::profile::GivenProfile;
 pub use crate::contract::seen::{Seen, SeenPolicy};
 pub use crate::contract::served::ServedPolicy;
@@ -115,6 +116,16 @@ pub struct RecommendationQuery {
     /// The rules of the shop that hold for this answer, by the name of their scenario; none if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
+    /// How many items of the slate may have the same value of a property, such as `brand:2` or `category:3`. Of this and
+    /// what the scenario says of a property the smaller holds; the slate is full all the same. In a URL they are separated
+    /// by commas, or the parameter is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "max_per::list")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<Vec<String>>, example = json!(["brand:2"])),
+        param(value_type = Vec<String>, explode = false, example = json!(["brand:2"]))
+    )]
+    pub max_per: Vec<MaxPer>,
     /// Items that must not be recommended. In a URL they are separated by commas, or the parameter is repeated.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     #[cfg_attr(

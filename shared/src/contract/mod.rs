@@ -19,6 +19,7 @@ pub mod item_change;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod known;
+pub mod max_per;
 pub mod merge;
 pub mod name;
 #[cfg(feature = "settings")]
@@ -38,3 +39,4 @@ pub mod time;
 pub mod url;
 #[cfg(feature = "engine")]
 pub mod user_change;
+pub mod why;

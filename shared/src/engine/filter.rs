@@ -3,14 +3,43 @@
 use std::sync::Arc;
 
 use crate::contract::id::ItemIdx;
+use crate::contract::kind::KindIdx;
 use crate::engine::dense::Marks;
 use crate::engine::item_set::ItemSet;
 use crate::engine::seen::SeenRule;
 pub use crate::engine::seen::rules_out;
 use crate::engine::slate::{Pick, Query};
 use crate::engine::snapshot::Snapshot;
-use crate::engine::state::UserState;
+use crate::engine::state::{Interaction, UserState};
 use crate::tables::CategoryIdx;
+
+/// An item that an event of the user's past keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptOut {
+    /// The item.
+    pub item: ItemIdx,
+    /// The kind of the event.
+    pub kind: KindIdx,
+    /// When it was, if that is known, milliseconds since the epoch.
+    pub at_ms: Option<i64>,
+}
+
+/// The items that a seen policy rules out of a user's whole past, and those that the user blocked: for each event that does
+/// so, those of the history last, oldest first.
+pub fn kept_out<'a>(
+    snapshot: &'a Snapshot,
+    state: &'a UserState,
+    seen: &'a SeenRule,
+    now_ms: i64,
+) -> impl Iterator<Item = KeptOut> + 'a {
+    let kinds = &snapshot.params().kinds;
+    let until_ms = state.seen_until_ms.unwrap_or(i64::MAX);
+    let past = state.seen.iter().map(move |seen| (seen.item, seen.kind, until_ms, None));
+    let at = |event: &Interaction| (event.item, event.kind, event.timestamp_ms, Some(event.timestamp_ms));
+    let ruled_out = past.chain(state.history.iter().map(at));
+    let ruled_out = ruled_out.filter(move |&(_, kind, at_ms, _)| seen.keeps_out(kinds, kind, at_ms, now_ms));
+    ruled_out.map(|(item, kind, _, at_ms)| KeptOut { item, kind, at_ms })
+}
 
 /// The items that a query admits. Reused between requests, since it takes 4 bytes per item of the catalogue.
 #[derive(Debug, Default)]
@@ -56,15 +85,13 @@ impl Filter {
     }
 
     fn refuse_past(&mut self, snapshot: &Snapshot, state: &UserState, seen: &SeenRule, now_ms: i64) {
-        let kinds = &snapshot.params().kinds;
-        let until_ms = state.seen_until_ms.unwrap_or(i64::MAX);
-        let past = state.seen.iter().map(|seen| (seen.item, seen.kind, until_ms));
-        let live = state.history.iter().map(|event| (event.item, event.kind, event.timestamp_ms));
-        for (item, kind, at_ms) in past.chain(live) {
-            if seen.keeps_out(kinds, kind, at_ms, now_ms) {
-                self.refused.insert(item, 0);
-            }
-        }
+        kept_out(snapshot, state, seen, now_ms).for_each(|out| self.refused.insert(out.item, 0));
+    }
+
+    /// Whether an item is one of [`Filter::refused_items`].
+    #[must_use]
+    pub fn refuses(&self, item: ItemIdx) -> bool {
+        self.refused.contains(item)
     }
 
     /// Whether an item may be in the slate.

@@ -37,3 +37,4 @@ pub mod state;
 pub mod tabular;
 pub mod topk;
 pub mod values;
+pub mod why;

@@ -8,6 +8,7 @@
 //! are retrieved and ranked does not depend on `k`: the first ten items of a slate of fifty are the slate of ten.
 
 mod list;
+mod moment;
 mod together;
 
 use std::sync::Arc;
@@ -31,6 +32,8 @@ use crate::engine::rerank::{self, Wanted};
 use crate::engine::retrieve::{self, Candidates, Limits, retrieve};
 use crate::engine::rules::Rules;
 pub use list::{rank, rank_with};
+pub use moment::Moment;
+use moment::unseen;
 
 pub use crate::engine::slate::{Decay, Personal, Pick, Placed, Query, Slate};
 use crate::engine::snapshot::Snapshot;
@@ -61,18 +64,42 @@ impl Scratch {
         self.filter.set(snapshot, state, query, now_ms);
         self.filter.refused_items().to_vec()
     }
+
+    /// Times the sources while it runs, by their columns.
+    pub fn sources(&mut self) -> &mut Stopwatch<{ Source::COUNT }> {
+        &mut self.retrieval.stopwatch
+    }
+
+    /// What a query refuses and admits.
+    pub fn filter(&mut self, snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64) -> &Filter {
+        self.filter.set(snapshot, state, query, now_ms);
+        &self.filter
+    }
 }
 
 /// Answers a query as the service does: with the snapshot's blend, and its ranker if it has one. Without history,
 /// cached candidates and page the slate is what people with the profile took, or plain popularity without a profile, since
 /// weights and ranker were fitted on questions with a history.
 pub fn recommend(snapshot: &Snapshot, state: &UserState, query: &Query, now_ms: i64, scratch: &mut Scratch) -> Slate {
+    recommend_watched(snapshot, state, query, now_ms, scratch, &mut unseen)
+}
+
+/// As [`recommend`], and tells `watch` what happens on the way.
+pub fn recommend_watched(
+    snapshot: &Snapshot,
+    state: &UserState,
+    query: &Query,
+    now_ms: i64,
+    scratch: &mut Scratch,
+    watch: &mut impl FnMut(Moment<'_>),
+) -> Slate {
     let (weights, ranker) = models(snapshot, state, query);
-    answer(snapshot, &weights, ranker, state, query, now_ms, scratch)
+    answer(snapshot, (&weights, ranker), state, query, now_ms, scratch, watch)
 }
 
 /// The blend weights and the ranker that a query is answered with.
-fn models<'a>(snapshot: &'a Snapshot, state: &UserState, query: &Query) -> (Weights, Option<&'a Ranker>) {
+#[must_use]
+pub fn models<'a>(snapshot: &'a Snapshot, state: &UserState, query: &Query) -> (Weights, Option<&'a Ranker>) {
     if state.history.is_empty() && state.cached.is_empty() && query.extends().next().is_none() {
         let by_profile = state.profile.is_some() && snapshot.params().weights.get(Source::Profile) > 0.0;
         return (Weights::only(if by_profile { Source::Profile } else { Source::Popularity }), None);
@@ -90,19 +117,20 @@ pub fn recommend_with(
     now_ms: i64,
     scratch: &mut Scratch,
 ) -> Slate {
-    answer(snapshot, weights, None, state, query, now_ms, scratch)
+    answer(snapshot, (weights, None), state, query, now_ms, scratch, &mut unseen)
 }
 
 fn answer(
     snapshot: &Snapshot,
-    weights: &Weights,
-    ranker: Option<&Ranker>,
+    (weights, ranker): (&Weights, Option<&Ranker>),
     state: &UserState,
     query: &Query,
     now_ms: i64,
     scratch: &mut Scratch,
+    watch: &mut impl FnMut(Moment<'_>),
 ) -> Slate {
     let (question, candidates) = candidates(snapshot, weights, state, query, now_ms, scratch);
+    watch(Moment::Retrieved(&question, &candidates, &scratch.filter));
     let found = Found { question: &question, candidates: &candidates, weights };
     let rules = query.rules.as_deref();
     // Rules order the same items whatever `k` is, and may lift what is far down.
@@ -115,6 +143,7 @@ fn answer(
             let (best, rest) = by_blend.split_at(params.candidates.min(by_blend.len()));
             let shortlist = Shortlist { question: &question, candidates: &candidates, ranked: best };
             let mut picks = rank_shortlist(&shortlist, weights, ranker, depth, scratch);
+            watch(Moment::Ranked(&shortlist, &scratch.matrix, &picks));
             append(&mut picks, found, &scratch.own, rest);
             picks
         }
@@ -124,16 +153,21 @@ fn answer(
             by_blend.iter().map(|ranked| found.pick(ranked, ranked.blended, &scratch.own)).collect()
         }
     };
+    watch(Moment::Ordered(&picks));
     together::put_first(snapshot, query, &scratch.filter, depth, &mut picks);
+    watch(Moment::Together(&picks));
     let proposed = candidates.proposed;
     let candidates = extend(&mut picks, &question, candidates, weights, depth, scratch);
+    watch(Moment::Extended(&candidates, &picks));
     picks.truncate(depth);
     match rules {
         None if query.decays.is_empty() => scratch.filter.fill(snapshot, query.k, &mut picks),
         rules => {
             let none = Rules::default();
             let wanted = Wanted { snapshot, k: query.k, decays: &query.decays, seed: query.seed, now_ms };
-            picks = rerank::apply(rules.unwrap_or(&none), wanted, picks, &mut scratch.filter);
+            picks = rerank::apply(rules.unwrap_or(&none), wanted, picks, &mut scratch.filter, &mut |item, caps| {
+                watch(Moment::HeldBack(item, caps));
+            });
         }
     }
     descend(&mut picks);

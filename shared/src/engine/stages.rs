@@ -36,30 +36,52 @@ stages! {
     Slate, "slate";
 }
 
-/// A stopwatch.
-#[derive(Debug, Default)]
-pub struct Stopwatch {
+/// A stopwatch, of the stages or of other parts of a request.
+#[derive(Debug)]
+pub struct Stopwatch<const COUNT: usize = { Stage::COUNT }> {
     last: Option<Instant>,
-    spent: [Duration; Stage::COUNT],
+    spent: [Duration; COUNT],
+}
+
+impl<const COUNT: usize> Default for Stopwatch<COUNT> {
+    fn default() -> Self {
+        Self { last: None, spent: [Duration::ZERO; COUNT] }
+    }
 }
 
 impl Stopwatch {
-    /// Starts it at zero.
-    pub fn start(&mut self) {
-        (self.last, self.spent) = (Some(Instant::now()), [Duration::ZERO; Stage::COUNT]);
-    }
-
     /// Adds the time since the last lap to a stage.
     pub fn lap(&mut self, stage: Stage) {
+        self.lap_at(stage as usize);
+    }
+}
+
+impl<const COUNT: usize> Stopwatch<COUNT> {
+    /// Starts it at zero.
+    pub fn start(&mut self) {
+        *self = Self { last: Some(Instant::now()), ..Self::default() };
+    }
+
+    /// Adds the time since the last lap to a part.
+    #[inline]
+    pub fn lap_at(&mut self, part: usize) {
         if let Some(last) = self.last {
             let now = Instant::now();
-            self.spent[stage as usize] += now - last;
+            self.spent[part] += now - last;
             self.last = Some(now);
         }
     }
 
-    /// Stops it; the time of each stage, if it ran.
-    pub fn stop(&mut self) -> Option<[Duration; Stage::COUNT]> {
+    /// Leaves the time since the last lap to no part.
+    #[inline]
+    pub fn skip(&mut self) {
+        if self.last.is_some() {
+            self.last = Some(Instant::now());
+        }
+    }
+
+    /// Stops it; the time of each part, if it ran.
+    pub fn stop(&mut self) -> Option<[Duration; COUNT]> {
         self.last.take().map(|_| self.spent)
     }
 }

@@ -43,7 +43,7 @@ pub use neighbours::Neighbours;
 pub use popularity::Popularity;
 pub use profiles::{Profile, ProfileTable, bounded_exp};
 pub use properties::{Property, PropertyKind, PropertyTable, Texts, Values};
-pub use ranker::{LinearTable, Ranker, RankerTable};
+pub use ranker::{LinearTable, Ranker, RankerTable, Step};
 pub use repeat::{Repeat, RepeatTable};
 pub use sessions::{Posting, Sessions};
 pub use statistics::{Habit, Statistics};

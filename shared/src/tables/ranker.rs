@@ -9,8 +9,10 @@ use crate::contract::artifact::columns::{Column, TableFile, TableWriter};
 use crate::contract::id::ItemIdx;
 use crate::contract::params::{Cascade, RankerModel};
 use crate::engine::rank::cascade::{Buffers, CascadedTrees};
+use crate::engine::rank::contributions::{Values, contributions};
 use crate::engine::rank::linear::Linear;
 use crate::engine::rank::matrix::Matrix;
+use crate::engine::rank::trees::covers;
 use crate::engine::topk::{Scored, top_k};
 
 table! {
@@ -75,6 +77,15 @@ impl RankerTable {
     }
 }
 
+/// Which step of a ranker gave a row its score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The whole ranker.
+    All,
+    /// The first trees, which left the row behind.
+    First,
+}
+
 /// A ranker whose features are mapped to the columns of this build.
 #[derive(Debug, Clone)]
 pub struct Ranker {
@@ -125,6 +136,42 @@ impl Ranker {
     #[must_use]
     pub fn wanted(&self) -> &[bool] {
         &self.wanted
+    }
+
+    /// What the rows of a question are compared with in [`Ranker::contributions`]: how many are in each leaf of each tree.
+    #[must_use]
+    pub fn covers(&self, matrix: &Matrix) -> Vec<f32> {
+        let RankerTable::Trees(depth, table) = &self.table else { return Vec::new() };
+        let trees = table.features.chunks_exact(*depth).zip(table.borders.chunks_exact(*depth));
+        trees.flat_map(|(features, borders)| covers(matrix, features, borders)).collect()
+    }
+
+    /// How many of the best rows all trees score; the first trees score the others. `None` if one step scores all.
+    #[must_use]
+    pub fn kept(&self) -> Option<usize> {
+        self.cascaded.as_ref()?.step().map(|(kept, _)| kept)
+    }
+
+    /// What the columns add to the score of a row; base and values add up to the score that the step gives it. The base is
+    /// the mean score of all rows.
+    ///
+    /// * `covers`: of [`Ranker::covers`] for these rows.
+    #[must_use]
+    pub fn contributions(&self, step: Step, covers: &[f32], matrix: &Matrix, row: usize) -> Values {
+        match &self.table {
+            RankerTable::Trees(depth, table) => {
+                let trees = table.all(*depth);
+                let first = self.cascaded.as_ref().and_then(|cascaded| cascaded.step()).map(|(_, leaves)| leaves);
+                let trees = match (step, first) {
+                    (Step::First, Some(leaves)) => trees.split_at(leaves >> depth).0,
+                    _ => trees,
+                };
+                contributions(trees, covers, matrix, row)
+            }
+            RankerTable::Linear(LinearTable { features, slopes, missing }) => {
+                Linear { features, slopes, missing }.contributions(matrix, row)
+            }
+        }
     }
 
     /// The `k` best rows with their scores, best first; of equal ones the first. Items stand for rows.

@@ -10,22 +10,22 @@ use shared::tables::Property;
 
 use super::*;
 
-const ALWAYS: std::ops::Range<i64> = i64::MIN..i64::MAX;
+pub(super) const ALWAYS: std::ops::Range<i64> = i64::MIN..i64::MAX;
 
 /// The items of a mask.
-fn set(mask: u32) -> Arc<ItemSet> {
+pub(super) fn set(mask: u32) -> Arc<ItemSet> {
     Arc::new(ItemSet::new(9, |item| mask >> item.0 & 1 == 1))
 }
 
-fn boost(items: Arc<ItemSet>, factor: f32) -> Boost {
+pub(super) fn boost(items: Arc<ItemSet>, factor: f32) -> Boost {
     Boost { items, factor, add: 0.0, during: ALWAYS }
 }
 
-fn pin(item: ItemIdx, position: usize) -> Pin {
+pub(super) fn pin(item: ItemIdx, position: usize) -> Pin {
     Pin { item, position, during: ALWAYS }
 }
 
-fn cap(property: &str, most: usize) -> Cap {
+pub(super) fn cap(property: &str, most: usize) -> Cap {
     Cap { property: property.into(), most }
 }
 
@@ -38,7 +38,7 @@ fn ruled(snapshot: &Snapshot, rules: Rules, now_ms: i64) -> String {
 
 prop_compose! {
     /// Rules for nine items, with boosts, buries, pins and caps.
-    fn any_rules()(
+    pub(super) fn any_rules()(
         boosts in prop::collection::vec((0u32..512, 0.1f32..4.0), 0..3),
         bury in 0u32..512,
         pins in prop::collection::vec((0u32..9, 1usize..14), 0..4),

@@ -8,7 +8,7 @@
 //! the field, so that the figures are the same whatever the number of threads.
 //!
 //! Sources: that of [`crate::score::shuffle`]; Lundberg et al., 2020 (contributions, see
-//! [`shared::engine::tabular::contributions`]).
+//! [`shared::engine::rank::contributions`]).
 
 use rayon::prelude::*;
 use serde::Serialize;

@@ -50,6 +50,13 @@ impl CascadedTrees {
         Some(Self { first: BinnedTrees::new(first)?, others: Some(others) })
     }
 
+    /// How many rows all trees score, and where the leaves of the first trees, which score the others, end; `None` if all
+    /// trees score all.
+    #[must_use]
+    pub fn step(&self) -> Option<(usize, usize)> {
+        self.others.as_ref().map(|others| (others.kept, others.leaves))
+    }
+
     /// The `k` best rows, best first; of equal ones the first. A row that was not kept has no higher score than the last
     /// that was. Items stand for rows.
     ///
@@ -61,10 +68,11 @@ impl CascadedTrees {
         self.first.add_to(scores, leaves, matrix, bins);
         let mut rows: Vec<Scored> =
             (0..).zip(scores.iter()).map(|(row, &score)| Scored { item: ItemIdx(row), score }).collect();
-        let others = self.others.as_ref().filter(|others| others.kept < rows.len());
-        let kept = others.map_or(rows.len(), |others| others.kept);
-        if let Some(others) = others {
-            rows.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+        let kept = self.others.as_ref().map_or(rows.len(), |others| others.kept.min(rows.len()));
+        if let Some(others) = &self.others {
+            if kept < rows.len() {
+                rows.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+            }
             let best = &mut rows[..kept];
             selected.select(matrix, others.trees.columns(), best.iter().map(|row| row.item.at()));
             scores.clear();
@@ -131,8 +139,16 @@ mod tests {
             assert!(best.is_sorted_by(|a, b| a.score >= b.score), "{k}");
             assert!(best.iter().take(33).all(|row| row.score == by_all[row.item.at()]), "{k}");
         }
+        let few = self::matrix(20, 5);
+        let best = cascade.best(20, &leaves, &few, &mut Buffers::default());
+        let mut by_all = Vec::new();
+        all.score(&few, &mut by_all);
+        assert!(best.iter().all(|row| row.score == by_all[row.item.at()]), "all trees score as many as are kept");
         let whole = CascadedTrees::new(all, None).expect("few borders");
         let best = whole.best(rows, &leaves, &matrix, &mut Buffers::default());
-        assert_eq!(best.iter().map(|row| row.item.at()).collect::<Vec<_>>(), order(&by_all, (0..rows).collect()));
+        let best: Vec<usize> = best.iter().map(|row| row.item.at()).collect();
+        let mut by_all = Vec::new();
+        all.score(&matrix, &mut by_all);
+        assert_eq!(best, order(&by_all, (0..rows).collect()));
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod binned;
 pub mod cascade;
+pub mod contributions;
 pub mod features;
 pub mod linear;
 pub mod matrix;

@@ -123,6 +123,20 @@ fn add_tree(matrix: &Matrix, features: &[u32], borders: &[f32], leaves: &[f32], 
     }
 }
 
+/// How many rows of a matrix are in each leaf of a tree.
+#[must_use]
+pub fn covers(matrix: &Matrix, features: &[u32], borders: &[f32]) -> Vec<f32> {
+    let mut leaves = vec![0u16; matrix.rows()];
+    for (level, (&feature, &border)) in features.iter().zip(borders).enumerate() {
+        for (leaf, value) in leaves.iter_mut().zip(matrix.column(feature as usize)) {
+            *leaf |= u16::from(*value > border) << level;
+        }
+    }
+    let mut covers = vec![0.0f32; 1 << features.len()];
+    leaves.into_iter().for_each(|leaf| covers[usize::from(leaf)] += 1.0);
+    covers
+}
+
 /// The probability that log-odds stand for.
 #[must_use]
 pub fn probability(log_odds: f32) -> f32 {

@@ -100,7 +100,7 @@ fn ranked(
         None => picks.truncate(query.k),
         Some(rules) => {
             let wanted = Wanted { snapshot, k: query.k, decays: &query.decays, seed: query.seed, now_ms };
-            picks = rerank::apply(rules, wanted, picks, &mut scratch.filter);
+            picks = rerank::apply(rules, wanted, picks, &mut scratch.filter, &mut |_, _| {});
         }
     }
     descend(&mut picks);

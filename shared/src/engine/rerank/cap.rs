@@ -23,27 +23,55 @@ pub fn knows(property: &str, snapshot: &Snapshot) -> bool {
 }
 
 /// The caps of a slate that is being made, each with how many of its items have each value.
-pub struct Caps<'a>(Vec<(Values<'a>, usize, HashMap<Value, usize>)>);
+pub struct Caps<'a>(Vec<Counted<'a>>);
+
+/// A cap with what it counts.
+struct Counted<'a> {
+    /// Its place among the caps of the rules.
+    place: usize,
+    values: Values<'a>,
+    most: usize,
+    counts: HashMap<Value, usize>,
+}
+
+impl Counted<'_> {
+    fn has_most(&self, value: Value) -> bool {
+        self.counts.get(&value).is_some_and(|count| *count >= self.most)
+    }
+}
 
 impl<'a> Caps<'a> {
     /// The caps of an empty slate.
     pub fn new(caps: &[Cap], snapshot: &'a Snapshot) -> Self {
-        let of = |cap: &Cap| Some((Values::new(&cap.property, snapshot)?, cap.most, HashMap::new()));
-        Self(caps.iter().filter_map(of).collect())
+        let of = |(place, cap): (usize, &Cap)| {
+            Some(Counted {
+                place,
+                values: Values::new(&cap.property, snapshot)?,
+                most: cap.most,
+                counts: HashMap::new(),
+            })
+        };
+        Self(caps.iter().enumerate().filter_map(of).collect())
     }
 
     /// Whether one more item may be in the slate.
     fn admit(&self, item: ItemIdx) -> bool {
-        self.0.iter().all(|(values, most, counts)| {
-            let mut is_full = false;
-            values.of(item, |value| is_full |= counts.get(&value).is_some_and(|count| count >= most));
-            !is_full
+        self.full(item).is_none()
+    }
+
+    /// The cap, by its place among those of the rules, and the value by which it holds an item back, if one does.
+    #[must_use]
+    pub fn full(&self, item: ItemIdx) -> Option<(usize, Value)> {
+        self.0.iter().find_map(|cap| {
+            let mut full = None;
+            cap.values.of(item, |value| full = full.or_else(|| cap.has_most(value).then_some(value)));
+            full.map(|value| (cap.place, value))
         })
     }
 
     /// Counts an item that is in the slate.
     pub fn count(&mut self, item: ItemIdx) {
-        for (values, _, counts) in &mut self.0 {
+        for Counted { values, counts, .. } in &mut self.0 {
             values.of(item, |value| *counts.entry(value).or_default() += 1);
         }
     }
@@ -52,7 +80,14 @@ impl<'a> Caps<'a> {
 /// Appends items to a slate until it has `k`: those that the caps admit, then those that they held back.
 ///
 /// * `picks`: best first, what only fills the slate at the end.
-pub fn fill(slate: &mut Vec<Pick>, k: usize, caps: &mut Caps<'_>, mut picks: impl Iterator<Item = Pick>) {
+/// * `watch`: is told of each item that is held back.
+pub fn fill(
+    slate: &mut Vec<Pick>,
+    k: usize,
+    caps: &mut Caps<'_>,
+    mut picks: impl Iterator<Item = Pick>,
+    watch: &mut impl FnMut(ItemIdx, &Caps<'_>),
+) {
     let mut held_back: Vec<Pick> = Vec::new();
     while slate.len() < k && held_back.len() < PASSED_OVER {
         let Some(pick) = picks.next() else { break };
@@ -60,6 +95,7 @@ pub fn fill(slate: &mut Vec<Pick>, k: usize, caps: &mut Caps<'_>, mut picks: imp
             caps.count(pick.item);
             slate.push(pick);
         } else {
+            watch(pick.item, caps);
             held_back.push(pick);
         }
     }

@@ -15,6 +15,8 @@ pub mod decay;
 pub mod explore;
 mod pin;
 
+use cap::Caps;
+
 use crate::contract::id::ItemIdx;
 use crate::engine::filter::Filter;
 use crate::engine::rules::{Bury, Rules};
@@ -40,7 +42,14 @@ pub struct Wanted<'a> {
 ///
 /// * `ranked`: best first; more than `k`, where rules are to lift what is further down.
 /// * `filter`: admits what fills the slate.
-pub fn apply(rules: &Rules, wanted: Wanted<'_>, ranked: Vec<Pick>, filter: &mut Filter) -> Vec<Pick> {
+/// * `watch`: is told of each item that a cap holds back.
+pub fn apply(
+    rules: &Rules,
+    wanted: Wanted<'_>,
+    ranked: Vec<Pick>,
+    filter: &mut Filter,
+    watch: &mut impl FnMut(ItemIdx, &Caps<'_>),
+) -> Vec<Pick> {
     let Wanted { snapshot, k, decays, seed, now_ms } = wanted;
     let new = rules.explore.as_ref().map(|explore| explore::admitted(explore, |item| filter.admits(snapshot, item)));
     let pins = pin::admitted(&rules.pins, now_ms, |item| filter.admits(snapshot, item));
@@ -50,14 +59,15 @@ pub fn apply(rules: &Rules, wanted: Wanted<'_>, ranked: Vec<Pick>, filter: &mut 
 
     let buries: Vec<&Bury> = rules.buries.iter().filter(|bury| bury.during.contains(&now_ms)).collect();
     let is_buried = |item: ItemIdx| buries.iter().any(|bury| bury.items.contains(item));
-    let mut caps = cap::Caps::new(&rules.caps, snapshot);
+    let mut caps = Caps::new(&rules.caps, snapshot);
     pins.iter().for_each(|pin| caps.count(pin.item));
     let filter = &*filter;
     let mut others = Vec::with_capacity(k);
     for buried in [false, true] {
         let ranked = ranked.iter().copied().filter(|pick| is_buried(pick.item) == buried);
         let popular = filter.popular(snapshot).filter(|&item| is_buried(item) == buried);
-        cap::fill(&mut others, k, &mut caps, ranked.chain(popular.map(|item| Pick::popular(item, 0.0))));
+        let popular = popular.map(|item| Pick::popular(item, 0.0));
+        cap::fill(&mut others, k, &mut caps, ranked.chain(popular), watch);
     }
     let mut slate = pin::place(&pins, others, k);
     if let Some((explore, mut new)) = rules.explore.as_ref().zip(new) {

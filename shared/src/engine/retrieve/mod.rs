@@ -30,6 +30,7 @@ use crate::engine::filter::Filter;
 use crate::engine::profiles::Profiles;
 use crate::engine::question::Question;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::stages::Stopwatch;
 use crate::engine::topk::top_k;
 pub use candidates::Candidates;
 use candidates::Places;
@@ -44,6 +45,8 @@ pub struct Scratch {
     fold_in: als::FoldIn,
     repeat: repeat::Rows,
     profile: profile::Sums,
+    /// Times the sources, by [`Source::column`], while it runs.
+    pub stopwatch: Stopwatch<{ Source::COUNT }>,
 }
 
 /// How many candidates each source may propose.
@@ -78,7 +81,7 @@ pub fn retrieve(
     scratch: &mut Scratch,
     candidates: &mut Candidates,
 ) {
-    let Scratch { places, matches, fold_in, repeat, profile: profile_sums } = scratch;
+    let Scratch { places, matches, fold_in, repeat, profile: profile_sums, stopwatch } = scratch;
     let Question { snapshot, cached, ref history, ref recent, ref past, .. } = *question;
     let by_profile = snapshot.profiles().map(Profiles::table).zip(question.profile);
     let (items, params, popularity) = (snapshot.items(), snapshot.params(), snapshot.popularity());
@@ -90,6 +93,7 @@ pub fn retrieve(
     let on = |source: &Source| weights.get(*source) > 0.0;
     places.reset(items.len(), filter.refused_items());
     candidates.clear();
+    stopwatch.skip();
 
     for source in Source::ALL.into_iter().filter(on) {
         let list = match source.kind() {
@@ -101,6 +105,7 @@ pub fn retrieve(
                         neighbours::accumulate(|item| lists.list(item), recent, order, &mut pool, sums);
                     }
                 }
+                stopwatch.lap_at(source.column());
                 continue;
             }
             Kind::Sessions => {
@@ -108,6 +113,7 @@ pub fn retrieve(
                 let nearest =
                     session_knn::accumulate(snapshot.sessions(), &params.session_knn, recent, matches, &mut pool, sums);
                 candidates.nearest = nearest.max(f32::MIN_POSITIVE);
+                stopwatch.lap_at(source.column());
                 continue;
             }
             Kind::Cached => top_k(per_source, cached.iter().copied().filter(|scored| admit(scored.item))),
@@ -139,8 +145,10 @@ pub fn retrieve(
             }),
         };
         candidates.list(source, &list, places, admit_other);
+        stopwatch.lap_at(source.column());
     }
     candidates.close(weights);
+    stopwatch.skip();
     let searched = candidates.proposed[Source::Als.column()] > 0;
     for source in Source::ALL.into_iter().filter(on) {
         match source.kind() {
@@ -167,6 +175,7 @@ pub fn retrieve(
                 }
             }
         }
+        stopwatch.lap_at(source.column());
     }
 }
 

@@ -7,7 +7,6 @@ pub mod calibration;
 pub mod challenge;
 pub mod clients;
 pub mod column;
-pub mod contributions;
 pub mod derive;
 pub mod drift;
 pub mod encoding;

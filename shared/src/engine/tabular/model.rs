@@ -12,7 +12,6 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::column::Column;
-use super::contributions::contributions;
 use super::drift::Bins;
 use super::encoding::Sums;
 use super::feature::{Feature, Features};
@@ -22,6 +21,7 @@ use super::manifest::ModelManifest;
 use crate::contract::artifact::ArtifactError;
 use crate::contract::artifact::columns::{TableFile, TableWriter};
 use crate::contract::artifact::manifest::verify;
+use crate::engine::rank::contributions::contributions;
 use crate::engine::rank::matrix::Matrix;
 use crate::engine::rank::trees::Trees;
 use crate::tables::{EncodingTable, HistoryTable, Table, TreeTable};
@@ -277,7 +277,7 @@ impl Model {
     }
 
     /// What each field adds to the log-odds of an output for a row: exact Shapley values of the trees, see
-    /// [`super::contributions`].
+    /// [`crate::engine::rank::contributions`].
     #[must_use]
     pub fn contributions(&self, matrix: &Matrix, row: usize, output: usize) -> Contributions {
         let (parameters, outputs) = (&self.manifest.parameters, &self.manifest.outputs);

@@ -1,10 +1,11 @@
 //! Exact Shapley values of the features of a row under oblivious trees.
 //!
 //! The value of a set S of features is the mean leaf, where a split on a feature of S goes as the row does and any other
-//! goes both ways, by the shares of the training rows (the path-dependent expectation). A tree of depth d splits on at
-//! most d features, so that its 2^d sets are computed one by one: from the leaves to the root, the row's way and the
-//! mean of both ways are kept side by side. The values of the features are then a product with weights that are the same for
-//! every tree. Cost: about (d + 16) · 2^d multiplications a tree, in vectors.
+//! goes both ways, by the shares of the rows that it is compared with (the path-dependent expectation): those of the
+//! training, or all candidates of a question. A tree of depth d splits on at most d features, so that its 2^d sets are
+//! computed one by one: from the leaves to the root, the row's way and the mean of both ways are kept side by side. The
+//! values of the features are then a product with weights that are the same for every tree. Cost: about (d + 16) · 2^d
+//! multiplications a tree, in vectors.
 //!
 //! Sources: Lundberg et al., "From local explanations to global understanding with explainable AI for trees", Nature
 //! Machine Intelligence 2020; Shapley, "A value for n-person games", 1953.
@@ -15,7 +16,7 @@ use crate::engine::rank::trees::Trees;
 /// What the features of a row add to the base.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
-    /// The value of the empty set: the mean of the training rows.
+    /// The value of the empty set: the mean of the rows that it is compared with.
     pub base: f64,
     /// What each feature of the matrix adds.
     pub features: Vec<f64>,
@@ -23,7 +24,7 @@ pub struct Values {
 
 /// The Shapley values of a row; base and values add up to its score.
 ///
-/// * `covers`: how many training rows are in each leaf; empty: as if all had the same.
+/// * `covers`: how many of the rows that the base is the mean of are in each leaf; empty: as if all had the same.
 #[must_use]
 pub fn contributions(trees: Trees<'_>, covers: &[f32], matrix: &Matrix, row: usize) -> Values {
     let depth = trees.depth;
@@ -49,9 +50,9 @@ const LANES: usize = 16;
 struct Tree {
     /// By the bits of the splits that are in the set.
     sets: Vec<f64>,
-    /// The training rows of each node; those of a level begin at 2^level.
+    /// The rows of each node that the row is compared with; those of a level begin at 2^level.
     covers: Vec<f64>,
-    /// The share of a node's rows that are above its border, for the nodes of a level.
+    /// The share of those rows of a node that are above its border, for the nodes of a level.
     shares: Vec<f64>,
     /// For each number of features, and each set of them, what its value counts for in that of each feature.
     weights: Vec<Vec<[f64; LANES]>>,
@@ -143,21 +144,20 @@ fn weights(count: usize) -> Vec<[f64; LANES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::TreeTable;
 
     /// The mean leaf of a tree where the features of a set go as the row does: by its definition, from the root.
-    fn expectation(trees: &TreeTable, depth: usize, row: &[f32], set: &[u32], (level, node): (usize, usize)) -> f64 {
-        if level == depth {
+    fn expectation(trees: Trees<'_>, covers: &[f32], row: &[f32], set: &[u32], (level, node): (usize, usize)) -> f64 {
+        if level == trees.depth {
             return f64::from(trees.leaves[node]);
         }
-        let child = |bit: usize| expectation(trees, depth, row, set, (level + 1, node | bit << level));
+        let child = |bit: usize| expectation(trees, covers, row, set, (level + 1, node | bit << level));
         let (feature, border) = (trees.features[level], trees.borders[level]);
         if set.contains(&feature) {
             return child(usize::from(row[feature as usize] > border));
         }
         let rows_below = |bit: usize| -> f64 {
             let below = |leaf: &usize| leaf & ((2 << level) - 1) == node | bit << level;
-            (0..1 << depth).filter(below).map(|leaf| f64::from(trees.covers[leaf])).sum()
+            (0..1 << trees.depth).filter(below).map(|leaf| f64::from(covers[leaf])).sum()
         };
         let (no, yes) = (rows_below(0), rows_below(1));
         (no * child(0) + yes * child(1)) / (no + yes)
@@ -181,19 +181,18 @@ mod tests {
         for seed in 0..20u32 {
             let random =
                 |at: u32| (at.wrapping_add(seed * 97).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32;
-            let trees = TreeTable {
-                // Two splits are on one feature; the last feature is looked at by none.
-                features: vec![seed % 3, 1, 2, 1].into(),
-                borders: (0..4).map(random).collect(),
-                leaves: (0..16).map(|at| random(100 + at)).collect(),
-                covers: (0..16).map(|at| (random(200 + at) * 9.0).ceil()).collect(),
-            };
+            // Two splits are on one feature; the last feature is looked at by none.
+            let features = [seed % 3, 1, 2, 1];
+            let borders: Vec<f32> = (0..4).map(random).collect();
+            let leaves: Vec<f32> = (0..16).map(|at| random(100 + at)).collect();
+            let covers: Vec<f32> = (0..16).map(|at| (random(200 + at) * 9.0).ceil()).collect();
+            let trees = Trees { depth, features: &features, borders: &borders, leaves: &leaves };
             let row: Vec<f32> = (0..width).map(|at| random(300 + at)).collect();
             let mut matrix = Matrix::default();
             matrix.reset(1, width as usize);
             row.iter().enumerate().for_each(|(at, value)| matrix.column_mut(at)[0] = *value);
-            let found = contributions(trees.trees(depth, 0..1), &trees.covers, &matrix, 0);
-            let worth = |set: &[u32]| expectation(&trees, depth, &row, set, (0, 0));
+            let found = contributions(trees, &covers, &matrix, 0);
+            let worth = |set: &[u32]| expectation(trees, &covers, &row, set, (0, 0));
             let all = orders(&(0..width).collect::<Vec<_>>());
             for feature in 0..width {
                 let gain = |order: &Vec<u32>| {
@@ -204,7 +203,7 @@ mod tests {
                 assert!((found.features[feature as usize] - mean).abs() < 1e-9, "{seed} {feature}");
             }
             let mut scores = Vec::new();
-            trees.score(depth, &matrix, &mut scores);
+            trees.score(&matrix, &mut scores);
             let sum = found.base + found.features.iter().sum::<f64>();
             assert!((sum - f64::from(scores[0])).abs() < 1e-6, "{seed}");
         }
