@@ -126,6 +126,29 @@ fn a_form_of_another_site_is_refused_with_keys_or_without() {
 }
 
 #[test]
+fn an_item_s_place_is_explained_on_demand_and_so_is_the_way_of_the_slate() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = &service.client;
+    let page = text(&look(client, "/?user_id=known&k=6", ""));
+    assert!(page.contains("How this slate was made") && page.contains("Candidates by source"), "{page}");
+    let first = cards(&page)[0].clone();
+    let why = attribute(&page, "<p class=\"how\"><a href=\"");
+    assert_eq!(why, format!("/?user_id=known&k=6&why={first}#why"));
+    let explained = text(&look(client, why.trim_end_matches("#why"), ""));
+    assert_eq!(cards(&explained), cards(&page));
+    for wanted in ["id=\"why\"", "What proposed it", "By the blend", "In the slate"] {
+        assert!(explained.contains(wanted), "no {wanted}: {explained}");
+    }
+    // What was bought is not there, and the page says so.
+    let absent = text(&look(client, "/?user_id=known&k=6&why=i03", ""));
+    assert!(absent.contains("id=\"why\"") && absent.contains("bought"), "{absent}");
+    let few = text(&look(client, "/?user_id=known&k=4&max_per=category:2", ""));
+    assert_eq!(cards(&few), client.get("/recommendations?user_id=known&k=4&max_per=category:2").items());
+    service.stop();
+}
+
+#[test]
 fn what_is_wrong_with_the_controls_stands_on_the_page() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));

@@ -24,6 +24,7 @@ async function barriers(page) {
 
 const PAGES = {
   start: "/", person: "/?user_id=u000123", stranger: "/?user_id=nobody", search: "/?q=lamp", wrong: "/?user_id=u&k=0",
+  why: "/?user_id=u000123&why=knife-0001#why", absent: "/?user_id=u000123&why=basket-0001#why",
   controls: "/?user_id=u000123&k=6&filter=price%20%3C%2050&seen=exclude_all", items: "/ui/items",
   item: "/ui/item?item_id=basket-0001", health: "/ui/health", login: "/ui/login",
 };
@@ -101,6 +102,20 @@ test("controls change the slate, and the call gives the same one", async () => {
   const call = await page.$eval("#curl", (code) => code.textContent.match(/'(.*)'/)[1]);
   const items = (await (await fetch(call)).json()).items;
   assert.deepEqual(items.map((item) => item.name), await names(page));
+  await page.close();
+});
+
+test("how an item was ranked opens in its card, in place", async () => {
+  const page = await tab(browser);
+  await open(page, "/?user_id=u000123");
+  const slate = await names(page);
+  await page.click(".card:nth-child(2) .how a");
+  await page.waitForSelector(".card:nth-child(2) #why");
+  assert.deepEqual(await names(page), slate);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "why");
+  assert.ok((await page.$$("#why .bars li")).length > 3, "sources and features");
+  assert.match(page.url(), /why=.*#why$/);
+  assert.deepEqual(page.wrong, []);
   await page.close();
 });
 

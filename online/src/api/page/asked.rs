@@ -33,6 +33,10 @@ pub struct Asked {
     pub filter: String,
     /// As `/recommendations` has it.
     pub item_id: String,
+    /// As `/recommendations` has it.
+    pub max_per: String,
+    /// The item whose place is explained.
+    pub why: String,
     /// What is searched for.
     pub q: String,
     /// The kind of the event that was just sent.
@@ -56,7 +60,7 @@ impl Asked {
     }
 
     /// The parameters of the call.
-    fn of_call(&self) -> [(&str, &str); 7] {
+    fn of_call(&self) -> [(&str, &str); 8] {
         [
             ("user_id", &self.user_id),
             ("k", &self.k),
@@ -65,12 +69,13 @@ impl Asked {
             ("category", &self.category),
             ("filter", &self.filter),
             ("item_id", &self.item_id),
+            ("max_per", &self.max_per),
         ]
     }
 
     /// All parameters as a query string.
     fn all(&self) -> String {
-        let own = [("q", self.q.as_str()), ("did", &self.did), ("with", &self.with)];
+        let own = [("q", self.q.as_str()), ("did", &self.did), ("with", &self.with), ("why", &self.why)];
         encoded(self.of_call().into_iter().chain(own).chain(self.before.iter().map(|id| ("before", id.as_str()))))
     }
 
@@ -97,6 +102,12 @@ impl Asked {
         format!("/ui/event?{}", Self { before, ..self.plain() }.all())
     }
 
+    /// The URL of the page with the place of an item explained.
+    #[must_use]
+    pub fn why_url(&self, item_id: &str) -> String {
+        format!("{}#why", Self { why: item_id.to_owned(), q: String::new(), ..self.clone() }.url())
+    }
+
     /// The page of this person, with nothing else.
     #[must_use]
     pub fn of(user_id: &str) -> Self {
@@ -106,7 +117,14 @@ impl Asked {
     /// The same question, with nothing of what just happened.
     #[must_use]
     pub fn plain(&self) -> Self {
-        Self { before: Vec::new(), did: String::new(), with: String::new(), q: String::new(), ..self.clone() }
+        Self {
+            before: Vec::new(),
+            did: String::new(),
+            with: String::new(),
+            why: String::new(),
+            q: String::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
-use shared::contract::id::ItemIdx;
+use shared::contract::id::{ItemId, ItemIdx};
+use shared::contract::why::Explanation;
 use shared::engine::snapshot::Snapshot;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::parts::controls::{Choices, controls};
 use super::parts::item::Shown;
 use super::parts::search::{Found, found, search};
 use super::parts::words::{named, several};
-use super::parts::{history, slate};
+use super::parts::{history, pipeline, slate};
 use super::visit::{Session, Visit};
 use crate::api::App;
 use crate::api::error::ApiError;
@@ -49,7 +50,7 @@ pub async fn show(app: &App, arrived: Arrived, request: Request<Body>) -> Result
     let (status, body) = match &*asked.user_id {
         "" => (StatusCode::OK, nobody(&people(app, &snapshot, "", 8).await?)),
         _ => match answer(app, arrived, &asked).await {
-            Ok(answered) => (StatusCode::OK, somebody(&answered, &asked, &visit)),
+            Ok((answered, explained)) => (StatusCode::OK, somebody(&answered, &explained, &asked, &visit)),
             Err(error) => (error.status(), html! { p.alert role="alert" { (error.to_string()) } }),
         },
     };
@@ -64,12 +65,21 @@ pub async fn show(app: &App, arrived: Arrived, request: Request<Body>) -> Result
     Ok(page(status, &visit, Tab::TryIt, &title, &main))
 }
 
-/// The slate. It is neither logged nor remembered: the person did not see it.
-async fn answer(app: &App, arrived: Arrived, asked: &Asked) -> Result<Answered, ApiError> {
+/// The slate, and how it was made. It is neither logged nor remembered: the person did not see it.
+async fn answer(app: &App, arrived: Arrived, asked: &Asked) -> Result<(Answered, Explanation), ApiError> {
     let query = asked.query(app.settings.clock)?;
     let deadline = Deadline::of(arrived.at, app.settings.deadline);
     let id = Uuid::now_v7().to_string();
-    Ok(app.recommender.recommend(&query, &id, now_ms(), deadline, arrived.trace.as_ref()).await?)
+    let now_ms = now_ms();
+    let answered = app.recommender.recommend(&query, &id, now_ms, deadline, arrived.trace.as_ref()).await?;
+    let of = match &*asked.why {
+        // The way of the slate is told with any of its items.
+        "" => answered.slate.picks.first().and_then(|pick| ItemId::new(answered.snapshot.items().id(pick.item)).ok()),
+        item => Some(query::id("why", item, ItemId::from_outside)?),
+    };
+    let of: Vec<ItemId> = of.into_iter().collect();
+    let explained = app.recommender.why(&query, &of, &id, now_ms).await?;
+    Ok((answered, explained))
 }
 
 /// People whose ids begin so.
@@ -105,9 +115,10 @@ fn nobody(people: &[String]) -> Markup {
 }
 
 /// Somebody's past and slate.
-fn somebody(answered: &Answered, asked: &Asked, visit: &Visit) -> Markup {
+fn somebody(answered: &Answered, explained: &Explanation, asked: &Asked, visit: &Visit) -> Markup {
     let (snapshot, picks) = (&answered.snapshot, &answered.slate.picks);
     let events = &answered.slate.history;
+    let why = explained.items.first().filter(|_| !asked.why.is_empty());
     html! {
         (slate::told(snapshot, picks, asked))
         @if answered.stored.is_none() {
@@ -122,9 +133,10 @@ fn somebody(answered: &Answered, asked: &Asked, visit: &Visit) -> Markup {
             section.slate aria-labelledby="slate" {
                 h2 #slate { "Slate" }
                 p.hint { "Made by version " (named(&snapshot.manifest().version)) ". The buttons send real events of this person." }
-                (slate::slate(snapshot, picks, asked))
+                (slate::slate(snapshot, picks, asked, why))
             }
         }
+        (pipeline::pipeline(&explained.trail))
         (call(asked, visit))
     }
 }

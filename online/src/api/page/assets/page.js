@@ -13,10 +13,12 @@ const swap = async (url, options, remember) => {
     const focused = document.activeElement?.id;
     main.replaceWith(found);
     document.title = next.title;
-    if (remember) history.pushState(null, "", answer.url);
+    const { hash } = new URL(url, location.href);
+    if (remember) history.pushState(null, "", answer.url.split("#")[0] + hash);
     prepare();
     // Who uses the keyboard goes on where they were, or at what is new.
-    if (remember) (document.getElementById(focused) ?? found).focus({ preventScroll: true });
+    const wanted = document.getElementById(hash.slice(1));
+    if (remember) (wanted ?? document.getElementById(focused) ?? found).focus({ preventScroll: !wanted });
   } catch (error) {
     main.removeAttribute("aria-busy");
     if (!remember) return;
@@ -38,6 +40,13 @@ document.addEventListener("submit", (event) => {
     if (!("whole" in form.dataset)) for (const [name, value] of [...fields]) if (!value) fields.delete(name);
     swap(`${new URL(form.action).pathname}?${fields}`, undefined, true);
   }
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  swap(link.href, undefined, true);
 });
 
 document.addEventListener("click", async (event) => {

@@ -28,7 +28,7 @@ pub const SEEN: [(&str, &str); 4] = [
 /// The form.
 #[must_use]
 pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
-    let more = [&asked.filter, &asked.category, &asked.item_id, &asked.scenario];
+    let more = [&asked.filter, &asked.category, &asked.item_id, &asked.max_per, &asked.scenario];
     let is_open = more.iter().any(|value| !value.is_empty());
     html! {
         form.controls method="get" action="/" aria-label="What the slate depends on" data-swap {
@@ -50,6 +50,7 @@ pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
                     }
                     (text("filter", "Filter", &asked.filter, "price < 50"))
                     (text("item_id", "On the page of item", &asked.item_id, "its id"))
+                    (text("max_per", "At most so many of one", &asked.max_per, "category:2"))
                     @if !choices.scenarios.is_empty() {
                         @let names: Vec<(&str, &str)> = std::iter::once(("", "none")).chain(choices.scenarios.iter().map(|name| (*name, *name))).collect();
                         (select("scenario", "Scenario", &asked.scenario, &names))

@@ -29,6 +29,11 @@ pub fn search(asked: &Asked) -> Markup {
     }
 }
 
+/// Leads to why an item is in the slate, or not.
+fn why_not(asked: &Asked, item: &Shown<'_>) -> Markup {
+    html! { @if !asked.user_id.is_empty() { p.hint { a href=(asked.why_url(item.id)) { "Where is it in the slate?" } } } }
+}
+
 /// What was found: people lead to their slate, items to what the page would be on theirs.
 #[must_use]
 pub fn found(asked: &Asked, found: &Found<'_>) -> Markup {
@@ -43,7 +48,7 @@ pub fn found(asked: &Asked, found: &Found<'_>) -> Markup {
             }
             @if !found.items.is_empty() {
                 h2 { "Items" }
-                ul.rows.wide { @for item in found.items { li { (item.row(&html! {})) } } }
+                ul.rows.wide { @for item in found.items { li { (item.row(&why_not(asked, item))) } } }
             }
         }
     }

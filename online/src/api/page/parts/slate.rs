@@ -2,10 +2,12 @@
 
 use maud::{Markup, html};
 use shared::contract::kind::Kinds;
+use shared::contract::why::ItemWhy;
 use shared::engine::recommend::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 
 use super::item::Shown;
+use super::why::why;
 use super::words::{named, plain, source};
 use crate::api::page::asked::Asked;
 
@@ -54,32 +56,56 @@ impl Change {
 
 /// The cards.
 ///
-/// * `before`: the items of the slate before; empty if there was none.
+/// * `explained`: why one of the items is there, or why another is not.
 #[must_use]
-pub fn slate(snapshot: &Snapshot, picks: &[Pick], asked: &Asked) -> Markup {
+pub fn slate(snapshot: &Snapshot, picks: &[Pick], asked: &Asked, explained: Option<&ItemWhy>) -> Markup {
     let ids = picks.iter().map(|pick| snapshot.items().id(pick.item));
     let action = asked.event_url(ids);
+    let is_there = |why: &&ItemWhy| picks.iter().any(|pick| snapshot.items().id(pick.item) == why.item_id);
     html! {
+        @if let Some(absent) = explained.filter(|why| !is_there(why)) { (not_there(absent)) }
         @if picks.is_empty() { p.hint { "No item is left by these controls. Take one of them back." } }
         ol.cards {
             @for (place, pick) in picks.iter().enumerate() {
-                (card(snapshot, pick, place, asked, &action))
+                @let of_item = explained.filter(|why| why.item_id == snapshot.items().id(pick.item));
+                (card(snapshot, pick, place, asked, &action, of_item))
             }
         }
     }
 }
 
-fn card(snapshot: &Snapshot, pick: &Pick, place: usize, asked: &Asked, action: &str) -> Markup {
+/// Why an item is not in the slate.
+fn not_there(absent: &ItemWhy) -> Markup {
+    html! {
+        div.told {
+            h3 { (named(absent.name.as_deref().unwrap_or(&absent.item_id))) }
+            (why(absent))
+        }
+    }
+}
+
+fn card(
+    snapshot: &Snapshot,
+    pick: &Pick,
+    place: usize,
+    asked: &Asked,
+    action: &str,
+    explained: Option<&ItemWhy>,
+) -> Markup {
     let item = Shown::of(snapshot, pick.item);
     let change = (!asked.before.is_empty()).then(|| Change::of(item.id, place, &asked.before));
     html! {
-        li.card {
+        li.card.open[explained.is_some()] {
             (item.picture())
             div.text {
                 h3 { (item.link()) }
                 (item.facts())
                 (reason(snapshot, pick))
                 @if let Some(change) = change { (change.mark()) }
+                @match explained {
+                    Some(explained) => (why(explained)),
+                    None => p.how { a href=(asked.why_url(item.id)) data-swap { "How it was ranked" span.unseen { ": " (plain(item.name)) } } },
+                }
             }
             (buttons(&snapshot.params().kinds, &item, action))
         }

@@ -23,6 +23,23 @@ pub fn plain(text: &str) -> String {
     cut
 }
 
+/// A sentence, with names of the shop's in it, without control characters.
+#[must_use]
+pub fn whole(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// A number, as short as it says what it is.
+#[must_use]
+pub fn number(number: f32) -> String {
+    match number.abs() {
+        0.0 => "0".to_owned(),
+        ..0.01 => format!("{number:.4}"),
+        0.01..10.0 => format!("{number:.2}"),
+        _ => format!("{number:.0}"),
+    }
+}
+
 /// What an event of a kind says that somebody did.
 #[must_use]
 pub fn did(kind: &str) -> String {
@@ -147,6 +164,7 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.000_25, 0.004_21, 0.25, 12.0].map(duration), ["250 µs", "4.2 ms", "250 ms", "12 s"]);
         assert_eq!([59.9, 125.0, 7300.0, 200_000.0].map(span), ["59 s", "2 min", "2 h", "2 days"]);
+        assert_eq!([0.0, 0.001_234, -0.5, 12.6].map(number), ["0", "0.0012", "-0.50", "13"]);
         let now = 1_772_497_941_846;
         let all = [0, 59_999, 60_000, 3_600_000, 47 * 3_600_000, 48 * 3_600_000, 40 * 86_400_000];
         let told = all.map(|before| ago(now - before, now));
