@@ -9,6 +9,8 @@ use crate::contract::given::{ids, milliseconds, optional_flag, optional_id, opti
 use crate::contract::id::{self, ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::profile::GivenProfile;
+#[cfg(feature = "openapi")]
+use crate::contract::profile::GivenValue;
 pub use crate::contract::seen::{Seen, SeenPolicy};
 pub use crate::contract::served::ServedPolicy;
 use crate::contract::time::Number;
@@ -155,7 +157,7 @@ pub struct RecommendationQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"})),
+        schema(value_type = Option<BTreeMap<String, GivenValue>>, example = json!({"age": 41, "segment": "student"})),
         param(ignore)
     )]
     pub profile: Option<GivenProfile>,
@@ -208,7 +210,7 @@ pub struct RankQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"}))
+        schema(value_type = Option<BTreeMap<String, GivenValue>>, example = json!({"age": 41, "segment": "student"}))
     )]
     pub profile: Option<GivenProfile>,
 }
