@@ -199,7 +199,7 @@ fn cases_of_profiles() -> Vec<Case> {
 }
 
 /// A golden artifact and the golden model, published in a folder.
-fn publish(folder: &Path, artifact: &str) {
+pub fn publish(folder: &Path, artifact: &str) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
     let (artifact, model) = (golden.join(artifact), golden.join("model_1"));
     let artifacts = folder.join("artifacts");
@@ -220,6 +220,14 @@ fn place(golden: &Path, folder: &Path, version: &str) {
 
 /// What depends on the processor in its last digits.
 const SCORES: [&str; 4] = ["score", "probability", "log_odds", "base"];
+
+/// The answers as they are kept, with the methods and targets of their requests.
+pub fn answers() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    cases().into_iter().chain(cases_of_profiles()).map(|Case { name, method, target, .. }| {
+        let golden = fs::read(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (method, target, serde_json::from_slice(&golden).expect("JSON"))
+    })
+}
 
 /// Replaces what differs from run to run.
 fn normalise(value: &mut Value) {

@@ -57,6 +57,11 @@ pub fn finish(mut description: Description) -> Value {
         }
     }
     let mut description = serde_json::to_value(description).unwrap_or_default();
+    // A client that sent a default in the URL would contradict what is in the body.
+    let post = description["paths"]["/recommendations"]["post"]["parameters"].as_array_mut();
+    for schema in post.into_iter().flatten().filter_map(|parameter| parameter["schema"].as_object_mut()) {
+        schema.remove("default");
+    }
     for (schema, id) in IDS {
         let place = format!("/components/schemas/{schema}/properties/{id}/type");
         if let Some(kind) = description.pointer_mut(&place) {

@@ -172,11 +172,11 @@ pub struct RecommendationQuery {
 pub struct RankQuery {
     /// The user to rank for. Required; for an unknown user without a profile the list is ranked by popularity.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, min_length = 1, max_length = 255))]
     pub user_id: Option<UserId>,
     /// The items. Required; one that is there twice counts where it is first.
     #[serde(deserialize_with = "ids")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000))]
     pub items: Vec<ItemId>,
     /// How many of the best to answer, 1 to 500; all of the list if absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -64,7 +64,7 @@ pub struct GivenRow {
 pub struct HomeQuery {
     /// Whose page. Required; an unknown user gets the rows that need no past.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, min_length = 1, max_length = 255))]
     pub user_id: Option<UserId>,
     /// The rows, at most 20, in their order; those of the service's config if absent.
     #[serde(skip_serializing_if = "Option::is_none")]

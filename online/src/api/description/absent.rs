@@ -1,11 +1,13 @@
-//! What an answer does not say is absent from it, never null; what a request does not say may be either.
+//! What an answer does not say is absent from it, never null; what a request does not say may be either, which no default
+//! has to tell.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// The types of answers: their fields that may be absent can't be null.
+/// The types of answers: their fields that may be absent can't be null. All types: nothing as a default says nothing.
 pub fn leave_out(description: &mut Value) {
+    without_defaults(&mut description["components"]["schemas"]);
     let mut asked = BTreeSet::new();
     for (_, calls) in description["paths"].as_object().into_iter().flatten() {
         for call in calls.as_object().into_iter().flat_map(Map::values) {
@@ -32,6 +34,20 @@ fn reach(from: &Value, description: &Value, found: &mut BTreeSet<String>) {
             }
         }
         Value::Array(values) => values.iter().for_each(|value| reach(value, description, found)),
+        _ => {}
+    }
+}
+
+/// Takes away the defaults that are null or an empty list.
+fn without_defaults(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("default").is_some_and(|default| default.is_null() || *default == Value::Array(Vec::new())) {
+                fields.remove("default");
+            }
+            fields.values_mut().for_each(without_defaults);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_defaults),
         _ => {}
     }
 }
@@ -74,7 +90,7 @@ mod tests {
     fn a_field_that_an_answer_may_lack_is_not_null_and_one_of_a_request_may_be() {
         let schema = json!({ "required": ["a"], "properties": {
             "a": { "type": ["string", "null"] },
-            "b": { "type": ["string", "null"] },
+            "b": { "type": ["string", "null"], "default": null },
             "c": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Part", "description": "Of it" }] },
         } });
         let of = |schema: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{schema}") } });
@@ -86,7 +102,8 @@ mod tests {
         });
         leave_out(&mut description);
         let schemas = &description["components"]["schemas"];
-        assert_eq!(schemas["Asked"], schema);
+        assert_eq!(schemas["Asked"]["properties"]["b"], json!({ "type": ["string", "null"] }));
+        assert_eq!(schemas["Asked"]["properties"]["c"], schema["properties"]["c"]);
         assert_eq!(
             schemas["Answer"]["properties"],
             json!({

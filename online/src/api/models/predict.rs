@@ -115,14 +115,15 @@ pub struct Many<'a> {
     predictions: Vec<Prediction<'a>>,
 }
 
-/// The answer for one row, or for a list of them.
+/// The answer for one row, or for a list of them. The list comes first: a client that takes the first form that fits finds that
+/// the answer for one has no `predictions`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Predicted<'a> {
-    /// For one.
-    One(One<'a>),
     /// For a list.
     Many(Many<'a>),
+    /// For one.
+    One(One<'a>),
 }
 
 /// Scores a row, as an object with a value for each field, or a list of rows. `GET /models/{name}/schema` shows the fields
