@@ -18,7 +18,7 @@ CARGO_CYCLONEDX = 0.5.9
 CARGO_DENY = 0.20.2
 GRYPE = anchore/grype:v0.118.0
 
-.PHONY: demo demo-score serve test test-page test-mlflow test-s3 test-night test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
+.PHONY: demo demo-score serve clients test test-clients test-page test-mlflow test-s3 test-night test-airflow check bench fuzz build tools linters audit images scan push sbom dist version
 
 SECONDS ?= 60
 
@@ -54,6 +54,15 @@ target/s3/bin/moto_server:
 test-page: build       ## the page for people in Chromium, with Node and two packages that it installs below online/tests/page
 	cd online/tests/page && npm ci --no-audit --no-fund && \
 	    OFFLINE=$(CURDIR)/$(RELEASE)/offline ONLINE=$(CURDIR)/$(RELEASE)/online node --test
+
+clients:               ## our clients for Python and TypeScript, in target/clients; needs python3, node and the network
+	@bash online/clients/make.sh
+
+test-clients: clients  ## lints the description of the API, and runs both clients against a service
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true target/clients/typescript/node_modules/.bin/redocly lint \
+	    --config online/clients/redocly.yaml online/clients/openapi.json
+	cd target/clients/python && ../venv/bin/mypy tandem_client
+	TANDEM_TEST_CLIENTS=$(CURDIR)/target/clients $(CARGO) test -p online --test main clients::
 
 test-mlflow: target/mlflow/bin/mlflow  ## the tests with a real MLflow server, which it installs into target/
 	TANDEM_TEST_MLFLOW=$(CURDIR)/target/mlflow/bin/mlflow $(CARGO) test -p offline --test main mlflow::

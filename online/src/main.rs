@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use online::api;
 use online::auth::issue::{self, Order};
 use online::config::{Config, DEFAULTS, Log, LogFormat};
 use online::probe::{self, Speaks};
@@ -37,6 +38,9 @@ struct Arguments {
     /// Prints a config file with every key, its default and its meaning.
     #[arg(long)]
     print_config: bool,
+    /// Prints the OpenAPI description of the service, without the models of rows that one may serve, for whoever makes clients.
+    #[arg(long)]
+    print_openapi: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -78,6 +82,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
         return std::io::stdout().write_all(DEFAULTS.as_bytes()).context("standard output");
+    }
+    if arguments.print_openapi {
+        let description = serde_json::to_string_pretty(&api::description()).context("the description")?;
+        return writeln!(std::io::stdout(), "{description}").context("standard output");
     }
     if let Some(Command::Keys(KeysCommand::New(order))) = &arguments.command {
         return new_key(order);

@@ -205,7 +205,7 @@ fn cases_of_profiles() -> Vec<Case> {
 }
 
 /// A golden artifact and the golden model, published in a folder.
-fn publish(folder: &Path, artifact: &str) {
+pub fn publish(folder: &Path, artifact: &str) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
     let (artifact, model) = (golden.join(artifact), golden.join("model_1"));
     let artifacts = folder.join("artifacts");
@@ -228,6 +228,14 @@ fn place(golden: &Path, folder: &Path, version: &str) {
 const SCORES: [&str; 6] = ["score", "probability", "log_odds", "base", "adds", "blended"];
 /// The same in explanations, whose parts have words.
 const TOLD: [&str; 2] = ["share", "value"];
+
+/// The answers as they are kept, with the methods and targets of their requests.
+pub fn answers() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    cases().into_iter().chain(cases_of_profiles()).map(|Case { name, method, target, .. }| {
+        let golden = fs::read(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (method, target, serde_json::from_slice(&golden).expect("JSON"))
+    })
+}
 
 /// Replaces what differs from run to run.
 fn normalise(value: &mut Value) {

@@ -5,6 +5,8 @@ mod common;
 
 mod binary;
 mod catalogue;
+mod clients;
+mod description;
 mod event_log;
 mod feeds;
 mod golden;

@@ -149,6 +149,7 @@ mod tests {
         let (_, description) = crate::api::described().split_for_parts();
         let description = serde_json::to_value(description).expect("JSON");
         let mut routes = BTreeSet::from([
+            ("GET".to_owned(), "/".to_owned()),
             ("GET".to_owned(), "/docs".to_owned()),
             ("GET".to_owned(), "/openapi.json".to_owned()),
             ("GET".to_owned(), "/tenants".to_owned()),

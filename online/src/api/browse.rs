@@ -20,6 +20,7 @@ use crate::lookup::{Cursor, Wanted, describe, describe_one, page};
 #[utoipa::path(
     get,
     path = "/items/{item_id}",
+    operation_id = "getItem",
     tag = "items",
     params(("item_id" = String, Path, description = "Which item")),
     responses(
@@ -52,6 +53,7 @@ pub async fn get_item(
 #[utoipa::path(
     get,
     path = "/items",
+    operation_id = "listItems",
     tag = "items",
     params(ItemsQuery),
     responses(

@@ -13,6 +13,7 @@ use shared::contract::api::{ItemChanged, Problem};
 use shared::contract::id::ItemId;
 use shared::contract::item_change::AVAILABLE;
 use shared::contract::known::ItemsChanged;
+use shared::contract::profile::GivenValue;
 
 use super::error::ApiError;
 use super::fields::{self, Fields, Of};
@@ -28,10 +29,11 @@ use crate::events::{Visible, now_ms};
 #[utoipa::path(
     put,
     path = "/items/{item_id}",
+    operation_id = "putItem",
     tag = "items",
     params(("item_id" = String, Path, description = "Of which item")),
     request_body(
-        content = Object,
+        content = BTreeMap<String, GivenValue>,
         description = "Fields with their values: `name`, `price`, `available`, `category` or `categories`, `timestamp` (since when it \
             is so), and any property: a text, a list of texts, a number, true or false.",
         example = json!({"price": 12.5, "available": true, "categories": ["fruit"], "brand": "Acme", "colour": null}),
@@ -64,6 +66,7 @@ pub async fn put_item(
 #[utoipa::path(
     delete,
     path = "/items/{item_id}",
+    operation_id = "withdrawItem",
     tag = "items",
     params(("item_id" = String, Path, description = "Which item")),
     responses(
@@ -92,9 +95,10 @@ pub async fn delete_item(
 #[utoipa::path(
     put,
     path = "/items",
+    operation_id = "putItems",
     tag = "items",
     request_body(
-        content = Vec<Object>,
+        content = Vec<BTreeMap<String, GivenValue>>,
         description = "A list of objects, each with `item_id` and the fields of that item.",
         example = json!([{"item_id": "i1", "price": 12.5, "available": true}, {"item_id": "i2", "categories": ["fruit"]}]),
     ),

@@ -32,6 +32,7 @@ use crate::events::{Visible, now_ms};
 #[utoipa::path(
     post,
     path = "/events",
+    operation_id = "sendEvents",
     tag = "events",
     request_body = NewEvents,
     responses(

@@ -32,7 +32,13 @@ pub struct Ready {
 }
 
 /// Answers whenever the process lives.
-#[utoipa::path(get, path = "/health", tag = "operation", responses((status = OK, body = Health)))]
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "getHealth",
+    tag = "operation",
+    responses((status = OK, body = Health)),
+)]
 pub async fn get_health() -> Response {
     json(StatusCode::OK, &Health { status: "ok" })
 }
@@ -42,8 +48,9 @@ pub async fn get_health() -> Response {
 #[utoipa::path(
     get,
     path = "/ready",
+    operation_id = "getReady",
     tag = "operation",
-    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, body = Ready))
+    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, description = "It is stopping", body = Ready))
 )]
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     let ready = app.is_ready();
@@ -57,6 +64,7 @@ pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "getMetrics",
     tag = "operation",
     responses((status = OK, body = String, content_type = "text/plain"))
 )]

@@ -33,6 +33,7 @@ use crate::recommender::{AnsweredHome, CheckedQuery, CheckedRow, Deadline};
 #[utoipa::path(
     post,
     path = "/home",
+    operation_id = "home",
     tag = "recommendations",
     request_body = HomeQuery,
     responses(

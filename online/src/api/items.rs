@@ -20,6 +20,7 @@ use crate::recommender::Listed;
 #[utoipa::path(
     get,
     path = "/items/{item_id}/similar",
+    operation_id = "getSimilarItems",
     tag = "items",
     params(("item_id" = String, Path, description = "Like which item"), SimilarQuery),
     responses(
@@ -43,6 +44,7 @@ pub async fn get_similar(
 #[utoipa::path(
     get,
     path = "/items/{item_id}/together",
+    operation_id = "getItemsBoughtTogether",
     tag = "items",
     params(("item_id" = String, Path, description = "Bought with which item"), SimilarQuery),
     responses(
@@ -66,6 +68,7 @@ pub async fn get_together(
 #[utoipa::path(
     get,
     path = "/popular",
+    operation_id = "getPopularItems",
     tag = "items",
     params(PopularQuery),
     responses(

@@ -236,7 +236,6 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// The routes that the description lists; [`access`] says what each needs.
 fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(description::head())
-        .routes(routes!(root::get_root))
         .routes(routes!(recommendations::get_recommendations, recommendations::post_recommendations))
         .routes(routes!(why::get_why))
         .routes(routes!(home::post_home))
@@ -272,13 +271,20 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(models::remember::post_rows))
 }
 
+/// The OpenAPI description of what every service answers, whatever models it serves.
+#[must_use]
+pub fn description() -> Value {
+    description::finish(described().split_for_parts().1)
+}
+
 /// All routes, and what is done around every request.
 pub fn router(app: Arc<App>, gate: Gate) -> Router {
-    let (router, description) = described().split_for_parts();
-    let description = description::finish(description);
+    let (router, described) = described().split_for_parts();
+    let description = description::finish(described);
     let cors = cors::layer(&app.settings.cors_origins);
     let router = router
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .route("/", get(root::get_root))
         .route("/openapi.json", get(move |State(app): State<Arc<App>>| async move { describe(&app, &description) }))
         .merge(clients::routes())
         .merge(if app.settings.pages == Pages::On { page::routes() } else { Router::new() })

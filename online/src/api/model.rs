@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use shared::contract::event_log::CoveredFile;
 use shared::contract::params::EngineParams;
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use super::{App, json};
 
 /// The answer of `/model/metadata`: the served version and its data.
 #[derive(Serialize, ToSchema)]
+#[schema(as = VersionMetadata)]
 pub struct Metadata<'a> {
     /// The artifact's version.
     version: &'a str,
@@ -33,7 +35,6 @@ pub struct Metadata<'a> {
     /// The time of the last event, milliseconds since the epoch.
     last_event_ms: i64,
     /// How much of the service's event log is in this version, file by file.
-    #[schema(value_type = Vec<Object>)]
     covered: &'a [CoveredFile],
     /// Items that can be recommended.
     items: usize,
@@ -43,17 +44,24 @@ pub struct Metadata<'a> {
 
 /// The answer of `/model/params`: the settings that the served version was built with, and those of the engine.
 #[derive(Serialize, ToSchema)]
+#[schema(as = VersionParams)]
 pub struct Params<'a> {
     /// The parameters of the engine.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     engine: &'a EngineParams,
     /// Every setting that decides what is learnt; URLs and folders are not among them.
-    #[schema(value_type = Object)]
-    config: &'a serde_json::Value,
+    #[schema(value_type = BTreeMap<String, Value>)]
+    config: &'a Value,
 }
 
 /// Describes the served version and its data.
-#[utoipa::path(get, path = "/model/metadata", tag = "model", responses((status = OK, body = Metadata)))]
+#[utoipa::path(
+    get,
+    path = "/model/metadata",
+    operation_id = "getVersionMetadata",
+    tag = "model",
+    responses((status = OK, body = Metadata)),
+)]
 pub async fn get_metadata(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let snapshot = app.recommender.snapshot()?;
     let manifest = snapshot.manifest();
@@ -73,7 +81,13 @@ pub async fn get_metadata(State(app): State<Arc<App>>) -> Result<Response, ApiEr
 }
 
 /// Shows the parameters of the served version.
-#[utoipa::path(get, path = "/model/params", tag = "model", responses((status = OK, body = Params)))]
+#[utoipa::path(
+    get,
+    path = "/model/params",
+    operation_id = "getVersionParams",
+    tag = "model",
+    responses((status = OK, body = Params)),
+)]
 pub async fn get_params(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let snapshot = app.recommender.snapshot()?;
     let manifest = snapshot.manifest();
@@ -81,7 +95,13 @@ pub async fn get_params(State(app): State<Arc<App>>) -> Result<Response, ApiErro
 }
 
 /// Shows the offline metrics of the served version; null if it was not measured.
-#[utoipa::path(get, path = "/model/metrics", tag = "model", responses((status = OK, body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/model/metrics",
+    operation_id = "getVersionMetrics",
+    tag = "model",
+    responses((status = OK, body = Option<BTreeMap<String, Value>>)),
+)]
 pub async fn get_metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &app.recommender.snapshot()?.manifest().metrics))
 }

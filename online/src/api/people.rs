@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use shared::contract::api::Problem;
 use shared::contract::id::UserId;
 use shared::contract::known::{KnownUser, UserPage, UsersChanged};
+use shared::contract::profile::GivenValue;
 
 use super::error::ApiError;
 use super::fields::{self, Fields, Of};
@@ -27,10 +28,11 @@ use crate::lookup::{Cursor, WantedUsers, describe_user, page_of_users};
 #[utoipa::path(
     put,
     path = "/users/{id}",
+    operation_id = "putUser",
     tag = "users",
     params(("id" = String, Path, description = "Of whom")),
     request_body(
-        content = Object,
+        content = BTreeMap<String, GivenValue>,
         description = "Fields with their values, a text, a number, true, false or null; and `timestamp`: since when it is so.",
         example = json!({"age": 34, "city": "Bern", "plan": null}),
     ),
@@ -61,9 +63,10 @@ pub async fn put_user(
 #[utoipa::path(
     put,
     path = "/users",
+    operation_id = "putUsers",
     tag = "users",
     request_body(
-        content = Vec<Object>,
+        content = Vec<BTreeMap<String, GivenValue>>,
         description = "A list of objects, each with `user_id` and the fields of that user.",
         example = json!([{"user_id": "u1", "age": 34}, {"user_id": "u2", "city": "Bern"}]),
     ),
@@ -107,6 +110,7 @@ pub async fn say(app: &App, list: Vec<Of<UserId>>) -> Result<(StatusCode, UsersC
 #[utoipa::path(
     get,
     path = "/users/{id}",
+    operation_id = "getUser",
     tag = "users",
     params(("id" = String, Path, description = "Whom")),
     responses(
@@ -140,6 +144,7 @@ pub async fn get_user(
 #[utoipa::path(
     get,
     path = "/users",
+    operation_id = "listUsers",
     tag = "users",
     params(UsersQuery),
     responses(

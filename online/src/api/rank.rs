@@ -21,6 +21,7 @@ use super::{App, body, query};
 #[utoipa::path(
     post,
     path = "/rank",
+    operation_id = "rank",
     tag = "recommendations",
     request_body = RankQuery,
     responses(

@@ -28,6 +28,7 @@ use crate::store::Stored;
 #[utoipa::path(
     get,
     path = "/recommendations",
+    operation_id = "getRecommendations",
     tag = "recommendations",
     params(RecommendationQuery),
     responses(
@@ -53,6 +54,7 @@ pub async fn get_recommendations(
 #[utoipa::path(
     post,
     path = "/recommendations",
+    operation_id = "recommend",
     tag = "recommendations",
     params(RecommendationQuery),
     request_body = Option<RecommendationQuery>,

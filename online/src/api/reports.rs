@@ -15,6 +15,7 @@ use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
+use shared::contract::api::Problem;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
@@ -74,7 +75,13 @@ impl Report {
 }
 
 /// Lists the reports that the batch has written.
-#[utoipa::path(get, path = "/reports", tag = "model", responses((status = OK, body = Reports)))]
+#[utoipa::path(
+    get,
+    path = "/reports",
+    operation_id = "listReports",
+    tag = "model",
+    responses((status = OK, body = Reports)),
+)]
 pub async fn get_reports(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &Reports { reports: listed(&app).await? }))
 }
@@ -92,11 +99,13 @@ pub async fn listed(app: &Arc<App>) -> Result<Vec<Report>, ApiError> {
 #[utoipa::path(
     get,
     path = "/reports/{name}",
+    operation_id = "getReport",
     tag = "model",
     params(("name" = String, Path, description = "The version, or the name that /reports lists")),
     responses(
         (status = OK, body = String, content_type = "text/html"),
-        (status = NOT_FOUND, description = "There is no such report")
+        (status = NOT_FOUND, description = "There is no such report", body = Problem,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn get_report(

@@ -15,15 +15,6 @@ use super::page::{Pages, try_it};
 
 /// Shows the page for people where HTML is asked for, as browsers do; redirects to the documentation otherwise, and where there
 /// is no page (`page.enabled`).
-#[utoipa::path(
-    get,
-    path = "/",
-    tag = "operation",
-    responses(
-        (status = OK, description = "The page for people", body = String, content_type = "text/html"),
-        (status = TEMPORARY_REDIRECT, description = "To /docs", headers(("location" = String))),
-    )
-)]
 pub async fn get_root(
     State(app): State<Arc<App>>,
     Extension(arrived): Extension<Arrived>,

@@ -61,6 +61,7 @@ pub struct SegmentsQuery {
 #[utoipa::path(
     get,
     path = "/segments",
+    operation_id = "getSegments",
     tag = "recommendations",
     params(SegmentsQuery),
     responses(

@@ -25,6 +25,7 @@ use crate::shadow::Shadow;
 #[utoipa::path(
     get,
     path = "/users/{id}/history",
+    operation_id = "getHistory",
     tag = "users",
     params(("id" = String, Path, description = "Whose history")),
     responses(
@@ -53,6 +54,7 @@ pub async fn get_history(
 #[utoipa::path(
     delete,
     path = "/users/{id}",
+    operation_id = "eraseUser",
     tag = "users",
     params(("id" = String, Path, description = "Who is erased")),
     responses(
@@ -86,6 +88,7 @@ pub async fn delete_user(
 #[utoipa::path(
     post,
     path = "/users/{id}/merge",
+    operation_id = "mergeUsers",
     tag = "users",
     params(("id" = String, Path, description = "Whose the past is from now on")),
     request_body = MergeOf,
@@ -112,6 +115,7 @@ pub async fn post_merge(
 #[utoipa::path(
     post,
     path = "/users/{id}/merge/undo",
+    operation_id = "undoMerge",
     tag = "users",
     params(("id" = String, Path, description = "Whose the past is no longer")),
     request_body = MergeOf,

@@ -10,6 +10,8 @@ use crate::contract::id::{self, ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::max_per::{self, MaxPer};
 use crate::contract::profile::GivenProfile;
+#[cfg(feature = "openapi")]
+use crate::contract::profile::GivenValue;
 pub use crate::contract::seen::{Seen, SeenPolicy};
 pub use crate::contract::served::ServedPolicy;
 use crate::contract::time::Number;
@@ -166,7 +168,7 @@ pub struct RecommendationQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"})),
+        schema(value_type = Option<BTreeMap<String, GivenValue>>, example = json!({"age": 41, "segment": "student"})),
         param(ignore)
     )]
     pub profile: Option<GivenProfile>,
@@ -181,11 +183,11 @@ pub struct RecommendationQuery {
 pub struct RankQuery {
     /// The user to rank for. Required; for an unknown user without a profile the list is ranked by popularity.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, min_length = 1, max_length = 255))]
     pub user_id: Option<UserId>,
     /// The items. Required; one that is there twice counts where it is first.
     #[serde(deserialize_with = "ids")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000))]
     pub items: Vec<ItemId>,
     /// How many of the best to answer, 1 to 500; all of the list if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,7 +221,7 @@ pub struct RankQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<Object>, example = json!({"age": 41, "segment": "student"}))
+        schema(value_type = Option<BTreeMap<String, GivenValue>>, example = json!({"age": 41, "segment": "student"}))
     )]
     pub profile: Option<GivenProfile>,
 }

@@ -6,6 +6,8 @@ use crate::contract::api::{K, RecommendedItem, SeenPolicy};
 use crate::contract::given::{ids, milliseconds, optional_id};
 use crate::contract::id::{ItemId, UserId};
 use crate::contract::profile::GivenProfile;
+#[cfg(feature = "openapi")]
+use crate::contract::profile::GivenValue;
 
 /// The most rows of a page.
 pub const MAX_ROWS: usize = 20;
@@ -62,7 +64,7 @@ pub struct GivenRow {
 pub struct HomeQuery {
     /// Whose page. Required; an unknown user gets the rows that need no past.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 255))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, min_length = 1, max_length = 255))]
     pub user_id: Option<UserId>,
     /// The rows, at most 20, in their order; those of the service's config if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +94,7 @@ pub struct HomeQuery {
     pub now: Option<i64>,
     /// What is known of the user beside events, in place of the stored profile.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, GivenValue>>))]
     pub profile: Option<GivenProfile>,
 }
 

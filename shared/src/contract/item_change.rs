@@ -31,6 +31,7 @@ pub const AVAILABLE: &str = "available";
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum FieldValue {
     /// Yes or no.
@@ -38,8 +39,10 @@ pub enum FieldValue {
     /// A number.
     Number(f64),
     /// A text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     Text(Box<str>),
     /// Several texts.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     Texts(Vec<Box<str>>),
 }
 

@@ -71,7 +71,6 @@ pub struct KnownItem {
     /// Its categories with all levels above them, ascending.
     pub categories: Vec<String>,
     /// Its other properties by name: a list of texts, a number, true or false.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub properties: BTreeMap<String, FieldValue>,
     /// How many events the version was learnt from have it; none for an item that came after the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,7 +139,6 @@ pub struct KnownUser {
     /// What the served version knows of the user beside events, by column: the level of a category, or the bounds of a number
     /// (`from`, and `below`). It has no values, only what is learnt with; what is missing, and a level that is one of the
     /// others, is absent.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub profile: BTreeMap<String, Value>,
     /// What was said of the user since, by field; it takes the place of what the version knows.
     pub said: BTreeMap<String, SaidField>,
@@ -159,7 +157,7 @@ pub struct KnownUser {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SaidField {
     /// The value; `null` if nothing is known any more.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub value: Option<FieldValue>,
     /// Since when it is so, milliseconds since the epoch.
     pub timestamp: i64,

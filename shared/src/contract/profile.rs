@@ -11,6 +11,23 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GivenProfile(pub Vec<(String, Value)>);
 
+/// What may be given of a field of a user or an item, for the description alone: what is read is checked by the version.
+#[cfg(feature = "openapi")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum GivenValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+    /// Several texts, of an item.
+    Texts(Vec<String>),
+    /// Nothing is known.
+    Nothing,
+}
+
 impl Serialize for GivenProfile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))

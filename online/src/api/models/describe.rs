@@ -6,18 +6,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::{Map, Value, json as value};
+use serde_json::{Map, Value};
 use shared::contract::api::Problem;
-use shared::engine::tabular::manifest::ModelManifest;
+use shared::engine::tabular::manifest::{ModelManifest, Output};
 use utoipa::ToSchema;
 
 use super::ServedModel;
 use super::remember::remembers;
+use super::shapes::{Chosen, ChosenOutput, Learnt, Metadata, ModelSchema, Params};
 use crate::api::{App, json};
 use crate::models::{Challenger, Served};
 
 /// A served model, in short.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ServedModel)]
 pub struct Overview<'a> {
     /// Its name.
     name: &'a str,
@@ -33,12 +35,13 @@ pub struct Overview<'a> {
     /// Of each, the probability from which a row counts as a positive.
     thresholds: Vec<f64>,
     /// Its metrics on the test rows, without intervals.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     metrics: Map<String, Value>,
 }
 
 /// A challenger.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChallengerModel)]
 pub struct Beside<'a> {
     /// Its version.
     model_version: &'a str,
@@ -75,7 +78,13 @@ pub fn example(manifest: &ModelManifest) -> Value {
 }
 
 /// Lists the served models.
-#[utoipa::path(get, path = "/models", tag = "models", responses((status = OK, body = Vec<Overview>)))]
+#[utoipa::path(
+    get,
+    path = "/models",
+    operation_id = "listModels",
+    tag = "models",
+    responses((status = OK, body = Vec<Overview>)),
+)]
 pub async fn get_models(State(app): State<Arc<App>>) -> Response {
     let models = app.models.all();
     json(StatusCode::OK, &models.values().map(|served| Overview::of(served)).collect::<Vec<_>>())
@@ -85,6 +94,7 @@ pub async fn get_models(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(
     get,
     path = "/models/{name}",
+    operation_id = "getModel",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(
@@ -100,49 +110,58 @@ pub async fn get_model(ServedModel(served): ServedModel) -> Response {
 #[utoipa::path(
     get,
     path = "/models/{name}/metadata",
+    operation_id = "getModelMetadata",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(
-        (status = OK, body = Object),
+        (status = OK, body = Metadata),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_model_metadata(ServedModel(served): ServedModel) -> Response {
     let manifest = served.manifest();
-    let outputs = manifest.outputs.iter().map(
-        |output| value!({ "label": output.label, "positives": output.positives, "importance": output.importance }),
-    );
-    let metadata = value!({
-        "name": manifest.name, "model_version": manifest.version, "format_version": manifest.format_version,
-        "built_ms": manifest.built_ms, "data_fingerprint": manifest.data_fingerprint, "rows": manifest.rows,
-        "outputs": outputs.collect::<Vec<_>>(), "files": manifest.files,
-    });
+    let metadata = Metadata {
+        name: &manifest.name,
+        model_version: &manifest.version,
+        format_version: manifest.format_version,
+        built_ms: manifest.built_ms,
+        data_fingerprint: &manifest.data_fingerprint,
+        rows: &manifest.rows,
+        outputs: manifest.outputs.iter().map(learnt).collect(),
+        files: &manifest.files,
+    };
     json(StatusCode::OK, &metadata)
+}
+
+fn learnt(output: &Output) -> Learnt<'_> {
+    Learnt { label: &output.label, positives: &output.positives, importance: &output.importance }
 }
 
 /// Shows the settings that the served version was made with, and what was chosen on validation rows.
 #[utoipa::path(
     get,
     path = "/models/{name}/params",
+    operation_id = "getModelParams",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(
-        (status = OK, body = Object),
+        (status = OK, body = Params),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_model_params(ServedModel(served): ServedModel) -> Response {
     let (parameters, config) = (&served.manifest().parameters, &served.manifest().config);
-    let outputs = served.manifest().outputs.iter().map(
-        |output| value!({ "label": output.label, "threshold": output.threshold, "calibration": output.calibration }),
-    );
     let combined = parameters.encoded.iter().filter(|columns| columns.len() > 1);
-    let chosen = value!({
-        "outputs": outputs.collect::<Vec<_>>(),
-        "features": parameters.features.len(),
-        "combinations": combined.map(|columns| served.manifest().name_of(columns)).collect::<Vec<_>>(),
-    });
-    json(StatusCode::OK, &value!({ "chosen": chosen, "config": config }))
+    let chosen = Chosen {
+        outputs: served.manifest().outputs.iter().map(chosen).collect(),
+        features: parameters.features.len(),
+        combinations: combined.map(|columns| served.manifest().name_of(columns)).collect(),
+    };
+    json(StatusCode::OK, &Params { chosen, config })
+}
+
+fn chosen(output: &Output) -> ChosenOutput<'_> {
+    ChosenOutput { label: &output.label, threshold: output.threshold, calibration: &output.calibration }
 }
 
 /// Shows the metrics of the served version on the test rows, with 95% intervals, and its contest with the champion before
@@ -150,10 +169,11 @@ pub async fn get_model_params(ServedModel(served): ServedModel) -> Response {
 #[utoipa::path(
     get,
     path = "/models/{name}/metrics",
+    operation_id = "getModelMetrics",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(
-        (status = OK, body = Object),
+        (status = OK, body = BTreeMap<String, Value>),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -165,19 +185,21 @@ pub async fn get_model_metrics(ServedModel(served): ServedModel) -> Response {
 #[utoipa::path(
     get,
     path = "/models/{name}/schema",
+    operation_id = "getModelSchema",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(
-        (status = OK, body = Object),
+        (status = OK, body = ModelSchema),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_model_schema(ServedModel(served): ServedModel) -> Response {
     let manifest = served.manifest();
-    let mut schema = value!({ "fields": manifest.schema, "ids": manifest.ids, "example": example(manifest) });
-    let remembers = remembers(&served.champion);
-    if !remembers.is_empty() {
-        schema["remembers"] = value!(remembers);
-    }
+    let schema = ModelSchema {
+        fields: &manifest.schema,
+        ids: &manifest.ids,
+        example: example(manifest),
+        remembers: remembers(&served.champion),
+    };
     json(StatusCode::OK, &schema)
 }

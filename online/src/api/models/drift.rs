@@ -14,6 +14,7 @@ use crate::models::{Compared, Drifted, Version};
 
 /// How far the latest rows of a model are from its training rows.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ModelDrift)]
 pub struct Drift<'a> {
     /// The champion.
     model_version: &'a str,
@@ -27,6 +28,7 @@ pub struct Drift<'a> {
 
 /// The latest values of a field.
 #[derive(Serialize, ToSchema)]
+#[schema(as = FieldDrift)]
 pub struct Input<'a> {
     /// The field.
     field: &'a str,
@@ -36,6 +38,7 @@ pub struct Input<'a> {
 
 /// The latest probabilities of a version.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ScoreDrift)]
 pub struct Scores<'a> {
     /// The version.
     model_version: &'a str,
@@ -47,8 +50,10 @@ pub struct Scores<'a> {
 
 /// Latest rows, compared.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DriftIndex)]
 pub struct Indexed {
     /// The population stability index; null of too few rows. Above 0.1 something has moved, above 0.25 much has.
+    #[schema(required = true)]
     psi: Option<f64>,
     /// How many of the latest rows.
     rows: u64,
@@ -58,6 +63,7 @@ pub struct Indexed {
 
 /// Values that are counted together.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DriftBin)]
 pub struct Bin {
     /// Which values.
     of: String,
@@ -107,6 +113,7 @@ fn scores<'a>(version: &'a Version, drifted: &Drifted<'_>) -> Vec<Scores<'a>> {
 #[utoipa::path(
     get,
     path = "/models/{name}/drift",
+    operation_id = "getModelDrift",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
     responses(

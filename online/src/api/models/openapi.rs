@@ -6,7 +6,7 @@ use shared::engine::tabular::schema::{Field, FieldKind};
 
 use super::describe::example;
 use super::remember;
-use crate::api::description::{BODIES, OVERLOAD, REFUSALS};
+use crate::api::description::answers::{BODIES, OVERLOAD, REFUSALS};
 use crate::models::Models;
 
 /// Adds the paths of the served models to a description.
@@ -18,11 +18,14 @@ pub fn add(description: &mut Value, models: &Models) {
         let many = json!({ "oneOf": [row, { "type": "array", "minItems": 1, "items": row }] });
         let title = title("rows", manifest);
         let path = format!("/models/{}/predict", manifest.name);
-        paths.insert(path, post(&title, &many, &example(manifest), &[]));
+        let name = format!("predict_{}", manifest.name);
+        paths
+            .insert(path, post(&Named { name, title, answer: schema_of("Predicted") }, &many, &example(manifest), &[]));
         if let Some(row) = remember::example(&served.champion) {
             let title = format!("Takes rows that the model {} is to remember", manifest.name);
+            let named = Named { name: format!("sendRows_{}", manifest.name), title, answer: schema_of("RowsAccepted") };
             let schema = json!({ "oneOf": [{ "type": "object" }, { "type": "array", "minItems": 1, "items": { "type": "object" } }] });
-            paths.insert(format!("/models/{}/rows", manifest.name), post(&title, &schema, &row, &[]));
+            paths.insert(format!("/models/{}/rows", manifest.name), post(&named, &schema, &row, &[]));
         }
         if let Some(serve) = &manifest.serve {
             paths.insert(serve.path().to_owned(), call(serve.call, manifest, &row));
@@ -38,13 +41,14 @@ fn title(rows: &str, manifest: &ModelManifest) -> String {
 
 /// The call of a known system.
 fn call(call: Call, manifest: &ModelManifest, row: &Value) -> Value {
-    let title = title("a row", manifest);
+    // The answer is that of the other system.
+    let named = Named { name: format!("call_{}", manifest.name), title: title("a row", manifest), answer: json!({}) };
     match call {
-        Call::LoanDefault | Call::BankProducts => post(&title, row, &example(manifest), &[]),
+        Call::LoanDefault | Call::BankProducts => post(&named, row, &example(manifest), &[]),
         Call::CreditScore => {
             let id = json!({ "name": "cus_id", "in": "query", "required": true, "schema": { "type": "integer" } });
-            let title = format!("{title}, as `PD`");
-            post(&title, row, &example(manifest), &[id])
+            let named = Named { title: format!("{}, as `PD`", named.title), ..named };
+            post(&named, row, &example(manifest), &[id])
         }
         Call::ClickThrough => {
             let schema = json!({
@@ -58,18 +62,26 @@ fn call(call: Call, manifest: &ModelManifest, row: &Value) -> Value {
             let row = example(manifest);
             let fields: Vec<(&String, &Value)> = row.as_object().into_iter().flatten().collect();
             let (features, data): (Vec<&String>, Vec<&Value>) = fields.into_iter().unzip();
-            post(&title, &schema, &json!({ "data": [data], "features": features }), &[])
+            post(&named, &schema, &json!({ "data": [data], "features": features }), &[])
         }
     }
 }
 
-fn post(title: &str, schema: &Value, example: &Value, parameters: &[Value]) -> Value {
-    let problem = |what: &str| {
-        let schema = json!({ "$ref": "#/components/schemas/Problem" });
-        json!({ "description": what, "content": { "application/problem+json": { "schema": schema } } })
-    };
+/// What a call is called, does, and answers.
+struct Named {
+    name: String,
+    title: String,
+    answer: Value,
+}
+
+fn schema_of(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn post(Named { name, title, answer }: &Named, schema: &Value, example: &Value, parameters: &[Value]) -> Value {
+    let problem = |what: &str| json!({ "description": what, "content": { "application/problem+json": { "schema": schema_of("Problem") } } });
     let mut answers = json!({
-        "200": { "description": "", "content": { "application/json": {} } },
+        "200": { "description": "What the model says", "content": { "application/json": { "schema": answer } } },
         "400": problem("The body is no row, and no list of rows"),
         "422": problem("Lists every field that is refused, and what it may be"),
     });
@@ -78,6 +90,7 @@ fn post(title: &str, schema: &Value, example: &Value, parameters: &[Value]) -> V
     }
     json!({ "post": {
         "tags": ["models"],
+        "operationId": name,
         "summary": title,
         "parameters": parameters,
         "requestBody": {

@@ -13,7 +13,7 @@ use shared::contract::api::{FieldProblem, Problem};
 use shared::engine::tabular::live::Live;
 use utoipa::{IntoParams, ToSchema};
 
-use super::ServedModel;
+use super::{GivenRows, ServedModel};
 use crate::api::error::ApiError;
 use crate::api::{App, body, json, query};
 use crate::models::rows::{self, Rows};
@@ -34,11 +34,22 @@ pub struct PredictQuery {
     id: Option<String>,
 }
 
-/// The answer for a row.
-#[derive(Debug, Serialize, ToSchema)]
+/// What a model says of a row: by `probability` and `prediction` of its one label, by `probabilities` and `predicted` of
+/// several.
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Prediction<'a> {
-    #[serde(flatten)]
-    said: Said<'a>,
+    /// The probability that the row is a positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
+    /// 1 if the probability is at or above the model's threshold, else 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prediction: Option<u8>,
+    /// The probability of each label that the row is a positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probabilities: Option<BTreeMap<&'a str, f64>>,
+    /// The labels at or above their thresholds, the most probable first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted: Option<Vec<&'a str>>,
     /// The categories of the row with a value that no training row had.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<&'a str>,
@@ -48,26 +59,6 @@ pub struct Prediction<'a> {
     /// In a list, the version that answered, if it is a challenger.
     #[serde(skip_serializing_if = "Option::is_none", rename = "model_version")]
     by: Option<&'a str>,
-}
-
-/// What a model says of a row.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum Said<'a> {
-    /// Of its one label.
-    One {
-        /// The probability that the row is a positive.
-        probability: f64,
-        /// 1 if the probability is at or above the model's threshold, else 0.
-        prediction: u8,
-    },
-    /// Of several labels.
-    Several {
-        /// The probability of each that the row is a positive.
-        probabilities: BTreeMap<&'a str, f64>,
-        /// Those at or above their thresholds, the most probable first.
-        predicted: Vec<&'a str>,
-    },
 }
 
 /// What each field adds.
@@ -102,6 +93,7 @@ pub struct Contribution<'a> {
 
 /// The answer for one row.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PredictedRow)]
 pub struct One<'a> {
     /// The model.
     model: &'a str,
@@ -113,6 +105,7 @@ pub struct One<'a> {
 
 /// The answer for a list of rows.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PredictedRows)]
 pub struct Many<'a> {
     /// The model.
     model: &'a str,
@@ -122,16 +115,28 @@ pub struct Many<'a> {
     predictions: Vec<Prediction<'a>>,
 }
 
+/// The answer for one row, or for a list of them. The list comes first: a client that takes the first form that fits finds that
+/// the answer for one has no `predictions`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Predicted<'a> {
+    /// For a list.
+    Many(Many<'a>),
+    /// For one.
+    One(One<'a>),
+}
+
 /// Scores a row, as an object with a value for each field, or a list of rows. `GET /models/{name}/schema` shows the fields
 /// and an example.
 #[utoipa::path(
     post,
     path = "/models/{name}/predict",
+    operation_id = "predict",
     tag = "models",
     params(("name" = String, Path, description = "The model"), PredictQuery),
-    request_body = Object,
+    request_body = GivenRows,
     responses(
-        (status = OK, description = "For one row; for a list `predictions` has one for each", body = One),
+        (status = OK, description = "For one row; for a list `predictions` has one for each", body = Predicted),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, description = "Lists every field that is refused, and what it may be",
@@ -207,16 +212,17 @@ async fn answer(
     };
     let model = served.manifest().name.as_str();
     let mut predictions: Vec<Prediction<'_>> = answers.iter().map(|answer| prediction(served, answer)).collect();
-    Ok(match (listed, predictions.pop()) {
+    let answer = match (listed, predictions.pop()) {
         (false, Some(row)) => {
             let model_version = row.by.unwrap_or(served.version());
-            json(StatusCode::OK, &One { model, model_version, row: Prediction { by: None, ..row } })
+            Predicted::One(One { model, model_version, row: Prediction { by: None, ..row } })
         }
         (_, last) => {
             predictions.extend(last);
-            json(StatusCode::OK, &Many { model, model_version: served.version(), predictions })
+            Predicted::Many(Many { model, model_version: served.version(), predictions })
         }
-    })
+    };
+    Ok(json(StatusCode::OK, &answer))
 }
 
 /// Refuses rows with values that the schema refuses, all of which are told; no rows, and too many to explain.
@@ -263,24 +269,24 @@ fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
     let label = |output: usize| manifest.outputs[output].label.as_str();
     let mut contributions =
         answer.explained.iter().map(|explained| (label(explained.output), contributions(answer, explained)));
-    let (said, contributions) = match &answer.scored[..] {
-        [scored] => {
-            let said = Said::One { probability: scored.probability, prediction: u8::from(scored.positive) };
-            (said, contributions.next().map(|(_, own)| Explanation::One(own)))
-        }
-        scored => {
-            let probabilities =
-                scored.iter().enumerate().map(|(output, own)| (label(output), own.probability)).collect();
-            let said = Said::Several { probabilities, predicted: predicted(served, answer) };
-            let explained = (!answer.explained.is_empty()).then(|| Explanation::Several(contributions.collect()));
-            (said, explained)
-        }
+    let said = match &answer.scored[..] {
+        [scored] => Prediction {
+            probability: Some(scored.probability),
+            prediction: Some(u8::from(scored.positive)),
+            contributions: contributions.next().map(|(_, own)| Explanation::One(own)),
+            ..Prediction::default()
+        },
+        scored => Prediction {
+            probabilities: Some(scored.iter().enumerate().map(|(at, own)| (label(at), own.probability)).collect()),
+            predicted: Some(predicted(served, answer)),
+            contributions: (!answer.explained.is_empty()).then(|| Explanation::Several(contributions.collect())),
+            ..Prediction::default()
+        },
     };
     Prediction {
-        said,
         unseen: answer.unseen.iter().map(|&field| manifest.schema[field].name.as_str()).collect(),
-        contributions,
         by: (answer.by == By::Challenger).then_some(&manifest.version),
+        ..said
     }
 }
 

@@ -15,7 +15,8 @@ use shared::engine::tabular::schema::Field;
 use shared::engine::tabular::value::truth;
 use utoipa::ToSchema;
 
-use super::ServedModel;
+use super::shapes::Remembers;
+use super::{GivenRows, ServedModel};
 use crate::api::error::ApiError;
 use crate::api::{App, body, json};
 use crate::events::now_ms;
@@ -31,6 +32,7 @@ const LONG: usize = 1 << 16;
 
 /// The acknowledgement of rows: every one is on disk.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RowsAccepted)]
 pub struct Remembered<'a> {
     /// The model.
     model: &'a str,
@@ -46,9 +48,10 @@ pub struct Remembered<'a> {
 #[utoipa::path(
     post,
     path = "/models/{name}/rows",
+    operation_id = "sendRows",
     tag = "models",
     params(("name" = String, Path, description = "The model")),
-    request_body = Object,
+    request_body = GivenRows,
     responses(
         (status = OK, body = Remembered),
         (status = ACCEPTED, body = Remembered),
@@ -168,17 +171,17 @@ fn is_truth(value: &Value) -> bool {
 }
 
 /// What a version remembers of rows, for people and machines; nothing if it remembers the training rows alone.
-pub fn remembers(version: &Version) -> Vec<Value> {
+pub fn remembers(version: &Version) -> Vec<Remembers<'_>> {
     let schema = &version.manifest().schema;
-    let told = |followed: &Followed| {
-        let [key, time] = followed.columns.map(|column| &schema[column].name);
+    let told = version.followed().iter().map(|followed| {
+        let [key, time] = followed.columns.map(|column| schema[column].name.as_str());
         let values: &[String] = match &followed.kept {
             Kept::Count => &[],
             Kept::Values(names) => names,
         };
-        value!({ "rows": followed.origin.as_str(), "key": key, "time": time, "values": values })
-    };
-    version.followed().iter().map(told).collect()
+        Remembers { rows: followed.origin.as_str(), key, time, values }
+    });
+    told.collect()
 }
 
 /// A row that can be sent; `None` if the version remembers none.

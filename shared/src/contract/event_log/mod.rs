@@ -180,12 +180,14 @@ pub struct Place {
 
 /// How much of a log file is in a version, as the version's manifest records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CoveredFile {
     /// The replica that wrote it.
     pub replica: String,
     /// The number in its name.
     pub number: u64,
     /// The id of the file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: FileId,
     /// Every event up to this offset is in the version.
     pub bytes: u64,

@@ -170,6 +170,7 @@ pub struct Output {
 
 /// The share of a field, or of two together, in all gains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FieldShare))]
 pub struct Importance {
     /// The field, or both.
     pub field: String,
