@@ -13,11 +13,7 @@ pub fn pipeline(trail: &Trail) -> Markup {
         .sources
         .iter()
         .filter(|source| source.items > 0)
-        .map(|source| Bar {
-            name: plain(&source.words),
-            value: source.items as f64,
-            told: count(source.items as u64),
-        })
+        .map(|source| Bar { name: plain(&source.words), value: source.items as f64, told: count(source.items as u64) })
         .collect();
     html! {
         section.pipeline aria-labelledby="pipeline" {
