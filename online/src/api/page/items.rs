@@ -9,7 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use shared::contract::id::ItemId;
-use shared::contract::known::KnownItem;
+use shared::contract::known::{EventDays, KnownItem, OneItem};
 use shared::engine::recommend::{Pick, Placed};
 use shared::engine::snapshot::Snapshot;
 
@@ -17,17 +17,20 @@ use super::asked::Asked;
 use super::first_run::first_run;
 use super::frame::{Tab, page};
 use super::parts::item::Shown;
-use super::parts::words::{count, named, plain, price, time};
+use super::parts::plot;
+use super::parts::words::{day, count, named, plain, price, time};
 use super::visit::Visit;
 use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::query;
 use crate::events::now_ms;
-use crate::lookup::{self, Wanted, describe};
+use crate::lookup::{self, Wanted, describe_one};
 use crate::recommender::Listed;
 
 /// So many items are listed.
 const LISTED: usize = 24;
+/// The milliseconds of a day.
+const DAY_MS: i64 = 24 * 3600 * 1000;
 /// So many items that go with one.
 const BESIDE: usize = 8;
 
@@ -139,7 +142,7 @@ pub async fn get_item(State(app): State<Arc<App>>, request: Request<Body>) -> Re
         return Ok(page(StatusCode::NOT_FOUND, &visit, Tab::Items, "No such item", &main));
     };
     let now_ms = now_ms();
-    let known = describe(&snapshot, item, now_ms);
+    let OneItem { known, days } = describe_one(&snapshot, item, now_ms);
     let similar = app.recommender.similar(&item_id, None, BESIDE, now_ms)?;
     let together = app.recommender.together(&item_id, None, BESIDE, now_ms)?;
     // Behind what is bought with it comes what is similar.
@@ -158,6 +161,9 @@ pub async fn get_item(State(app): State<Arc<App>>, request: Request<Body>) -> Re
         div.split.even {
             section aria-labelledby="known" { h2 #known { "What is known" } (facts(&known, now_ms)) }
             section aria-labelledby="counts" { h2 #counts { "Counters" } (counters(&known)) }
+        }
+        @if let Some(days) = &days {
+            section aria-labelledby="days" { h2 #days { "Popularity over time" } (by_day(days)) }
         }
         section aria-labelledby="similar" { h2 #similar { "Similar" } (rows(&similar.snapshot, &similar.picks)) }
         section aria-labelledby="together" {
@@ -183,6 +189,19 @@ fn facts(known: &KnownItem, now_ms: i64) -> Markup {
             }
             @for (name, value) in &known.properties { dt { (named(name)) } dd { (named(&value.texts().join(", "))) } }
         }
+    }
+}
+
+/// Its events by day, and the days that they begin and end with.
+fn by_day(days: &EventDays) -> Markup {
+    let events: Vec<f64> = days.events.iter().map(|&events| f64::from(events)).collect();
+    let all: u64 = days.events.iter().map(|&events| u64::from(events)).sum();
+    let most = days.events.iter().max().copied().unwrap_or_default();
+    let first = days.last - (days.events.len().max(1) as i64 - 1) * DAY_MS;
+    let told = format!("{} events in {} days, at most {most} a day", count(all), events.len());
+    html! {
+        (plot::line(&events, &told))
+        p.ends { span { (day(first)) } span { (told) } span { (day(days.last)) } }
     }
 }
 

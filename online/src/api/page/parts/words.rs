@@ -137,6 +137,12 @@ pub fn time(at_ms: i64, now_ms: i64) -> Markup {
     html! { time datetime=(stamp) title=(stamp) { (ago(at_ms, now_ms)) } }
 }
 
+/// The day of a time, in UTC.
+#[must_use]
+pub fn day(at_ms: i64) -> String {
+    Timestamp::from_millisecond(at_ms).map_or_else(|_| at_ms.to_string(), |time| time.strftime("%-d %b %Y").to_string())
+}
+
 fn ago(at_ms: i64, now_ms: i64) -> String {
     let minutes = (now_ms - at_ms) / 60_000;
     match minutes {
@@ -144,8 +150,7 @@ fn ago(at_ms: i64, now_ms: i64) -> String {
         1..=59 => format!("{minutes} min ago"),
         60..=2879 => format!("{} h ago", minutes / 60),
         2880..=43_199 => format!("{} days ago", minutes / 1440),
-        _ => Timestamp::from_millisecond(at_ms)
-            .map_or_else(|_| at_ms.to_string(), |time| time.strftime("%-d %b %Y").to_string()),
+        _ => day(at_ms),
     }
 }
 
