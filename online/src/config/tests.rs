@@ -1,5 +1,7 @@
 use std::io::Write;
 
+use shared::contract::api::Seen;
+
 use super::*;
 use crate::scenarios::during;
 
