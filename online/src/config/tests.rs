@@ -1,6 +1,7 @@
 use std::io::Write;
 
-use shared::contract::api::Seen;
+use shared::contract::api::{Seen, ServedPolicy};
+use shared::engine::attribution::Shown;
 
 use super::*;
 use crate::scenarios::during;

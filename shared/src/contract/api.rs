@@ -6,14 +6,14 @@ mod events;
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::events::*;
 use crate::contract::given::{ids, milliseconds, optional_flag, optional_id, optional_integer, optional_text};
-use crate::contract::id::{self, ItemId, UserId};
+use crate::contract::id::{ItemId, UserId};
 use crate::contract::kind::KindName;
 use crate::contract::max_per::{self, MaxPer};
 use crate::contract::profile::GivenProfile;
 #[cfg(feature = "openapi")]
 use crate::contract::profile::GivenValue;
-pub use self::events::*;
 pub use crate::contract::seen::{Seen, SeenPolicy};
 pub use crate::contract::served::ServedPolicy;
 

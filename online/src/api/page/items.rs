@@ -18,7 +18,7 @@ use super::first_run::first_run;
 use super::frame::{Tab, page};
 use super::parts::item::Shown;
 use super::parts::plot;
-use super::parts::words::{day, count, named, plain, price, time};
+use super::parts::words::{count, day, named, plain, price, time};
 use super::visit::Visit;
 use crate::api::App;
 use crate::api::error::ApiError;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de;
+use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::contract::given::{ids, optional_id, optional_text};
