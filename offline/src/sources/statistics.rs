@@ -199,10 +199,9 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
 
 #[cfg(test)]
 mod tests {
-    use shared::engine::why::words::of_feature;
-
     use shared::contract::id::UserIdx;
     use shared::contract::kind::KindIdx;
+    use shared::engine::why::words::of_feature;
     use shared::tables::NO_CATEGORY;
 
     use super::*;
