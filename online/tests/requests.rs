@@ -335,7 +335,7 @@ fn every_path_answers_with_a_slash_at_its_end() {
     for (path, calls) in description["paths"].as_object().expect("paths") {
         let path = path.replace("{item_id}", "i01").replace("{id}", "u");
         let query = match path.as_str() {
-            "/recommendations" => "?user_id=u",
+            "/recommendations" | "/recommendations/why" => "?user_id=u",
             "/segments" => "?user_id=u&of=category",
             _ => "",
         };

@@ -203,7 +203,8 @@ fn what_is_for_operators_answers_at_the_admin_address_alone() {
     config.server.admin_listen = "127.0.0.1:0".to_owned();
     let service = Running::start(&config);
     let (public, admin) = (service.client, Client::new(service.admin_address().expect("an admin address")));
-    let operators = ["/metrics", "/docs/", "/docs/index.css", "/openapi.json", "/users/u/history", "/"];
+    let why = "/recommendations/why?user_id=u";
+    let operators = ["/metrics", "/docs/", "/docs/index.css", "/openapi.json", "/users/u/history", why, "/"];
     for target in operators {
         send(&public, "GET", target, &key).assert_problem(404, None);
         assert!(send(&admin, "GET", target, &key).status < 400, "{target}");

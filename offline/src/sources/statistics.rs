@@ -201,6 +201,7 @@ fn count_places(sessions: &Sessions, counts: &mut [Counts]) {
 mod tests {
     use shared::contract::id::UserIdx;
     use shared::contract::kind::KindIdx;
+    use shared::engine::why::words::of_feature;
     use shared::tables::NO_CATEGORY;
 
     use super::*;
@@ -252,6 +253,10 @@ mod tests {
         let log = log(&events);
         let items = WithEvents::of(&log);
         let statistics = fit(&log, &items, &sessions(&log, 1).in_rows(&items));
+        for (name, _) in statistics.columns() {
+            let feature = format!("item_{name}");
+            assert_ne!(of_feature(&feature), feature.replace('_', " "), "give it words for those who ask why");
+        }
         let of = |name| f64::from(value(&statistics, name, 0));
         let counted =
             ["events", "events_30d", "events_7d", "events_1d", "events_6h"].map(|name| of(name).exp_m1().round());

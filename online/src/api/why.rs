@@ -14,9 +14,9 @@ use super::query::WhyQuery;
 use super::{App, json, query};
 use crate::events::now_ms;
 
-/// Explains a slate: for each item its places and what gave it them, for an item that is not in it why, and what went into each
-/// part of the engine and came out. The slate is made anew by what is known now; the one that was served may have been of
-/// an earlier moment. Nothing is remembered or logged of it.
+/// Explains a slate: for each item its places and what gave it them, for an item that is not in it why, and what went into
+/// each part of the engine and came out. The slate is made anew by what is known now; the one that was served may have been
+/// of an earlier moment. Nothing is remembered or logged of it.
 #[utoipa::path(
     get,
     path = "/recommendations/why",

@@ -50,8 +50,8 @@ pub struct ItemWhy {
     /// What the ranker says of it, if it got there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<RankerWhy>,
-    /// Its place after the ranker; what the ranker did not get comes after what it ranked. This and what follows is told of the
-    /// first 500.
+    /// Its place after the ranker; what the ranker did not get comes after what it ranked. This and the places that follow
+    /// are told of the first 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place_by_ranker: Option<usize>,
     /// Its place before the rules.

@@ -102,7 +102,9 @@ proptest! {
         (version, policy, k, seed) in (0usize..4, 0usize..3, 1usize..11, any::<u64>()),
     ) {
         let snapshot = &versions()[version];
-        let kinds = |events: Vec<(u32, u8)>| events.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect::<Vec<_>>();
+        let kinds = |events: Vec<(u32, u8)>| -> Vec<(u32, KindIdx)> {
+            events.into_iter().map(|(item, kind)| (item, KindIdx(kind))).collect()
+        };
         let state = state(&kinds(history), &kinds(seen));
         let items = |items: Vec<u32>| items.into_iter().map(ItemIdx).collect::<Vec<_>>();
         let explore = explores.then(|| Explore { share: 0.5, items: items(vec![1, 4, 7]).into() });

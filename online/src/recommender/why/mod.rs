@@ -1,7 +1,7 @@
 //! Explains a slate: asks the engine again, and tells what it says in ids, names and words.
 //!
-//! In: a [`CheckedQuery`] and some items. Out: [`Explanation`]. Nothing is logged, counted or remembered of it: nobody was
-//! served. It takes some milliseconds, and so a thread of its own.
+//! In: a [`CheckedQuery`] and some items. Out: [`Explanation`]. Nothing is logged, counted or remembered of it: nobody
+//! was served. It takes some milliseconds, and so a thread of its own.
 
 mod sentences;
 mod words;

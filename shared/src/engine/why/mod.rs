@@ -12,8 +12,9 @@
 //! What the ranker's features add are exact Shapley values ([`crate::engine::rank::contributions`]). The base that they
 //! start from is the mean score of the candidates of the question, so that they say why an item stands before the others:
 //! what all candidates share, such as the hour, adds nothing. Cost: two answers, a pass over the catalogue, and for each
-//! item some 100 to 1000 µs for its contributions.
+//! item its contributions: some 600,000 multiplications for 400 trees of depth 6.
 
+mod judge;
 mod refusal;
 mod trail;
 mod witness;
@@ -26,15 +27,16 @@ use crate::contract::id::ItemIdx;
 use crate::contract::source::Source;
 use crate::engine::recommend::{Moment, Scratch, models, recommend_watched};
 use crate::engine::rules::Rules;
-use crate::engine::slate::{Pick, Placed, Query, Slate};
+use crate::engine::slate::{Query, Slate};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::UserState;
 use crate::engine::values::Value;
 use crate::tables::Step;
+use judge::Judge;
 pub use refusal::{Refusal, refusal};
 use trail::{End, Timed, Tracker};
 pub use trail::{Part, Passed, Proposed, Refused, Trail};
-use witness::{Said, Witness};
+use witness::Witness;
 
 /// A slate, its way, and why some items are in it or not.
 #[derive(Debug)]
@@ -64,10 +66,11 @@ pub struct Why {
     pub by_blend: Option<usize>,
     /// What the ranker says of it, if it got there.
     pub ranking: Option<Ranking>,
-    /// Its place after the ranker, which what the ranker did not get comes after. As all that follow, missing beyond the
-    /// longest slate.
+    /// Its place after the ranker; what the ranker did not get comes after what it ranked. As all places that follow,
+    /// missing beyond the longest slate.
     pub by_ranker: Option<usize>,
-    /// Its place before the rules: after what is bought with the basket, and what sources have when they are asked for more.
+    /// Its place before the rules, which come after what is bought with the basket and after what sources have when they
+    /// are asked for more.
     pub before_rules: Option<usize>,
     /// Its place after the rules, where nothing is explored.
     pub by_rules: Option<usize>,
@@ -203,8 +206,8 @@ pub fn explain(
 
     let filter = scratch.filter(snapshot, state, query, now_ms);
     let refusal = |item: ItemIdx| refusal(snapshot, state, query, filter, item, now_ms);
-    let asked = Asked { query, now_ms, slate: &slate.picks, order: &order, tracker: &tracker };
-    let items = of.iter().zip(said).map(|(&item, said)| asked.why(item, said, refusal(item))).collect();
+    let judge = Judge { query, now_ms, slate: &slate.picks, order: &order, tracker: &tracker };
+    let items = of.iter().zip(said).map(|(&item, said)| judge.why(item, said, refusal(item))).collect();
     let end = end(snapshot, slate.picks.len(), refusal);
     let mut trail = tracker.trail(snapshot, |source| models.0.get(source), end, &timed);
     trail.passed.retain(|passed| match passed.part {
@@ -255,94 +258,4 @@ fn end(snapshot: &Snapshot, slate: usize, refusal: impl Fn(ItemIdx) -> Option<Re
     refused.sort_unstable();
     let admitted = items - refused.iter().map(|(_, count)| count).sum::<usize>();
     End { refused, admitted, slate }
-}
-
-/// What an item is explained by.
-struct Asked<'a> {
-    query: &'a Query,
-    now_ms: i64,
-    slate: &'a [Pick],
-    /// The longest slate.
-    order: &'a [Pick],
-    tracker: &'a Tracker,
-}
-
-impl Asked<'_> {
-    fn why(&self, item: ItemIdx, said: Said, refusal: Option<Refusal>) -> Why {
-        let at = self.slate.iter().position(|pick| pick.item == item);
-        let by_rules = self.order.iter().position(|pick| pick.item == item).map(|at| at + 1);
-        let own = self.slate.iter().chain(self.order).find(|pick| pick.item == item);
-        let effects = self.effects(item, own);
-        let absent = match at {
-            Some(_) => None,
-            None => Some(self.absent(refusal, &effects, by_rules, said.by_blend)),
-        };
-        let Said { sources, blended, by_blend, ranking, by_ranker, because, before_rules } = said;
-        let place = at.map(|at| at + 1);
-        Why {
-            item,
-            place,
-            absent,
-            sources,
-            blended,
-            by_blend,
-            ranking,
-            by_ranker,
-            before_rules,
-            by_rules,
-            because,
-            effects,
-        }
-    }
-
-    fn absent(
-        &self,
-        refusal: Option<Refusal>,
-        effects: &[Effect],
-        by_rules: Option<usize>,
-        by_blend: Option<usize>,
-    ) -> Absent {
-        let last = |effect: &Effect| match *effect {
-            Effect::HeldBack { rule, value } => Some(Absent::HeldBack { rule, value }),
-            Effect::Buried { rule } => Some(Absent::Buried { rule }),
-            _ => None,
-        };
-        match (refusal, by_rules) {
-            (Some(refusal), _) => Absent::Refused(refusal),
-            (None, Some(place)) if place <= self.query.k => Absent::GaveWay,
-            _ => match effects.iter().rev().find_map(last) {
-                Some(absent) => absent,
-                None if by_blend.is_none() => Absent::NotProposed,
-                None => Absent::Below,
-            },
-        }
-    }
-
-    /// * `own`: the item in the slate, or in the longest.
-    fn effects(&self, item: ItemIdx, own: Option<&Pick>) -> Vec<Effect> {
-        let placed = own.map(|pick| pick.placed);
-        let mut effects = Vec::new();
-        if placed == Some(Placed::Together) {
-            effects.push(Effect::Together(own.and_then(|pick| pick.because)));
-        }
-        if let Some(rules) = self.query.rules.as_deref() {
-            let boosts = rules.boosts.iter().enumerate();
-            let boosts = boosts.filter(|(_, boost)| boost.during.contains(&self.now_ms) && boost.items.contains(item));
-            effects.extend(boosts.map(|(rule, boost)| Effect::Boosted { rule, factor: boost.factor, add: boost.add }));
-        }
-        let left = self.query.decays.iter().filter(|decay| decay.item == item).map(|decay| decay.left);
-        effects.extend(left.reduce(f32::min).map(Effect::Decayed));
-        if let Some(rules) = self.query.rules.as_deref() {
-            let holds =
-                |bury: &crate::engine::rules::Bury| bury.during.contains(&self.now_ms) && bury.items.contains(item);
-            effects.extend(rules.buries.iter().position(holds).map(|rule| Effect::Buried { rule }));
-        }
-        effects.extend(self.tracker.held_back.get(&item).map(|&(rule, value)| Effect::HeldBack { rule, value }));
-        match (placed, own.and_then(|pick| pick.propensity)) {
-            (Some(Placed::Pinned), _) => effects.push(Effect::Pinned),
-            (Some(Placed::Explored), Some(propensity)) => effects.push(Effect::Explored(propensity)),
-            _ => {}
-        }
-        effects
-    }
 }
