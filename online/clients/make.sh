@@ -9,7 +9,7 @@ version=$(sed -n '/^  "info"/,/^  }/s/.*"version": "\(.*\)".*/\1/p' $here/openap
 
 python() {
     [ -x $out/venv/bin/openapi-python-client ] || python3 -m venv $out/venv
-    $out/venv/bin/pip install --quiet openapi-python-client==0.29.1 mypy==2.4.1
+    $out/venv/bin/pip install --quiet --requirement $here/requirements.txt
     PATH="$PWD/$out/venv/bin:$PATH"                    # it formats by ruff, which comes with it
     rm -rf $out/python && mkdir -p $out/python
     openapi-python-client generate --path $here/openapi.json --meta none --fail-on-warning \
