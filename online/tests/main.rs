@@ -8,6 +8,7 @@ mod catalogue;
 mod event_log;
 mod feeds;
 mod golden;
+mod gorse;
 mod histories;
 mod home;
 mod inputs;

@@ -5,8 +5,7 @@
 //! The rules for all requests are here, in [`observe`], [`authorize`] and [`admit`], which come in this order: no answer
 //! may be stored by caches, a panic is a 500, and a path works with and without a trailing slash.
 //!
-//! The wire formats of other systems are in [`clients`]. Paths kept free for more of them: `/api/…`, and
-//! `POST /recommendations` with a `campaignArn`.
+//! The wire formats of other systems are in [`clients`].
 
 pub mod access;
 pub mod admit;
@@ -55,7 +54,7 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
 use shared::contract::home::GivenRow;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -152,6 +151,8 @@ pub struct App {
     /// Turns for work that takes a thread of its own: half as many as there are cores, so that the others are left to what
     /// is short.
     pub long_work: Arc<Semaphore>,
+    /// The turn to change one category of an item, which says anew what the others are.
+    pub categories: Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -176,6 +177,7 @@ impl App {
             settings,
             gate,
             long_work,
+            categories: Mutex::default(),
             stopping,
         }
     }
