@@ -90,6 +90,8 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("POST", "/models/{name}/rows", WRITE, Both, Intake),
     // The calls of other systems' clients.
     ("POST", "/personalize-ranking", READ, Both, Work),
+    ("POST", "/items", WRITE, Both, Change),
+    ("POST", "/users", WRITE, Both, Intake),
     ("POST", "/v1/batch", WRITE, Both, Intake),
     ("POST", "/v1/import", WRITE, Both, Intake),
     ("POST", "/v1/track", WRITE, Both, Intake),
@@ -175,7 +177,7 @@ mod tests {
             ("POST".to_owned(), OTHER.to_owned()),
         ]);
         // Those that the description does not list.
-        let undescribed = ["/personalize-ranking", "/v1/batch", "/v1/import"]
+        let undescribed = ["/personalize-ranking", "/items", "/users", "/v1/batch", "/v1/import"]
             .into_iter()
             .chain(crate::api::clients::MESSAGES);
         routes.extend(undescribed.map(|path| ("POST".to_owned(), path.to_owned())));

@@ -25,6 +25,8 @@ pub const MESSAGES: [&str; 6] = ["/v1/track", "/v1/identify", "/v1/alias", "/v1/
 pub fn routes() -> Router<Arc<App>> {
     let router = Router::new().route("/v1/batch", post(segment::post_batch));
     let router = router.route("/personalize-ranking", post(personalize::runtime::post_ranking));
+    let router = router.route("/items", post(personalize::datasets::post_items));
+    let router = router.route("/users", post(personalize::datasets::post_users));
     let router = router.route("/v1/import", post(segment::post_batch));
     let router = router.merge(gorse::routes());
     MESSAGES.into_iter().fold(router, |router, path| router.route(path, post(segment::post_message)))
