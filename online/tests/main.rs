@@ -10,6 +10,7 @@ mod description;
 mod event_log;
 mod feeds;
 mod golden;
+mod gorse;
 mod histories;
 mod home;
 mod inputs;

@@ -100,3 +100,49 @@ fn errors_name_their_exceptions() {
     assert_eq!((answer.status, answer.header("x-amzn-errortype")), (404, Some("ResourceNotFoundException")));
     service.stop();
 }
+
+#[test]
+fn items_and_users_are_put() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = &service.client;
+    let put = json!({"datasetArn": "arn:x:dataset/shop/ITEMS", "items": [
+        {"itemId": "new", "properties": "{\"price\":\"12.5\",\"categoryL1\":\"Fruit|Apples\",\"brand\":\"Acme\"}"},
+        {"itemId": "i03", "properties": "{\"title\":\"Lamp\"}"}, {"itemId": "bare"}]});
+    let answer = client.post("/items", &put.to_string());
+    assert_eq!((answer.status, answer.body.len()), (200, 0), "{}", String::from_utf8_lossy(&answer.body));
+    let item = client.get("/items/new").json();
+    assert_eq!((&item["price"], &item["categories"]), (&json!(12.5), &json!(["Apples", "Fruit"])));
+    assert_eq!(item["properties"], json!({"brand": ["Acme"]}));
+    assert_eq!(client.get("/items/i03").json()["name"], "Lamp");
+    assert_eq!(client.get("/items/bare").json()["available"], true);
+    let put = json!({"datasetArn": "arn:x:dataset/shop/USERS", "users": [
+        {"userId": "bare"}, {"userId": "u", "properties": "{\"age\":34,\"city\":\"Bern\"}"}]});
+    assert_eq!(client.post("/users", &put.to_string()).status, 200);
+    let said = &client.get("/users/u").json()["said"];
+    assert_eq!((&said["age"]["value"], &said["city"]["value"]), (&json!(34.0), &json!("Bern")));
+    for (path, body, says) in [
+        ("/items", json!({"items": [{"itemId": "i"}]}), "datasetArn"),
+        ("/items", json!({"datasetArn": "x", "items": []}), "items: 0 entries"),
+        (
+            "/items",
+            json!({"datasetArn": "x", "items": [{"itemId": "i", "properties": "{"}]}),
+            "items[0].properties: it is no",
+        ),
+        (
+            "/items",
+            json!({"datasetArn": "x", "items": [{"itemId": "i", "properties": "{\"price\":\"dear\"}"}]}),
+            "items[0].properties.price",
+        ),
+        (
+            "/users",
+            json!({"datasetArn": "x", "users": [{"userId": "bare"}, {"userId": "u", "properties": "{\"a\":[1]}"}]}),
+            "users[1].properties.a",
+        ),
+    ] {
+        let answer = client.post(path, &body.to_string());
+        assert_eq!((answer.status, answer.header("x-amzn-errortype")), (400, Some("InvalidInputException")), "{body}");
+        assert!(answer.json()["message"].as_str().is_some_and(|text| text.contains(says)), "{}", answer.json());
+    }
+    service.stop();
+}

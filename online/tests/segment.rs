@@ -77,3 +77,38 @@ fn one_message_has_its_type_in_the_path_and_an_error_has_their_shape() {
     );
     service.stop();
 }
+
+#[test]
+fn who_is_identified_has_their_traits_and_what_they_did_before() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = &service.client;
+    let viewed = |anonymous: &str, item: &str, id: &str| {
+        json!({"type": "track", "event": "Product Viewed", "anonymousId": anonymous, "messageId": id,
+            "properties": {"product_id": item}})
+    };
+    let identify = json!({"type": "identify", "userId": "u", "anonymousId": "a",
+        "traits": {"plan": "gold", "email": "u@example.org", "address": {"city": "Bern"}}});
+    let body = json!({"batch": [viewed("a", "i01", "m1"), identify, viewed("a", "i02", "m2")]});
+    let answer = send(client, &body);
+    let expected = json!({"success": true, "accepted": 2, "identified": 1, "merged": 1, "ignored": {"trait": 1}});
+    assert_eq!((answer.status, answer.json()), (200, expected));
+    assert_eq!(history(client, "u"), [("view".to_owned(), "i01".to_owned())]);
+    assert_eq!(history(client, "session:a"), [("view".to_owned(), "i02".to_owned())]);
+    let said = &client.get("/users/u").json()["said"];
+    assert_eq!((&said["plan"]["value"], &said["address.city"]["value"]), (&json!("gold"), &json!("Bern")));
+    assert_eq!(said.get("email"), None);
+    // As clients do with every page: now what came since is theirs, too, and then there is nothing to merge.
+    let again = client.post("/v1/identify", &json!({"userId": "u", "anonymousId": "a"}).to_string()).json();
+    assert_eq!(again, json!({"success": true, "accepted": 0, "merged": 1}));
+    assert_eq!(history(client, "u").len(), 2);
+    let again = client.post("/v1/identify", &json!({"userId": "u", "anonymousId": "a"}).to_string()).json();
+    assert_eq!(again, json!({"success": true, "accepted": 0}));
+    let alias = json!({"userId": "v", "previousId": "u"});
+    assert_eq!(
+        client.post("/v1/alias", &alias.to_string()).json(),
+        json!({"success": true, "accepted": 0, "merged": 1})
+    );
+    assert_eq!((history(client, "v").len(), history(client, "u").len()), (2, 0));
+    service.stop();
+}

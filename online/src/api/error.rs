@@ -66,6 +66,9 @@ pub enum ApiError {
     /// The path exists, but not for this method.
     #[error("this path does not answer this method; /docs lists what there is")]
     Method,
+    /// A call of another system's clients that can't be answered as it is meant; why.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// Too many requests are being answered, or the service is too slow.
     #[error("{0}; try again in a second")]
     Busy(&'static str),
@@ -161,6 +164,7 @@ impl ApiError {
             Self::Gone(_) => StatusCode::GONE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Busy(_) | Self::NoRecommender(_) | Self::Store(_) | Self::Events(_) | Self::NotRemembered(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -6,8 +6,7 @@
 //! come in this order: no answer may be stored by caches unless it says so, a panic is a 500, and a path works with and
 //! without a trailing slash.
 //!
-//! The wire formats of other systems are in [`clients`]. Paths kept free for more of them: `/api/…`, and
-//! `POST /recommendations` with a `campaignArn`.
+//! The wire formats of other systems are in [`clients`].
 
 pub mod access;
 pub mod admit;
@@ -59,7 +58,7 @@ use prometheus::proto::MetricFamily;
 use serde::Serialize;
 use serde_json::Value;
 use shared::contract::home::GivenRow;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tower::ServiceExt as _;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -171,6 +170,8 @@ pub struct App {
     pub long_work: Arc<Semaphore>,
     /// What was counted when somebody looked last.
     pub recent: Recent,
+    /// The turn to change one category of an item, which says anew what the others are.
+    pub categories: Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -197,6 +198,7 @@ impl App {
             gate,
             long_work,
             recent: Recent::default(),
+            categories: Mutex::default(),
             stopping,
         }
     }

@@ -157,6 +157,14 @@ pub async fn get_users(State(app): State<Arc<App>>, RawQuery(text): RawQuery) ->
     let UsersQuery { limit, cursor, q } = query::read(text.as_deref())?;
     let (after, begin) = (query::page_cursor(cursor)?, q.unwrap_or_default());
     let wanted = WantedUsers { after: after.as_ref(), limit: limit.get(), begin: &begin };
+    Ok(json(StatusCode::OK, &page(&app, wanted).await?))
+}
+
+/// What is known of the users of a page.
+///
+/// # Errors
+/// [`ApiError`] without a recommender, or when the store does not answer.
+pub(super) async fn page(app: &App, wanted: WantedUsers<'_>) -> Result<UserPage, ApiError> {
     let named = app.recommender.named(wanted.from(), wanted.most()).await?;
     let snapshot = app.recommender.snapshot()?;
     let named = named.into_iter().map(|user| user.as_str().to_owned()).collect();
@@ -165,10 +173,9 @@ pub async fn get_users(State(app): State<Arc<App>>, RawQuery(text): RawQuery) ->
     let now_ms = now_ms();
     let histories = try_join_all(users.iter().map(|user| app.recommender.history(user, now_ms))).await?;
     let known = users.iter().zip(&histories).filter_map(|(user, live)| describe_user(&snapshot, user.as_str(), live));
-    let answer = UserPage {
+    Ok(UserPage {
         model_version: snapshot.manifest().version.clone(),
         users: known.collect(),
         cursor: next.as_ref().map(Cursor::to_string),
-    };
-    Ok(json(StatusCode::OK, &answer))
+    })
 }

@@ -72,13 +72,22 @@ pub async fn delete_user(
 ) -> Result<Response, ApiError> {
     let user_id = query::id("id", &path_text("id", path)?, UserId::from_outside)?;
     let NoQuery {} = query::read(text.as_deref())?;
-    let (status, applied) = match app.events.erase(user_id.clone()).await? {
+    let (status, applied) = match erase(&app, user_id.clone()).await? {
         Visible::Now { .. } => (StatusCode::OK, true),
         Visible::Later => (StatusCode::ACCEPTED, false),
     };
-    app.shadow.iter().for_each(Shadow::forget);
-    app.outcomes.forget(user_id.clone());
     Ok(json(status, &Erased { user_id, applied }))
+}
+
+/// Erases a user.
+///
+/// # Errors
+/// [`ApiError::Events`] and [`ApiError::NoRoom`] when it can't be made durable.
+pub(super) async fn erase(app: &App, user_id: UserId) -> Result<Visible, ApiError> {
+    let visible = app.events.erase(user_id.clone()).await?;
+    app.shadow.iter().for_each(Shadow::forget);
+    app.outcomes.forget(user_id);
+    Ok(visible)
 }
 
 /// Merges another's past into a user's, as when somebody logs in: all that was accepted of the session or user of the body

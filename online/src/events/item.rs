@@ -214,6 +214,12 @@ fn texts(value: Value) -> Result<Option<FieldValue>, String> {
     Ok((!texts.is_empty()).then_some(FieldValue::Texts(texts)))
 }
 
+/// Whether a property of this name can be said of an item; other names are fields, nearly so, or what the service itself knows.
+#[must_use]
+pub fn may_be_property(name: &str) -> bool {
+    meant(name).is_none() && !TAKEN.contains(&name)
+}
+
 /// The field that is meant by a name that is nearly one.
 fn meant(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase().replace([' ', '-'], "_");

@@ -20,6 +20,12 @@ const TIMESTAMP: &str = "timestamp";
 /// The names of what is no column beside the user.
 const TAKEN: [&str; 5] = ["id", "user", "user_id", "visitorid", "timestamp"];
 
+/// Whether a field of this name can be said of a user; others say who the user is.
+#[must_use]
+pub fn may_be_field(name: &str) -> bool {
+    !TAKEN.contains(&name)
+}
+
 /// Checks what is said of a user.
 ///
 /// * `fields`: names with their values.

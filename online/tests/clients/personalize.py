@@ -29,3 +29,15 @@ try:
     sys.exit("a filter that is not there was accepted")
 except runtime.exceptions.InvalidInputException as error:
     print("InvalidInputException:", error.response["Error"]["Message"])
+dataset = "arn:aws:personalize:eu-west-1:1:dataset/shop/"
+events.put_items(datasetArn=dataset + "ITEMS", items=[
+    {"itemId": "boto-i1", "properties": {"price": "12.5", "categoryL1": "Fruit|Apples", "brand": "Acme"}}])
+similar = runtime.get_recommendations(campaignArn=arn, itemId="boto-i1", numResults=1)
+print("put_items, then what is like it", [item["itemId"] for item in similar["itemList"]])
+events.put_users(datasetArn=dataset + "USERS", users=[{"userId": "boto-1", "properties": {"age": 34, "city": "Bern"}}])
+print("put_users")
+try:
+    events.put_items(datasetArn=dataset + "ITEMS", items=[{"itemId": "boto-i1", "properties": {"price": "dear"}}])
+    sys.exit("a price that is none was accepted")
+except events.exceptions.InvalidInputException as error:
+    print("InvalidInputException:", error.response["Error"]["Message"])

@@ -14,7 +14,9 @@ for name, client in [("segment", Segment(key, host=url, gzip=True, on_error=told
     client.track(user, "Product Added", {"product_id": item})
     client.track(user, "Order Completed", {"order_id": name + "-o1", "products": [{"product_id": item}]})
     client.track(user, "Coupon Applied", {"coupon": "x"})
-    client.identify(user, {"plan": "gold"})
+    client.track(None, "Product Viewed", {"product_id": item}, anonymous_id=name + "-a")
+    client.identify(user, {"plan": "gold", "email": "u@example.org"}, anonymous_id=name + "-a")
+    client.alias(name + "-old", user)
     client.flush()
     print(name, "sent for", user)
 if errors:

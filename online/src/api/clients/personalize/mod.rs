@@ -5,9 +5,11 @@
 //! | `GetRecommendations`, `POST /recommendations` | `campaignArn` or `recommenderArn` in the body |
 //! | `GetPersonalizedRanking`, `POST /personalize-ranking` | its path |
 //! | `PutEvents`, `POST /events` | `trackingId` in the body |
+//! | `PutItems`, `POST /items`, and `PutUsers`, `POST /users` | the method: ours are `PUT` |
 //!
 //! What an ARN names is its last part: of a campaign or recommender the scenario, of a filter that of `[filters]`.
 
+pub mod datasets;
 pub mod error;
 pub mod intake;
 pub mod runtime;

@@ -37,6 +37,8 @@ pub enum Ignored {
     Kind,
     /// An id of the message or the order can't be one.
     Id,
+    /// A trait says who a user is, or can be no field of one.
+    Trait,
 }
 
 impl Ignored {
@@ -51,6 +53,7 @@ impl Ignored {
             Self::Timestamp => "timestamp",
             Self::Kind => "kind",
             Self::Id => "id",
+            Self::Trait => "trait",
         }
     }
 }
@@ -108,7 +111,7 @@ impl Message {
 
     /// When it happened by our clock, milliseconds since the epoch: what the client says, put right by how far its clock is
     /// off when it sends, as the specification has it, but only if that is more than the way here may take.
-    fn time_ms(&self, now_ms: i64) -> Result<i64, Ignored> {
+    pub(super) fn time_ms(&self, now_ms: i64) -> Result<i64, Ignored> {
         let message = &self.message;
         let ms = |value: &Value| -> Result<Option<i64>, Ignored> {
             match value {
@@ -148,7 +151,7 @@ fn item(product: &Value) -> Option<ItemId> {
 }
 
 /// A text that is not empty, or a number as one.
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
