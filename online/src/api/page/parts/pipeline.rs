@@ -13,11 +13,7 @@ pub fn pipeline(trail: &Trail) -> Markup {
         .sources
         .iter()
         .filter(|source| source.items > 0)
-        .map(|source| Bar {
-            name: plain(&source.words),
-            value: source.items as f64,
-            told: count(source.items as u64),
-        })
+        .map(|source| Bar { name: plain(&source.words), value: source.items as f64, told: count(source.items as u64) })
         .collect();
     html! {
         section.pipeline aria-labelledby="pipeline" {
@@ -40,7 +36,13 @@ pub fn pipeline(trail: &Trail) -> Markup {
                 @if !trail.refused.is_empty() {
                     div {
                         h3 { "Left out of the catalogue" }
-                        table { tbody { @for refused in &trail.refused { tr { th scope="row" { (plain(&refused.words)) } td { (count(refused.items as u64)) } } } } }
+                        table {
+                            tbody {
+                                @for refused in &trail.refused {
+                                    tr { th scope="row" { (plain(&refused.words)) } td { (count(refused.items as u64)) } }
+                                }
+                            }
+                        }
                     }
                 }
             }
