@@ -25,8 +25,8 @@ use crate::events::now_ms;
 const MAX_FORM_BYTES: usize = 4096;
 
 /// The form of an item, as it is posted. Whose event it is the URL says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Form {
     item: String,
     event: String,

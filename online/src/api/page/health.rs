@@ -26,6 +26,9 @@ use crate::events::now_ms;
 /// So many routes are listed.
 const MOST_ROUTES: usize = 10;
 
+/// The columns of the routes.
+const COLUMNS: [&str; 5] = ["Route", "Requests", "Failed", "Median", "99 of 100 within"];
+
 const REQUESTS: &str = "http_requests_total";
 const SECONDS: &str = "http_request_duration_seconds";
 const STAGES: &str = "tandem_stage_duration_seconds";
@@ -210,7 +213,7 @@ fn routes(figures: &Figures) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-labelledby="routes" {
             table.figures {
-                thead { tr { th scope="col" { "Route" } th scope="col" { "Requests" } th scope="col" { "Failed" } th scope="col" { "Median" } th scope="col" { "99 of 100 within" } } }
+                thead { tr { @for head in COLUMNS { th scope="col" { (head) } } } }
                 tbody {
                     @for (route, requests) in routes.iter().take(MOST_ROUTES) {
                         @let spread = of(route);

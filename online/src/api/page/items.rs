@@ -106,7 +106,9 @@ fn found(snapshot: &Snapshot, wanted: Wanted<'_>) -> Markup {
     let (items, more) = lookup::page(snapshot, wanted);
     html! {
         h2 { "Found" }
-        @if items.is_empty() { p.hint { "Nothing is called so. Ids are searched from their beginning, names by the beginnings of their words." } }
+        @if items.is_empty() {
+            p.hint { "Nothing is called so. Ids are searched from their beginning, names by the beginnings of their words." }
+        }
         ul.rows.wide { @for item in &items { li { (Shown::of(snapshot, *item).row(&html! {})) } } }
         @if more.is_some() { p.hint { "There are more: search for more of the name." } }
     }

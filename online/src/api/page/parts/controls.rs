@@ -29,12 +29,15 @@ pub const SEEN: [(&str, &str); 4] = [
 #[must_use]
 pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
     let more = [&asked.filter, &asked.category, &asked.item_id, &asked.max_per, &asked.scenario];
+    let k = if asked.k.is_empty() { Asked::K } else { &asked.k };
+    let scenarios = choices.scenarios.iter().map(|name| (*name, *name));
+    let scenarios: Vec<(&str, &str)> = std::iter::once(("", "none")).chain(scenarios).collect();
     let is_open = more.iter().any(|value| !value.is_empty());
     html! {
         form.controls method="get" action="/" aria-label="What the slate depends on" data-swap {
             div.fields {
                 (text("user_id", "Person", &asked.user_id, "any id, known or not"))
-                (select("k", "Items", if asked.k.is_empty() { Asked::K } else { &asked.k }, &COUNTS.map(|count| (count, count))))
+                (select("k", "Items", k, &COUNTS.map(|count| (count, count))))
                 (select("seen", "Of what they had", &asked.seen, &SEEN))
                 button.primary type="submit" { "Show" }
             }
@@ -52,8 +55,7 @@ pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
                     (text("item_id", "On the page of item", &asked.item_id, "its id"))
                     (text("max_per", "At most so many of one", &asked.max_per, "category:2"))
                     @if !choices.scenarios.is_empty() {
-                        @let names: Vec<(&str, &str)> = std::iter::once(("", "none")).chain(choices.scenarios.iter().map(|name| (*name, *name))).collect();
-                        (select("scenario", "Scenario", &asked.scenario, &names))
+                        (select("scenario", "Scenario", &asked.scenario, &scenarios))
                     }
                 }
             }

@@ -36,7 +36,13 @@ pub fn pipeline(trail: &Trail) -> Markup {
                 @if !trail.refused.is_empty() {
                     div {
                         h3 { "Left out of the catalogue" }
-                        table { tbody { @for refused in &trail.refused { tr { th scope="row" { (plain(&refused.words)) } td { (count(refused.items as u64)) } } } } }
+                        table {
+                            tbody {
+                                @for refused in &trail.refused {
+                                    tr { th scope="row" { (plain(&refused.words)) } td { (count(refused.items as u64)) } }
+                                }
+                            }
+                        }
                     }
                 }
             }

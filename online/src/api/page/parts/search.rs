@@ -23,7 +23,8 @@ pub fn search(asked: &Asked) -> Markup {
                 @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
             label.unseen for="q" { "Search people and items" }
-            input #q type="search" name="q" value=(asked.q) placeholder="Search people and items by name or id" autocomplete="off" spellcheck="false";
+            input #q type="search" name="q" value=(asked.q) placeholder="Search people and items by name or id"
+                autocomplete="off" spellcheck="false";
             button type="submit" { "Search" }
         }
     }
@@ -37,14 +38,18 @@ fn why_not(asked: &Asked, item: &Shown<'_>) -> Markup {
 /// What was found: people lead to their slate, items to what the page would be on theirs.
 #[must_use]
 pub fn found(asked: &Asked, found: &Found<'_>) -> Markup {
+    let of_person = |id: &String| Asked { user_id: id.clone(), item_id: String::new(), ..asked.plain() }.url();
     html! {
         section.found aria-label="Search results" {
             @if found.people.is_empty() && found.items.is_empty() {
-                p { "Nobody and nothing is called " strong { (named(&asked.q)) } ". Ids are searched from their beginning, names by the beginnings of their words." }
+                p {
+                    "Nobody and nothing is called " strong { (named(&asked.q)) }
+                    ". Ids are searched from their beginning, names by the beginnings of their words."
+                }
             }
             @if !found.people.is_empty() {
                 h2 { "People" }
-                ul.chips { @for id in found.people { li { a href=(Asked { user_id: id.clone(), item_id: String::new(), ..asked.plain() }.url()) { (named(id)) } } } }
+                ul.chips { @for id in found.people { li { a href=(of_person(id)) { (named(id)) } } } }
             }
             @if !found.items.is_empty() {
                 h2 { "Items" }

@@ -104,7 +104,11 @@ fn card(
                 @if let Some(change) = change { (change.mark()) }
                 @match explained {
                     Some(explained) => (why(explained)),
-                    None => p.how { a href=(asked.why_url(item.id)) data-swap { "How it was ranked" span.unseen { ": " (plain(item.name)) } } },
+                    None => p.how {
+                        a href=(asked.why_url(item.id)) data-swap {
+                            "How it was ranked" span.unseen { ": " (plain(item.name)) }
+                        }
+                    },
                 }
             }
             (buttons(&snapshot.params().kinds, &item, action))
@@ -168,7 +172,11 @@ pub fn told(snapshot: &Snapshot, picks: &[Pick], asked: &Asked) -> Markup {
                 }
             }
             @if !gone.is_empty() {
-                p.hint { "Gone: " @for (at, id) in gone.iter().take(4).enumerate() { @if at > 0 { ", " } (named(&name(id))) } @if gone.len() > 4 { " and " (gone.len() - 4) " more" } "." }
+                p.hint {
+                    "Gone: "
+                    @for (at, id) in gone.iter().take(4).enumerate() { @if at > 0 { ", " } (named(&name(id))) }
+                    @if gone.len() > 4 { " and " (gone.len() - 4) " more" } "."
+                }
             }
         }
     }
