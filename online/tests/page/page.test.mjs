@@ -1,12 +1,10 @@
 // The pages in a real browser: each flow, with a script and without; what a screen reader needs; how long it takes.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { browse, shoot, start, tab } from "./service.mjs";
+import { barriers, browse, shoot, start, tab } from "./service.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let service, browser;
 
 before(async () => { [service, browser] = [await start({ published: true }), await browse()]; });
@@ -14,13 +12,6 @@ after(async () => { await browser?.close(); await service?.stop(); });
 
 const names = (page) => page.$$eval(".cards h3", (all) => all.map((one) => one.textContent));
 const open = async (page, path) => { await page.goto(service.address + path, { waitUntil: "load" }); };
-
-/** What axe finds that keeps somebody out. */
-async function barriers(page) {
-  const found = await page.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] })`);
-  const grave = found.violations.filter((one) => ["serious", "critical", "moderate"].includes(one.impact));
-  return grave.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(" ")}`);
-}
 
 const PAGES = {
   start: "/", person: "/?user_id=u000123", stranger: "/?user_id=nobody", search: "/?q=lamp", wrong: "/?user_id=u&k=0",

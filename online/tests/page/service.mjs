@@ -2,14 +2,26 @@
 //
 // ONLINE and OFFLINE are the programs; SHOTS, if set, is a folder for pictures of the pages; CHROMIUM the browser.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
 
-const root = resolve(import.meta.dirname, "../../..");
+export const root = resolve(import.meta.dirname, "../../..");
 const program = (name) => process.env[name.toUpperCase()] ?? join(root, "target/release", name);
+
+/** The batch's program. */
+export const offline = program("offline");
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds that keeps somebody out. */
+export async function barriers(page) {
+  const found = await page.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] })`);
+  const grave = found.violations.filter((one) => ["serious", "critical", "moderate"].includes(one.impact));
+  return grave.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(" ")}`);
+}
 
 /** Starts a service; `published`: on the sample, or with nothing to serve. */
 export async function start({ published, settings = {} }) {
@@ -20,11 +32,13 @@ export async function start({ published, settings = {} }) {
     const sample = join(root, "data/sample");
     execFileSync(program("offline"), ["run", "--events", join(sample, "events.csv"), "--items", join(sample, "items.csv"),
       "--artifacts", artifacts], { stdio: "ignore", cwd: folder });
+    execFileSync(program("offline"), ["score", "train", "--preset", "credit-score", "--data", join(root, "data/bank-marketing/bank.csv"),
+      "--artifacts", artifacts], { stdio: "ignore", cwd: folder });
   }
   const env = {
     ...process.env, TANDEM_SERVER__LISTEN: "127.0.0.1:0", TANDEM_SERVER__DRAIN_MS: "0", TANDEM_SERVER__DEADLINE_MS: "5000",
     TANDEM_ARTIFACTS__PATH: artifacts, TANDEM_EVENTS__PATH: join(folder, "events"), TANDEM_SLATES__PATH: join(folder, "slates"),
-    TANDEM_SERVED__PATH: join(folder, "served"), TANDEM_MODELS__ROWS: join(folder, "rows"), TANDEM_LOG__FORMAT: "text", ...settings,
+    TANDEM_SERVED__PATH: join(folder, "served"), TANDEM_MODELS__ROWS: join(folder, "rows"), TANDEM_LOG__FORMAT: "text", TANDEM_PAGE__BATCH: program("offline"), ...settings,
   };
   const child = spawn(program("online"), [], { env, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -37,7 +51,7 @@ export async function start({ published, settings = {} }) {
     });
     child.once("exit", () => reject(new Error(`the service ended:\n${lines.join("\n")}`)));
   });
-  return { address, folder, async stop() { child.kill(); await ended; rmSync(folder, { recursive: true }); } };
+  return { address, folder, artifacts, async stop() { child.kill(); await ended; rmSync(folder, { recursive: true }); } };
 }
 
 /** Starts the browser. */
