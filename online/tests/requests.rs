@@ -149,7 +149,7 @@ fn a_query_bounds_how_many_items_are_alike_beside_its_scenario() {
     assert_eq!(slate("max_per=category:1"), "i00 i03 i02 i04", "the slate is full all the same");
     assert_eq!(slate("max_per=category:3"), "i00 i02 i03 i04");
     assert_eq!(slate("scenario=one&max_per=category:3"), "i00 i03 i02 i04", "the smaller holds");
-    let why = "/recommendations/why?user_id=u&k=2&exclude=i01&max_per=category:1&of=i02,i04";
+    let why = "/recommendations/why?user_id=u&k=2&exclude=i01&max_per=category:1&of_items=i02,i04";
     let told = service.client.get(why).json();
     let reasons = [0, 1].map(|at| told["items"][at]["absent"]["reason"].clone());
     assert_eq!(reasons, ["held_back", "below"]);
@@ -186,7 +186,7 @@ fn every_place_of_a_slate_and_every_absence_is_explained() {
     assert_eq!(places, expected);
     assert_eq!(told["items"][0]["rules"][0]["rule"], "pin");
     let reason = |item: &str| {
-        let answer = client.get(&format!("/recommendations/why?{asked}&of={item}")).json();
+        let answer = client.get(&format!("/recommendations/why?{asked}&of_items={item}")).json();
         let absent = &answer["items"][0]["absent"];
         (absent["reason"].as_str().map(str::to_owned), absent["sentence"].as_str().unwrap_or_default().to_owned())
     };
@@ -207,7 +207,7 @@ fn every_place_of_a_slate_and_every_absence_is_explained() {
     let steps = told["trail"]["steps"].as_array().expect("steps");
     assert_eq!(steps[0]["items_in"], 12);
     assert_eq!(steps.last().expect("a step")["items_out"], 4);
-    client.get("/recommendations/why?user_id=u&k=101").assert_problem(400, Some("of"));
+    client.get("/recommendations/why?user_id=u&k=101").assert_problem(400, Some("of_items"));
     client.get("/recommendations/why?user_id=u&off=i01").assert_problem(400, Some("off"));
     service.stop();
 }

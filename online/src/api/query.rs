@@ -102,7 +102,7 @@ pub struct WhyQuery {
     /// The items to explain, 100 at most, in the slate or not; those of the slate if absent. They are separated by commas, or
     /// the parameter is repeated.
     #[param(value_type = Vec<String>, explode = false)]
-    pub of: Vec<Given<ItemId>>,
+    pub of_items: Vec<Given<ItemId>>,
     /// The answer that is meant: what its scenario explored is drawn by its id.
     #[param(min_length = 1)]
     pub recommendation_id: Option<String>,
@@ -114,7 +114,7 @@ pub struct WhyQuery {
 pub struct NoQuery {}
 
 /// The parameters that may be given more than once.
-const MANY: [&str; 5] = ["basket", "exclude", "item_ids", "max_per", "of"];
+const MANY: [&str; 5] = ["basket", "exclude", "item_ids", "max_per", "of_items"];
 
 /// Reads a query string.
 ///
@@ -176,14 +176,14 @@ pub fn recommendations(text: Option<&str>) -> Result<RecommendationQuery, ApiErr
 /// # Errors
 /// [`ApiError::Invalid`] names the parameter.
 pub fn why(text: Option<&str>) -> Result<(RecommendationQuery, WhyQuery), ApiError> {
-    let is_own = |pair: &&str| matches!(pair.split('=').next(), Some("of" | "recommendation_id"));
+    let is_own = |pair: &&str| matches!(pair.split('=').next(), Some("of_items" | "recommendation_id"));
     let (own, others): (Vec<&str>, Vec<&str>) = text.unwrap_or_default().split('&').partition(is_own);
     let slate = recommendations(Some(&others.join("&")))?;
     let why: WhyQuery = read(Some(&with_items_apart(&own.join("&"))))?;
-    let asked = if why.of.is_empty() { slate.k.unwrap_or_default().get() } else { why.of.len() };
+    let asked = if why.of_items.is_empty() { slate.k.unwrap_or_default().get() } else { why.of_items.len() };
     if asked > MAX_WHY {
-        let detail = format!("{asked} items; at most {MAX_WHY} are explained at once, which `of` names or `k` says");
-        return Err(ApiError::invalid("of", detail));
+        let detail = format!("{asked} items; at most {MAX_WHY} are explained at once, which `of_items` names or `k` says");
+        return Err(ApiError::invalid("of_items", detail));
     }
     Ok((slate, why))
 }

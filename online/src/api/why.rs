@@ -20,6 +20,7 @@ use crate::events::now_ms;
 #[utoipa::path(
     get,
     path = "/recommendations/why",
+    operation_id = "explain",
     tag = "recommendations",
     params(RecommendationQuery, WhyQuery),
     responses(
@@ -33,9 +34,9 @@ use crate::events::now_ms;
     )
 )]
 pub async fn get_why(State(app): State<Arc<App>>, RawQuery(text): RawQuery) -> Result<Response, ApiError> {
-    let (slate, WhyQuery { of, recommendation_id }) = query::why(text.as_deref())?;
+    let (slate, WhyQuery { of_items, recommendation_id }) = query::why(text.as_deref())?;
     let slate = query::check(slate, app.settings.clock)?;
-    let of: Vec<ItemId> = of.into_iter().map(|Given(item)| item).collect();
+    let of: Vec<ItemId> = of_items.into_iter().map(|Given(item)| item).collect();
     let answer = recommendation_id.unwrap_or_default();
     let explanation = app.recommender.why(&slate, &of, &answer, now_ms()).await?;
     Ok(json(StatusCode::OK, &explanation))

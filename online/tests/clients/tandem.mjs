@@ -23,6 +23,7 @@ const CALLS = [
     ["POST", "/recommendations", { body: { user_id: "u1", explain: true } }],
     ["POST", "/home", { body: { user_id: "u1" } }],
     ["POST", "/rank", { body: { user_id: "u1", items: ["ink", "rope"] } }],
+    ["GET", "/recommendations/why", { params: { query: { user_id: "u1", k: 3, of_items: ["ink", "rope"] } } }],
     ["GET", "/segments", { params: { query: { user_id: "u1", of: "category" } } }],
     ["GET", "/popular", { params: { query: { k: 2 } } }],
     ["GET", "/items/{item_id}/similar", { params: ofItem }], ["GET", "/items/{item_id}/together", { params: ofItem }],

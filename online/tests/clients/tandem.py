@@ -33,6 +33,7 @@ CALLS = {
     "get_health": {}, "get_ready": {}, "get_metrics": {},
     "get_recommendations": dict(user_id="u1", k=3, exclude=["ink", "pen"], seen="allow"),
     "recommend": dict(body=RecommendationQuery(user_id="u1", explain=True)),
+    "explain": dict(user_id="u1", k=3, of_items=["ink", "rope"]),
     "home": dict(body=models.HomeQuery(user_id="u1")),
     "rank": dict(body=models.RankQuery(user_id="u1", items=["ink", "rope"])),
     "get_segments": dict(user_id="u1", of="category"),
