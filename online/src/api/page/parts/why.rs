@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use shared::contract::why::{FeatureWhy, ItemWhy, RankerWhy, SourceWhy};
 
 use super::plot::{Bar, bars};
-use super::words::{number, plain, whole};
+use super::words::{number, whole};
 
 /// So many contributions are shown, the largest; the rest is one more.
 const MOST_CONTRIBUTIONS: usize = 8;
@@ -46,9 +46,9 @@ fn places(why: &ItemWhy) -> Markup {
     }
 }
 
+/// What a source adds: its score by its own measure, and its weight, are the answer's of `/recommendations/why`.
 fn source(source: &SourceWhy) -> Bar {
-    let told = format!("{} × {} = {}", number(source.score), number(source.weight), number(source.adds));
-    Bar { name: plain(&source.words), value: f64::from(source.adds), told }
+    Bar { name: whole(&source.words), value: f64::from(source.adds), told: number(source.adds) }
 }
 
 /// What the features of the item add to its score, from what is usual for this question.
@@ -71,7 +71,7 @@ fn contributions(ranker: &RankerWhy) -> Markup {
 
 fn feature(feature: &FeatureWhy) -> Bar {
     let value = feature.value.map_or(String::new(), |value| format!(" ({})", number(value)));
-    Bar { name: format!("{}{value}", plain(&feature.words)), value: feature.log_odds, told: signed(feature.log_odds) }
+    Bar { name: format!("{}{value}", whole(&feature.words)), value: feature.log_odds, told: signed(feature.log_odds) }
 }
 
 fn signed(number: f64) -> String {
