@@ -1,5 +1,6 @@
 """Amazon Personalize's own client (boto3) against a running service: python3 personalize.py URL KEY"""
 import datetime
+import json
 import sys
 
 import boto3
@@ -31,13 +32,13 @@ except runtime.exceptions.InvalidInputException as error:
     print("InvalidInputException:", error.response["Error"]["Message"])
 dataset = "arn:aws:personalize:eu-west-1:1:dataset/shop/"
 events.put_items(datasetArn=dataset + "ITEMS", items=[
-    {"itemId": "boto-i1", "properties": {"price": "12.5", "categoryL1": "Fruit|Apples", "brand": "Acme"}}])
+    {"itemId": "boto-i1", "properties": json.dumps({"price": "12.5", "categoryL1": "Fruit|Apples"})}])
 similar = runtime.get_recommendations(campaignArn=arn, itemId="boto-i1", numResults=1)
 print("put_items, then what is like it", [item["itemId"] for item in similar["itemList"]])
-events.put_users(datasetArn=dataset + "USERS", users=[{"userId": "boto-1", "properties": {"age": 34, "city": "Bern"}}])
+events.put_users(datasetArn=dataset + "USERS", users=[{"userId": "boto-1", "properties": json.dumps({"age": 34})}])
 print("put_users")
 try:
-    events.put_items(datasetArn=dataset + "ITEMS", items=[{"itemId": "boto-i1", "properties": {"price": "dear"}}])
+    events.put_items(datasetArn=dataset + "ITEMS", items=[{"itemId": "boto-i1", "properties": json.dumps({"price": "dear"})}])
     sys.exit("a price that is none was accepted")
 except events.exceptions.InvalidInputException as error:
     print("InvalidInputException:", error.response["Error"]["Message"])

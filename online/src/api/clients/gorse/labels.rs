@@ -89,7 +89,7 @@ pub fn to_item(properties: &BTreeMap<String, FieldValue>, price: Option<f32>) ->
         return texts.iter().map(|text| Value::from(text.as_ref())).collect();
     }
     let all = properties.iter().map(|(name, value)| (named(name), json(value)));
-    let all: Map<String, Value> = all.chain(price.map(|price| ("price".to_owned(), price.into()))).collect();
+    let all: Map<String, Value> = all.chain(price.map(|price| ("price".to_owned(), decimal(price)))).collect();
     if all.is_empty() { Value::Null } else { Value::Object(all) }
 }
 
@@ -145,6 +145,11 @@ fn json(value: &FieldValue) -> Value {
     }
 }
 
+/// A number with no more digits than it has as an `f32`.
+fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
 fn no_texts(name: &str) -> ApiError {
     let field = if name.is_empty() { FIELD.to_owned() } else { format!("{FIELD}.{name}") };
     ApiError::invalid(field, "a list has texts; vectors of numbers are not taken, leave them out")
@@ -193,7 +198,7 @@ mod tests {
         assert_eq!(to_item(&BTreeMap::new(), None), Value::Null);
         assert_eq!(to_item(&[("labels".to_owned(), texts(&["a"]))].into(), None), json!(["a"]));
         let properties = [("brand".to_owned(), texts(&["Acme"])), ("label_title".to_owned(), texts(&["T"]))].into();
-        assert_eq!(to_item(&properties, Some(2.5)), json!({"brand": "Acme", "price": 2.5, "title": "T"}));
+        assert_eq!(to_item(&properties, Some(3.3)), json!({"brand": "Acme", "price": 3.3, "title": "T"}));
         let flag = |name: &str| (name.to_owned(), FieldValue::Flag(true));
         assert_eq!(to_user(&[flag("b"), flag("a")].into()), json!(["a", "b"]));
         let mixed = [flag("a"), ("age".to_owned(), FieldValue::Number(3.0))].into();

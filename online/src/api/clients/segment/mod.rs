@@ -1,5 +1,5 @@
 //! `POST /v1/batch`, `/v1/track` and the other calls of Segment and RudderStack: events of a shop as their e-commerce
-//! specification has them, and who users are ([`identity`]).
+//! specification has them, and who users are (`identity`).
 //!
 //! A client sends whatever its pages do, most of which is no event of ours, and drops a batch that is refused. So a
 //! message that says nothing to a recommender, or is broken, is passed over, counted by reason in the answer and in the
