@@ -68,7 +68,10 @@ fn cases() -> Vec<Case> {
         post("home", "/home", r#"{"user_id":"u0","k":2,"seen":"allow"}"#),
         get("segments", "/segments?user_id=u0&of=category&k=2&each=1"),
         get("recommendations_max_per", "/recommendations?user_id=u0&k=4&seen=allow&max_per=category:1"),
-        get("why", "/recommendations/why?user_id=u0&k=3&seen=exclude_purchased&scenario=home&of_items=ink,rope,nothing"),
+        get(
+            "why",
+            "/recommendations/why?user_id=u0&k=3&seen=exclude_purchased&scenario=home&of_items=ink,rope,nothing",
+        ),
         get("why_slate", "/recommendations/why?user_id=u4&k=2&item_id=ink"),
         get("problem_max_per", "/recommendations?user_id=u0&max_per=brand:0"),
         get("problem_max_per_property", "/recommendations?user_id=u0&max_per=categroy:1"),

@@ -182,7 +182,8 @@ pub fn why(text: Option<&str>) -> Result<(RecommendationQuery, WhyQuery), ApiErr
     let why: WhyQuery = read(Some(&with_items_apart(&own.join("&"))))?;
     let asked = if why.of_items.is_empty() { slate.k.unwrap_or_default().get() } else { why.of_items.len() };
     if asked > MAX_WHY {
-        let detail = format!("{asked} items; at most {MAX_WHY} are explained at once, which `of_items` names or `k` says");
+        let detail =
+            format!("{asked} items; at most {MAX_WHY} are explained at once, which `of_items` names or `k` says");
         return Err(ApiError::invalid("of_items", detail));
     }
     Ok((slate, why))
