@@ -173,6 +173,6 @@ mod tests {
         let now = 1_772_497_941_846;
         let all = [0, 59_999, 60_000, 3_600_000, 47 * 3_600_000, 48 * 3_600_000, 40 * 86_400_000];
         let told = all.map(|before| ago(now - before, now));
-        assert_eq!(told, ["just now", "just now", "1 min ago", "1 h ago", "47 h ago", "2 days ago", "21 Jan 2026"]);
+        assert_eq!(told, ["just now", "just now", "1 min ago", "1 h ago", "47 h ago", "2 days ago", "22 Jan 2026"]);
     }
 }
