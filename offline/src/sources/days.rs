@@ -48,7 +48,7 @@ mod tests {
         ]);
         let days = fit(&log);
         let of = |name: &str| {
-            let at = log.items.ids.iter().position(|id| id == name).expect("an item");
+            let at = log.items.ids.iter().position(|id| **id == *name).expect("an item");
             days.of(ItemIdx(at as u32)).expect("its days").to_vec()
         };
         assert_eq!(days.last_ms(), Some(100 * DAY_MS));
