@@ -5,6 +5,8 @@
 //! One job runs at a time. Nothing of an order is read by a shell.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,8 @@ use tokio::process::Command;
 
 /// How long a list may take.
 const LIST_TIME: Duration = Duration::from_secs(5);
+/// So much of what it says is kept, in bytes.
+const MOST_SAID: u64 = 64 << 10;
 /// The longest complaint that is shown.
 const TOLD: usize = 600;
 /// The longest name of a version or a model.
@@ -176,14 +180,20 @@ impl Batch {
                 .filter(|_| takes_config(&order))
                 .flat_map(|path| ["--config".as_ref(), path.as_os_str()]),
         );
-        // It goes on whatever becomes of who ordered it, and of the service.
-        let child = command.kill_on_drop(false).spawn().map_err(BatchError::Program)?;
+        // It goes on whatever becomes of who ordered it, and of the service: what it says goes to a file, and what is sent to
+        // the service's group of processes is not for it.
+        let said = tempfile::tempfile().map_err(BatchError::Program)?;
+        let writes = said.try_clone().map_err(BatchError::Program)?;
+        command.kill_on_drop(false).process_group(0).stdout(Stdio::null()).stderr(writes);
+        let mut child = command.spawn().map_err(BatchError::Program)?;
         *last = Some(Job { order, began: Instant::now(), ended: None });
         let job = self.job.clone();
         tokio::spawn(async move {
-            let ended = match child.wait_with_output().await {
-                Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stderr).into_owned()),
-                Ok(output) => Err(complaint(&output.stderr)),
+            let status = child.wait().await;
+            let said = tokio::task::spawn_blocking(move || whole(said)).await.unwrap_or_default();
+            let ended = match status {
+                Ok(status) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
+                Ok(_) => Err(complaint(&said)),
                 Err(error) => Err(error.to_string()),
             };
             if let Some(job) = &mut *job.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -233,6 +243,16 @@ fn takes_config(order: &Order) -> bool {
 /// Whether a command knows the folder of artifacts.
 fn takes_artifacts(order: &Order) -> bool {
     !matches!(order, Order::Explain { .. })
+}
+
+/// What a program said, the last [`MOST_SAID`] bytes of it.
+fn whole(mut said: File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let length = said.seek(SeekFrom::End(0)).unwrap_or_default();
+    let from = length.saturating_sub(MOST_SAID);
+    // What can't be read was not said.
+    let _ = said.seek(SeekFrom::Start(from)).and_then(|_| said.read_to_end(&mut bytes));
+    bytes
 }
 
 /// The last of what a program said.

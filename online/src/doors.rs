@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::api;
 use crate::api::authorize::{Door, Gate};
+use crate::api::page::guard::Hosts;
 use crate::auth::keys::{self, KeyFile};
 use crate::config::Config;
 use crate::connections::{Connections, Limits};
@@ -97,6 +98,12 @@ impl Doors {
         Ok(doors)
     }
 
+    /// The keys, if there are some.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Arc<KeyFile>> {
+        self.keys.as_ref()
+    }
+
     /// Begins to accept connections.
     ///
     /// * `listener`: that of `server.listen`; the other one is bound here.
@@ -133,7 +140,9 @@ impl Doors {
         if self.keys.is_none() && !self.open && !address.ip().is_loopback() {
             return Err(DoorError::Open(address));
         }
-        let gate = Gate { door, keys: self.keys.clone(), refused: self.refused.clone() };
+        // Without keys the name by which the service is called is all that tells a page of this machine from another's.
+        let hosts = if self.keys.is_none() && !self.open { Hosts::Loopback } else { Hosts::Any };
+        let gate = Gate { door, hosts, keys: self.keys.clone(), refused: self.refused.clone() };
         let api = api::build(api(gate));
         let connections = Connections::open(listener, api, self.tls.clone(), self.limits.clone());
         Ok(Entrance { address, connections })

@@ -29,7 +29,7 @@ pub enum StartError {
     /// The shop does not start.
     #[error(transparent)]
     Shop(#[from] shop::StartError),
-    /// No tenant starts.
+    /// Tenants can't be served.
     #[error(transparent)]
     Tenants(#[from] tenants::StartError),
     /// Nobody can be let in.
@@ -123,7 +123,10 @@ async fn start_tenants(
     let mut parts = JoinSet::new();
     let directory = Arc::new(Directory::open(config, &mut parts)?);
     let doors = Doors::new(config, directory.metrics(), &mut parts)?;
-    let tenants = tenants::start(config, directory.clone()).await?;
+    if let Some(operators) = doors.keys() {
+        directory.check_operators(operators)?;
+    }
+    let tenants = tenants::start(config, directory.clone());
     // Checked by the config.
     let origins: Vec<_> = config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let entrances = doors.open(listener, |gate| tenants::router(&directory, gate, &origins)).await?;

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntGaugeVec;
+use prometheus::{IntGaugeVec, Opts};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::event_log::Log;
 use shared::objects::ObjectsError;
@@ -181,14 +181,14 @@ pub async fn start(
     });
     let asker =
         |lacks: &IntGaugeVec| Asker::new(Rulebook::new(config.scenarios.clone(), lacks.clone()), defaults(config));
-    // What a version lacks of the scenarios is told of the served one alone.
-    let quiet = || asker(&metrics.shadow.scenario_lacks);
+    // What a version lacks of the scenarios is told of those that answer alone.
+    let untold = IntGaugeVec::new(Opts::new("compared_lacks", "Not registered"), &["scenario"]);
+    let untold = untold.expect("names are valid constants");
     let comparison = Arc::new(Comparison::new(
         config.artifacts.path.clone(),
         champion.clone(),
         store.clone(),
-        [quiet(), quiet()],
-        metrics.store_unreadable.clone(),
+        [asker(&untold), asker(&untold)],
     ));
     let recommender = Recommender::new(champion.clone(), store, metrics.clone(), asker(&metrics.scenario_lacks));
     recommender.observe_scenarios();

@@ -23,7 +23,7 @@ fn text(answer: &Answer) -> String {
 /// Sends a form as a browser does from a page of the service.
 fn post(client: &Client, target: &str, headers: &str, form: &str) -> Answer {
     let headers = format!(
-        "accept: text/html\r\ncontent-type: application/x-www-form-urlencoded\r\norigin: http://test\r\n{headers}"
+        "accept: text/html\r\ncontent-type: application/x-www-form-urlencoded\r\norigin: http://localhost\r\n{headers}"
     );
     client.send("POST", target, &headers, form.as_bytes()).unwrap_or_else(|error| panic!("POST {target}: {error}"))
 }
@@ -50,7 +50,7 @@ fn a_person_s_past_and_slate_stand_side_by_side_as_the_api_has_them() {
     assert_eq!(cards(&page), service.client.get("/recommendations?user_id=known&k=6&served=allow").items());
     assert!(page.contains("1 event") && page.contains("bought") && page.contains("Because of"), "{page}");
     // Shell and page agree on the call.
-    let call = page.split("'http://test").nth(1).and_then(|rest| rest.split('\'').next()).expect("a call");
+    let call = page.split("'http://localhost").nth(1).and_then(|rest| rest.split('\'').next()).expect("a call");
     assert_eq!(service.client.get(&call.replace("&amp;", "&")).items(), cards(&page));
     for stranger in ["nobody", "session%3A1", "%C3%A4%20b%2Fc"] {
         let page = text(&look(&service.client, &format!("/?user_id={stranger}&k=6"), ""));
@@ -116,7 +116,7 @@ fn a_form_of_another_site_is_refused_with_keys_or_without() {
         let headers = format!("content-type: application/x-www-form-urlencoded\r\n{headers}");
         service.client.send("POST", "/ui/event?user_id=u", &headers, b"item=i05&event=view").expect("an answer")
     };
-    for strange in ["origin: http://evil\r\n", "origin: http://test\r\nsec-fetch-site: cross-site\r\n", ""] {
+    for strange in ["origin: http://evil\r\n", "origin: http://localhost\r\nsec-fetch-site: cross-site\r\n", ""] {
         form(strange).assert_problem(403, None);
     }
     assert_eq!(service.client.get("/users/u/history").json()["events"], serde_json::json!([]));

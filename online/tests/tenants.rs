@@ -48,6 +48,13 @@ fn send(client: &Client, method: &str, target: &str, key: &str, body: &str) -> A
     client.send(method, target, &headers, body.as_bytes()).unwrap_or_else(|error| panic!("{method} {target}: {error}"))
 }
 
+/// A service of which so many shops are open.
+fn open(config: &Config, open: usize) -> Running {
+    let service = Running::start(config);
+    eventually("open", || (service.client.get("/ready").json()["open"] == open).then_some(()));
+    service
+}
+
 fn text(answer: Answer) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }
@@ -57,7 +64,7 @@ fn a_key_opens_one_shop_and_nothing_of_another_shows() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (config, [lamps, books, operator]) = two(folder.path());
     config.tenants.values().for_each(|tenant| shop::publish(&tenant.artifacts.path, "v1"));
-    let service = Running::start(&config);
+    let service = open(&config, 2);
     let client = &service.client;
     let item = format!("{MARK}-item");
     let change = json!({"price": 7.0, "name": MARK}).to_string();
@@ -132,20 +139,24 @@ fn a_shop_that_does_not_start_is_tried_again_and_the_others_are_open() {
     let of_books = &config.tenants["books"].artifacts.path;
     fs::create_dir_all(of_books).expect("a folder");
     write_champion(of_books, "v0").expect("a pointer to nothing");
-    let service = Running::start(&config);
+    let service = open(&config, 1);
     let client = &service.client;
     assert_eq!(send(client, "GET", "/popular", &lamps, "").status, 200);
     send(client, "GET", "/popular", &books, "").assert_problem(503, None);
-    let told = send(client, "GET", "/tenants", &operator, "").json();
+    let told = eventually("it failed", || {
+        let told = send(client, "GET", "/tenants", &operator, "").json();
+        told[0]["reason"].as_str().is_some_and(|reason| reason.contains("artifacts")).then_some(told)
+    });
+    let metrics = text(send(client, "GET", "/metrics", &operator, ""));
+    assert!(metrics.contains("tandem_tenant_open{tenant=\"books\"} 0"), "{metrics}");
     assert_eq!((&told[0]["open"], &told[1]["open"]), (&json!(false), &json!(true)));
-    assert!(told[0]["reason"].as_str().is_some_and(|reason| reason.contains("artifacts")), "{told}");
     assert_eq!(client.get("/ready").json(), json!({"ready": true, "tenants": 2, "open": 1}));
     shop::publish(&config.tenants["books"].artifacts.path, "v2");
     eventually("open", || (send(client, "GET", "/popular", &books, "").status == 200).then_some(()));
     // What was acknowledged is there after a restart, in the shop that it was told to.
     assert_eq!(send(client, "POST", "/events", &books, &event("u", "i03", "e")).status, 200);
     service.stop();
-    let service = Running::start(&config);
+    let service = open(&config, 2);
     let history = |key: &str| text(send(&service.client, "GET", "/users/u/history", key, ""));
     assert!(history(&books).contains("i03") && !history(&lamps).contains("i03"));
     service.stop();
@@ -159,7 +170,7 @@ fn a_key_of_two_shops_opens_neither() {
     let keys = |name: &str| config.tenants[name].auth.keys.clone();
     let own = fs::read_to_string(keys("lamps")).expect("reads");
     let both = format!("{own}{}", fs::read_to_string(keys("books")).expect("reads"));
-    let service = Running::start(&config);
+    let service = open(&config, 2);
     let ask = |key: &str| send(&service.client, "GET", "/popular", key, "");
     assert_eq!((ask(&lamps).status, ask(&books).status), (200, 200));
     fs::write(keys("lamps"), &both).expect("writes");
@@ -170,6 +181,8 @@ fn a_key_of_two_shops_opens_neither() {
     eventually("let in again", || (ask(&books).status == 200).then_some(()));
     service.stop();
     fs::write(keys("lamps"), &both).expect("writes");
-    let error = Running::try_start(&config).err().expect("a shared key").to_string();
-    assert!(error.contains("a key of books is one of lamps, too (books)"), "{error}");
+    let error = || Running::try_start(&config).err().expect("a shared key").to_string();
+    assert!(error().contains("a key of books is one of lamps, too (books)"), "{}", error());
+    fs::write(keys("lamps"), fs::read_to_string(&config.auth.keys).expect("reads")).expect("writes");
+    assert!(error().contains("a key of the operators is one of lamps, too (operator)"), "{}", error());
 }

@@ -54,6 +54,7 @@ const TABLE: &[(&str, &str, Need, Place, Class)] = &[
     ("GET", "/ui/item", READ, Admin, Work),
     ("GET", "/ui/compare", ADMIN, Admin, Work),
     ("GET", "/ui/models", ADMIN, Admin, Work),
+    ("GET", "/ui/report", ADMIN, Admin, Work),
     ("GET", "/ui/order", ADMIN, Admin, Work),
     ("POST", "/ui/order", ADMIN, Admin, Work),
     ("PUT", "/ui/upload", ADMIN, Admin, Intake),

@@ -14,6 +14,7 @@ use prometheus::IntCounterVec;
 
 use super::access::{self, Access, Need, Place};
 use super::error::ApiError;
+use super::page::guard::Hosts;
 use super::page::{guard, login};
 use super::root::wants_html;
 use crate::auth::keys::KeyFile;
@@ -34,6 +35,8 @@ pub enum Door {
 pub struct Gate {
     /// What the address answers.
     pub door: Door,
+    /// By which names pages that send forms may call it.
+    pub hosts: Hosts,
     /// The keys; `None` if everybody may call.
     pub keys: Option<Arc<KeyFile>>,
     /// Counts refusals, by reason.
@@ -59,7 +62,7 @@ pub async fn authorize(
     }
     let refused = |refusal: &Refusal| gate.refused.with_label_values(&[refusal.reason()]).inc();
     if is_page {
-        guard::check_origin(request.method(), request.headers()).inspect_err(refused)?;
+        guard::check_origin(request.method(), request.headers(), gate.hosts).inspect_err(refused)?;
         guard::take_cookie(&mut request);
     }
     if let (Some(keys), Need::Scope(scope)) = (&gate.keys, need) {

@@ -50,7 +50,7 @@ pub async fn get_health() -> Response {
     path = "/ready",
     operation_id = "getReady",
     tag = "operation",
-    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, description = "It is stopping", body = Ready))
+    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, description = "It is stopping, or nothing is published yet", body = Ready))
 )]
 pub async fn get_ready(State(app): State<Arc<App>>) -> Response {
     let ready = app.is_ready();

@@ -66,12 +66,6 @@ impl Report {
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
 }
 
 /// Lists the reports that the batch has written.
@@ -112,7 +106,15 @@ pub async fn get_report(
     State(app): State<Arc<App>>,
     path: Result<UrlPath<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let name = path_text("name", path)?;
+    shown(&app, path_text("name", path)?).await
+}
+
+/// A report as an answer.
+///
+/// # Errors
+/// [`ApiError::NotFound`] if there is none of this name.
+pub async fn shown(app: &Arc<App>, name: String) -> Result<Response, ApiError> {
+    let app = app.clone();
     let found = if is_name(&name) {
         let name = name.clone();
         blocking(move || read(&app.settings.artifacts, &name)).await?

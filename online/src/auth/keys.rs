@@ -129,10 +129,7 @@ impl Keys {
     /// nobody can steer a hash by what they learn of it from how long that takes.
     #[must_use]
     pub fn find(&self, given: &[u8]) -> Option<&Key> {
-        if given.len() > LONGEST {
-            return None;
-        }
-        self.by(&digest(given))
+        self.by(&digest_of(given)?)
     }
 
     /// Whether a key with this hash is one of them.
@@ -192,8 +189,13 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
+/// The hash of what may be a key; `None` for what is too long for one.
+pub(crate) fn digest_of(given: &[u8]) -> Option<Digest> {
+    (given.len() <= LONGEST).then(|| digest(given))
+}
+
 /// The hash by which a key is known.
-pub(crate) fn digest(key: &[u8]) -> Digest {
+pub(super) fn digest(key: &[u8]) -> Digest {
     Sha256::digest(key).into()
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
-use prometheus::IntCounterVec;
+use prometheus::{IntCounterVec, Opts};
 use shared::contract::artifact::ArtifactError;
 use shared::contract::artifact::manifest::may_be_served;
 use shared::contract::id::UserId;
@@ -25,6 +25,7 @@ pub use figures::{Figures, OfSide};
 use crate::champion::Champion;
 use crate::recommender::{Asker, CheckedQuery, NoAnswer, NoRecommender};
 use crate::store::{StoreError, Stored, UserStore};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// So many people's states are read at a time.
 const READ_AT_ONCE: usize = 64;
@@ -80,9 +81,10 @@ pub struct Comparison {
     store: Arc<dyn UserStore>,
     /// One for each side, since each remembers what it made for one version.
     askers: [Asker; 2],
+    /// Nobody looks at it: what is compared is not served.
     unreadable: IntCounterVec,
-    /// The version that was asked for last, as it was published.
-    loaded: Mutex<Option<(String, Arc<Snapshot>)>>,
+    /// The versions that were asked for last, one for each side, as they were published.
+    loaded: Mutex<Vec<(String, Arc<Snapshot>)>>,
 }
 
 impl Comparison {
@@ -93,8 +95,9 @@ impl Comparison {
         champion: Arc<Champion>,
         store: Arc<dyn UserStore>,
         askers: [Asker; 2],
-        unreadable: IntCounterVec,
     ) -> Self {
+        let unreadable = IntCounterVec::new(Opts::new("compared_unreadable", "Not registered"), &["value"])
+            .expect("names are valid constants");
         Self { folder, champion, store, askers, unreadable, loaded: Mutex::default() }
     }
 
@@ -106,6 +109,8 @@ impl Comparison {
 
     /// What both sides answer one person.
     ///
+    /// * `turn`: is held until the work is done, whether anybody still waits for it or not.
+    ///
     /// # Errors
     /// [`CompareError`].
     pub async fn person(
@@ -113,15 +118,22 @@ impl Comparison {
         sides: [Side; 2],
         user: UserId,
         now_ms: i64,
+        turn: OwnedSemaphorePermit,
     ) -> Result<[Answer; 2], CompareError> {
         let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
         let stored = self.store.read(&user, &served.manifest().version, now_ms).await?;
         let own = self.clone();
-        tokio::task::spawn_blocking(move || own.answers(&sides, &user, &stored, now_ms, &mut Scratch::default()))
-            .await?
+        let compared = move || {
+            let _turn = turn;
+            let snapshots = own.snapshots(&sides)?;
+            own.answers(&sides, &snapshots, &user, &stored, now_ms, &mut Scratch::default())
+        };
+        tokio::task::spawn_blocking(compared).await?
     }
 
     /// How the slates of both sides differ over a sample of the people of the served version.
+    ///
+    /// * `turn`: as of [`Self::person`].
     ///
     /// # Errors
     /// [`CompareError`].
@@ -130,6 +142,7 @@ impl Comparison {
         sides: [Side; 2],
         people: usize,
         now_ms: i64,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Figures, CompareError> {
         let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
         let of = served.clone();
@@ -142,10 +155,12 @@ impl Comparison {
         }
         let own = self.clone();
         let compared = move || {
+            let _turn = turn;
+            let snapshots = own.snapshots(&sides)?;
             let mut figures = Figures::default();
             let mut scratch = Scratch::default();
             for (user, stored) in &known {
-                let answers = own.answers(&sides, user, stored, now_ms, &mut scratch)?;
+                let answers = own.answers(&sides, &snapshots, user, stored, now_ms, &mut scratch)?;
                 figures.add(&answers);
             }
             Ok(figures)
@@ -153,45 +168,52 @@ impl Comparison {
         tokio::task::spawn_blocking(compared).await?
     }
 
-    /// What both sides answer. Takes up to seconds where a version has to be mapped.
+    /// What both sides answer.
     fn answers(
         &self,
         sides: &[Side; 2],
+        snapshots: &[Arc<Snapshot>; 2],
         user: &UserId,
         stored: &Stored,
         now_ms: i64,
         scratch: &mut Scratch,
     ) -> Result<[Answer; 2], CompareError> {
         let mut answer = |at: usize| {
-            let Side { version, query } = &sides[at];
-            let snapshot = self.snapshot(version.as_deref())?;
+            let (Side { version, query }, snapshot) = (&sides[at], snapshots[at].clone());
             let query = CheckedQuery { user_id: user.clone(), ..query.clone() };
             let asked = self.askers[at].ask(&query, NO_ID, &snapshot)?;
-            let state = asked.state(&snapshot, user, Some(stored), &self.unreadable);
+            // The record in the store is of the served version; any other has its own in its artifact.
+            let own = version.as_ref().map(|_| Stored { record: None, ..stored.clone() });
+            let state = asked.state(&snapshot, user, Some(own.as_ref().unwrap_or(stored)), &self.unreadable);
             let slate = asked.answer(&snapshot, &state, now_ms, scratch);
             Ok::<Answer, CompareError>(Answer { snapshot, slate })
         };
         Ok([answer(0)?, answer(1)?])
     }
 
-    /// A version with what was said of items since.
-    fn snapshot(&self, version: Option<&str>) -> Result<Arc<Snapshot>, CompareError> {
+    /// The versions of both sides, with what was said of items since. Takes up to seconds where one has to be mapped.
+    fn snapshots(&self, sides: &[Side; 2]) -> Result<[Arc<Snapshot>; 2], CompareError> {
         let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
-        let Some(version) = version.filter(|version| *version != served.manifest().version) else { return Ok(served) };
-        if !may_be_served(version) {
-            return Err(CompareError::Measured(version.to_owned()));
-        }
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((name, plain)) = loaded.as_ref()
-            && name == version
-        {
-            return Ok(self.champion.with_changes(plain));
-        }
-        let plain = Snapshot::load(&self.folder.join(version))
-            .map_err(|error| CompareError::Version { version: version.to_owned(), error })?;
-        let plain = Arc::new(plain);
-        *loaded = Some((version.to_owned(), plain.clone()));
-        Ok(self.champion.with_changes(&plain))
+        // What neither side asks for is let go before another is mapped.
+        loaded.retain(|(name, _)| sides.iter().any(|side| side.version.as_ref() == Some(name)));
+        let mut of = |version: Option<&str>| {
+            let Some(version) = version.filter(|version| *version != served.manifest().version) else {
+                return Ok(served.clone());
+            };
+            if !may_be_served(version) {
+                return Err(CompareError::Measured(version.to_owned()));
+            }
+            if let Some((_, plain)) = loaded.iter().find(|(name, _)| name == version) {
+                return Ok(self.champion.with_changes(plain));
+            }
+            let plain = Snapshot::load(&self.folder.join(version))
+                .map_err(|error| CompareError::Version { version: version.to_owned(), error })?;
+            let plain = Arc::new(plain);
+            loaded.push((version.to_owned(), plain.clone()));
+            Ok(self.champion.with_changes(&plain))
+        };
+        Ok([of(sides[0].version.as_deref())?, of(sides[1].version.as_deref())?])
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use figment::providers::{Format, Toml};
 use figment::{Figment, Provider as _};
@@ -123,9 +123,7 @@ impl Claim {
         if path.as_os_str().is_empty() {
             return Self { key, value, of: Of::Nothing };
         }
-        // What is not there yet has no links to follow.
-        let whole = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
-        Self { key, value, of: Of::Path(whole) }
+        Self { key, value, of: Of::Path(whole(path)) }
     }
 
     fn text(key: &'static str, text: &str, end: char) -> Self {
@@ -148,8 +146,24 @@ impl Claim {
     }
 }
 
+/// The whole path: links are followed as far as it is there, and the rest, which has none yet, is read by its parts.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut whole = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(whole.pop()),
+            part => whole.push(part),
+        }
+        if let Ok(there) = whole.canonicalize() {
+            whole = there;
+        }
+    }
+    whole
+}
+
 /// What a shop has for itself.
-fn of(config: &Config) -> [Claim; 10] {
+fn of(config: &Config) -> [Claim; 11] {
     // The same server may have several names, so that prefixes alone tell shops apart.
     let prefix = if config.store.redis_url.is_empty() { "" } else { config.store.prefix.as_str() };
     [
@@ -159,6 +173,7 @@ fn of(config: &Config) -> [Claim; 10] {
         Claim::folder("slates.path", &config.slates.path),
         Claim::folder("served.path", &config.served.path),
         Claim::folder("models.rows", &config.models.rows),
+        Claim::folder("page.batch_config", &config.page.batch_config),
         Claim::text("artifacts.url", &config.artifacts.url, '/'),
         Claim::text("events.ship_to", &config.events.ship_to, '/'),
         Claim::text("slates.ship_to", &config.slates.ship_to, '/'),

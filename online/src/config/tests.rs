@@ -207,6 +207,7 @@ fn what_tenants_may_not_share_or_say_is_named_with_who_does() {
         ("events.path", "'data/books/events.path/lamps'", "events.path"),
         ("slates.path", "'./data/books'", "auth.keys"),
         ("auth.keys", "'data/books/keys.toml'", "auth.keys"),
+        ("events.path", "'data/lamps/../books/events.path'", "events.path"),
     ] {
         let error = error(process, &with(&lamps, key, value), &books);
         let whole = format!("tenant lamps {key} = ");

@@ -29,9 +29,18 @@ pub async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Optio
 
 /// Goes on bringing it, for ever.
 pub fn watch_artifacts(cache: Cache, poll: Duration, parts: &mut JoinSet<&'static str>) -> Result<(), StartError> {
-    let ended = on_thread("artifacts", move || cache.watch(poll)).map_err(StartError::Thread)?;
+    let (stays, gone) = oneshot::channel::<()>();
+    let watch = move || async move {
+        tokio::select! {
+            () = cache.watch(poll) => {}
+            // The shop is closed: the folder is free for who opens it next.
+            _ = gone => {}
+        }
+    };
+    let ended = on_thread("artifacts", watch).map_err(StartError::Thread)?;
     parts.spawn(async move {
-        // It ends by a panic alone.
+        let _stays = stays;
+        // Before that it ends by a panic alone.
         let _ = ended.await;
         "the watch over the object store"
     });

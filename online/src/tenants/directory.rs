@@ -7,12 +7,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::HeaderMap;
-use prometheus::Registry;
+use prometheus::proto::MetricFamily;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio::task::JoinSet;
 
 use super::StartError;
 use crate::api::authorize::{Door, Gate};
+use crate::api::page::guard::Hosts;
 use crate::api::{self, App};
 use crate::auth;
 use crate::auth::keys::KeyFile;
@@ -54,6 +56,8 @@ pub struct Tenant {
     keys: Arc<KeyFile>,
     refused: prometheus::IntCounterVec,
     state: ArcSwap<State>,
+    /// Whether the service stops.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Tenant {
@@ -65,11 +69,15 @@ impl Tenant {
     /// Its shop is open.
     pub(super) fn open(&self, app: &Arc<App>) {
         let router = |door| {
-            let gate = Gate { door, keys: Some(self.keys.clone()), refused: self.refused.clone() };
+            let gate = Gate { door, hosts: Hosts::Any, keys: Some(self.keys.clone()), refused: self.refused.clone() };
             api::router(app.clone(), gate)
         };
         let (everything, public) = (router(Door::Everything), router(Door::Public));
         self.state.store(Arc::new(State::Up(Open { app: app.clone(), everything, public })));
+        // It may have begun to stop just before.
+        if self.stopping.load(Ordering::SeqCst) {
+            app.stop();
+        }
     }
 
     /// Its shop is not, and this is why.
@@ -93,7 +101,8 @@ pub struct Directory {
     tenants: Vec<Arc<Tenant>>,
     registry: Registry,
     metrics: DoorMetrics,
-    stopping: AtomicBool,
+    is_open: IntGaugeVec,
+    stopping: Arc<AtomicBool>,
     scheme: &'static str,
 }
 
@@ -108,7 +117,11 @@ impl Directory {
         let process = registry.register(Box::new(ProcessCollector::for_self()));
         process.expect("the process collector is registered once");
         let metrics = DoorMetrics::of(&registry);
+        let is_open = IntGaugeVec::new(Opts::new("tandem_tenant_open", "1 for a shop that is open, else 0"), &["tenant"]);
+        let is_open = is_open.expect("names are valid constants");
+        registry.register(Box::new(is_open.clone())).expect("it is registered once");
         let poll = Duration::from_millis(config.artifacts.poll_ms);
+        let stopping = Arc::<AtomicBool>::default();
         let mut tenants = Vec::with_capacity(config.tenants.len());
         for (name, config) in &config.tenants {
             // Checked by the config: every tenant has a file of keys.
@@ -116,9 +129,10 @@ impl Directory {
             let keys = doors::keys(path, poll, &metrics, parts)
                 .map_err(|error| StartError::Keys { tenant: name.clone(), error })?;
             let (name, refused) = (name.clone(), metrics.refused.clone());
-            tenants.push(Arc::new(Tenant { name, keys, refused, state: ArcSwap::from_pointee(State::Starting) }));
+            let (state, stopping) = (ArcSwap::from_pointee(State::Starting), stopping.clone());
+            tenants.push(Arc::new(Tenant { name, keys, refused, state, stopping }));
         }
-        let directory = Self { tenants, registry, metrics, stopping: AtomicBool::new(false), scheme };
+        let directory = Self { tenants, registry, metrics, is_open, stopping, scheme };
         directory.check_keys()?;
         Ok(directory)
     }
@@ -134,6 +148,22 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Checks that no operator has the key of a shop.
+    ///
+    /// # Errors
+    /// [`StartError::SharedKey`].
+    pub fn check_operators(&self, operators: &KeyFile) -> Result<(), StartError> {
+        let shared = |tenant: &&Arc<Tenant>| tenant.keys.current().shared_with(&operators.current()).is_some();
+        match self.tenants.iter().find(shared) {
+            None => Ok(()),
+            Some(tenant) => {
+                let key = tenant.keys.current().shared_with(&operators.current()).map(|key| key.name.clone());
+                let (one, other) = ("the operators".to_owned(), tenant.name.clone());
+                Err(StartError::SharedKey { one, other, name: key.unwrap_or_default() })
+            }
+        }
     }
 
     /// All of them, by name.
@@ -152,9 +182,13 @@ impl Directory {
         self.scheme
     }
 
-    /// The registry of what is counted at the addresses, and of the process.
-    pub(super) fn registry(&self) -> &Registry {
-        &self.registry
+    /// What is counted at the addresses, of the process, and of who is open.
+    pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        for tenant in &self.tenants {
+            let is_open = matches!(&*tenant.state(), State::Up(_));
+            self.is_open.with_label_values(&[&tenant.name]).set(i64::from(is_open));
+        }
+        self.registry.gather()
     }
 
     /// Whose a request is, by its key. Costs one SHA-256, and a look-up for each tenant.
@@ -162,7 +196,7 @@ impl Directory {
     /// * `operators`: the keys of none of them.
     pub(super) fn owner(&self, headers: &HeaderMap, operators: Option<&KeyFile>) -> Owner<'_> {
         let Some(given) = auth::presented(headers) else { return Owner::Front };
-        let digest = auth::keys::digest(&given);
+        let Some(digest) = auth::keys::digest_of(&given) else { return Owner::Front };
         let mut owners = self.tenants.iter().filter(|tenant| tenant.keys.current().has(&digest));
         let is_operator = operators.is_some_and(|keys| keys.current().has(&digest));
         match (owners.next(), is_operator) {
@@ -176,7 +210,7 @@ impl Directory {
 
     /// Makes all of them unready.
     pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::SeqCst);
         for tenant in &self.tenants {
             if let State::Up(open) = &*tenant.state() {
                 open.app.stop();
@@ -186,6 +220,6 @@ impl Directory {
 
     /// Whether [`Self::stop`] was called.
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        self.stopping.load(Ordering::SeqCst)
     }
 }

@@ -139,7 +139,7 @@ async fn get_metrics(State(directory): State<Arc<Directory>>) -> Result<Response
         Of::Up(open) => Some((tenant.name.clone(), open.app.gather())),
         Of::Starting | Of::Down(_) => None,
     });
-    health::exposed(&exposition::merge(directory.registry().gather(), of_tenants))
+    health::exposed(&exposition::merge(directory.gather(), of_tenants))
 }
 
 /// How a tenant is.

@@ -15,17 +15,16 @@ mod supervise;
 
 use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::auth::keys;
 use crate::config::Config;
-use crate::shop;
 
 pub use directory::Directory;
 pub use front::router;
 
-/// Why no tenant can be served.
+/// Why tenants can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The keys of a tenant can't be used.
@@ -46,14 +45,6 @@ pub enum StartError {
         /// Its name with the latter.
         name: String,
     },
-    /// None starts; this is why the first does not.
-    #[error("no tenant starts; {tenant}: {error}")]
-    None {
-        /// The first.
-        tenant: String,
-        /// Why.
-        error: Box<shop::StartError>,
-    },
 }
 
 /// Tenants that are being served.
@@ -63,31 +54,15 @@ pub struct Tenants {
     supervisors: JoinSet<()>,
 }
 
-/// Starts the shops of a directory, and returns when each has started or failed to. One that failed is tried again.
-///
-/// # Errors
-/// [`StartError::None`] if all of them failed.
-pub async fn start(config: &Config, directory: Arc<Directory>) -> Result<Tenants, StartError> {
+/// Starts the shops of a directory, each by itself: until it is open its requests are told to come again.
+#[must_use]
+pub fn start(config: &Config, directory: Arc<Directory>) -> Tenants {
     let (stopping, stops) = watch::channel(false);
     let mut supervisors = JoinSet::new();
-    let mut firsts = Vec::with_capacity(config.tenants.len());
     for (tenant, of_tenant) in directory.tenants().iter().zip(config.tenants.values()) {
-        let (tell, first) = oneshot::channel();
-        firsts.push((tenant.name.clone(), first));
-        supervisors.spawn(supervise::supervise(tenant.clone(), of_tenant.clone(), stops.clone(), tell));
+        supervisors.spawn(supervise::supervise(tenant.clone(), of_tenant.clone(), stops.clone()));
     }
-    let (mut up, mut failed) = (0, None);
-    for (tenant, first) in firsts {
-        // A supervisor tells before it ends.
-        match first.await {
-            Ok(Err(error)) => failed = failed.or(Some((tenant, error))),
-            _ => up += 1,
-        }
-    }
-    match failed {
-        Some((tenant, error)) if up == 0 => Err(StartError::None { tenant, error: Box::new(error) }),
-        _ => Ok(Tenants { directory, stopping, supervisors }),
-    }
+    Tenants { directory, stopping, supervisors }
 }
 
 impl Tenants {

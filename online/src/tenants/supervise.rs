@@ -1,10 +1,10 @@
-//! Keeps the shop of a tenant open: one that does not start, or fails, is started again, and no other notices.
+//! Keeps the shop of a tenant open: one that does not start, fails or panics is started again, and no other notices.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::complaint::complaint;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::directory::Tenant;
 use crate::config::Config;
@@ -15,49 +15,39 @@ use crate::shop;
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps a shop open until the service stops.
-///
-/// * `first`: is told how the first start went.
-pub(super) async fn supervise(
-    tenant: Arc<Tenant>,
-    config: Config,
-    mut stopping: watch::Receiver<bool>,
-    first: oneshot::Sender<Result<(), shop::StartError>>,
-) {
-    let mut first = Some(first);
-    // Nobody listens once the service has given up.
-    let mut tell = |started| drop(first.take().map(|first| first.send(started)));
+pub(super) async fn supervise(tenant: Arc<Tenant>, config: Config, mut stopping: watch::Receiver<bool>) {
     loop {
-        let started = tokio::select! {
-            started = shop::start(&config, Arc::new(Metrics::default()), None) => started,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+        // A task of its own: a panic ends this opening, and not the next.
+        let opened = tokio::spawn(open(tenant.clone(), config.clone(), stopping.clone())).await;
+        let reason = match opened {
+            Ok(Ok(())) => return,
+            Ok(Err(reason)) => reason,
+            Err(panic) => panic.to_string(),
         };
-        match started {
-            Ok(mut shop) => {
-                tenant.open(shop.app());
-                tracing::info!(tenant = tenant.name, "open");
-                tell(Ok(()));
-                let failure = tokio::select! {
-                    failure = shop.failed() => Some(failure),
-                    _ = stopping.wait_for(|stopping| *stopping) => None,
-                };
-                if let Some(failure) = &failure {
-                    tracing::error!(tenant = tenant.name, error = complaint(failure), "failed; it is started again");
-                    tenant.fail(complaint(failure));
-                }
-                shop.close().await;
-                if failure.is_none() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::error!(tenant = tenant.name, error = complaint(&error), "does not start; it is tried again");
-                tenant.fail(complaint(&error));
-                tell(Err(error));
-            }
-        }
+        tracing::error!(tenant = tenant.name, reason, "not open; it is started again");
+        tenant.fail(reason);
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
     }
+}
+
+/// Opens the shop and closes it: when the service stops, or when it fails, with the reason.
+async fn open(tenant: Arc<Tenant>, config: Config, mut stopping: watch::Receiver<bool>) -> Result<(), String> {
+    let mut shop = tokio::select! {
+        started = shop::start(&config, Arc::new(Metrics::default()), None) => started.map_err(|error| complaint(&error))?,
+        _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+    };
+    tenant.open(shop.app());
+    tracing::info!(tenant = tenant.name, "open");
+    let failure = tokio::select! {
+        failure = shop.failed() => Some(complaint(&failure)),
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    };
+    if let Some(failure) = &failure {
+        tenant.fail(failure.clone());
+    }
+    shop.close().await;
+    failure.map_or(Ok(()), Err)
 }

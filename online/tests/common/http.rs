@@ -67,7 +67,7 @@ impl Client {
     pub fn send_head(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
         let stream = self.connect()?;
         let mut writer = stream.try_clone()?;
-        write!(writer, "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")?;
+        write!(writer, "{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")?;
         writer.write_all(body)?;
         read(&mut BufReader::new(stream))
     }

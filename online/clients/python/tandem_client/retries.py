@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-QUESTIONS = ("/recommendations", "/home", "/rank", "/predict")
+QUESTIONS = ("/recommendations", "/home", "/rank")
 EVENTS = "/events"
 
 

@@ -13,7 +13,7 @@ export interface Patience {
 
 export const PATIENCE: Patience = { retries: 3, firstMs: 100, longestMs: 30_000, timeoutMs: 5_000 };
 
-const QUESTIONS = /\/(recommendations|home|rank|predict)\/?$/;
+const QUESTIONS = /\/(recommendations|home|rank)\/?$/;
 const EVENTS = /\/events\/?$/;
 
 /** A `fetch` with patience. */

@@ -83,7 +83,8 @@ fn header(visit: &Visit, tab: Tab) -> Markup {
                 }
             }
             nav.aside aria-label="More" {
-                a href="/docs" { "API" }
+                // The cookie opens the pages alone.
+                @if visit.session == Session::Open { a href="/docs" { "API" } }
                 @if visit.session == Session::SignedIn {
                     form method="post" action="/ui/logout" { button.quiet type="submit" { "Sign out" } }
                 }

@@ -7,6 +7,8 @@
 //!
 //! Source: OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet" (fetch metadata, with the origin as fallback).
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 
@@ -61,11 +63,31 @@ pub fn forget() -> HeaderValue {
     HeaderValue::try_from(format!("{COOKIE}=; {ATTRIBUTES}; Max-Age=0")).expect("letters and signs")
 }
 
+/// By which names the service may be called where a form is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// Those of this machine: a name of somebody else's that leads here is the way of a page of theirs (DNS rebinding).
+    Loopback,
+    /// Any: a key is needed, or something else keeps strangers away.
+    Any,
+}
+
+impl Hosts {
+    fn admit(self, host: Option<&str>) -> bool {
+        let name = host.map_or("", |host| match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        });
+        let is_address = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self == Self::Any || is_address || name.eq_ignore_ascii_case("localhost")
+    }
+}
+
 /// Checks that a form was sent by a page of this service.
 ///
 /// # Errors
 /// [`Refusal::Elsewhere`].
-pub fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+pub fn check_origin(method: &Method, headers: &HeaderMap, hosts: Hosts) -> Result<(), Refusal> {
     if *method == Method::GET || *method == Method::HEAD {
         return Ok(());
     }
@@ -78,7 +100,7 @@ pub fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Refusal>
         }
         _ => false,
     };
-    if is_own { Ok(()) } else { Err(Refusal::Elsewhere) }
+    if is_own && hosts.admit(text("host")) { Ok(()) } else { Err(Refusal::Elsewhere) }
 }
 
 #[cfg(test)]
@@ -93,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_form_counts_only_from_a_page_of_the_same_origin() {
-        let post = |pairs: &[(&'static str, &'static str)]| check_origin(&Method::POST, &headers(pairs)).is_ok();
+        let post = |pairs: &[(&'static str, &'static str)]| check_origin(&Method::POST, &headers(pairs), Hosts::Any).is_ok();
         assert!(post(&[("sec-fetch-site", "same-origin"), ("origin", "https://shop"), ("host", "inside:8080")]));
         assert!(post(&[("origin", "http://shop:8080"), ("host", "shop:8080")]));
         for strange in [
@@ -106,7 +128,16 @@ mod tests {
         ] {
             assert!(!post(strange), "{strange:?}");
         }
-        assert!(check_origin(&Method::GET, &HeaderMap::new()).is_ok());
+        assert!(check_origin(&Method::GET, &HeaderMap::new(), Hosts::Loopback).is_ok());
+    }
+
+    #[test]
+    fn without_keys_a_name_of_somebody_else_s_that_leads_here_is_no_page_of_this_machine() {
+        let post = |host: &'static str| {
+            check_origin(&Method::POST, &headers(&[("sec-fetch-site", "same-origin"), ("host", host)]), Hosts::Loopback)
+        };
+        assert!(["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "127.9.9.9"].into_iter().all(|host| post(host).is_ok()));
+        assert!(["evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "", "[::2]"].into_iter().all(|host| post(host).is_err()));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Pages {
 }
 
 /// The routes below `/ui`, with their methods; [`super::access`] says what each needs. `/` is [`super::root`]'s.
-pub const ROUTES: [(&str, &str); 15] = [
+pub const ROUTES: [(&str, &str); 16] = [
     ("GET", "/ui/health"),
     ("GET", "/ui/items"),
     ("GET", "/ui/item"),
@@ -53,6 +53,7 @@ pub const ROUTES: [(&str, &str); 15] = [
     ("GET", "/ui/table"),
     ("GET", "/ui/compare"),
     ("GET", "/ui/models"),
+    ("GET", "/ui/report"),
     ("GET", "/ui/order"),
     ("POST", "/ui/order"),
     ("PUT", "/ui/upload"),
@@ -73,6 +74,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/ui/table", get(tables::get_table))
         .route("/ui/compare", get(compare::get_compare))
         .route("/ui/models", get(models::get_models))
+        .route("/ui/report", get(models::get_report))
         .route("/ui/order", get(models::get_order).post(models::post_order))
         .route("/ui/upload", put(upload::put_upload))
         .route("/ui/event", post(event::post_event))

@@ -1,9 +1,10 @@
 //! `PUT /ui/upload`: takes a file that was dropped on the page, part by part: a part is as large as any body, and comes after
 //! the parts before it.
 //!
-//! In: `kind` (a log or an item table), the file's `name`, `at` (where the part begins), and its bytes. Out: the file in
-//! `uploads` of the artifacts folder; its name keeps the ending alone, and a new file of the kind takes the place of the
-//! last. Nothing is learnt from it before somebody orders that.
+//! In: `kind` (a log or an item table), the file's `name` and `size`, an `id` of this sending, `at` (where the part begins), and
+//! its bytes. Out: with the last part the file in `.uploads` of the artifacts folder; its name keeps the ending alone, and a
+//! new file of the kind takes the place of the last. Until then its parts are under a name of their own, so that no half of a
+//! file is ever read. Nothing is learnt from it before somebody orders that.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -36,7 +37,9 @@ const LARGEST: u64 = 4 << 30;
 struct Part {
     kind: String,
     name: String,
+    id: String,
     at: u64,
+    size: u64,
 }
 
 /// Takes a part.
@@ -44,22 +47,39 @@ struct Part {
 /// # Errors
 /// [`ApiError`] for what is no part of a file, and where the batch's program is not known.
 pub async fn put_upload(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
-    if app.settings.batch.is_none() {
+    let Some(batch) = &app.settings.batch else {
         let detail = "the page takes no files: page.batch of the config names no program that reads them".to_owned();
         return Err(ApiError::NotFound { field: None, detail });
-    }
-    let Part { kind, name, at } = query::read(request.uri().query())?;
+    };
+    let Part { kind, name, id, at, size } = query::read(request.uri().query())?;
     let kind = [LOG, ITEMS].into_iter().find(|known| *known == kind);
     let kind = kind.ok_or_else(|| ApiError::invalid("kind", "it must be log or items"))?;
-    let ending = ending(&name)
-        .ok_or_else(|| ApiError::invalid("name", format!("the file must end with one of .{}", ENDINGS.join(", ."))))?;
+    let ending = ending(&name).ok_or_else(|| {
+        ApiError::invalid("name", format!("the file must end with one of .{}", ENDINGS.join(", .")))
+    })?;
+    if !(1..=40).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(ApiError::invalid("id", "it must be 1 to 40 letters or digits, the same for all parts of a file"));
+    }
+    if size > LARGEST {
+        return Err(ApiError::invalid("size", "a file has at most 4 GiB here; give a larger one to `offline run`"));
+    }
     let bytes = body::read_untyped(request, app.settings.max_body_bytes).await?;
-    if at + bytes.len() as u64 > LARGEST {
-        return Err(ApiError::invalid("at", "a file has at most 4 GiB here; give a larger one to `offline run`"));
+    let end = at.checked_add(bytes.len() as u64).filter(|end| *end <= size);
+    let end = end.ok_or_else(|| ApiError::invalid("at", "the part ends behind the end of the file"))?;
+    if batch.job().is_some_and(|job| job.ended.is_none()) {
+        return Err(ApiError::Conflict("the batch reads the file that is there; wait until it has ended".to_owned()));
     }
     let folder = app.settings.artifacts.join(FOLDER);
-    let kept = tokio::task::spawn_blocking(move || keep(&folder, kind, ending, at, &bytes)).await;
+    let kept = tokio::task::spawn_blocking(move || {
+        let sent = Sent { folder: &folder, kind, id: &id, ending };
+        let Some(()) = sent.add(at, &bytes)? else { return Ok(None) };
+        if end == size {
+            sent.finish()?;
+        }
+        Ok::<_, io::Error>(Some(end))
+    });
     let length = kept
+        .await
         .map_err(|panic| ApiError::Internal(panic.to_string()))?
         .map_err(|error| ApiError::Internal(format!("upload: {error}")))?;
     match length {
@@ -88,24 +108,53 @@ fn of_kind(folder: &Path, kind: &str) -> Vec<PathBuf> {
     entries.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin))).collect()
 }
 
-/// Writes a part where it belongs; returns the length of the file so far, or none if a part before it is missing.
-fn keep(folder: &Path, kind: &str, ending: &str, at: u64, bytes: &[u8]) -> io::Result<Option<u64>> {
-    fs::create_dir_all(folder)?;
-    let path = folder.join(format!("{kind}.{ending}"));
-    if at == 0 {
-        for old in of_kind(folder, kind) {
+/// A file that is being sent.
+struct Sent<'a> {
+    folder: &'a Path,
+    kind: &'a str,
+    id: &'a str,
+    ending: &'a str,
+}
+
+impl Sent<'_> {
+    /// Where its parts are put together. Other sendings of the kind have other names.
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("part-{}.{}", self.kind, self.id))
+    }
+
+    /// Adds a part, which may come again; `None` if one before it is missing.
+    fn add(&self, at: u64, bytes: &[u8]) -> io::Result<Option<()>> {
+        fs::create_dir_all(self.folder)?;
+        if at == 0 {
+            // What was broken off before goes.
+            for old in of_kind(self.folder, &format!("part-{}", self.kind)) {
+                fs::remove_file(old)?;
+            }
+        }
+        let mut options = OpenOptions::new();
+        let opened = options.create(at == 0).truncate(false).write(true).open(self.path());
+        let mut file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        if file.metadata()?.len() < at {
+            return Ok(None);
+        }
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)?;
+        file.set_len(at + bytes.len() as u64)?;
+        Ok(Some(()))
+    }
+
+    /// Puts the whole file in its place.
+    fn finish(&self) -> io::Result<()> {
+        let path = self.folder.join(format!("{}.{}", self.kind, self.ending));
+        fs::rename(self.path(), &path)?;
+        for old in of_kind(self.folder, self.kind).into_iter().filter(|old| *old != path) {
             fs::remove_file(old)?;
         }
+        Ok(())
     }
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-    if file.metadata()?.len() < at {
-        return Ok(None);
-    }
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(bytes)?;
-    let length = at + bytes.len() as u64;
-    file.set_len(length)?;
-    Ok(Some(length))
 }
 
 #[cfg(test)]
@@ -113,16 +162,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_put_together_and_a_new_file_takes_the_place_of_the_last() {
+    fn parts_are_put_together_and_a_whole_file_takes_the_place_of_the_last() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let keep = |ending, at, bytes: &[u8]| keep(folder.path(), LOG, ending, at, bytes).expect("writes");
-        assert_eq!((keep("csv", 0, b"abc"), keep("csv", 3, b"def"), keep("csv", 7, b"x")), (Some(3), Some(6), None));
-        assert_eq!(keep("csv", 3, b"DE"), Some(5), "a part that is sent again");
-        let there = of_kind(folder.path(), LOG);
-        assert_eq!(fs::read(&there[0]).expect("reads"), b"abcDE");
-        assert_eq!(keep("jsonl.gz", 0, b"z"), Some(1));
-        assert_eq!(of_kind(folder.path(), LOG), [folder.path().join("log.jsonl.gz")]);
-        assert!(of_kind(folder.path(), ITEMS).is_empty());
+        let folder = folder.path();
+        let sent = |id, ending| Sent { folder, kind: LOG, id, ending };
+        let first = sent("a", "csv");
+        let add = |at, bytes: &[u8]| first.add(at, bytes).expect("writes").is_some();
+        assert!(add(0, b"abc") && add(3, b"def") && !add(7, b"x"), "a part is missing");
+        assert!(add(3, b"DE"), "a part that is sent again");
+        assert!(of_kind(folder, LOG).is_empty(), "no half of a file is there");
+        first.finish().expect("in place");
+        assert_eq!(fs::read(&of_kind(folder, LOG)[0]).expect("reads"), b"abcDE");
+        // Another sending begins anew, and who was before finds a part missing.
+        assert!(add(0, b"x") && sent("b", "jsonl.gz").add(0, b"z").expect("writes").is_some() && !add(1, b"y"));
+        sent("b", "jsonl.gz").finish().expect("in place");
+        assert_eq!(of_kind(folder, LOG), [folder.join("log.jsonl.gz")]);
+        assert!(of_kind(folder, ITEMS).is_empty());
     }
 
     #[test]

@@ -56,20 +56,20 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
 });
 
-// A file is sent in parts, as large as any body may be.
-const PART = 512 * 1024;
+// A file is sent in parts, each at most as large as a body may be.
 document.addEventListener("change", async ({ target }) => {
   const file = target.files?.[0];
   if (!target.matches("[data-upload]") || !file) return;
   const told = target.parentElement.querySelector("[role=status]");
-  for (let at = 0; at === 0 || at < file.size; at += PART) {
-    const where = new URLSearchParams({ kind: target.dataset.upload, name: file.name, at });
-    const answer = await fetch(`/ui/upload?${where}`, { method: "PUT", body: file.slice(at, at + PART) }).catch((error) => error);
+  const [part, id] = [Number(target.dataset.part), crypto.getRandomValues(new Uint32Array(2)).join("")];
+  for (let at = 0; at === 0 || at < file.size; at += part) {
+    const where = new URLSearchParams({ kind: target.dataset.upload, name: file.name, id, at, size: file.size });
+    const answer = await fetch(`/ui/upload?${where}`, { method: "PUT", body: file.slice(at, at + part) }).catch((error) => error);
     if (!answer.ok) {
       told.textContent = (await answer.json?.().catch(() => undefined))?.detail ?? "That did not work. Try again.";
       return;
     }
-    told.textContent = `${Math.min(100, Math.round((100 * (at + PART)) / Math.max(1, file.size)))} % sent`;
+    told.textContent = `${Math.min(100, Math.round((100 * (at + part)) / Math.max(1, file.size)))} % sent`;
   }
   swap(location.href);
 });
@@ -83,5 +83,5 @@ const prepare = () => {
 prepare();
 // What is live says how often: every so many seconds, while somebody looks.
 setInterval(() => {
-  if (document.querySelector("[data-live]") && document.visibilityState === "visible" && getSelection().isCollapsed) swap(location.href);
+  if (document.querySelector("[data-live]") && document.visibilityState === "visible" && !document.querySelector("[aria-busy]") && getSelection().isCollapsed) swap(location.href);
 }, 2000);

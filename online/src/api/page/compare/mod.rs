@@ -51,19 +51,22 @@ pub async fn get_compare(State(app): State<Arc<App>>, request: Request<Body>) ->
 async fn compared(app: &App, asked: &Asked) -> Result<Markup, ApiError> {
     let sides = [asked.side(OfSide::A, app.settings.clock)?, asked.side(OfSide::B, app.settings.clock)?];
     let (now_ms, people) = (now_ms(), asked.people()?);
+    // Held while it is computed, so that slates are not kept waiting.
+    let turn = || async {
+        let turn = app.long_work.clone().acquire_owned().await;
+        turn.map_err(|error| ApiError::Internal(error.to_string()))
+    };
     let person = match asked.user_id.trim() {
         "" => None,
         id => {
             let user = query::id("user_id", id, UserId::from_outside)?;
-            Some(app.comparison.person(sides.clone(), user, now_ms).await.map_err(refused)?)
+            Some(app.comparison.person(sides.clone(), user, now_ms, turn().await?).await.map_err(refused)?)
         }
     };
     let figures = match people {
         0 => None,
         people => {
-            // Held while it is computed, so that slates are not kept waiting.
-            let _turn = app.long_work.acquire().await;
-            Some(app.comparison.sample(sides, people, now_ms).await.map_err(refused)?)
+            Some(app.comparison.sample(sides, people, now_ms, turn().await?).await.map_err(refused)?)
         }
     };
     let snapshot = app.recommender.snapshot()?;

@@ -12,15 +12,17 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::asked::encoded;
 use super::first_run::first_run;
 use super::frame::{Tab, page};
 use super::parts::words::{named, several};
 use super::visit::Visit;
 use crate::api::App;
 use crate::api::error::ApiError;
-use crate::api::reports;
+use crate::api::{query, reports};
 use crate::batch::{Batch, Name};
 use crate::events::now_ms;
 use crate::models::Served;
@@ -71,10 +73,26 @@ pub async fn get_models(State(app): State<Arc<App>>, request: Request<Body>) -> 
         section aria-labelledby="reports" {
             h2 #reports { "Reports" }
             @if reports.is_empty() { p.hint { "None. " code { "offline report" } " writes one." } }
-            ul.chips { @for report in reports.iter().take(REPORTS) { li { a href=(report.path()) { (named(report.name())) } } } }
+            ul.chips { @for report in reports.iter().take(REPORTS) { li { a href=(format!("/ui/report?{}", encoded([("name", report.name())]))) { (named(report.name())) } } } }
         }
     };
     Ok(page(StatusCode::OK, &visit, Tab::Models, "Models", &main))
+}
+
+/// The parameter of a report.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReportAsked {
+    name: String,
+}
+
+/// Shows a report of the batch to who signed in.
+///
+/// # Errors
+/// [`ApiError`] if there is none of this name.
+pub async fn get_report(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
+    let ReportAsked { name } = query::read(request.uri().query())?;
+    reports::shown(&app, name).await
 }
 
 /// A model of rows: its figures on the test rows, and its versions.

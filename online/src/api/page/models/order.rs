@@ -17,7 +17,7 @@ use crate::api::page::parts::words::{named, span};
 use crate::api::page::upload::{ITEMS, LOG, uploaded};
 use crate::api::page::visit::Visit;
 use crate::api::query;
-use crate::batch::{Batch, BatchError, Name, Order};
+use crate::batch::{Batch, Name, Order};
 
 /// An order, as a URL and a form have it.
 #[derive(Debug, Default, Deserialize)]
@@ -102,10 +102,7 @@ pub async fn get_order(State(app): State<Arc<App>>, request: Request<Body>) -> R
 pub async fn post_order(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
     let batch = batch(&app)?;
     let order = read_form::<Asked>(request).await?.order(&app)?;
-    batch.begin(order.clone()).map_err(|error| match error {
-        BatchError::Busy => ApiError::Conflict(error.to_string()),
-        other => ApiError::Internal(other.to_string()),
-    })?;
+    batch.begin(order.clone()).map_err(|error| ApiError::Conflict(error.to_string()))?;
     tracing::info!(?order, "ordered at the page");
     // Before there is a version the first page has the steps.
     let back = if app.is_ready() { "/ui/models" } else { "/" };

@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
+use shared::engine::tabular::live::Live;
 
 use self::fields::Row;
 use super::asked::encoded;
@@ -23,7 +24,8 @@ use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::query;
 use crate::events::now_ms;
-use crate::models::{Explain, Served, rows};
+use crate::models::rows::{self, Rows};
+use crate::models::{Explain, Served};
 
 /// Lists the models.
 pub async fn get_tables(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
@@ -87,6 +89,26 @@ pub async fn get_table(State(app): State<Arc<App>>, request: Request<Body>) -> R
     let read = rows::of_row(&served, row.values(manifest));
     let body = if read.refused.is_empty() {
         let live = app.memory.of(&served, &read).await;
+        scored(&app, served.clone(), row, read, live).await?
+    } else {
+        html! { (fields::form(manifest, &row)) (result::refused(&read.refused)) }
+    };
+    let main = html! {
+        h1 { (named(&manifest.name)) }
+        p.lead { "What the model says of a row, why, and what if it were otherwise." }
+        (body)
+    };
+    Ok(page(StatusCode::OK, &visit, Tab::Tables, &plain(&manifest.name), &main))
+}
+
+/// The form beside what the model says of its row, where that may take its time.
+async fn scored(app: &App, served: Arc<Served>, row: Row, read: Rows, live: Live) -> Result<Markup, ApiError> {
+    let internal = |error: &dyn std::fmt::Display| ApiError::Internal(error.to_string());
+    // Held by the thread: it goes on when the reader has gone.
+    let turn = app.long_work.clone().acquire_owned().await.map_err(|error| internal(&error))?;
+    let work = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let manifest = served.manifest();
         let answer = served.try_out(&read, &live, Explain::Yes);
         let varied = row.varied(manifest).map(|varied| {
             let answers = varied.rows.iter().map(|values| {
@@ -95,17 +117,12 @@ pub async fn get_table(State(app): State<Arc<App>>, request: Request<Body>) -> R
             });
             (varied.field, varied.values.iter().cloned().zip(answers.collect::<Vec<_>>()).collect())
         });
-        result::result(manifest, &row, &answer, varied)
-    } else {
-        result::refused(&read.refused)
-    };
-    let main = html! {
-        h1 { (named(&manifest.name)) }
-        p.lead { "What the model says of a row, why, and what if it were otherwise." }
-        div.split.even {
-            section aria-labelledby="row" { h2 #row { "Row" } (fields::form(manifest, &row)) }
-            section aria-labelledby="score" { h2 #score { "Score" } (body) }
+        html! {
+            div.split.even {
+                section aria-labelledby="row" { h2 #row { "Row" } (fields::form(manifest, &row)) }
+                section aria-labelledby="score" { h2 #score { "Score" } (result::result(manifest, &row, &answer, varied)) }
+            }
         }
-    };
-    Ok(page(StatusCode::OK, &visit, Tab::Tables, &plain(&manifest.name), &main))
+    });
+    work.await.map_err(|panic| internal(&panic))
 }
