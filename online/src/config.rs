@@ -211,7 +211,8 @@ impl Config {
         home(&self.home.rows, &self.scenarios)?;
         clients(&self.filters, &self.clients.kinds)?;
         if !self.page.batch.as_os_str().is_empty() && self.auth.file().is_none() && self.auth.open {
-            let must = "without keys everybody could publish and train; name a file of keys by auth.keys, or leave it empty";
+            let must =
+                "without keys everybody could publish and train; name a file of keys by auth.keys, or leave it empty";
             let value = format!("{:?}", self.page.batch);
             return Err(ConfigError::Value { key: "page.batch", value, must: must.to_owned() });
         }

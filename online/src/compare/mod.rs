@@ -90,12 +90,7 @@ pub struct Comparison {
 impl Comparison {
     /// A comparison of versions of an artifacts folder.
     #[must_use]
-    pub fn new(
-        folder: PathBuf,
-        champion: Arc<Champion>,
-        store: Arc<dyn UserStore>,
-        askers: [Asker; 2],
-    ) -> Self {
+    pub fn new(folder: PathBuf, champion: Arc<Champion>, store: Arc<dyn UserStore>, askers: [Asker; 2]) -> Self {
         let unreadable = IntCounterVec::new(Opts::new("compared_unreadable", "Not registered"), &["value"])
             .expect("names are valid constants");
         Self { folder, champion, store, askers, unreadable, loaded: Mutex::default() }

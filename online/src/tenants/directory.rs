@@ -7,8 +7,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::HeaderMap;
-use prometheus::proto::MetricFamily;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio::task::JoinSet;
 
@@ -117,7 +117,8 @@ impl Directory {
         let process = registry.register(Box::new(ProcessCollector::for_self()));
         process.expect("the process collector is registered once");
         let metrics = DoorMetrics::of(&registry);
-        let is_open = IntGaugeVec::new(Opts::new("tandem_tenant_open", "1 for a shop that is open, else 0"), &["tenant"]);
+        let is_open =
+            IntGaugeVec::new(Opts::new("tandem_tenant_open", "1 for a shop that is open, else 0"), &["tenant"]);
         let is_open = is_open.expect("names are valid constants");
         registry.register(Box::new(is_open.clone())).expect("it is registered once");
         let poll = Duration::from_millis(config.artifacts.poll_ms);

@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_form_counts_only_from_a_page_of_the_same_origin() {
-        let post = |pairs: &[(&'static str, &'static str)]| check_origin(&Method::POST, &headers(pairs), Hosts::Any).is_ok();
+        let post =
+            |pairs: &[(&'static str, &'static str)]| check_origin(&Method::POST, &headers(pairs), Hosts::Any).is_ok();
         assert!(post(&[("sec-fetch-site", "same-origin"), ("origin", "https://shop"), ("host", "inside:8080")]));
         assert!(post(&[("origin", "http://shop:8080"), ("host", "shop:8080")]));
         for strange in [
@@ -136,8 +137,16 @@ mod tests {
         let post = |host: &'static str| {
             check_origin(&Method::POST, &headers(&[("sec-fetch-site", "same-origin"), ("host", host)]), Hosts::Loopback)
         };
-        assert!(["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "127.9.9.9"].into_iter().all(|host| post(host).is_ok()));
-        assert!(["evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "", "[::2]"].into_iter().all(|host| post(host).is_err()));
+        assert!(
+            ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "127.9.9.9"]
+                .into_iter()
+                .all(|host| post(host).is_ok())
+        );
+        assert!(
+            ["evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "", "[::2]"]
+                .into_iter()
+                .all(|host| post(host).is_err())
+        );
     }
 
     #[test]

@@ -54,9 +54,8 @@ pub async fn put_upload(State(app): State<Arc<App>>, request: Request<Body>) -> 
     let Part { kind, name, id, at, size } = query::read(request.uri().query())?;
     let kind = [LOG, ITEMS].into_iter().find(|known| *known == kind);
     let kind = kind.ok_or_else(|| ApiError::invalid("kind", "it must be log or items"))?;
-    let ending = ending(&name).ok_or_else(|| {
-        ApiError::invalid("name", format!("the file must end with one of .{}", ENDINGS.join(", .")))
-    })?;
+    let ending = ending(&name)
+        .ok_or_else(|| ApiError::invalid("name", format!("the file must end with one of .{}", ENDINGS.join(", ."))))?;
     if !(1..=40).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(ApiError::invalid("id", "it must be 1 to 40 letters or digits, the same for all parts of a file"));
     }

@@ -89,7 +89,8 @@ pub async fn post_session(
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let given: Vec<Object<GivenFeedback>> = body::parse(&bytes)?;
     // Of whom nothing can be known.
-    let nobody = UserId::of_session(&Uuid::now_v7().to_string()).map_err(|error| ApiError::Internal(error.to_string()))?;
+    let nobody =
+        UserId::of_session(&Uuid::now_v7().to_string()).map_err(|error| ApiError::Internal(error.to_string()))?;
     let (item_ids, exclude) = session(&app, &given)?;
     let category = category(&parts, &wanted);
     if is_empty(&app, category.as_deref())? {

@@ -65,9 +65,7 @@ async fn compared(app: &App, asked: &Asked) -> Result<Markup, ApiError> {
     };
     let figures = match people {
         0 => None,
-        people => {
-            Some(app.comparison.sample(sides, people, now_ms, turn().await?).await.map_err(refused)?)
-        }
+        people => Some(app.comparison.sample(sides, people, now_ms, turn().await?).await.map_err(refused)?),
     };
     let snapshot = app.recommender.snapshot()?;
     Ok(html! {
