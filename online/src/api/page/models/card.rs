@@ -47,7 +47,7 @@ fn contests(fit: &Value) -> Markup {
         @if !rows.is_empty() {
             h3 { "How good it is" }
             p.hint { "On questions of the end of the log that it was not fitted on; with the 95 % interval of the difference." }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.figures {
                     thead { tr { th { "Part" } th { "Figure" } th { "Without" } th { "With" } th { "Difference" } th { "Questions" } } }
                     tbody {

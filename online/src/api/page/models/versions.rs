@@ -26,7 +26,7 @@ pub fn versions(listed: Result<Value, BatchError>, model: Option<&Name>) -> Mark
     };
     let roll_back = format!("/ui/order?{}", encoded([("do", "rollback")].into_iter().chain(of_model)));
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.figures {
                 thead { tr { th { "Version" } th { "Built" } th { "Names" } th {} } }
                 tbody {
@@ -38,7 +38,10 @@ pub fn versions(listed: Result<Value, BatchError>, model: Option<&Name>) -> Mark
                             td { (time(version["built_ms"].as_i64().unwrap_or_default(), now_ms())) }
                             td { (named(&aliases.join(", "))) }
                             td {
-                                @if aliases.contains(&"champion") { a href=(roll_back) { "Roll back" } } @else { a href=(publish(name)) { "Publish" } }
+                                @if aliases.contains(&"champion") {
+                                    // There is none before the only one.
+                                    @if all.len() > 1 { a href=(roll_back) { "Roll back" } }
+                                } @else { a href=(publish(name)) { "Publish" } }
                             }
                         }
                     }
@@ -58,7 +61,7 @@ pub fn runs(listed: Result<Value, BatchError>) -> Markup {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     html! {
         @if all.is_empty() { p.hint { "None." } } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.figures {
                     thead { tr { th { "Run" } th { "What" } th { "Began" } th { "Took" } th { "Ended" } } }
                     tbody {
