@@ -55,7 +55,7 @@ pub struct Prediction<'a> {
     unseen: Vec<&'a str>,
     /// What each field adds to the log-odds, if asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    contributions: Option<Explanation<'a>>,
+    contributions: Option<RowExplanation<'a>>,
     /// In a list, the version that answered, if it is a challenger.
     #[serde(skip_serializing_if = "Option::is_none", rename = "model_version")]
     by: Option<&'a str>,
@@ -64,7 +64,7 @@ pub struct Prediction<'a> {
 /// What each field adds.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub enum Explanation<'a> {
+pub enum RowExplanation<'a> {
     /// To the one label.
     One(Contributions<'a>),
     /// To each label that is predicted, or to the most probable one.
@@ -273,13 +273,13 @@ fn prediction<'a>(served: &'a Served, answer: &'a Answer) -> Prediction<'a> {
         [scored] => Prediction {
             probability: Some(scored.probability),
             prediction: Some(u8::from(scored.positive)),
-            contributions: contributions.next().map(|(_, own)| Explanation::One(own)),
+            contributions: contributions.next().map(|(_, own)| RowExplanation::One(own)),
             ..Prediction::default()
         },
         scored => Prediction {
             probabilities: Some(scored.iter().enumerate().map(|(at, own)| (label(at), own.probability)).collect()),
             predicted: Some(predicted(served, answer)),
-            contributions: (!answer.explained.is_empty()).then(|| Explanation::Several(contributions.collect())),
+            contributions: (!answer.explained.is_empty()).then(|| RowExplanation::Several(contributions.collect())),
             ..Prediction::default()
         },
     };
