@@ -14,8 +14,8 @@ const PAIR: u64 = 8;
 const STATISTICS: u64 = 48 * 4;
 /// The name, category and price of an item, about.
 const NAME: u64 = 64;
-/// The counts of an item by day.
-const BY_DAY: u64 = 2 * crate::sources::days::DAYS as u64;
+/// The counts of an item on each of 28 days, of two bytes.
+const BY_DAY: u64 = 28 * 2;
 /// Events of a session, about.
 const SESSION_EVENTS: u64 = 3;
 
