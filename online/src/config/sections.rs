@@ -150,7 +150,7 @@ pub struct Events {
     pub ship_open_every_s: u64,
 }
 
-/// A text that may be empty as the store that it names; checked by [`Config::load`].
+/// A text that may be empty as the store that it names; checked by [`Config::load`](super::Config::load).
 #[must_use]
 pub fn store_at(url: &str) -> Option<Location> {
     url.parse().ok()
@@ -193,7 +193,7 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// The alias; `None` if it is empty. Checked by [`Config::load`].
+    /// The alias; `None` if it is empty. Checked by [`Config::load`](super::Config::load).
     #[must_use]
     pub fn alias(&self) -> Option<Alias> {
         self.alias.parse().ok()
