@@ -113,7 +113,7 @@ test("an empty service takes a log, shows how it is read, and learns from it", a
   await says(page, "#main", "Here: items.csv");
   await Promise.all([page.waitForNavigation(), page.click("button[value=explain]")]);
   await page.waitForSelector(".steps pre", { timeout: 60_000 });
-  assert.match(await text(page, ".steps pre"), /itemid/);
+  assert.match(await text(page, ".steps pre"), /user u000740 view item bed-sheet-0003/);
   await shoot(page, "log-read-1280-light");
   await Promise.all([page.waitForNavigation(), page.click("button[value=learn]")]);
   await page.waitForFunction(() => document.querySelector("h1")?.textContent === "Try it", { polling: 500, timeout: 300_000 });
