@@ -102,12 +102,17 @@ fn strangers_take_no_room_from_those_who_have_keys() {
     config.server.max_in_flight = 1;
     let service = Running::start(&config);
     let client = &service.client;
-    // A request whose body has not come yet is inside.
+    // A request whose body has not come yet is inside, and is told to go on once it is.
     let mut inside = client.connect().expect("connects");
     let head = format!("POST /events HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\ncontent-length: 9\r\n");
-    inside.write_all(format!("{head}content-type: application/json\r\n\r\n").as_bytes()).expect("writes");
+    inside
+        .write_all(format!("{head}content-type: application/json\r\nexpect: 100-continue\r\n\r\n").as_bytes())
+        .expect("writes");
+    let mut go_on = [0; 12];
+    inside.read_exact(&mut go_on).expect("an answer");
+    assert_eq!(&go_on, b"HTTP/1.1 100");
     let shed = "http_requests_shed_total{reason=\"in_flight\"}";
-    eventually("inside", || (send(client, "POST", "/events", &key).status == 503).then_some(()));
+    send(client, "POST", "/events", &key).assert_problem(503, None);
     let before = metric(client, &key, shed);
     for _ in 0..5 {
         send(client, "POST", "/events", "tandem_00").assert_problem(401, None);
