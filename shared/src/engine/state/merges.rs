@@ -13,7 +13,8 @@
 //!
 //! What was said of a user beside events moves nowhere: it is of the user, not of what they did.
 
-use super::{Applied, BatchUser, HistoryBounds, LiveEvent, LiveHistory, LiveSeen, SeenItem, remember, shorten};
+use super::older::{remember, shorten};
+use super::{Applied, BatchUser, HistoryBounds, LiveEvent, LiveHistory, LiveSeen, SeenItem};
 use crate::contract::event_log::{Coverage, Place};
 use crate::contract::id::UserId;
 use crate::contract::merge::{Merge, Merging};
