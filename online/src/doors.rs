@@ -12,12 +12,12 @@ use std::time::Duration;
 use axum::Router;
 use prometheus::IntCounterVec;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 use crate::api;
 use crate::api::authorize::{Door, Gate};
 use crate::api::page::guard::Hosts;
 use crate::auth::keys::{self, KeyFile};
+use crate::background::Background;
 use crate::config::Config;
 use crate::connections::{Connections, Limits};
 use crate::metrics::DoorMetrics;
@@ -70,7 +70,7 @@ impl Doors {
     ///
     /// # Errors
     /// [`DoorError`] says which file can't be used.
-    pub fn new(config: &Config, metrics: &DoorMetrics, parts: &mut JoinSet<&'static str>) -> Result<Self, DoorError> {
+    pub fn new(config: &Config, metrics: &DoorMetrics, parts: &mut Background) -> Result<Self, DoorError> {
         let poll = Duration::from_millis(config.artifacts.poll_ms);
         let idle_timeout = Duration::from_millis(config.server.idle_timeout_ms);
         let mut doors = Self {
@@ -157,7 +157,7 @@ pub fn keys(
     path: &Path,
     poll: Duration,
     metrics: &DoorMetrics,
-    parts: &mut JoinSet<&'static str>,
+    parts: &mut Background,
 ) -> Result<Arc<KeyFile>, keys::OpenError> {
     let (file, files) = KeyFile::open(path)?;
     let file = Arc::new(file);

@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod background;
 pub mod batch;
 pub mod catalogue;
 pub mod champion;

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 
 use crate::api;
+use crate::background::Background;
 use crate::config::Config;
 use crate::doors::{DoorError, Doors, Entrances};
 use crate::metrics::Metrics;
@@ -67,7 +68,7 @@ pub struct Service {
     behind: Behind,
     entrances: Entrances,
     /// What follows the files of keys and certificates; a task that ends returns its name.
-    parts: JoinSet<&'static str>,
+    parts: Background,
     drain: Duration,
     shutdown_timeout: Duration,
 }
@@ -108,7 +109,7 @@ async fn start_shop(
     store: Option<Arc<dyn UserStore>>,
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
-    let (metrics, mut parts) = (Arc::new(Metrics::default()), JoinSet::new());
+    let (metrics, mut parts) = (Arc::new(Metrics::default()), Background::default());
     let doors = Doors::new(config, &metrics.doors, &mut parts)?;
     let shop = shop::start(config, metrics, store).await?;
     let app = shop.app().clone();
@@ -120,7 +121,7 @@ async fn start_tenants(
     config: &Config,
     listener: impl Future<Output = io::Result<TcpListener>>,
 ) -> Result<Service, StartError> {
-    let mut parts = JoinSet::new();
+    let mut parts = Background::default();
     let directory = Arc::new(Directory::open(config, &mut parts)?);
     let doors = Doors::new(config, directory.metrics(), &mut parts)?;
     if let Some(operators) = doors.keys() {
@@ -134,7 +135,7 @@ async fn start_tenants(
 }
 
 impl Service {
-    fn new(config: &Config, behind: Behind, entrances: Entrances, parts: JoinSet<&'static str>) -> Self {
+    fn new(config: &Config, behind: Behind, entrances: Entrances, parts: Background) -> Self {
         let admin = entrances.admin_address().map(tracing::field::display);
         tracing::info!(address = %entrances.address(), admin, "listening");
         let drain = Duration::from_millis(config.server.drain_ms);

@@ -21,12 +21,13 @@ use shared::contract::artifact::ArtifactError;
 use shared::contract::event_log::Log;
 use shared::objects::ObjectsError;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::api::page::Pages;
 use crate::api::query::Clock;
 use crate::api::{self, App, Parts};
+use crate::background::Background;
 use crate::batch::Batch;
 use crate::catalogue::Catalogue;
 use crate::catalogue::replicas::Replicas;
@@ -98,7 +99,7 @@ pub struct Shop {
     slates: outcomes::Running,
     shadowing: Option<shadow::Running>,
     /// The background tasks, which run as long as the shop; a task that ends returns its name.
-    parts: JoinSet<&'static str>,
+    parts: Background,
     /// Of the event log.
     shipping: Option<stores::Ships>,
     /// Of the slate log.
@@ -123,7 +124,7 @@ pub async fn start(
         let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
         tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
     };
-    let mut parts = JoinSet::new();
+    let mut parts = Background::default();
     let (store, rows) = match store {
         Some(store) => (store, Arc::new(EmbeddedRows::default()) as Arc<dyn RowStore>),
         None => open_store(config, &metrics, &mut parts).await?,

@@ -3,7 +3,8 @@
 #[path = "../../shared/tests/support/layers.rs"]
 mod layers;
 
-const TABLE: [(&str, &[&str]); 31] = [
+const TABLE: [(&str, &[&str]); 32] = [
+    ("background", &[]),
     ("batch", &[]),
     ("reload", &[]),
     ("auth", &["reload"]),
@@ -17,17 +18,17 @@ const TABLE: [(&str, &[&str]); 31] = [
     ("catalogue", &["store"]),
     ("champion", &["catalogue", "store", "metrics"]),
     ("models", &["metrics"]),
-    ("objects", &["metrics"]),
+    ("objects", &["background", "metrics"]),
     ("store", &["metrics"]),
-    ("events", &["catalogue", "store", "metrics"]),
+    ("events", &["catalogue", "background", "store", "metrics"]),
     ("remember", &["events", "models", "store", "metrics"]),
-    ("outcomes", &["events", "metrics"]),
+    ("outcomes", &["events", "background", "metrics"]),
     ("lookup", &[]),
     ("per_snapshot", &[]),
     ("filters", &["per_snapshot"]),
     ("rules", &["per_snapshot", "scenarios", "metrics"]),
     ("recommender", &["store", "champion", "filters", "rules", "scenarios", "metrics", "traces"]),
-    ("shadow", &["champion", "outcomes", "recommender", "store", "metrics"]),
+    ("shadow", &["champion", "outcomes", "background", "recommender", "store", "metrics"]),
     ("compare", &["champion", "recommender", "store"]),
     // It answers with the errors of the store, but never calls it.
     (
@@ -50,7 +51,7 @@ const TABLE: [(&str, &[&str]); 31] = [
         ],
     ),
     ("connections", &["api", "tls"]),
-    ("doors", &["api", "auth", "config", "connections", "metrics", "tls"]),
+    ("doors", &["api", "auth", "config", "connections", "metrics", "background", "tls"]),
     (
         "shop",
         &[
@@ -65,6 +66,7 @@ const TABLE: [(&str, &[&str]); 31] = [
             "models",
             "objects",
             "outcomes",
+            "background",
             "remember",
             "recommender",
             "rules",
@@ -73,9 +75,9 @@ const TABLE: [(&str, &[&str]); 31] = [
             "traces",
         ],
     ),
-    ("tenants", &["config", "api", "auth", "doors", "metrics", "shop"]),
+    ("tenants", &["config", "api", "auth", "doors", "metrics", "background", "shop"]),
     // Puts all of them together; the binary adds arguments, logging and signals.
-    ("service", &["config", "api", "doors", "metrics", "shop", "store", "tenants"]),
+    ("service", &["config", "api", "doors", "metrics", "background", "shop", "store", "tenants"]),
 ];
 
 #[test]

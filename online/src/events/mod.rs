@@ -11,6 +11,7 @@
 pub mod appender;
 pub mod apply;
 pub mod check;
+pub mod error;
 pub mod item;
 pub mod kinds;
 pub mod lock;
@@ -21,7 +22,6 @@ pub mod supervise;
 pub mod user;
 pub mod writer;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -39,12 +39,15 @@ use shared::contract::user_change::UserChange;
 use shared::engine::state::LiveHistory;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
+use tracing::Instrument;
 
 use self::apply::Applier;
+pub use self::error::{AcceptError, LogError, UndoError};
 use self::item::Said;
 pub use self::supervise::Ended;
 use self::supervise::Guard;
 use self::writer::{Append, Request, Writer};
+use crate::background;
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::store::{Retention, State, StoreError, UserStore};
@@ -67,107 +70,6 @@ pub struct Settings {
     pub queue: usize,
     /// The bounds of histories.
     pub retention: Retention,
-}
-
-/// Why the event log can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file system refuses.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It has reached its bound.
-    #[error(
-        "{folder}: the log has reached events.max_disk_bytes = {bound}; move its oldest packed files (.jsonl.zst) to another folder \
-         that the batch reads too, or raise the bound"
-    )]
-    NoRoom {
-        /// The folder.
-        folder: PathBuf,
-        /// The bound, in bytes.
-        bound: u64,
-    },
-    /// Another process holds its lock.
-    #[error("{0}: another process writes this replica's log; stop it, or give this one its own events.replica")]
-    Locked(PathBuf),
-    /// The histories can't be brought up to date.
-    #[error("the log can't be applied: {0}")]
-    Store(#[from] StoreError),
-}
-
-impl LogError {
-    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::Io { path, source }
-    }
-
-    /// Whether the disk, a quota, a limit of the process or the bound of the log leaves no room.
-    pub(crate) fn lacks_room(&self) -> bool {
-        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        match self {
-            Self::NoRoom { .. } => true,
-            Self::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
-            Self::Locked(_) | Self::Store(_) => false,
-        }
-    }
-}
-
-/// Why events are not accepted.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AcceptError {
-    /// Too many requests wait for the log.
-    #[error("too many events are waiting to be written")]
-    Full,
-    /// The events can't be written; none of them is in the log.
-    #[error("event log can't be written: {0}")]
-    Write(String),
-    /// There is no room for them; none of them is in the log.
-    #[error("event log has no room: {0}")]
-    NoRoom(String),
-    /// The service is stopping.
-    #[error("the event log is closed")]
-    Closed,
-}
-
-impl From<&LogError> for AcceptError {
-    fn from(error: &LogError) -> Self {
-        let text = error.to_string();
-        if error.lacks_room() { Self::NoRoom(text) } else { Self::Write(text) }
-    }
-}
-
-/// Why a merge is not undone.
-#[derive(Debug, thiserror::Error)]
-pub enum UndoError {
-    /// There is no such merge, or none that is still remembered.
-    #[error(
-        "no merge of `{from}` into `{into}` is known; one is forgotten after history.ttl_days, and when 256 others of \
-         `{from}` came after it"
-    )]
-    NotMerged {
-        /// Whose past it would have been.
-        from: UserId,
-        /// Whose it would be.
-        into: UserId,
-    },
-    /// It was undone before.
-    #[error("the last merge of `{from}` into `{into}` was undone already")]
-    Undone {
-        /// Whose past it is.
-        from: UserId,
-        /// Whose it was.
-        into: UserId,
-    },
-    /// The undo can't be written.
-    #[error(transparent)]
-    Accept(#[from] AcceptError),
-    /// What is known of the merge can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Whether the user's next slate takes the events of a request into account.
@@ -242,13 +144,13 @@ impl Events {
             let _guard = guard;
             writer.run(queue, &groups);
         };
-        let writer = std::thread::Builder::new().name("event-log".to_owned()).spawn(write);
-        let writer = writer.map_err(LogError::io(&settings.folder))?;
+        let writer = background::thread("event-log", write).map_err(LogError::io(&settings.folder))?;
         let guard = Guard::new(Ended::Applier, &sender);
-        let applier = tokio::spawn(async move {
+        let apply = async move {
             let _guard = guard;
             applier.run(durable).await;
-        });
+        };
+        let applier = tokio::spawn(apply.in_current_span());
         let events = Self { requests, store, catalogue, cut_ms, said_ms: AtomicI64::new(i64::MIN), metrics };
         Ok((events, Running { writer, applier, ended }))
     }

@@ -14,6 +14,7 @@ use shared::objects::ObjectsError;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use crate::background;
 use crate::metrics::ObjectMetrics;
 
 /// Runs a part on a thread with a runtime of its own, and waits until it ends.
@@ -26,7 +27,7 @@ where
     F: Future<Output = T>,
 {
     let (sender, ended) = oneshot::channel();
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+    background::thread(name, move || {
         match Builder::new_current_thread().enable_all().build() {
             // Nobody may be waiting any more.
             Ok(runtime) => drop(sender.send(runtime.block_on(part()))),

@@ -145,7 +145,7 @@ impl Outcomes {
             // Nobody may be waiting any more.
             let _ = done.send(());
         };
-        std::thread::Builder::new().name("slates".to_owned()).spawn(work)?;
+        crate::background::thread("slates", work)?;
         let is_gone = AtomicBool::new(false);
         Ok((Self { queue, waiting, erasing, is_gone, sample, metrics }, Running(ended)))
     }

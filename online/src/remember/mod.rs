@@ -24,6 +24,7 @@ use shared::engine::tabular::history::milliseconds;
 use shared::engine::tabular::live::{HistoryId, Live, LiveRow, Origin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use self::follower::{Follower, Lines};
 use crate::events::{AcceptError, LogError, Settings};
@@ -144,7 +145,7 @@ impl Memory {
         self.metrics.models.count_forgotten(&model, 0);
         let (lines, queue) = mpsc::channel(self.settings.queue);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(follower.run(queue, waiting.clone()));
+        let task = tokio::spawn(follower.run(queue, waiting.clone()).in_current_span());
         let sender = Sender { lines, waiting };
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         followers.insert((model, origin), Handle { sender, task });

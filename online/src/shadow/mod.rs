@@ -117,7 +117,7 @@ impl Shadow {
         let (told, (ends, ended)) = (Arc::<Told>::default(), oneshot::channel());
         let challenger = Challenger::new(folder, alias, champion, metrics.clone());
         let worker = Worker::new(messages, told.clone(), challenger, asker, outcomes, metrics.clone());
-        std::thread::Builder::new().name("shadow".to_owned()).spawn(move || {
+        crate::background::thread("shadow", move || {
             worker.run(poll);
             // Nobody waits if the service was given up.
             let _ = ends.send(());

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::contract::artifact::ArtifactError;
-use tokio::task::JoinSet;
 
 use super::StartError;
 use super::settings::{deadline, keep, retention};
+use crate::background::Background;
 use crate::catalogue::Catalogue;
 use crate::champion::Champion;
 use crate::config::Config;
@@ -50,7 +50,7 @@ pub fn open_artifacts(
 pub async fn open_store(
     config: &Config,
     metrics: &Arc<Metrics>,
-    parts: &mut JoinSet<&'static str>,
+    parts: &mut Background,
 ) -> Result<(Arc<dyn UserStore>, Arc<dyn RowStore>), StartError> {
     let retention = retention(config);
     if config.store.redis_url.is_empty() {
@@ -110,7 +110,7 @@ async fn sweep(store: Arc<Embedded>, rows: Arc<EmbeddedRows>, retention: Retenti
 }
 
 /// The traces that the config asks for, with the task that sends them.
-pub fn open_traces(config: &Config, metrics: &Metrics, parts: &mut JoinSet<&'static str>) -> Traces {
+pub fn open_traces(config: &Config, metrics: &Metrics, parts: &mut Background) -> Traces {
     // Checked by the config.
     let Ok(collector) = config.traces.endpoint.parse::<Collector>() else { return Traces::default() };
     tracing::info!(%collector, "traces are sent");

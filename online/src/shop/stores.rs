@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use shared::contract::event_log::Log;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::StartError;
+use crate::background::Background;
 use crate::config::{Config, store_at};
 use crate::metrics::Metrics;
 use crate::objects::artifacts::Cache;
@@ -28,7 +28,7 @@ pub async fn bring_artifacts(config: &Config, metrics: &Metrics) -> Result<Optio
 }
 
 /// Goes on bringing it, for ever.
-pub fn watch_artifacts(cache: Cache, poll: Duration, parts: &mut JoinSet<&'static str>) -> Result<(), StartError> {
+pub fn watch_artifacts(cache: Cache, poll: Duration, parts: &mut Background) -> Result<(), StartError> {
     let (stays, gone) = oneshot::channel::<()>();
     let watch = move || async move {
         tokio::select! {

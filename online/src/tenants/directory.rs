@@ -10,7 +10,6 @@ use axum::http::HeaderMap;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts, Registry};
-use tokio::task::JoinSet;
 
 use super::StartError;
 use crate::api::authorize::{Door, Gate};
@@ -18,6 +17,7 @@ use crate::api::page::guard::Hosts;
 use crate::api::{self, App};
 use crate::auth;
 use crate::auth::keys::KeyFile;
+use crate::background::Background;
 use crate::config::Config;
 use crate::doors;
 use crate::metrics::DoorMetrics;
@@ -111,7 +111,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`StartError`] for a file that can't be used.
-    pub fn open(config: &Config, parts: &mut JoinSet<&'static str>) -> Result<Self, StartError> {
+    pub fn open(config: &Config, parts: &mut Background) -> Result<Self, StartError> {
         let scheme = if config.tls.certificate.as_os_str().is_empty() { "http" } else { "https" };
         let registry = Registry::new();
         let process = registry.register(Box::new(ProcessCollector::for_self()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shared::contract::complaint::complaint;
 use tokio::sync::watch;
+use tracing::{Instrument, info_span};
 
 use super::directory::Tenant;
 use crate::config::Config;
@@ -18,7 +19,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(super) async fn supervise(tenant: Arc<Tenant>, config: Config, mut stopping: watch::Receiver<bool>) {
     loop {
         // A task of its own: a panic ends this opening, and not the next.
-        let opened = tokio::spawn(open(tenant.clone(), config.clone(), stopping.clone())).await;
+        let opened = open(tenant.clone(), config.clone(), stopping.clone());
+        let opened = tokio::spawn(opened.instrument(info_span!("tenant", name = tenant.name))).await;
         let reason = match opened {
             Ok(Ok(())) => return,
             Ok(Err(reason)) => reason,
@@ -40,7 +42,7 @@ async fn open(tenant: Arc<Tenant>, config: Config, mut stopping: watch::Receiver
         _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
     };
     tenant.open(shop.app());
-    tracing::info!(tenant = tenant.name, "open");
+    tracing::info!("open");
     let failure = tokio::select! {
         failure = shop.failed() => Some(complaint(&failure)),
         _ = stopping.wait_for(|stopping| *stopping) => None,

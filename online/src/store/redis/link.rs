@@ -19,6 +19,7 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisResult
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument;
 
 use super::super::StoreError;
 use super::breaker::Breaker;
@@ -105,7 +106,7 @@ impl Link {
         if let Some(connection) = connection {
             shared.connected(connection);
         }
-        io.spawn(keep(Arc::downgrade(&shared)));
+        io.spawn(keep(Arc::downgrade(&shared)).in_current_span());
         Self(shared)
     }
 

@@ -20,6 +20,7 @@ use redis::{Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisR
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 
 use super::super::StoreError;
 use super::endpoints::{Address, Endpoints, host};
@@ -122,10 +123,11 @@ impl Nodes {
             trouble: Arc::default(),
         };
         // Connections are driven by the thread on which they are made.
-        let started = io.spawn(async move { shared.start().await.map(|is_cluster| (Arc::new(shared), is_cluster)) });
+        let started = async move { shared.start().await.map(|is_cluster| (Arc::new(shared), is_cluster)) };
+        let started = io.spawn(started.in_current_span());
         let (shared, is_cluster) = started.await.map_err(std::io::Error::other)??;
         if is_cluster {
-            io.spawn(keep(Arc::downgrade(&shared), shared.trouble.clone()));
+            io.spawn(keep(Arc::downgrade(&shared), shared.trouble.clone()).in_current_span());
         }
         Ok(Self(shared))
     }
