@@ -96,6 +96,31 @@ fn categories_that_are_put_at_once_are_all_there() {
 }
 
 #[test]
+fn labels_that_are_told_at_once_are_those_of_one_of_the_calls() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let client = service.client;
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let labels = json!({format!("label_of_{at}"): "x", "price": at});
+            let item = json!({"ItemId": "i00", "Labels": labels});
+            let user = json!({"UserId": "u", "Labels": {format!("field{at}"): "x"}});
+            scope.spawn(move || change(&client, "POST", "/api/item", &item));
+            scope.spawn(move || change(&client, "POST", "/api/user", &user));
+        }
+    });
+    assert_eq!(get(&client, "/api/item/i00")["Labels"].as_object().expect("labels").len(), 2);
+    assert_eq!(get(&client, "/api/user/u")["Labels"].as_object().expect("labels").len(), 1);
+    // In one list what comes last, and the price goes with the labels.
+    let twice = json!([{"ItemId": "i00", "Labels": {"a": "x", "price": 3}}, {"ItemId": "i00", "Labels": {"b": "y"}}]);
+    assert_eq!(change(&client, "POST", "/api/items", &twice), 2);
+    assert_eq!(get(&client, "/api/item/i00")["Labels"], json!({"b": "y"}));
+    let wrong = json!([{"ItemId": "i00"}, {"ItemId": "i00", "Comment": "x".repeat(1001)}]);
+    refused(&send(&client, "POST", "/api/items", &wrong), 400, "[1].Comment: ");
+    service.stop();
+}
+
+#[test]
 fn items_and_users_are_listed_page_by_page() {
     let folder = folder();
     let service = Running::start(&config(folder.path()));

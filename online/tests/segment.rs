@@ -110,5 +110,7 @@ fn who_is_identified_has_their_traits_and_what_they_did_before() {
         json!({"success": true, "accepted": 0, "merged": 1})
     );
     assert_eq!((history(client, "v").len(), history(client, "u").len()), (2, 0));
+    // What was said of them is no past.
+    assert_eq!(client.post("/v1/alias", &alias.to_string()).json(), json!({"success": true, "accepted": 0}));
     service.stop();
 }

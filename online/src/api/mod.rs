@@ -170,8 +170,8 @@ pub struct App {
     pub long_work: Arc<Semaphore>,
     /// What was counted when somebody looked last.
     pub recent: Recent,
-    /// The turn to change one category of an item, which says anew what the others are.
-    pub categories: Mutex<()>,
+    /// The turn to read what is known of items or users and say something else in its place.
+    pub retold: Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -198,7 +198,7 @@ impl App {
             gate,
             long_work,
             recent: Recent::default(),
-            categories: Mutex::default(),
+            retold: Mutex::default(),
             stopping,
         }
     }

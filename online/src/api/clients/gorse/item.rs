@@ -64,9 +64,10 @@ impl GivenItem {
             let given = labels::of_item(given, is_free)?;
             let named: BTreeSet<String> = given.iter().map(|(name, _)| name.clone()).collect();
             fields.extend(given);
-            let before = known.into_iter().flat_map(|known| known.properties.keys());
+            let properties = known.into_iter().flat_map(|known| known.properties.keys().map(String::as_str));
+            let before = properties.chain(known.and_then(|known| known.price).map(|_| PRICE));
             let gone = before.filter(|name| *name != ADDED && !named.contains(*name));
-            fields.extend(gone.map(|name| (name.clone(), Value::Null)));
+            fields.extend(gone.map(|name| (name.to_owned(), Value::Null)));
         }
         Ok(fields)
     }
@@ -145,6 +146,8 @@ mod tests {
         assert_eq!(fields(given).expect("valid"), expected);
         let nothing = json!({"IsHidden": null, "Labels": null, "Timestamp": "0001-01-01T00:00:00Z", "Comment": null});
         assert_eq!(fields(nothing).expect("valid"), json!({}));
+        let fewer = json!({"Labels": {"colour": "red"}});
+        assert_eq!(fields(fewer).expect("valid"), json!({"colour": "red", "brand": null, "price": null}));
         assert!(fields(json!({"Timestamp": "soon"})).is_err());
     }
 

@@ -13,7 +13,7 @@ use shared::contract::known::KnownItem;
 
 use super::error::Answer;
 use super::item::{GivenItem, ItemBody, theirs};
-use super::{InPath, Parts, Wanted, affected};
+use super::{InPath, Parts, Wanted, affected, last_of_each};
 use crate::api::body::Object;
 use crate::api::error::ApiError;
 use crate::api::fields::Of;
@@ -25,19 +25,26 @@ use crate::lookup::{Cursor, Wanted as WantedItems, describe, page};
 pub async fn post_item(State(app): State<Arc<App>>, request: Request<Body>) -> Answer {
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Object(given) = body::parse(&bytes)?;
+    let _turn = app.retold.lock().await;
     change(&app, vec![inserted(&app, given)?]).await.map_err(|(_, error)| error)?;
     Ok(affected(1))
 }
 
-/// Says something of many items: all of it, or nothing.
+/// Says something of many items: all of it, or nothing; of one that is in the list twice what comes last.
 pub async fn post_items(State(app): State<Arc<App>>, request: Request<Body>) -> Answer {
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let given: Vec<Object<GivenItem>> = body::parse(&bytes)?;
-    let one = |(place, Object(given))| inserted(&app, given).map_err(|error| error.at(place));
-    let list: Vec<Of<ItemId>> = given.into_iter().enumerate().map(one).collect::<Result<_, _>>()?;
-    let count = list.len();
+    let count = given.len();
+    let given = last_of_each(given, |Object(given)| given.item_id.as_str());
+    let _turn = app.retold.lock().await;
+    let (places, list): (Vec<usize>, Vec<Of<ItemId>>) = given
+        .into_iter()
+        .map(|(place, Object(given))| Ok((place, inserted(&app, given).map_err(|error| error.at(place))?)))
+        .collect::<Result<Vec<_>, ApiError>>()?
+        .into_iter()
+        .unzip();
     if count > 0 {
-        change(&app, list).await.map_err(|(place, error)| error.at(place))?;
+        change(&app, list).await.map_err(|(at, error)| error.at(places[at]))?;
     }
     Ok(affected(count))
 }
@@ -47,6 +54,7 @@ pub async fn patch_item(State(app): State<Arc<App>>, path: InPath, request: Requ
     let item = id_of(&Parts::of(path)?)?;
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Object(given) = body::parse::<Object<GivenItem>>(&bytes)?;
+    let _turn = app.retold.lock().await;
     let fields = given.fields(known(&app, &item)?.as_ref())?;
     if !fields.is_empty() {
         change(&app, vec![(item, fields)]).await.map_err(|(_, error)| error)?;
@@ -109,8 +117,7 @@ pub async fn delete_category(state: State<Arc<App>>, path: InPath) -> Answer {
 async fn change_categories(app: &App, path: InPath, change_them: impl FnOnce(&mut Vec<String>, String)) -> Answer {
     let parts = Parts::of(path)?;
     let item = id_of(&parts)?;
-    // One after the other: each adds to what the one before has said.
-    let _turn = app.categories.lock().await;
+    let _turn = app.retold.lock().await;
     let KnownItem { mut categories, .. } = known(app, &item)?.ok_or_else(|| unknown(&item))?;
     change_them(&mut categories, parts.get("category").to_owned());
     change(app, vec![(item, vec![(CATEGORY.to_owned(), categories.into())])]).await.map_err(|(_, error)| error)?;

@@ -20,7 +20,7 @@ pub mod time;
 pub mod user;
 pub mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
@@ -129,6 +129,13 @@ impl Wanted {
     fn cursor(&self) -> Option<String> {
         self.cursor.clone().filter(|cursor| !cursor.is_empty())
     }
+}
+
+/// Of those in a list that have one id what comes last; each with its place in the list.
+fn last_of_each<T>(list: Vec<T>, id_of: impl Fn(&T) -> &str) -> Vec<(usize, T)> {
+    let last: HashMap<String, usize> =
+        list.iter().enumerate().map(|(place, told)| (id_of(told).to_owned(), place)).collect();
+    list.into_iter().enumerate().filter(|(place, told)| last.get(id_of(told)) == Some(place)).collect()
 }
 
 /// The answer of a call that changes something.

@@ -14,7 +14,7 @@ use shared::contract::known::{KnownUser, MAX_LIMIT};
 use super::error::Answer;
 use super::labels;
 use super::user::{COMMENT, GivenUser, UserBody};
-use super::{InPath, Parts, Wanted, affected};
+use super::{InPath, Parts, Wanted, affected, last_of_each};
 use crate::api::body::Object;
 use crate::api::error::ApiError;
 use crate::api::fields::Of;
@@ -30,7 +30,7 @@ pub async fn post_user(State(app): State<Arc<App>>, request: Request<Body>) -> A
     Ok(affected(1))
 }
 
-/// Says something of many users: all of it, or nothing.
+/// Says something of many users: all of it, or nothing; of one that is in the list twice what comes last.
 pub async fn post_users(State(app): State<Arc<App>>, request: Request<Body>) -> Answer {
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let given: Vec<Object<GivenUser>> = body::parse(&bytes)?;
@@ -47,6 +47,7 @@ pub async fn patch_user(State(app): State<Arc<App>>, path: InPath, request: Requ
     let user = id_of(&Parts::of(path)?)?;
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Object(given) = body::parse::<Object<GivenUser>>(&bytes)?;
+    let _turn = app.retold.lock().await;
     let known = if given.has_labels() { known(&app, &user).await? } else { None };
     let fields = given.fields(known.as_ref())?;
     if !fields.is_empty() {
@@ -98,15 +99,18 @@ pub async fn get_users(State(app): State<Arc<App>>, RawQuery(text): RawQuery) ->
 
 /// Says what is told of users; an error comes with the place in the list that is wrong.
 async fn insert(app: &App, given: Vec<GivenUser>) -> Result<(), (usize, ApiError)> {
+    let given = last_of_each(given, |given| given.user_id.as_str());
+    let places: Vec<usize> = given.iter().map(|(place, _)| *place).collect();
+    let _turn = app.retold.lock().await;
     let mut list: Vec<Of<UserId>> = Vec::with_capacity(given.len());
-    let mut given = given.into_iter().enumerate().peekable();
+    let mut given = given.into_iter().peekable();
     while given.peek().is_some() {
         // So many are asked of the store at once.
         let some: Vec<(usize, GivenUser)> = given.by_ref().take(MAX_LIMIT).collect();
         let one = async |(place, given): (usize, GivenUser)| inserted(app, given).await.map_err(|error| (place, error));
         list.extend(try_join_all(some.into_iter().map(one)).await?);
     }
-    say(app, list).await
+    say(app, list).await.map_err(|(at, error)| (places[at], error))
 }
 
 /// What is said of a user that is told anew; of whom nothing is said, it is that there is no comment, so that they are known.

@@ -172,16 +172,18 @@ async fn accept(app: &App, events: Vec<Event>) -> Result<usize, ApiError> {
     Ok(count)
 }
 
-/// Merges a past into a user's, if there is one: clients say with every message who somebody was.
+/// Merges a past into a user's, if there is one: clients say with every message who somebody was. What was said of somebody is
+/// no past: it stays theirs.
 async fn merge(app: &App, was: UserId, user: UserId) -> Result<bool, ApiError> {
     let live = app.recommender.history(&was, now_ms()).await?;
     let snapshot = app.recommender.snapshot()?;
-    let is_known = describe_user(&snapshot, was.as_str(), &live).is_some();
+    let known = describe_user(&snapshot, was.as_str(), &live);
     drop(snapshot);
-    if is_known {
+    let has_past = known.is_some_and(|known| known.in_version || known.first_event.is_some());
+    if has_past {
         app.events.merge(was, user).await?;
     }
-    Ok(is_known)
+    Ok(has_past)
 }
 
 /// The answer in the shape that their clients read: `code` and `message` of an error, with the status, and the time to wait.
