@@ -24,6 +24,28 @@ pub fn of_source(source: Source) -> &'static str {
     }
 }
 
+/// The same in as few words as go beside an item.
+#[must_use]
+pub fn of_source_in_short(source: Source) -> &'static str {
+    match source {
+        Source::Cached => "long-term taste",
+        Source::ItemKnnSession => "viewed next by others",
+        Source::ItemKnnUser => "same customers",
+        Source::ItemKnnWalk => "linked through sessions",
+        Source::Embedding => "similar company",
+        Source::Slim => "goes with the history",
+        Source::Content => "similar item",
+        Source::LooksLike => "looks similar",
+        Source::SessionKnn => "similar sessions",
+        Source::Als => "similar taste",
+        Source::Repeat => "seen before",
+        Source::CategoryPopularity => "popular in the category",
+        Source::Trending => "popular lately",
+        Source::Popularity => "popular",
+        Source::Profile => "similar people",
+    }
+}
+
 /// What a feature of the ranker says; of one that is not in the table its name.
 #[must_use]
 pub fn of_feature(name: &str) -> String {

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use shared::contract::source::Source;
+use shared::engine::why::words::of_source_in_short;
 
 /// The most letters of a name.
 const NAME_LETTERS: usize = 80;
@@ -60,25 +62,8 @@ pub fn did(kind: &str) -> String {
 /// Why a source proposes an item, in a few words.
 #[must_use]
 pub fn source(name: &str) -> String {
-    match name {
-        "cached" => "long-term taste",
-        "item_knn_session" => "viewed next by others",
-        "item_knn_user" => "same customers",
-        "item_knn_walk" => "linked through sessions",
-        "embedding" => "similar company",
-        "slim" => "goes with the history",
-        "content" => "similar item",
-        "looks_like" => "looks similar",
-        "session_knn" => "similar sessions",
-        "als" => "similar taste",
-        "repeat" => "seen before",
-        "category_popularity" => "popular in the category",
-        "trending" => "popular lately",
-        "popularity" => "popular",
-        "profile" => "similar people",
-        other => return plain(&other.replace('_', " ")),
-    }
-    .to_owned()
+    let known = Source::ALL.into_iter().find(|source| source.as_str() == name);
+    known.map_or_else(|| plain(&name.replace('_', " ")), |source| of_source_in_short(source).to_owned())
 }
 
 /// A price as the item table has it; in which currency it does not say.
