@@ -1,6 +1,7 @@
 // A service on the sample shop, and a browser: what the tests of the pages share.
 //
 // ONLINE and OFFLINE are the programs; SHOTS, if set, is a folder for pictures of the pages; CHROMIUM the browser.
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -75,4 +76,22 @@ export async function tab(browser, { width = 1280, scheme = "light", script = tr
 /** Takes a picture, if they are wanted. */
 export async function shoot(page, name) {
   if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true });
+}
+
+/**
+ * Looks at a page at a desk and on a phone, light and dark: nobody is kept out, nothing is wider than the window. Returns what its console told, and what went wrong in it.
+ */
+export async function seen(browser, address, name) {
+  const told = [];
+  for (const scheme of ["light", "dark"]) for (const width of [1280, 390]) {
+    const page = await tab(browser, { width, scheme });
+    await page.goto(address, { waitUntil: "load" });
+    assert.deepEqual(await barriers(page), [], `${scheme} ${width}`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${wide} px too wide at ${width}`);
+    await shoot(page, `${name}-${width}-${scheme}`);
+    told.push(...page.wrong);
+    await page.close();
+  }
+  return told;
 }
