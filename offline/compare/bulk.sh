@@ -2,15 +2,15 @@
 # Slates for all users of a made-up shop: makes its log, builds a version, writes the slates, kills the writing and goes on, and
 # compares the two files. Says users per second and peak memory.
 #
-#   bash offline/compare/bulk.sh BINARY FOLDER [USERS] [FORMAT]
+#   [EVENTS=12000000] bash offline/compare/bulk.sh BINARY FOLDER [USERS] [FORMAT]
 #
 # BINARY: `offline`, built with --release. FOLDER: for all files; what is there already is used again. USERS: 1000000.
-# FORMAT: parquet or jsonl.
+# FORMAT: parquet or jsonl. EVENTS: of the log, 12 a user.
 set -euo pipefail
 offline=$1 folder=$2 users=${3:-1000000} format=${4:-parquet}
 mkdir -p "$folder/whole" "$folder/killed"
 [ -f "$folder/events.csv" ] ||
-    "$offline" generate --events $((users * 12)) --users "$users" --items 20000 --out "$folder"
+    "$offline" generate --events "${EVENTS:-$((users * 12))}" --users "$users" --items 20000 --out "$folder"
 [ -f "$folder/artifacts/champion" ] ||
     "$offline" run --events "$folder/events.csv" --items "$folder/items.csv" --artifacts "$folder/artifacts"
 
