@@ -13,24 +13,23 @@
 //! left. Only the loss of the listener ends it, which [`Connections::broken`] reports.
 
 mod patient;
+mod unread;
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::Request;
-use hyper::body::Incoming;
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tower::ServiceExt;
 
 use self::patient::Patient;
 use crate::api::Api;
@@ -115,8 +114,9 @@ impl Answers {
     /// Answers the requests of a connection until it ends, in a task of its own.
     fn to(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, place: Place, watcher: Watcher) {
         let stream = Patient::new(stream, self.limits.idle_timeout);
-        let service = self.api.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
-        let connection = self.protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let api = self.api.clone();
+        let service = service_fn(move |request| unread::answer(api.clone(), request).map(Ok::<_, Infallible>));
+        let connection = self.protocol.serve_connection(TokioIo::new(stream), service);
         let connection = watcher.watch(connection);
         tokio::spawn(async move {
             let _place = place;
