@@ -59,6 +59,7 @@ pub struct Doors {
     listen: String,
     admin_listen: String,
     open: bool,
+    origins: Arc<[String]>,
     limits: Limits,
     keys: Option<Arc<KeyFile>>,
     refused: IntCounterVec,
@@ -77,6 +78,7 @@ impl Doors {
             listen: config.server.listen.clone(),
             admin_listen: config.server.admin_listen.clone(),
             open: config.auth.open,
+            origins: config.server.cors_origins.clone().into(),
             limits: Limits { idle_timeout, most: config.server.max_connections, open: metrics.connections.clone() },
             keys: None,
             refused: metrics.refused.clone(),
@@ -142,7 +144,8 @@ impl Doors {
         }
         // Without keys the name by which the service is called is all that tells a page of this machine from another's.
         let hosts = if self.keys.is_none() && !self.open { Hosts::Loopback } else { Hosts::Any };
-        let gate = Gate { door, hosts, keys: self.keys.clone(), refused: self.refused.clone() };
+        let (keys, refused) = (self.keys.clone(), self.refused.clone());
+        let gate = Gate { door, hosts, origins: self.origins.clone(), keys, refused };
         let api = api::build(api(gate));
         let connections = Connections::open(listener, api, self.tls.clone(), self.limits.clone());
         Ok(Entrance { address, connections })

@@ -104,7 +104,8 @@ fn strangers_take_no_room_from_those_who_have_keys() {
     let client = &service.client;
     // A request whose body has not come yet is inside, and is told to go on once it is.
     let mut inside = client.connect().expect("connects");
-    let head = format!("POST /events HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\ncontent-length: 9\r\n");
+    let head =
+        format!("POST /events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: 9\r\n");
     inside
         .write_all(format!("{head}content-type: application/json\r\nexpect: 100-continue\r\n\r\n").as_bytes())
         .expect("writes");
@@ -119,6 +120,33 @@ fn strangers_take_no_room_from_those_who_have_keys() {
     }
     assert_eq!(metric(client, &key, shed), before);
     drop(inside);
+    service.stop();
+}
+
+#[test]
+fn without_keys_no_page_of_somebody_else_s_calls_through_a_browser_of_this_machine() {
+    let folder = folder();
+    let service = Running::start(&config(folder.path()));
+    let status = |method: &str, target: &str, headers: &str| {
+        let mut stream = service.client.connect().expect("connects");
+        let head = format!("{method} {target} HTTP/1.1\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("writes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()).unwrap_or_else(|| panic!("{answer}"))
+    };
+    for (target, ours) in [("/users/u/history", 200), ("/", 200), ("/popular", 200), ("/health", 200)] {
+        assert_eq!(status("GET", target, "host: localhost:1\r\naccept: text/html\r\n"), ours, "{target}");
+        // DNS rebinding: a name of theirs leads here.
+        let foreign = if target == "/health" { 200 } else { 403 };
+        assert_eq!(status("GET", target, "host: evil.example\r\naccept: text/html\r\n"), foreign, "{target}");
+    }
+    // A form of theirs needs no preflight.
+    for target in ["/v1/track", "/events", "/users/u/merge"] {
+        assert_eq!(status("POST", target, "host: 127.0.0.1:1\r\norigin: https://evil.example\r\n"), 403, "{target}");
+        assert_eq!(status("POST", target, "host: 127.0.0.1:1\r\norigin: http://127.0.0.1:1\r\n"), 400, "{target}");
+    }
+    assert_eq!(status("DELETE", "/users/u", "host: evil.example\r\n"), 403);
     service.stop();
 }
 
@@ -276,7 +304,7 @@ fn who_speaks_no_tls_or_nothing_is_sent_away_and_keeps_nobody_waiting() {
     // More than there are threads, none of which says a word.
     let mut silent: Vec<_> = (0..8).map(|_| service.client.connect().expect("connects")).collect();
     let mut plain = service.client.connect().expect("connects");
-    plain.write_all(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n").expect("writes");
+    plain.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("writes");
     let mut said = Vec::new();
     // The connection ends, in order or by a reset.
     let _ = plain.read_to_end(&mut said);

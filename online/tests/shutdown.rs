@@ -67,7 +67,7 @@ fn a_request_in_flight_is_answered_though_nobody_can_connect_any_more() {
     let mut stream = client.connect().expect("connects");
     let length = EVENT.len();
     let head = format!(
-        "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).expect("writes");
     eventually("in flight beside the question", || (client.metric("http_requests_in_flight") >= 2.0).then_some(()));
@@ -110,7 +110,7 @@ fn a_service_whose_listener_breaks_is_not_ready_and_says_why_it_fails() {
     let stream = Client::new(service.address()).connect().expect("connects");
     let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
     let mut ready = || {
-        (&stream).write_all(b"GET /ready HTTP/1.1\r\nhost: test\r\n\r\n").expect("writes");
+        (&stream).write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("writes");
         http::read(&mut reader).expect("an answer").status
     };
     assert_eq!(ready(), 200);

@@ -35,8 +35,10 @@ pub enum Door {
 pub struct Gate {
     /// What the address answers.
     pub door: Door,
-    /// By which names pages that send forms may call it.
+    /// By which names it may be called.
     pub hosts: Hosts,
+    /// The other origins whose pages may call it.
+    pub origins: Arc<[String]>,
     /// The keys; `None` if everybody may call.
     pub keys: Option<Arc<KeyFile>>,
     /// Counts refusals, by reason.
@@ -61,6 +63,9 @@ pub async fn authorize(
         return Err(ApiError::NotFound { field: None, detail });
     }
     let refused = |refusal: &Refusal| gate.refused.with_label_values(&[refusal.reason()]).inc();
+    if matches!(need, Need::Scope(_)) {
+        guard::check_page(request.method(), request.headers(), gate.hosts, &gate.origins).inspect_err(refused)?;
+    }
     if is_page {
         guard::check_origin(request.method(), request.headers(), gate.hosts).inspect_err(refused)?;
         guard::take_cookie(&mut request);
@@ -98,7 +103,7 @@ pub(super) fn explain(refusal: Refusal, headers: &mut HeaderMap) {
             (header::WWW_AUTHENTICATE, HeaderValue::try_from(value).expect("a scope is a word"))
         }
         Refusal::Rate(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),
-        Refusal::Elsewhere => return,
+        Refusal::Elsewhere | Refusal::Foreign => return,
     };
     headers.insert(name, value);
 }

@@ -154,7 +154,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused(Refusal::NoKey | Refusal::UnknownKey | Refusal::SharedKey) => StatusCode::UNAUTHORIZED,
-            Self::Refused(Refusal::Scope(_) | Refusal::Elsewhere) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::Scope(_) | Refusal::Elsewhere | Refusal::Foreign) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::Rate(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Rows { .. } => StatusCode::UNPROCESSABLE_ENTITY,

@@ -53,6 +53,12 @@ pub enum Refusal {
     /// It is a form that no page of this service sent.
     #[error("a form of the pages is taken from a page of this service alone; call the API instead")]
     Elsewhere,
+    /// No key is needed, and it is called by a name that is not this machine's, or by a page of somebody else's.
+    #[error(
+        "without keys this service answers this machine alone: call it by localhost or 127.0.0.1, list the origin of a page in \
+         server.cors_origins, or give keys (auth.keys)"
+    )]
+    Foreign,
 }
 
 impl Refusal {
@@ -66,6 +72,7 @@ impl Refusal {
             Self::Scope(_) => "scope",
             Self::Rate(_) => "rate",
             Self::Elsewhere => "elsewhere",
+            Self::Foreign => "foreign",
         }
     }
 }

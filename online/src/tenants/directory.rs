@@ -69,7 +69,8 @@ impl Tenant {
     /// Its shop is open.
     pub(super) fn open(&self, app: &Arc<App>) {
         let router = |door| {
-            let gate = Gate { door, hosts: Hosts::Any, keys: Some(self.keys.clone()), refused: self.refused.clone() };
+            let (keys, refused) = (Some(self.keys.clone()), self.refused.clone());
+            let gate = Gate { door, hosts: Hosts::Any, origins: Arc::default(), keys, refused };
             api::router(app.clone(), gate)
         };
         let (everything, public) = (router(Door::Everything), router(Door::Public));

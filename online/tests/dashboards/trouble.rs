@@ -120,7 +120,7 @@ impl Trouble {
     /// Begins a request that stays inside.
     fn unfinished(&self) -> TcpStream {
         let mut stream = self.service.client.connect().expect("connects");
-        let head = format!("POST {PREDICT} HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n");
+        let head = format!("POST {PREDICT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n");
         let rest = format!("authorization: Bearer {}\r\ncontent-type: application/json\r\n\r\n", self.key);
         stream.write_all((head + &rest).as_bytes()).expect("writes");
         stream

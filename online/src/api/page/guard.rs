@@ -63,7 +63,7 @@ pub fn forget() -> HeaderValue {
     HeaderValue::try_from(format!("{COOKIE}=; {ATTRIBUTES}; Max-Age=0")).expect("letters and signs")
 }
 
-/// By which names the service may be called where a form is sent.
+/// By which names the service may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hosts {
     /// Those of this machine: a name of somebody else's that leads here is the way of a page of theirs (DNS rebinding).
@@ -83,6 +83,29 @@ impl Hosts {
     }
 }
 
+/// Checks that no page of another's makes this call, where no key is needed and this machine alone may call: by the name that it is
+/// called by, and where something may change by the origin of the page, which browsers tell.
+///
+/// * `origins`: those whose pages may call.
+///
+/// # Errors
+/// [`Refusal::Foreign`].
+pub fn check_page(method: &Method, headers: &HeaderMap, hosts: Hosts, origins: &[String]) -> Result<(), Refusal> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (host, origin) = (text("host"), text("origin"));
+    let changes = *method != Method::GET && *method != Method::HEAD;
+    let may_call = |origin: &str| is_of(origin, host) || origins.iter().any(|listed| listed == origin);
+    let is_own = hosts == Hosts::Any
+        || host.is_none_or(|host| hosts.admit(Some(host))) && (!changes || origin.is_none_or(may_call));
+    if is_own { Ok(()) } else { Err(Refusal::Foreign) }
+}
+
+/// Whether an origin is that of the host.
+fn is_of(origin: &str, host: Option<&str>) -> bool {
+    let of = origin.split_once("://").map(|(_, of)| of);
+    of.zip(host).is_some_and(|(of, host)| of.eq_ignore_ascii_case(host))
+}
+
 /// Checks that a form was sent by a page of this service.
 ///
 /// # Errors
@@ -95,9 +118,7 @@ pub fn check_origin(method: &Method, headers: &HeaderMap, hosts: Hosts) -> Resul
     let is_own = match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), ..) => site == "same-origin",
         // Browsers tell the site to what is encrypted or on this machine, and the origin to all.
-        (None, Some(origin), Some(host)) => {
-            origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host))
-        }
+        (None, Some(origin), host) => is_of(origin, host),
         _ => false,
     };
     if is_own && hosts.admit(text("host")) { Ok(()) } else { Err(Refusal::Elsewhere) }
@@ -147,6 +168,28 @@ mod tests {
                 .into_iter()
                 .all(|host| post(host).is_err())
         );
+    }
+
+    #[test]
+    fn without_keys_no_page_of_somebody_else_s_calls() {
+        let call = |method: Method, pairs: &[(&'static str, &'static str)]| {
+            check_page(&method, &headers(pairs), Hosts::Loopback, &["http://localhost:3000".to_owned()]).is_ok()
+        };
+        assert!(
+            call(Method::GET, &[("host", "localhost:8080"), ("origin", "https://evil.example")]),
+            "it can't read the answer"
+        );
+        assert!(call(Method::POST, &[("host", "127.0.0.1:8080")]) && call(Method::POST, &[]), "no browser");
+        assert!(call(Method::POST, &[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")]));
+        assert!(call(Method::POST, &[("host", "127.0.0.1:8080"), ("origin", "http://localhost:3000")]), "it is listed");
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:8081"] {
+            assert!(!call(Method::POST, &[("host", "127.0.0.1:8080"), ("origin", origin)]), "{origin}");
+        }
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            assert!(!call(method, &[("host", "evil.example:8080"), ("origin", "http://evil.example:8080")]));
+        }
+        let any = check_page(&Method::POST, &headers(&[("host", "shop"), ("origin", "https://x")]), Hosts::Any, &[]);
+        assert!(any.is_ok());
     }
 
     #[test]

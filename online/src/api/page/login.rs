@@ -86,6 +86,7 @@ pub fn refused(refusal: Refusal, status: StatusCode) -> Response {
         Refusal::SharedKey => Some("This key is that of several shops, and so opens none."),
         Refusal::Scope(_) => Some("This key may not open this page: it lacks a scope. Paste one that has it."),
         Refusal::Rate(_) => Some("This key has sent more requests than it may. Try again in a moment."),
+        Refusal::Foreign => Some("Without keys this service answers this machine alone: open it by localhost."),
         Refusal::Elsewhere => {
             Some("This form was not sent by a page of this service. Open the page here, and try again.")
         }
