@@ -22,7 +22,7 @@ use shared::engine::snapshot::Snapshot;
 
 pub use figures::{Figures, OfSide};
 
-use crate::champion::Champion;
+use crate::champion::{Champion, Stamp, stamp};
 use crate::recommender::{Asker, CheckedQuery, NoAnswer, NoRecommender};
 use crate::store::{StoreError, Stored, UserStore};
 use tokio::sync::OwnedSemaphorePermit;
@@ -74,6 +74,13 @@ pub struct Answer {
     pub slate: Slate,
 }
 
+/// A version that is not served, as it was when it was mapped.
+struct Loaded {
+    version: String,
+    stamp: Option<Stamp>,
+    snapshot: Arc<Snapshot>,
+}
+
 /// Compares sides.
 pub struct Comparison {
     folder: PathBuf,
@@ -84,7 +91,7 @@ pub struct Comparison {
     /// Nobody looks at it: what is compared is not served.
     unreadable: IntCounterVec,
     /// The versions that were asked for last, one for each side, as they were published.
-    loaded: Mutex<Vec<(String, Arc<Snapshot>)>>,
+    loaded: Mutex<Vec<Loaded>>,
 }
 
 impl Comparison {
@@ -120,7 +127,7 @@ impl Comparison {
         let own = self.clone();
         let compared = move || {
             let _turn = turn;
-            let snapshots = own.snapshots(&sides)?;
+            let snapshots = own.snapshots(&sides, &served)?;
             own.answers(&sides, &snapshots, &user, &stored, now_ms, &mut Scratch::default())
         };
         tokio::task::spawn_blocking(compared).await?
@@ -151,7 +158,7 @@ impl Comparison {
         let own = self.clone();
         let compared = move || {
             let _turn = turn;
-            let snapshots = own.snapshots(&sides)?;
+            let snapshots = own.snapshots(&sides, &served)?;
             let mut figures = Figures::default();
             let mut scratch = Scratch::default();
             for (user, stored) in &known {
@@ -187,11 +194,15 @@ impl Comparison {
     }
 
     /// The versions of both sides, with what was said of items since. Takes up to seconds where one has to be mapped.
-    fn snapshots(&self, sides: &[Side; 2]) -> Result<[Arc<Snapshot>; 2], CompareError> {
-        let served = self.champion.current().ok_or(NoAnswer::from(NoRecommender))?;
+    ///
+    /// * `served`: that of the records which were read.
+    fn snapshots(&self, sides: &[Side; 2], served: &Arc<Snapshot>) -> Result<[Arc<Snapshot>; 2], CompareError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        // What neither side asks for is let go before another is mapped.
-        loaded.retain(|(name, _)| sides.iter().any(|side| side.version.as_ref() == Some(name)));
+        // What neither side asks for, or was written anew since, is let go before another is mapped.
+        loaded.retain(|of| {
+            let is_asked = sides.iter().any(|side| side.version.as_ref() == Some(&of.version));
+            is_asked && of.stamp == stamp(&self.folder, &of.version)
+        });
         let mut of = |version: Option<&str>| {
             let Some(version) = version.filter(|version| *version != served.manifest().version) else {
                 return Ok(served.clone());
@@ -199,13 +210,14 @@ impl Comparison {
             if !may_be_served(version) {
                 return Err(CompareError::Measured(version.to_owned()));
             }
-            if let Some((_, plain)) = loaded.iter().find(|(name, _)| name == version) {
-                return Ok(self.champion.with_changes(plain));
+            if let Some(known) = loaded.iter().find(|of| of.version == version) {
+                return Ok(self.champion.with_changes(&known.snapshot));
             }
+            let stamp = stamp(&self.folder, version);
             let plain = Snapshot::load(&self.folder.join(version))
                 .map_err(|error| CompareError::Version { version: version.to_owned(), error })?;
             let plain = Arc::new(plain);
-            loaded.push((version.to_owned(), plain.clone()));
+            loaded.push(Loaded { version: version.to_owned(), stamp, snapshot: plain.clone() });
             Ok(self.champion.with_changes(&plain))
         };
         Ok([of(sides[0].version.as_deref())?, of(sides[1].version.as_deref())?])
