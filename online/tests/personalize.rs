@@ -43,6 +43,11 @@ fn recommendations_are_ours_in_their_shape() {
     assert_eq!(ids(&ask(client, "/recommendations", &on_page)["itemList"]), ["i06"]);
     let ranked = json!({"campaignArn": "arn:x:campaign/none", "userId": "u", "inputList": ["i09", "nothing", "i01"]});
     assert_eq!(ids(&ask(client, "/personalize-ranking", &ranked)["personalizedRanking"]), ["i01", "i09", "nothing"]);
+    let filtered = json!({"campaignArn": "arn:x:campaign/none", "userId": "u", "inputList": ["i01", "i02", "i09", "i00"],
+        "filterArn": "arn:x:filter/below", "filterValues": {"P": "6", "OF": "\"even\",\"none\""}});
+    let filtered = ask(client, "/personalize-ranking", &filtered);
+    assert_eq!(ids(&filtered["personalizedRanking"]), ["i00", "i02", "i01", "i09"], "what is left out comes last");
+    assert_eq!(filtered["personalizedRanking"][2]["score"], 0.0);
     service.stop();
 }
 

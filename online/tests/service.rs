@@ -1,6 +1,7 @@
 //! The service on its embedded store, over HTTP: slates, swaps, overload, failures, inspection.
 
 mod connections;
+mod empty;
 mod lists;
 
 use std::collections::BTreeMap;
@@ -240,7 +241,8 @@ fn too_many_requests_at_once_are_sent_away_but_probes_answer() {
     let service = Running::start(&config);
     let client = service.client;
     // A request whose body has not come yet is in flight; one that meets another is refused itself, so there are more.
-    let head = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    let head =
+        "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
     let mut slow = Vec::new();
     let refused = eventually("refused", || {
         let mut stream = std::net::TcpStream::connect(client.address()).expect("connects");

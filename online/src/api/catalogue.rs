@@ -126,8 +126,9 @@ pub async fn put_items(
 
 /// Checks what is said of items and says it; an error comes with the place in the list that is wrong.
 pub async fn change(app: &App, list: Vec<Of<ItemId>>) -> Result<(StatusCode, bool), (usize, ApiError)> {
-    let snapshot = app.recommender.snapshot().map_err(|error| (0, error.into()))?;
-    let said = check_list(list, &snapshot.properties().names().collect(), now_ms());
+    // Before a first version is there, everything is taken.
+    let snapshot = app.recommender.snapshot().ok();
+    let said = check_list(list, &snapshot.iter().flat_map(|of| of.properties().names()).collect(), now_ms());
     drop(snapshot);
     let said = said.map_err(|(place, bad)| (place, bad.into()))?;
     match app.events.change(said).await.map_err(|error| (0, error.into()))? {

@@ -23,6 +23,7 @@ use super::clients::personalize;
 use super::error::ApiError;
 use super::{App, body, json};
 use crate::events::check::{Refusal, check, check_impression};
+use crate::events::kinds::kinds_of;
 use crate::events::kinds::{self, check_kind};
 use crate::events::{Visible, now_ms};
 
@@ -49,8 +50,9 @@ pub async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) ->
     if personalize::tells(&bytes) {
         return Ok(personalize::intake::events(&app, &bytes).await);
     }
-    let snapshot = app.recommender.snapshot()?;
-    let Batch { events, impressions: seen } = parse(&bytes, now_ms(), &snapshot.params().kinds).inspect_err(refused)?;
+    let snapshot = app.recommender.snapshot().ok();
+    let kinds = kinds_of(snapshot.as_deref());
+    let Batch { events, impressions: seen } = parse(&bytes, now_ms(), kinds).inspect_err(refused)?;
     let event_ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
     let (accepted, impressions) = (events.len() + seen.len(), seen.len());
     let (status, new) = match take(&app, Batch { events, impressions: seen }).await? {

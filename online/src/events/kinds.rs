@@ -2,9 +2,18 @@
 //! kinds would change no slate, and a misspelt one should be told to who sent it.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use shared::contract::api::ImpressionWord;
 use shared::contract::kind::{KindName, Kinds};
+use shared::engine::snapshot::Snapshot;
+
+/// The kinds of the served version; the built-in ones before there is one.
+#[must_use]
+pub fn kinds_of(snapshot: Option<&Snapshot>) -> &Kinds {
+    static BUILT_IN: LazyLock<Kinds> = LazyLock::new(Kinds::default);
+    snapshot.map_or(&BUILT_IN, |snapshot| &snapshot.params().kinds)
+}
 
 /// There is no kind of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

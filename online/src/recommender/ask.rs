@@ -73,22 +73,24 @@ pub struct Asked {
 struct List {
     /// What the version knows of it.
     items: Vec<ItemIdx>,
-    /// What it does not, each once.
-    unknown: Vec<ItemId>,
+    /// What it does not know, and what the filter leaves out, each once.
+    last: Vec<ItemId>,
 }
 
 impl List {
-    fn of(items: &[ItemId], snapshot: &Snapshot) -> Self {
-        let (mut known, mut unknown) = (Vec::with_capacity(items.len()), Vec::new());
+    /// * `only`: what the filter leaves, if there is one.
+    fn of(items: &[ItemId], only: Option<&ItemSet>, snapshot: &Snapshot) -> Self {
+        let (mut ranked, mut last) = (Vec::with_capacity(items.len()), Vec::new());
         let mut first = HashSet::new();
         for item in items {
-            match snapshot.items().index(item.as_str()) {
-                Some(index) => known.push(index),
-                None if first.insert(item) => unknown.push(item.clone()),
+            let index = snapshot.items().index(item.as_str());
+            match index.filter(|index| only.is_none_or(|only| only.contains(*index))) {
+                Some(index) => ranked.push(index),
+                None if first.insert(item) => last.push(item.clone()),
                 None => {}
             }
         }
-        Self { items: known, unknown }
+        Self { items: ranked, last }
     }
 }
 
@@ -112,7 +114,7 @@ impl Asked {
 
     /// What comes after so many picks: the items of the list that the version does not know.
     pub fn unknown(&self, picks: usize) -> Vec<ItemId> {
-        let unknown = self.list.iter().flat_map(|list| &list.unknown);
+        let unknown = self.list.iter().flat_map(|list| &list.last);
         unknown.take(self.query.k.saturating_sub(picks)).cloned().collect()
     }
 
@@ -291,10 +293,12 @@ impl Asker {
             None => query.served.or_else(|| scenario?.1.served).unwrap_or(self.defaults.served),
         };
         let held = held.as_deref();
-        let list = query.list.as_ref().map(|items| List::of(items, snapshot));
-        let only = match list {
-            Some(_) => None,
-            None => self.only_of_both(query, scenario.map(|(_, scenario)| scenario).zip(held), snapshot)?,
+        let (list, only) = match &query.list {
+            Some(items) => {
+                let only = self.only(query.filter.as_ref(), snapshot)?;
+                (Some(List::of(items, only.as_deref(), snapshot)), None)
+            }
+            None => (None, self.only_of_both(query, scenario.map(|(_, scenario)| scenario).zip(held), snapshot)?),
         };
         let seen = query.seen.as_ref().map(|policy| seen(policy, snapshot)).transpose()?;
         let given = given_profile(snapshot, query)?;

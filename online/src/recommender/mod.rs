@@ -135,7 +135,7 @@ pub struct Answered {
     pub snapshot: Arc<Snapshot>,
     /// The answer.
     pub slate: Slate,
-    /// What of a list to rank the snapshot does not know, in its order: it comes after the slate.
+    /// What of a list to rank the snapshot does not know, or the filter leaves out, in its order: it comes after the slate.
     pub unknown: Vec<ItemId>,
     /// What the store had of the user; `None` if the slate was made without it, or without the engine's time.
     pub stored: Option<Stored>,

@@ -29,6 +29,7 @@ use crate::api::error::ApiError;
 use crate::api::events::{Batch, take};
 use crate::api::{App, body, json, query};
 use crate::events::check::check;
+use crate::events::kinds::kinds_of;
 use crate::events::now_ms;
 use crate::lookup::{Did, past, taken_back_by};
 
@@ -86,8 +87,8 @@ pub async fn post_feedback(State(app): State<Arc<App>>, request: Request<Body>) 
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
     let given: Vec<Object<GivenFeedback>> = body::parse(&bytes).inspect_err(refused)?;
-    let snapshot = app.recommender.snapshot()?;
-    let (kinds, names, now_ms) = (&snapshot.params().kinds, &app.settings.kinds, now_ms());
+    let snapshot = app.recommender.snapshot().ok();
+    let (kinds, names, now_ms) = (kinds_of(snapshot.as_deref()), &app.settings.kinds, now_ms());
     let event = |(place, Object(given)): (usize, Object<GivenFeedback>)| {
         given.event(now_ms, names, kinds).map_err(|error| error.at(place))
     };

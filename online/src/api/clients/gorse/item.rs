@@ -37,6 +37,12 @@ pub struct GivenItem {
 }
 
 impl GivenItem {
+    /// Whether what is known of the item before matters: labels take its place.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// The fields that are said of it. Labels take the place of all that the item has.
     ///
     /// * `known`: what is known of the item so far.

@@ -24,8 +24,8 @@ use crate::lookup::{Cursor, Wanted as WantedItems, describe, page};
 /// Says something of one item.
 pub async fn post_item(State(app): State<Arc<App>>, request: Request<Body>) -> Answer {
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
-    let Object(given) = body::parse(&bytes)?;
-    let _turn = app.retold.lock().await;
+    let Object(given): Object<GivenItem> = body::parse(&bytes)?;
+    let _turn = if given.has_labels() { Some(app.retold.lock().await) } else { None };
     change(&app, vec![inserted(&app, given)?]).await.map_err(|(_, error)| error)?;
     Ok(affected(1))
 }
@@ -35,8 +35,9 @@ pub async fn post_items(State(app): State<Arc<App>>, request: Request<Body>) -> 
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let given: Vec<Object<GivenItem>> = body::parse(&bytes)?;
     let count = given.len();
-    let given = last_of_each(given, |Object(given)| given.item_id.as_str());
-    let _turn = app.retold.lock().await;
+    let given = last_of_each(given, |Object(given)| key(&given.item_id));
+    let has_labels = given.iter().any(|(_, Object(given))| given.has_labels());
+    let _turn = if has_labels { Some(app.retold.lock().await) } else { None };
     let (places, list): (Vec<usize>, Vec<Of<ItemId>>) = given
         .into_iter()
         .map(|(place, Object(given))| Ok((place, inserted(&app, given).map_err(|error| error.at(place))?)))
@@ -54,7 +55,7 @@ pub async fn patch_item(State(app): State<Arc<App>>, path: InPath, request: Requ
     let item = id_of(&Parts::of(path)?)?;
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Object(given) = body::parse::<Object<GivenItem>>(&bytes)?;
-    let _turn = app.retold.lock().await;
+    let _turn = if given.has_labels() { Some(app.retold.lock().await) } else { None };
     let fields = given.fields(known(&app, &item)?.as_ref())?;
     if !fields.is_empty() {
         change(&app, vec![(item, fields)]).await.map_err(|(_, error)| error)?;
@@ -124,11 +125,16 @@ async fn change_categories(app: &App, path: InPath, change_them: impl FnOnce(&mu
     Ok(affected(1))
 }
 
+/// The id as it is known, by which a list is looked through; what is none is refused later.
+fn key(id: &str) -> String {
+    ItemId::from_outside(id).map_or_else(|_| id.to_owned(), |id| id.as_str().to_owned())
+}
+
 /// What is said of an item that is told anew: it is shown, unless it is hidden.
 fn inserted(app: &App, mut given: GivenItem) -> Result<Of<ItemId>, ApiError> {
     let item = query::id("ItemId", &given.item_id, ItemId::from_outside)?;
     given.is_hidden = Some(given.is_hidden.unwrap_or_default());
-    let known = known(app, &item)?;
+    let known = known(app, &item).ok().flatten();
     Ok((item, given.fields(known.as_ref())?))
 }
 

@@ -132,10 +132,9 @@ impl Wanted {
 }
 
 /// Of those in a list that have one id what comes last; each with its place in the list.
-fn last_of_each<T>(list: Vec<T>, id_of: impl Fn(&T) -> &str) -> Vec<(usize, T)> {
-    let last: HashMap<String, usize> =
-        list.iter().enumerate().map(|(place, told)| (id_of(told).to_owned(), place)).collect();
-    list.into_iter().enumerate().filter(|(place, told)| last.get(id_of(told)) == Some(place)).collect()
+fn last_of_each<T>(list: Vec<T>, id_of: impl Fn(&T) -> String) -> Vec<(usize, T)> {
+    let last: HashMap<String, usize> = list.iter().enumerate().map(|(place, told)| (id_of(told), place)).collect();
+    list.into_iter().enumerate().filter(|(place, told)| last.get(&id_of(told)) == Some(place)).collect()
 }
 
 /// The answer of a call that changes something.

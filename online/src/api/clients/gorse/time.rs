@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use shared::contract::time::{EARLIEST_MS, Number, TimeUnit};
+use shared::contract::time::{Number, TimeUnit};
 
 /// What Gorse writes where no time is known.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -28,7 +28,6 @@ pub fn read(text: &str) -> Result<Option<i64>, String> {
     };
     let time_ms = text.parse().ok().map(|time: Timestamp| time.as_millisecond()).or_else(number).or_else(civil);
     match time_ms {
-        Some(time_ms) if time_ms < EARLIEST_MS => Err(format!("{text} is before 1990")),
         Some(time_ms) => Ok(Some(time_ms)),
         None => Err(format!(
             "{text:?} is no time, such as 2024-01-31T12:00:00Z, 2024-01-31 12:00:00 (in UTC) or 2024-01-31"
@@ -63,7 +62,8 @@ mod tests {
         }
         assert_eq!(read("2024-01-31"), Ok(Some(1_706_659_200_000)));
         assert_eq!((read(""), read(NO_TIME)), (Ok(None), Ok(None)));
-        for wrong in ["soon", "1706702400.5", "1970-01-02"] {
+        assert_eq!(read("1972-03-24T00:00:00Z"), Ok(Some(70_243_200_000)), "a film");
+        for wrong in ["soon", "1706702400.5"] {
             assert!(read(wrong).is_err(), "{wrong}: {:?}", read(wrong));
         }
     }

@@ -47,7 +47,7 @@ pub async fn patch_user(State(app): State<Arc<App>>, path: InPath, request: Requ
     let user = id_of(&Parts::of(path)?)?;
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let Object(given) = body::parse::<Object<GivenUser>>(&bytes)?;
-    let _turn = app.retold.lock().await;
+    let _turn = if given.has_labels() { Some(app.retold.lock().await) } else { None };
     let known = if given.has_labels() { known(&app, &user).await? } else { None };
     let fields = given.fields(known.as_ref())?;
     if !fields.is_empty() {
@@ -99,9 +99,10 @@ pub async fn get_users(State(app): State<Arc<App>>, RawQuery(text): RawQuery) ->
 
 /// Says what is told of users; an error comes with the place in the list that is wrong.
 async fn insert(app: &App, given: Vec<GivenUser>) -> Result<(), (usize, ApiError)> {
-    let given = last_of_each(given, |given| given.user_id.as_str());
+    let given = last_of_each(given, |given| key(&given.user_id));
     let places: Vec<usize> = given.iter().map(|(place, _)| *place).collect();
-    let _turn = app.retold.lock().await;
+    let has_labels = given.iter().any(|(_, given)| given.has_labels());
+    let _turn = if has_labels { Some(app.retold.lock().await) } else { None };
     let mut list: Vec<Of<UserId>> = Vec::with_capacity(given.len());
     let mut given = given.into_iter().peekable();
     while given.peek().is_some() {
@@ -124,6 +125,11 @@ async fn inserted(app: &App, given: GivenUser) -> Result<Of<UserId>, ApiError> {
     Ok((user, fields))
 }
 
+/// The id as it is known, by which a list is looked through; what is none is refused later.
+fn key(id: &str) -> String {
+    UserId::from_outside(id).map_or_else(|_| id.to_owned(), |id| id.as_str().to_owned())
+}
+
 async fn say(app: &App, list: Vec<Of<UserId>>) -> Result<(), (usize, ApiError)> {
     let theirs = |error: ApiError| match error {
         ApiError::Invalid { field: Some(field), detail } if field == COMMENT => ApiError::invalid("Comment", detail),
@@ -138,6 +144,6 @@ fn id_of(parts: &Parts) -> Result<UserId, ApiError> {
 
 async fn known(app: &App, user: &UserId) -> Result<Option<KnownUser>, ApiError> {
     let live = app.recommender.history(user, now_ms()).await?;
-    let snapshot = app.recommender.snapshot()?;
+    let Ok(snapshot) = app.recommender.snapshot() else { return Ok(None) };
     Ok(describe_user(&snapshot, user.as_str(), &live))
 }

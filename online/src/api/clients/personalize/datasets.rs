@@ -28,6 +28,7 @@ use shared::contract::id::{ItemId, UserId};
 use shared::contract::item_change::{AVAILABLE, CATEGORY, FieldValue, NAME, PRICE};
 use shared::contract::known::MAX_CHANGES_PER_REQUEST;
 use shared::engine::profiles::Profiles;
+use shared::engine::snapshot::Snapshot;
 use shared::tables::PropertyKind;
 
 use super::error;
@@ -85,8 +86,8 @@ async fn put_items(app: &App, request: Request<Body>) -> Result<Response, ApiErr
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let PutItems { items, .. } = body::parse(&bytes)?;
     check_length("items", items.len())?;
-    let snapshot = app.recommender.snapshot()?;
-    let known: BTreeMap<&str, PropertyKind> = snapshot.properties().names().collect();
+    let snapshot = app.recommender.snapshot().ok();
+    let known: BTreeMap<&str, PropertyKind> = snapshot.iter().flat_map(|of| of.properties().names()).collect();
     let one = |(place, PutItem { item_id, properties }): (usize, PutItem)| {
         let id = query::id(&format!("items[{place}].itemId"), &item_id, ItemId::from_outside)?;
         Ok((id, of_item(read(&format!("items[{place}]"), properties.as_deref())?, &known)))
@@ -103,11 +104,12 @@ async fn put_users(app: &App, request: Request<Body>) -> Result<Response, ApiErr
     let bytes = body::read(request, app.settings.max_body_bytes).await?;
     let PutUsers { users, .. } = body::parse(&bytes)?;
     check_length("users", users.len())?;
-    let snapshot = app.recommender.snapshot()?;
+    let snapshot = app.recommender.snapshot().ok();
+    let profiles = snapshot.as_deref().and_then(Snapshot::profiles);
     let one = |(place, PutUser { user_id, properties }): (usize, PutUser)| {
         let id = query::id(&format!("users[{place}].userId"), &user_id, UserId::from_outside)?;
         let properties = read(&format!("users[{place}]"), properties.as_deref())?;
-        Ok((id, of_user(properties, snapshot.profiles())))
+        Ok((id, of_user(properties, profiles)))
     };
     let list = users.into_iter().enumerate().map(one).collect::<Result<Vec<Of<UserId>>, ApiError>>()?;
     drop(snapshot);

@@ -20,6 +20,7 @@ use crate::api::error::ApiError;
 use crate::api::events::{Batch, take};
 use crate::api::{App, body, query};
 use crate::events::check::{Refusal, check, check_impression};
+use crate::events::kinds::kinds_of;
 use crate::events::now_ms;
 
 #[derive(Deserialize)]
@@ -52,8 +53,8 @@ pub async fn events(app: &App, bytes: &[u8]) -> Response {
 
 async fn put(app: &App, bytes: &[u8]) -> Result<Response, ApiError> {
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
-    let snapshot = app.recommender.snapshot()?;
-    let (kinds, names) = (&snapshot.params().kinds, &app.settings.kinds);
+    let snapshot = app.recommender.snapshot().ok();
+    let (kinds, names) = (kinds_of(snapshot.as_deref()), &app.settings.kinds);
     let batch = body::parse(bytes).and_then(|put| checked(put, now_ms(), kinds, names)).inspect_err(refused)?;
     drop(snapshot);
     take(app, batch).await?;

@@ -150,11 +150,15 @@ fn item(product: &Value) -> Option<ItemId> {
     ItemId::from_outside(&id).ok()
 }
 
-/// A text that is not empty, or a number as one.
+/// Whole numbers below it are read exactly, whatever they are written as.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A text that is not empty, or a number as one, if it has no more digits than were read of it.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::Number(number) => number.as_f64().filter(|number| number.abs() < EXACT).map(|number| number.to_string()),
         _ => None,
     }
 }
@@ -174,6 +178,18 @@ mod tests {
     fn track(event: &str, properties: Value) -> Value {
         json!({"type": "track", "event": event, "userId": "u1", "messageId": "m1",
             "timestamp": "2026-11-01T10:00:00.5+01:00", "properties": properties})
+    }
+
+    #[test]
+    fn a_number_that_was_not_read_exactly_is_no_id() {
+        let of = |text: &str| text_of(text);
+        assert_eq!(of("18446744073709551615").as_deref(), Some("18446744073709551615"));
+        assert_eq!(of("52.0").as_deref(), Some("52"));
+        assert_eq!([of("18446744073709551617"), of("1e300"), of("true"), of("\" \"")], [None, None, None, None]);
+    }
+
+    fn text_of(json: &str) -> Option<String> {
+        text(&serde_json::from_str(json).expect("JSON"))
     }
 
     #[test]

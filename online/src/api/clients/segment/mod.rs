@@ -21,12 +21,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::contract::event::Event;
 use shared::contract::id::UserId;
+use shared::engine::snapshot::Snapshot;
 
 use self::identity::Identity;
 use self::message::{Ignored, Message};
 use crate::api::error::ApiError;
 use crate::api::events::{Batch, take};
 use crate::api::{App, body, json, people};
+use crate::events::kinds::kinds_of;
 use crate::events::now_ms;
 use crate::lookup::describe_user;
 
@@ -100,7 +102,7 @@ async fn handle(
     let refused = |_: &ApiError| app.metrics.events_refused.with_label_values(&["invalid"]).inc();
     let bytes = body::read_untyped(request, app.settings.max_body_bytes).await.inspect_err(refused)?;
     let messages = body::parse(&bytes).and_then(messages).inspect_err(refused)?;
-    let (steps, ignored) = steps(app, &messages)?;
+    let (steps, ignored) = steps(app, &messages);
     for (reason, count) in &ignored {
         app.metrics.messages_ignored.with_label_values(&[reason]).inc_by(*count);
     }
@@ -130,9 +132,9 @@ async fn handle(
 }
 
 /// What messages ask to be done, and how much of them is passed over, by reason.
-fn steps(app: &App, messages: &[Message]) -> Result<(Vec<Step>, BTreeMap<&'static str, u64>), ApiError> {
-    let snapshot = app.recommender.snapshot()?;
-    let (kinds, profiles) = (&snapshot.params().kinds, snapshot.profiles());
+fn steps(app: &App, messages: &[Message]) -> (Vec<Step>, BTreeMap<&'static str, u64>) {
+    let snapshot = app.recommender.snapshot().ok();
+    let (kinds, profiles) = (kinds_of(snapshot.as_deref()), snapshot.as_deref().and_then(Snapshot::profiles));
     let mut ignored: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut ignore = |reason: Ignored, count: u64| *ignored.entry(reason.as_str()).or_default() += count;
     let mut steps = Vec::new();
@@ -160,7 +162,7 @@ fn steps(app: &App, messages: &[Message]) -> Result<(Vec<Step>, BTreeMap<&'stati
             }
         }
     }
-    Ok((steps, ignored))
+    (steps, ignored)
 }
 
 /// Takes events; returns how many.
@@ -176,10 +178,9 @@ async fn accept(app: &App, events: Vec<Event>) -> Result<usize, ApiError> {
 /// no past: it stays theirs.
 async fn merge(app: &App, was: UserId, user: UserId) -> Result<bool, ApiError> {
     let live = app.recommender.history(&was, now_ms()).await?;
-    let snapshot = app.recommender.snapshot()?;
-    let known = describe_user(&snapshot, was.as_str(), &live);
-    drop(snapshot);
-    let has_past = known.is_some_and(|known| known.in_version || known.first_event.is_some());
+    let of_version = app.recommender.snapshot().ok().and_then(|snapshot| describe_user(&snapshot, was.as_str(), &live));
+    let has_past =
+        !live.recent.is_empty() || of_version.is_some_and(|known| known.in_version || known.first_event.is_some());
     if has_past {
         app.events.merge(was, user).await?;
     }
