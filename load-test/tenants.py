@@ -24,8 +24,8 @@ class Shop:
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
         self.key = (folder / name / "key").read_text().strip()
 
-    def call(self, method: str, target: str, body: object = None) -> tuple[int, str]:
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+    def call(self, method: str, target: str, body: object = None, accept: str = "*/*") -> tuple[int, str]:
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "accept": accept}
         self.connection.request(method, target, None if body is None else json.dumps(body), headers)
         answer = self.connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
@@ -46,10 +46,12 @@ def ask(url: str, folder: Path, seconds: float) -> None:
     rng = random.Random(1)
     lamps, books = Shop(url, folder, "lamps"), Shop(url, folder, "books")
     ids = ids_of(books, folder, rng)
-    known = {user: books.call("GET", f"/items/{user}")[1] for user in ids[40:80]}
+    (folder / "ids.json").write_text(json.dumps(ids))
+    known = {item: books.call("GET", f"/items/{item}")[1] for item in ids[40:80]}
     description = json.loads(lamps.call("GET", "/openapi.json")[1])
     parameters = sorted({p["name"] for path in description["paths"].values() for call in path.values()
                          for p in call.get("parameters", []) if p["in"] == "query"})
+    parameters += ["a_version", "b_version", "why", "model", "before", "q", "people"]
     fields = sorted({name for schema in description["components"]["schemas"].values() for name in schema.get("properties", {})})
     calls = [(path, method.upper()) for path, methods in description["paths"].items() for method in methods]
     # The pages and the doors of other clients are not in the description.
@@ -67,7 +69,7 @@ def ask(url: str, folder: Path, seconds: float) -> None:
         body = None
         if method in ("POST", "PUT", "PATCH"):
             body = {name: rng.choice([some(), [some(), some()], rng.choice(VALUES)]) for name in rng.sample(fields, rng.randint(0, 6))}
-        status, told = lamps.call(method, target, body)
+        status, told = lamps.call(method, target, body, rng.choice(["*/*", "text/html"]))
         statuses[status] = statuses.get(status, 0) + 1
         asked += 1
         # What was asked may be quoted, and what lamps itself was told of comes back.
@@ -82,12 +84,17 @@ def ask(url: str, folder: Path, seconds: float) -> None:
         same = lambda text: {key: value for key, value in json.loads(text).items() if key in ("name", "price", "available", "categories")}
         if same(now) != same(before):
             sys.exit(f"{item} of the other shop changed: {before} -> {now}")
+    for user in ids[:40]:
+        for event in json.loads(books.call("GET", f"/users/{user}/history")[1])["events"]:
+            if not event["item_id"].startswith(MARK):
+                sys.exit(f"{user} of the other shop has {event}")
     print(f"{asked} calls with the key of lamps for what books has, {len(calls)} paths: nothing showed, nothing changed; "
           + ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items())))
 
 
 def logs(folder: Path) -> None:
-    """Of the files of a shop every user is its own, but for what lamps was told by `ask`."""
+    """Of the files of a shop every user is its own, but for what lamps was told by `ask`, which knows some ids alone."""
+    told = set(json.loads((folder / "ids.json").read_text()))
     for name in ("lamps", "books"):
         users: dict[bool, int] = {True: 0, False: 0}
         for file in sorted((folder / name / "log").glob("*.jsonl")):
@@ -95,6 +102,10 @@ def logs(folder: Path) -> None:
                 event = json.loads(line)
                 if event.get("visitorid") and event.get("itemid"):
                     users[event["visitorid"].startswith(MARK)] += 1
+                    if name == "lamps" and event["visitorid"].startswith(MARK) and event["visitorid"] not in told:
+                        sys.exit(f"an event of books is in the log of lamps: {line}")
+        if not users[name == "books"]:
+            sys.exit(f"the log of {name} has none of its events")
         print(f"the log of {name}: {users[name == 'books']} events of its own, {users[name != 'books']} that name the other's users")
         if name == "books" and users[False]:
             sys.exit("events of lamps are in the log of books")

@@ -4,7 +4,7 @@
 #   [DURATION=20] [REDIS_URL=redis://...] bash load-test/tenants.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${BIN:-target/release} work=${WORK:-target/tenants} port=${PORT:-8097} duration=${DURATION:-20}
+bin=$(realpath "${BIN:-target/release}") work=${WORK:-target/tenants} port=${PORT:-8097} duration=${DURATION:-20}
 rm -rf "$work" && mkdir -p "$work"
 {
     echo 'auth.keys = "operators.toml"'
@@ -33,8 +33,11 @@ for shop in lamps books; do
 		models.rows = "$shop/rows"
 	TOML
 done
-TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_SERVER__DRAIN_MS=0 TANDEM_LOG__LEVEL=warn \
-    "$bin/online" --config "$work/tenants.toml" 2>"$work/online.log" &
+# The paths of a config are those of the folder that the service starts in.
+(
+    cd "$work"
+    TANDEM_SERVER__LISTEN="127.0.0.1:$port" TANDEM_SERVER__DRAIN_MS=0 TANDEM_LOG__LEVEL=warn exec "$bin/online" --config tenants.toml
+) 2>"$work/online.log" &
 service=$!
 trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
 until [ "$(curl -fsS "http://127.0.0.1:$port/ready" 2>/dev/null)" = '{"ready":true,"tenants":2,"open":2}' ]; do
@@ -44,7 +47,7 @@ done
 loads=()
 for shop in lamps books; do
     "$bin/load-test" run --url "http://127.0.0.1:$port" --key-file "$work/$shop/key" --events "$work/$shop/events.jsonl" \
-        --traffic click-then-ask --connections 4 --duration "$duration" --warm-up 2 --at 0.6 --rounds 1 >"$work/$shop.txt" 2>&1 &
+        --traffic click-then-ask --connections 4 --duration "$duration" --warm-up 2 --at 0.6 --rounds 1 --max-error-share 0 >"$work/$shop.txt" 2>&1 &
     loads+=($!)
 done
 python3 load-test/tenants.py "http://127.0.0.1:$port" "$work" "$duration"

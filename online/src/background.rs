@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle as Task, JoinSet};
 use tracing::{Instrument, Span};
 
 /// Tasks that go on until they are stopped; each says what it was when it ends.
@@ -27,6 +27,12 @@ impl Background {
     pub async fn shutdown(&mut self) {
         self.0.shutdown().await;
     }
+}
+
+/// Runs work on a thread for what blocks.
+pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    let span = Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work))
 }
 
 /// Runs work on a thread of its own.

@@ -214,7 +214,7 @@ impl Champion {
                 base.known.is_news = false;
                 (std::mem::replace(&mut base.plain, plain), patched, base)
             };
-            let made = tokio::task::spawn_blocking(patch).await;
+            let made = crate::background::blocking(patch).await;
             let (plain, patched, base) = made.map_err(|panic| panic.to_string())?;
             let old = self.current.swap(patched.clone());
             self.metrics.items_changed.set(base.known.changes.len() as i64);
@@ -244,7 +244,7 @@ impl Champion {
             *retired = used;
             free
         };
-        if !free.is_empty() && tokio::task::spawn_blocking(move || drop(free)).await.is_err() {
+        if !free.is_empty() && crate::background::blocking(move || drop(free)).await.is_err() {
             tracing::warn!("freeing a snapshot panicked");
         }
     }
@@ -301,7 +301,7 @@ impl Champion {
     async fn swap(&self, version: &str) -> Result<(), String> {
         let (folder, log, name) = (self.folder.clone(), self.log.clone(), version.to_owned());
         let before = self.covered.borrow().clone();
-        let next = tokio::task::spawn_blocking(move || next(&folder, &name, &log, &before))
+        let next = crate::background::blocking(move || next(&folder, &name, &log, &before))
             .await
             .map_err(|panic| panic.to_string())??;
         let (covered, built_ms) = (next.covered.clone(), next.snapshot.manifest().built_ms);

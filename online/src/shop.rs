@@ -122,7 +122,7 @@ pub async fn start(
     let cache = stores::bring_artifacts(config, &metrics).await?;
     let (champion, models) = {
         let (config, catalogue, metrics) = (config.clone(), catalogue.clone(), metrics.clone());
-        tokio::task::spawn_blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
+        crate::background::blocking(move || open_artifacts(&config, &catalogue, &metrics)).await??
     };
     let mut parts = Background::default();
     let (store, rows) = match store {

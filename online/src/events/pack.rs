@@ -40,7 +40,7 @@ async fn pack_covered(folder: &Path, replica: &str, covered: &Coverage) -> io::R
     for file in to_pack(folder, replica, covered)? {
         let path = file.path.clone();
         // One file at a time, so that a service that stops does not wait for all of them.
-        let freed = tokio::task::spawn_blocking(move || pack(&file)).await;
+        let freed = crate::background::blocking(move || pack(&file)).await;
         let freed = freed.unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         tracing::info!(path = %path.display(), freed, "a file of the event log is packed: every version has its events");
     }

@@ -111,7 +111,7 @@ impl Models {
                 () = news.notified() => {}
             }
             let (models, mut known) = (self.clone(), look);
-            let looked = tokio::task::spawn_blocking(move || {
+            let looked = crate::background::blocking(move || {
                 models.look(&mut known);
                 known
             });

@@ -55,7 +55,7 @@ pub async fn open_store(
     let retention = retention(config);
     if config.store.redis_url.is_empty() {
         let of_config = config.clone();
-        let served = tokio::task::spawn_blocking(move || open_served(&of_config)).await??;
+        let served = crate::background::blocking(move || open_served(&of_config)).await??;
         let store = Arc::new(Embedded::with_served(retention, served.clone()));
         let rows = Arc::new(EmbeddedRows::default());
         parts.spawn(sweep(store.clone(), rows.clone(), retention));
@@ -91,7 +91,7 @@ async fn sweep_served(served: Arc<EmbeddedServed>, kept: Duration) -> &'static s
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let swept = served.clone();
-        match tokio::task::spawn_blocking(move || swept.sweep(kept)).await {
+        match crate::background::blocking(move || swept.sweep(kept)).await {
             Ok(Ok(users)) => tracing::debug!(users, "served slates swept"),
             Ok(Err(error)) => tracing::warn!(%error, "the file of served slates is not rewritten; it is tried again"),
             Err(_) => return "the sweep of served slates",

@@ -84,8 +84,11 @@ async fn dispatch(State(hall): State<Arc<Hall>>, mut request: Request<Body>) -> 
             return ApiError::from(Refusal::SharedKey).into_response();
         }
         Owner::Tenant(tenant) => match &*tenant.state() {
-            Of::Up(open) => Ok((open.router(hall.door), tracing::info_span!("tenant", name = tenant.name))),
-            Of::Starting | Of::Down(_) => Err(ApiError::Busy("this shop is being started")),
+            Of::Up(open) => Ok((open.router(hall.door), tracing::error_span!("tenant", name = tenant.name))),
+            Of::Starting => Err(ApiError::Busy("this shop is being started")),
+            Of::Down(_) => {
+                Err(ApiError::Busy("this shop is not open, and is tried again; GET /tenants tells its operators why"))
+            }
         },
     };
     match router {
@@ -128,8 +131,12 @@ struct Ready {
 /// One shop that does not start must not take the others from a balancer.
 async fn get_ready(State(directory): State<Arc<Directory>>) -> Response {
     let tenants = directory.tenants();
-    let open = tenants.iter().filter(|tenant| matches!(&*tenant.state(), Of::Up(_))).count();
-    let ready = open > 0 && !directory.is_stopping();
+    let open = tenants.iter().filter_map(|tenant| match &*tenant.state() {
+        Of::Up(open) => Some(open.app.is_ready()),
+        Of::Starting | Of::Down(_) => None,
+    });
+    let open: Vec<bool> = open.collect();
+    let (ready, open) = (open.contains(&true) && !directory.is_stopping(), open.len());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &Ready { ready, tenants: tenants.len(), open })
 }
@@ -149,7 +156,7 @@ struct Told {
     open: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     model_version: Option<String>,
-    /// Why it is not open.
+    /// Why it is not open, or recommends nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -160,7 +167,8 @@ async fn get_tenants(State(directory): State<Arc<Directory>>) -> Response {
         match &*tenant.state() {
             Of::Up(open) => {
                 let version = open.app.recommender.snapshot().map(|snapshot| snapshot.manifest().version.clone());
-                Told { name, open: true, model_version: version.ok(), reason: None }
+                let reason = (!open.app.is_ready()).then(|| "nothing is published yet".to_owned());
+                Told { name, open: true, model_version: version.ok(), reason }
             }
             Of::Starting => Told { name, open: false, model_version: None, reason: Some("it is starting".to_owned()) },
             Of::Down(reason) => Told { name, open: false, model_version: None, reason: Some(reason.clone()) },

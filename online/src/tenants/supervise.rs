@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::contract::complaint::complaint;
 use tokio::sync::watch;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, error_span};
 
 use super::directory::Tenant;
 use crate::config::Config;
@@ -20,7 +20,7 @@ pub(super) async fn supervise(tenant: Arc<Tenant>, config: Config, mut stopping:
     loop {
         // A task of its own: a panic ends this opening, and not the next.
         let opened = open(tenant.clone(), config.clone(), stopping.clone());
-        let opened = tokio::spawn(opened.instrument(info_span!("tenant", name = tenant.name))).await;
+        let opened = tokio::spawn(opened.instrument(error_span!("tenant", name = tenant.name))).await;
         let reason = match opened {
             Ok(Ok(())) => return,
             Ok(Err(reason)) => reason,

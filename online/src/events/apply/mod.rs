@@ -218,7 +218,7 @@ impl Applier {
         read: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<T, LogError> {
         let folder = self.settings.folder.clone();
-        let read = tokio::task::spawn_blocking(move || read(&folder)).await;
+        let read = crate::background::blocking(move || read(&folder)).await;
         read.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(LogError::io(&self.settings.folder))
     }
 
