@@ -6,6 +6,8 @@ use crate::contract::id::UserId;
 
 /// The most items that one request may have explained.
 pub const MAX_WHY: usize = 100;
+/// The most items that an explanation lists of those that the user does not want.
+pub const MAX_UNWANTED: usize = 100;
 
 /// Why items are in a slate or not, and how the slate came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,25 @@ pub struct Explanation {
     pub items: Vec<ItemWhy>,
     /// The way of the slate.
     pub trail: Trail,
+    /// What this person does not want to see, up to [`MAX_UNWANTED`] items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwanted: Vec<Unwanted>,
+}
+
+/// An item that an event of the user's keeps out of every slate of theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Unwanted {
+    /// The item.
+    pub item_id: String,
+    /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The kind of the event, such as `dislike`.
+    pub event: String,
+    /// The kind of event that takes it back, such as `like`, if the version has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<String>,
 }
 
 /// Why an item is where it is. Places count from 1.

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use shared::contract::id::{ItemId, ItemIdx};
 use shared::contract::why::{
-    Explanation, FeatureWhy, ItemWhy, Named, RankerWhy, RefusedItems, SourceStep, SourceWhy, Step, Trail,
+    Explanation, FeatureWhy, ItemWhy, MAX_UNWANTED, Named, RankerWhy, RefusedItems, SourceStep, SourceWhy, Step, Trail,
+    Unwanted,
 };
 use shared::engine::recommend::Scratch;
 use shared::engine::rules::Rules;
 use shared::engine::snapshot::Snapshot;
+use shared::engine::state::UserState;
 use shared::engine::why::words::{of_feature, of_source};
 use shared::engine::why::{self, Ranking, SourceShare, Why};
 use shared::tables;
@@ -85,8 +87,9 @@ impl Recommender {
                     })
                     .collect(),
             };
-            let trail = told.trail(&explained.trail);
-            Explanation { user_id: query.user_id, model_version: snapshot.manifest().version.clone(), items, trail }
+            let (trail, unwanted) = (told.trail(&explained.trail), told.unwanted(&state));
+            let model_version = snapshot.manifest().version.clone();
+            Explanation { user_id: query.user_id, model_version, items, trail, unwanted }
         });
         work.await.map_err(|panic| StoreError::Answer(panic.to_string()).into())
     }
@@ -111,6 +114,22 @@ impl Told<'_> {
             because: why.because.map(|item| self.named(item)),
             rules: why.effects.iter().map(|effect| self.rule(effect)).collect(),
         }
+    }
+
+    /// What this person does not want to see, by item.
+    fn unwanted(&self, state: &UserState) -> Vec<Unwanted> {
+        let kinds = &self.snapshot.params().kinds;
+        let mut blocked: Vec<_> = state.seen.iter().filter(|seen| kinds.blocks(seen.kind)).collect();
+        blocked.sort_unstable();
+        blocked.dedup_by_key(|seen| seen.item);
+        let told = blocked.into_iter().take(MAX_UNWANTED).map(|seen| {
+            let Named { item_id, name } = self.named(seen.item);
+            let by = kinds.iter().find(|(_, kind)| kind.undoes == Some(seen.kind));
+            let (event, undone_by) =
+                (self.kind(seen.kind).to_owned(), by.map(|(_, kind)| kind.name.as_str().to_owned()));
+            Unwanted { item_id, name, event, undone_by }
+        });
+        told.collect()
     }
 
     fn named(&self, item: ItemIdx) -> Named {

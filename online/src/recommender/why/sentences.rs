@@ -17,14 +17,13 @@ impl Told<'_> {
             let absent = why.absent.map(|absent| self.absent(why, absent).sentence).unwrap_or_default();
             return format!("Not in the slate: {absent}.");
         };
-        let mut sentences = vec![format!("At place {place}, {}.", self.reason(why))];
+        let mut sentences = vec![format!("At place {place}: {}.", self.reason(why))];
         if let (Some(before), Some(after), Some(ranking)) = (why.by_blend, why.by_ranker, &why.ranking) {
             let most = ranking.features.iter().find(|feature| (feature.log_odds > 0.0) == (after <= before));
-            let most =
-                most.map_or_else(String::new, |feature| format!(", most of all by {}", of_feature(&feature.name)));
+            let most = most.map_or_else(String::new, |most| format!("; what counted most: {}", of_feature(&most.name)));
             sentences.push(match before == after {
-                true => format!("The ranker left it at {after}{most}."),
-                false => format!("The ranker moved it from {before} to {after}{most}."),
+                true => format!("The ranker left it at place {after}{most}."),
+                false => format!("The ranker moved it from place {before} to {after}{most}."),
             });
         }
         match (why.before_rules, why.by_rules) {
@@ -39,8 +38,8 @@ impl Told<'_> {
     /// Why it is in the slate at all.
     fn reason(&self, why: &Why) -> String {
         let placed = why.effects.iter().find_map(|effect| match effect {
-            Effect::Pinned => Some("which a rule gives it".to_owned()),
-            Effect::Explored(_) => Some("to be tried as a new item".to_owned()),
+            Effect::Pinned => Some("a rule gives it that place".to_owned()),
+            Effect::Explored(_) => Some("it is tried as a new item".to_owned()),
             Effect::Together(_) => Some(self.rule(effect).sentence),
             _ => None,
         });
@@ -48,9 +47,9 @@ impl Told<'_> {
         let by_source = || {
             let first = why.sources.first().filter(|source| source.adds > 0.0)?;
             let share = (first.share * 100.0).round();
-            Some(format!("by {} ({share} % of the blend){}", of_source(first.source), because()))
+            Some(format!("{} speaks most for it ({share} %){}", of_source(first.source), because()))
         };
-        placed.or_else(by_source).unwrap_or_else(|| "since it is popular and the slate is to be full".to_owned())
+        placed.or_else(by_source).unwrap_or_else(|| "it is popular, and the slate was not full without it".to_owned())
     }
 
     /// Why it is not in the slate.
@@ -80,10 +79,10 @@ impl Told<'_> {
             Refusal::Unavailable { until_ms: Some(i64::MIN), .. } => "it was withdrawn".to_owned(),
             Refusal::Unavailable { until_ms: Some(until), .. } => format!("it was to be had until {}", day(until)),
             Refusal::Unavailable { .. } => "it is not to be had now".to_owned(),
-            Refusal::Blocked(kind) => format!("this person does not want to see it (event `{}`)", self.kind(kind)),
+            Refusal::Blocked(kind) => format!("this person does not want to see it ({})", self.kind(kind)),
             Refusal::Seen { kind, at_ms } => {
                 let when = at_ms.map_or_else(String::new, |at| format!(" on {}", day(at)));
-                format!("what this person did with it keeps it out (event `{}`{when})", self.kind(kind))
+                format!("what this person did with it keeps it out ({}{when})", self.kind(kind))
             }
             Refusal::InBasket => "it is in the basket".to_owned(),
             Refusal::OnPage => "it is the item of the page".to_owned(),
@@ -141,7 +140,7 @@ impl Told<'_> {
         format!("{:?}", items.name(item).unwrap_or_else(|| items.id(item)))
     }
 
-    fn kind(&self, kind: KindIdx) -> &str {
+    pub(super) fn kind(&self, kind: KindIdx) -> &str {
         self.snapshot.params().kinds.get(kind).name.as_str()
     }
 }

@@ -24,11 +24,11 @@ pub fn of_part(part: Part) -> &'static str {
         Part::Filter => "what may be shown",
         Part::Retrieve => "what the sources propose",
         Part::Blend => "the best by all sources together",
-        Part::Rank => "those that all of the ranker scores",
-        Part::Order => "the order that comes of it",
+        Part::Rank => "the best by the ranker's first trees",
+        Part::Order => "in the order of the whole ranker",
         Part::Together => "what is bought with the basket first",
         Part::Extend => "more of the sources, since the slate is short",
-        Part::Rules => "the slate, by the rules, and full",
+        Part::Rules => "the slate, after the rules",
     }
 }
 

@@ -28,16 +28,16 @@ pub fn of_source(source: Source) -> &'static str {
 #[must_use]
 pub fn of_source_in_short(source: Source) -> &'static str {
     match source {
-        Source::Cached => "long-term taste",
+        Source::Cached => "chosen by the batch",
         Source::ItemKnnSession => "viewed next by others",
         Source::ItemKnnUser => "same customers",
         Source::ItemKnnWalk => "linked through sessions",
-        Source::Embedding => "similar company",
+        Source::Embedding => "turns up beside",
         Source::Slim => "goes with the history",
         Source::Content => "similar item",
         Source::LooksLike => "looks similar",
         Source::SessionKnn => "similar sessions",
-        Source::Als => "similar taste",
+        Source::Als => "their taste",
         Source::Repeat => "seen before",
         Source::CategoryPopularity => "popular in the category",
         Source::Trending => "popular lately",
@@ -60,18 +60,21 @@ fn known(name: &str) -> Option<String> {
     let near = |relation: &str| Source::ALL.into_iter().find(|own| own.relation() == Some(relation)).map(of_source);
     for (prefix, words) in BEFORE_SOURCE {
         if let Some(source) = name.strip_prefix(prefix).and_then(of) {
-            return Some(format!("{source}: {words}"));
+            return Some(words.replace("{}", source));
         }
     }
     for (suffix, words) in AFTER_SOURCE {
         if let Some(source) = name.strip_suffix(suffix).and_then(of) {
-            return Some(format!("{source}: {words}"));
+            return Some(words.replace("{}", source));
         }
     }
     for (prefix, whose) in [("last_", "the item looked at last"), ("second_", "the item looked at before the last")] {
-        for (suffix, words) in [("_score", "how strongly"), ("_rank", "at which place of its list")] {
+        for (suffix, words) in [
+            ("_score", "how strongly it is proposed by {}, after"),
+            ("_rank", "how many items are before it in {}, after"),
+        ] {
             if let Some(source) = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(suffix)).and_then(near) {
-                return Some(format!("{source}, after {whose}: {words}"));
+                return Some(format!("{} {whose}", words.replace("{}", source)));
             }
         }
     }
@@ -80,24 +83,27 @@ fn known(name: &str) -> Option<String> {
 }
 
 const BEFORE_SOURCE: [(&str, &str); 3] = [
-    ("strongest_", "what the one item says that says most"),
-    ("support_", "how many items speak for it"),
-    ("ln_best_", "how much it says of the best candidate"),
+    ("strongest_", "how much the one item says for it that says most, by {}"),
+    ("support_", "how many items speak for it, by {}"),
+    ("ln_best_", "how strongly the best candidate is proposed by {}"),
 ];
 
 const AFTER_SOURCE: [(&str, &str); 3] = [
-    ("_share", "how strongly, beside the best candidate"),
-    ("_rank", "at which place among the candidates"),
-    ("_ln_score", "how strongly"),
+    ("_share", "how strongly it is proposed by {}, beside the best candidate"),
+    ("_rank", "how many candidates are before it by {}"),
+    ("_ln_score", "how strongly it is proposed by {}"),
 ];
 
 /// Features that have their own words.
 const FEATURES: &[(&str, &str)] = &[
     ("nearest_share", "in how many of the visits like this one it was"),
-    ("blend", "all sources together: how strongly"),
-    ("blend_rank", "all sources together: at which place"),
-    ("blend_of_best", "all sources together: how strongly, beside the best candidate"),
-    ("blend_of_best_new", "all sources together: how strongly, beside the best that this person does not know"),
+    ("blend", "how strongly it is proposed by all sources together"),
+    ("blend_rank", "how many candidates are before it by all sources together"),
+    ("blend_of_best", "how strongly it is proposed by all sources together, beside the best candidate"),
+    (
+        "blend_of_best_new",
+        "how strongly it is proposed by all sources together, beside the best that this person does not know",
+    ),
     ("proposed_by", "how many sources propose it"),
     ("last_cosine", "it is to the same taste as the item looked at last"),
     ("second_cosine", "it is to the same taste as the item looked at before the last"),
@@ -141,10 +147,10 @@ const FEATURES: &[(&str, &str)] = &[
     ("price", "its price"),
     ("price_of_last", "its price, beside the item looked at last"),
     ("price_of_history", "its price, beside what this person looked at"),
-    ("profile_sum", "what people with a like profile take: how strongly, by all that is known"),
-    ("profile_share", "what people with a like profile take: how strongly, beside the best candidate"),
-    ("profile_rank", "what people with a like profile take: at which place among the candidates"),
-    ("profile_ln_score", "what people with a like profile take: how strongly"),
+    ("profile_sum", "how strongly it is proposed by what people with a like profile take, by all that is known"),
+    ("profile_share", "how strongly it is proposed by what people with a like profile take, beside the best candidate"),
+    ("profile_rank", "how many candidates are before it by what people with a like profile take"),
+    ("profile_ln_score", "how strongly it is proposed by what people with a like profile take"),
     ("item_events", "how much is done with it"),
     ("item_events_6h", "how much is done with it, in the last 6 hours"),
     ("item_events_1d", "how much is done with it, in the last day"),
