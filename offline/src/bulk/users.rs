@@ -62,6 +62,12 @@ impl List {
         }
     }
 
+    /// The column of ids, by its name; that of a file without names is its first.
+    #[must_use]
+    pub fn column(&self) -> &str {
+        &self.column
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &PathBuf {

@@ -78,6 +78,9 @@ pub fn audience(args: &AudienceArgs, progress: &mut Progress) -> anyhow::Result<
         );
     };
     let list = args.users.as_deref().map(|path| List::open(path, args.user_column.as_deref())).transpose()?;
+    if let Some(list) = &list {
+        eprintln!("users: column `{}` of {}", list.column(), list.path().display());
+    }
     let users = list.map_or(Users::OfVersion(snapshot.users()), Users::Listed);
     let total = users.count()?.users;
     let now_ms = args.history.now.unwrap_or_else(now_ms);

@@ -169,6 +169,9 @@ pub fn recommend(args: &RecommendArgs, progress: &mut Progress) -> anyhow::Resul
     // Before anything is begun that could not be done.
     query(&args.asked(), &snapshot).map_err(BulkError::from)?;
     let list = args.users.as_deref().map(|path| List::open(path, args.user_column.as_deref())).transpose()?;
+    if let Some(list) = &list {
+        eprintln!("users: column `{}` of {}", list.column(), list.path().display());
+    }
     let users = list.map_or(Users::OfVersion(snapshot.users()), Users::Listed);
     let rows = users.count()?;
     if let Some(first) = rows.first {
