@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::sync::Semaphore;
 
 /// How long a list may take.
 const LIST_TIME: Duration = Duration::from_secs(5);
+/// So many lists are made at once, for all who look.
+const LISTS_AT_ONCE: usize = 2;
 /// So much of what it says is kept, in bytes.
 const MOST_SAID: u64 = 64 << 10;
 /// The longest complaint that is shown.
@@ -115,13 +118,15 @@ pub struct Batch {
     config: Option<PathBuf>,
     artifacts: String,
     job: Arc<Mutex<Option<Job>>>,
+    /// Turns to list: each is a process.
+    lists: Arc<Semaphore>,
 }
 
 impl Batch {
     /// The program, its config file, and the folder or the URL of the artifacts that it publishes to.
     #[must_use]
     pub fn new(program: PathBuf, config: Option<PathBuf>, artifacts: String) -> Self {
-        Self { program, config, artifacts, job: Arc::default() }
+        Self { program, config, artifacts, job: Arc::default(), lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)) }
     }
 
     /// What became of the last order.
@@ -153,7 +158,11 @@ impl Batch {
     async fn list<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Value, BatchError> {
         let mut command = self.command(arguments.into_iter().map(OsStr::new));
         command.arg("--artifacts").arg(&self.artifacts);
-        let output = tokio::time::timeout(LIST_TIME, command.output()).await.map_err(|_| BatchError::Late)?;
+        let output = async {
+            let _turn = self.lists.acquire().await;
+            command.output().await
+        };
+        let output = tokio::time::timeout(LIST_TIME, output).await.map_err(|_| BatchError::Late)?;
         let output = output.map_err(BatchError::Program)?;
         if !output.status.success() {
             return Err(BatchError::Refused(complaint(&output.stderr)));
@@ -180,11 +189,14 @@ impl Batch {
                 .filter(|_| takes_config(&order))
                 .flat_map(|path| ["--config".as_ref(), path.as_os_str()]),
         );
-        // It goes on whatever becomes of who ordered it, and of the service: what it says goes to a file, and what is sent to
-        // the service's group of processes is not for it.
+        // It goes on whatever becomes of who ordered it: what it says goes to a file, and what is sent to the service's group of
+        // processes is not for it. What ends all that a unit or a container has started ends it, too.
         let said = tempfile::tempfile().map_err(BatchError::Program)?;
         let writes = said.try_clone().map_err(BatchError::Program)?;
-        command.kill_on_drop(false).process_group(0).stdout(Stdio::null()).stderr(writes);
+        // How it reads a log stands where it can be kept as a config.
+        let (reads, shown) = (matches!(order, Order::Explain { .. }), writes.try_clone().map_err(BatchError::Program)?);
+        let stdout = if reads { Stdio::from(shown) } else { Stdio::null() };
+        command.kill_on_drop(false).process_group(0).stdout(stdout).stderr(writes);
         let mut child = command.spawn().map_err(BatchError::Program)?;
         *last = Some(Job { order, began: Instant::now(), ended: None });
         let job = self.job.clone();

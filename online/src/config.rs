@@ -216,6 +216,11 @@ impl Config {
             let value = format!("{:?}", self.page.batch);
             return Err(ConfigError::Value { key: "page.batch", value, must: must.to_owned() });
         }
+        let batch = &self.page.batch;
+        if batch.components().count() > 1 && !batch.is_file() {
+            let must = "the path of the batch's program, which is not there";
+            return Err(ConfigError::Value { key: "page.batch", value: format!("{batch:?}"), must: must.to_owned() });
+        }
         name("events.replica", &self.events.replica, "-_")?;
         name("store.prefix", &self.store.prefix, "-_.:")
     }

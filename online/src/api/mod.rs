@@ -42,8 +42,8 @@ pub mod why;
 
 use std::any::Any;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -165,8 +165,8 @@ pub struct App {
     pub settings: Settings,
     /// Lets requests in.
     pub gate: Admission,
-    /// Turns for work that takes a thread of its own: half as many as there are cores, so that the others are left to what
-    /// is short.
+    /// Turns for work that takes a thread of its own: half as many as there are cores, for all shops of the process, so that the
+    /// others are left to what is short.
     pub long_work: Arc<Semaphore>,
     /// What was counted when somebody looked last.
     pub recent: Recent,
@@ -181,8 +181,6 @@ impl App {
     pub fn new(parts: Parts, settings: Settings) -> Self {
         let Parts { recommender, models, memory, events, outcomes, shadow, comparison, metrics, traces } = parts;
         let gate = Admission::new(settings.max_in_flight, settings.deadline / WAIT_SHARE);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let long_work = Arc::new(Semaphore::new(cores.div_ceil(2)));
         let stopping = AtomicBool::new(false);
         Self {
             recommender,
@@ -196,7 +194,7 @@ impl App {
             traces,
             settings,
             gate,
-            long_work,
+            long_work: TURNS.clone(),
             recent: Recent::default(),
             retold: Mutex::default(),
             stopping,
@@ -230,6 +228,12 @@ impl App {
         self.stopping.load(Ordering::Relaxed)
     }
 }
+
+/// The turns of [`App::long_work`]: the shops of a process share its cores.
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Arc::new(Semaphore::new(cores.div_ceil(2)))
+});
 
 /// The header that forbids caches to keep an answer, since it is out of date with the user's next event. The pages
 /// under `/docs` have it too, so that those of one release never show the description of another.

@@ -49,7 +49,7 @@ for (const script of [true, false]) {
     assert.equal(loads.length - before, script ? 0 : 1, "the page is loaded anew without a script alone");
     const next = await names(page);
     assert.notDeepEqual(next, first);
-    assert.match(await page.$eval(".told", (told) => told.textContent), /was viewed\. .*(items are new|another order)/);
+    assert.match(await page.$eval(".told", (told) => told.textContent), /was viewed\. .*(new items? of|another order)/);
     const marks = await page.$$eval(".mark", (all) => all.map((one) => one.textContent));
     assert.ok(marks.length > 0, "what changed is marked");
     const fresh = next.filter((name) => !first.includes(name)).length;
@@ -92,12 +92,42 @@ test("how an item was ranked opens in its card, in place", async () => {
   await open(page, "/?user_id=u000123");
   const slate = await names(page);
   await page.click(".card:nth-child(2) .how a");
-  await page.waitForSelector(".card:nth-child(2) #why");
+  await page.waitForSelector(".card:nth-child(2)#why");
   assert.deepEqual(await names(page), slate);
   assert.equal(await page.evaluate(() => document.activeElement.id), "why");
   assert.ok((await page.$$("#why .bars li")).length > 3, "sources and features");
   assert.match(page.url(), /why=.*#why$/);
   assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("an item is kept from a person where it is explained, stands below the history, and comes back", async () => {
+  const page = await tab(browser);
+  await open(page, "/?user_id=u000150&k=6");
+  const [, second] = await names(page);
+  await page.click(".card:nth-child(2) .how a");
+  await page.waitForSelector(".card:nth-child(2)#why .never button");
+  await page.click("#why .never button");
+  await page.waitForFunction((name) => document.querySelector(".told")?.textContent.includes(`${name} was hidden`), {}, second);
+  const seen = await page.evaluate(() => document.querySelector(".told").getBoundingClientRect().top);
+  assert.ok(seen >= 0 && seen < 900, "what became of it is within the window");
+  assert.ok(!(await names(page)).includes(second));
+  const unwanted = () => page.$$eval(".past ul.rows li", (rows) => rows.map((row) => row.textContent));
+  assert.ok((await unwanted()).some((row) => row.includes(second)), await unwanted());
+  assert.deepEqual(await barriers(page), []);
+  await page.click(".past ul.rows button[value=unhide]");
+  await page.waitForFunction((name) => [...document.querySelectorAll(".cards h3")].some((one) => one.textContent === name), {}, second);
+  assert.deepEqual(await unwanted(), []);
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("a person who is searched by the whole id is there at once", async () => {
+  const page = await tab(browser);
+  await open(page, "/");
+  await page.type("#q", "u000123");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => location.search === "?user_id=u000123" && document.querySelectorAll(".card").length === 12);
   await page.close();
 });
 

@@ -56,7 +56,7 @@ fn drop(id: &str, label: &str, kind: &str, app: &App) -> Markup {
     html! {
         div.field {
             label for=(id) { (label) }
-            input id=(id) type="file" data-upload=(kind) data-part=(app.settings.max_body_bytes) accept=".csv,.tsv,.json,.jsonl,.parquet,.gz,.zip,.txt";
+            input id=(id) type="file" data-upload=(kind) data-part=(app.settings.max_body_bytes) accept=".csv,.tsv,.json,.jsonl,.parquet,.gz,.txt";
             p.hint role="status" {
                 @match &there {
                     Some(path) => { "Here: " (named(&path.file_name().unwrap_or_default().to_string_lossy())) },

@@ -1,8 +1,8 @@
 //! `GET /` for a browser: somebody's past and slate side by side, the controls of the slate, and a search.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use shared::contract::id::{ItemId, ItemIdx};
 use shared::contract::why::Explanation;
@@ -40,6 +40,11 @@ pub async fn show(app: &App, arrived: Arrived, request: Request<Body>) -> Result
         let main = first_run(app);
         return Ok(page(StatusCode::OK, &visit, Tab::TryIt, "First steps", &main));
     };
+    if asked.user_id.is_empty() && people(app, &snapshot, asked.q.trim(), 2).await? == [asked.q.trim()] {
+        let to = HeaderValue::try_from(Asked { user_id: asked.q.trim().to_owned(), ..asked.plain() }.url());
+        let to = to.map_err(|error| ApiError::Internal(error.to_string()))?;
+        return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response());
+    }
     let scenarios = app.recommender.scenarios().collect();
     let choices = Choices { scenarios, categories: snapshot.items().categories().collect() };
     let results = if asked.q.is_empty() {
@@ -125,15 +130,16 @@ fn somebody(answered: &Answered, explained: &Explanation, asked: &Asked, visit: 
             p.alert role="alert" { "The store did not answer in time: this slate was made without the history." }
         }
         div.split {
-            section.past aria-labelledby="past" {
-                h2 #past { "History" }
-                p.hint { (named(&asked.user_id)) " · " (several(events.len(), "event", "events")) }
-                (history::history(snapshot, events, now_ms()))
-            }
             section.slate aria-labelledby="slate" {
-                h2 #slate { "Slate" }
+                h2 #slate { "Recommended to " (named(&asked.user_id)) }
                 p.hint { "Made by version " (named(&snapshot.manifest().version)) ". The buttons send real events of this person." }
                 (slate::slate(snapshot, picks, asked, why))
+            }
+            section.past aria-labelledby="past" {
+                h2 #past { "History" }
+                p.hint { (several(events.len(), "event", "events")) " that count" }
+                (history::history(snapshot, events, now_ms()))
+                (history::unwanted(&explained.unwanted, asked))
             }
         }
         (pipeline::pipeline(&explained.trail))

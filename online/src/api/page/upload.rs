@@ -28,7 +28,7 @@ pub const ITEMS: &str = "items";
 /// The folder of the files in the artifacts folder; it is no version.
 const FOLDER: &str = ".uploads";
 /// The endings that files keep: by them the batch tells what a file is.
-const ENDINGS: [&str; 9] = ["csv", "tsv", "txt", "json", "jsonl", "parquet", "csv.gz", "jsonl.gz", "zip"];
+const ENDINGS: [&str; 8] = ["csv", "tsv", "txt", "json", "jsonl", "parquet", "csv.gz", "jsonl.gz"];
 /// The largest file, in bytes.
 const LARGEST: u64 = 4 << 30;
 
@@ -127,7 +127,11 @@ impl Sent<'_> {
         if at == 0 {
             // What was broken off before goes.
             for old in of_kind(self.folder, &format!("part-{}", self.kind)) {
-                fs::remove_file(old)?;
+                // Another sending may have begun at once, and been first.
+                match fs::remove_file(old) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         let mut options = OpenOptions::new();

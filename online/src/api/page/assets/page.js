@@ -2,16 +2,19 @@
 // live is looked at again. All state is in the URL; a form or a link works without any of this.
 "use strict";
 
+let asked = 0;
 const swap = async (url, options, remember) => {
-  const main = document.getElementById("main");
-  main.setAttribute("aria-busy", "true");
+  // Of several that are under way the one that was asked for last counts.
+  const own = ++asked;
+  document.getElementById("main").setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(url, { headers: { accept: "text/html" }, ...options });
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (own !== asked) return;
     const found = next.getElementById("main");
     if (!found || !answer.headers.get("content-type")?.startsWith("text/html")) throw new Error(answer.statusText);
     const focused = document.activeElement?.id;
-    main.replaceWith(found);
+    document.getElementById("main").replaceWith(found);
     document.title = next.title;
     const { hash } = new URL(url, location.href);
     if (remember) history.pushState(null, "", answer.url.split("#")[0] + hash);
@@ -20,6 +23,8 @@ const swap = async (url, options, remember) => {
     const wanted = document.getElementById(hash.slice(1));
     if (remember) (wanted ?? document.getElementById(focused) ?? found).focus({ preventScroll: !wanted });
   } catch (error) {
+    if (own !== asked) return;
+    const main = document.getElementById("main");
     main.removeAttribute("aria-busy");
     if (!remember) return;
     const told = Object.assign(document.createElement("p"), { className: "alert", role: "alert" });
@@ -65,6 +70,13 @@ document.addEventListener("change", async ({ target }) => {
   for (let at = 0; at === 0 || at < file.size; at += part) {
     const where = new URLSearchParams({ kind: target.dataset.upload, name: file.name, id, at, size: file.size });
     const answer = await fetch(`/ui/upload?${where}`, { method: "PUT", body: file.slice(at, at + part) }).catch((error) => error);
+    // What is busy, or has taken enough for now, says when to come again with the same part.
+    const pause_s = [429, 503].includes(answer.status) ? Number(answer.headers.get("retry-after")) : 0;
+    if (pause_s > 0 && pause_s <= 60) {
+      await new Promise((go) => setTimeout(go, 1000 * pause_s));
+      at -= part;
+      continue;
+    }
     if (!answer.ok) {
       told.textContent = (await answer.json?.().catch(() => undefined))?.detail ?? "That did not work. Try again.";
       return;

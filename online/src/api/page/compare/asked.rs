@@ -108,7 +108,7 @@ fn side(name: &str, title: &str, settings: [&str; 4], served: &str, versions: &[
             legend { "Side " (title) }
             div.fields {
                 (select(&format!("{name}_version"), "Version", version, &versions))
-                (select(&format!("{name}_seen"), "Of what they had", seen, &SEEN))
+                (select(&format!("{name}_seen"), "What they know", seen, &SEEN))
                 @if scenarios.len() > 1 { (select(&format!("{name}_scenario"), "Scenario", scenario, &scenarios)) }
                 (text(&format!("{name}_filter"), "Filter", filter, "price < 50"))
             }

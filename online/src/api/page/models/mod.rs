@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
+use futures_util::future::{join_all, join3};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,10 +49,11 @@ pub async fn get_models(State(app): State<Arc<App>>, request: Request<Body>) -> 
     }
     let batch = app.settings.batch.as_ref();
     let reports = reports::listed(&app).await?;
-    let mut of_models = Vec::with_capacity(models.len());
-    for served in models.values() {
-        of_models.push(of_rows(served, batch).await);
-    }
+    // Each list is a process of its own: they are waited for at once.
+    let of_models = join_all(models.values().map(|served| of_rows(served, batch)));
+    let versions_of = async |batch: Option<&Batch>| Some(batch?.versions(None).await);
+    let runs_of = async |batch: Option<&Batch>| Some(batch?.runs(RUNS).await);
+    let (of_models, of_recommender, of_runs) = join3(of_models, versions_of(batch), runs_of(batch)).await;
     let main = html! {
         div.title data-live[batch.and_then(Batch::job).is_some_and(|job| job.ended.is_none())] { h1 { "Models" } }
         @if let Some(batch) = batch { (order::told(batch)) }
@@ -59,14 +61,14 @@ pub async fn get_models(State(app): State<Arc<App>>, request: Request<Body>) -> 
             section aria-labelledby="served" {
                 h2 #served { "The recommender" }
                 (card::card(snapshot, now_ms()))
-                @if let Some(batch) = batch { (versions::versions(batch.versions(None).await, None)) }
+                @if let Some(listed) = of_recommender { (versions::versions(listed, None)) }
             }
         }
         @for (served, body) in models.values().zip(of_models) {
             section { h2 { (named(&served.manifest().name)) } (body) }
         }
-        @if let Some(batch) = batch {
-            section aria-labelledby="runs" { h2 #runs { "Runs" } (versions::runs(batch.runs(RUNS).await)) }
+        @if let Some(listed) = of_runs {
+            section aria-labelledby="runs" { h2 #runs { "Runs" } (versions::runs(listed)) }
         } @else {
             p.hint { "With " code { "page.batch" } " in the config the versions and runs are here too, and can be published and rolled back." }
         }

@@ -13,7 +13,7 @@ use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::page::event::read_form;
 use crate::api::page::frame::{Tab, page};
-use crate::api::page::parts::words::{named, span};
+use crate::api::page::parts::words::{named, span, whole};
 use crate::api::page::upload::{ITEMS, LOG, uploaded};
 use crate::api::page::visit::Visit;
 use crate::api::query;
@@ -82,7 +82,13 @@ pub async fn get_order(State(app): State<Arc<App>>, request: Request<Body>) -> R
         section.narrow {
             h1 { "Is this meant?" }
             p.lead { (words(&order)) "." }
-            p { "Every replica serves it within seconds, without a restart. It can be taken back the same way." }
+            p {
+                @match order {
+                    Order::Explain { .. } => "It shows how the batch reads the log. Nothing is learnt from it, and nothing changes.",
+                    Order::Learn { .. } => "It takes minutes for millions of events. What passes the gates is served then, without a restart.",
+                    Order::Publish { .. } | Order::RollBack { .. } => "Every replica serves it within seconds, without a restart. It can be taken back the same way.",
+                }
+            }
             form.stack method="post" action="/ui/order" {
                 input type="hidden" name="do" value=(asked.what);
                 input type="hidden" name="version" value=(asked.version);
@@ -100,9 +106,19 @@ pub async fn get_order(State(app): State<Arc<App>>, request: Request<Body>) -> R
 /// # Errors
 /// [`ApiError`] for what is no order, and one that the batch can't begin.
 pub async fn post_order(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, ApiError> {
+    let visit = Visit::of(&request, app.settings.scheme);
     let batch = batch(&app)?;
     let order = read_form::<Asked>(request).await?.order(&app)?;
-    batch.begin(order.clone()).map_err(|error| ApiError::Conflict(error.to_string()))?;
+    if let Err(error) = batch.begin(order.clone()) {
+        let main = html! {
+            section.narrow {
+                h1 { "Not begun" }
+                p.alert role="alert" { (words(&order)) ": " (error.to_string()) }
+                p { a href="/ui/models" { "Models" } }
+            }
+        };
+        return Ok(page(StatusCode::CONFLICT, &visit, Tab::Models, "Not begun", &main));
+    }
     tracing::info!(?order, "ordered at the page");
     // Before there is a version the first page has the steps.
     let back = if app.is_ready() { "/ui/models" } else { "/" };
@@ -117,9 +133,12 @@ pub fn told(batch: &Batch) -> Markup {
             None => p.told role="status" { (words(&job.order)) ": under way for " (span(job.began.elapsed().as_secs_f64())) "." },
             Some(Ok(said)) => {
                 p.told role="status" { (words(&job.order)) ": done." }
-                @if matches!(job.order, Order::Explain { .. }) { pre tabindex="0" { code { (said) } } }
+                details open[matches!(job.order, Order::Explain { .. })] {
+                    summary { "What the batch said" }
+                    pre tabindex="0" { code { (said) } }
+                }
             },
-            Some(Err(said)) => p.alert role="alert" { (words(&job.order)) ": the batch refused. " (named(said)) },
+            Some(Err(said)) => p.alert role="alert" { (words(&job.order)) ": the batch refused. " (whole(said)) },
         }
     }
 }

@@ -20,9 +20,9 @@ const COUNTS: [&str; 4] = ["6", "12", "24", "48"];
 /// The seen policies that have a word, and what they mean.
 pub const SEEN: [(&str, &str); 4] = [
     ("", "as configured"),
-    ("exclude_purchased", "not what was bought"),
-    ("exclude_all", "only what is new to them"),
-    ("allow", "everything"),
+    ("exclude_purchased", "not if they bought it"),
+    ("exclude_all", "not at all"),
+    ("allow", "may come again"),
 ];
 
 /// The form.
@@ -38,7 +38,7 @@ pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
             div.fields {
                 (text("user_id", "Person", &asked.user_id, "any id, known or not"))
                 (select("k", "Items", k, &COUNTS.map(|count| (count, count))))
-                (select("seen", "Of what they had", &asked.seen, &SEEN))
+                (select("seen", "What they know", &asked.seen, &SEEN))
                 button.primary type="submit" { "Show" }
             }
             details open[is_open] {
@@ -53,7 +53,7 @@ pub fn controls(asked: &Asked, choices: &Choices<'_>) -> Markup {
                     }
                     (text("filter", "Filter", &asked.filter, "price < 50"))
                     (text("item_id", "On the page of item", &asked.item_id, "its id"))
-                    (text("max_per", "At most so many of one", &asked.max_per, "category:2"))
+                    (text("max_per", "At most so many alike", &asked.max_per, "category:2"))
                     @if !choices.scenarios.is_empty() {
                         (select("scenario", "Scenario", &asked.scenario, &scenarios))
                     }

@@ -23,7 +23,7 @@ pub fn search(asked: &Asked) -> Markup {
                 @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
             label.unseen for="q" { "Search people and items" }
-            input #q type="search" name="q" value=(asked.q) placeholder="Search people and items by name or id"
+            input #q type="search" name="q" value=(asked.q) placeholder="A person's id, an item's name or id"
                 autocomplete="off" spellcheck="false";
             button type="submit" { "Search" }
         }
@@ -32,7 +32,7 @@ pub fn search(asked: &Asked) -> Markup {
 
 /// Leads to why an item is in the slate, or not.
 fn why_not(asked: &Asked, item: &Shown<'_>) -> Markup {
-    html! { @if !asked.user_id.is_empty() { p.hint { a href=(asked.why_url(item.id)) { "Where is it in the slate?" } } } }
+    html! { @if !asked.user_id.is_empty() { p.hint { a.clear href=(asked.why_url(item.id)) { "Why is it shown, or not?" } } } }
 }
 
 /// What was found: people lead to their slate, items to what the page would be on theirs.

@@ -8,12 +8,14 @@ use shared::engine::snapshot::Snapshot;
 
 use super::item::Shown;
 use super::why::why;
-use super::words::{named, plain, source};
+use super::words::{named, plain, several, source};
 use crate::api::page::asked::Asked;
 
 /// The buttons of an item: kind of event, and what the button says.
 const BUTTONS: [(&str, &str); 4] =
     [("view", "View"), ("addtocart", "Cart"), ("transaction", "Buy"), ("dislike", "Dislike")];
+/// What keeps an item from this person, whatever they did with it.
+const HIDE: &str = "hide";
 /// So many reasons are shown of an item.
 const MOST_SOURCES: usize = 3;
 
@@ -63,7 +65,7 @@ pub fn slate(snapshot: &Snapshot, picks: &[Pick], asked: &Asked, explained: Opti
     let action = asked.event_url(ids);
     let is_there = |why: &&ItemWhy| picks.iter().any(|pick| snapshot.items().id(pick.item) == why.item_id);
     html! {
-        @if let Some(absent) = explained.filter(|why| !is_there(why)) { (not_there(absent)) }
+        @if let Some(absent) = explained.filter(|why| !is_there(why)) { (not_there(absent, asked)) }
         @if picks.is_empty() { p.hint { "No item is left by these controls. Take one of them back." } }
         ol.cards {
             @for (place, pick) in picks.iter().enumerate() {
@@ -75,13 +77,19 @@ pub fn slate(snapshot: &Snapshot, picks: &[Pick], asked: &Asked, explained: Opti
 }
 
 /// Why an item is not in the slate.
-fn not_there(absent: &ItemWhy) -> Markup {
+fn not_there(absent: &ItemWhy, asked: &Asked) -> Markup {
     html! {
-        div.told {
+        div.told #why tabindex="-1" {
             h3 { (named(absent.name.as_deref().unwrap_or(&absent.item_id))) }
             (why(absent))
+            (close(asked))
         }
     }
+}
+
+/// Leads back to the slate without an explanation.
+fn close(asked: &Asked) -> Markup {
+    html! { p.how { a href=(asked.plain().url()) data-swap { "Close" } } }
 }
 
 fn card(
@@ -95,18 +103,23 @@ fn card(
     let item = Shown::of(snapshot, pick.item);
     let change = (!asked.before.is_empty()).then(|| Change::of(item.id, place, &asked.before));
     html! {
-        li.card.open[explained.is_some()] {
+        li.card.open[explained.is_some()] id=[explained.map(|_| "why")] tabindex=[explained.map(|_| "-1")] {
             (item.picture())
             div.text {
+                p.place aria-hidden="true" { (place + 1) }
                 h3 { (item.link()) }
                 (item.facts())
                 (reason(snapshot, pick))
                 @if let Some(change) = change { (change.mark()) }
                 @match explained {
-                    Some(explained) => (why(explained)),
+                    Some(explained) => {
+                        (why(explained))
+                        (never(&snapshot.params().kinds, &item, action))
+                        (close(asked))
+                    },
                     None => p.how {
                         a href=(asked.why_url(item.id)) data-swap {
-                            "How it was ranked" span.unseen { ": " (plain(item.name)) }
+                            "Why is it here?" span.unseen { " " (plain(item.name)) }
                         }
                     },
                 }
@@ -135,6 +148,18 @@ fn reason(snapshot: &Snapshot, pick: &Pick) -> Markup {
                 @if !rest.is_empty() { li title=(rest.join(", ")) { "+" (rest.len()) } }
             }
         } @else if pick.placed == Placed::Ranked { p.reason { "Fills the slate" } }
+    }
+}
+
+/// Keeps an item from this person.
+fn never(kinds: &Kinds, item: &Shown<'_>, action: &str) -> Markup {
+    html! {
+        @if kinds.index(HIDE).is_some() {
+            form.never method="post" action=(action) data-swap {
+                input type="hidden" name="item" value=(item.id);
+                button type="submit" name="event" value=(HIDE) { "Never show it to this person" }
+            }
+        }
     }
 }
 
@@ -168,7 +193,7 @@ pub fn told(snapshot: &Snapshot, picks: &[Pick], asked: &Asked) -> Markup {
                 @match new {
                     0 if ids.iter().zip(&asked.before).all(|(id, before)| id == before) => "The slate is the same.",
                     0 => "The same items in another order.",
-                    _ => { (new) " of " (ids.len()) " items are new." },
+                    _ => { (several(new, "new item", "new items")) " of " (ids.len()) "." },
                 }
             }
             @if !gone.is_empty() {

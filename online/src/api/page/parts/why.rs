@@ -13,11 +13,11 @@ const MOST_CONTRIBUTIONS: usize = 8;
 #[must_use]
 pub fn why(why: &ItemWhy) -> Markup {
     html! {
-        div.why #why tabindex="-1" {
+        div.why {
             p { strong { (whole(&why.sentence)) } }
             (places(why))
             @if !why.sources.is_empty() {
-                h4 { "What proposed it" }
+                h4 { "What proposed it, and how strongly" }
                 (bars(&why.sources.iter().map(source).collect::<Vec<_>>()))
             }
             @if let Some(ranker) = &why.ranker { (contributions(ranker)) }
@@ -62,8 +62,8 @@ fn contributions(ranker: &RankerWhy) -> Markup {
     html! {
         h4 { "What the ranker makes of it" }
         p.hint {
-            "A chance of " (format!("{:.1} %", ranker.probability * 100.0)) ". In log-odds: " (number(ranker.base as f32))
-            " for a candidate of this slate as such, then:"
+            "The chance that it is taken next: " (format!("{:.1} %", ranker.probability * 100.0)) ". In log-odds "
+            (number(ranker.base as f32)) " for any candidate of this slate, and for this one besides:"
         }
         (bars(&all))
     }

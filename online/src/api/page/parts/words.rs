@@ -51,6 +51,7 @@ pub fn did(kind: &str) -> String {
         "transaction" => "bought".to_owned(),
         "like" => "liked".to_owned(),
         "dislike" => "disliked".to_owned(),
+        "unhide" => "shown again".to_owned(),
         "hide" => "hidden".to_owned(),
         "remove_from_cart" => "taken out of the cart".to_owned(),
         "refund" => "returned".to_owned(),

@@ -102,14 +102,13 @@ fn candidates(field: &Field) -> Vec<String> {
                 && max.fract() == 0.0
                 && field.example.as_f64().is_some_and(|own| own.fract() == 0.0);
             let step = |at: usize| min + (max - min) * at as f64 / (STEPS - 1) as f64;
-            let mut values: Vec<f64> =
-                (0..STEPS).map(|at| if is_whole { step(at).round() } else { step(at) }).collect();
-            values.dedup();
-            values
-                .into_iter()
-                .map(|value| json!(rounded(value)).to_string())
-                .map(|text| text.trim_end_matches(".0").to_owned())
-                .collect()
+            let unit = if is_whole { 1.0 } else { digits_of((max - min) / (STEPS - 1) as f64) };
+            let mut texts: Vec<String> = (0..STEPS)
+                .map(|at| ((step(at) * unit).round() / unit).clamp(*min, *max))
+                .map(|value| json!(value).to_string().trim_end_matches(".0").to_owned())
+                .collect();
+            texts.dedup();
+            texts
         }
         FieldKind::Ordinal { levels } | FieldKind::Category { levels, .. } => {
             levels.iter().take(MOST_LEVELS).cloned().collect()
@@ -118,10 +117,9 @@ fn candidates(field: &Field) -> Vec<String> {
     }
 }
 
-/// A number with as many digits as people read.
-fn rounded(value: f64) -> f64 {
-    let unit = 10f64.powi(3 - value.abs().max(1e-9).log10().ceil() as i32);
-    (value * unit).round() / unit
+/// The power of ten by which numbers are so many steps apart that they differ in two digits.
+fn digits_of(step: f64) -> f64 {
+    10f64.powi(1 - step.log10().floor() as i32)
 }
 
 /// The text of a value, as the form has it.
@@ -235,6 +233,19 @@ mod tests {
             json!({"age": 7.5, "job": null})
         );
         assert_eq!(Value::Object(row(&[("f.age", "old")]).values(&manifest()))["age"], "old");
+    }
+
+    #[test]
+    fn what_is_tried_of_a_number_differs_and_stays_within_what_was_seen() {
+        let of = |min: f64, max: f64, example: Value| {
+            candidates(&field("n", json!({"type": "number", "min": min, "max": max}), false, example))
+        };
+        let years = of(2010.0, 2024.0, json!(2015));
+        assert!(years.len() > 3 && years.windows(2).all(|pair| pair[0] < pair[1]), "{years:?}");
+        assert_eq!((years.first().map(String::as_str), years.last().map(String::as_str)), (Some("2010"), Some("2024")));
+        let narrow = of(1000.123, 1000.129, json!(1000.125));
+        let numbers: Vec<f64> = narrow.iter().map(|text| text.parse().expect("a number")).collect();
+        assert!(numbers.len() > 3 && numbers.iter().all(|value| (1000.123..=1000.129).contains(value)), "{narrow:?}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub async fn get_table(State(app): State<Arc<App>>, request: Request<Body>) -> R
         let live = app.memory.of(&served, &read).await;
         scored(&app, served.clone(), row, read, live).await?
     } else {
-        html! { (fields::form(manifest, &row)) (result::refused(&read.refused)) }
+        sides(&fields::form(manifest, &row), &result::refused(&read.refused))
     };
     let main = html! {
         h1 { (named(&manifest.name)) }
@@ -99,6 +99,16 @@ pub async fn get_table(State(app): State<Arc<App>>, request: Request<Body>) -> R
         (body)
     };
     Ok(page(StatusCode::OK, &visit, Tab::Tables, &plain(&manifest.name), &main))
+}
+
+/// A row, and beside it what the model says of it.
+fn sides(form: &Markup, said: &Markup) -> Markup {
+    html! {
+        div.split.even {
+            section aria-labelledby="row" { h2 #row { "Row" } (form) }
+            section aria-labelledby="score" { h2 #score { "Score" } (said) }
+        }
+    }
 }
 
 /// The form beside what the model says of its row, where that may take its time.
@@ -117,12 +127,7 @@ async fn scored(app: &App, served: Arc<Served>, row: Row, read: Rows, live: Live
             });
             (varied.field, varied.values.iter().cloned().zip(answers.collect::<Vec<_>>()).collect())
         });
-        html! {
-            div.split.even {
-                section aria-labelledby="row" { h2 #row { "Row" } (fields::form(manifest, &row)) }
-                section aria-labelledby="score" { h2 #score { "Score" } (result::result(manifest, &row, &answer, varied)) }
-            }
-        }
+        sides(&fields::form(manifest, &row), &result::result(manifest, &row, &answer, varied))
     });
     work.await.map_err(|panic| internal(&panic))
 }
