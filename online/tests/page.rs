@@ -30,8 +30,8 @@ fn post(client: &Client, target: &str, headers: &str, form: &str) -> Answer {
 
 /// The items of the cards, in their order.
 fn cards(page: &str) -> Vec<String> {
-    let of = |part: &str| part.split('"').next().map(str::to_owned);
-    page.split("name=\"item\" value=\"").skip(1).filter_map(of).collect()
+    let of = |part: &str| part.split("name=\"item\" value=\"").nth(1)?.split('"').next().map(str::to_owned);
+    page.split("<form class=\"actions\"").skip(1).filter_map(of).collect()
 }
 
 /// The value of an attribute, as a browser reads it.

@@ -63,12 +63,12 @@ pub async fn authorize(
         return Err(ApiError::NotFound { field: None, detail });
     }
     let refused = |refusal: &Refusal| gate.refused.with_label_values(&[refusal.reason()]).inc();
-    if matches!(need, Need::Scope(_)) {
-        guard::check_page(request.method(), request.headers(), gate.hosts, &gate.origins).inspect_err(refused)?;
-    }
     if is_page {
         guard::check_origin(request.method(), request.headers(), gate.hosts).inspect_err(refused)?;
         guard::take_cookie(&mut request);
+    }
+    if matches!(need, Need::Scope(_)) {
+        guard::check_page(request.method(), request.headers(), gate.hosts, &gate.origins).inspect_err(refused)?;
     }
     if let (Some(keys), Need::Scope(scope)) = (&gate.keys, need) {
         let keys = keys.current();

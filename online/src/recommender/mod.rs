@@ -341,13 +341,13 @@ impl Recommender {
         Ok(self.store.named(from, most).await?)
     }
 
-    /// A user's real-time history.
+    /// A user's real-time history; there is one before there is a recommender.
     ///
     /// # Errors
-    /// [`NoAnswer`] without a recommender, when the store does not answer, or the history can't be read.
+    /// [`NoAnswer`] when the store does not answer, or the history can't be read.
     pub async fn history(&self, user: &UserId, clock_ms: i64) -> Result<Arc<LiveHistory>, NoAnswer> {
-        let snapshot = self.snapshot()?;
-        let stored = self.store.read(user, &snapshot.manifest().version, clock_ms).await?;
+        let version = self.snapshot().map_or(String::new(), |snapshot| snapshot.manifest().version.clone());
+        let stored = self.store.read(user, &version, clock_ms).await?;
         match stored.state {
             State::Whole => Ok(stored.history),
             State::Unreadable => Err(StoreError::Unreadable.into()),

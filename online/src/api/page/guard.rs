@@ -94,7 +94,9 @@ pub fn check_page(method: &Method, headers: &HeaderMap, hosts: Hosts, origins: &
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let (host, origin) = (text("host"), text("origin"));
     let changes = *method != Method::GET && *method != Method::HEAD;
-    let may_call = |origin: &str| is_of(origin, host) || origins.iter().any(|listed| listed == origin);
+    // Behind a proxy the service has another name than its pages.
+    let is_same = text("sec-fetch-site") == Some("same-origin");
+    let may_call = |origin: &str| is_same || is_of(origin, host) || origins.iter().any(|listed| listed == origin);
     let is_own = hosts == Hosts::Any
         || host.is_none_or(|host| hosts.admit(Some(host))) && (!changes || origin.is_none_or(may_call));
     if is_own { Ok(()) } else { Err(Refusal::Foreign) }
