@@ -17,6 +17,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::ApiError;
 
+/// What some systems begin a text in UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Up to this many bytes beyond the limit are still read and discarded: a client sees the answer only when it has
 /// finished writing.
 const MAX_DISCARDED: usize = 64 << 20;
@@ -65,13 +67,17 @@ pub async fn read_untyped(request: Request<Body>, limit: usize) -> Result<Vec<u8
     if bytes.is_empty() {
         return Ok(bytes);
     }
-    match encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        None => Ok(bytes),
+    let mut bytes = match encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        None => bytes,
         Some(encoding) if ["gzip", "x-gzip"].iter().any(|gzip| encoding.eq_ignore_ascii_case(gzip)) => {
-            unpack(&bytes, limit)
+            unpack(&bytes, limit)?
         }
-        Some(encoding) => Err(ApiError::ContentEncoding(encoding)),
+        Some(encoding) => return Err(ApiError::ContentEncoding(encoding)),
+    };
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
+    Ok(bytes)
 }
 
 /// Unpacks a body by gzip; no more than `limit` bytes are made of it, however little it is.
@@ -154,6 +160,7 @@ mod tests {
             read(request.expect("a request"), 100).await
         };
         assert!(matches!(read_as("gzip", packed(b"{}")).await, Ok(bytes) if bytes == b"{}"));
+        assert!(matches!(read_as("identity", b"\xef\xbb\xbf[]".to_vec()).await, Ok(bytes) if bytes == b"[]"));
         assert!(matches!(read_as("br", vec![0]).await, Err(ApiError::ContentEncoding(encoding)) if encoding == "br"));
         // A million bytes that are packed into a thousand: no more of them are unpacked than may be read.
         assert!(packed(&[b' '; 1 << 20]).len() < 1200);
