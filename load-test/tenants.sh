@@ -47,10 +47,11 @@ done
 loads=()
 for shop in lamps books; do
     "$bin/load-test" run --url "http://127.0.0.1:$port" --key-file "$work/$shop/key" --events "$work/$shop/events.jsonl" \
-        --traffic click-then-ask --connections 4 --duration "$duration" --warm-up 2 --at 0.6 --rounds 1 --max-error-share 0 >"$work/$shop.txt" 2>&1 &
+        --traffic mixed --connections 4 --duration "$duration" --warm-up 2 --at 0.6 --rounds 1 --max-error-share 0 --baseline health >"$work/$shop.txt" 2>&1 &
     loads+=($!)
 done
-python3 load-test/tenants.py "http://127.0.0.1:$port" "$work" "$duration"
+# As long as the loads take: a closed loop, an open one, and the baseline.
+python3 load-test/tenants.py "http://127.0.0.1:$port" "$work" $((3 * duration))
 for load in "${loads[@]}"; do wait "$load"; done
 for shop in lamps books; do
     echo "== the load on $shop"
