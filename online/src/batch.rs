@@ -18,6 +18,8 @@ use tokio::sync::Semaphore;
 
 /// How long a list may take.
 const LIST_TIME: Duration = Duration::from_secs(5);
+/// Within this time the service has taken up what a job has published.
+const TAKEN_UP: Duration = Duration::from_secs(10);
 /// So many lists are made at once, for all who look.
 const LISTS_AT_ONCE: usize = 2;
 /// So much of what it says is kept, in bytes.
@@ -92,6 +94,8 @@ pub struct Job {
     pub began: Instant,
     /// How it ended, with what it said, or why it refused; `None` while it runs.
     pub ended: Option<Result<String, String>>,
+    /// When it began, or ended.
+    pub changed: Instant,
 }
 
 /// Why the batch does not do what it is asked.
@@ -133,6 +137,12 @@ impl Batch {
     #[must_use]
     pub fn job(&self) -> Option<Job> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether what is served may soon be another: a job is under way, or has just ended.
+    #[must_use]
+    pub fn is_lively(&self) -> bool {
+        self.job().is_some_and(|job| job.ended.is_none() || job.changed.elapsed() < TAKEN_UP)
     }
 
     /// The versions, oldest first, as `offline versions list --json` prints them.
@@ -198,7 +208,8 @@ impl Batch {
         let stdout = if reads { Stdio::from(shown) } else { Stdio::null() };
         command.kill_on_drop(false).process_group(0).stdout(stdout).stderr(writes);
         let mut child = command.spawn().map_err(BatchError::Program)?;
-        *last = Some(Job { order, began: Instant::now(), ended: None });
+        let now = Instant::now();
+        *last = Some(Job { order, began: now, ended: None, changed: now });
         let job = self.job.clone();
         tokio::spawn(async move {
             let status = child.wait().await;
@@ -209,7 +220,7 @@ impl Batch {
                 Err(error) => Err(error.to_string()),
             };
             if let Some(job) = &mut *job.lock().unwrap_or_else(PoisonError::into_inner) {
-                job.ended = Some(ended);
+                (job.ended, job.changed) = (Some(ended), Instant::now());
             }
         });
         Ok(())

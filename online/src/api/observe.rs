@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, State};
-use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -57,8 +57,9 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request<Body>, ne
     let labels = [route, method, status.as_str()];
     app.metrics.http_requests.with_label_values(&labels).inc();
     app.metrics.http_seconds.with_label_values(&labels).observe(elapsed.as_secs_f64());
-    // A probe is told that the service is not ready as often as it asks: that is an answer, not a failure.
-    if status.is_server_error() && response.extensions().get::<Refused>().is_none() && !is_probe {
+    // A probe is told that the service is not ready as often as it asks: that is an answer, not a failure. So is a 501.
+    let is_failure = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+    if is_failure && response.extensions().get::<Refused>().is_none() && !is_probe {
         tracing::warn!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request failed");
     } else {
         tracing::debug!(request_id = ?id, method, route, status = status.as_u16(), ?elapsed, "request");

@@ -13,7 +13,7 @@ use crate::batch::{Batch, Order};
 pub fn first_run(app: &App) -> Markup {
     let artifacts = app.settings.artifacts.display().to_string();
     html! {
-        section.narrow data-live[app.settings.batch.as_ref().and_then(Batch::job).is_some_and(|job| job.ended.is_none())] {
+        section.narrow data-live[app.settings.batch.as_ref().is_none_or(Batch::is_lively)] {
             h1 { "Nothing to recommend yet" }
             p.lead { "The service runs, and no version is published. Three steps lead to the first slate." }
             ol.steps {
@@ -42,8 +42,8 @@ pub fn first_run(app: &App) -> Markup {
                     }
                 }
                 li {
-                    h2 { "Load this page again" }
-                    p { "The service finds the new version within a second." }
+                    h2 { "See the first slate" }
+                    p { "The service finds the new version within a second, and this page shows it." }
                 }
             }
         }

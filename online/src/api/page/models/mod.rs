@@ -55,7 +55,7 @@ pub async fn get_models(State(app): State<Arc<App>>, request: Request<Body>) -> 
     let runs_of = async |batch: Option<&Batch>| Some(batch?.runs(RUNS).await);
     let (of_models, of_recommender, of_runs) = join3(of_models, versions_of(batch), runs_of(batch)).await;
     let main = html! {
-        div.title data-live[batch.and_then(Batch::job).is_some_and(|job| job.ended.is_none())] { h1 { "Models" } }
+        div.title data-live[batch.is_some_and(Batch::is_lively)] { h1 { "Models" } }
         @if let Some(batch) = batch { (order::told(batch)) }
         @if let Some(snapshot) = &snapshot {
             section aria-labelledby="served" {
