@@ -32,7 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::patient::Patient;
-use crate::api::Api;
+use crate::api::slash::Api;
 use crate::tls::Tls;
 
 /// The first pause when the system has run out of a resource; it doubles up to the longest pause.

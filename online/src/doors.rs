@@ -13,9 +13,9 @@ use axum::Router;
 use prometheus::IntCounterVec;
 use tokio::net::TcpListener;
 
-use crate::api;
 use crate::api::authorize::{Door, Gate};
 use crate::api::page::guard::Hosts;
+use crate::api::slash;
 use crate::auth::keys::{self, KeyFile};
 use crate::background::Background;
 use crate::config::Config;
@@ -146,7 +146,7 @@ impl Doors {
         let hosts = if self.keys.is_none() && !self.open { Hosts::Loopback } else { Hosts::Any };
         let (keys, refused) = (self.keys.clone(), self.refused.clone());
         let gate = Gate { door, hosts, origins: self.origins.clone(), keys, refused };
-        let api = api::build(api(gate));
+        let api = slash::build(api(gate));
         let connections = Connections::open(listener, api, self.tls.clone(), self.limits.clone());
         Ok(Entrance { address, connections })
     }

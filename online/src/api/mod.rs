@@ -36,6 +36,7 @@ pub mod recommendations;
 pub mod reports;
 pub mod root;
 pub mod segments;
+pub mod slash;
 pub mod slate;
 pub mod users;
 pub mod why;
@@ -50,8 +51,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::proto::MetricFamily;
@@ -59,8 +59,6 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::contract::home::GivenRow;
 use tokio::sync::{Mutex, Semaphore};
-use tower::ServiceExt as _;
-use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -325,36 +323,6 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
     ApiError::Internal(format!("panic: {text}")).into_response()
 }
 
-/// The router, behind a layer that removes a trailing slash.
-pub type Api = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
-
-/// The router of an address.
-pub fn build(router: Router) -> Api {
-    router.map_request(without_trailing_slash)
-}
-
-/// Removes a trailing slash from the path, except for the pages under `/docs`, whose relative links depend on it.
-fn without_trailing_slash(mut request: Request<Body>) -> Request<Body> {
-    let path = request.uri().path();
-    if path.len() < 2 || !path.ends_with('/') || path.starts_with("/docs") {
-        return request;
-    }
-    let path = path.trim_end_matches('/');
-    let path = if path.is_empty() { "/" } else { path };
-    let target = match request.uri().query() {
-        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-        None => PathAndQuery::try_from(path),
-    };
-    let mut parts = request.uri().clone().into_parts();
-    if let Ok(target) = target {
-        parts.path_and_query = Some(target);
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
-}
-
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(2048);
@@ -374,6 +342,8 @@ fn path_text(field: &str, path: Result<Path<String>, PathRejection>) -> Result<S
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -388,18 +358,5 @@ mod tests {
         assert_eq!(response.status(), 500);
         let body = axum::body::to_bytes(response.into_body(), 1000).await.expect("a body");
         assert!(!String::from_utf8_lossy(&body).contains("secret"));
-    }
-
-    #[test]
-    fn a_trailing_slash_is_overlooked_but_under_docs() {
-        let path = |uri: &str| {
-            let request = Request::get(uri).body(Body::empty()).expect("a request");
-            without_trailing_slash(request).uri().to_string()
-        };
-        assert_eq!(path("/recommendations/?k=3"), "/recommendations?k=3");
-        assert_eq!(path("/health/"), "/health");
-        assert_eq!(path("/docs/"), "/docs/");
-        assert_eq!(path("/"), "/");
-        assert_eq!(path("//"), "/");
     }
 }

@@ -18,7 +18,7 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use crate::api::Api;
+use crate::api::slash::Api;
 
 /// How many bytes are read and dropped at most.
 const MOST: usize = 1 << 20;
@@ -46,7 +46,8 @@ pub async fn answer(api: Api, request: Request<Incoming>) -> Response {
 async fn drop_rest(body: &mut Shared) -> bool {
     let mut dropped = 0;
     while let Some(frame) = body.frame().await {
-        dropped += frame.ok().and_then(|frame| frame.into_data().ok()).map_or(0, |data| data.len());
+        let Ok(frame) = frame else { return false };
+        dropped += frame.into_data().map_or(0, |data| data.len());
         if dropped > MOST {
             return false;
         }
